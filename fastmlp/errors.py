@@ -1,0 +1,51 @@
+"""The exceptions fastmlp raises beyond Python's own.
+
+Bad arguments are ``ValueError`` or ``TypeError`` and misuse (training a model that was not compiled) is ``RuntimeError``; only what a program
+may want to catch by itself has a class here.
+"""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+
+__all__ = ["DownloadError", "ModelFileError", "NonFiniteLossError", "UnsupportedError"]
+
+
+class NonFiniteLossError(FloatingPointError):
+    """The loss of a minibatch became NaN or infinite; the weights keep the values they had before that batch.
+
+    Args:
+        batch: Index of the minibatch in its epoch, from 0.
+        message: What to tell the user; an engine leaves it out, ``fit`` fills in the epoch and advice.
+        epoch: Index of the epoch, from 0; None when an engine raises it, since an engine knows no epochs.
+    """
+
+    def __init__(self, batch: int, message: str | None = None, *, epoch: int | None = None) -> None:
+        super().__init__(message or f"the loss of batch {batch} is not finite")
+        self.batch = batch
+        self.epoch = epoch
+
+
+class UnsupportedError(NotImplementedError, ValueError):
+    """An argument or a name that Keras has and fastmlp does not; the message names the nearest alternative."""
+
+
+class ModelFileError(ValueError):
+    """A file is not a model that fastmlp can load: damaged, foreign, hostile, or written by a newer version. The message names file and reason.
+
+    Args:
+        path: The file.
+        reason: What is wrong with it, as a clause: ``"it is a PNG image"``.
+    """
+
+    def __init__(self, path: str | PathLike[str], reason: str) -> None:
+        super().__init__(f"cannot load {fspath(path)}: {reason}")
+        self.path = path
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[ModelFileError], tuple[str | PathLike[str], str]]:
+        return type(self), (self.path, self.reason)
+
+
+class DownloadError(OSError):
+    """A data set could not be downloaded; the message says why, and where to put the files by hand."""

@@ -1,0 +1,138 @@
+"""The one contract between Python and the engines.
+
+A model is compiled into a :class:`Plan` (which numbers are computed), an :class:`Objective` (what is minimised and measured) and an
+:class:`Update` (how parameters move). ``fastmlp._core.Network`` and ``fastmlp.reference.Network`` take the same three objects, have the
+same methods and give the same numbers. Nothing here knows a layer class or an engine: plain, immutable values only.
+
+Matrices are row-major; a *buffer* holds one batch of one tensor, ``(rows, width)`` float32; buffer 0 is the network's input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["Batches", "Metric", "Node", "Objective", "Parameter", "Plan", "Update"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One array the network learns: a kernel ``(inputs, units)`` or a bias ``(units,)``."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step of the forward pass: reads buffers, writes one buffer.
+
+    ``op`` is one of
+
+    - ``"dense"``: ``output = activation(input @ kernel + bias)``; ``parameters`` holds the indices of the kernel and, if there is one, the
+      bias. The activation is elementwise, never softmax.
+    - ``"activation"``: ``output = activation(input)``, softmax (over the columns) included.
+    - ``"dropout"``: while training, each element is kept with probability ``1 - rate`` and scaled by ``1 / (1 - rate)``; a copy otherwise.
+    """
+
+    op: str
+    inputs: tuple[int, ...]
+    output: int
+    parameters: tuple[int, ...] = ()
+    activation: str = "linear"
+    alpha: float = 0.0
+    """Slope of ``leaky_relu`` for negative input."""
+    rate: float = 0.0
+    """Fraction of elements a dropout node sets to zero, 0 ≤ rate < 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A network as a topologically ordered list of nodes over numbered buffers."""
+
+    widths: tuple[int, ...]
+    """Columns of each buffer; ``widths[0]`` is the number of input features."""
+    nodes: tuple[Node, ...]
+    parameters: tuple[Parameter, ...]
+    output: int
+    """The buffer that holds the predictions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number averaged over rows beside the loss.
+
+    ``kind`` is ``binary_accuracy``, ``categorical_accuracy``, ``sparse_categorical_accuracy`` or the name of a loss, taken on predictions
+    (never on logits). A weighted metric uses the sample weights: Σ w·value / Σ w.
+    """
+
+    kind: str
+    weighted: bool = False
+    threshold: float = 0.5
+    """``binary_accuracy`` counts a prediction strictly above this as class 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What training minimises and measures.
+
+    ``loss`` is ``mean_squared_error``, ``mean_absolute_error``, ``binary_crossentropy``, ``categorical_crossentropy`` or
+    ``sparse_categorical_crossentropy``. With ``from_logits`` the cross-entropies read unnormalised scores.
+
+    ``source`` is the buffer the loss reads and where the backward pass begins. It is the plan's output, except when the last node is a
+    softmax or sigmoid that the loss absorbs: then ``from_logits`` is true, ``source`` is that node's input, and the engine writes the
+    probabilities into the output buffer while it computes the loss.
+    """
+
+    loss: str
+    source: int
+    from_logits: bool = False
+    metrics: tuple[Metric, ...] = ()
+
+    @property
+    def sparse(self) -> bool:
+        """True when targets are integer labels ``(rows,)``, false when they are float32 ``(rows, width)``."""
+        return self.loss == "sparse_categorical_crossentropy"
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The optimizer's rule and its constants; the learning rate is a property of the network, since it changes while training.
+
+    ``kind`` is ``sgd`` (momentum, nesterov), ``rmsprop`` (rho, momentum, epsilon) or ``adam`` (beta_1, beta_2, epsilon). Constants that
+    a rule does not use are ignored.
+    """
+
+    kind: str
+    momentum: float = 0.0
+    nesterov: bool = False
+    rho: float = 0.9
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """Checked arrays, and how they are cut into minibatches: batch ``i`` is rows ``order[i·batch_size : (i+1)·batch_size]``.
+
+    The last batch may be shorter. All arrays are C-contiguous and have the same number of rows.
+    """
+
+    x: np.ndarray
+    """``(rows, inputs)``, float32 or uint8."""
+    y: np.ndarray
+    """``(rows, outputs)`` float32, or ``(rows,)`` int32 labels when the objective is sparse."""
+    sample_weight: np.ndarray | None
+    """``(rows,)`` float32, or None for ones."""
+    order: np.ndarray | None
+    """``(rows,)`` uint32 permutation, or None for the order of the rows."""
+    batch_size: int
+
+    @property
+    def count(self) -> int:
+        """The number of minibatches."""
+        return -(-len(self.x) // self.batch_size)

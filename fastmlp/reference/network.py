@@ -1,0 +1,387 @@
+"""The network: forward pass, backpropagation and the training loop.
+
+Training repeats three things for one small batch of rows after another:
+
+1. *forward*: run the nodes in order; the last one's output are the predictions;
+2. *backward*: from the slope of the loss, run the nodes in reverse and collect the gradient of every parameter;
+3. *step*: let the optimizer move every parameter a little against its gradient.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from fastmlp.errors import NonFiniteLossError
+from fastmlp.plan import Batches, Objective, Plan, Update
+from fastmlp.reference.lookup import lookup
+from fastmlp.reference.losses import LOGIT_LOSSES, LOSSES, Loss
+from fastmlp.reference.metrics import METRICS, MetricFunction
+from fastmlp.reference.operations import OPERATIONS, Operation, Pass
+from fastmlp.reference.optimizers import OPTIMIZERS, Optimizer
+
+__all__ = ["Network"]
+
+PREDICT_ROWS = 1024
+"""Rows that go through the network at a time when predicting, so that memory does not grow with the data."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything training changes. It is replaced as a whole, never changed."""
+
+    parameters: tuple[np.ndarray, ...]
+    slots: tuple[dict[str, np.ndarray], ...]
+    """What the optimizer remembers for each parameter."""
+    iterations: int = 0
+    """Parameter updates done."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a network is trained for, and by which rule."""
+
+    objective: Objective
+    loss: Loss
+    metrics: tuple[MetricFunction, ...]
+    update: Update
+    optimizer: Optimizer
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The rows of one minibatch."""
+
+    x: np.ndarray
+    """``(rows, inputs)``, still bytes if the data are."""
+    y: np.ndarray
+    """``(rows, outputs)``, or integer labels ``(rows,)``."""
+    weight: np.ndarray
+    """``(rows,)``: the sample weights, or ones."""
+
+
+class Network:
+    """A network with its parameters, and with its optimizer once it is configured.
+
+    Any number of threads may predict while one trains: training makes new arrays and then replaces the state in a single assignment, so
+    the others see the network as it was before a batch or after it, never in between. An interrupt leaves it whole for the same
+    reason. The lock makes those who write wait for each other.
+
+    Args:
+        plan: The nodes to run.
+        seed: Unsigned 64-bit integer; with a node's index and the number of updates done it decides what dropout drops.
+        dtype: float32 as in the compiled engine, or float64 to check gradients. Parameters, predictions and gradients have this dtype.
+
+    Example:
+        >>> from fastmlp.plan import Node, Parameter, Plan
+        >>> plan = Plan(widths=(2, 1), nodes=(Node("dense", (0,), 1, (0,)),), parameters=(Parameter("kernel", (2, 1)),), output=1)
+        >>> network = Network(plan)
+        >>> network.set_parameter(0, np.array([[1.0], [2.0]], dtype=np.float32))
+        >>> network([[3.0, 4.0]])
+        array([[11.]], dtype=float32)
+    """
+
+    def __init__(self, plan: Plan, seed: int = 0, *, dtype: Any = np.float32) -> None:
+        self.seed = seed
+        self._plan = plan
+        self._dtype = np.dtype(dtype)
+        self._operations: list[Operation] = [lookup("op", OPERATIONS, node.op)(node, index) for index, node in enumerate(plan.nodes)]
+        self._state = State(parameters=self._zeros(), slots=tuple({} for _ in plan.parameters))
+        self._task: Task | None = None
+        self._learning_rate = 0.001
+        self._lock = threading.RLock()
+
+    def configure(self, objective: Objective, update: Update) -> None:
+        """Says what to minimise and by which rule. The optimizer starts afresh: its slots are zero, and so is ``iterations``."""
+        losses = LOGIT_LOSSES if objective.from_logits else LOSSES
+        task = Task(
+            objective=objective,
+            loss=lookup("loss", losses, objective.loss),
+            metrics=tuple(lookup("metric", METRICS, metric.kind) for metric in objective.metrics),
+            update=update,
+            optimizer=lookup("optimizer", OPTIMIZERS, update.kind),
+        )
+        slots = tuple({name: np.zeros_like(w) for name in task.optimizer.slots(update)} for w in self._state.parameters)
+        with self._lock:
+            self._task = task
+            self._state = State(self._state.parameters, slots)
+
+    # Forward, backward, step
+
+    def _forward(self, x: np.ndarray, parameters: tuple[np.ndarray, ...], now: Pass) -> tuple[dict[int, np.ndarray], list[Any]]:
+        """Runs the nodes in order.
+
+        Args:
+            x: (rows, inputs), of any real dtype.
+            parameters: One array for each of the plan's parameters.
+            now: Whether dropout is on, and what decides its mask.
+
+        Returns:
+            The buffers, numbered as in the plan, each (rows, width), and what each operation saved for the way back.
+        """
+        buffers = {0: x.astype(self._dtype)}
+        saved = []
+        for node, operation in zip(self._plan.nodes, self._operations, strict=True):
+            inputs = [buffers[i] for i in node.inputs]
+            buffers[node.output], memory = operation.forward(inputs, [parameters[i] for i in node.parameters], now)
+            saved.append(memory)
+        return buffers, saved
+
+    def _backward(self, source: int, dsource: np.ndarray, saved: list[Any], parameters: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        """Runs the nodes in reverse: backpropagation.
+
+        When a node's turn comes, all the nodes that read its output have had theirs, so the gradient of that output is complete: what
+        several nodes read gets the sum of what they answer. A node whose output has no gradient had no part in the loss, such as a
+        final softmax that the loss has absorbed.
+
+        Args:
+            source: The buffer the loss read.
+            dsource: (rows, width), derivative of the loss with respect to that buffer.
+            saved: What ``_forward`` saved.
+            parameters: Those of the forward pass.
+
+        Returns:
+            The derivative of the loss with respect to each parameter.
+        """
+        dbuffers = {source: dsource}
+        dparameters = self._zeros()
+        for node, operation, memory in zip(reversed(self._plan.nodes), reversed(self._operations), reversed(saved), strict=True):
+            if node.output not in dbuffers:
+                continue
+            inputs_share, parameters_share = operation.backward(memory, [parameters[i] for i in node.parameters], dbuffers.pop(node.output))
+            for i, share in zip(node.inputs, inputs_share, strict=True):
+                dbuffers[i] = dbuffers[i] + share if i in dbuffers else share
+            for i, share in zip(node.parameters, parameters_share, strict=True):
+                dparameters[i][...] += share
+        return dparameters
+
+    def _step(self, state: State, gradients: tuple[np.ndarray, ...], task: Task) -> State:
+        """Moves every parameter by the optimizer's rule."""
+        t = state.iterations + 1
+        moved = [
+            task.optimizer.step(task.update, self._learning_rate, t, w, g, **slots)
+            for w, g, slots in zip(state.parameters, gradients, state.slots, strict=True)
+        ]
+        return State(parameters=tuple(w for w, _ in moved), slots=tuple(slots for _, slots in moved), iterations=t)
+
+    # Training and evaluating
+
+    def train(self, batches: Batches, first: int, stop: int, seconds: float, totals: np.ndarray) -> int:
+        """Learns from minibatches ``first`` … ``stop - 1``.
+
+        Args:
+            batches: The rows, and how they are cut into minibatches.
+            first, stop: The range of minibatches.
+            seconds: Time after which to return at the end of a minibatch; one at least is done.
+            totals: float64, added to: Σ loss·rows, Σ rows, then Σ value·weight and Σ weight of each metric.
+
+        Returns:
+            The number of the next minibatch.
+
+        Raises:
+            NonFiniteLossError: The loss of a minibatch is NaN or infinite. The parameters are those before it.
+            RuntimeError: ``configure`` has not been called.
+        """
+        task = self._configured("train")
+
+        def learn(index: int) -> None:
+            state, batch = self._state, self._batch(batches, index, task)
+            loss, predictions, gradients = self._differentiate(batch, state, task)
+            if not math.isfinite(loss):
+                raise NonFiniteLossError(batch=index)
+            self._state = self._step(state, gradients, task)
+            _add_totals(totals, task, batch, loss, predictions)
+
+        with self._lock:
+            return _repeat(learn, first, stop, seconds)
+
+    def evaluate(self, batches: Batches, first: int, stop: int, seconds: float, totals: np.ndarray) -> int:
+        """Measures loss and metrics as ``train`` does, but learns nothing: dropout is off, and a loss may be NaN or infinite."""
+        task = self._configured("evaluate")
+        state = self._state
+
+        def measure(index: int) -> None:
+            batch = self._batch(batches, index, task)
+            buffers, _ = self._forward(batch.x, state.parameters, self._pass(state, training=False))
+            loss = _mean_loss(task, batch, buffers[task.objective.source])
+            _add_totals(totals, task, batch, loss, buffers[self._plan.output])
+
+        return _repeat(measure, first, stop, seconds)
+
+    def gradients(self, batches: Batches) -> tuple[float, list[np.ndarray]]:
+        """Gives the loss of the first minibatch and its derivative with respect to each parameter; dropout is on, nothing moves."""
+        task = self._configured("gradients")
+        with _quiet():
+            loss, _, gradients = self._differentiate(self._batch(batches, 0, task), self._state, task)
+        return loss, list(gradients)
+
+    def _differentiate(self, batch: Batch, state: State, task: Task) -> tuple[float, np.ndarray, tuple[np.ndarray, ...]]:
+        """Gives the loss of a minibatch, the predictions (rows, outputs), and the derivative of the loss with respect to each parameter."""
+        buffers, saved = self._forward(batch.x, state.parameters, self._pass(state, training=True))
+        source = buffers[task.objective.source]
+        loss = _mean_loss(task, batch, source)
+        share = (batch.weight / len(batch.x))[:, None]  # of each row in the loss
+        dsource = task.loss.gradient(batch.y, source) * share
+        gradients = self._backward(task.objective.source, dsource, saved, state.parameters)
+        return loss, buffers[self._plan.output], gradients
+
+    def _configured(self, method: str) -> Task:
+        if self._task is None:
+            raise RuntimeError(f"the network has no objective yet: call configure(objective, update) before {method}")
+        return self._task
+
+    def _pass(self, state: State, training: bool) -> Pass:
+        return Pass(training=training, seed=self.seed, iteration=state.iterations)
+
+    def _batch(self, batches: Batches, index: int, task: Task) -> Batch:
+        """Gathers the rows of a minibatch; y gets the network's dtype, labels stay integers."""
+        rows: Any = slice(index * batches.batch_size, (index + 1) * batches.batch_size)
+        if batches.order is not None:
+            rows = batches.order[rows]
+        x = batches.x[rows]
+        y = batches.y[rows] if task.objective.sparse else batches.y[rows].astype(self._dtype)
+        weight = np.ones(len(x), self._dtype) if batches.sample_weight is None else batches.sample_weight[rows].astype(self._dtype)
+        return Batch(x, y, weight)
+
+    # Predicting
+
+    def predict(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """Gives the predictions (rows, outputs) for x (rows, inputs), written to ``out`` if it is given."""
+        x, state = self._rows(x), self._state
+        if out is None:
+            out = np.empty((len(x), self._plan.widths[self._plan.output]), self._dtype)
+        for start in range(0, len(x), PREDICT_ROWS):
+            block = slice(start, start + PREDICT_ROWS)
+            out[block] = self._output(x[block], state, training=False)
+        return out
+
+    def __call__(self, x: Any) -> np.ndarray:
+        """Gives the predictions (rows, outputs) for x (rows, inputs), or for one row (inputs,)."""
+        return self.apply(x, training=False)
+
+    def apply(self, x: Any, training: bool) -> np.ndarray:
+        """Runs x (rows, inputs), or one row (inputs,), through the network in one go, with dropout on if ``training``."""
+        return self._output(self._rows(x), self._state, training)
+
+    def _output(self, x: np.ndarray, state: State, training: bool) -> np.ndarray:
+        with _quiet():
+            buffers, _ = self._forward(x, state.parameters, self._pass(state, training))
+        return buffers[self._plan.output]
+
+    def _rows(self, x: Any) -> np.ndarray:
+        """Checks the width of x; a single row becomes a batch of one."""
+        x = np.asarray(x)
+        if x.dtype.kind not in "buif":
+            raise TypeError(f"x has dtype {x.dtype}, but numbers are expected")
+        if x.ndim == 1:
+            x = x[None, :]
+        if x.ndim != 2:
+            raise ValueError(f"x has shape {x.shape}, but (rows, {self._plan.widths[0]}) is expected")
+        if x.shape[1] != self._plan.widths[0]:
+            raise ValueError(f"x has {x.shape[1]} columns, but the first layer expects {self._plan.widths[0]}")
+        return x
+
+    # Parameters, slots and settings
+
+    @property
+    def plan(self) -> Plan:
+        """The nodes this network runs."""
+        return self._plan
+
+    @property
+    def learning_rate(self) -> float:
+        """How far a step goes; the optimizer says in what unit."""
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._learning_rate = float(value)
+
+    @property
+    def iterations(self) -> int:
+        """Parameter updates done."""
+        return self._state.iterations
+
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        with self._lock:
+            self._state = replace(self._state, iterations=int(value))
+
+    def get_parameter(self, index: int) -> np.ndarray:
+        """Gives a copy of a parameter, in the plan's shape."""
+        return self._state.parameters[index].copy()
+
+    def set_parameter(self, index: int, value: np.ndarray) -> None:
+        """Replaces a parameter by a copy of ``value``, which must have exactly the plan's shape."""
+        value = self._like_parameter(index, value)
+        with self._lock:
+            parameters = list(self._state.parameters)
+            parameters[index] = value
+            self._state = replace(self._state, parameters=tuple(parameters))
+
+    @property
+    def slot_names(self) -> tuple[str, ...]:
+        """Names of what the optimizer remembers for each parameter; none before ``configure``."""
+        return () if self._task is None else self._task.optimizer.slots(self._task.update)
+
+    def get_slot(self, name: str, index: int) -> np.ndarray:
+        """Gives a copy of what the optimizer remembers under ``name`` for parameter ``index``, in the parameter's shape."""
+        return lookup("slot", self._state.slots[index], name).copy()
+
+    def set_slot(self, name: str, index: int, value: np.ndarray) -> None:
+        """Replaces a slot of parameter ``index`` by a copy of ``value``, which must have exactly the parameter's shape."""
+        value = self._like_parameter(index, value)
+        with self._lock:
+            slots = list(self._state.slots)
+            lookup("slot", slots[index], name)
+            slots[index] = {**slots[index], name: value}
+            self._state = replace(self._state, slots=tuple(slots))
+
+    def _zeros(self) -> tuple[np.ndarray, ...]:
+        return tuple(np.zeros(parameter.shape, self._dtype) for parameter in self._plan.parameters)
+
+    def _like_parameter(self, index: int, value: np.ndarray) -> np.ndarray:
+        parameter = self._plan.parameters[index]
+        if np.shape(value) != parameter.shape:
+            raise ValueError(f"{parameter.name} has shape {parameter.shape}, but the given array has shape {np.shape(value)}")
+        return np.array(value, self._dtype)
+
+
+def _mean_loss(task: Task, batch: Batch, source: np.ndarray) -> float:
+    """Σ over rows of weight · loss, divided by the number of rows."""
+    losses = batch.weight * task.loss.value(batch.y, source)
+    return float(losses.sum(dtype=np.float64)) / len(losses)
+
+
+def _add_totals(totals: np.ndarray, task: Task, batch: Batch, loss: float, predictions: np.ndarray) -> None:
+    """Adds a minibatch to the totals: Σ loss·rows, Σ rows, then Σ value·weight and Σ weight of each metric."""
+    rows = len(batch.x)
+    totals[:2] += loss * rows, rows
+    for k, (metric, function) in enumerate(zip(task.objective.metrics, task.metrics, strict=True)):
+        values = function(batch.y, predictions, metric.threshold)
+        weight = batch.weight if metric.weighted else np.ones_like(batch.weight)
+        totals[2 + 2 * k : 4 + 2 * k] += (values * weight).sum(dtype=np.float64), weight.sum(dtype=np.float64)
+
+
+def _repeat(do: Callable[[int], None], first: int, stop: int, seconds: float) -> int:
+    """Does minibatch after minibatch until ``stop`` or until time is up; returns the number of the next."""
+    deadline = perf_counter() + seconds
+    index = first
+    with _quiet():
+        while index < stop:
+            do(index)
+            index += 1
+            if perf_counter() >= deadline:
+                break
+    return index
+
+
+def _quiet() -> np.errstate:
+    """Keeps NumPy from warning of overflow: a loss that is not finite is reported as an exception."""
+    return np.errstate(over="ignore", divide="ignore", invalid="ignore")

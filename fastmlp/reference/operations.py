@@ -1,0 +1,132 @@
+"""Operations: what a node of the network computes, and its share of backpropagation.
+
+The forward pass asks each operation for its output. The backward pass goes through the nodes in reverse and hands each the gradient of the
+loss with respect to that output; the operation answers with the gradients with respect to its inputs, which are the outputs of earlier
+nodes, and with respect to its parameters. That is all there is to backpropagation (Rumelhart, Hinton, Williams, 1986, "Learning
+representations by back-propagating errors"): every operation knows its own derivative, and the chain rule joins them.
+
+To add an operation, write its class and add a row to ``OPERATIONS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from fastmlp.plan import Node
+from fastmlp.reference.activations import ACTIVATIONS
+from fastmlp.reference.lookup import lookup
+from fastmlp.reference.random import dropout_mask
+
+__all__ = ["OPERATIONS", "Operation", "Pass"]
+
+Arrays = Sequence[np.ndarray]
+
+
+class Pass(NamedTuple):
+    """What an operation may need to know about the pass it is part of."""
+
+    training: bool
+    seed: int
+    iteration: int
+    """Parameter updates done so far."""
+
+
+class Operation(Protocol):
+    """One node at work."""
+
+    def __init__(self, node: Node, index: int) -> None: ...
+
+    def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
+        """Gives the output, (rows, width), and whatever ``backward`` will need of this pass."""
+        ...
+
+    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
+        """Gives the gradients with respect to the inputs and to the parameters, each of the shape of what it belongs to."""
+        ...
+
+
+class Dense:
+    """A fully connected layer: a = f(z), z = x·W + b.
+
+    Shapes: x (rows, inputs), W (inputs, units), b (units,) or absent, z and a (rows, units).
+    """
+
+    def __init__(self, node: Node, index: int) -> None:
+        self.activation = lookup("activation", ACTIVATIONS, node.activation)
+        self.alpha = node.alpha
+
+    def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
+        (x,) = inputs
+        kernel, *bias = parameters
+        z = x @ kernel
+        if bias:
+            z = z + bias[0]
+        a = self.activation.forward(z, self.alpha)
+        return a, (x, a)
+
+    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
+        """dz = da·f'(z), then dW = xᵀ·dz, db = Σ over rows of dz, dx = dz·Wᵀ.
+
+        Every weight Wᵢⱼ carries xᵢ into zⱼ in each row, so its gradient sums xᵢ·dzⱼ over the rows; every xᵢ reaches all the zⱼ of its
+        row, so its gradient sums Wᵢⱼ·dzⱼ over the units.
+        """
+        x, a = saved
+        kernel, *bias = parameters
+        dz = self.activation.backward(a, doutput, self.alpha)
+        dkernel = x.T @ dz
+        dbias = [dz.sum(axis=0)] if bias else []
+        dx = dz @ kernel.T
+        return [dx], [dkernel, *dbias]
+
+
+class Activation:
+    """An activation on its own: a = f(x), all (rows, width)."""
+
+    def __init__(self, node: Node, index: int) -> None:
+        self.activation = lookup("activation", ACTIVATIONS, node.activation)
+        self.alpha = node.alpha
+
+    def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
+        (x,) = inputs
+        a = self.activation.forward(x, self.alpha)
+        return a, a
+
+    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
+        a = saved
+        return [self.activation.backward(a, doutput, self.alpha)], []
+
+
+class Dropout:
+    """Dropout (Srivastava et al., 2014): while training, each element is set to zero with probability ``rate``.
+
+    A unit that cannot rely on its neighbours being there learns something of use on its own. What is kept is multiplied by 1 / (1 − rate):
+    its expected value stays the same, and predicting needs no correction. So a = x ∘ scale, where scale is 0 or 1 / (1 − rate), all of
+    shape (rows, width).
+    """
+
+    def __init__(self, node: Node, index: int) -> None:
+        self.rate = node.rate
+        self.index = index
+
+    def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
+        (x,) = inputs
+        if not now.training:
+            return x, None
+        kept = dropout_mask(self.rate, *x.shape, seed=now.seed, node=self.index, iteration=now.iteration)
+        scale = kept.astype(x.dtype) * (1 / (1 - self.rate))
+        return x * scale, scale
+
+    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
+        """dx = da ∘ scale: what was dropped had no part in the loss."""
+        scale = saved
+        return [doutput * scale], []
+
+
+OPERATIONS: dict[str, type[Operation]] = {
+    "dense": Dense,
+    "activation": Activation,
+    "dropout": Dropout,
+}

@@ -1,0 +1,99 @@
+"""Random numbers that can be computed in any order: Philox4x32-10, shuffling and dropout masks.
+
+A usual generator is a chain: to know the millionth number one must draw all before it. A counter-based generator is a function:
+it scrambles a counter (which number?) with a key (which stream?) so thoroughly that the results look random. So threads can draw their
+numbers independently, a mask can be drawn again instead of stored, and a run that is stopped and resumed goes on with the same numbers.
+
+Salmon, Moraes, Dror, Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["dropout_mask", "philox", "shuffle"]
+
+MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
+KEY_STEPS = 0x9E3779B9, 0xBB67AE85
+"""Added to the key after each round: the fractions of the golden ratio and of √3."""
+ROUNDS = 10
+WORD = 0xFFFFFFFF
+"""The largest 32-bit word, and the mask that keeps the lower half of a 64-bit number."""
+SHUFFLE_STREAM = 0xFFFFFFFF
+"""Fourth word of a shuffle's counters. A dropout's holds its node's index, so the two never meet."""
+
+Word = int | np.ndarray
+
+
+def philox(counter: tuple[Word, Word, Word, Word], seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Scrambles counters of four 32-bit words into four random 32-bit words.
+
+    Args:
+        counter: Four arrays of integers in [0, 2³²), broadcast against each other; some may be plain integers.
+        seed: The key, an integer in [0, 2⁶⁴).
+
+    Returns:
+        Four uint64 arrays of the counters' common shape, each holding random integers in [0, 2³²).
+
+    Raises:
+        ValueError: The seed is out of range.
+
+    Example:
+        >>> [hex(word[0]) for word in philox((np.arange(2), 0, 0, 0), seed=0)]
+        ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
+    """
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"the seed is {seed}, but it must be at least 0 and less than 2**64")
+    c0, c1, c2, c3 = np.broadcast_arrays(*(np.asarray(word, dtype=np.uint64) for word in counter))
+    k0, k1 = seed & WORD, seed >> 32
+    for _ in range(ROUNDS):
+        product0, product1 = c0 * MULTIPLIERS[0], c2 * MULTIPLIERS[1]
+        c0, c1, c2, c3 = (product1 >> 32) ^ c1 ^ k0, product1 & WORD, (product0 >> 32) ^ c3 ^ k1, product0 & WORD
+        k0, k1 = (k0 + KEY_STEPS[0]) & WORD, (k1 + KEY_STEPS[1]) & WORD
+    return c0, c1, c2, c3
+
+
+def shuffle(seed: int, epoch: int, order: np.ndarray) -> None:
+    """Fills ``order`` with the permutation of 0 … n−1 that belongs to a seed and an epoch.
+
+    The Fisher–Yates shuffle: from the back, each element changes places with a random one of those not behind it, itself included. The
+    random element for place i is j = ⌊r·(i + 1) / 2³²⌋ with r word i of the stream.
+
+    Args:
+        seed: An integer in [0, 2⁶⁴).
+        epoch: An integer in [0, 2⁶⁴).
+        order: (n,) uint32, overwritten.
+    """
+    n = len(order)
+    words = philox((np.arange(-(-n // 4)), epoch & WORD, epoch >> 32, SHUFFLE_STREAM), seed)
+    stream = np.stack(words, axis=1).reshape(-1)[:n]
+    partners = (stream * np.arange(1, n + 1, dtype=np.uint64) >> 32).tolist()
+    items = list(range(n))
+    for i in range(n - 1, -1, -1):
+        j = partners[i]
+        items[i], items[j] = items[j], items[i]
+    order[:] = items
+
+
+def dropout_mask(rate: float, rows: int, columns: int, *, seed: int, node: int, iteration: int) -> np.ndarray:
+    """Decides which elements of a batch a dropout node keeps: each with probability 1 − rate.
+
+    One counter gives four words, for four columns 16 apart: column c takes word (c mod 64) // 16 of counter (c // 64)·16 + c mod 16. So
+    a processor with vectors of 16 words or fewer writes a row's words side by side.
+
+    Args:
+        rate: Probability of dropping an element, 0 ≤ rate < 1.
+        rows, columns: Shape of the batch.
+        seed: The network's seed.
+        node: Index of the dropout node in the plan.
+        iteration: Parameter updates done so far.
+
+    Returns:
+        (rows, columns) bool, true where an element is kept.
+    """
+    groups = -(-columns // 64)
+    counters = np.arange(groups * 16)
+    words = philox((counters, np.arange(rows)[:, None], iteration & WORD, node), seed)
+    by_column = np.stack([word.reshape(rows, groups, 16) for word in words], axis=2).reshape(rows, groups * 64)[:, :columns]
+    uniform = (by_column >> 8).astype(np.float32) * np.float32(2**-24)
+    return uniform >= np.float32(rate)
