@@ -1,0 +1,484 @@
+# cython: language_level=3, freethreading_compatible=True
+"""The native engine: checks arrays, releases the GIL, calls C, turns a status into an exception. No arithmetic lives here."""
+
+import os
+
+cimport numpy as cnp
+from c_api cimport *
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
+from libc.stdlib cimport calloc, free
+
+import numpy as np
+
+cnp.import_array()
+
+# Below this many multiplications a prediction is over before another thread could make use of the GIL.
+cdef int64_t HOLD_GIL_BELOW = 200_000
+
+
+# -- the build: instruction sets, threads, names -------------------------------------------------------------------------------------------
+
+def _names(kind: str) -> list[str]:
+    cdef const char *name
+    names = []
+    while True:
+        if kind == "activation":
+            name = fm_activation_name(<int>len(names))
+        elif kind == "loss":
+            name = fm_loss_name(<int>len(names))
+        else:
+            name = fm_optimizer_name(<int>len(names))
+        if name == NULL:
+            return names
+        names.append(name.decode())
+
+
+ACTIVATIONS = {name: index for index, name in enumerate(_names("activation"))}
+LOSSES = {name: index for index, name in enumerate(_names("loss"))}
+OPTIMIZERS = {name: index for index, name in enumerate(_names("optimizer"))}
+_SLOT_NAMES = {"sgd": ("momentum",), "rmsprop": ("velocity", "momentum"), "adam": ("momentum", "velocity")}
+
+
+cdef const fm_kernels *_find_kernels(str isa) except? NULL:
+    cdef int index = 0
+    cdef const fm_kernels *kernels
+    while True:
+        kernels = fm_kernels_at(index)
+        if kernels == NULL:
+            return NULL
+        if kernels.name.decode() == isa:
+            return kernels
+        index += 1
+
+
+def compiled_isas() -> list[str]:
+    """Names of the instruction sets this build has kernels for, worst first."""
+    names = []
+    while fm_kernels_at(<int>len(names)) != NULL:
+        names.append(fm_kernels_at(<int>len(names)).name.decode())
+    return names
+
+
+def supported_isas() -> list[str]:
+    """Those of :func:`compiled_isas` that this processor and operating system can run."""
+    return [isa for isa in compiled_isas() if fm_kernels_supported(_find_kernels(isa))]
+
+
+def kernel_addresses(isa: str) -> dict[str, int]:
+    """Addresses of the C functions of one instruction set, by kernel name, for tests and benchmarks (see src/kernels/kernels.h)."""
+    cdef const fm_kernels *kernels = _find_kernels(isa)
+    if kernels == NULL:
+        raise ValueError(f"no kernels for {isa!r} in this build; there are {', '.join(compiled_isas())}")
+    addresses = {}
+    cdef fm_kernel_entry entry = fm_kernel_entry_at(kernels, 0)
+    while entry.name != NULL:
+        addresses[entry.name.decode()] = <uintptr_t>entry.function
+        entry = fm_kernel_entry_at(kernels, <int>len(addresses))
+    return addresses
+
+
+cdef const fm_kernels *_kernels = NULL
+
+
+def _select_isa() -> tuple[str, str]:
+    global _kernels
+    supported = supported_isas()
+    isa = supported[-1]
+    reason = "the best this processor supports"
+    wanted = os.environ.get("FASTMLP_ISA", "")
+    if wanted:
+        if wanted not in compiled_isas():
+            raise ImportError(f"FASTMLP_ISA is {wanted!r}, but this build of fastmlp has {', '.join(compiled_isas())}; choose one or unset it")
+        if wanted not in supported:
+            raise ImportError(f"FASTMLP_ISA is {wanted!r}, which this processor cannot run; choose from {', '.join(supported)} or unset it")
+        isa, reason = wanted, "FASTMLP_ISA asks for it"
+    _kernels = _find_kernels(isa)
+    return isa, reason
+
+
+_ISA, _ISA_REASON = _select_isa()
+
+
+def version() -> str:
+    """The version this binary was built as."""
+    return fm_version().decode()
+
+
+def build_info() -> dict[str, object]:
+    """Compiler, instruction sets compiled in, the one in use and why."""
+    return {"version": version(), "compiler": fm_compiler().decode(), "isas": compiled_isas(), "isa": _ISA, "isa_reason": _ISA_REASON}
+
+
+def set_threads(count: int) -> None:
+    """The most threads one call may use, the caller's included."""
+    fm_set_threads(count)
+
+
+def get_threads() -> int:
+    """See :func:`set_threads`."""
+    return fm_get_threads()
+
+
+def shuffle(seed: int, epoch: int, order) -> None:
+    """Fills ``order``, uint32 ``(rows,)``, with the permutation for this seed and epoch."""
+    cdef cnp.ndarray array = _checked("order", order, np.uint32, 1, True)
+    cdef uint64_t c_seed = seed, c_epoch = epoch
+    cdef uint32_t *data = <uint32_t *>cnp.PyArray_DATA(array)
+    cdef int64_t rows = cnp.PyArray_DIM(array, 0)
+    with nogil:
+        fm_shuffle(c_seed, c_epoch, data, rows)
+
+
+def first_nonfinite(values) -> int:
+    """Flat index of the first NaN or infinity in a C-contiguous float32 array, or -1."""
+    cdef cnp.ndarray array = _checked("values", values, np.float32, None, False)
+    cdef const float *data = <const float *>cnp.PyArray_DATA(array)
+    cdef int64_t size = cnp.PyArray_SIZE(array), found
+    with nogil:
+        found = fm_first_nonfinite(data, size)
+    return found
+
+
+# -- checks --------------------------------------------------------------------------------------------------------------------------------
+
+cdef cnp.ndarray _checked(str name, array, dtype, ndim, bint writable):
+    """The array itself if it is what C reads; an error that says what is wrong otherwise."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name} must be a NumPy array, not {type(array).__name__}")
+    if array.dtype != dtype:
+        raise TypeError(f"{name} has dtype {array.dtype}, but {np.dtype(dtype)} is wanted")
+    if ndim is not None and array.ndim != ndim:
+        raise ValueError(f"{name} has {array.ndim} dimensions, but {ndim} are wanted")
+    if not array.flags.c_contiguous:
+        raise ValueError(f"{name} is not C-contiguous; pass np.ascontiguousarray({name})")
+    if writable and not array.flags.writeable:
+        raise ValueError(f"{name} is read-only")
+    return array
+
+
+cdef int _raise(fm_status status) except -1:
+    if status == FM_OK:
+        return 0
+    if status == FM_NO_MEMORY:
+        raise MemoryError("fastmlp could not allocate memory for this network and batch size; make either smaller")
+    if status == FM_BAD_ROW:
+        raise ValueError("a label is outside 0 … outputs − 1, or an entry of order outside the rows")
+    if status == FM_NOT_READY:
+        raise RuntimeError("the network has no loss and optimizer yet; call configure(objective, update) first")
+    raise ValueError("the plan, objective or index does not fit the network")
+
+
+# -- the network ---------------------------------------------------------------------------------------------------------------------------
+
+cdef class Network:
+    """A compiled plan. See fastmlp.reference.Network, its readable twin, for what every method computes."""
+
+    cdef fm_network *network
+    cdef readonly object plan
+    cdef readonly tuple slot_names
+    cdef object objective
+    cdef int64_t inputs, outputs, row_work
+
+    def __cinit__(self, plan, seed=0):
+        self.plan = plan
+        self.slot_names = ()
+        self.inputs = plan.widths[0]
+        self.outputs = plan.widths[plan.output]
+        self._create(plan)
+        self.seed = seed
+
+    cdef int _create(self, plan) except -1:
+        cdef fm_plan c_plan
+        cdef int nodes = len(plan.nodes), parameters = len(plan.parameters), buffers = len(plan.widths), i
+        cdef fm_node_spec *specs = <fm_node_spec *>calloc(nodes + 1, sizeof(fm_node_spec))
+        cdef int64_t *widths = <int64_t *>calloc(buffers + 1, sizeof(int64_t))
+        cdef int64_t[2] *shapes = <int64_t[2] *>calloc(parameters + 1, 2 * sizeof(int64_t))
+        try:
+            if specs == NULL or widths == NULL or shapes == NULL:
+                raise MemoryError("no memory for the plan")
+            for i, width in enumerate(plan.widths):
+                widths[i] = width
+            for i, parameter in enumerate(plan.parameters):
+                shapes[i][0] = parameter.shape[0] if len(parameter.shape) == 2 else 1
+                shapes[i][1] = parameter.shape[-1]
+                self.row_work += shapes[i][0] * shapes[i][1]
+            for i, node in enumerate(plan.nodes):
+                specs[i].op = _op(node)
+                if len(node.inputs) != 1:
+                    raise ValueError(f"node {i} ({node.op}) reads {len(node.inputs)} buffers, but this engine runs nodes with one")
+                specs[i].input, specs[i].output = node.inputs[0], node.output
+                specs[i].kernel = node.parameters[0] if node.parameters else -1
+                specs[i].bias = node.parameters[1] if len(node.parameters) > 1 else -1
+                specs[i].activation = 0 if node.activation == "softmax" else _index(ACTIVATIONS, "activation", node.activation)
+                specs[i].alpha, specs[i].rate = node.alpha, node.rate
+            c_plan.buffer_count, c_plan.node_count, c_plan.parameter_count = buffers, nodes, parameters
+            c_plan.widths, c_plan.nodes, c_plan.output = widths, specs, plan.output
+            c_plan.shapes = shapes
+            return _raise(fm_network_new(_kernels, &c_plan, &self.network))
+        finally:
+            free(specs)
+            free(widths)
+            free(shapes)
+
+    def __dealloc__(self):
+        fm_network_free(self.network)
+
+    @property
+    def seed(self) -> int:
+        return fm_network_state(self.network).seed
+
+    @seed.setter
+    def seed(self, value: int) -> None:
+        fm_network_state(self.network).seed = value
+
+    @property
+    def iterations(self) -> int:
+        return fm_network_state(self.network).iterations
+
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        fm_network_state(self.network).iterations = value
+
+    @property
+    def learning_rate(self) -> float:
+        return fm_network_state(self.network).learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        fm_network_state(self.network).learning_rate = value
+
+    def set_unfused(self, unfused: bool) -> None:
+        """Keeps gradients and updates apart; the bits are the same."""
+        fm_network_set_unfused(self.network, unfused)
+
+    # parameters and slots
+
+    cdef object _get(self, fm_array which, int index):
+        values = np.empty(self._shape(index), dtype=np.float32)
+        cdef float *data = <float *>cnp.PyArray_DATA(<cnp.ndarray>values)
+        cdef fm_status status
+        with nogil:
+            status = fm_network_get(self.network, which, index, data)
+        _raise(status)
+        return values
+
+    cdef int _set(self, fm_array which, int index, value) except -1:
+        shape = self._shape(index)
+        cdef cnp.ndarray array = _checked("value", value, np.float32, len(shape), False)
+        if value.shape != shape:
+            raise ValueError(f"value has shape {value.shape}, but parameter {self.plan.parameters[index].name!r} has shape {shape}")
+        cdef const float *data = <const float *>cnp.PyArray_DATA(array)
+        cdef fm_status status
+        with nogil:
+            status = fm_network_set(self.network, which, index, data)
+        return _raise(status)
+
+    cdef tuple _shape(self, int index):
+        if not 0 <= index < len(self.plan.parameters):
+            raise IndexError(f"there is no parameter {index}; the network has {len(self.plan.parameters)}")
+        return self.plan.parameters[index].shape
+
+    cdef fm_array _slot(self, str name) except *:
+        if name not in self.slot_names:
+            raise KeyError(f"the optimizer has no slot {name!r}; it has {self.slot_names}")
+        return <fm_array>(<int>FM_SLOT_0 + <int>self.slot_names.index(name))
+
+    def get_parameter(self, index: int):
+        return self._get(FM_VALUE, index)
+
+    def set_parameter(self, index: int, value) -> None:
+        self._set(FM_VALUE, index, value)
+
+    def get_slot(self, name: str, index: int):
+        return self._get(self._slot(name), index)
+
+    def set_slot(self, name: str, index: int, value) -> None:
+        self._set(self._slot(name), index, value)
+
+    # inference
+
+    def __call__(self, x):
+        cdef cnp.ndarray array
+        if not (type(x) is np.ndarray and cnp.PyArray_TYPE(<cnp.ndarray>x) == cnp.NPY_FLOAT32 and cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray>x)):
+            x = np.asarray(x)
+            x = np.ascontiguousarray(x, dtype=np.uint8 if x.dtype == np.uint8 else np.float32)
+        array = x
+        cdef int ndim = cnp.PyArray_NDIM(array)
+        if ndim == 1 and cnp.PyArray_DIM(array, 0) == self.inputs:
+            return self._predict(array, 1, None)
+        if ndim != 2 or cnp.PyArray_DIM(array, 1) != self.inputs:
+            self._refuse(x)
+        return self._predict(array, cnp.PyArray_DIM(array, 0), None)
+
+    def predict(self, x, out=None):
+        cdef cnp.ndarray array = self._input(x)
+        return self._predict(array, cnp.PyArray_DIM(array, 0), out)
+
+    def apply(self, x, training: bool):
+        cdef cnp.ndarray array = self._input(x)
+        if not training:
+            return self._predict(array, cnp.PyArray_DIM(array, 0), None)
+        cdef cnp.ndarray result = np.empty((len(x), self.outputs), dtype=np.float32)
+        cdef fm_input c_input
+        cdef float *data = <float *>cnp.PyArray_DATA(result)
+        cdef fm_status status
+        _point(&c_input, array, len(x))
+        with nogil:
+            status = fm_network_apply_training(self.network, &c_input, data)
+        _raise(status)
+        return result
+
+    cdef cnp.ndarray _input(self, x):
+        cdef cnp.ndarray array = _checked("x", x, np.uint8 if getattr(x, "dtype", None) == np.uint8 else np.float32, 2, False)
+        if cnp.PyArray_DIM(array, 1) != self.inputs:
+            self._refuse(x)
+        return array
+
+    cdef int _refuse(self, x) except -1:
+        if x.ndim not in (1, 2):
+            raise ValueError(f"x has shape {x.shape}, but the network takes (rows, {self.inputs}) or one row ({self.inputs},)")
+        raise ValueError(f"x has {x.shape[-1]} columns, but the first layer expects {self.inputs}")
+
+    cdef object _predict(self, cnp.ndarray array, int64_t rows, out):
+        cdef cnp.npy_intp[2] shape
+        cdef cnp.ndarray result
+        cdef fm_input c_input
+        cdef float *data
+        cdef fm_status status = FM_BUSY
+        if out is None:
+            shape[0], shape[1] = rows, self.outputs
+            result = cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
+        else:
+            result = _checked("out", out, np.float32, 2, True)
+            if out.shape != (rows, self.outputs):
+                raise ValueError(f"out has shape {out.shape}, but ({rows}, {self.outputs}) is wanted")
+        data = <float *>cnp.PyArray_DATA(result)
+        _point(&c_input, array, rows)
+        if rows * self.row_work < HOLD_GIL_BELOW:
+            status = fm_network_try_predict(self.network, &c_input, data)
+        if status == FM_BUSY:
+            with nogil:
+                status = fm_network_predict(self.network, &c_input, data)
+        _raise(status)
+        return result
+
+    # training
+
+    def configure(self, objective, update) -> None:
+        cdef fm_objective c_objective
+        cdef fm_update_spec c_update
+        cdef int count = len(objective.metrics), i
+        suffix = "_from_logits" if objective.from_logits else ""
+        c_objective.loss = _index(LOSSES, "loss", objective.loss + suffix)
+        c_objective.source = objective.source
+        c_objective.metric_count = count
+        c_update.kind = _index(OPTIMIZERS, "optimizer", update.kind)
+        c_update.momentum, c_update.rho, c_update.nesterov = update.momentum, update.rho, update.nesterov
+        c_update.beta_1, c_update.beta_2, c_update.epsilon = update.beta_1, update.beta_2, update.epsilon
+        cdef fm_metric_spec *metrics = <fm_metric_spec *>calloc(count + 1, sizeof(fm_metric_spec))
+        try:
+            if metrics == NULL:
+                raise MemoryError("no memory for the metrics")
+            for i, metric in enumerate(objective.metrics):
+                metrics[i].kind = _index(LOSSES, "metric", metric.kind)
+                metrics[i].weighted, metrics[i].threshold = metric.weighted, metric.threshold
+            c_objective.metrics = metrics
+            _raise(fm_network_configure(self.network, &c_objective, &c_update))
+        finally:
+            free(metrics)
+        self.objective = objective
+        names = _SLOT_NAMES[update.kind]
+        self.slot_names = names if update.kind == "adam" or update.momentum else names[:-1]
+
+    def train(self, batches, first: int, stop: int, seconds: float, totals) -> int:
+        return self._run(batches, first, stop, seconds, totals, True)
+
+    def evaluate(self, batches, first: int, stop: int, seconds: float, totals) -> int:
+        return self._run(batches, first, stop, seconds, totals, False)
+
+    cdef object _run(self, batches, int64_t first, int64_t stop, double seconds, totals, bint training):
+        cdef fm_batches c_batches
+        cdef cnp.ndarray sums = _checked("totals", totals, np.float64, 1, True)
+        cdef double *data = <double *>cnp.PyArray_DATA(sums)
+        cdef int64_t following = first
+        cdef fm_status status
+        self._point_batches(&c_batches, batches)
+        if len(totals) != 2 + 2 * len(self.objective.metrics):
+            raise ValueError(f"totals has {len(totals)} elements, but {2 + 2 * len(self.objective.metrics)} are wanted")
+        with nogil:
+            if training:
+                status = fm_network_train(self.network, &c_batches, &following, stop, seconds, data)
+            else:
+                status = fm_network_evaluate(self.network, &c_batches, &following, stop, seconds, data)
+        if status == FM_NON_FINITE:
+            from fastmlp.errors import NonFiniteLossError
+
+            raise NonFiniteLossError(batch=following)
+        _raise(status)
+        return following
+
+    def gradients(self, batches):
+        cdef fm_batches c_batches
+        cdef double loss = 0.0
+        cdef fm_status status
+        self._point_batches(&c_batches, batches)
+        with nogil:
+            status = fm_network_gradients(self.network, &c_batches, &loss)
+        if status == FM_NON_FINITE:
+            from fastmlp.errors import NonFiniteLossError
+
+            raise NonFiniteLossError(batch=0)
+        _raise(status)
+        return loss, [self._get(FM_GRADIENT, i) for i in range(len(self.plan.parameters))]
+
+    cdef int _point_batches(self, fm_batches *c, batches) except -1:
+        """Points C at the arrays of a Batches, which the caller keeps alive during the call."""
+        if self.objective is None:
+            return _raise(FM_NOT_READY)
+        cdef cnp.ndarray array = self._input(batches.x)
+        cdef int64_t rows = cnp.PyArray_DIM(array, 0)
+        cdef fm_input c_input
+        _point(&c_input, array, rows)
+        c.rows, c.batch_size, c.x, c.x_uint8 = rows, batches.batch_size, c_input.x, c_input.x_uint8
+        c.y, c.labels, c.sample_weight, c.order = NULL, NULL, NULL, NULL
+        if self.objective.sparse:
+            c.labels = <const int32_t *>_rows_of("y", batches.y, np.int32, 1, rows)
+        else:
+            c.y = <const float *>_rows_of("y", batches.y, np.float32, 2, rows)
+            if batches.y.shape[1] != self.outputs:
+                raise ValueError(f"y has {batches.y.shape[1]} columns, but the network has {self.outputs} outputs")
+        if batches.sample_weight is not None:
+            c.sample_weight = <const float *>_rows_of("sample_weight", batches.sample_weight, np.float32, 1, rows)
+        if batches.order is not None:
+            c.order = <const uint32_t *>_rows_of("order", batches.order, np.uint32, 1, rows)
+        return 0
+
+
+cdef void *_rows_of(str name, array, dtype, int ndim, int64_t rows) except NULL:
+    cdef cnp.ndarray checked = _checked(name, array, dtype, ndim, False)
+    if cnp.PyArray_DIM(checked, 0) != rows:
+        raise ValueError(f"{name} has {len(array)} rows, but x has {rows}")
+    return cnp.PyArray_DATA(checked)
+
+
+cdef void _point(fm_input *c, cnp.ndarray array, int64_t rows) noexcept:
+    cdef bint is_uint8 = cnp.PyArray_TYPE(array) == cnp.NPY_UINT8
+    c.rows = rows
+    c.x = NULL if is_uint8 else <const float *>cnp.PyArray_DATA(array)
+    c.x_uint8 = <const uint8_t *>cnp.PyArray_DATA(array) if is_uint8 else NULL
+
+
+cdef fm_op _op(node) except *:
+    if node.op == "dense":
+        return FM_OP_DENSE
+    if node.op == "activation":
+        return FM_OP_SOFTMAX if node.activation == "softmax" else FM_OP_ACTIVATION
+    if node.op == "dropout":
+        return FM_OP_DROPOUT
+    raise ValueError(f"the engine has no node {node.op!r}")
+
+
+cdef int _index(dict table, str what, str name) except -1:
+    if name not in table:
+        raise ValueError(f"the engine has no {what} {name!r}; it has {', '.join(table)}")
+    return table[name]

@@ -1,0 +1,105 @@
+# The C interface of fastmlp (fastmlp.h) and the kernel tables (kernels/kernels.h), for the binding.
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+
+cdef extern from "kernels/kernels.h" nogil:
+    ctypedef struct fm_kernels:
+        const char *name
+
+    ctypedef struct fm_kernel_entry:
+        const char *name
+        void (*function)()
+
+    const fm_kernels *fm_kernels_at(int index)
+    int fm_kernels_supported(const fm_kernels *kernels)
+    fm_kernel_entry fm_kernel_entry_at(const fm_kernels *kernels, int index)
+    const char *fm_activation_name(int index)
+    const char *fm_loss_name(int index)
+    const char *fm_optimizer_name(int index)
+
+cdef extern from "fastmlp.h" nogil:
+    ctypedef struct fm_network:
+        pass
+
+    ctypedef enum fm_status:
+        FM_OK
+        FM_NO_MEMORY
+        FM_BAD_PLAN
+        FM_BAD_ROW
+        FM_NON_FINITE
+        FM_BUSY
+        FM_NOT_READY
+
+    ctypedef enum fm_op:
+        FM_OP_DENSE
+        FM_OP_ACTIVATION
+        FM_OP_SOFTMAX
+        FM_OP_DROPOUT
+
+    ctypedef enum fm_array:
+        FM_VALUE
+        FM_SLOT_0
+        FM_SLOT_1
+        FM_GRADIENT
+
+    ctypedef struct fm_node_spec:
+        fm_op op
+        int input, output, kernel, bias, activation
+        float alpha, rate
+
+    ctypedef struct fm_plan:
+        int buffer_count, node_count, parameter_count
+        const int64_t *widths
+        const fm_node_spec *nodes
+        const int64_t (*shapes)[2]
+        int output
+
+    ctypedef struct fm_metric_spec:
+        int kind, weighted
+        float threshold
+
+    ctypedef struct fm_objective:
+        int loss, source, metric_count
+        const fm_metric_spec *metrics
+
+    ctypedef struct fm_update_spec:
+        int kind
+        double momentum, rho, beta_1, beta_2, epsilon
+        int nesterov
+
+    ctypedef struct fm_state:
+        uint64_t seed, iterations
+        double learning_rate
+
+    ctypedef struct fm_batches:
+        int64_t rows, batch_size
+        const float *x
+        const uint8_t *x_uint8
+        const float *y
+        const int32_t *labels
+        const float *sample_weight
+        const uint32_t *order
+
+    ctypedef struct fm_input:
+        int64_t rows
+        const float *x
+        const uint8_t *x_uint8
+
+    const char *fm_version()
+    const char *fm_compiler()
+    fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_network **network)
+    void fm_network_free(fm_network *network)
+    fm_status fm_network_get(fm_network *network, fm_array which, int parameter, float *values)
+    fm_status fm_network_set(fm_network *network, fm_array which, int parameter, const float *values)
+    fm_status fm_network_configure(fm_network *network, const fm_objective *objective, const fm_update_spec *update)
+    fm_state *fm_network_state(fm_network *network)
+    void fm_network_set_unfused(fm_network *network, int unfused)
+    fm_status fm_network_train(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals)
+    fm_status fm_network_evaluate(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals)
+    fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss)
+    fm_status fm_network_predict(fm_network *network, const fm_input *input, float *out)
+    fm_status fm_network_try_predict(fm_network *network, const fm_input *input, float *out)
+    fm_status fm_network_apply_training(fm_network *network, const fm_input *input, float *out)
+    void fm_shuffle(uint64_t seed, uint64_t epoch, uint32_t *order, int64_t n)
+    int64_t fm_first_nonfinite(const float *values, int64_t n)
+    void fm_set_threads(int count)
+    int fm_get_threads()

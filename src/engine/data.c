@@ -1,0 +1,52 @@
+/* Rows on their way in: checked once a fit, gathered through the order once a batch. */
+#include "engine.h"
+
+#include <string.h>
+
+int64_t fm_first_nonfinite(const float *values, int64_t n) {
+    const int64_t block = 4096;
+    for (int64_t begin = 0; begin < n; begin += block) {
+        const int64_t end = begin + block < n ? begin + block : n;
+        uint32_t found = 0;
+        for (int64_t i = begin; i < end; i++) {
+            uint32_t bits;
+            memcpy(&bits, values + i, sizeof bits);
+            found |= (bits & 0x7F800000u) == 0x7F800000u;
+        }
+        for (int64_t i = begin; found && i < end; i++)
+            if (!(values[i] - values[i] == 0.0f))
+                return i;
+    }
+    return -1;
+}
+
+int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
+    const fm_network *network = pass->network;
+    const fm_workspace *w = pass->workspace;
+    const ptrdiff_t inputs = network->width[0], outputs = network->width[network->output];
+    const ptrdiff_t x_row = network->stride[0], y_row = network->stride[network->output];
+    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
+        int64_t from = batch * b->batch_size + i;
+        if (b->order)
+            from = b->order[from];
+        if (from >= b->rows)
+            return 0;
+        if (b->x) {
+            memcpy(w->value[0] + i * x_row, b->x + from * inputs, (size_t)inputs * sizeof *b->x);
+        } else {
+            const fm_from_uint8 convert = {inputs, b->x_uint8 + from * inputs, w->value[0] + i * x_row};
+            network->kernels->from_uint8(&convert);
+        }
+        if (b->labels) {
+            w->labels[i] = b->labels[from];
+            if (w->labels[i] < 0 || w->labels[i] >= outputs)
+                return 0;
+        } else {
+            memcpy(w->y + i * y_row, b->y + from * outputs, (size_t)outputs * sizeof *b->y);
+        }
+        if (b->sample_weight)
+            w->weight[i] = b->sample_weight[from];
+    }
+    return 1;
+}

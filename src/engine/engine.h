@@ -1,0 +1,177 @@
+/* The engine's structures. It knows layers, batches and threads, and no instruction set: arithmetic on arrays is a kernel's work. */
+#ifndef FASTMLP_ENGINE_H
+#define FASTMLP_ENGINE_H
+
+#include "../fastmlp.h"
+#include "../kernels/kernels.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define FM_ALIGNMENT 64
+#define FM_BLOCK_ROWS 48   /* rows of a GEMM block: a whole number of tiles, and three transposed squares of 16 */
+#define FM_DEPTH_BLOCK 320 /* terms of a sum between two visits of c: a panel of 20 KiB stays in a 32 KiB first cache */
+#define FM_MAX_THREADS 64
+
+/* -- sizes ------------------------------------------------------------------------------------------------------------------------- */
+
+/* Lays arrays out one after another, each aligned; `overflow` remembers a size that does not fit. */
+typedef struct fm_layout {
+    size_t bytes;
+    int overflow;
+} fm_layout;
+
+/* Offset of the next array, of rows × columns elements of `size` bytes. */
+size_t fm_layout_add(fm_layout *layout, ptrdiff_t rows, ptrdiff_t columns, size_t size);
+
+/* Zeroed, aligned memory for a layout, or NULL. Free with free(). */
+char *fm_layout_allocate(const fm_layout *layout);
+
+/* -- threads: team.c --------------------------------------------------------------------------------------------------------------- */
+
+/* One of the threads that run a call together. */
+typedef struct fm_worker {
+    int id, count;
+} fm_worker;
+
+typedef void fm_team_task(void *argument, fm_worker worker);
+
+/* Runs task on up to `count` threads at once, this one included as worker 0, and returns when all are done. */
+void fm_team_run(fm_team_task *task, void *argument, int count);
+
+/* Waits until all workers of the call are here. Nothing to do for a worker alone. */
+void fm_team_barrier(fm_worker worker);
+
+/* Changes in the child after fork, where locks held by threads that no longer exist must be made anew. */
+unsigned fm_fork_count(void);
+
+/* Half-open range of the units 0 … count − 1 that this worker takes. */
+typedef struct fm_range {
+    ptrdiff_t begin, end;
+} fm_range;
+fm_range fm_share(ptrdiff_t count, fm_worker worker);
+
+/* Rows of a batch, in groups of 16, that this worker takes. */
+fm_range fm_share_rows(ptrdiff_t rows, fm_worker worker);
+
+/* -- the network: net.c ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct fm_node {
+    fm_node_spec spec;
+    ptrdiff_t inputs, units; /* widths of the buffers read and written */
+    ptrdiff_t panels;        /* dense: weight panels of 16 units */
+    ptrdiff_t kernel, bias;  /* dense: offsets into the parameter arrays; bias -1 for none */
+    int is_last;             /* nothing after it reads its output: the prediction */
+    int trained_below;       /* some node before it has parameters: the gradient of its input is wanted */
+    int derived;             /* the gradient of its output arrives multiplied by the activation's derivative */
+    int transposed;          /* … and transposed as well */
+    const struct fm_node *producer; /* the node that writes its input; NULL for the network's input */
+} fm_node;
+
+/* Memory for one batch. Rows are padded to multiples of 16 everywhere, columns too. */
+typedef struct fm_workspace {
+    ptrdiff_t rows; /* capacity */
+    char *memory;
+    float **value;   /* [buffer] -> [rows][stride] */
+    float **grad;    /* [buffer] -> [rows][stride], dLoss/dbuffer */
+    float **grad_t;  /* [buffer] -> [width][grad_t_row], the same transposed */
+    float **mask;    /* [node] -> [rows][stride] of a dropout node */
+    ptrdiff_t grad_t_row;
+    float *y;        /* [rows][stride of the output] */
+    int32_t *labels; /* [rows] */
+    float *weight;   /* [rows] */
+    float *loss;     /* [rows] */
+    float *metric;   /* [metric][rows] */
+    float *scratch;  /* [FM_MAX_THREADS][FM_BLOCK_ROWS][16] sums on their way to a transpose or an update */
+} fm_workspace;
+
+#define FM_SPARE_WORKSPACES 8
+
+struct fm_network {
+    const fm_kernels *kernels;
+    int buffer_count, node_count, parameter_count;
+    ptrdiff_t *width;  /* [buffer] */
+    ptrdiff_t *stride; /* [buffer] floats from row to row: padded, and kept off powers of two that would share cache sets */
+    fm_node *nodes;
+    ptrdiff_t (*shape)[2]; /* [parameter] */
+    ptrdiff_t *offset;     /* [parameter] */
+    ptrdiff_t size;        /* floats in each parameter array */
+    int output;
+    int direct_input; /* only dense nodes read the input, so it need not be copied to padded rows */
+    double row_flops; /* of one row's forward pass */
+
+    float *value;    /* [size] kernels in panels, biases padded */
+    float *slot[2];  /* [size], NULL where the optimizer has none */
+    float *gradient; /* [size], NULL until wanted */
+    char *slot_memory, *gradient_memory, *plan_memory, *value_memory;
+
+    int configured, unfused;
+    fm_objective objective;
+    fm_metric_spec *metrics; /* [objective.metric_count] */
+    fm_update_spec update;
+    fm_state state;
+    int source_node; /* the node that writes the buffer the loss reads */
+
+    fm_workspace *batch; /* training's; NULL until wanted */
+    fm_workspace *spare[FM_SPARE_WORKSPACES];
+    atomic_int spare_taken[FM_SPARE_WORKSPACES];
+
+    pthread_rwlock_t lock; /* shared by predictions; exclusive for everything else */
+    unsigned lock_fork_count;
+};
+
+/* The lock. `shared` for predictions. */
+void fm_lock(fm_network *network, int shared);
+int fm_try_lock_shared(fm_network *network);
+void fm_unlock(fm_network *network);
+
+/* A workspace for `rows` rows; with `training`, gradients and all. NULL if there is no memory. */
+fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int training);
+void fm_workspace_free(fm_workspace *workspace);
+
+/* Where parameter and slot arrays hold the gradient; allocates it. */
+fm_status fm_need_gradient(fm_network *network);
+
+/* -- products of a dense node: gemm.c ---------------------------------------------------------------------------------------------- */
+
+/* One pass over a batch: whose, how many rows, and which of the threads this is. */
+typedef struct fm_pass {
+    fm_network *network;
+    fm_workspace *workspace;
+    ptrdiff_t rows;
+    const float *input; /* [rows][input_row] */
+    ptrdiff_t input_row;
+    int training; /* dropout is on */
+    fm_worker worker;
+} fm_pass;
+
+/* The optimizer's step with this iteration's constants; `update` NULL keeps the gradient instead. */
+typedef struct fm_step {
+    void (*update)(const fm_update *);
+    fm_update constants;
+} fm_step;
+
+void fm_dense_forward(const fm_pass *pass, const fm_node *node);
+void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node);
+void fm_dense_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
+
+/* -- rows: data.c ------------------------------------------------------------------------------------------------------------------ */
+
+/* Copies this worker's rows of a batch, through the order, into the workspace. 0 if an index or a label is out of range. */
+int fm_gather(const fm_pass *pass, const fm_batches *batches, int64_t batch);
+
+/* -- whole passes: pass.c ---------------------------------------------------------------------------------------------------------- */
+
+/* Fills the buffers up to and including the output of nodes[last]; ends with a barrier. */
+void fm_forward(const fm_pass *pass, int last);
+
+/* From the gradient of the objective's source down to the first parameters, updating each node as soon as its gradient is known; ends
+ * without a barrier. */
+void fm_backward(const fm_pass *pass, const fm_step *step);
+
+/* -- random numbers: rng.c --------------------------------------------------------------------------------------------------------- */
+
+uint32_t fm_low(uint64_t value);
+uint32_t fm_high(uint64_t value);
+
+#endif

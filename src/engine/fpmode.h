@@ -1,0 +1,37 @@
+/* Denormals are flushed to zero inside a call, so that a dying unit costs no more than a live one; the caller's mode is put back. */
+#ifndef FASTMLP_FPMODE_H
+#define FASTMLP_FPMODE_H
+
+#include <stdint.h>
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+
+typedef unsigned fm_fpmode;
+static inline fm_fpmode fm_fpmode_enter(void) {
+    const fm_fpmode before = _mm_getcsr();
+    _mm_setcsr(0x9FC0); /* round to nearest, flush results and inputs, no exception traps */
+    return before;
+}
+static inline void fm_fpmode_leave(fm_fpmode before) { _mm_setcsr(before); }
+
+#elif defined(__aarch64__)
+
+typedef uint64_t fm_fpmode;
+static inline fm_fpmode fm_fpmode_enter(void) {
+    fm_fpmode before;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+    const fm_fpmode flush = UINT64_C(1) << 24; /* FZ; round to nearest, no traps */
+    __asm__ volatile("msr fpcr, %0" : : "r"(flush));
+    return before;
+}
+static inline void fm_fpmode_leave(fm_fpmode before) { __asm__ volatile("msr fpcr, %0" : : "r"(before)); }
+
+#else
+
+typedef int fm_fpmode;
+static inline fm_fpmode fm_fpmode_enter(void) { return 0; }
+static inline void fm_fpmode_leave(fm_fpmode before) { (void)before; }
+
+#endif
+#endif

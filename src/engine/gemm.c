@@ -1,0 +1,187 @@
+/* The three products of a dense node, cut into blocks that stay in cache and shared out over threads.
+ *
+ * Each works on blocks of 48 rows of its output and one panel or strip of 16 columns, whose sums stay in registers or in 3 KiB of
+ * scratch; the 48-row operand stays in the second cache while the panels stream past. What follows a product, the activation's
+ * derivative or the optimizer's step, is done to a block while it is still in the first cache.
+ */
+#include "engine.h"
+
+#include <string.h>
+
+static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+
+/* Terms per visit of c: the sum cut into equal parts of whole 16s, none longer than FM_DEPTH_BLOCK. */
+static ptrdiff_t depth_block(ptrdiff_t depth) {
+    const ptrdiff_t parts = (depth + FM_DEPTH_BLOCK - 1) / FM_DEPTH_BLOCK;
+    return FM_ROUND_UP((depth + parts - 1) / parts);
+}
+
+/* What of an output of rows × panels this worker computes. Work is cut along the direction that divides more evenly; panels for
+ * choice, so that a thread meets the same weights again and again. Rows are cut at multiples of `unit`. */
+typedef struct fm_part {
+    fm_range rows, panels;
+} fm_part;
+
+static fm_part share_output(ptrdiff_t rows, ptrdiff_t unit, ptrdiff_t panels, fm_worker worker) {
+    if (worker.count == 1)
+        return (fm_part){{0, rows}, {0, panels}};
+    const ptrdiff_t row_units = (rows + unit - 1) / unit;
+    const ptrdiff_t most_rows = (row_units + worker.count - 1) / worker.count;
+    const ptrdiff_t most_panels = (panels + worker.count - 1) / worker.count;
+    fm_part part = {{0, rows}, {0, panels}};
+    if (most_panels * row_units <= most_rows * panels) {
+        part.panels = fm_share(panels, worker);
+    } else {
+        const fm_range units = fm_share(row_units, worker);
+        part.rows = (fm_range){units.begin * unit, smaller(units.end * unit, rows)};
+    }
+    return part;
+}
+
+static float *worker_scratch(const fm_pass *pass) {
+    return pass->workspace->scratch + (ptrdiff_t)pass->worker.id * FM_BLOCK_ROWS * FM_PANEL;
+}
+
+void fm_dense_forward(const fm_pass *pass, const fm_node *node) {
+    const fm_network *network = pass->network;
+    const int from_input = node->spec.input == 0;
+    const float *a = from_input ? pass->input : pass->workspace->value[node->spec.input];
+    const ptrdiff_t a_row = from_input ? pass->input_row : network->stride[node->spec.input];
+    float *c = pass->workspace->value[node->spec.output];
+    const ptrdiff_t c_row = network->stride[node->spec.output];
+    const float *kernel = network->value + node->kernel;
+    const fm_part part = share_output(pass->rows, FM_PANEL, node->panels, pass->worker);
+    /* Few rows meet each weight once: there is nothing to keep in cache. */
+    const ptrdiff_t block = pass->rows <= FM_PANEL ? node->inputs : depth_block(node->inputs);
+    for (ptrdiff_t row = part.rows.begin; row < part.rows.end; row += FM_BLOCK_ROWS)
+        for (ptrdiff_t p = 0; p < node->inputs && part.panels.begin < part.panels.end; p += block) {
+            const fm_gemm product = {
+                .rows = smaller(FM_BLOCK_ROWS, part.rows.end - row),
+                .depth = smaller(block, node->inputs - p),
+                .panels = part.panels.end - part.panels.begin,
+                .a = a + row * a_row + p,
+                .a_row = a_row,
+                .b = kernel + (part.panels.begin * node->inputs + p) * FM_PANEL,
+                .b_step = FM_PANEL,
+                .b_panel = node->inputs * FM_PANEL,
+                .c = c + row * c_row + part.panels.begin * FM_PANEL,
+                .c_row = c_row,
+                .c_panel = FM_PANEL,
+                .carry = p > 0,
+                .finish = p + block >= node->inputs,
+                .bias = node->bias < 0 ? NULL : network->value + node->bias + part.panels.begin * FM_PANEL,
+                .activation = node->spec.activation,
+                .alpha = node->spec.alpha,
+            };
+            network->kernels->gemm_forward(&product);
+        }
+}
+
+/* dX[b][k] = Σ_n dY[b][n]·W[k][n], with the batch as the vector axis: W is read where it lies, and dYᵀ was made on the way here. */
+void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node) {
+    const fm_network *network = pass->network;
+    const fm_workspace *workspace = pass->workspace;
+    const int below = node->spec.input;
+    const fm_node *producer = node->producer;
+    const float *grad_t = workspace->grad_t[node->spec.output];
+    float *scratch = worker_scratch(pass);
+    const fm_part part = share_output(node->inputs, FM_PANEL, FM_ROUND_UP(pass->rows) / FM_PANEL, pass->worker);
+    const ptrdiff_t block = depth_block(node->units);
+    for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += FM_BLOCK_ROWS)
+        for (ptrdiff_t strip = part.panels.begin; strip < part.panels.end; strip++) {
+            const ptrdiff_t rows = smaller(FM_BLOCK_ROWS, part.rows.end - k);
+            for (ptrdiff_t p = 0; p < node->units; p += block) {
+                const fm_gemm product = {
+                    .rows = rows,
+                    .depth = smaller(block, node->units - p),
+                    .panels = 1,
+                    .a = network->value + node->kernel + p * node->inputs + k * FM_PANEL,
+                    .a_step = node->inputs * FM_PANEL,
+                    .b = grad_t + p * workspace->grad_t_row + strip * FM_PANEL,
+                    .b_step = workspace->grad_t_row,
+                    .c = scratch,
+                    .c_row = FM_PANEL,
+                    .carry = p > 0,
+                };
+                network->kernels->gemm_dx(&product);
+            }
+            const ptrdiff_t b = strip * FM_PANEL;
+            const fm_transpose back = {
+                .rows = FM_PANEL,
+                .cols = rows,
+                .in = scratch,
+                .in_row = FM_PANEL,
+                .values = producer->derived ? workspace->value[below] + b * network->stride[below] + k : NULL,
+                .values_row = network->stride[below],
+                .out = workspace->grad[below] + b * network->stride[below] + k,
+                .out_row = network->stride[below],
+                .out_t = producer->transposed ? workspace->grad_t[below] + k * workspace->grad_t_row + b : NULL,
+                .out_t_row = workspace->grad_t_row,
+                .activation = producer->spec.activation,
+                .alpha = producer->spec.alpha,
+            };
+            network->kernels->transpose(&back);
+        }
+}
+
+/* One optimizer step, or with no rule the gradient's way to its array, on `n` parameters from `offset`. */
+static void apply(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, const float *gradient) {
+    if (!step->update) {
+        memcpy(network->gradient + offset, gradient, (size_t)n * sizeof *gradient);
+        return;
+    }
+    fm_update update = step->constants;
+    update.n = n;
+    update.w = network->value + offset;
+    update.g = gradient;
+    for (int s = 0; s < 2; s++)
+        update.slot[s] = network->slot[s] ? network->slot[s] + offset : NULL;
+    step->update(&update);
+}
+
+/* dW[k][n] = Σ_b X[b][k]·dY[b][n] and db[n] = Σ_b dY[b][n], each block handed to the optimizer as soon as it is summed. */
+void fm_dense_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+    const fm_network *network = pass->network;
+    const int from_input = node->spec.input == 0;
+    const float *x = from_input ? pass->input : pass->workspace->value[node->spec.input];
+    const ptrdiff_t x_row = from_input ? pass->input_row : network->stride[node->spec.input];
+    const float *grad = pass->workspace->grad[node->spec.output];
+    const ptrdiff_t grad_row = network->stride[node->spec.output];
+    float *scratch = worker_scratch(pass);
+    const fm_part part = share_output(node->inputs, FM_PANEL, node->panels, pass->worker);
+    const ptrdiff_t block = depth_block(pass->rows);
+    for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += FM_BLOCK_ROWS)
+        for (ptrdiff_t panel = part.panels.begin; panel < part.panels.end; panel++) {
+            const ptrdiff_t rows = smaller(FM_BLOCK_ROWS, part.rows.end - k);
+            for (ptrdiff_t p = 0; p < pass->rows; p += block) {
+                const fm_gemm product = {
+                    .rows = rows,
+                    .depth = smaller(block, pass->rows - p),
+                    .panels = 1,
+                    .a = x + p * x_row + k,
+                    .a_step = x_row,
+                    .b = grad + p * grad_row + panel * FM_PANEL,
+                    .b_step = grad_row,
+                    .c = scratch,
+                    .c_row = FM_PANEL,
+                    .carry = p > 0,
+                };
+                network->kernels->gemm_dw(&product);
+            }
+            apply(network, step, node->kernel + (panel * node->inputs + k) * FM_PANEL, rows * FM_PANEL, scratch);
+        }
+    if (node->bias < 0)
+        return;
+    const fm_range panels = fm_share(node->panels, pass->worker);
+    for (ptrdiff_t panel = panels.begin; panel < panels.end; panel += FM_BLOCK_ROWS) {
+        const fm_column_sums sums = {
+            .rows = pass->rows,
+            .cols = smaller(FM_BLOCK_ROWS, panels.end - panel) * FM_PANEL,
+            .in = grad + panel * FM_PANEL,
+            .in_row = grad_row,
+            .out = scratch,
+        };
+        network->kernels->column_sums(&sums);
+        apply(network, step, node->bias + panel * FM_PANEL, sums.cols, scratch);
+    }
+}

@@ -1,0 +1,336 @@
+/* A network's life: plan to nodes, parameters in and out of their panels, the lock, and memory for batches. */
+#include "engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* -- sizes ------------------------------------------------------------------------------------------------------------------------- */
+
+size_t fm_layout_add(fm_layout *layout, ptrdiff_t rows, ptrdiff_t columns, size_t size) {
+    const size_t at = layout->bytes;
+    size_t bytes;
+    if (rows < 0 || columns < 0 || __builtin_mul_overflow((size_t)rows, (size_t)columns, &bytes) ||
+        __builtin_mul_overflow(bytes, size, &bytes) || __builtin_add_overflow(bytes, (size_t)(FM_ALIGNMENT - 1), &bytes) ||
+        __builtin_add_overflow(at, bytes / FM_ALIGNMENT * FM_ALIGNMENT, &layout->bytes) || layout->bytes > PTRDIFF_MAX)
+        layout->overflow = 1;
+    return at;
+}
+
+char *fm_layout_allocate(const fm_layout *layout) {
+    if (layout->overflow)
+        return NULL;
+    const size_t bytes = layout->bytes ? layout->bytes : FM_ALIGNMENT;
+    char *memory = aligned_alloc(FM_ALIGNMENT, bytes);
+    if (memory)
+        memset(memory, 0, bytes);
+    return memory;
+}
+
+/* A row length whose rows do not all fall into the same few cache sets. */
+static ptrdiff_t padded_stride(ptrdiff_t width) {
+    const ptrdiff_t stride = FM_ROUND_UP(width);
+    return stride % 256 == 0 ? stride + FM_PANEL : stride;
+}
+
+/* -- the plan ---------------------------------------------------------------------------------------------------------------------- */
+
+static int is_index(int i, int count) { return i >= 0 && i < count; }
+
+static int is_sound_node(const fm_plan *plan, const fm_node_spec *node) {
+    if (!is_index(node->input, plan->buffer_count) || !is_index(node->output, plan->buffer_count) || node->output == 0 ||
+        !is_index(node->activation, FM_ACTIVATION_COUNT))
+        return 0;
+    const int64_t inputs = plan->widths[node->input], units = plan->widths[node->output];
+    if (node->op == FM_OP_DENSE) {
+        if (!is_index(node->kernel, plan->parameter_count) || plan->shapes[node->kernel][0] != inputs ||
+            plan->shapes[node->kernel][1] != units)
+            return 0;
+        return node->bias == -1 ||
+               (is_index(node->bias, plan->parameter_count) && plan->shapes[node->bias][0] == 1 && plan->shapes[node->bias][1] == units);
+    }
+    return inputs == units && (node->op != FM_OP_DROPOUT || (node->rate >= 0.0f && node->rate < 1.0f));
+}
+
+/* A chain of nodes, each reading what the one before it wrote. */
+static int is_sound_plan(const fm_plan *plan) {
+    if (plan->buffer_count < 1 || plan->node_count < 1 || plan->parameter_count < 0 || !is_index(plan->output, plan->buffer_count))
+        return 0;
+    for (int b = 0; b < plan->buffer_count; b++)
+        if (plan->widths[b] < 1 || plan->widths[b] > INT32_MAX)
+            return 0;
+    for (int p = 0; p < plan->parameter_count; p++)
+        if (plan->shapes[p][0] < 1 || plan->shapes[p][1] < 1)
+            return 0;
+    int written = 0;
+    for (int i = 0; i < plan->node_count; i++) {
+        if (!is_sound_node(plan, &plan->nodes[i]) || plan->nodes[i].input != written || plan->nodes[i].output == written)
+            return 0;
+        written = plan->nodes[i].output;
+    }
+    return written == plan->output;
+}
+
+/* What each node's neighbours do for it: see fm_node. */
+static void link_nodes(fm_network *network) {
+    int has_parameters = 0;
+    for (int i = 0; i < network->node_count; i++) {
+        fm_node *node = &network->nodes[i];
+        node->producer = i > 0 ? &network->nodes[i - 1] : NULL;
+        node->trained_below = has_parameters;
+        if (node->spec.op == FM_OP_DENSE) {
+            has_parameters = 1;
+            if (node->trained_below && i > 0) {
+                fm_node *below = &network->nodes[i - 1];
+                const int elementwise = below->spec.op == FM_OP_DENSE || below->spec.op == FM_OP_ACTIVATION;
+                below->derived = elementwise && below->spec.activation != FM_ACTIVATION_linear;
+                below->transposed = below->spec.op == FM_OP_DENSE && below->trained_below;
+            }
+            network->row_flops += 2.0 * (double)node->inputs * (double)node->units;
+        }
+    }
+    network->direct_input = network->nodes[0].spec.op == FM_OP_DENSE;
+}
+
+fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_network **result) {
+    *result = NULL;
+    if (!is_sound_plan(plan))
+        return FM_BAD_PLAN;
+    fm_network *network = calloc(1, sizeof *network);
+    if (!network)
+        return FM_NO_MEMORY;
+    network->kernels = kernels;
+    network->buffer_count = plan->buffer_count;
+    network->node_count = plan->node_count;
+    network->parameter_count = plan->parameter_count;
+    network->output = plan->output;
+    network->state.learning_rate = 0.001;
+
+    fm_layout layout = {0, 0};
+    const size_t width = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
+    const size_t stride = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
+    const size_t nodes = fm_layout_add(&layout, plan->node_count, 1, sizeof(fm_node));
+    const size_t shape = fm_layout_add(&layout, plan->parameter_count, 2, sizeof(ptrdiff_t));
+    const size_t offset = fm_layout_add(&layout, plan->parameter_count, 1, sizeof(ptrdiff_t));
+    char *memory = network->plan_memory = fm_layout_allocate(&layout);
+    if (!memory) {
+        free(network);
+        return FM_NO_MEMORY;
+    }
+    network->width = (ptrdiff_t *)(memory + width);
+    network->stride = (ptrdiff_t *)(memory + stride);
+    network->nodes = (fm_node *)(memory + nodes);
+    network->shape = (ptrdiff_t(*)[2])(memory + shape);
+    network->offset = (ptrdiff_t *)(memory + offset);
+
+    for (int b = 0; b < plan->buffer_count; b++) {
+        network->width[b] = (ptrdiff_t)plan->widths[b];
+        network->stride[b] = padded_stride(network->width[b]);
+    }
+    fm_layout values = {0, 0};
+    for (int p = 0; p < plan->parameter_count; p++) {
+        network->shape[p][0] = (ptrdiff_t)plan->shapes[p][0];
+        network->shape[p][1] = (ptrdiff_t)plan->shapes[p][1];
+        network->offset[p] = (ptrdiff_t)(fm_layout_add(&values, network->shape[p][0], FM_ROUND_UP(network->shape[p][1]), sizeof(float)) /
+                                         sizeof(float));
+    }
+    network->size = (ptrdiff_t)(values.bytes / sizeof(float));
+    network->value_memory = fm_layout_allocate(&values);
+    if (!network->value_memory) {
+        free(network->plan_memory);
+        free(network);
+        return FM_NO_MEMORY;
+    }
+    network->value = (float *)network->value_memory;
+
+    for (int i = 0; i < plan->node_count; i++) {
+        fm_node *node = &network->nodes[i];
+        node->spec = plan->nodes[i];
+        node->inputs = network->width[node->spec.input];
+        node->units = network->width[node->spec.output];
+        node->panels = FM_ROUND_UP(node->units) / FM_PANEL;
+        node->kernel = node->spec.op == FM_OP_DENSE ? network->offset[node->spec.kernel] : -1;
+        node->bias = node->spec.op == FM_OP_DENSE && node->spec.bias >= 0 ? network->offset[node->spec.bias] : -1;
+    }
+    link_nodes(network);
+
+    pthread_rwlock_init(&network->lock, NULL);
+    network->lock_fork_count = fm_fork_count();
+    *result = network;
+    return FM_OK;
+}
+
+void fm_network_free(fm_network *network) {
+    if (!network)
+        return;
+    fm_workspace_free(network->batch);
+    for (int i = 0; i < FM_SPARE_WORKSPACES; i++)
+        fm_workspace_free(network->spare[i]);
+    free(network->metrics);
+    free(network->gradient_memory);
+    free(network->slot_memory);
+    free(network->value_memory);
+    free(network->plan_memory);
+    pthread_rwlock_destroy(&network->lock);
+    free(network);
+}
+
+/* -- the lock ---------------------------------------------------------------------------------------------------------------------- */
+
+/* A lock that another thread held at fork has no owner in the child: make it anew there. The child has one thread when it first comes
+ * here, or its threads were made by it, after the fork handler ran. */
+static void revive_lock(fm_network *network) {
+    const unsigned now = fm_fork_count();
+    if (network->lock_fork_count != now) {
+        network->lock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
+        for (int i = 0; i < FM_SPARE_WORKSPACES; i++)
+            atomic_store(&network->spare_taken[i], 0);
+        network->lock_fork_count = now;
+    }
+}
+
+void fm_lock(fm_network *network, int shared) {
+    revive_lock(network);
+    if (shared)
+        pthread_rwlock_rdlock(&network->lock);
+    else
+        pthread_rwlock_wrlock(&network->lock);
+}
+
+int fm_try_lock_shared(fm_network *network) {
+    revive_lock(network);
+    return pthread_rwlock_tryrdlock(&network->lock) == 0;
+}
+
+void fm_unlock(fm_network *network) { pthread_rwlock_unlock(&network->lock); }
+
+/* -- parameters -------------------------------------------------------------------------------------------------------------------- */
+
+static float *array_of(fm_network *network, fm_array which) {
+    switch (which) {
+    case FM_VALUE:
+        return network->value;
+    case FM_SLOT_0:
+        return network->slot[0];
+    case FM_SLOT_1:
+        return network->slot[1];
+    case FM_GRADIENT:
+        return network->gradient;
+    }
+    return NULL;
+}
+
+/* Copies between [rows][columns] and the panels [columns / 16][rows][16]; one of `from_panels`, `to_panels` is given. */
+static void copy_panels(ptrdiff_t rows, ptrdiff_t columns, float *panels, float *matrix, const float *source) {
+    for (ptrdiff_t c = 0; c < columns; c += FM_PANEL) {
+        const size_t bytes = sizeof(float) * (size_t)(columns - c < FM_PANEL ? columns - c : FM_PANEL);
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            float *in_panel = panels + c * rows + r * FM_PANEL;
+            if (source)
+                memcpy(in_panel, source + r * columns + c, bytes);
+            else
+                memcpy(matrix + r * columns + c, in_panel, bytes);
+        }
+    }
+}
+
+static fm_status copy_parameter(fm_network *network, fm_array which, int parameter, float *to, const float *from) {
+    if (!is_index(parameter, network->parameter_count))
+        return FM_BAD_PLAN;
+    fm_lock(network, 0);
+    float *array = array_of(network, which);
+    if (array)
+        copy_panels(network->shape[parameter][0], network->shape[parameter][1], array + network->offset[parameter], to, from);
+    fm_unlock(network);
+    return array ? FM_OK : FM_NOT_READY;
+}
+
+fm_status fm_network_get(fm_network *network, fm_array which, int parameter, float *values) {
+    return copy_parameter(network, which, parameter, values, NULL);
+}
+
+fm_status fm_network_set(fm_network *network, fm_array which, int parameter, const float *values) {
+    return copy_parameter(network, which, parameter, NULL, values);
+}
+
+fm_state *fm_network_state(fm_network *network) { return &network->state; }
+
+void fm_network_set_unfused(fm_network *network, int unfused) { network->unfused = unfused; }
+
+fm_status fm_need_gradient(fm_network *network) {
+    if (network->gradient)
+        return FM_OK;
+    fm_layout layout = {0, 0};
+    fm_layout_add(&layout, network->size, 1, sizeof(float));
+    network->gradient_memory = fm_layout_allocate(&layout);
+    network->gradient = (float *)network->gradient_memory;
+    return network->gradient ? FM_OK : FM_NO_MEMORY;
+}
+
+/* -- memory for a batch ------------------------------------------------------------------------------------------------------------ */
+
+/* The next array of a workspace; NULL while only counting. */
+static void *take(fm_layout *layout, char *memory, ptrdiff_t rows, ptrdiff_t columns, size_t size) {
+    const size_t at = fm_layout_add(layout, rows, columns, size);
+    return memory ? memory + at : NULL;
+}
+
+/* Lays a workspace out; with `memory` NULL only counts. */
+static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory, int training) {
+    const ptrdiff_t rows = FM_ROUND_UP(w->rows);
+    w->value = take(layout, memory, network->buffer_count, 1, sizeof(float *));
+    w->grad = take(layout, memory, network->buffer_count, 1, sizeof(float *));
+    w->grad_t = take(layout, memory, network->buffer_count, 1, sizeof(float *));
+    w->mask = take(layout, memory, network->node_count, 1, sizeof(float *));
+    w->grad_t_row = padded_stride(rows);
+    for (int b = 0; b < network->buffer_count; b++) {
+        float *value = take(layout, memory, rows, network->stride[b], sizeof(float));
+        float *grad = training ? take(layout, memory, rows, network->stride[b], sizeof(float)) : NULL;
+        float *grad_t = training ? take(layout, memory, FM_ROUND_UP(network->width[b]), w->grad_t_row, sizeof(float)) : NULL;
+        if (memory) {
+            w->value[b] = value;
+            w->grad[b] = grad;
+            w->grad_t[b] = grad_t;
+        }
+    }
+    if (!training)
+        return;
+    for (int i = 0; i < network->node_count; i++)
+        if (network->nodes[i].spec.op == FM_OP_DROPOUT) {
+            float *mask = take(layout, memory, rows, network->stride[network->nodes[i].spec.output], sizeof(float));
+            if (memory)
+                w->mask[i] = mask;
+        }
+    w->y = take(layout, memory, rows, network->stride[network->output], sizeof(float));
+    w->labels = take(layout, memory, rows, 1, sizeof(int32_t));
+    w->weight = take(layout, memory, rows, 1, sizeof(float));
+    w->loss = take(layout, memory, rows, 1, sizeof(float));
+    w->metric = take(layout, memory, rows, network->objective.metric_count, sizeof(float));
+    w->scratch = take(layout, memory, FM_MAX_THREADS, FM_BLOCK_ROWS * FM_PANEL, sizeof(float));
+}
+
+fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int training) {
+    if (rows > PTRDIFF_MAX - 2 * FM_PANEL)
+        return NULL;
+    fm_workspace *workspace = calloc(1, sizeof *workspace);
+    if (!workspace)
+        return NULL;
+    fm_workspace counted = {.rows = rows};
+    fm_layout layout = {0, 0};
+    carve(network, &counted, &layout, NULL, training);
+    workspace->rows = rows;
+    workspace->memory = fm_layout_allocate(&layout);
+    if (!workspace->memory) {
+        free(workspace);
+        return NULL;
+    }
+    fm_layout again = {0, 0};
+    carve(network, workspace, &again, workspace->memory, training);
+    return workspace;
+}
+
+void fm_workspace_free(fm_workspace *workspace) {
+    if (!workspace)
+        return;
+    free(workspace->memory);
+    free(workspace);
+}

@@ -1,0 +1,171 @@
+/* Forward and backward over the list of nodes. */
+#include "engine.h"
+
+#include <string.h>
+
+/* Elements of a buffer that this worker's rows cover, when all rows are handled alike: whole padded rows, end to end. */
+typedef struct fm_span {
+    ptrdiff_t first_row, rows, begin, n;
+} fm_span;
+
+static fm_span share_buffer(const fm_pass *pass, int buffer) {
+    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    const ptrdiff_t stride = pass->network->stride[buffer];
+    const ptrdiff_t count = rows.end > rows.begin ? rows.end - rows.begin : 0;
+    return (fm_span){rows.begin, count, rows.begin * stride, count * stride};
+}
+
+static void softmax(const fm_pass *pass, const fm_node *node, const float *x, const float *grad, float *out) {
+    const fm_span span = share_buffer(pass, node->spec.output);
+    if (span.rows == 0)
+        return;
+    const fm_softmax arguments = {
+        .rows = span.rows,
+        .cols = node->units,
+        .stride = pass->network->stride[node->spec.output],
+        .x = x + span.begin,
+        .grad = grad ? grad + span.begin : NULL,
+        .out = out + span.begin,
+    };
+    if (grad)
+        pass->network->kernels->softmax_backward(&arguments);
+    else
+        pass->network->kernels->softmax(&arguments);
+}
+
+static fm_elementwise elementwise(const fm_node *node, fm_span span, const float *x, const float *y, float *out) {
+    return (fm_elementwise){
+        .n = span.n,
+        .x = x + span.begin,
+        .y = y ? y + span.begin : NULL,
+        .out = out + span.begin,
+        .activation = node->spec.activation,
+        .alpha = node->spec.alpha,
+    };
+}
+
+static void dropout_forward(const fm_pass *pass, const fm_node *node, int index, const float *x, float *out) {
+    const fm_network *network = pass->network;
+    const fm_span span = share_buffer(pass, node->spec.output);
+    if (span.rows == 0)
+        return;
+    if (!pass->training) {
+        memcpy(out + span.begin, x + span.begin, (size_t)span.n * sizeof *out);
+        return;
+    }
+    float *mask = pass->workspace->mask[index];
+    const fm_dropout arguments = {
+        .rows = span.rows,
+        .cols = node->units,
+        .first_row = span.first_row,
+        .mask = mask + span.begin,
+        .mask_row = network->stride[node->spec.output],
+        .rate = node->spec.rate,
+        .keep_scale = 1.0f / (1.0f - node->spec.rate),
+        .key = {fm_low(network->state.seed), fm_high(network->state.seed)},
+        .step = fm_low(network->state.iterations),
+        .node = (uint32_t)index,
+    };
+    network->kernels->dropout_mask(&arguments);
+    const fm_elementwise product = elementwise(node, span, x, mask, out);
+    network->kernels->multiply(&product);
+}
+
+void fm_forward(const fm_pass *pass, int last) {
+    const fm_network *network = pass->network;
+    float **value = pass->workspace->value;
+    for (int i = 0; i <= last; i++) {
+        const fm_node *node = &network->nodes[i];
+        const float *x = value[node->spec.input];
+        float *out = value[node->spec.output];
+        switch (node->spec.op) {
+        case FM_OP_DENSE:
+            fm_dense_forward(pass, node);
+            break;
+        case FM_OP_ACTIVATION: {
+            const fm_elementwise arguments = elementwise(node, share_buffer(pass, node->spec.output), x, NULL, out);
+            network->kernels->activate(&arguments);
+            break;
+        }
+        case FM_OP_SOFTMAX:
+            softmax(pass, node, x, NULL, out);
+            break;
+        case FM_OP_DROPOUT:
+            dropout_forward(pass, node, i, x, out);
+            break;
+        }
+        fm_team_barrier(pass->worker);
+    }
+}
+
+/* The gradient of a dense node's sums, from that of its output: times the derivative if that is still missing, and transposed for the
+ * input's gradient if nobody did it. Each worker takes whole rows, so no barrier stands between the two. */
+static void prepare_gradient(const fm_pass *pass, const fm_node *node) {
+    const fm_network *network = pass->network;
+    const fm_workspace *workspace = pass->workspace;
+    const fm_span span = share_buffer(pass, node->spec.output);
+    float *grad = workspace->grad[node->spec.output];
+    if (span.rows == 0)
+        return;
+    if (!node->derived && node->spec.activation != FM_ACTIVATION_linear) {
+        const fm_elementwise derive = elementwise(node, span, workspace->value[node->spec.output], grad, grad);
+        network->kernels->derive(&derive);
+    }
+    if (!node->transposed && node->trained_below) {
+        const fm_transpose transpose = {
+            .rows = node->units,
+            .cols = span.rows,
+            .in = grad + span.begin,
+            .in_row = network->stride[node->spec.output],
+            .out = workspace->grad_t[node->spec.output] + span.first_row,
+            .out_row = workspace->grad_t_row,
+        };
+        network->kernels->transpose(&transpose);
+    }
+}
+
+static int needs_preparation(const fm_node *node) {
+    return (!node->derived && node->spec.activation != FM_ACTIVATION_linear) || (!node->transposed && node->trained_below);
+}
+
+static void dense_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+    if (needs_preparation(node)) {
+        prepare_gradient(pass, node);
+        fm_team_barrier(pass->worker);
+    }
+    if (node->trained_below) {
+        fm_dense_input_gradient(pass, node);
+        fm_team_barrier(pass->worker); /* the weights may change only when all of the input's gradient is known */
+    }
+    fm_dense_update(pass, node, step);
+}
+
+void fm_backward(const fm_pass *pass, const fm_step *step) {
+    const fm_network *network = pass->network;
+    const fm_workspace *workspace = pass->workspace;
+    for (int i = network->source_node; i >= 0; i--) {
+        const fm_node *node = &network->nodes[i];
+        if (node->spec.op == FM_OP_DENSE) {
+            dense_backward(pass, node, step);
+            continue;
+        }
+        if (!node->trained_below)
+            continue;
+        const float *grad = workspace->grad[node->spec.output];
+        const float *out = workspace->value[node->spec.output];
+        float *below = workspace->grad[node->spec.input];
+        const fm_span span = share_buffer(pass, node->spec.output);
+        if (node->spec.op == FM_OP_SOFTMAX) {
+            softmax(pass, node, out, grad, below);
+        } else if (node->spec.op == FM_OP_DROPOUT) {
+            const fm_elementwise product = elementwise(node, span, grad, workspace->mask[i], below);
+            network->kernels->multiply(&product);
+        } else if (node->derived) {
+            memcpy(below + span.begin, grad + span.begin, (size_t)span.n * sizeof *grad);
+        } else {
+            const fm_elementwise derive = elementwise(node, span, out, grad, below);
+            network->kernels->derive(&derive);
+        }
+        fm_team_barrier(pass->worker);
+    }
+}

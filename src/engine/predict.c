@@ -1,0 +1,149 @@
+/* Predictions: rows in blocks, each thread its own blocks from first layer to last, so nobody waits for anybody. */
+#include "engine.h"
+#include "fpmode.h"
+
+#include <string.h>
+
+#define BLOCK_BYTES (512 * 1024) /* of activations a thread works on at once: about a second cache */
+#define MOST_BLOCK_ROWS 480      /* ten GEMM blocks: enough that the weights' way from memory is shared by many rows */
+#define FLOPS_PER_THREAD 4e6     /* below this a thread costs more to wake than it saves */
+
+static ptrdiff_t block_rows(const fm_network *network) {
+    ptrdiff_t row_bytes = 0;
+    for (int b = 0; b < network->buffer_count; b++)
+        row_bytes += network->stride[b] * (ptrdiff_t)sizeof(float);
+    ptrdiff_t rows = BLOCK_BYTES / row_bytes / FM_BLOCK_ROWS * FM_BLOCK_ROWS;
+    rows = rows < 2 * FM_BLOCK_ROWS ? 2 * FM_BLOCK_ROWS : rows;
+    return rows > MOST_BLOCK_ROWS ? MOST_BLOCK_ROWS : rows;
+}
+
+/* A workspace nobody else uses: a spare one of the network, or one of our own when all are taken. */
+static fm_workspace *borrow_workspace(fm_network *network, int *slot) {
+    for (*slot = 0; *slot < FM_SPARE_WORKSPACES; ++*slot) {
+        int free_before = 0;
+        if (!atomic_compare_exchange_strong(&network->spare_taken[*slot], &free_before, 1))
+            continue;
+        if (!network->spare[*slot])
+            network->spare[*slot] = fm_workspace_new(network, block_rows(network), 0);
+        if (network->spare[*slot])
+            return network->spare[*slot];
+        atomic_store(&network->spare_taken[*slot], 0);
+        return NULL;
+    }
+    return fm_workspace_new(network, block_rows(network), 0);
+}
+
+static void return_workspace(fm_network *network, fm_workspace *workspace, int slot) {
+    if (slot < FM_SPARE_WORKSPACES)
+        atomic_store(&network->spare_taken[slot], 0);
+    else
+        fm_workspace_free(workspace);
+}
+
+/* Points the pass at rows of the input: where they lie if the first node can read them there, else copied to padded rows. */
+static void set_input(fm_pass *pass, const fm_input *input, ptrdiff_t first) {
+    fm_network *network = pass->network;
+    const ptrdiff_t width = network->width[0], stride = network->stride[0];
+    if (input->x && network->direct_input) {
+        pass->input = input->x + first * width;
+        pass->input_row = width;
+        return;
+    }
+    float *rows = pass->workspace->value[0];
+    for (ptrdiff_t r = 0; r < pass->rows; r++) {
+        const ptrdiff_t at = (first + r) * width;
+        if (input->x) {
+            memcpy(rows + r * stride, input->x + at, (size_t)width * sizeof *rows);
+        } else {
+            const fm_from_uint8 convert = {width, input->x_uint8 + at, rows + r * stride};
+            network->kernels->from_uint8(&convert);
+        }
+    }
+    pass->input = rows;
+    pass->input_row = stride;
+}
+
+static void predict_block(fm_pass *pass, const fm_input *input, ptrdiff_t first, float *out) {
+    const fm_network *network = pass->network;
+    const ptrdiff_t width = network->width[network->output], stride = network->stride[network->output];
+    set_input(pass, input, first);
+    fm_forward(pass, network->node_count - 1);
+    const float *rows = pass->workspace->value[network->output];
+    for (ptrdiff_t r = 0; r < pass->rows; r++)
+        memcpy(out + (first + r) * width, rows + r * stride, (size_t)width * sizeof *out);
+}
+
+typedef struct prediction {
+    fm_network *network;
+    const fm_input *input;
+    float *out;
+    atomic_int out_of_memory;
+} prediction;
+
+static void predict_task(void *argument, fm_worker worker) {
+    prediction *p = argument;
+    int slot;
+    fm_workspace *workspace = borrow_workspace(p->network, &slot);
+    if (!workspace) {
+        atomic_store(&p->out_of_memory, 1);
+        return;
+    }
+    const fm_range rows = fm_share_rows((ptrdiff_t)p->input->rows, worker);
+    for (ptrdiff_t row = rows.begin; row < rows.end; row += workspace->rows) {
+        fm_pass pass = {
+            .network = p->network,
+            .workspace = workspace,
+            .rows = rows.end - row < workspace->rows ? rows.end - row : workspace->rows,
+            .worker = {0, 1},
+        };
+        predict_block(&pass, p->input, row, p->out);
+    }
+    return_workspace(p->network, workspace, slot);
+}
+
+static fm_status predict_locked(fm_network *network, const fm_input *input, float *out) {
+    if (input->rows == 0)
+        return FM_OK;
+    prediction p = {network, input, out, 0};
+    const double flops = network->row_flops * (double)input->rows;
+    if (flops < 2 * FLOPS_PER_THREAD) {
+        const fm_fpmode mode = fm_fpmode_enter();
+        predict_task(&p, (fm_worker){0, 1});
+        fm_fpmode_leave(mode);
+    } else {
+        const int threads = fm_get_threads();
+        fm_team_run(predict_task, &p, flops < FLOPS_PER_THREAD * threads ? (int)(flops / FLOPS_PER_THREAD) : threads);
+    }
+    return atomic_load(&p.out_of_memory) ? FM_NO_MEMORY : FM_OK;
+}
+
+fm_status fm_network_predict(fm_network *network, const fm_input *input, float *out) {
+    fm_lock(network, 1);
+    const fm_status status = predict_locked(network, input, out);
+    fm_unlock(network);
+    return status;
+}
+
+fm_status fm_network_try_predict(fm_network *network, const fm_input *input, float *out) {
+    if (!fm_try_lock_shared(network))
+        return FM_BUSY;
+    const fm_status status = predict_locked(network, input, out);
+    fm_unlock(network);
+    return status;
+}
+
+fm_status fm_network_apply_training(fm_network *network, const fm_input *input, float *out) {
+    if (input->rows == 0)
+        return FM_OK;
+    fm_lock(network, 0);
+    fm_workspace *workspace = fm_workspace_new(network, (ptrdiff_t)input->rows, 1);
+    if (workspace) {
+        fm_pass pass = {.network = network, .workspace = workspace, .rows = (ptrdiff_t)input->rows, .training = 1, .worker = {0, 1}};
+        const fm_fpmode mode = fm_fpmode_enter();
+        predict_block(&pass, input, 0, out);
+        fm_fpmode_leave(mode);
+        fm_workspace_free(workspace);
+    }
+    fm_unlock(network);
+    return workspace ? FM_OK : FM_NO_MEMORY;
+}

@@ -1,0 +1,29 @@
+/* Random numbers of the engine: Philox words, by seed and position alone. Dropout's use of them is a kernel (kernels/dropout_body.h):
+ * counter (column group · 16 + lane, row, iteration, node). Here the order of the rows: counter (quadruple, epoch low, epoch high, ~0).
+ */
+#include "../kernels/philox.h"
+#include "engine.h"
+
+uint32_t fm_low(uint64_t value) { return (uint32_t)value; }
+uint32_t fm_high(uint64_t value) { return (uint32_t)(value >> 32); }
+
+/* Fisher and Yates' shuffle, the random position from the high half of a product (Lemire 2019, without his rejection step: the bias is
+ * below n / 2³²). */
+void fm_shuffle(uint64_t seed, uint64_t epoch, uint32_t *order, int64_t n) {
+    const uint32_t key[2] = {fm_low(seed), fm_high(seed)};
+    for (int64_t i = 0; i < n; i++)
+        order[i] = (uint32_t)i;
+    uint32_t words[4];
+    int64_t quadruple = -1;
+    for (int64_t i = n - 1; i > 0; i--) {
+        if (i / 4 != quadruple) {
+            quadruple = i / 4;
+            const uint32_t counter[4] = {(uint32_t)quadruple, fm_low(epoch), fm_high(epoch), UINT32_MAX};
+            fm_philox(counter, key, words);
+        }
+        const uint32_t j = (uint32_t)(((uint64_t)words[i % 4] * (uint64_t)(i + 1)) >> 32);
+        const uint32_t moved = order[i];
+        order[i] = order[j];
+        order[j] = moved;
+    }
+}

@@ -1,0 +1,384 @@
+/* Minibatches: gather rows, forward, loss, backward with the update in its tail, and again, many to a call. */
+#include "engine.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A phase between two barriers must be worth a barrier: about 10 µs of work for each thread. */
+#define FLOPS_PER_PHASE 4e5
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* -- the objective ----------------------------------------------------------------------------------------------------------------- */
+
+static int is_sparse(int loss) {
+    return loss == FM_LOSS_sparse_categorical_crossentropy || loss == FM_LOSS_sparse_categorical_crossentropy_from_logits ||
+           loss == FM_LOSS_sparse_categorical_accuracy;
+}
+
+static int is_from_logits(int loss) {
+    return loss == FM_LOSS_binary_crossentropy_from_logits || loss == FM_LOSS_categorical_crossentropy_from_logits ||
+           loss == FM_LOSS_sparse_categorical_crossentropy_from_logits;
+}
+
+/* The accuracy that a loss kernel reports beside the loss, or -1. */
+static int accuracy_beside(int loss) {
+    switch (loss) {
+    case FM_LOSS_binary_crossentropy:
+    case FM_LOSS_binary_crossentropy_from_logits:
+        return FM_LOSS_binary_accuracy;
+    case FM_LOSS_categorical_crossentropy:
+    case FM_LOSS_categorical_crossentropy_from_logits:
+        return FM_LOSS_categorical_accuracy;
+    case FM_LOSS_sparse_categorical_crossentropy:
+    case FM_LOSS_sparse_categorical_crossentropy_from_logits:
+        return FM_LOSS_sparse_categorical_accuracy;
+    default:
+        return -1;
+    }
+}
+
+typedef void loss_kernel(const fm_loss *);
+
+static loss_kernel *loss_of(const fm_kernels *kernels, int kind) {
+    loss_kernel *const table[] = {
+#define FM_LOSS(name) kernels->loss_##name,
+#include "../kernels/isa.inc"
+    };
+    return table[kind];
+}
+
+static void (*update_of(const fm_kernels *kernels, int kind))(const fm_update *) {
+    void (*const table[])(const fm_update *) = {
+#define FM_OPTIMIZER(name, slots) kernels->update_##name,
+#include "../kernels/isa.inc"
+    };
+    return table[kind];
+}
+
+/* Slots this rule really uses: none for plain SGD, no momentum array for RMSprop without momentum. */
+static int slots_used(const fm_update_spec *update) {
+    switch (update->kind) {
+    case FM_OPTIMIZER_sgd:
+        return update->momentum != 0.0;
+    case FM_OPTIMIZER_rmsprop:
+        return 1 + (update->momentum != 0.0);
+    default:
+        return 2;
+    }
+}
+
+static int is_sound_objective(const fm_network *network, const fm_objective *objective) {
+    if (objective->loss < 0 || objective->loss >= FM_LOSS_binary_accuracy || objective->metric_count < 0)
+        return 0;
+    for (int m = 0; m < objective->metric_count; m++) {
+        const int kind = objective->metrics[m].kind;
+        if (kind < 0 || kind >= FM_LOSS_COUNT || is_sparse(kind) != is_sparse(objective->loss) || is_from_logits(kind))
+            return 0;
+    }
+    if (objective->source == network->output)
+        return 1;
+    const fm_node *last = &network->nodes[network->node_count - 1];
+    if (objective->source != last->spec.input || network->node_count < 2 || !is_from_logits(objective->loss))
+        return 0;
+    return objective->loss == FM_LOSS_binary_crossentropy_from_logits
+               ? last->spec.op == FM_OP_ACTIVATION && last->spec.activation == FM_ACTIVATION_sigmoid
+               : last->spec.op == FM_OP_SOFTMAX;
+}
+
+fm_status fm_network_configure(fm_network *network, const fm_objective *objective, const fm_update_spec *update) {
+    if (!is_sound_objective(network, objective) || update->kind < 0 || update->kind >= FM_OPTIMIZER_COUNT)
+        return FM_BAD_PLAN;
+    const size_t count = (size_t)objective->metric_count;
+    fm_metric_spec *metrics = calloc(count + 1, sizeof *metrics);
+    fm_layout layout = {0, 0};
+    size_t at[2] = {0, 0};
+    for (int s = 0; s < slots_used(update); s++)
+        at[s] = fm_layout_add(&layout, network->size, 1, sizeof(float));
+    char *memory = fm_layout_allocate(&layout);
+    if (!metrics || !memory) {
+        free(metrics);
+        free(memory);
+        return FM_NO_MEMORY;
+    }
+    if (count)
+        memcpy(metrics, objective->metrics, count * sizeof *metrics);
+
+    fm_lock(network, 0);
+    free(network->metrics);
+    free(network->slot_memory);
+    fm_workspace_free(network->batch); /* it has a row array for each metric */
+    network->batch = NULL;
+    network->metrics = metrics;
+    network->slot_memory = memory;
+    for (int s = 0; s < 2; s++)
+        network->slot[s] = s < slots_used(update) ? (float *)(memory + at[s]) : NULL;
+    network->objective = *objective;
+    network->objective.metrics = metrics;
+    network->update = *update;
+    network->source_node = objective->source == network->output ? network->node_count - 1 : network->node_count - 2;
+    network->state.iterations = 0;
+    network->configured = 1;
+    fm_unlock(network);
+    return FM_OK;
+}
+
+/* This iteration's constants of the optimizer, as float32. */
+static fm_step step_of(const fm_network *network) {
+    const fm_update_spec *u = &network->update;
+    double rate = network->state.learning_rate;
+    if (u->kind == FM_OPTIMIZER_adam) {
+        const double t = (double)network->state.iterations + 1.0;
+        rate *= sqrt(1.0 - pow(u->beta_2, t)) / (1.0 - pow(u->beta_1, t));
+    }
+    return (fm_step){
+        .update = update_of(network->kernels, u->kind),
+        .constants =
+            {
+                .learning_rate = (float)rate,
+                .momentum = (float)u->momentum,
+                .rho = (float)u->rho,
+                .one_minus_rho = (float)(1.0 - u->rho),
+                .one_minus_beta_1 = (float)(1.0 - u->beta_1),
+                .one_minus_beta_2 = (float)(1.0 - u->beta_2),
+                .epsilon = (float)u->epsilon,
+                .nesterov = u->nesterov,
+            },
+    };
+}
+
+/* -- one batch --------------------------------------------------------------------------------------------------------------------- */
+
+/* A call of train, evaluate or gradients, shared by its workers. Between two barriers only worker 0 writes what others read. */
+typedef struct run {
+    fm_network *network;
+    const fm_batches *batches;
+    int64_t batch, stop;
+    double deadline;
+    double *totals;
+    int training; /* dropout and gradients */
+    int updating; /* parameters move */
+    atomic_int bad_row, non_finite;
+    int ended;
+} run;
+
+static ptrdiff_t rows_of(const fm_batches *b, int64_t batch) {
+    const int64_t left = b->rows - batch * b->batch_size;
+    return (ptrdiff_t)(left < b->batch_size ? left : b->batch_size);
+}
+
+/* Loss, its gradient, and the metrics, for this worker's rows. */
+static void measure(run *r, const fm_pass *pass) {
+    const fm_network *network = r->network;
+    const fm_workspace *w = pass->workspace;
+    const fm_objective *o = &network->objective;
+    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    if (rows.begin >= rows.end)
+        return;
+    const ptrdiff_t row = network->stride[o->source]; /* source and output have the same width */
+    const ptrdiff_t begin = rows.begin * row;
+    float *predictions = w->value[network->output] + begin;
+    const float *weight = r->batches->sample_weight ? w->weight + rows.begin : NULL;
+    int hit = -1; /* the first unweighted metric that the loss kernel gives away */
+    for (int m = 0; m < o->metric_count && hit < 0; m++)
+        if (o->metrics[m].kind == accuracy_beside(o->loss) && !(weight && o->metrics[m].weighted) && o->metrics[m].threshold == 0.5f &&
+            (o->source != network->output || !is_from_logits(o->loss)))
+            hit = m;
+    const fm_loss loss = {
+        .rows = rows.end - rows.begin,
+        .cols = network->width[o->source],
+        .x = w->value[o->source] + begin,
+        .x_row = row,
+        .y = r->batches->labels ? NULL : w->y + begin,
+        .y_row = row,
+        .labels = r->batches->labels ? w->labels + rows.begin : NULL,
+        .weight = weight,
+        .scale = 1.0f / (float)pass->rows,
+        .threshold = 0.5f,
+        .loss = w->loss + rows.begin,
+        .grad = r->training ? w->grad[o->source] + begin : NULL,
+        .grad_row = row,
+        .probs = o->source == network->output ? NULL : predictions,
+        .probs_row = row,
+        .hit = hit < 0 ? NULL : w->metric + hit * FM_ROUND_UP(w->rows) + rows.begin,
+    };
+    loss_of(network->kernels, o->loss)(&loss);
+    for (ptrdiff_t i = rows.begin; i < rows.end; i++)
+        if (!isfinite(w->loss[i]))
+            atomic_store(&r->non_finite, 1);
+    for (int m = 0; m < o->metric_count; m++) {
+        if (m == hit)
+            continue;
+        fm_loss metric = loss;
+        metric.x = predictions;
+        metric.weight = o->metrics[m].weighted ? weight : NULL;
+        metric.threshold = o->metrics[m].threshold;
+        metric.loss = w->metric + m * FM_ROUND_UP(w->rows) + rows.begin;
+        metric.grad = metric.probs = metric.hit = NULL;
+        loss_of(network->kernels, o->metrics[m].kind)(&metric);
+    }
+}
+
+static double sum(const float *values, ptrdiff_t n) {
+    double total = 0.0;
+    for (ptrdiff_t i = 0; i < n; i++)
+        total += (double)values[i];
+    return total;
+}
+
+/* Worker 0 adds the batch to the totals, in the order of the rows whatever the number of threads. */
+static void account(const run *r, const fm_pass *pass) {
+    const fm_objective *o = &r->network->objective;
+    const fm_workspace *w = pass->workspace;
+    double *totals = r->totals;
+    totals[0] += sum(w->loss, pass->rows);
+    totals[1] += (double)pass->rows;
+    for (int m = 0; m < o->metric_count; m++) {
+        totals[2 + 2 * m] += sum(w->metric + m * FM_ROUND_UP(w->rows), pass->rows);
+        totals[3 + 2 * m] += o->metrics[m].weighted && r->batches->sample_weight ? sum(w->weight, pass->rows) : (double)pass->rows;
+    }
+}
+
+/* The update as a pass of its own, over gradients that have been through memory. */
+static void update_all(const fm_network *network, const fm_step *step, fm_worker worker) {
+    const fm_range panels = fm_share(network->size / FM_PANEL, worker);
+    const ptrdiff_t from = panels.begin * FM_PANEL;
+    fm_update update = step->constants;
+    update.n = (panels.end - panels.begin) * FM_PANEL;
+    update.w = network->value + from;
+    update.g = network->gradient + from;
+    for (int s = 0; s < 2; s++)
+        update.slot[s] = network->slot[s] ? network->slot[s] + from : NULL;
+    step->update(&update);
+}
+
+static void backward_and_update(const run *r, const fm_pass *pass) {
+    const fm_step step = step_of(r->network);
+    if (r->updating && !r->network->unfused) {
+        fm_backward(pass, &step);
+        return;
+    }
+    const fm_step keep = {.update = NULL};
+    fm_backward(pass, &keep);
+    if (r->updating) {
+        fm_team_barrier(pass->worker);
+        update_all(r->network, &step, pass->worker);
+    }
+}
+
+static void run_task(void *argument, fm_worker worker) {
+    run *r = argument;
+    fm_network *network = r->network;
+    fm_workspace *workspace = network->batch;
+    while (!r->ended) {
+        const fm_pass pass = {
+            .network = network,
+            .workspace = workspace,
+            .rows = rows_of(r->batches, r->batch),
+            .input = workspace->value[0],
+            .input_row = network->stride[0],
+            .training = r->training,
+            .worker = worker,
+        };
+        if (!fm_gather(&pass, r->batches, r->batch))
+            atomic_store(&r->bad_row, 1);
+        fm_team_barrier(worker);
+        if (atomic_load(&r->bad_row))
+            return;
+        fm_forward(&pass, network->source_node);
+        measure(r, &pass);
+        fm_team_barrier(worker);
+        if (r->training) {
+            if (atomic_load(&r->non_finite))
+                return;
+            backward_and_update(r, &pass);
+        }
+        if (worker.id == 0) {
+            account(r, &pass);
+            if (r->updating)
+                network->state.iterations++;
+            r->batch++;
+            r->ended = r->batch >= r->stop || now() >= r->deadline;
+        }
+        fm_team_barrier(worker);
+    }
+}
+
+/* Threads worth waking for steps of this size. */
+static int threads_for(const fm_network *network, const fm_batches *batches, int training) {
+    const double rows = (double)(batches->rows < batches->batch_size ? batches->rows : batches->batch_size);
+    const double flops = network->row_flops * rows * (training ? 3 : 1);
+    const int phases = network->node_count * (training ? 3 : 1) + 2;
+    const int worth = (int)fmin(flops / phases / FLOPS_PER_PHASE, FM_MAX_THREADS);
+    const int allowed = fm_get_threads();
+    return worth < 2 ? 1 : worth < allowed ? worth : allowed;
+}
+
+/* Memory for batches of this size, kept until a larger one comes. */
+static fm_status need_batch_memory(fm_network *network, const fm_batches *batches) {
+    const ptrdiff_t rows = (ptrdiff_t)(batches->rows < batches->batch_size ? batches->rows : batches->batch_size);
+    if (network->batch && network->batch->rows >= rows)
+        return FM_OK;
+    fm_workspace_free(network->batch);
+    network->batch = fm_workspace_new(network, rows, 1);
+    return network->batch ? FM_OK : FM_NO_MEMORY;
+}
+
+static fm_status run_locked(run *r, int64_t *next) {
+    fm_network *network = r->network;
+    const fm_batches *b = r->batches;
+    if (!network->configured)
+        return FM_NOT_READY;
+    if (b->rows < 1 || b->batch_size < 1 || *next < 0 || r->stop > (b->rows - 1) / b->batch_size + 1 || !(b->x || b->x_uint8) ||
+        !(is_sparse(network->objective.loss) ? b->labels != NULL : b->y != NULL))
+        return FM_BAD_PLAN;
+    if (*next >= r->stop)
+        return FM_OK;
+    fm_status status = need_batch_memory(network, b);
+    if (status == FM_OK && r->training && (!r->updating || network->unfused))
+        status = fm_need_gradient(network);
+    if (status != FM_OK)
+        return status;
+    r->batch = *next;
+    fm_team_run(run_task, r, threads_for(network, b, r->training));
+    *next = r->batch;
+    if (atomic_load(&r->bad_row))
+        return FM_BAD_ROW;
+    return r->training && atomic_load(&r->non_finite) ? FM_NON_FINITE : FM_OK;
+}
+
+static fm_status run_batches(run *r, int64_t *next, double seconds) {
+    r->deadline = now() + seconds;
+    fm_lock(r->network, 0);
+    const fm_status status = run_locked(r, next);
+    fm_unlock(r->network);
+    return status;
+}
+
+fm_status fm_network_train(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals) {
+    run r = {.network = network, .batches = batches, .stop = stop, .totals = totals, .training = 1, .updating = 1};
+    return run_batches(&r, next, seconds);
+}
+
+fm_status fm_network_evaluate(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals) {
+    run r = {.network = network, .batches = batches, .stop = stop, .totals = totals};
+    return run_batches(&r, next, seconds);
+}
+
+fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss) {
+    double *totals = calloc((size_t)network->objective.metric_count * 2 + 2, sizeof *totals);
+    if (!totals)
+        return FM_NO_MEMORY;
+    run r = {.network = network, .batches = batches, .stop = 1, .totals = totals, .training = 1};
+    int64_t next = 0;
+    const fm_status status = run_batches(&r, &next, 0.0);
+    *loss = totals[1] > 0 ? totals[0] / totals[1] : 0.0;
+    free(totals);
+    return status;
+}

@@ -1,0 +1,144 @@
+/* fastmlp: multilayer perceptrons on a CPU. The C interface; its comments are the manual.
+ *
+ * A network is made from a plan (buffers, nodes, parameters), filled with parameters, and then predicts; once configured with an
+ * objective and an update rule it trains: many minibatches a call, the caller holding nothing.
+ *
+ * Matrices are row-major and contiguous. Every function that can fail returns a status; on failure nothing has changed, unless it says
+ * otherwise. A network may be used from any thread: predictions run at the same time, everything else one call at a time, waiting for
+ * its turn. Nothing here exits, prints or raises a signal.
+ */
+#ifndef FASTMLP_H
+#define FASTMLP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct fm_network fm_network;
+typedef struct fm_kernels fm_kernels; /* one instruction set's kernels: see kernels/kernels.h */
+
+typedef enum fm_status {
+    FM_OK,
+    FM_NO_MEMORY,    /* an allocation failed, or its size does not fit size_t */
+    FM_BAD_PLAN,     /* a plan, objective or index that makes no sense */
+    FM_BAD_ROW,      /* an entry of `order` or a label is out of range */
+    FM_NON_FINITE,   /* a batch's loss is NaN or infinite; its update was not applied */
+    FM_BUSY,         /* fm_network_try_predict only: the network is being trained or changed just now */
+    FM_NOT_READY,    /* train, evaluate or gradients before configure */
+} fm_status;
+
+typedef enum fm_op { FM_OP_DENSE, FM_OP_ACTIVATION, FM_OP_SOFTMAX, FM_OP_DROPOUT } fm_op;
+
+/* One step of the forward pass. `kernel` and `bias` are indices of parameters, -1 for none. */
+typedef struct fm_node_spec {
+    fm_op op;
+    int input, output; /* buffers */
+    int kernel, bias;  /* dense */
+    int activation;    /* dense and activation: FM_ACTIVATION_* */
+    float alpha;       /* slope of leaky_relu */
+    float rate;        /* dropout */
+} fm_node_spec;
+
+typedef struct fm_plan {
+    int buffer_count, node_count, parameter_count;
+    const int64_t *widths; /* [buffer_count] columns of each buffer; buffer 0 is the input */
+    const fm_node_spec *nodes;
+    const int64_t (*shapes)[2]; /* [parameter_count] {inputs, units} of a kernel, {1, units} of a bias */
+    int output;                 /* the buffer that holds predictions */
+} fm_plan;
+
+/* Parameters start at zero. `kernels` must be supported by this processor. */
+fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_network **network);
+void fm_network_free(fm_network *network);
+
+/* What is learnt and remembered, one array for each parameter: its value, the optimizer's slots, the gradient. */
+typedef enum fm_array { FM_VALUE, FM_SLOT_0, FM_SLOT_1, FM_GRADIENT } fm_array;
+
+/* Copies one parameter's array in the plan's shape, [inputs][units] or [units]. FM_NOT_READY if there is no such array yet. */
+fm_status fm_network_get(fm_network *network, fm_array which, int parameter, float *values);
+fm_status fm_network_set(fm_network *network, fm_array which, int parameter, const float *values);
+
+typedef struct fm_metric_spec {
+    int kind; /* FM_LOSS_*, on predictions */
+    int weighted;
+    float threshold;
+} fm_metric_spec;
+
+typedef struct fm_objective {
+    int loss;   /* FM_LOSS_*, not an accuracy */
+    int source; /* the buffer the loss reads; the plan's output, or the input of its last softmax or sigmoid */
+    int metric_count;
+    const fm_metric_spec *metrics;
+} fm_objective;
+
+typedef struct fm_update_spec {
+    int kind; /* FM_OPTIMIZER_* */
+    double momentum, rho, beta_1, beta_2, epsilon;
+    int nesterov;
+} fm_update_spec;
+
+/* Says what training does. Slots and iterations start at zero. */
+fm_status fm_network_configure(fm_network *network, const fm_objective *objective, const fm_update_spec *update);
+
+/* Numbers that may be read and set at any time between calls. */
+typedef struct fm_state {
+    uint64_t seed;       /* keys dropout */
+    uint64_t iterations; /* updates done */
+    double learning_rate;
+} fm_state;
+fm_state *fm_network_state(fm_network *network);
+
+/* A non-zero value keeps gradients and updates apart: each gradient goes through memory before the update. The bits are the same. */
+void fm_network_set_unfused(fm_network *network, int unfused);
+
+/* Rows and how they are cut: batch i is rows order[i·batch_size …], the last one may be shorter. */
+typedef struct fm_batches {
+    int64_t rows, batch_size;
+    const float *x;              /* [rows][inputs], or NULL and */
+    const uint8_t *x_uint8;      /* [rows][inputs] */
+    const float *y;              /* [rows][outputs], or NULL and */
+    const int32_t *labels;       /* [rows] for the sparse losses */
+    const float *sample_weight;  /* [rows] or NULL */
+    const uint32_t *order;       /* [rows] or NULL */
+} fm_batches;
+
+/* Trains on the batches *next … stop − 1, returning early at a batch boundary once `seconds` have passed; at least one batch is done.
+ * *next becomes the number of the next batch. Adds to totals: Σ loss·rows, rows, then for each metric Σ value·weight, Σ weight.
+ * FM_NON_FINITE leaves *next at the batch whose loss was not finite. */
+fm_status fm_network_train(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals);
+
+/* The same without dropout and updates; a loss may be anything. */
+fm_status fm_network_evaluate(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals);
+
+/* Loss and gradients of batch 0 as training would see it; nothing moves. Read the gradients with fm_network_get(FM_GRADIENT). */
+fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss);
+
+/* out[rows][outputs] from x[rows][inputs]. Many threads may predict at once. */
+typedef struct fm_input {
+    int64_t rows;
+    const float *x; /* or NULL and */
+    const uint8_t *x_uint8;
+} fm_input;
+fm_status fm_network_predict(fm_network *network, const fm_input *input, float *out);
+
+/* The same, but answers FM_BUSY at once where fm_network_predict would wait. */
+fm_status fm_network_try_predict(fm_network *network, const fm_input *input, float *out);
+
+/* Forward pass of one batch with dropout as in training, for the current iteration. */
+fm_status fm_network_apply_training(fm_network *network, const fm_input *input, float *out);
+
+/* Fills order with the permutation of 0 … n − 1 for this seed and epoch; n < 2³². */
+void fm_shuffle(uint64_t seed, uint64_t epoch, uint32_t *order, int64_t n);
+
+/* What this build is. */
+const char *fm_version(void);
+const char *fm_compiler(void);
+
+/* The index of the first NaN or infinity, or -1. */
+int64_t fm_first_nonfinite(const float *values, int64_t n);
+
+/* The most threads a call may use, the caller's included; starts at 1. A team of threads is made when first needed and sleeps between calls.
+ * Only one call at a time has the team; another one runs on its own thread alone. After fork the child makes a team of its own. */
+void fm_set_threads(int count);
+int fm_get_threads(void);
+
+#endif

@@ -1,0 +1,178 @@
+/* Matrix products: register tiles of FM_TILE_ROWS rows × FM_TILE_PANELS panels of 16 columns, and the transposes between them.
+ *
+ * A tile is always_inline with constant sizes, so the compiler keeps its accumulators in registers; rows that do not fill a tile go
+ * through smaller ones, cut evenly (8 rows are 4 + 4, not 6 + 2), because a tile of few accumulators waits for its own additions.
+ */
+
+#define FM_TILE_PANELS_MAX 4 /* a single row takes four panels at once */
+#define FM_TILE_SUMS (FM_TILE_ROWS * FM_TILE_PANELS > FM_TILE_PANELS_MAX ? FM_TILE_ROWS * FM_TILE_PANELS * FM_VECTORS : FM_TILE_PANELS_MAX * FM_VECTORS)
+#if FM_TILE_ROWS == 6
+#define FM_TILE_CASES FM_TILE_CASE(1) FM_TILE_CASE(2) FM_TILE_CASE(3) FM_TILE_CASE(4) FM_TILE_CASE(5) FM_TILE_CASE(6)
+#else
+#error "write FM_TILE_CASES for this FM_TILE_ROWS"
+#endif
+
+/* sums[i][j] += Σ_p a(i, p)·b(p, j) over p < depth, the scalar operand at a + i·a_row + p·a_step. */
+FM_INLINE void fm_tile(const int rows, const int panels, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_step, const float *b,
+                       ptrdiff_t b_step, ptrdiff_t b_panel, vf *sums) {
+    const int columns = panels * FM_VECTORS;
+#pragma GCC unroll 4
+    for (ptrdiff_t p = 0; p < depth; p++, a += a_step, b += b_step) {
+        vf terms[FM_TILE_PANELS_MAX * FM_VECTORS];
+#pragma GCC unroll 16
+        for (int j = 0; j < columns; j++)
+            terms[j] = v_load(b + (j / FM_VECTORS) * b_panel + (j % FM_VECTORS) * V_LANES);
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; i++) {
+            const vf scalar = v_set1(a[i * a_row]);
+#pragma GCC unroll 16
+            for (int j = 0; j < columns; j++)
+                sums[i * columns + j] = v_fma(scalar, terms[j], sums[i * columns + j]);
+        }
+    }
+}
+
+FM_INLINE float *fm_tile_at(const fm_gemm *g, ptrdiff_t i, ptrdiff_t panel, int j) {
+    return g->c + (panel + j / FM_VECTORS) * g->c_panel + i * g->c_row + (j % FM_VECTORS) * V_LANES;
+}
+
+FM_INLINE void fm_tile_begin(const int rows, const int panels, const fm_gemm *g, ptrdiff_t row, ptrdiff_t panel, vf *sums) {
+    const int columns = panels * FM_VECTORS;
+#pragma GCC unroll 32
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 16
+        for (int j = 0; j < columns; j++)
+            sums[i * columns + j] = g->carry ? v_load(fm_tile_at(g, row + i, panel, j)) : v_set1(0.0f);
+}
+
+FM_INLINE void fm_tile_end(const int rows, const int panels, const fm_gemm *g, ptrdiff_t row, ptrdiff_t panel, const vf *sums) {
+    const int columns = panels * FM_VECTORS;
+#pragma GCC unroll 32
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 16
+        for (int j = 0; j < columns; j++)
+            v_store(fm_tile_at(g, row + i, panel, j), sums[i * columns + j]);
+}
+
+/* The activations that take more than an instruction work on the tile just stored, still in the first cache. One copy for all tiles. */
+static __attribute__((noinline)) void fm_activate_tile(const fm_gemm *g, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t panel, ptrdiff_t panels) {
+    for (ptrdiff_t j = panel; j < panel + panels; j++)
+        for (ptrdiff_t i = row; i < row + rows; i++) {
+            float *c = fm_tile_at(g, i, j, 0);
+            vf values[FM_VECTORS];
+            for (int v = 0; v < FM_VECTORS; v++)
+                values[v] = v_load(c + v * V_LANES);
+            fm_activate_block(g->activation, g->alpha, values, FM_VECTORS);
+            for (int v = 0; v < FM_VECTORS; v++)
+                v_store(c + v * V_LANES, values[v]);
+        }
+}
+
+/* The three products differ in how they walk their operands, and in that the forward one ends with bias and activation. */
+enum { FM_FORWARD, FM_DW, FM_DX };
+
+FM_INLINE void fm_product_tile(const int product, const int rows, const int panels, const fm_gemm *g, ptrdiff_t row, ptrdiff_t panel) {
+    const int columns = panels * FM_VECTORS;
+    vf sums[FM_TILE_SUMS];
+    fm_tile_begin(rows, panels, g, row, panel, sums);
+    const float *b = g->b + panel * g->b_panel;
+    if (product == FM_FORWARD) {
+        fm_tile(rows, panels, g->depth, g->a + row * g->a_row, g->a_row, 1, b, FM_PANEL, g->b_panel, sums);
+    } else if (product == FM_DW) {
+        fm_tile(rows, panels, g->depth, g->a + row, 1, g->a_step, b, g->b_step, g->b_panel, sums);
+    } else {
+        const float *a = g->a + row * FM_PANEL;
+        ptrdiff_t depth = g->depth;
+        for (; depth >= FM_PANEL; depth -= FM_PANEL, a += g->a_step, b += FM_PANEL * g->b_step)
+            fm_tile(rows, panels, FM_PANEL, a, FM_PANEL, 1, b, g->b_step, g->b_panel, sums);
+        fm_tile(rows, panels, depth, a, FM_PANEL, 1, b, g->b_step, g->b_panel, sums);
+    }
+    const int finish = product == FM_FORWARD && g->finish;
+    if (finish && g->bias)
+#pragma GCC unroll 16
+        for (int j = 0; j < columns; j++) {
+            const vf bias = v_load(g->bias + panel * FM_PANEL + j * V_LANES);
+#pragma GCC unroll 32
+            for (int i = 0; i < rows; i++)
+                sums[i * columns + j] = v_add(sums[i * columns + j], bias);
+        }
+    if (finish && g->activation == FM_ACTIVATION_relu)
+#pragma GCC unroll 64
+        for (int j = 0; j < rows * columns; j++)
+            sums[j] = fm_relu(sums[j], v_set1(g->alpha));
+    fm_tile_end(rows, panels, g, row, panel, sums);
+    if (finish && g->activation != FM_ACTIVATION_relu && g->activation != FM_ACTIVATION_linear)
+        fm_activate_tile(g, row, rows, panel, panels);
+}
+
+/* All rows of one group of panels, so that the panels stay in the first cache while the rows pass over them. */
+FM_INLINE void fm_product_panels(const int product, const int panels, const fm_gemm *g, ptrdiff_t panel) {
+    for (ptrdiff_t row = 0; row < g->rows;) {
+        const ptrdiff_t left = g->rows - row;
+        const ptrdiff_t rows = left >= 2 * FM_TILE_ROWS ? FM_TILE_ROWS : left > FM_TILE_ROWS ? (left + 1) / 2 : left;
+#define FM_TILE_CASE(n)                                                                                                                    \
+    case n:                                                                                                                                \
+        fm_product_tile(product, n, panels, g, row, panel);                                                                                \
+        break;
+        switch (rows) { FM_TILE_CASES }
+        row += rows;
+    }
+}
+
+FM_INLINE void fm_product(const int product, const fm_gemm *g) {
+    ptrdiff_t panel = 0;
+    if (g->rows == 1)
+        for (; panel + 4 <= g->panels; panel += 4)
+            fm_product_tile(product, 1, 4, g, 0, panel);
+    for (; panel + FM_TILE_PANELS <= g->panels; panel += FM_TILE_PANELS)
+        fm_product_panels(product, FM_TILE_PANELS, g, panel);
+    if (FM_TILE_PANELS > 1)
+        for (; panel < g->panels; panel++)
+            fm_product_panels(product, 1, g, panel);
+}
+
+static void kernel_gemm_forward(const fm_gemm *g) { fm_product(FM_FORWARD, g); }
+static void kernel_gemm_dw(const fm_gemm *g) { fm_product(FM_DW, g); }
+static void kernel_gemm_dx(const fm_gemm *g) { fm_product(FM_DX, g); }
+
+static void kernel_transpose(const fm_transpose *t) {
+    for (ptrdiff_t c = 0; c < FM_ROUND_UP(t->cols); c += V_LANES)
+        for (ptrdiff_t r = 0; r < FM_ROUND_UP(t->rows); r += V_LANES) {
+            vf block[V_LANES];
+            for (int i = 0; i < V_LANES; i++)
+                block[i] = c + i < t->cols ? v_load(t->in + (c + i) * t->in_row + r) : v_set1(0.0f);
+            v_transpose(block);
+            if (t->values) {
+                vf values[V_LANES];
+                for (int i = 0; i < V_LANES; i++)
+                    values[i] = v_load(t->values + (r + i) * t->values_row + c);
+                fm_derive_block(t->activation, t->alpha, block, values, V_LANES);
+            }
+            for (int i = 0; i < V_LANES; i++)
+                v_store(t->out + (r + i) * t->out_row + c, block[i]);
+            if (t->out_t) {
+                v_transpose(block);
+                for (int i = 0; i < V_LANES && c + i < t->cols; i++)
+                    v_store(t->out_t + (c + i) * t->out_t_row + r, block[i]);
+            }
+        }
+}
+
+FM_INLINE void fm_column_block(const int panels, const fm_column_sums *s, ptrdiff_t c) {
+    vf sums[4 * FM_VECTORS];
+    for (int j = 0; j < panels * FM_VECTORS; j++)
+        sums[j] = v_set1(0.0f);
+    for (ptrdiff_t r = 0; r < s->rows; r++)
+        for (int j = 0; j < panels * FM_VECTORS; j++)
+            sums[j] = v_add(sums[j], v_load(s->in + r * s->in_row + c + j * V_LANES));
+    for (int j = 0; j < panels * FM_VECTORS; j++)
+        v_store(s->out + c + j * V_LANES, sums[j]);
+}
+
+static void kernel_column_sums(const fm_column_sums *s) {
+    ptrdiff_t c = 0;
+    for (; c + 4 * FM_PANEL <= s->cols; c += 4 * FM_PANEL)
+        fm_column_block(4, s, c);
+    for (; c < s->cols; c += FM_PANEL)
+        fm_column_block(1, s, c);
+}

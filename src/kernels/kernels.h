@@ -1,0 +1,204 @@
+/* Kernels: the contract of each, and the table that holds one ISA's set.
+ *
+ * A kernel knows no network, no thread and no malloc: it takes one const struct of pointers and sizes and returns nothing. It reads and
+ * writes only what its struct names, so a caller may give disjoint parts of the output to different threads.
+ *
+ * Numbers. Every ISA gives the same bits:
+ *   - an output element of a GEMM is Σ_p a_p·b_p over p ascending, one fused multiply-add a term, starting at +0 (or at the value already
+ *     in c when `carry` is set, so a sum may be cut into blocks of p without changing a bit);
+ *   - every other sum over columns uses 16 lanes, lane l taking the columns l, l+16, l+32, … in order, and then the fixed tree
+ *     8+8, 4+4, 2+2, 1+1 (lane l of the low half plus lane l of the high half);
+ *   - division and square root are the correctly rounded ones, no estimates, no contraction.
+ *
+ * Rows. "Padded" rows have room for the columns rounded up to a multiple of 16; the pad may be read, and holds finite numbers.
+ */
+#ifndef FASTMLP_KERNELS_H
+#define FASTMLP_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Columns of a weight panel, and the lanes of every fixed-order sum. A kernel matrix [K][N] lives as panels [ceil(N/16)][K][16]. */
+#define FM_PANEL 16
+#define FM_ROUND_UP(n) (((n) + (FM_PANEL - 1)) / FM_PANEL * FM_PANEL)
+
+enum {
+#define FM_ACTIVATION(name) FM_ACTIVATION_##name,
+#include "isa.inc"
+    FM_ACTIVATION_COUNT
+};
+
+enum {
+#define FM_LOSS(name) FM_LOSS_##name,
+#include "isa.inc"
+    FM_LOSS_COUNT
+};
+
+enum {
+#define FM_OPTIMIZER(name, slots) FM_OPTIMIZER_##name,
+#include "isa.inc"
+    FM_OPTIMIZER_COUNT
+};
+
+/* c[i][j] = Σ_p a(i, p)·b(p, j), rows × 16·panels elements, p < depth.
+ *
+ * b is the vector operand: the 16 values of term p and panel j stand at b + j·b_panel + p·b_step.
+ * a is the broadcast operand, one scalar a term:
+ *   gemm_forward   a(i, p) = a[i·a_row + p]                                    activations × weight panels (b_step 16)
+ *   gemm_dw        a(i, p) = a[i + p·a_step]                                   inputsᵀ × output gradients
+ *   gemm_dx        a(i, p) = a[(p / 16)·a_step + i·16 + p % 16]                weight panels × output gradientsᵀ
+ * c[i][j] stands at c + j·c_panel + i·c_row, and gemm_forward ends with activation(sum + bias). rows, depth, panels ≥ 1.
+ */
+typedef struct fm_gemm {
+    ptrdiff_t rows, depth, panels;
+    const float *a;
+    ptrdiff_t a_row, a_step;
+    const float *b;
+    ptrdiff_t b_step, b_panel;
+    float *c;
+    ptrdiff_t c_row, c_panel;
+    int carry;         /* start from the values in c */
+    int finish;        /* gemm_forward only: add the bias and apply the activation */
+    const float *bias; /* [16·panels], or NULL */
+    int activation;    /* FM_ACTIVATION_* */
+    float alpha;
+} fm_gemm;
+
+/* Transposes, and on the way back through a layer applies the activation's derivative.
+ *
+ * in is [cols][in_row], feature-major: in[c·in_row + r]; rows and cols ≥ 1. With values: g = in[c][r]·derivative(values[r][c]), else
+ * g = in[c][r]. out[r][c] = g, and when out_t is given out_t[c][r] = g. Columns of out from cols to the next multiple of 16 become +0.
+ * Reads whole groups of 16 rows of in, and of values, and writes 16 rows of out: all have room for rows rounded up to 16.
+ */
+typedef struct fm_transpose {
+    ptrdiff_t rows, cols;
+    const float *in;
+    ptrdiff_t in_row;
+    const float *values; /* [rows][values_row], padded; or NULL */
+    ptrdiff_t values_row;
+    float *out; /* [rows][out_row], padded */
+    ptrdiff_t out_row;
+    float *out_t; /* [cols][out_t_row], or NULL */
+    ptrdiff_t out_t_row;
+    int activation;
+    float alpha;
+} fm_transpose;
+
+/* out[c] = Σ_r in[r][c], r ascending from +0, one addition a row; cols is a multiple of 16. */
+typedef struct fm_column_sums {
+    ptrdiff_t rows, cols;
+    const float *in;
+    ptrdiff_t in_row;
+    float *out;
+} fm_column_sums;
+
+/* n ≥ 0 elements, any alignment; out may be x.
+ *   activate   out = activation(x)
+ *   derive     out = y · activation'(z), where x = activation(z)
+ *   multiply   out = x · y
+ *   exp, log   out = exp(x), log(x), within 1.5 ULP
+ */
+typedef struct fm_elementwise {
+    ptrdiff_t n;
+    const float *x, *y;
+    float *out;
+    int activation;
+    float alpha;
+} fm_elementwise;
+
+/* out[i] = x[i] as float32. */
+typedef struct fm_from_uint8 {
+    ptrdiff_t n;
+    const uint8_t *x;
+    float *out;
+} fm_from_uint8;
+
+/* softmax            out[r][c] = exp(x[r][c] − max_r) / Σ_c exp(x[r][c] − max_r)
+ * softmax_backward   x holds softmax's output s and grad dLoss/ds: out[r][c] = s·(grad − Σ_c s·grad)
+ * Padded rows, one stride for all; pad columns of out become +0. out may be x or grad.
+ */
+typedef struct fm_softmax {
+    ptrdiff_t rows, cols, stride;
+    const float *x, *grad;
+    float *out;
+} fm_softmax;
+
+/* One loss or accuracy over a block of rows; targets are y, or labels for the sparse ones.
+ *
+ *   loss[r]      = weight[r]·value_r, weight 1 where NULL (value_r: mean over the columns for MSE, MAE, BCE and binary accuracy)
+ *   grad[r][c]   = weight[r]·scale·∂value_r/∂x[r][c]; pad columns become +0; NULL: not wanted (accuracies have none)
+ *   probs[r][c]  = softmax or sigmoid of logits, pad +0; only the _from_logits kernels; NULL: not wanted
+ *   hit[r]       = the matching accuracy of the row, unweighted, threshold 0.5: cross-entropies only; NULL: not wanted
+ * grad may be x. Probabilities given by the caller are clipped to [1e-7, 1 − 1e-7] (categorical ones after division by their sum), the
+ * gradient is zero where they were clipped.
+ */
+typedef struct fm_loss {
+    ptrdiff_t rows, cols;
+    const float *x; /* [rows][x_row], padded */
+    ptrdiff_t x_row;
+    const float *y; /* [rows][y_row], padded */
+    ptrdiff_t y_row;
+    const int32_t *labels; /* [rows], 0 ≤ label < cols */
+    const float *weight;   /* [rows] */
+    float scale;
+    float threshold; /* binary_accuracy */
+    float *loss;     /* [rows] */
+    float *grad;     /* [rows][grad_row], padded */
+    ptrdiff_t grad_row;
+    float *probs; /* [rows][probs_row], padded */
+    ptrdiff_t probs_row;
+    float *hit; /* [rows] */
+} fm_loss;
+
+/* One optimizer step over n parameters; slots 0 and 1 by the order of the optimizer's slot names.
+ *   sgd       momentum 0: w −= lr·g; else m = μ·m − lr·g, w += m, or with nesterov w += μ·m − lr·g            slot: m
+ *   rmsprop   v = ρ·v + (1−ρ)·g²; d = lr·g / √(v + ε); momentum 0: w −= d; else m = μ·m + d, w −= m           slots: v, m
+ *   adam      m += (g − m)·(1−β1); v += (g² − v)·(1−β2); w −= m·lr / (√v + ε), lr already bias-corrected       slots: m, v
+ */
+typedef struct fm_update {
+    ptrdiff_t n;
+    float *w;
+    const float *g;
+    float *slot[2];
+    float learning_rate, momentum, rho, one_minus_rho, one_minus_beta_1, one_minus_beta_2, epsilon;
+    int nesterov;
+} fm_update;
+
+/* mask[r][c] = 0 or 1/(1 − rate), for the rows first_row … first_row + rows of a batch; see rng.h for the counter. Pad columns likewise. */
+typedef struct fm_dropout {
+    ptrdiff_t rows, cols, first_row;
+    float *mask; /* [rows][mask_row], padded */
+    ptrdiff_t mask_row;
+    float rate;
+    float keep_scale; /* 1/(1 − rate) */
+    uint32_t key[2];  /* the seed, low and high */
+    uint32_t step, node;
+} fm_dropout;
+
+typedef struct fm_kernels {
+    const char *name; /* of the ISA */
+#define FM_LOSS(name) void (*loss_##name)(const fm_loss *);
+#define FM_OPTIMIZER(name, slots) void (*update_##name)(const fm_update *);
+#define FM_KERNEL(name, arguments) void (*name)(const arguments *);
+#include "isa.inc"
+} fm_kernels;
+
+/* The tables compiled in; NULL past the last. */
+const fm_kernels *fm_kernels_at(int index);
+
+/* True if this processor and operating system can run the table. */
+int fm_kernels_supported(const fm_kernels *kernels);
+
+/* A kernel's address by name, for tests and benchmarks: index counts the kernels of the table; NULL past the last. */
+typedef struct fm_kernel_entry {
+    const char *name;
+    void (*function)(void);
+} fm_kernel_entry;
+fm_kernel_entry fm_kernel_entry_at(const fm_kernels *kernels, int index);
+
+/* Names in the order of the enums; NULL past the last. */
+const char *fm_activation_name(int index);
+const char *fm_loss_name(int index);
+const char *fm_optimizer_name(int index);
+
+#endif

@@ -1,0 +1,98 @@
+/* What the bodies below share: rows and arrays that do not fill a vector, and reductions in the fixed order of kernels.h.
+ *
+ * A loop over columns goes panel by panel (16 columns, FM_VECTORS vectors). Its body takes `left`, the columns left from the panel's
+ * first: the constant FM_PANEL for the whole panels, where the masks then vanish, and 1 … 15 for the last one.
+ */
+#include <string.h>
+
+static const float FM_LANES[FM_PANEL] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+/* a in the lanes below n, fill in the others. */
+FM_INLINE vf v_keep(vf a, ptrdiff_t n, vf fill) {
+    return n >= V_LANES ? a : v_select(v_lt(v_load(FM_LANES), v_set1((float)n)), a, fill);
+}
+
+/* The first n ≤ V_LANES numbers of p, then zeros; and the way back. Nothing beyond the n numbers is touched. */
+FM_INLINE vf v_load_first(const float *p, ptrdiff_t n) {
+    if (n >= V_LANES)
+        return v_load(p);
+    float lanes[V_LANES] = {0};
+    memcpy(lanes, p, (size_t)n * sizeof *p);
+    return v_load(lanes);
+}
+FM_INLINE void v_store_first(float *p, vf a, ptrdiff_t n) {
+    if (n >= V_LANES) {
+        v_store(p, a);
+        return;
+    }
+    float lanes[V_LANES];
+    v_store(lanes, a);
+    memcpy(p, lanes, (size_t)n * sizeof *p);
+}
+
+/* The fixed tree: lane l plus lane l + 8, then + 4, + 2, + 1. Its first levels stand between the vectors of a panel, giving one vector a
+ * row; the others between the lanes of that vector, done for V_LANES rows at once by a transpose: lane i of the result belongs to r[i],
+ * which is destroyed. The same for the largest, where the order only matters to the sign of zero. */
+FM_INLINE vf fm_fold_sum(vf v[FM_VECTORS]) {
+#pragma GCC unroll 4
+    for (int half = FM_VECTORS / 2; half; half /= 2)
+#pragma GCC unroll 4
+        for (int i = 0; i < half; i++) v[i] = v_add(v[i], v[i + half]);
+    return v[0];
+}
+FM_INLINE vf fm_fold_max(vf v[FM_VECTORS]) {
+#pragma GCC unroll 4
+    for (int half = FM_VECTORS / 2; half; half /= 2)
+#pragma GCC unroll 4
+        for (int i = 0; i < half; i++) v[i] = v_max(v[i], v[i + half]);
+    return v[0];
+}
+FM_INLINE vf fm_sum_rows(vf r[V_LANES]) {
+    v_transpose(r);
+#pragma GCC unroll 4
+    for (int half = V_LANES / 2; half; half /= 2)
+#pragma GCC unroll 8
+        for (int i = 0; i < half; i++) r[i] = v_add(r[i], r[i + half]);
+    return r[0];
+}
+FM_INLINE vf fm_max_rows(vf r[V_LANES]) {
+    v_transpose(r);
+#pragma GCC unroll 4
+    for (int half = V_LANES / 2; half; half /= 2)
+#pragma GCC unroll 8
+        for (int i = 0; i < half; i++) r[i] = v_max(r[i], r[i + half]);
+    return r[0];
+}
+
+/* The largest column of a row, as the lanes of one vector. */
+FM_INLINE vf fm_row_max(const float *x, ptrdiff_t cols) {
+    const vf least = v_sub(v_set1(0.0f), V_INFINITY);
+    vf largest[FM_VECTORS];
+    for (int v = 0; v < FM_VECTORS; v++) largest[v] = least;
+    ptrdiff_t c = 0;
+    for (; c + FM_PANEL <= cols; c += FM_PANEL)
+        for (int v = 0; v < FM_VECTORS; v++) largest[v] = v_max(largest[v], v_load(x + c + v * V_LANES));
+    for (int v = 0; v < FM_VECTORS && c + v * V_LANES < cols; v++)
+        largest[v] = v_max(largest[v], v_keep(v_load(x + c + v * V_LANES), cols - c - v * V_LANES, least));
+    return fm_fold_max(largest);
+}
+
+/* out = exp(x − max) where out is wanted, pad columns +0; returns the sum as the lanes of one vector. */
+FM_INLINE void fm_row_exp_panel(const float *x, float *out, vf max, ptrdiff_t c, ptrdiff_t left, vf *sums) {
+    for (int v = 0; v < FM_VECTORS; v++, c += V_LANES, left -= V_LANES) {
+        const vf zero = v_set1(0.0f);
+        const vf e = left > 0 ? v_keep(v_exp_nonpositive(v_sub(v_load(x + c), max)), left, zero) : zero;
+        sums[v] = v_add(sums[v], e);
+        if (out)
+            v_store(out + c, e);
+    }
+}
+FM_INLINE vf fm_row_exp(const float *x, float *out, ptrdiff_t cols, vf max) {
+    vf sums[FM_VECTORS];
+    for (int v = 0; v < FM_VECTORS; v++) sums[v] = v_set1(0.0f);
+    ptrdiff_t c = 0;
+    for (; c + FM_PANEL <= cols; c += FM_PANEL) fm_row_exp_panel(x, out, max, c, FM_PANEL, sums);
+    if (c < cols)
+        fm_row_exp_panel(x, out, max, c, cols - c, sums);
+    return fm_fold_sum(sums);
+}

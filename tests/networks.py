@@ -1,0 +1,131 @@
+"""Small networks, objectives and data for tests that speak to the engines directly."""
+
+import numpy as np
+
+from fastmlp.plan import Batches, Metric, Node, Objective, Parameter, Plan, Update
+
+ENDLESS = 1e9
+
+UPDATES = {
+    "sgd": Update("sgd"),
+    "momentum": Update("sgd", momentum=0.9),
+    "nesterov": Update("sgd", momentum=0.9, nesterov=True),
+    "rmsprop": Update("rmsprop"),
+    "rmsprop_momentum": Update("rmsprop", momentum=0.5),
+    "adam": Update("adam"),
+}
+LEARNING_RATES = {"sgd": 0.05, "momentum": 0.01, "nesterov": 0.01, "rmsprop": 0.002, "rmsprop_momentum": 0.001, "adam": 0.003}
+
+# name -> (loss, from_logits, last activation, absorbed by the loss)
+LOSSES = {
+    "mse": ("mean_squared_error", False, "linear", False),
+    "mse_after_tanh": ("mean_squared_error", False, "tanh", False),
+    "mse_after_softmax": ("mean_squared_error", False, "softmax", False),
+    "mae": ("mean_absolute_error", False, "linear", False),
+    "bce": ("binary_crossentropy", True, "sigmoid", True),
+    "bce_logits": ("binary_crossentropy", True, "linear", False),
+    "bce_probabilities": ("binary_crossentropy", False, "sigmoid", False),
+    "cce": ("categorical_crossentropy", True, "softmax", True),
+    "cce_logits": ("categorical_crossentropy", True, "linear", False),
+    "cce_probabilities": ("categorical_crossentropy", False, "softmax", False),
+    "scce": ("sparse_categorical_crossentropy", True, "softmax", True),
+    "scce_logits": ("sparse_categorical_crossentropy", True, "linear", False),
+    "scce_probabilities": ("sparse_categorical_crossentropy", False, "softmax", False),
+}
+ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh")
+
+
+def perceptron(widths, hidden="relu", last="linear", rate=0.0, bias=True):
+    """input → (dense + hidden activation [→ dropout])* → dense → last activation, as the public API lays it out."""
+    nodes, parameters, columns = [], [], [widths[0]]
+    for layer, (inputs, units) in enumerate(zip(widths, widths[1:], strict=False)):
+        final = layer == len(widths) - 2
+        parameters.append(Parameter(f"dense_{layer}/kernel", (inputs, units)))
+        if bias:
+            parameters.append(Parameter(f"dense_{layer}/bias", (units,)))
+        indices = tuple(range(len(parameters) - (2 if bias else 1), len(parameters)))
+        own = final and last in ("softmax", "sigmoid")
+        activation = ("linear" if own else last) if final else hidden
+        nodes.append(Node("dense", (len(columns) - 1,), len(columns), indices, activation, 0.2))
+        columns.append(units)
+        if own:
+            nodes.append(Node("activation", (len(columns) - 1,), len(columns), activation=last))
+            columns.append(units)
+        if rate and not final:
+            nodes.append(Node("dropout", (len(columns) - 1,), len(columns), rate=rate))
+            columns.append(units)
+    return Plan(tuple(columns), tuple(nodes), tuple(parameters), len(columns) - 1)
+
+
+def objective_for(plan, loss, metrics=()):
+    kind, from_logits, _, absorbed = LOSSES[loss]
+    return Objective(kind, plan.nodes[-1].inputs[0] if absorbed else plan.output, from_logits, tuple(metrics))
+
+
+def metrics_for(loss):
+    """Every metric that this loss's targets allow, one of them weighted."""
+    if loss.startswith("scce"):
+        return (Metric("sparse_categorical_accuracy"), Metric("sparse_categorical_accuracy", weighted=True))
+    return (
+        Metric("categorical_accuracy"),
+        Metric("binary_accuracy", threshold=0.3),
+        Metric("binary_accuracy", weighted=True),
+        Metric("mean_absolute_error"),
+        Metric("mean_squared_error", weighted=True),
+    )
+
+
+def fill(network, seed=0):
+    """Glorot-uniform kernels and small biases."""
+    rng = np.random.default_rng(seed)
+    for index, parameter in enumerate(network.plan.parameters):
+        limit = np.sqrt(6 / sum(parameter.shape)) if len(parameter.shape) == 2 else 0.1
+        network.set_parameter(index, rng.uniform(-limit, limit, parameter.shape).astype(np.float32))
+    return network
+
+
+def data_for(plan, loss, rows, batch_size, *, weighted=False, shuffled=True, uint8=False, seed=0):
+    rng = np.random.default_rng(seed)
+    inputs, outputs = plan.widths[0], plan.widths[plan.output]
+    x = rng.integers(0, 256, (rows, inputs)).astype(np.uint8) if uint8 else rng.normal(size=(rows, inputs)).astype(np.float32)
+    if loss.startswith("scce"):
+        y = rng.integers(0, outputs, rows, dtype=np.int32)
+    elif loss.startswith("cce"):
+        y = np.eye(outputs, dtype=np.float32)[rng.integers(0, outputs, rows)]
+    elif loss.startswith("bce"):
+        y = rng.integers(0, 2, (rows, outputs)).astype(np.float32)
+    else:
+        y = rng.normal(size=(rows, outputs)).astype(np.float32)
+    weight = rng.uniform(0.2, 2, rows).astype(np.float32) if weighted else None
+    order = rng.permutation(rows).astype(np.uint32) if shuffled else None
+    return Batches(x, y, weight, order, batch_size)
+
+
+def parameters_of(network):
+    return [network.get_parameter(i) for i in range(len(network.plan.parameters))]
+
+
+def state_of(network):
+    """Parameters and slots, as one list of arrays."""
+    count = range(len(network.plan.parameters))
+    return parameters_of(network) + [network.get_slot(name, i) for name in network.slot_names for i in count]
+
+
+def same_bits(left, right):
+    return all(a.tobytes() == b.tobytes() for a, b in zip(left, right, strict=True))
+
+
+def train(network, batches, metrics=0, epochs=1):
+    """Trains whole epochs; returns the totals."""
+    totals = np.zeros(2 + 2 * metrics)
+    for _ in range(epochs):
+        assert network.train(batches, 0, batches.count, ENDLESS, totals) == batches.count
+    return totals
+
+
+def configured(engine, plan, objective, update="adam", seed=7):
+    """A filled network of either engine, ready to train."""
+    network = fill(engine.Network(plan, seed))
+    network.configure(objective, UPDATES[update])
+    network.learning_rate = LEARNING_RATES[update]
+    return network
