@@ -10,6 +10,7 @@
 
 #define FM_ALIGNMENT 64
 #define FM_BLOCK_ROWS 48   /* rows of a GEMM block: a whole number of tiles, and three transposed squares of 16 */
+#define FM_BLOCK_PANELS 2  /* panels of a block whose sums go through scratch; the widest tile takes two */
 #define FM_DEPTH_BLOCK 320 /* terms of a sum between two visits of c: a panel of 20 KiB stays in a 32 KiB first cache */
 #define FM_MAX_THREADS 64
 
@@ -82,7 +83,7 @@ typedef struct fm_workspace {
     float *weight;   /* [rows] */
     float *loss;     /* [rows] */
     float *metric;   /* [metric][rows] */
-    float *scratch;  /* [FM_MAX_THREADS][FM_BLOCK_ROWS][16] sums on their way to a transpose or an update */
+    float *scratch;  /* [FM_MAX_THREADS][FM_BLOCK_PANELS][FM_BLOCK_ROWS][16] sums on their way to a transpose or an update */
 } fm_workspace;
 
 #define FM_SPARE_WORKSPACES 8

@@ -38,8 +38,10 @@ static fm_part share_output(ptrdiff_t rows, ptrdiff_t unit, ptrdiff_t panels, fm
     return part;
 }
 
+#define SCRATCH_PANEL (FM_BLOCK_ROWS * FM_PANEL) /* floats of a block's panel in scratch */
+
 static float *worker_scratch(const fm_pass *pass) {
-    return pass->workspace->scratch + (ptrdiff_t)pass->worker.id * FM_BLOCK_ROWS * FM_PANEL;
+    return pass->workspace->scratch + (ptrdiff_t)pass->worker.id * FM_BLOCK_PANELS * SCRATCH_PANEL;
 }
 
 void fm_dense_forward(const fm_pass *pass, const fm_node *node) {
@@ -77,50 +79,61 @@ void fm_dense_forward(const fm_pass *pass, const fm_node *node) {
         }
 }
 
-/* dX[b][k] = Σ_n dY[b][n]·W[k][n], with the batch as the vector axis: W is read where it lies, and dYᵀ was made on the way here. */
-void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node) {
+/* The sums of one strip, [rows][16 of the batch], on their way back through the layer below: transposed, times its derivative. */
+static void finish_strip(const fm_pass *pass, const fm_node *node, ptrdiff_t k, ptrdiff_t rows, ptrdiff_t strip, const float *sums) {
     const fm_network *network = pass->network;
     const fm_workspace *workspace = pass->workspace;
     const int below = node->spec.input;
     const fm_node *producer = node->producer;
+    const ptrdiff_t b = strip * FM_PANEL;
+    const fm_transpose back = {
+        .rows = FM_PANEL,
+        .cols = rows,
+        .in = sums,
+        .in_row = FM_PANEL,
+        .values = producer->derived ? workspace->value[below] + b * network->stride[below] + k : NULL,
+        .values_row = network->stride[below],
+        .out = workspace->grad[below] + b * network->stride[below] + k,
+        .out_row = network->stride[below],
+        .out_t = producer->transposed ? workspace->grad_t[below] + k * workspace->grad_t_row + b : NULL,
+        .out_t_row = workspace->grad_t_row,
+        .activation = producer->spec.activation,
+        .alpha = producer->spec.alpha,
+    };
+    network->kernels->transpose(&back);
+}
+
+/* dX[b][k] = Σ_n dY[b][n]·W[k][n], with the batch as the vector axis: W is read where it lies, and dYᵀ was made on the way here. */
+void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node) {
+    const fm_network *network = pass->network;
+    const fm_workspace *workspace = pass->workspace;
     const float *grad_t = workspace->grad_t[node->spec.output];
     float *scratch = worker_scratch(pass);
     const fm_part part = share_output(node->inputs, FM_PANEL, FM_ROUND_UP(pass->rows) / FM_PANEL, pass->worker);
     const ptrdiff_t block = depth_block(node->units);
     for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += FM_BLOCK_ROWS)
-        for (ptrdiff_t strip = part.panels.begin; strip < part.panels.end; strip++) {
+        for (ptrdiff_t strip = part.panels.begin; strip < part.panels.end; strip += FM_BLOCK_PANELS) {
             const ptrdiff_t rows = smaller(FM_BLOCK_ROWS, part.rows.end - k);
+            const ptrdiff_t strips = smaller(FM_BLOCK_PANELS, part.panels.end - strip);
             for (ptrdiff_t p = 0; p < node->units; p += block) {
                 const fm_gemm product = {
                     .rows = rows,
                     .depth = smaller(block, node->units - p),
-                    .panels = 1,
+                    .panels = strips,
                     .a = network->value + node->kernel + p * node->inputs + k * FM_PANEL,
                     .a_step = node->inputs * FM_PANEL,
                     .b = grad_t + p * workspace->grad_t_row + strip * FM_PANEL,
                     .b_step = workspace->grad_t_row,
+                    .b_panel = FM_PANEL,
                     .c = scratch,
                     .c_row = FM_PANEL,
+                    .c_panel = SCRATCH_PANEL,
                     .carry = p > 0,
                 };
                 network->kernels->gemm_dx(&product);
             }
-            const ptrdiff_t b = strip * FM_PANEL;
-            const fm_transpose back = {
-                .rows = FM_PANEL,
-                .cols = rows,
-                .in = scratch,
-                .in_row = FM_PANEL,
-                .values = producer->derived ? workspace->value[below] + b * network->stride[below] + k : NULL,
-                .values_row = network->stride[below],
-                .out = workspace->grad[below] + b * network->stride[below] + k,
-                .out_row = network->stride[below],
-                .out_t = producer->transposed ? workspace->grad_t[below] + k * workspace->grad_t_row + b : NULL,
-                .out_t_row = workspace->grad_t_row,
-                .activation = producer->spec.activation,
-                .alpha = producer->spec.alpha,
-            };
-            network->kernels->transpose(&back);
+            for (ptrdiff_t s = 0; s < strips; s++)
+                finish_strip(pass, node, k, rows, strip + s, scratch + s * SCRATCH_PANEL);
         }
 }
 
@@ -151,24 +164,28 @@ void fm_dense_update(const fm_pass *pass, const fm_node *node, const fm_step *st
     const fm_part part = share_output(node->inputs, FM_PANEL, node->panels, pass->worker);
     const ptrdiff_t block = depth_block(pass->rows);
     for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += FM_BLOCK_ROWS)
-        for (ptrdiff_t panel = part.panels.begin; panel < part.panels.end; panel++) {
+        for (ptrdiff_t panel = part.panels.begin; panel < part.panels.end; panel += FM_BLOCK_PANELS) {
             const ptrdiff_t rows = smaller(FM_BLOCK_ROWS, part.rows.end - k);
+            const ptrdiff_t panels = smaller(FM_BLOCK_PANELS, part.panels.end - panel);
             for (ptrdiff_t p = 0; p < pass->rows; p += block) {
                 const fm_gemm product = {
                     .rows = rows,
                     .depth = smaller(block, pass->rows - p),
-                    .panels = 1,
+                    .panels = panels,
                     .a = x + p * x_row + k,
                     .a_step = x_row,
                     .b = grad + p * grad_row + panel * FM_PANEL,
                     .b_step = grad_row,
+                    .b_panel = FM_PANEL,
                     .c = scratch,
                     .c_row = FM_PANEL,
+                    .c_panel = SCRATCH_PANEL,
                     .carry = p > 0,
                 };
                 network->kernels->gemm_dw(&product);
             }
-            apply(network, step, node->kernel + (panel * node->inputs + k) * FM_PANEL, rows * FM_PANEL, scratch);
+            for (ptrdiff_t j = 0; j < panels; j++)
+                apply(network, step, node->kernel + ((panel + j) * node->inputs + k) * FM_PANEL, rows * FM_PANEL, scratch + j * SCRATCH_PANEL);
         }
     if (node->bias < 0)
         return;

@@ -305,7 +305,7 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
     w->weight = take(layout, memory, rows, 1, sizeof(float));
     w->loss = take(layout, memory, rows, 1, sizeof(float));
     w->metric = take(layout, memory, rows, network->objective.metric_count, sizeof(float));
-    w->scratch = take(layout, memory, FM_MAX_THREADS, FM_BLOCK_ROWS * FM_PANEL, sizeof(float));
+    w->scratch = take(layout, memory, FM_MAX_THREADS, FM_BLOCK_PANELS * FM_BLOCK_ROWS * FM_PANEL, sizeof(float));
 }
 
 fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int training) {

@@ -5,46 +5,53 @@
 #include <cpuid.h>
 #endif
 
+static int runs_portable(void) { return 1; }
+
 #if defined(__x86_64__)
-/* XGETBV without the intrinsic, which would need an ISA flag: which register states the operating system saves. */
+/* Which register states the operating system saves. Inline, because the intrinsic would need an ISA flag. */
 static uint64_t saved_states(void) {
     uint32_t low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return ((uint64_t)high << 32) | low;
 }
 
-static int has_avx2_and_fma(void) {
+/* True if the processor has these bits of EBX in leaf 7, and FMA, and the system saves these register states. */
+static int has_features(unsigned leaf_7, uint64_t states) {
     unsigned a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_FMA))
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_FMA) || (saved_states() & states) != states)
         return 0;
-    if ((saved_states() & 0x6) != 0x6) /* SSE and AVX registers */
-        return 0;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_AVX2);
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & leaf_7) == leaf_7;
 }
+
+static int runs_avx2(void) { return has_features(bit_AVX2, 0x6 /* SSE and AVX registers */); }
+
+static int runs_avx512(void) {
+    return runs_avx2() && has_features(bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL, 0xE6 /* and masks and ZMM */);
+}
+#elif defined(__aarch64__)
+static int runs_neon(void) { return 1; } /* part of the architecture */
 #endif
 
-extern const fm_kernels fm_kernels_portable;
-#if defined(FASTMLP_HAVE_AVX2)
-extern const fm_kernels fm_kernels_avx2;
-#endif
+#define FM_ISA(name) extern const fm_kernels fm_kernels_##name;
+#include "isa.inc"
 
-static const fm_kernels *const TABLES[] = {
-    &fm_kernels_portable,
-#if defined(FASTMLP_HAVE_AVX2)
-    &fm_kernels_avx2,
-#endif
+static const struct {
+    const fm_kernels *kernels;
+    int (*runs)(void);
+} TABLES[] = {
+#define FM_ISA(name) {&fm_kernels_##name, runs_##name},
+#include "isa.inc"
 };
 
 const fm_kernels *fm_kernels_at(int index) {
-    return index >= 0 && (size_t)index < sizeof TABLES / sizeof *TABLES ? TABLES[index] : NULL;
+    return index >= 0 && (size_t)index < sizeof TABLES / sizeof *TABLES ? TABLES[index].kernels : NULL;
 }
 
 int fm_kernels_supported(const fm_kernels *kernels) {
-#if defined(FASTMLP_HAVE_AVX2)
-    if (kernels == &fm_kernels_avx2)
-        return has_avx2_and_fma();
-#endif
-    return kernels == &fm_kernels_portable;
+    for (size_t i = 0; i < sizeof TABLES / sizeof *TABLES; i++)
+        if (TABLES[i].kernels == kernels)
+            return TABLES[i].runs();
+    return 0;
 }
 
 fm_kernel_entry fm_kernel_entry_at(const fm_kernels *kernels, int index) {

@@ -59,52 +59,54 @@ static void kernel_from_uint8(const fm_from_uint8 *f) {
 }
 
 /* out = x·factor, pad columns +0 (also when the row holds NaN, so not by multiplying). */
-FM_INLINE void fm_row_scale(const float *x, float *out, ptrdiff_t cols, vf factor) {
+FM_INLINE void fm_row_scale(const float *x, float *out, ptrdiff_t cols, vm tail, vf factor) {
     for (ptrdiff_t c = 0; c < FM_ROUND_UP(cols); c += V_LANES)
-        v_store(out + c, v_keep(v_mul(v_load(x + c), factor), cols - c, v_set1(0.0f)));
+        v_store(out + c, v_keep(v_mul(v_load(x + c), factor), cols - c, tail, v_set1(0.0f)));
 }
 
 static void kernel_softmax(const fm_softmax *s) {
     const ptrdiff_t rows = s->rows, cols = s->cols, stride = s->stride;
+    const vm tail = v_tail(cols);
     for (ptrdiff_t r = 0; r < rows; r += V_LANES) {
         const ptrdiff_t here = rows - r < V_LANES ? rows - r : V_LANES;
         const float *x = s->x + r * stride;
         float *out = s->out + r * stride, row[V_LANES];
         vf lanes[V_LANES];
-        for (int i = 0; i < V_LANES; i++) lanes[i] = i < here ? fm_row_max(x + i * stride, cols) : v_set1(0.0f);
+        for (int i = 0; i < V_LANES; i++) lanes[i] = i < here ? fm_row_max(x + i * stride, cols, tail) : v_set1(0.0f);
         v_store(row, fm_max_rows(lanes));
         for (int i = 0; i < V_LANES; i++)
-            lanes[i] = i < here ? fm_row_exp(x + i * stride, out + i * stride, cols, v_set1(row[i])) : v_set1(1.0f);
+            lanes[i] = i < here ? fm_row_exp(x + i * stride, out + i * stride, cols, tail, v_set1(row[i])) : v_set1(1.0f);
         v_store(row, v_div(v_set1(1.0f), fm_sum_rows(lanes)));
-        for (int i = 0; i < here; i++) fm_row_scale(out + i * stride, out + i * stride, cols, v_set1(row[i]));
+        for (int i = 0; i < here; i++) fm_row_scale(out + i * stride, out + i * stride, cols, tail, v_set1(row[i]));
     }
 }
 
 /* The lanes of Σ_c x·y. */
-FM_INLINE vf fm_row_dot(const float *x, const float *y, ptrdiff_t cols) {
+FM_INLINE vf fm_row_dot(const float *x, const float *y, ptrdiff_t cols, vm tail) {
     vf sums[FM_VECTORS];
     for (int v = 0; v < FM_VECTORS; v++) sums[v] = v_set1(0.0f);
     ptrdiff_t c = 0;
     for (; c + FM_PANEL <= cols; c += FM_PANEL)
         for (int v = 0; v < FM_VECTORS; v++) sums[v] = v_fma(v_load(x + c + v * V_LANES), v_load(y + c + v * V_LANES), sums[v]);
     for (int v = 0; v < FM_VECTORS && c < cols; v++, c += V_LANES)
-        sums[v] = v_fma(v_keep(v_load(x + c), cols - c, v_set1(0.0f)), v_load(y + c), sums[v]);
+        sums[v] = v_fma(v_keep(v_load(x + c), cols - c, tail, v_set1(0.0f)), v_load(y + c), sums[v]);
     return fm_fold_sum(sums);
 }
 
 static void kernel_softmax_backward(const fm_softmax *s) {
     const ptrdiff_t rows = s->rows, cols = s->cols, stride = s->stride;
+    const vm tail = v_tail(cols);
     for (ptrdiff_t r = 0; r < rows; r += V_LANES) {
         const ptrdiff_t here = rows - r < V_LANES ? rows - r : V_LANES;
         const float *x = s->x + r * stride, *grad = s->grad + r * stride;
         float *out = s->out + r * stride, dot[V_LANES];
         vf lanes[V_LANES];
-        for (int i = 0; i < V_LANES; i++) lanes[i] = i < here ? fm_row_dot(x + i * stride, grad + i * stride, cols) : v_set1(0.0f);
+        for (int i = 0; i < V_LANES; i++) lanes[i] = i < here ? fm_row_dot(x + i * stride, grad + i * stride, cols, tail) : v_set1(0.0f);
         v_store(dot, fm_sum_rows(lanes));
         for (int i = 0; i < here; i++)
             for (ptrdiff_t c = i * stride; c < i * stride + FM_ROUND_UP(cols); c += V_LANES) {
                 const vf slope = v_mul(v_load(x + c), v_sub(v_load(grad + c), v_set1(dot[i])));
-                v_store(out + c, v_keep(slope, cols - (c - i * stride), v_set1(0.0f)));
+                v_store(out + c, v_keep(slope, cols - (c - i * stride), tail, v_set1(0.0f)));
             }
     }
 }

@@ -7,10 +7,11 @@
 
 static const float FM_LANES[FM_PANEL] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
-/* a in the lanes below n, fill in the others. */
-FM_INLINE vf v_keep(vf a, ptrdiff_t n, vf fill) {
-    return n >= V_LANES ? a : v_select(v_lt(v_load(FM_LANES), v_set1((float)n)), a, fill);
-}
+/* The lanes that hold columns in a row's last, incomplete vector: the same for every row, so made once a call. */
+FM_INLINE vm v_tail(ptrdiff_t cols) { return v_lt(v_load(FM_LANES), v_set1((float)(cols % V_LANES))); }
+
+/* a in the lanes that hold columns, fill in the others, of a vector whose first lane has `left` columns left. */
+FM_INLINE vf v_keep(vf a, ptrdiff_t left, vm tail, vf fill) { return left >= V_LANES ? a : left > 0 ? v_select(tail, a, fill) : fill; }
 
 /* The first n ≤ V_LANES numbers of p, then zeros; and the way back. Nothing beyond the n numbers is touched. */
 FM_INLINE vf v_load_first(const float *p, ptrdiff_t n) {
@@ -65,7 +66,7 @@ FM_INLINE vf fm_max_rows(vf r[V_LANES]) {
 }
 
 /* The largest column of a row, as the lanes of one vector. */
-FM_INLINE vf fm_row_max(const float *x, ptrdiff_t cols) {
+FM_INLINE vf fm_row_max(const float *x, ptrdiff_t cols, vm tail) {
     const vf least = v_sub(v_set1(0.0f), V_INFINITY);
     vf largest[FM_VECTORS];
     for (int v = 0; v < FM_VECTORS; v++) largest[v] = least;
@@ -73,26 +74,26 @@ FM_INLINE vf fm_row_max(const float *x, ptrdiff_t cols) {
     for (; c + FM_PANEL <= cols; c += FM_PANEL)
         for (int v = 0; v < FM_VECTORS; v++) largest[v] = v_max(largest[v], v_load(x + c + v * V_LANES));
     for (int v = 0; v < FM_VECTORS && c + v * V_LANES < cols; v++)
-        largest[v] = v_max(largest[v], v_keep(v_load(x + c + v * V_LANES), cols - c - v * V_LANES, least));
+        largest[v] = v_max(largest[v], v_keep(v_load(x + c + v * V_LANES), cols - c - v * V_LANES, tail, least));
     return fm_fold_max(largest);
 }
 
 /* out = exp(x − max) where out is wanted, pad columns +0; returns the sum as the lanes of one vector. */
-FM_INLINE void fm_row_exp_panel(const float *x, float *out, vf max, ptrdiff_t c, ptrdiff_t left, vf *sums) {
+FM_INLINE void fm_row_exp_panel(const float *x, float *out, vf max, ptrdiff_t c, ptrdiff_t left, vm tail, vf *sums) {
     for (int v = 0; v < FM_VECTORS; v++, c += V_LANES, left -= V_LANES) {
         const vf zero = v_set1(0.0f);
-        const vf e = left > 0 ? v_keep(v_exp_nonpositive(v_sub(v_load(x + c), max)), left, zero) : zero;
+        const vf e = left > 0 ? v_keep(v_exp_nonpositive(v_sub(v_load(x + c), max)), left, tail, zero) : zero;
         sums[v] = v_add(sums[v], e);
         if (out)
             v_store(out + c, e);
     }
 }
-FM_INLINE vf fm_row_exp(const float *x, float *out, ptrdiff_t cols, vf max) {
+FM_INLINE vf fm_row_exp(const float *x, float *out, ptrdiff_t cols, vm tail, vf max) {
     vf sums[FM_VECTORS];
     for (int v = 0; v < FM_VECTORS; v++) sums[v] = v_set1(0.0f);
     ptrdiff_t c = 0;
-    for (; c + FM_PANEL <= cols; c += FM_PANEL) fm_row_exp_panel(x, out, max, c, FM_PANEL, sums);
+    for (; c + FM_PANEL <= cols; c += FM_PANEL) fm_row_exp_panel(x, out, max, c, FM_PANEL, tail, sums);
     if (c < cols)
-        fm_row_exp_panel(x, out, max, c, cols - c, sums);
+        fm_row_exp_panel(x, out, max, c, cols - c, tail, sums);
     return fm_fold_sum(sums);
 }

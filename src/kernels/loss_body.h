@@ -69,26 +69,32 @@ FM_INLINE fm_term fm_columnwise_term(const int loss, vf x, vf y, vf threshold) {
     return t;
 }
 
+FM_INLINE int fm_columnwise_has_hits(const int loss) {
+    return loss == FM_LOSS_binary_crossentropy || loss == FM_LOSS_binary_crossentropy_from_logits;
+}
+
 /* One panel of one row, `left` as in lanes_body.h; factor is weight·scale / cols. */
-FM_INLINE void fm_columnwise_panel(const int loss, const fm_loss *a, ptrdiff_t row, ptrdiff_t c, ptrdiff_t left, vf threshold, vf factor,
-    vf *values, vf *corrects) {
+FM_INLINE void fm_columnwise_panel(const int loss, const fm_loss *a, ptrdiff_t row, ptrdiff_t c, ptrdiff_t left, vm tail,
+    vf threshold, vf factor, vf *values, vf *corrects) {
     const vf zero = v_set1(0.0f);
     for (int v = 0; v < FM_VECTORS; v++, c += V_LANES, left -= V_LANES) {
         fm_term t = {zero, zero, zero, zero};
         if (left > 0)
             t = fm_columnwise_term(loss, v_load(a->x + row * a->x_row + c), v_load(a->y + row * a->y_row + c), threshold);
-        values[v] = v_add(values[v], v_keep(t.value, left, zero));
-        corrects[v] = v_add(corrects[v], v_keep(t.correct, left, zero));
+        values[v] = v_add(values[v], v_keep(t.value, left, tail, zero));
+        if (fm_columnwise_has_hits(loss))
+            corrects[v] = v_add(corrects[v], v_keep(t.correct, left, tail, zero));
         if (a->grad)
-            v_store(a->grad + row * a->grad_row + c, v_keep(v_mul(t.slope, factor), left, zero));
+            v_store(a->grad + row * a->grad_row + c, v_keep(v_mul(t.slope, factor), left, tail, zero));
         if (loss == FM_LOSS_binary_crossentropy_from_logits && a->probs)
-            v_store(a->probs + row * a->probs_row + c, v_keep(t.probability, left, zero));
+            v_store(a->probs + row * a->probs_row + c, v_keep(t.probability, left, tail, zero));
     }
 }
 
 FM_INLINE void fm_columnwise(const int loss, const fm_loss *arguments) {
     const fm_loss copy = *arguments, *const a = &copy; /* a copy, so that the compiler knows no store changes it */
     const ptrdiff_t cols = a->cols;
+    const vm tail = v_tail(cols);
     const vf zero = v_set1(0.0f), count = v_set1((float)cols);
     const vf threshold = v_set1(loss == FM_LOSS_binary_accuracy ? a->threshold : 0.5f);
     for (ptrdiff_t first = 0; first < a->rows; first += V_LANES) {
@@ -103,15 +109,15 @@ FM_INLINE void fm_columnwise(const int loss, const fm_loss *arguments) {
                 const vf factor = v_set1(factors[i]);
                 ptrdiff_t c = 0;
                 for (; c + FM_PANEL <= cols; c += FM_PANEL)
-                    fm_columnwise_panel(loss, a, first + i, c, FM_PANEL, threshold, factor, values, corrects);
+                    fm_columnwise_panel(loss, a, first + i, c, FM_PANEL, tail, threshold, factor, values, corrects);
                 if (c < cols)
-                    fm_columnwise_panel(loss, a, first + i, c, cols - c, threshold, factor, values, corrects);
+                    fm_columnwise_panel(loss, a, first + i, c, cols - c, tail, threshold, factor, values, corrects);
             }
             row_values[i] = fm_fold_sum(values);
             row_corrects[i] = fm_fold_sum(corrects);
         }
         fm_block_loss(a, b, v_div(fm_sum_rows(row_values), count));
-        if (a->hit)
+        if (fm_columnwise_has_hits(loss) && a->hit)
             v_store_first(a->hit + first, v_div(fm_sum_rows(row_corrects), count), b.rows);
     }
 }
@@ -131,18 +137,18 @@ FM_INLINE ptrdiff_t fm_first_equal(const float *x, ptrdiff_t cols, vf value) {
 }
 
 /* The largest column of each row of a block. */
-FM_INLINE vf fm_block_max(fm_block b, const float *x, ptrdiff_t stride, ptrdiff_t cols) {
+FM_INLINE vf fm_block_max(fm_block b, const float *x, ptrdiff_t stride, ptrdiff_t cols, vm tail) {
     vf lanes[V_LANES];
-    for (int i = 0; i < V_LANES; i++) lanes[i] = i < b.rows ? fm_row_max(x + (b.first + i) * stride, cols) : v_set1(0.0f);
+    for (int i = 0; i < V_LANES; i++) lanes[i] = i < b.rows ? fm_row_max(x + (b.first + i) * stride, cols, tail) : v_set1(0.0f);
     return fm_max_rows(lanes);
 }
 
 /* 1 for the rows whose first largest column, of value max, is the target's, else 0. */
-FM_INLINE void fm_block_hits(const fm_loss *a, const int sparse, fm_block b, vf max, float hits[V_LANES]) {
+FM_INLINE void fm_block_hits(const fm_loss *a, const int sparse, fm_block b, vf max, vm tail, float hits[V_LANES]) {
     float largest[V_LANES], largest_target[V_LANES];
     v_store(largest, max);
     if (!sparse)
-        v_store(largest_target, fm_block_max(b, a->y, a->y_row, a->cols));
+        v_store(largest_target, fm_block_max(b, a->y, a->y_row, a->cols, tail));
     for (int i = 0; i < b.rows; i++) {
         const ptrdiff_t r = b.first + i;
         const ptrdiff_t target = sparse ? a->labels[r] : fm_first_equal(a->y + r * a->y_row, a->cols, v_set1(largest_target[i]));
@@ -151,16 +157,17 @@ FM_INLINE void fm_block_hits(const fm_loss *a, const int sparse, fm_block b, vf 
 }
 
 FM_INLINE void fm_categorical_accuracy(const int sparse, const fm_loss *a) {
+    const vm tail = v_tail(a->cols);
     for (ptrdiff_t first = 0; first < a->rows; first += V_LANES) {
         const fm_block b = fm_block_at(a, first);
         float hits[V_LANES] = {0};
-        fm_block_hits(a, sparse, b, fm_block_max(b, a->x, a->x_row, a->cols), hits);
+        fm_block_hits(a, sparse, b, fm_block_max(b, a->x, a->x_row, a->cols, tail), tail, hits);
         fm_block_loss(a, b, v_load(hits));
     }
 }
 
 /* Σ y and Σ y·x of each row of a block; for labels 1 and the label's x. */
-FM_INLINE void fm_block_targets(const fm_loss *a, const int sparse, fm_block b, vf *total, vf *product) {
+FM_INLINE void fm_block_targets(const fm_loss *a, const int sparse, fm_block b, vm tail, vf *total, vf *product) {
     if (sparse) {
         float picked[V_LANES] = {0};
         for (int i = 0; i < b.rows; i++) picked[i] = a->x[(b.first + i) * a->x_row + a->labels[b.first + i]];
@@ -183,7 +190,7 @@ FM_INLINE void fm_block_targets(const fm_loss *a, const int sparse, fm_block b, 
                     dots[v] = v_fma(target, v_load(x + c + v * V_LANES), dots[v]);
                 }
             for (int v = 0; v < FM_VECTORS && c < a->cols; v++, c += V_LANES) {
-                const vf target = v_keep(v_load(y + c), a->cols - c, zero);
+                const vf target = v_keep(v_load(y + c), a->cols - c, tail, zero);
                 sums[v] = v_add(sums[v], target);
                 dots[v] = v_fma(target, v_load(x + c), dots[v]);
             }
@@ -196,7 +203,7 @@ FM_INLINE void fm_block_targets(const fm_loss *a, const int sparse, fm_block b, 
 }
 
 /* grad = e·slope − y·factor and probs = e·inverse, of one row; e may be grad or probs. With a label, y is one there and else zero. */
-FM_INLINE void fm_softmax_row(const fm_loss *a, const int sparse, ptrdiff_t r, const float *e, vf inverse, vf slope, float factor) {
+FM_INLINE void fm_softmax_row(const fm_loss *a, const int sparse, ptrdiff_t r, const float *e, vm tail, vf inverse, vf slope, float factor) {
     float *grad = a->grad ? a->grad + r * a->grad_row : NULL, *probs = a->probs ? a->probs + r * a->probs_row : NULL;
     const vf zero = v_set1(0.0f);
     for (ptrdiff_t c = 0; c < FM_ROUND_UP(a->cols); c += V_LANES) {
@@ -205,10 +212,10 @@ FM_INLINE void fm_softmax_row(const fm_loss *a, const int sparse, ptrdiff_t r, c
             vf g = v_mul(numerator, slope);
             if (!sparse)
                 g = v_fnma(v_load(a->y + r * a->y_row + c), v_set1(factor), g);
-            v_store(grad + c, v_keep(g, a->cols - c, zero));
+            v_store(grad + c, v_keep(g, a->cols - c, tail, zero));
         }
         if (probs)
-            v_store(probs + c, v_keep(v_mul(numerator, inverse), a->cols - c, zero));
+            v_store(probs + c, v_keep(v_mul(numerator, inverse), a->cols - c, tail, zero));
     }
     if (grad && sparse)
         grad[a->labels[r]] -= factor;
@@ -218,15 +225,16 @@ FM_INLINE void fm_softmax_row(const fm_loss *a, const int sparse, ptrdiff_t r, c
  * which leaves small losses their digits. */
 FM_INLINE void fm_categorical_from_logits(const int sparse, const fm_loss *arguments) {
     const fm_loss copy = *arguments, *const a = &copy;
+    const vm tail = v_tail(a->cols);
     for (ptrdiff_t first = 0; first < a->rows; first += V_LANES) {
         const fm_block b = fm_block_at(a, first);
         vf total, product, sums[V_LANES];
         float largest[V_LANES];
-        const vf max = fm_block_max(b, a->x, a->x_row, a->cols);
-        fm_block_targets(a, sparse, b, &total, &product);
+        const vf max = fm_block_max(b, a->x, a->x_row, a->cols, tail);
+        fm_block_targets(a, sparse, b, tail, &total, &product);
         if (a->hit) {
             float hits[V_LANES] = {0};
-            fm_block_hits(a, sparse, b, max, hits);
+            fm_block_hits(a, sparse, b, max, tail, hits);
             v_store_first(a->hit + first, v_load(hits), b.rows);
         }
         /* The exponentials wait for their sum where the results will be; grad may be x, which is no longer needed. */
@@ -237,7 +245,7 @@ FM_INLINE void fm_categorical_from_logits(const int sparse, const fm_loss *argum
             const ptrdiff_t r = first + i;
             sums[i] = v_set1(1.0f);
             if (i < b.rows)
-                sums[i] = fm_row_exp(a->x + r * a->x_row, e ? e + r * e_row : NULL, a->cols, v_set1(largest[i]));
+                sums[i] = fm_row_exp(a->x + r * a->x_row, e ? e + r * e_row : NULL, a->cols, tail, v_set1(largest[i]));
         }
         const vf sum = fm_sum_rows(sums);
         fm_block_loss(a, b, v_sub(v_mul(v_log(sum), total), v_fnma(max, total, product)));
@@ -248,7 +256,7 @@ FM_INLINE void fm_categorical_from_logits(const int sparse, const fm_loss *argum
             v_store(slopes, v_mul(v_mul(inverse, total), factor));
             v_store(factors, factor);
             for (int i = 0; i < b.rows; i++)
-                fm_softmax_row(a, sparse, first + i, e + (first + i) * e_row, v_set1(inverses[i]), v_set1(slopes[i]), factors[i]);
+                fm_softmax_row(a, sparse, first + i, e + (first + i) * e_row, tail, v_set1(inverses[i]), v_set1(slopes[i]), factors[i]);
         }
     }
 }
@@ -260,14 +268,14 @@ FM_INLINE vf fm_targets(const fm_loss *a, const int sparse, ptrdiff_t r, ptrdiff
     return v_select(v_eq(v_load(FM_LANES), v_set1((float)(a->labels[r] - c))), v_set1(1.0f), v_set1(0.0f));
 }
 
-FM_INLINE vf fm_row_sum(const float *x, ptrdiff_t cols) {
+FM_INLINE vf fm_row_sum(const float *x, ptrdiff_t cols, vm tail) {
     vf sums[FM_VECTORS];
     for (int v = 0; v < FM_VECTORS; v++) sums[v] = v_set1(0.0f);
     ptrdiff_t c = 0;
     for (; c + FM_PANEL <= cols; c += FM_PANEL)
         for (int v = 0; v < FM_VECTORS; v++) sums[v] = v_add(sums[v], v_load(x + c + v * V_LANES));
     for (int v = 0; v < FM_VECTORS && c < cols; v++, c += V_LANES)
-        sums[v] = v_add(sums[v], v_keep(v_load(x + c), cols - c, v_set1(0.0f)));
+        sums[v] = v_add(sums[v], v_keep(v_load(x + c), cols - c, tail, v_set1(0.0f)));
     return fm_fold_sum(sums);
 }
 
@@ -276,12 +284,13 @@ FM_INLINE vf fm_row_sum(const float *x, ptrdiff_t cols) {
 FM_INLINE void fm_categorical(const int sparse, const fm_loss *arguments) {
     const fm_loss copy = *arguments, *const a = &copy;
     const ptrdiff_t cols = a->cols;
+    const vm tail = v_tail(cols);
     const vf zero = v_set1(0.0f);
     for (ptrdiff_t first = 0; first < a->rows; first += V_LANES) {
         const fm_block b = fm_block_at(a, first);
         vf row_sums[V_LANES], row_values[V_LANES], row_free[V_LANES];
         float sums[V_LANES], free[V_LANES], factors[V_LANES];
-        for (int i = 0; i < V_LANES; i++) row_sums[i] = i < b.rows ? fm_row_sum(a->x + (first + i) * a->x_row, cols) : v_set1(1.0f);
+        for (int i = 0; i < V_LANES; i++) row_sums[i] = i < b.rows ? fm_row_sum(a->x + (first + i) * a->x_row, cols, tail) : v_set1(1.0f);
         const vf sum = fm_sum_rows(row_sums);
         v_store(sums, sum);
         for (int i = 0; i < V_LANES; i++) {
@@ -289,8 +298,8 @@ FM_INLINE void fm_categorical(const int sparse, const fm_loss *arguments) {
             for (int v = 0; v < FM_VECTORS; v++) values[v] = unclipped[v] = zero;
             for (ptrdiff_t c = 0, v = 0; i < b.rows && c < cols; c += V_LANES, v = (v + 1) % FM_VECTORS) {
                 const vf q = v_div(v_load(a->x + (first + i) * a->x_row + c), v_set1(sums[i])), clipped = v_clip_probability(q);
-                const vf y = v_keep(fm_targets(a, sparse, first + i, c), cols - c, zero);
-                values[v] = v_fnma(y, v_keep(v_log(clipped), cols - c, zero), values[v]);
+                const vf y = v_keep(fm_targets(a, sparse, first + i, c), cols - c, tail, zero);
+                values[v] = v_fnma(y, v_keep(v_log(clipped), cols - c, tail, zero), values[v]);
                 unclipped[v] = v_add(unclipped[v], v_select(v_eq(q, clipped), y, zero));
             }
             row_values[i] = fm_fold_sum(values);
@@ -299,7 +308,7 @@ FM_INLINE void fm_categorical(const int sparse, const fm_loss *arguments) {
         fm_block_loss(a, b, fm_sum_rows(row_values));
         if (a->hit) {
             float hits[V_LANES] = {0};
-            fm_block_hits(a, sparse, b, fm_block_max(b, a->x, a->x_row, cols), hits);
+            fm_block_hits(a, sparse, b, fm_block_max(b, a->x, a->x_row, cols, tail), tail, hits);
             v_store_first(a->hit + first, v_load(hits), b.rows);
         }
         if (!a->grad)
@@ -312,7 +321,7 @@ FM_INLINE void fm_categorical(const int sparse, const fm_loss *arguments) {
                 const vf y = fm_targets(a, sparse, first + i, c);
                 const vf own = v_select(v_eq(q, v_clip_probability(q)), v_div(y, q), zero);
                 const vf g = v_mul(v_sub(v_set1(free[i]), own), v_set1(factors[i]));
-                v_store(a->grad + (first + i) * a->grad_row + c, v_keep(g, cols - c, zero));
+                v_store(a->grad + (first + i) * a->grad_row + c, v_keep(g, cols - c, tail, zero));
             }
     }
 }

@@ -1,0 +1,181 @@
+"""The matrix products, transposes and column sums of every instruction set, at every size around a tile, beside forbidden pages.
+
+The data are small integers, so every order of summing them is exact and the expected result is an integer product, bit for bit.
+"""
+
+import numpy as np
+import pytest
+from kernel_harness import ISAS, PANEL, Guarded, kernels, round_up, same_bits
+
+from fastmlp import _core
+
+RELU = _core.ACTIVATIONS["relu"]
+TANH = _core.ACTIVATIONS["tanh"]
+ROWS = [*range(1, 27), 48]
+DEPTHS = [*range(1, 36), 64]
+
+pytestmark = pytest.mark.parametrize("isa", ISAS)
+
+
+def integers(rng, *shape, low=-4, high=5):
+    return rng.integers(low, high, shape).astype(np.float32)
+
+
+def panels_of(matrix):
+    """[rows][columns] as weight panels [columns / 16][rows][16]; missing columns are zero."""
+    rows, columns = matrix.shape
+    padded = np.zeros((rows, round_up(columns)), np.float32)
+    padded[:, :columns] = matrix
+    return np.ascontiguousarray(padded.reshape(rows, -1, PANEL).transpose(1, 0, 2))
+
+
+def guarded(*arrays, side="end"):
+    return [Guarded(np.ascontiguousarray(array), side) for array in arrays]
+
+
+@pytest.mark.parametrize("side", ["start", "end"])
+def test_forward_is_the_integer_product_at_every_size(isa, side):
+    call = kernels(isa)["gemm_forward"]
+    rng = np.random.default_rng(0)
+    for rows in ROWS:
+        for depth in DEPTHS if rows < 14 else (1, 17):
+            panels = 1 + (rows + depth) % 5
+            x, w = integers(rng, rows, depth), integers(rng, depth, panels * PANEL)
+            bias = integers(rng, panels * PANEL)
+            a, b, c, d = guarded(x, panels_of(w), np.zeros((rows, panels * PANEL), np.float32), bias, side=side)
+            call(
+                rows=rows, depth=depth, panels=panels, a=a.array, a_row=depth, b=b.array, b_step=PANEL, b_panel=depth * PANEL,
+                c=c.array, c_row=panels * PANEL, c_panel=PANEL, finish=1, bias=d.array, activation=RELU,
+            )  # fmt: skip
+            expected = np.maximum(x.astype(np.int64) @ w.astype(np.int64) + bias.astype(np.int64), 0)
+            assert np.array_equal(c.array, expected), (rows, depth, panels)
+            for memory in (a, b, c, d):
+                memory.check()
+
+
+@pytest.mark.parametrize("side", ["start", "end"])
+def test_weight_gradient_is_the_integer_product_at_every_size(isa, side):
+    call = kernels(isa)["gemm_dw"]
+    rng = np.random.default_rng(0)
+    for rows in ROWS:
+        for depth in DEPTHS if rows < 14 else (1, 17):
+            panels = 1 + (rows + depth) % 3
+            x, grad = integers(rng, depth, rows), integers(rng, depth, panels * PANEL)
+            a, b, c = guarded(x, grad, np.zeros((panels, rows, PANEL), np.float32), side=side)
+            call(
+                rows=rows, depth=depth, panels=panels, a=a.array, a_step=rows, b=b.array, b_step=panels * PANEL, b_panel=PANEL,
+                c=c.array, c_row=PANEL, c_panel=rows * PANEL,
+            )  # fmt: skip
+            expected = x.T.astype(np.int64) @ grad.astype(np.int64)
+            assert np.array_equal(c.array, panels_of(expected.astype(np.float32))), (rows, depth, panels)
+            c.check()
+
+
+@pytest.mark.parametrize("side", ["start", "end"])
+def test_input_gradient_is_the_integer_product_at_every_size(isa, side):
+    """The weights are read in panels: row i is input feature i, the sum runs over units, and 16 rows of the batch stand side by side."""
+    call = kernels(isa)["gemm_dx"]
+    rng = np.random.default_rng(0)
+    for rows in ROWS:
+        for units in DEPTHS if rows < 14 else (1, 17):
+            strips = 1 + (rows + units) % 3
+            w, grad_t = integers(rng, rows, units), integers(rng, units, strips * PANEL)
+            a, b, c = guarded(panels_of(w), grad_t, np.zeros((rows, strips * PANEL), np.float32), side=side)
+            call(
+                rows=rows, depth=units, panels=strips, a=a.array, a_step=rows * PANEL, b=b.array, b_step=strips * PANEL, b_panel=PANEL,
+                c=c.array, c_row=strips * PANEL, c_panel=PANEL,
+            )  # fmt: skip
+            assert np.array_equal(c.array, w.astype(np.int64) @ grad_t.astype(np.int64)), (rows, units, strips)
+            c.check()
+
+
+@pytest.mark.parametrize("name", ["gemm_forward", "gemm_dw", "gemm_dx"])
+def test_a_sum_cut_into_blocks_has_the_bits_of_the_whole(isa, name):
+    call = kernels(isa)[name]
+    rng = np.random.default_rng(0)
+    rows, depth, cut, panels = 13, 96, 32, 3
+    a = rng.normal(size=(depth, round_up(rows))).astype(np.float32) if name != "gemm_forward" else rng.normal(size=(rows, depth))
+    a = np.ascontiguousarray(a, dtype=np.float32)
+    if name == "gemm_dx":
+        a = panels_of(rng.normal(size=(rows, depth)).astype(np.float32))
+    b = rng.normal(size=(depth, panels * PANEL)).astype(np.float32)
+    if name == "gemm_forward":
+        b = panels_of(b)
+    results = []
+    for blocks in ([(0, depth)], [(0, cut), (cut, depth)]):
+        c = np.full((rows, panels * PANEL), 7, np.float32)
+        for begin, end in blocks:
+            block = {"rows": rows, "depth": end - begin, "panels": panels, "c": c, "c_row": panels * PANEL, "c_panel": PANEL}
+            block |= {"carry": begin > 0, "finish": end == depth, "activation": TANH}
+            if name == "gemm_forward":
+                block |= {"a": a[:, begin:], "a_row": depth, "b": b[:, begin:], "b_step": PANEL, "b_panel": depth * PANEL}
+            elif name == "gemm_dw":
+                block |= {"a": a[begin:], "a_step": a.shape[1], "b": b[begin:], "b_step": panels * PANEL, "b_panel": PANEL}
+            else:
+                block |= {"a": a[begin // PANEL :], "a_step": rows * PANEL, "b": b[begin:], "b_step": panels * PANEL, "b_panel": PANEL}
+            call(**block)
+        results.append(c)
+    assert same_bits(*results)
+
+
+def test_products_have_the_bits_of_a_sum_in_order_with_one_rounding_a_term(isa):
+    """float64 holds a product of two float32 exactly, and here its sum with a float32 too: the values have few enough digits."""
+    call = kernels(isa)["gemm_forward"]
+    rng = np.random.default_rng(0)
+    rows, depth = 7, 40
+    x = (rng.integers(-2048, 2048, (rows, depth)) / 1024).astype(np.float32)
+    w = (rng.integers(-2048, 2048, (depth, PANEL)) / 512).astype(np.float32)
+    c = np.zeros((rows, PANEL), np.float32)
+    call(rows=rows, depth=depth, panels=1, a=x, a_row=depth, b=panels_of(w), b_step=PANEL, b_panel=depth * PANEL, c=c, c_row=PANEL)
+    expected = np.zeros((rows, PANEL), np.float32)
+    for p in range(depth):
+        expected = (x[:, p : p + 1].astype(np.float64) * w[p].astype(np.float64) + expected).astype(np.float32)
+    assert same_bits(c, expected)
+
+
+def test_every_activation_can_end_a_product(isa):
+    table = kernels(isa)
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(9, 20)).astype(np.float32), rng.normal(size=(20, 48)).astype(np.float32)
+    product = {"rows": 9, "depth": 20, "panels": 3, "a": x, "a_row": 20, "b": panels_of(w), "b_step": PANEL, "b_panel": 20 * PANEL}
+    plain = np.zeros((9, 48), np.float32)
+    table["gemm_forward"](**product, c=plain, c_row=48, c_panel=PANEL)
+    for activation in _core.ACTIVATIONS.values():
+        fused, apart = np.zeros_like(plain), np.zeros_like(plain)
+        table["gemm_forward"](**product, c=fused, c_row=48, c_panel=PANEL, finish=1, activation=activation, alpha=0.3)
+        table["activate"](n=plain.size, x=plain, out=apart, activation=activation, alpha=0.3)
+        assert same_bits(fused, apart)
+
+
+def test_transposes_move_every_element_and_apply_the_derivative(isa):
+    call = kernels(isa)["transpose"]
+    rng = np.random.default_rng(0)
+    for rows in (1, 5, 15, 16, 17, 31, 32, 33):
+        for cols in (1, 3, 15, 16, 17, 32, 33, 48):
+            high, wide = round_up(rows), round_up(cols)
+            source, values = integers(rng, cols, high), integers(rng, high, wide)
+            in_, kept, out, out_t = guarded(source, values, np.full((high, wide), 9, np.float32), np.full((cols, high), 9, np.float32))
+            common = {"rows": rows, "cols": cols, "in_": in_.array, "in_row": high, "out": out.array, "out_row": wide}
+            call(**common)
+            assert np.array_equal(out.array[:rows, :cols], source.T[:rows])
+            assert not out.array[:rows, cols:].any()
+            call(**common, values=kept.array, values_row=wide, out_t=out_t.array, out_t_row=high, activation=RELU)
+            expected = source.T[:rows] * (values[:rows, :cols] > 0)
+            assert np.array_equal(out.array[:rows, :cols], expected)
+            assert np.array_equal(out_t.array[:, :rows], expected.T)
+            for memory in (in_, kept, out, out_t):
+                memory.check()
+
+
+def test_column_sums_add_rows_in_order(isa):
+    call = kernels(isa)["column_sums"]
+    rng = np.random.default_rng(0)
+    for rows in (1, 2, 17, 100):
+        for panels in range(1, 11):
+            cols = panels * PANEL
+            in_, out = guarded(rng.normal(size=(rows, cols)).astype(np.float32), np.zeros(cols, np.float32))
+            call(rows=rows, cols=cols, in_=in_.array, in_row=cols, out=out.array)
+            expected = np.zeros(cols, np.float32)
+            for row in in_.array:
+                expected += row
+            assert same_bits(out.array, expected)
