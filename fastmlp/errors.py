@@ -1,7 +1,7 @@
 """The exceptions fastmlp raises beyond Python's own.
 
-Bad arguments are ``ValueError`` or ``TypeError`` and misuse (training a model that was not compiled) is ``RuntimeError``; only what a program
-may want to catch by itself has a class here.
+Bad arguments are ``ValueError`` or ``TypeError`` and misuse (training a model that was not compiled) is ``RuntimeError``; only what a
+program may want to catch by itself has a class here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class UnsupportedError(NotImplementedError, ValueError):
 
 
 class ModelFileError(ValueError):
-    """A file is not a model that fastmlp can load: damaged, foreign, hostile, or written by a newer version. The message names file and reason.
+    """A file is not a model that fastmlp can load: damaged, foreign, hostile, or of a newer version. The message names file and reason.
 
     Args:
         path: The file.

@@ -2,6 +2,7 @@
 """The native engine: checks arrays, releases the GIL, calls C, turns a status into an exception. No arithmetic lives here."""
 
 import os
+import sys
 
 cimport numpy as cnp
 from c_api cimport *
@@ -156,6 +157,16 @@ cdef cnp.ndarray _checked(str name, array, dtype, ndim, bint writable):
     return array
 
 
+cdef object _numbers(x):
+    """Anything that is an array of real numbers, as one that C reads."""
+    if "numpy.ma" in sys.modules and np.ma.is_masked(x):  # nothing is masked before that module is there, and it is slow to import
+        raise ValueError("x has masked elements; fill them first, for example with x.filled(0)")
+    x = np.asarray(x)
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"x must hold real numbers, got dtype {x.dtype}")
+    return np.ascontiguousarray(x, dtype=np.uint8 if x.dtype == np.uint8 else np.float32)
+
+
 cdef int _raise(fm_status status) except -1:
     if status == FM_OK:
         return 0
@@ -300,8 +311,7 @@ cdef class Network:
     def __call__(self, x):
         cdef cnp.ndarray array
         if not (type(x) is np.ndarray and cnp.PyArray_TYPE(<cnp.ndarray>x) == cnp.NPY_FLOAT32 and cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray>x)):
-            x = np.asarray(x)
-            x = np.ascontiguousarray(x, dtype=np.uint8 if x.dtype == np.uint8 else np.float32)
+            x = _numbers(x)
         array = x
         cdef int ndim = cnp.PyArray_NDIM(array)
         if ndim == 1 and cnp.PyArray_DIM(array, 0) == self.inputs:

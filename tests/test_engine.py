@@ -1,6 +1,5 @@
 """The native engine's own promises: the same bits whatever the threads, the instruction set and the cut of the work; time, memory, locks."""
 
-import hashlib
 import os
 import subprocess
 import sys

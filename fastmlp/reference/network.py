@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from fastmlp import checks
 from fastmlp.errors import NonFiniteLossError
 from fastmlp.plan import Batches, Objective, Plan, Update
 from fastmlp.reference.lookup import lookup
@@ -276,6 +277,8 @@ class Network:
 
     def _rows(self, x: Any) -> np.ndarray:
         """Checks the width of x; a single row becomes a batch of one."""
+        if checks.is_masked(x):
+            raise ValueError("x has masked elements; fill them first, for example with x.filled(0)")
         x = np.asarray(x)
         if x.dtype.kind not in "buif":
             raise TypeError(f"x has dtype {x.dtype}, but numbers are expected")

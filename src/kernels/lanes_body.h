@@ -97,3 +97,39 @@ FM_INLINE vf fm_row_exp(const float *x, float *out, ptrdiff_t cols, vm tail, vf 
         fm_row_exp_panel(x, out, max, c, cols - c, tail, sums);
     return fm_fold_sum(sums);
 }
+
+/* Narrow rows, of at most 16 columns, would leave most lanes of a vector unused. V_LANES of them are transposed instead, and t[c] holds
+ * column c of all these rows: what is computed for a row then costs one vector for V_LANES rows, and needs no masks. */
+FM_INLINE void fm_narrow_load(const float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t cols, vf t[FM_PANEL]) {
+    ptrdiff_t c = 0;
+    do { /* cols ≥ 1 */
+#pragma GCC unroll 16
+        for (int i = 0; i < V_LANES; i++) t[c + i] = v_load(x + (i < rows ? i : 0) * stride + c); /* rows that are not there repeat the first */
+        v_transpose(t + c);
+        c += V_LANES;
+    } while (c < cols);
+}
+
+/* The way back; t is destroyed, and pad columns become +0. */
+FM_INLINE void fm_narrow_store(float *out, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t cols, vf t[FM_PANEL]) {
+    for (ptrdiff_t c = cols; c < FM_PANEL; c++) t[c] = v_set1(0.0f);
+    for (ptrdiff_t c = 0; c < FM_PANEL; c += V_LANES) {
+        if (c < cols)
+            v_transpose(t + c);
+#pragma GCC unroll 16
+        for (int i = 0; i < V_LANES; i++)
+            if (i < rows)
+                v_store(out + i * stride + c, t[c + i]);
+    }
+}
+
+/* The fixed tree over the columns of narrow rows, with the bits that lanes starting at +0 give; t is destroyed. Branches of the tree that
+ * would only add zeros are left out. */
+FM_INLINE vf fm_narrow_sum(vf t[FM_PANEL], ptrdiff_t cols) {
+    for (ptrdiff_t c = 0; c < cols; c++) t[c] = v_add(t[c], v_set1(0.0f));
+    for (ptrdiff_t half = FM_PANEL / 2; half; half /= 2) {
+        for (ptrdiff_t c = half; c < cols; c++) t[c - half] = v_add(t[c - half], t[c]);
+        cols = cols < half ? cols : half;
+    }
+    return t[0];
+}

@@ -69,15 +69,37 @@ FM_INLINE fm_term fm_columnwise_term(const int loss, vf x, vf y, vf threshold) {
     return t;
 }
 
+/* The cross-entropies: the only ones that have hits, and whose terms cost enough for narrow rows to be worth a transpose. */
 FM_INLINE int fm_columnwise_has_hits(const int loss) {
     return loss == FM_LOSS_binary_crossentropy || loss == FM_LOSS_binary_crossentropy_from_logits;
 }
 
-/* One panel of one row, `left` as in lanes_body.h; factor is weight·scale / cols. */
-FM_INLINE void fm_columnwise_panel(const int loss, const fm_loss *a, ptrdiff_t row, ptrdiff_t c, ptrdiff_t left, vm tail,
-    vf threshold, vf factor, vf *values, vf *corrects) {
+/* Rows of at most 16 columns. */
+FM_INLINE void fm_columnwise_narrow(const int loss, const fm_loss *a, fm_block b, vf threshold, vf factor, vf *value, vf *correct) {
+    vf x[FM_PANEL], y[FM_PANEL], values[FM_PANEL], corrects[FM_PANEL];
+    fm_narrow_load(a->x + b.first * a->x_row, a->x_row, b.rows, a->cols, x);
+    fm_narrow_load(a->y + b.first * a->y_row, a->y_row, b.rows, a->cols, y);
+    for (ptrdiff_t c = 0; c < a->cols; c++) {
+        const fm_term t = fm_columnwise_term(loss, x[c], y[c], threshold);
+        values[c] = t.value;
+        corrects[c] = t.correct;
+        x[c] = v_mul(t.slope, factor);
+        y[c] = t.probability;
+    }
+    *value = fm_narrow_sum(values, a->cols);
+    *correct = fm_narrow_sum(corrects, a->cols);
+    if (a->grad)
+        fm_narrow_store(a->grad + b.first * a->grad_row, a->grad_row, b.rows, a->cols, x);
+    if (loss == FM_LOSS_binary_crossentropy_from_logits && a->probs)
+        fm_narrow_store(a->probs + b.first * a->probs_row, a->probs_row, b.rows, a->cols, y);
+}
+
+/* One panel of one row, from column c on. */
+FM_INLINE void fm_columnwise_panel(const int loss, const fm_loss *a, ptrdiff_t row, ptrdiff_t c, vm tail, vf threshold, vf factor,
+    vf *values, vf *corrects) {
     const vf zero = v_set1(0.0f);
-    for (int v = 0; v < FM_VECTORS; v++, c += V_LANES, left -= V_LANES) {
+    for (int v = 0; v < FM_VECTORS; v++, c += V_LANES) {
+        const ptrdiff_t left = a->cols - c;
         fm_term t = {zero, zero, zero, zero};
         if (left > 0)
             t = fm_columnwise_term(loss, v_load(a->x + row * a->x_row + c), v_load(a->y + row * a->y_row + c), threshold);
@@ -91,34 +113,40 @@ FM_INLINE void fm_columnwise_panel(const int loss, const fm_loss *a, ptrdiff_t r
     }
 }
 
+FM_INLINE void fm_columnwise_wide(const int loss, const fm_loss *a, fm_block b, vf threshold, vf factor, vf *value, vf *correct) {
+    const vf zero = v_set1(0.0f);
+    const vm tail = v_tail(a->cols);
+    float factors[V_LANES];
+    vf row_values[V_LANES], row_corrects[V_LANES];
+    v_store(factors, factor);
+    for (int i = 0; i < V_LANES; i++) {
+        vf values[FM_VECTORS], corrects[FM_VECTORS];
+        for (int v = 0; v < FM_VECTORS; v++) values[v] = corrects[v] = zero;
+        for (ptrdiff_t c = 0; i < b.rows && c < a->cols; c += FM_PANEL)
+            fm_columnwise_panel(loss, a, b.first + i, c, tail, threshold, v_set1(factors[i]), values, corrects);
+        row_values[i] = fm_fold_sum(values);
+        row_corrects[i] = fm_fold_sum(corrects);
+    }
+    *value = fm_sum_rows(row_values);
+    if (fm_columnwise_has_hits(loss))
+        *correct = fm_sum_rows(row_corrects);
+}
+
 FM_INLINE void fm_columnwise(const int loss, const fm_loss *arguments) {
     const fm_loss copy = *arguments, *const a = &copy; /* a copy, so that the compiler knows no store changes it */
-    const ptrdiff_t cols = a->cols;
-    const vm tail = v_tail(cols);
-    const vf zero = v_set1(0.0f), count = v_set1((float)cols);
+    const vf count = v_set1((float)a->cols), scale = v_set1(a->scale);
     const vf threshold = v_set1(loss == FM_LOSS_binary_accuracy ? a->threshold : 0.5f);
     for (ptrdiff_t first = 0; first < a->rows; first += V_LANES) {
         const fm_block b = fm_block_at(a, first);
-        float factors[V_LANES];
-        v_store(factors, v_div(v_mul(fm_block_weights(a, b), v_set1(a->scale)), count));
-        vf row_values[V_LANES], row_corrects[V_LANES];
-        for (int i = 0; i < V_LANES; i++) {
-            vf values[FM_VECTORS], corrects[FM_VECTORS];
-            for (int v = 0; v < FM_VECTORS; v++) values[v] = corrects[v] = zero;
-            if (i < b.rows) {
-                const vf factor = v_set1(factors[i]);
-                ptrdiff_t c = 0;
-                for (; c + FM_PANEL <= cols; c += FM_PANEL)
-                    fm_columnwise_panel(loss, a, first + i, c, FM_PANEL, tail, threshold, factor, values, corrects);
-                if (c < cols)
-                    fm_columnwise_panel(loss, a, first + i, c, cols - c, tail, threshold, factor, values, corrects);
-            }
-            row_values[i] = fm_fold_sum(values);
-            row_corrects[i] = fm_fold_sum(corrects);
-        }
-        fm_block_loss(a, b, v_div(fm_sum_rows(row_values), count));
+        const vf factor = v_div(v_mul(fm_block_weights(a, b), scale), count);
+        vf value, correct;
+        if (fm_columnwise_has_hits(loss) && a->cols <= FM_PANEL)
+            fm_columnwise_narrow(loss, a, b, threshold, factor, &value, &correct);
+        else
+            fm_columnwise_wide(loss, a, b, threshold, factor, &value, &correct);
+        fm_block_loss(a, b, v_div(value, count));
         if (fm_columnwise_has_hits(loss) && a->hit)
-            v_store_first(a->hit + first, v_div(fm_sum_rows(row_corrects), count), b.rows);
+            v_store_first(a->hit + first, v_div(correct, count), b.rows);
     }
 }
 
@@ -221,43 +249,105 @@ FM_INLINE void fm_softmax_row(const fm_loss *a, const int sparse, ptrdiff_t r, c
         grad[a->labels[r]] -= factor;
 }
 
-/* Softmax and cross-entropy in one: log Σ exp(x)·Σy − Σ y·x, everything relative to the row's largest x, which exp cannot overflow on and
+/* What a block's loss and gradient need once its rows' sums of exponentials are known, one lane a row: grad = e·slope − y·factor and
+ * probs = e·inverse. The loss is log Σ exp(x)·Σy − Σ y·x, everything relative to the row's largest x, which exp cannot overflow on and
  * which leaves small losses their digits. */
+typedef struct fm_softmax_factors {
+    vf inverse, slope, factor;
+} fm_softmax_factors;
+
+FM_INLINE fm_softmax_factors fm_softmax_loss(const fm_loss *a, fm_block b, vf max, vf sum, vf total, vf product) {
+    fm_block_loss(a, b, v_sub(v_mul(v_log(sum), total), v_fnma(max, total, product)));
+    const vf inverse = v_div(v_set1(1.0f), sum), factor = v_mul(fm_block_weights(a, b), v_set1(a->scale));
+    return (fm_softmax_factors){inverse, v_mul(v_mul(inverse, total), factor), factor};
+}
+
+/* Rows of at most 16 columns. */
+FM_INLINE void fm_softmax_narrow(const fm_loss *a, const int sparse, fm_block b) {
+    const ptrdiff_t cols = a->cols;
+    const vf zero = v_set1(0.0f), one = v_set1(1.0f);
+    vf x[FM_PANEL], y[FM_PANEL], e[FM_PANEL], scratch[FM_PANEL], label = zero;
+    fm_narrow_load(a->x + b.first * a->x_row, a->x_row, b.rows, cols, x);
+    if (sparse) {
+        int32_t labels[V_LANES] = {0};
+        memcpy(labels, a->labels + b.first, (size_t)b.rows * sizeof *labels);
+        label = v_from_int(vi_load(labels));
+        for (ptrdiff_t c = 0; c < cols; c++) y[c] = v_select(v_eq(label, v_set1(FM_LANES[c])), one, zero);
+    } else {
+        fm_narrow_load(a->y + b.first * a->y_row, a->y_row, b.rows, cols, y);
+    }
+    vf max = x[0];
+    for (ptrdiff_t c = 1; c < cols; c++) max = v_max(max, x[c]);
+    if (a->hit) {
+        vf found = v_set1((float)cols);
+        for (ptrdiff_t c = cols; c-- > 0;) found = v_select(v_eq(x[c], max), v_set1(FM_LANES[c]), found);
+        if (!sparse) {
+            vf y_max = y[0];
+            for (ptrdiff_t c = 1; c < cols; c++) y_max = v_max(y_max, y[c]);
+            for (ptrdiff_t c = cols; c-- > 0;) label = v_select(v_eq(y[c], y_max), v_set1(FM_LANES[c]), label);
+        }
+        v_store_first(a->hit + b.first, v_select(v_eq(found, label), one, zero), b.rows);
+    }
+    vf total = one;
+    if (!sparse) {
+        for (ptrdiff_t c = 0; c < cols; c++) scratch[c] = y[c];
+        total = fm_narrow_sum(scratch, cols);
+    }
+    for (ptrdiff_t c = 0; c < cols; c++) scratch[c] = v_mul(y[c], x[c]);
+    const vf product = fm_narrow_sum(scratch, cols);
+    for (ptrdiff_t c = 0; c < cols; c++) scratch[c] = e[c] = v_exp_nonpositive(v_sub(x[c], max));
+    const fm_softmax_factors f = fm_softmax_loss(a, b, max, fm_narrow_sum(scratch, cols), total, product);
+    if (a->grad) {
+        for (ptrdiff_t c = 0; c < cols; c++) scratch[c] = v_fnma(y[c], f.factor, v_mul(e[c], f.slope));
+        fm_narrow_store(a->grad + b.first * a->grad_row, a->grad_row, b.rows, cols, scratch);
+    }
+    if (a->probs) {
+        for (ptrdiff_t c = 0; c < cols; c++) e[c] = v_mul(e[c], f.inverse);
+        fm_narrow_store(a->probs + b.first * a->probs_row, a->probs_row, b.rows, cols, e);
+    }
+}
+
+FM_INLINE void fm_softmax_wide(const fm_loss *a, const int sparse, fm_block b) {
+    const vm tail = v_tail(a->cols);
+    vf total, product, sums[V_LANES];
+    float largest[V_LANES];
+    const vf max = fm_block_max(b, a->x, a->x_row, a->cols, tail);
+    fm_block_targets(a, sparse, b, tail, &total, &product);
+    if (a->hit) {
+        float hits[V_LANES] = {0};
+        fm_block_hits(a, sparse, b, max, tail, hits);
+        v_store_first(a->hit + b.first, v_load(hits), b.rows);
+    }
+    /* The exponentials wait for their sum where the results will be; grad may be x, which is no longer needed. */
+    float *const e = a->grad ? a->grad : a->probs;
+    const ptrdiff_t e_row = a->grad ? a->grad_row : a->probs_row;
+    v_store(largest, max);
+    for (int i = 0; i < V_LANES; i++) {
+        const ptrdiff_t r = b.first + i;
+        sums[i] = v_set1(1.0f);
+        if (i < b.rows)
+            sums[i] = fm_row_exp(a->x + r * a->x_row, e ? e + r * e_row : NULL, a->cols, tail, v_set1(largest[i]));
+    }
+    const fm_softmax_factors f = fm_softmax_loss(a, b, max, fm_sum_rows(sums), total, product);
+    if (e) {
+        float inverses[V_LANES], slopes[V_LANES], factors[V_LANES];
+        v_store(inverses, f.inverse);
+        v_store(slopes, f.slope);
+        v_store(factors, f.factor);
+        for (int i = 0; i < b.rows; i++) {
+            const ptrdiff_t r = b.first + i;
+            fm_softmax_row(a, sparse, r, e + r * e_row, tail, v_set1(inverses[i]), v_set1(slopes[i]), factors[i]);
+        }
+    }
+}
+
 FM_INLINE void fm_categorical_from_logits(const int sparse, const fm_loss *arguments) {
     const fm_loss copy = *arguments, *const a = &copy;
-    const vm tail = v_tail(a->cols);
     for (ptrdiff_t first = 0; first < a->rows; first += V_LANES) {
-        const fm_block b = fm_block_at(a, first);
-        vf total, product, sums[V_LANES];
-        float largest[V_LANES];
-        const vf max = fm_block_max(b, a->x, a->x_row, a->cols, tail);
-        fm_block_targets(a, sparse, b, tail, &total, &product);
-        if (a->hit) {
-            float hits[V_LANES] = {0};
-            fm_block_hits(a, sparse, b, max, tail, hits);
-            v_store_first(a->hit + first, v_load(hits), b.rows);
-        }
-        /* The exponentials wait for their sum where the results will be; grad may be x, which is no longer needed. */
-        float *const e = a->grad ? a->grad : a->probs;
-        const ptrdiff_t e_row = a->grad ? a->grad_row : a->probs_row;
-        v_store(largest, max);
-        for (int i = 0; i < V_LANES; i++) {
-            const ptrdiff_t r = first + i;
-            sums[i] = v_set1(1.0f);
-            if (i < b.rows)
-                sums[i] = fm_row_exp(a->x + r * a->x_row, e ? e + r * e_row : NULL, a->cols, tail, v_set1(largest[i]));
-        }
-        const vf sum = fm_sum_rows(sums);
-        fm_block_loss(a, b, v_sub(v_mul(v_log(sum), total), v_fnma(max, total, product)));
-        if (e) {
-            float inverses[V_LANES], slopes[V_LANES], factors[V_LANES];
-            const vf inverse = v_div(v_set1(1.0f), sum), factor = v_mul(fm_block_weights(a, b), v_set1(a->scale));
-            v_store(inverses, inverse);
-            v_store(slopes, v_mul(v_mul(inverse, total), factor));
-            v_store(factors, factor);
-            for (int i = 0; i < b.rows; i++)
-                fm_softmax_row(a, sparse, first + i, e + (first + i) * e_row, tail, v_set1(inverses[i]), v_set1(slopes[i]), factors[i]);
-        }
+        if (a->cols <= FM_PANEL)
+            fm_softmax_narrow(a, sparse, fm_block_at(a, first));
+        else
+            fm_softmax_wide(a, sparse, fm_block_at(a, first));
     }
 }
 

@@ -1,0 +1,224 @@
+"""What ``compile`` was told, and what it means for a given network.
+
+That is the :class:`~fastmlp.plan.Objective` the engines follow, and the names of its numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks, engines, losses, metrics, optimizers
+from fastmlp.errors import UnsupportedError
+from fastmlp.losses import Loss
+from fastmlp.metrics import Metric
+from fastmlp.optimizers import Optimizer
+from fastmlp.plan import Metric as PlanMetric
+from fastmlp.plan import Objective, Plan
+
+ACCURACY = ("accuracy", "acc")
+CROSSENTROPY = ("crossentropy", "ce")
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A resolved objective, and how its totals are called."""
+
+    objective: Objective
+    names: tuple[str, ...]
+    """Names of the metrics, in the order of ``objective.metrics``."""
+
+    def new_totals(self) -> np.ndarray:
+        """Zeros for an engine to add to."""
+        return np.zeros(2 + 2 * len(self.names), np.float64)
+
+    def values(self, totals: np.ndarray) -> dict[str, float]:
+        """The means so far: ``loss`` first, then the metrics in the order of ``compile``."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means = (totals[0::2] / totals[1::2]).tolist()
+        return dict(zip(("loss", *self.names), means, strict=True))
+
+    def logs(self, totals: np.ndarray) -> dict[str, float]:
+        """The means so far under sorted names, as callbacks get them."""
+        return dict(sorted(self.values(totals).items()))
+
+
+class Compiled:
+    """The arguments of ``compile``, checked.
+
+    Args:
+        optimizer: A name or an object.
+        loss: A name, an object, ``"crossentropy"`` (which kind depends on the model and its targets), or None for a model that only
+            predicts.
+        metrics: One or several names or objects.
+        weighted_metrics: The same; these use the sample weights.
+        engine: ``native`` or ``reference``.
+    """
+
+    def __init__(self, optimizer: Any, loss: Any, metrics: Any, weighted_metrics: Any, engine: str) -> None:
+        self.optimizer: Optimizer = optimizers.get(optimizer)
+        self.engine = engines.check(engine)
+        self.loss: Loss | None = None
+        self.any_crossentropy = isinstance(loss, str) and loss.lower() in CROSSENTROPY
+        if loss is not None and not self.any_crossentropy:
+            self.loss = losses.get(_only_one("loss", loss))
+        self.metrics = _metric_list("metrics", metrics)
+        self.weighted_metrics = _metric_list("weighted_metrics", weighted_metrics)
+
+    @property
+    def resolvable(self) -> bool:
+        """True when the objective follows from the network alone, without a look at the targets."""
+        return self.loss is not None
+
+    def see_targets(self, y: Any, width: int) -> None:
+        """Decide what ``"crossentropy"`` means, from the shape of the first targets."""
+        if self.any_crossentropy and self.loss is None:
+            shape = np.shape(y)
+            if width == 1:
+                self.loss = losses.BinaryCrossentropy()
+            elif len(shape) == 1 or shape[-1] == 1:
+                self.loss = losses.SparseCategoricalCrossentropy()
+            else:
+                self.loss = losses.CategoricalCrossentropy()
+
+    def goal(self, plan: Plan) -> Goal:
+        """The objective for a network; the loss must be known."""
+        if self.loss is None:
+            raise ValueError("the model was compiled without a loss, so it can only predict; name one, for example compile(loss='mse')")
+        last = plan.nodes[-1]
+        width = plan.widths[plan.output]
+        closing = last.activation if last.op == "activation" else "linear"
+        absorbed = not self.loss.from_logits and closing == _CLOSING.get(self.loss.kind)
+        _warn_of_mismatch(self.loss, closing, width)
+        chosen: list[PlanMetric] = []
+        names: list[str] = []
+        for weighted, identifiers in ((False, self.metrics), (True, self.weighted_metrics)):
+            for identifier in identifiers:
+                metric, name = _resolve(identifier, self.loss, width)
+                if metric.sparse != self.loss.sparse:
+                    raise ValueError(_form_mismatch(metric, name, self.loss))
+                chosen.append(PlanMetric(metric.kind, weighted, metric.threshold))
+                names.append(_unique(name, names, weighted))
+        source = last.inputs[0] if absorbed else plan.output
+        return Goal(Objective(self.loss.kind, source, absorbed or self.loss.from_logits, tuple(chosen)), tuple(names))
+
+    def direction(self, name: str, plan: Plan) -> bool | None:
+        """True if a higher value of the metric called ``name`` is better, False if a lower is, None if there is no such metric."""
+        if name == "loss":
+            return False
+        goal = self.goal(plan)
+        kinds = dict(zip(goal.names, (metric.kind for metric in goal.objective.metrics), strict=True))
+        return kinds[name].endswith("accuracy") if name in kinds else None
+
+    def get_config(self) -> dict[str, Any]:
+        """Everything, as JSON values."""
+        return {
+            "optimizer": optimizers.registry.serialize(self.optimizer),
+            "loss": losses.registry.serialize(self.loss) if self.loss else "crossentropy" if self.any_crossentropy else None,
+            "metrics": [_store(metric) for metric in self.metrics],
+            "weighted_metrics": [_store(metric) for metric in self.weighted_metrics],
+            "engine": self.engine,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Compiled:
+        """What :meth:`get_config` described; anything malformed is a ValueError."""
+        wanted = {"optimizer", "loss", "metrics", "weighted_metrics", "engine"}
+        if not isinstance(config, Mapping) or not set(config) <= wanted or "optimizer" not in config:
+            raise ValueError(f"the compile configuration must have {', '.join(sorted(wanted))}, got {config!r:.200}")
+        try:
+            return cls(
+                config["optimizer"],
+                config.get("loss"),
+                config.get("metrics"),
+                config.get("weighted_metrics"),
+                config.get("engine", "native"),
+            )
+        except TypeError as error:
+            raise ValueError(f"the compile configuration is not valid: {error}") from error
+
+
+_CLOSING = {"categorical_crossentropy": "softmax", "sparse_categorical_crossentropy": "softmax", "binary_crossentropy": "sigmoid"}
+"""The last activation that a loss is computed together with."""
+
+
+def _only_one(what: str, value: Any) -> Any:
+    if isinstance(value, (list, tuple)) and len(value) == 1:
+        return value[0]
+    if isinstance(value, (list, tuple)) or (isinstance(value, Mapping) and "class" not in value):
+        raise UnsupportedError(f"several {what} values are for models with several outputs, which are not in fastmlp yet; give one")
+    return value
+
+
+def _metric_list(argument: str, given: Any) -> list[str | Metric]:
+    if given is None:
+        return []
+    if isinstance(given, Mapping) and "class" not in given:
+        raise UnsupportedError(f"{argument} as a dict is for models with several outputs, which are not in fastmlp yet; give a list")
+    items: Sequence[Any] = given if isinstance(given, (list, tuple)) else [given]
+    result: list[str | Metric] = []
+    for item in items:
+        if isinstance(item, (list, tuple)):
+            result += _metric_list(argument, item)
+        elif isinstance(item, str):
+            if item.lower() not in ACCURACY + CROSSENTROPY:
+                metrics.get(item)  # an unknown name is an error now, not at fit
+            result.append(item)
+        else:
+            result.append(metrics.get(item))
+    return result
+
+
+def _resolve(identifier: str | Metric, loss: Loss, width: int) -> tuple[Metric, str]:
+    if isinstance(identifier, Metric):
+        return identifier, identifier.name
+    if identifier.lower() in ACCURACY + CROSSENTROPY:
+        form = "Binary" if width == 1 and not loss.sparse else "SparseCategorical" if loss.sparse else "Categorical"
+        return metrics.get(form + ("Accuracy" if identifier.lower() in ACCURACY else "Crossentropy")), identifier
+    return metrics.get(identifier), identifier
+
+
+def _unique(name: str, taken: Sequence[str], weighted: bool) -> str:
+    if name in taken and weighted:
+        name = f"weighted_{name}"
+    count = 1
+    candidate = name
+    while candidate in taken:
+        candidate = f"{name}_{count}"
+        count += 1
+    return candidate
+
+
+def _form_mismatch(metric: Metric, name: str, loss: Loss) -> str:
+    if loss.sparse:
+        return (
+            f"the metric {name!r} compares columns, but the targets of {loss.kind} are class numbers; use the metric 'accuracy', "
+            "or one-hot targets (utils.to_categorical) with loss='categorical_crossentropy'"
+        )
+    use = metric.kind.removeprefix("sparse_")
+    return f"the metric {name!r} reads class numbers, but the targets of {loss.kind} have a column per output; use {use!r}"
+
+
+def _warn_of_mismatch(loss: Loss, closing: str, width: int) -> None:
+    wanted = _CLOSING.get(loss.kind)
+    if wanted is None:
+        return
+    text = ""
+    if loss.from_logits and closing in ("softmax", "sigmoid"):
+        text = f"the loss has from_logits=True, but the last layer ends in a {closing}; drop one of the two"
+    elif not loss.from_logits and closing == "linear":
+        text = (
+            f"{loss.kind} takes the output for probabilities, but the last layer has no {wanted}; "
+            f"add activation='{wanted}' there, or from_logits=True to the loss"
+        )
+    elif loss.kind == "categorical_crossentropy" and width == 1:
+        text = "categorical_crossentropy of a single output is always 0; use Dense(1, activation='sigmoid') and binary_crossentropy"
+    if text:
+        checks.warn(text)
+
+
+def _store(metric: str | Metric) -> Any:
+    return metric if isinstance(metric, str) else metrics.registry.serialize(metric)

@@ -1,0 +1,132 @@
+"""Turning what users pass as ``x``, ``y`` and weights into the arrays the engines read, or into an error that says what is wrong with it.
+
+Nothing is copied that need not be: C-contiguous float32 (and, for x, uint8) arrays go through as they are, memory maps included.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks
+from fastmlp.errors import UnsupportedError
+from fastmlp.shapes import Shape
+
+
+def as_array(name: str, value: Any) -> np.ndarray:
+    """``value`` as an array of real numbers (or bools) with at least one axis."""
+    array: np.ndarray = value if type(value) is np.ndarray else _from_other(name, value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be numbers, but holds {_describe(array)}")
+    if array.ndim == 0:
+        raise ValueError(f"{name} must be an array with one row per sample, got the single value {array[()]}")
+    return array
+
+
+def _from_other(name: str, value: Any) -> np.ndarray:
+    if value is None:
+        raise ValueError(f"{name} is missing (None)")
+    if isinstance(value, dict):
+        raise UnsupportedError(f"{name} is a dict; models with several inputs or outputs are not in fastmlp yet, so pass one array")
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"{name} must be an array of numbers, got {value!r:.60}")
+    if checks.is_masked(value):
+        raise ValueError(f"{name} has masked elements; fill them first: {name}.filled(0)")
+    if hasattr(value, "tocsr"):
+        raise UnsupportedError(f"{name} is a sparse matrix, which fastmlp does not read yet; pass {name}.toarray()")
+    if isinstance(value, Iterator) or (hasattr(value, "as_numpy_iterator") and not hasattr(value, "__array__")):
+        raise UnsupportedError(f"{name} is a {type(value).__name__}; fastmlp trains on arrays, so collect it into one first")
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        if "inhomogeneous" in str(error) or "sequence" in str(error):
+            raise ValueError(f"{name} is ragged: its rows have different lengths, but a network needs them all alike") from error
+        raise TypeError(f"{name} can't be read as an array: {error}") from error
+    if array.dtype.kind == "O" and array.ndim == 0:
+        raise TypeError(f"{name} must be an array of numbers, got {type(value).__name__}")
+    return array
+
+
+def _describe(array: np.ndarray) -> str:
+    if array.dtype.kind in "US":
+        example = f" such as {array.flat[0]!r:.40}" if array.size else ""
+        return f"strings{example}; turn them into numbers first"
+    if array.dtype.kind == "O":
+        kinds = sorted({type(item).__name__ for item in array.flat[:1000]})
+        return f"Python objects ({', '.join(kinds[:4])}); make it one numeric array with equal rows: np.array(..., dtype='float32')"
+    if array.dtype.kind == "c":
+        return "complex values; pass real and imaginary part as columns"
+    if array.dtype.kind in "mM":
+        return "dates or times; turn them into numbers first"
+    return f"{array.dtype} values"
+
+
+def as_inputs(value: Any, row: Shape, *, name: str = "x", check_finite: bool = True) -> np.ndarray:
+    """``x`` as ``(rows, features)``, float32 or uint8, C-contiguous.
+
+    Args:
+        value: What the user passed.
+        row: The shape of a row the model expects, without the batch axis.
+        name: What to call it in messages.
+        check_finite: Whether NaN and Inf are errors. Memory maps are not scanned: reading them all first would be the slowest part.
+
+    Raises:
+        ValueError: For a wrong rank or width, for NaN or Inf.
+        TypeError: For anything that is not numbers.
+    """
+    array = as_array(name, value)
+    if array.shape[1:] != row:
+        if array.ndim == 1 and row == (1,):
+            array = array.reshape(-1, 1)
+        else:
+            raise ValueError(_wrong_row(name, array.shape, row))
+    if array.ndim != 2:
+        array = array.reshape(len(array), math.prod(row))
+    if array.dtype == np.uint8:
+        return np.ascontiguousarray(array)
+    return as_float32(name, array, check_finite=check_finite and not isinstance(value, np.memmap), row=row)
+
+
+def _wrong_row(name: str, shape: Shape, row: Shape) -> str:
+    if len(row) == 1 and len(shape) == 2:
+        return f"{name} has {shape[1]} columns, but the first layer expects {row[0]}"
+    wanted = f"(rows, {', '.join(map(str, row))})"
+    if len(shape) == 1 and len(row) == 1 and shape[0] == row[0]:
+        return f"{name} has shape {shape}, but the model expects {wanted}; for one row, pass {name}[None]"
+    if len(row) == 1 and math.prod(shape[1:]) == row[0]:
+        return f"{name} has shape {shape}, but the model expects {wanted}; reshape it: {name}.reshape(len({name}), -1)"
+    if len(row) > 1 and len(shape) == 2 and shape[1] == math.prod(row):
+        return f"{name} has shape {shape}, but the model expects {wanted}; reshape it: {name}.reshape(-1, {', '.join(map(str, row))})"
+    return f"{name} has shape {shape}, but the model expects {wanted}"
+
+
+def as_float32(name: str, array: np.ndarray, *, check_finite: bool = True, row: Shape | None = None) -> np.ndarray:
+    """``array`` (two axes) as C-contiguous float32; NaN, Inf and values float32 can't hold are errors that say where."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = np.ascontiguousarray(array, dtype=np.float32)
+    if check_finite and (array.dtype.kind == "f"):
+        at = first_nonfinite(result)
+        if at >= 0:
+            raise ValueError(_not_finite(name, array, at, row))
+    return result
+
+
+def first_nonfinite(array: np.ndarray) -> int:
+    """The flat index of the first NaN or Inf of a C-contiguous float32 array, -1 if all are finite."""
+    from fastmlp import _core
+
+    return _core.first_nonfinite(array)
+
+
+def _not_finite(name: str, array: np.ndarray, at: int, row: Shape | None) -> str:
+    where = ", ".join(str(i) for i in np.unravel_index(at, array.shape if row is None else (len(array), *row)))
+    value = array.ravel()[at] if array.flags.c_contiguous else array[np.unravel_index(at, array.shape)]
+    if np.isfinite(value):
+        return f"{name}[{where}] is {value:g}, which is too large for float32 (3.4e38); scale {name} down"
+    what = "NaN" if np.isnan(value) else "Inf" if value > 0 else "-Inf"
+    count = int(array.size - np.isfinite(array).sum())
+    more = f" ({count} such values in all)" if count > 1 else ""
+    return f"{name}[{where}] is {what}{more}; remove these rows or fill the gaps, for example with np.nan_to_num({name})"

@@ -1,0 +1,273 @@
+"""What the weights are before training.
+
+Every initializer draws from a NumPy ``Generator``: from its own ``seed`` where it has one, else from the process's stream, which
+``utils.set_random_seed`` makes repeatable.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks, randomness
+from fastmlp.registry import Configurable, Registry
+
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "get",
+]
+
+
+class Initializer(Configurable):
+    """The base of all initializers.
+
+    Args:
+        seed: An integer, for the same values at every call; None to draw from the process's stream.
+
+    Example:
+
+    >>> from fastmlp import initializers
+    >>> initializers.GlorotUniform(seed=1)((784, 512)).shape
+    (784, 512)
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = None if seed is None else checks.whole_number("seed", seed, 0)
+
+    def __call__(self, shape: tuple[int, ...] | int, dtype: Any = None) -> np.ndarray:
+        """Fresh values as a float32 array of ``shape``."""
+        if dtype is not None and np.dtype(dtype) != np.float32:
+            raise TypeError(f"initializers give float32, not {np.dtype(dtype)}")
+        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+        return self.sample(tuple(checks.whole_number("a size in shape", size, 0) for size in sizes), randomness.draw_seed)
+
+    def sample(self, shape: tuple[int, ...], unseeded: Any) -> np.ndarray:
+        """Values for ``shape``; ``unseeded()`` gives the seed when the initializer has none of its own."""
+        seed = self.seed if self.seed is not None else unseeded()
+        return self.draw(shape, np.random.Generator(np.random.PCG64(seed))).astype(np.float32, copy=False)
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        """Values for ``shape`` from ``generator``."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self.seed}
+
+
+class Constant(Initializer):
+    """Every element is ``value``."""
+
+    def __init__(self, value: float = 0.0) -> None:
+        super().__init__()
+        self.value = checks.number("value", value)
+
+    def sample(self, shape: tuple[int, ...], unseeded: Any) -> np.ndarray:
+        return np.full(shape, self.value, np.float32)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"value": self.value}
+
+
+class Zeros(Constant):
+    """Every element is 0."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+
+class Ones(Constant):
+    """Every element is 1."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+
+class RandomNormal(Initializer):
+    """Normal with ``mean`` and ``stddev``."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean = checks.number("mean", mean)
+        self.stddev = checks.number("stddev", stddev, 0.0)
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        return generator.normal(self.mean, self.stddev, shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
+
+
+class TruncatedNormal(RandomNormal):
+    """Normal with ``mean`` and ``stddev``, values further than two ``stddev`` from the mean drawn again."""
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        return self.mean + self.stddev * truncated_normal(shape, generator)
+
+
+class RandomUniform(Initializer):
+    """Uniform between ``minval`` and ``maxval``."""
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.minval = checks.number("minval", minval)
+        self.maxval = checks.number("maxval", maxval, self.minval)
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        return generator.uniform(self.minval, self.maxval, shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"minval": self.minval, "maxval": self.maxval, "seed": self.seed}
+
+
+class VarianceScaling(Initializer):
+    """Values with variance ``scale / n``, where n is the number of inputs, of outputs, or the mean of both.
+
+    Args:
+        scale: Positive factor of the variance.
+        mode: ``fan_in``, ``fan_out`` or ``fan_avg``.
+        distribution: ``truncated_normal`` (cut at two standard deviations, the standard deviation corrected for the cut),
+            ``untruncated_normal`` or ``uniform``.
+        seed: See :class:`Initializer`.
+    """
+
+    def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal", seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.scale = checks.number("scale", scale, 0.0)
+        if mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise ValueError(f"mode must be 'fan_in', 'fan_out' or 'fan_avg', got {mode!r}")
+        if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
+            raise ValueError(f"distribution must be 'truncated_normal', 'untruncated_normal' or 'uniform', got {distribution!r}")
+        self.mode = mode
+        self.distribution = distribution
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        fan_in, fan_out = (shape[0], shape[-1]) if shape else (1, 1)
+        fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
+        variance = self.scale / max(1.0, fans[self.mode])
+        if self.distribution == "uniform":
+            limit = math.sqrt(3 * variance)
+            return generator.uniform(-limit, limit, shape)
+        if self.distribution == "untruncated_normal":
+            return generator.normal(0.0, math.sqrt(variance), shape)
+        return math.sqrt(variance) / TRUNCATED_STDDEV * truncated_normal(shape, generator)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
+
+
+TRUNCATED_STDDEV = 0.87962566103423978
+"""Standard deviation of a standard normal cut at ±2."""
+
+
+def truncated_normal(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    """Standard normal values; those beyond ±2 are drawn again."""
+    values = generator.standard_normal(shape)
+    outside = np.abs(values) > 2
+    while outside.any():
+        values[outside] = generator.standard_normal(int(outside.sum()))
+        outside = np.abs(values) > 2
+    return values
+
+
+class _Scaled(VarianceScaling):
+    """A named choice of :class:`VarianceScaling`."""
+
+    choice: tuple[float, str, str]
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(*self.choice, seed=seed)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self.seed}
+
+
+class GlorotUniform(_Scaled):
+    """Uniform in ±sqrt(6 / (inputs + outputs)).
+
+    Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks".
+    """
+
+    choice = (1.0, "fan_avg", "uniform")
+
+
+class GlorotNormal(_Scaled):
+    """Truncated normal with variance 2 / (inputs + outputs) (Glorot & Bengio 2010)."""
+
+    choice = (1.0, "fan_avg", "truncated_normal")
+
+
+class HeUniform(_Scaled):
+    """Uniform in ±sqrt(6 / inputs) (He et al. 2015, "Delving deep into rectifiers")."""
+
+    choice = (2.0, "fan_in", "uniform")
+
+
+class HeNormal(_Scaled):
+    """Truncated normal with variance 2 / inputs (He et al. 2015)."""
+
+    choice = (2.0, "fan_in", "truncated_normal")
+
+
+class LecunUniform(_Scaled):
+    """Uniform in ±sqrt(3 / inputs) (LeCun et al. 1998, "Efficient backprop")."""
+
+    choice = (1.0, "fan_in", "uniform")
+
+
+class LecunNormal(_Scaled):
+    """Truncated normal with variance 1 / inputs (LeCun et al. 1998)."""
+
+    choice = (1.0, "fan_in", "truncated_normal")
+
+
+registry: Registry[Initializer] = Registry(
+    "initializer",
+    Initializer,
+    (
+        Zeros,
+        Ones,
+        Constant,
+        RandomNormal,
+        RandomUniform,
+        TruncatedNormal,
+        VarianceScaling,
+        GlorotUniform,
+        GlorotNormal,
+        HeUniform,
+        HeNormal,
+        LecunUniform,
+        LecunNormal,
+    ),
+    {"zero": Zeros, "one": Ones, "normal": RandomNormal, "uniform": RandomUniform},
+    dict.fromkeys(("orthogonal", "identity"), "use 'glorot_uniform', or set the values with layer.set_weights"),
+)
+
+
+def get(identifier: Any) -> Initializer:
+    """The initializer meant by a name (``"he_normal"``), a class, an object or a configuration."""
+    if callable(identifier) and not isinstance(identifier, (Initializer, type)):
+        raise TypeError(
+            f"initializers that are functions are not in fastmlp; give one of {', '.join(registry.classes)} or use layer.set_weights"
+        )
+    return registry.get(identifier)

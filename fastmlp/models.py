@@ -1,0 +1,159 @@
+"""Models: :class:`Sequential`, a chain of layers, and ``load_model``."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fastmlp import checks
+from fastmlp.errors import UnsupportedError
+from fastmlp.layers import InputLayer, Layer, registry
+from fastmlp.model import Model
+
+if TYPE_CHECKING:
+    from fastmlp.saving import load_model
+
+__all__ = ["Model", "Sequential", "load_model"]
+
+
+class Sequential(Model):
+    """Layers one after another.
+
+    The shape of a row comes from an ``Input`` at the head, from ``input_shape=`` of the first layer, from :meth:`build`, or from the first
+    data the model sees.
+
+    Args:
+        layers: The layers, first to last; more can be added.
+        name: The model's name.
+
+    Example:
+
+    >>> from fastmlp import layers, models
+    >>> model = models.Sequential()
+    >>> model.add(layers.Dense(512, activation="relu", input_shape=(28 * 28,)))
+    >>> model.add(layers.Dense(10, activation="softmax"))
+    >>> model.count_params()
+    407050
+    """
+
+    def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
+        super().__init__(name)
+        if not trainable:
+            raise UnsupportedError("freezing layers is not in fastmlp yet; every layer is trained")
+        self._layers: list[Layer] = []
+        try:
+            for layer in layers or ():
+                self._append(layer)
+            self._rebuild()
+        except (TypeError, ValueError):
+            for layer in self._layers:
+                layer._owner = None  # the layers are good for another model
+            raise
+
+    @property
+    def layers(self) -> list[Layer]:
+        return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
+
+    def add(self, layer: Layer) -> None:
+        """Put a layer at the end. Layers that are there keep their weights; the optimizer starts anew."""
+        with self._exclusively("add"):
+            self._append(layer)
+            try:
+                self._rebuild()
+            except ValueError:
+                self._layers.remove(layer)
+                layer._owner = None
+                self._rebuild()
+                raise
+
+    def pop(self) -> Layer:
+        """Take away the last layer, and return it with its weights."""
+        if not self._layers:
+            raise ValueError("the model has no layers to take away")
+        with self._exclusively("pop"):
+            self._disconnect()
+            layer = self._layers.pop()
+            layer._owner = None
+            self._rebuild()
+            return layer
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights for data of this shape, given with the batch axis in front: ``model.build((None, 784))``."""
+        if input_shape is not None:
+            sizes = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else (None, input_shape)
+            if len(sizes) < 2:
+                raise ValueError(f"build takes the batch axis too, such as (None, 784), got {sizes}")
+            if any(size is None for size in sizes[1:]):
+                raise ValueError(f"build{sizes} leaves a size open; a network needs the exact shape of a row")
+            row = tuple(checks.whole_number("a size in input_shape", size) for size in sizes[1:])
+            if self._row_shape() not in (None, row):
+                raise ValueError(f"the model is built for rows of shape {self._row_shape()}, so it can't be built for {row}")
+            if self._row_shape() is None:
+                self._build_from(row)
+        self._require_layers()
+        self._require_shape()
+
+    def _append(self, layer: Any) -> None:
+        if isinstance(layer, type) and issubclass(layer, Layer):
+            raise TypeError(f"add takes a layer, got the class {layer.__name__}; make a layer of it: {layer.__name__}(...)")
+        if isinstance(layer, Model):
+            raise UnsupportedError("models inside models are not in fastmlp yet; add the layers one by one")
+        if not isinstance(layer, Layer):
+            raise TypeError(f"add takes a layer such as layers.Dense(10), got {layer!r:.80}")
+        owner = layer._owner() if layer._owner else None
+        if owner is not None and owner is not self:
+            raise ValueError(f"layer {layer.name!r} is part of the model {owner.name!r}; make a new layer, and set_weights on it")
+        if any(other.name == layer.name for other in self._layers):
+            raise ValueError(f"the model has a layer called {layer.name!r} already; give the new one another name=")
+        if isinstance(layer, InputLayer) and self._layers:
+            raise ValueError("Input stands at the head of a model; this one has layers already")
+        if not self._layers and not isinstance(layer, InputLayer) and layer.declared_shape is not None:
+            self._layers.append(InputLayer(layer.declared_shape))
+        layer._owner = weakref.ref(self)
+        self._layers.append(layer)
+
+    def _row_shape(self) -> tuple[int, ...] | None:
+        return self._layers[0].input_shape if self._layers and isinstance(self._layers[0], InputLayer) else None
+
+    def _build_from(self, row_shape: tuple[int, ...]) -> None:
+        self._require_layers()
+        self._layers.insert(0, InputLayer(row_shape))
+        try:
+            self._rebuild()
+        except ValueError:
+            del self._layers[0]
+            raise
+
+    def _rebuild(self) -> None:
+        shape = self._row_shape()
+        self._disconnect()
+        self.plan, self._weights = None, []
+        if shape is None:
+            return
+        for layer in self.layers:
+            layer.build(shape)
+            assert layer.output_shape is not None
+            shape = layer.output_shape
+        if any(layer.operations() for layer in self.layers):
+            self._adopt(self._require_shape(), self.layers)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "layers": [registry.serialize(layer) for layer in self._layers]}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Sequential:
+        """A new model with the layers that :meth:`get_config` described, and fresh weights; anything malformed is a ValueError."""
+        if not isinstance(config, Mapping) or set(config) != {"name", "layers"} or not isinstance(config["layers"], list):
+            raise ValueError(f"the configuration of a model must have a name and a list of layers, got {config!r:.200}")
+        if not isinstance(config["name"], str) or not config["name"]:
+            raise ValueError(f"the name of a model must be a non-empty string, got {config['name']!r:.80}")
+        return cls([registry.deserialize(layer) for layer in config["layers"]], name=config["name"])
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load_model":
+        from fastmlp.saving import load_model
+
+        return load_model
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,30 @@
+"""Automatic names, counted per class over the whole process as Keras does: ``dense``, ``dense_1``, ``sequential_2``."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+_counts: dict[str, int] = {}
+_lock = threading.Lock()
+
+
+def snake_case(name: str) -> str:
+    """``LeakyReLU`` becomes ``leaky_re_lu``, ``InputLayer`` becomes ``input_layer``."""
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def automatic(class_name: str) -> str:
+    """The next free name for an object of this class."""
+    name = snake_case(class_name)
+    with _lock:
+        count = _counts.get(name, 0)
+        _counts[name] = count + 1
+    return f"{name}_{count}" if count else name
+
+
+def reset() -> None:
+    """Start counting from nothing again (``utils.clear_session``)."""
+    with _lock:
+        _counts.clear()

@@ -1,0 +1,171 @@
+"""Optimizers: how the weights move, by name (``"adam"``) or as an object (``Adam(1e-3)``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastmlp import checks
+from fastmlp.errors import UnsupportedError
+from fastmlp.plan import Update
+from fastmlp.registry import Configurable, Registry
+
+__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "get"]
+
+_CLIP = "lower the learning rate, or scale the inputs"
+_UNSUPPORTED = {
+    "weight_decay": "use Dropout or stop early (callbacks.EarlyStopping)",
+    "clipnorm": _CLIP,
+    "clipvalue": _CLIP,
+    "global_clipnorm": _CLIP,
+    "use_ema": "keep the best weights with callbacks.EarlyStopping(restore_best_weights=True)",
+    "ema_overwrite_frequency": "keep the best weights with callbacks.EarlyStopping(restore_best_weights=True)",
+    "loss_scale_factor": "everything is float32, so no scale is needed",
+    "gradient_accumulation_steps": "use a larger batch_size: memory is no limit at these sizes",
+    "amsgrad": "use Adam() or RMSprop()",
+    "centered": "use RMSprop() or Adam()",
+    "decay": "set model.optimizer.learning_rate in a callback's on_epoch_begin",
+}
+
+
+class Optimizer(Configurable):
+    """The base of all optimizers.
+
+    Args:
+        learning_rate: The step size, at least 0; may be changed at any time, in callbacks too: ``model.optimizer.learning_rate = 1e-4``.
+        name: Its name.
+    """
+
+    def __init__(self, learning_rate: float, name: str | None = None, **options: Any) -> None:
+        self.learning_rate = options.pop("lr", learning_rate)
+        options.pop("ema_momentum", None)
+        checks.reject_unknown(type(self).__name__, options, _UNSUPPORTED)
+        self.name = name or type(self).__name__.lower()
+
+    @property
+    def learning_rate(self) -> float:
+        """The step size; a change takes effect at the next batches."""
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if callable(value) or hasattr(value, "get_config"):
+            raise UnsupportedError(
+                "learning rate schedules are not in fastmlp yet; set model.optimizer.learning_rate in a callback's on_epoch_begin"
+            )
+        self._learning_rate = checks.number("learning_rate", value, 0.0)
+
+    lr = learning_rate
+
+    def update(self) -> Update:
+        """The rule and its constants, for the engines."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "learning_rate": self.learning_rate}
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: w ← w − lr·g; with momentum m ← μ·m − lr·g, w ← w + m.
+
+    Args:
+        learning_rate: See :class:`Optimizer`.
+        momentum: From 0 to 1.
+        nesterov: Look ahead: w ← w + μ·m − lr·g (Sutskever et al. 2013, "On the importance of initialization and momentum in deep
+            learning").
+    """
+
+    def __init__(
+        self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False, weight_decay: None = None, **options: Any
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=weight_decay, **options)
+        self.momentum = checks.number("momentum", momentum, 0.0, 1.0)
+        self.nesterov = checks.flag("nesterov", nesterov)
+
+    def update(self) -> Update:
+        return Update("sgd", momentum=self.momentum, nesterov=self.nesterov)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}
+
+
+class RMSprop(Optimizer):
+    """Divide each gradient by a running root mean square of its history (Tieleman & Hinton 2012, lecture 6.5).
+
+    Args:
+        learning_rate: See :class:`Optimizer`.
+        rho: How much of the history is kept, from 0 up to but not including 1.
+        momentum: From 0 to 1.
+        epsilon: Added inside the root.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, centered=centered, **options)
+        self.rho = checks.number("rho", rho, 0.0, 1.0, open_high=True)
+        self.momentum = checks.number("momentum", momentum, 0.0, 1.0)
+        self.epsilon = checks.number("epsilon", epsilon, 0.0)
+
+    def update(self) -> Update:
+        return Update("rmsprop", momentum=self.momentum, rho=self.rho, epsilon=self.epsilon)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon}
+
+
+class Adam(Optimizer):
+    """Adaptive moments: running means of the gradient and of its square (Kingma & Ba 2014, "Adam: a method for stochastic optimization").
+
+    Args:
+        learning_rate: See :class:`Optimizer`.
+        beta_1: How much of the mean is kept, from 0 up to but not including 1.
+        beta_2: The same for the mean square.
+        epsilon: Added to the root.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, amsgrad=amsgrad, **options)
+        self.beta_1 = checks.number("beta_1", beta_1, 0.0, 1.0, open_high=True)
+        self.beta_2 = checks.number("beta_2", beta_2, 0.0, 1.0, open_high=True)
+        self.epsilon = checks.number("epsilon", epsilon, 0.0)
+
+    def update(self) -> Update:
+        return Update("adam", beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+
+
+_ADAPTIVE = "use 'adam' or 'rmsprop'"
+registry: Registry[Optimizer] = Registry(
+    "optimizer",
+    Optimizer,
+    (SGD, RMSprop, Adam),
+    elsewhere=dict.fromkeys(("adamw", "adagrad", "adadelta", "adamax", "nadam", "lion", "ftrl", "adafactor", "lamb", "muon"), _ADAPTIVE),
+)
+
+
+def get(identifier: Any) -> Optimizer:
+    """The optimizer meant by a name (any case), a class, an object or a configuration.
+
+    Example:
+
+    >>> from fastmlp import optimizers
+    >>> optimizers.get("RMSprop").learning_rate
+    0.001
+    """
+    return registry.get(identifier)

@@ -1,0 +1,195 @@
+"""Pictures of a training run: loss and accuracy over the epochs, and the decision boundary of a network with two inputs.
+
+Needs matplotlib: ``pip install "fastmlp[plot]"``. Figures are made without pyplot, so no window opens and threads may draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_decision_boundary", "plot_history", "plot_training"]
+
+_COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB")
+"""Paul Tol's bright scheme: distinct for colour-blind eyes and in print."""
+_TRAIN, _HELD_OUT = _COLOURS[0], _COLOURS[1]
+_TEXT, _FAINT = "#333333", "#999999"
+_PANEL_INCHES = 4.0
+_GRID_POINTS = 300
+_TITLES = {"loss": "Loss", "accuracy": "Accuracy", "acc": "Accuracy"}
+
+
+def plot_training(history: Any, model: Any = None, train: Any = None, test: Any = None) -> Figure:
+    """One figure of a whole run: a panel for the loss, one for each metric, and the decision boundary if the data have two features.
+
+    Args:
+        history: What ``fit`` returned, or its ``history`` dict.
+        model: The trained model, for the decision boundary.
+        train: ``(x, y)`` with integer labels.
+        test: The same for held-out data; marked apart from ``train``.
+
+    Returns:
+        A matplotlib figure; write it with ``figure.savefig("training.png")``.
+
+    Example:
+        >>> from fastmlp.plotting import plot_training
+        >>> figure = plot_training({"loss": [1.0, 0.5, 0.3], "val_loss": [1.1, 0.7, 0.6]})
+        >>> len(figure.axes)
+        1
+    """
+    curves = _curves(history)
+    two_features = model is not None and train is not None and np.ndim(train[0]) == 2 and np.shape(train[0])[1] == 2
+    panels = len(curves) + two_features
+    figure = _figure(panels)
+    axes = figure.subplots(1, panels, squeeze=False)[0]
+    for name, ax in zip(curves, axes, strict=False):
+        _draw_curve(ax, name, curves[name])
+    if two_features:
+        _draw_boundary(axes[-1], model, train, test)
+    return figure
+
+
+def plot_history(history: Any) -> Figure:
+    """The loss and each metric over the epochs, training and validation in one panel.
+
+    Args:
+        history: What ``fit`` returned, or its ``history`` dict.
+
+    Example:
+        >>> from fastmlp.plotting import plot_history
+        >>> figure = plot_history({"accuracy": [0.5, 0.9], "loss": [1.0, 0.4]})
+        >>> [axes.get_title(loc="left") for axes in figure.axes]
+        ['Loss', 'Accuracy']
+    """
+    return plot_training(history)
+
+
+def plot_decision_boundary(model: Any, x: ArrayLike, y: ArrayLike, test: Any = None) -> Figure:
+    """What the network answers everywhere in the plane, with the data over it.
+
+    Args:
+        model: A classifier with two inputs and a softmax, or one sigmoid, at its end.
+        x: ``(rows, 2)``.
+        y: Integer labels ``(rows,)``.
+        test: ``(x, y)`` of held-out data, marked apart.
+    """
+    if np.ndim(x) != 2 or np.shape(x)[1] != 2:
+        raise ValueError(f"a decision boundary is drawn over two features; x has the shape {np.shape(x)}")
+    figure = _figure(1)
+    _draw_boundary(figure.subplots(), model, (x, y), test)
+    return figure
+
+
+def _figure(panels: int) -> Figure:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError('plotting needs matplotlib: pip install "fastmlp[plot]"') from None
+    return Figure(figsize=(_PANEL_INCHES * 1.15 * panels, _PANEL_INCHES), dpi=150, layout="constrained")
+
+
+def _curves(history: Any) -> dict[str, dict[str, list[float]]]:
+    """``{"loss": {"train": […], "held out": […]}, …}``, the loss first; learning rates and the like are left out."""
+    values = history if isinstance(history, Mapping) else history.history
+    names = [name for name in values if not name.startswith("val_") and name != "learning_rate"]
+    if not names or not values[names[0]]:
+        raise ValueError("the history is empty: fit the model first")
+    result = {}
+    for name in sorted(names, key=lambda name: (name != "loss", name)):
+        result[name] = {"train": list(values[name])}
+        if values.get(f"val_{name}"):
+            result[name]["held out"] = list(values[f"val_{name}"])
+    return result
+
+
+def _draw_curve(ax: Axes, name: str, series: Mapping[str, list[float]]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for label, values in series.items():
+        epochs = np.linspace(1, max(len(other) for other in series.values()), len(values))
+        marker = "o" if len(values) <= 12 else None
+        colour = _TRAIN if label == "train" else _HELD_OUT
+        ax.plot(epochs, values, color=colour, label=label, linewidth=1.8, marker=marker, markersize=4, zorder=3 if label == "train" else 4)
+        ax.annotate(
+            f"{values[-1]:.3f}" if abs(values[-1]) >= 0.001 else f"{values[-1]:.1e}",
+            (epochs[-1], values[-1]),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va=_side(series, label),
+            color=colour,
+            fontsize=8,
+        )
+    if name == "loss":
+        ax.set_ylim(bottom=0)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    ax.set_xlabel("epoch", color=_TEXT)
+    ax.set_title(_TITLES.get(name, name.replace("_", " ").capitalize()), loc="left", color=_TEXT, fontweight="bold")
+    ax.grid(color="#E5E5E5", linewidth=0.8)
+    ax.set_axisbelow(True)
+    _quiet(ax)
+    if len(series) > 1:
+        ax.legend(frameon=False, labelcolor=_TEXT)
+
+
+def _side(series: Mapping[str, list[float]], label: str) -> str:
+    """Which way the last value's text goes, so that two that end together do not cover each other."""
+    last = {name: values[-1] for name, values in series.items()}
+    if len(last) == 1:
+        return "center"
+    return "bottom" if last[label] == max(last.values()) and (label == "train" or len(set(last.values())) > 1) else "top"
+
+
+def _draw_boundary(ax: Axes, model: Any, train: Any, test: Any) -> None:
+    from matplotlib.colors import to_rgb
+
+    sets = [_pair(data) for data in (train, test) if data is not None]
+    points = np.concatenate([x for x, _ in sets])
+    low, high = points.min(axis=0), points.max(axis=0)
+    centre, half = (low + high) / 2, 0.54 * float((high - low).max() or 1)
+    u = np.linspace(centre[0] - half, centre[0] + half, _GRID_POINTS, dtype=np.float32)
+    v = np.linspace(centre[1] - half, centre[1] + half, _GRID_POINTS, dtype=np.float32)
+    plane = np.stack(np.meshgrid(u, v), axis=-1)
+    shares = _shares(np.asarray(model.predict(plane.reshape(-1, 2), verbose=0))).reshape(_GRID_POINTS, _GRID_POINTS, -1)
+    classes = shares.shape[2]
+    colours = np.array([to_rgb(_COLOURS[k % len(_COLOURS)]) for k in range(classes)])
+
+    extent = (float(u[0]), float(u[-1]), float(v[0]), float(v[-1]))
+    ax.imshow(1 - 0.38 * (1 - shares @ colours), origin="lower", extent=extent, interpolation="bilinear", zorder=0)
+    for k in range(classes):  # the line where class k begins to be the answer
+        lead = shares[..., k] - np.delete(shares, k, axis=2).max(axis=2)
+        if lead.min() < 0 < lead.max():
+            ax.contour(u, v, lead, levels=[0.0], colors="white", linewidths=1.4, zorder=1)
+    for (x, y), held_out in zip(sets, (False, True), strict=False):
+        size = 9 if held_out or len(x) <= 2000 else 4
+        style: dict[str, Any] = {"edgecolors": _TEXT, "linewidths": 0.7} if held_out else {"edgecolors": "white", "linewidths": 0.3}
+        ax.scatter(x[:, 0], x[:, 1], s=size * (1.6 if held_out else 1), c=colours[y % classes], zorder=3 if held_out else 2, **style)
+    ax.set_title("Decision boundary", loc="left", color=_TEXT, fontweight="bold")
+    if len(sets) > 1:
+        ax.set_xlabel("dark rims: held out", color=_FAINT)
+    ax.locator_params(nbins=5)
+    _quiet(ax)
+
+
+def _pair(data: Any) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    return np.asarray(data[0], np.float32), np.asarray(data[1]).reshape(-1)
+
+
+def _shares(output: NDArray[Any]) -> NDArray[Any]:
+    """Probabilities of all classes; a single sigmoid output is the probability of class 1."""
+    return output if output.shape[1] > 1 else np.concatenate([1 - output, output], axis=1)
+
+
+def _quiet(ax: Axes) -> None:
+    """Axes that leave the attention to the data."""
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_color("#CCCCCC")
+    ax.tick_params(colors=_FAINT, labelsize=8)

@@ -1,0 +1,113 @@
+"""What ``fit``, ``evaluate`` and ``predict`` print, in Keras' words.
+
+On a terminal or in a notebook the line is drawn again and again; elsewhere (a file, a pipe) only the final line of each epoch is written.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+
+BAR_WIDTH = 20
+REDRAW_SECONDS = 0.05
+
+
+def write(text: str) -> None:
+    """Print without a line end, at once, with plain characters where the output can't show others."""
+    stream = sys.stdout
+    if stream is None:
+        return
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.replace("━", "=").encode(encoding, "replace").decode(encoding)
+    stream.write(text)
+    stream.flush()
+
+
+def is_live() -> bool:
+    """True when a line can be drawn over: a terminal or a notebook."""
+    return (sys.stdout is not None and sys.stdout.isatty()) or "ipykernel" in sys.modules
+
+
+def format_value(value: float) -> str:
+    """Four decimals, or four significant ones for small values."""
+    return f"{value:.4f}" if abs(value) > 1e-3 else f"{value:.4e}"
+
+
+def format_step(seconds: float) -> str:
+    """The time of one step: ``6ms/step``."""
+    if seconds >= 1 or seconds == 0:
+        return f"{seconds:.0f}s/step"
+    return f"{seconds * 1e3:.0f}ms/step" if seconds >= 1e-3 else f"{seconds * 1e6:.0f}us/step"
+
+
+def format_remaining(seconds: float) -> str:
+    """The time to go: ``12s``, ``1:05``, ``2:00:00``."""
+    whole = int(seconds)
+    if whole > 3600:
+        return f"{whole // 3600}:{whole % 3600 // 60:02}:{whole % 60:02}"
+    return f"{whole // 60}:{whole % 60:02}" if whole > 60 else f"{whole}s"
+
+
+class ProgressLine:
+    """The line of one epoch.
+
+    Args:
+        target: The number of steps.
+        verbose: 0 nothing, 1 a bar, 2 one line at the end.
+    """
+
+    def __init__(self, target: int, verbose: int) -> None:
+        self.target = target
+        self.verbose = verbose
+        self.live = verbose == 1 and is_live()
+        self._start = time.perf_counter()
+        self._drawn = 0.0
+        self._width = 0
+
+    def update(self, step: int, logs: Mapping[str, float]) -> None:
+        """Draw ``step`` steps done, if the line is live and was not drawn just now."""
+        now = time.perf_counter()
+        if self.live and now - self._drawn >= REDRAW_SECONDS and step < self.target:
+            per_step = (now - self._start) / max(step, 1)
+            self._drawn = now
+            self._draw(step, format_remaining(per_step * (self.target - step)), per_step, logs)
+
+    def finish(self, logs: Mapping[str, float], step: int | None = None) -> None:
+        """Write the final line."""
+        if not self.verbose:
+            return
+        step = self.target if step is None else step
+        elapsed = time.perf_counter() - self._start
+        per_step = elapsed / max(step, 1)
+        if self.verbose == 2:
+            write(f"{self._count(step)} - {elapsed:.0f}s - {format_step(per_step)}{self._values(logs)}\n")
+            return
+        self._draw(step, f"{elapsed:.0f}s", per_step, logs)
+        write("\n")
+
+    def abandon(self) -> None:
+        """Leave the line as it is; what follows starts on a new one."""
+        if self._width:
+            write("\n")
+
+    def _draw(self, step: int, clock: str, per_step: float, logs: Mapping[str, float]) -> None:
+        count, rest = self._count(step), f"{format_step(per_step)}{self._values(logs)}"
+        filled = BAR_WIDTH * step // max(self.target, 1)
+        width = len(count) + BAR_WIDTH + len(clock) + len(rest) + 3
+        if self.live:
+            bar = f"\x1b[32m{'━' * filled}\x1b[0m\x1b[37m{'━' * (BAR_WIDTH - filled)}\x1b[0m"
+            write(f"\r\x1b[1m{count}\x1b[0m {bar} \x1b[1m{clock}\x1b[0m {rest}" + " " * (self._width - width))
+        else:
+            write(f"{count} {'━' * BAR_WIDTH} {clock} {rest}")
+        self._width = width
+
+    def _count(self, step: int) -> str:
+        return f"{step:{len(str(self.target))}}/{self.target}"
+
+    @staticmethod
+    def _values(logs: Mapping[str, float]) -> str:
+        return "".join(f" - {name}: {format_value(value)}" for name, value in logs.items())

@@ -1,0 +1,33 @@
+"""The one stream every unseeded random choice draws its seed from: a model's seed, an initializer's.
+
+Without :func:`set_seed` the stream is the operating system's entropy. After it, everything made in the same order is the same again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_lock = threading.Lock()
+_stream: np.random.Generator | None = None
+
+
+def set_seed(seed: int) -> None:
+    """Restart the stream from ``seed``."""
+    global _stream
+    import numpy as np
+
+    with _lock:
+        _stream = np.random.Generator(np.random.PCG64(seed))
+
+
+def draw_seed() -> int:
+    """An unsigned 64-bit seed, the next of the stream."""
+    with _lock:
+        if _stream is None:
+            return int.from_bytes(os.urandom(8), "little")
+        return int(_stream.integers(0, 2**64, dtype="uint64"))

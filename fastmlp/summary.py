@@ -1,0 +1,96 @@
+"""``model.summary()``: the boxed table of layers, shapes and parameter counts, as Keras prints it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastmlp.layers import Layer
+
+BYTES_PER_PARAMETER = 4
+DEFAULT_WIDTH = 88
+COLUMN_ENDS = (0.45, 0.80, 1.0)
+
+
+def print_summary(
+    name: str,
+    layers: Sequence[Layer],
+    optimizer_parameters: int = 0,
+    line_length: int | None = None,
+    positions: Sequence[float] | None = None,
+    print_fn: Callable[[str], object] | None = None,
+    show_trainable: bool = False,
+) -> None:
+    """Print the summary of a model.
+
+    Args:
+        name: The model's name.
+        layers: Its layers.
+        optimizer_parameters: Elements of the optimizer's state; 0 before training, and then no line is printed for it.
+        line_length: Characters in a line; by default what the terminal has, at most 88.
+        positions: Where the columns end, as fractions of the line.
+        print_fn: Gets the whole text instead of the standard output.
+        show_trainable: Add a column saying whether a layer is trained.
+    """
+    from rich.console import Console, JustifyMethod
+    from rich.markup import escape
+    from rich.table import Column, Table
+
+    width = DEFAULT_WIDTH + (12 if show_trainable else 0)
+    line_length = line_length or min(width, shutil.get_terminal_size().columns - 4)
+    ends = tuple(positions or COLUMN_ENDS)
+    header = ["Layer (type)", "Output Shape", "Param #"]
+    align: list[JustifyMethod] = ["left", "left", "right"]
+    if show_trainable:
+        ends = (*(end * 0.9 for end in ends), 1.0)
+        header, align = [*header, "Trainable"], [*align, "center"]
+    edges = [0, *(int(end * line_length) for end in ends)]
+    widths = [right - left for left, right in pairwise(edges)]
+    if min(widths) < 4:
+        raise ValueError(f"a line of {line_length} characters is too short for the summary; give a larger line_length")
+    columns = [Column(title, justify=side, width=size) for title, side, size in zip(header, align, widths, strict=True)]
+    table = Table(*columns, width=line_length, show_lines=True)
+    for layer in layers:
+        trainable = ["[bold][color(34)]Y[/][/]" if layer._weights else "[bold]-[/]"] if show_trainable else []
+        table.add_row(f"{escape(layer.name)} ([color(33)]{type(layer).__name__}[/])", _shape(layer), _parameters(layer), *trainable)
+
+    console = Console(highlight=False, force_terminal=False, color_system=None) if print_fn else Console(highlight=False)
+    if print_fn:
+        console.begin_capture()
+    count = sum(layer.count_params() for layer in layers if layer.built)
+    console.print(f'[bold]Model: "{escape(name)}"[/]')
+    console.print(table)
+    console.print(_total("Total params", count + optimizer_parameters))
+    console.print(_total("Trainable params", count))
+    console.print(_total("Non-trainable params", 0))
+    if optimizer_parameters:
+        console.print(_total("Optimizer params", optimizer_parameters))
+    if print_fn:
+        print_fn(console.end_capture())
+
+
+def memory(count: int) -> str:
+    """The bytes of ``count`` parameters in a readable unit: ``1.55 MB``."""
+    size = float(count * BYTES_PER_PARAMETER)
+    for unit in ("B", "KB", "MB", "GB", "TB"):
+        if size < 1024:
+            return f"{size:.2f} {unit}"
+        size /= 1024
+    return f"{size:.2f} PB"
+
+
+def _total(title: str, count: int) -> str:
+    return f"[bold] {title}: [/][color(34)]{count:,}[/] ({memory(count)})"
+
+
+def _shape(layer: Layer) -> str:
+    if layer.output_shape is None:
+        return "?"
+    return f"([color(45)]None[/], {', '.join(f'[color(34)]{size}[/]' for size in layer.output_shape)})"
+
+
+def _parameters(layer: Layer) -> str:
+    return f"[color(34)]{layer.count_params():,}[/]" if layer.built or layer.weightless else "[color(34)]0[/] (unbuilt)"

@@ -1,0 +1,165 @@
+"""Checking and converting ``y``, ``sample_weight`` and ``class_weight``, and splitting off validation rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks
+from fastmlp.data import as_array, as_float32
+from fastmlp.errors import UnsupportedError
+
+
+def as_targets(value: Any, loss: str, width: int, *, name: str = "y") -> np.ndarray:
+    """``y`` as the engines read it: int32 labels ``(rows,)`` for a sparse loss, else float32 ``(rows, width)``.
+
+    Args:
+        value: What the user passed.
+        loss: The engines' name of the loss.
+        width: The columns of the network's output.
+        name: What to call it in messages.
+
+    Raises:
+        ValueError: For a wrong shape, values the loss has no meaning for, NaN or Inf.
+        TypeError: For anything that is not numbers.
+    """
+    array = as_array(name, value)
+    if loss == "sparse_categorical_crossentropy":
+        return _labels(array, width, name)
+    if array.ndim == 1 and width == 1:
+        array = array.reshape(-1, 1)
+    if array.ndim != 2 or array.shape[1] != width:
+        raise ValueError(_wrong_shape(name, array.shape, loss, width))
+    result = as_float32(name, array)
+    if loss in ("binary_crossentropy", "categorical_crossentropy"):
+        _check_probabilities(array, loss, name)
+    return result
+
+
+def _labels(array: np.ndarray, width: int, name: str) -> np.ndarray:
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        hint = ""
+        if array.ndim == 2 and array.shape[1] == width:
+            hint = f"; {name} looks one-hot: use loss='categorical_crossentropy', or pass {name}.argmax(axis=1)"
+        raise ValueError(
+            f"{name} has shape {array.shape}, but sparse_categorical_crossentropy takes one class number per row, shape (rows,){hint}"
+        )
+    if array.dtype.kind == "f":
+        whole = np.floor(array) == array
+        if not whole.all():
+            at = int(np.flatnonzero(~whole)[0])
+            raise ValueError(f"{name}[{at}] is {array[at]:g}, but sparse_categorical_crossentropy takes whole class numbers")
+    if array.size:
+        wrong = (array < 0) | (array >= width)
+        if wrong.any():
+            at = int(np.flatnonzero(wrong)[0])
+            what = "can't be negative" if array[at] < 0 else f"go from 0 to {width - 1}, since the last layer has {_units(width)}"
+            raise ValueError(f"{name}[{at}] is {array[at]:g}, but class numbers {what}")
+    return np.ascontiguousarray(array, dtype=np.int32)
+
+
+def _wrong_shape(name: str, shape: tuple[int, ...], loss: str, width: int) -> str:
+    text = f"{name} has shape {shape}, but the last layer has {_units(width)}, so {loss} takes (rows, {width})"
+    labels = len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
+    if labels and loss == "categorical_crossentropy":
+        return f"{text}: one-hot rows; use loss='sparse_categorical_crossentropy', or pass utils.to_categorical({name}, {width})"
+    if labels and loss == "binary_crossentropy":
+        return f"{text}; for one yes-no answer end the model in Dense(1, activation='sigmoid')"
+    return text
+
+
+def _units(width: int) -> str:
+    return "1 unit" if width == 1 else f"{width} units"
+
+
+def _check_probabilities(array: np.ndarray, loss: str, name: str) -> None:
+    if array.size and (array.min() < -1e-6 or array.max() > 1 + 1e-6):
+        row, column = np.argwhere((array < -1e-6) | (array > 1 + 1e-6))[0]
+        hint = "use labels 0 and 1" if loss == "binary_crossentropy" else "use one-hot rows (utils.to_categorical)"
+        raise ValueError(f"{name}[{row}, {column}] is {array[row, column]:g}, but {loss} takes values from 0 to 1; {hint}")
+
+
+def check_lengths(**arrays: np.ndarray | None) -> int:
+    """The number of rows all arrays have in common, at least 1."""
+    lengths = {name: len(array) for name, array in arrays.items() if array is not None}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(", ".join(f"{name} has {length} rows" for name, length in lengths.items()) + "; they must have equally many")
+    name, rows = next(iter(lengths.items()))
+    if rows == 0:
+        raise ValueError(f"{name} has no rows")
+    return rows
+
+
+def as_sample_weight(value: Any, *, name: str = "sample_weight") -> np.ndarray:
+    """Weights as a float32 array ``(rows,)``."""
+    array = as_array(name, value)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{name} has shape {array.shape}, but there is one weight per row: shape (rows,)")
+    return as_float32(name, array)
+
+
+def class_weights_to_rows(class_weight: Any, y: np.ndarray) -> np.ndarray:
+    """The weight of each row by its class; classes that are not mentioned weigh 1.
+
+    Args:
+        class_weight: Class number → weight.
+        y: Converted targets: labels ``(rows,)``, one-hot rows, or one column of zeros and ones.
+    """
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(f"class_weight must be a dict from class number to weight, such as {{0: 1.0, 1: 5.0}}, got {class_weight!r:.80}")
+    weights = {}
+    for key, weight in class_weight.items():
+        try:
+            weights[checks.whole_number("a class in class_weight", key, 0)] = checks.number(f"class_weight[{key!r}]", weight)
+        except TypeError as error:
+            raise TypeError(f"class_weight must map class numbers to weights: {error}") from None
+    classes = class_numbers(y)
+    table = np.array([weights.get(number, 1.0) for number in range(int(classes.max(initial=0)) + 1)], np.float32)
+    return np.ascontiguousarray(table[classes])
+
+
+def class_numbers(y: np.ndarray) -> np.ndarray:
+    """The class of each row of converted targets."""
+    if y.ndim == 1:
+        return y
+    if y.shape[1] == 1:
+        return np.asarray(np.maximum(np.rint(y[:, 0]), 0).astype(np.int64))
+    return np.asarray(y.argmax(axis=1))
+
+
+def split_point(rows: int, validation_split: Any) -> int:
+    """The number of rows to train on; the rest is held out."""
+    share = checks.number("validation_split", validation_split, 0.0, 1.0, open_high=True)
+    point = math.floor(rows * (1 - share))
+    if point == 0 or point == rows:
+        side = "train" if point == 0 else "validate"
+        raise ValueError(f"validation_split={share:g} of {rows} rows leaves none to {side} on; give more data or another validation_split")
+    return point
+
+
+def warn_of_unseen_classes(train: np.ndarray, held_out: np.ndarray) -> None:
+    """Warn when rows are held out whose classes training never sees: the data was sorted, most likely."""
+    unseen = np.setdiff1d(class_numbers(held_out), class_numbers(train))
+    if unseen.size:
+        listed = ", ".join(map(str, unseen[:10])) + (", ..." if unseen.size > 10 else "")
+        checks.warn(
+            f"validation_split holds out the last rows, and these have classes the training rows lack: {listed}; "
+            "shuffle x and y together before fit"
+        )
+
+
+def unpack_validation(data: Any) -> tuple[Any, Any, Any]:
+    """``validation_data`` as (x, y, sample_weight or None)."""
+    if not isinstance(data, (tuple, list)):
+        raise UnsupportedError(f"validation_data must be (x, y) or (x, y, sample_weight), got {type(data).__name__}")
+    if len(data) not in (2, 3):
+        raise ValueError(f"validation_data must be (x, y) or (x, y, sample_weight), got {len(data)} parts")
+    x, y, *weight = data
+    return x, y, weight[0] if weight else None

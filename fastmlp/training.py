@@ -1,0 +1,458 @@
+"""``fit``, ``evaluate``, ``predict`` and their one-batch forms: loops over the calls of an engine, about 50 ms each.
+
+Between two calls Python runs the callbacks, draws the progress line and notices Ctrl-C; the weights are always those at the end of a batch.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks, data, engines, targets
+from fastmlp.callbacks import CallbackList, History
+from fastmlp.compiling import Compiled, Goal
+from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Rows
+from fastmlp.errors import NonFiniteLossError
+from fastmlp.plan import Plan
+
+CHUNK_SECONDS = 0.05
+EVALUATION_ROWS = 512
+"""Without training, batches only bound memory, so small ones are merged up to this many rows."""
+FIRST_PREDICT_FLOPS = 1e9
+"""Work of the first call of ``predict``; later calls are sized by the clock."""
+
+
+class Trainer:
+    """Everything a model does with data, on top of a network it owns.
+
+    Subclasses give it a network: the methods below that are not implemented here.
+    """
+
+    seed: int
+    epochs_trained: int
+    history: History | None = None
+    stop_training: bool = False
+    _compiled: Compiled | None = None
+
+    def __init__(self) -> None:
+        self._training_lock = threading.Lock()
+        self._training_thread = 0
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+    ) -> History:
+        """Train on arrays, starting from the current weights and optimizer state.
+
+        Args:
+            x: ``(rows, features)``, or rows of the shape the first layer was given. Numbers of any type; uint8 is read as it is, float64
+                and integers are converted to float32 once.
+            y: ``(rows, outputs)``; class numbers ``(rows,)`` for sparse losses; ``(rows,)`` also when there is one output.
+            batch_size: Rows between two updates of the weights, 32 unless told.
+            epochs: Index of the last epoch, counted from 1.
+            verbose: 0 silent, 1 or ``"auto"`` a progress bar, 2 one line per epoch.
+            callbacks: One or several :class:`~fastmlp.callbacks.Callback`.
+            validation_split: Share of the rows, from the end, that is not trained on but evaluated after each epoch.
+            validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` to evaluate after each epoch; overrides ``validation_split``.
+            shuffle: Whether each epoch takes the rows in a new random order.
+            class_weight: How much each class counts in the loss: ``{0: 1.0, 1: 5.0}``.
+            sample_weight: How much each row counts in the loss, ``(rows,)``.
+            initial_epoch: Index of the first epoch, counted from 0; to go on with a stopped run.
+            steps_per_epoch: End each epoch after this many batches; the next goes on behind them.
+            validation_steps: Evaluate on this many batches only.
+            validation_batch_size: Rows in a batch of the validation.
+            validation_freq: Validate every so many epochs, or after the epochs (from 1) of a list.
+
+        Returns:
+            A :class:`~fastmlp.callbacks.History`, whose ``history`` maps ``"loss"``, the metrics and their ``val_`` twins to one number per
+            epoch.
+
+        Raises:
+            NonFiniteLossError: The loss became NaN or infinite; the weights are those before that batch.
+            RuntimeError: The model is not compiled, or is being trained already.
+            TypeError: The data are not numbers, or an argument is not of its kind.
+            ValueError: The data do not fit the model, or an argument is out of range.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from fastmlp import layers, models
+        >>> model = models.Sequential([layers.Dense(1, input_shape=(2,))])
+        >>> model.compile(optimizer="adam", loss="mse")
+        >>> history = model.fit(np.eye(2), np.ones(2), epochs=3, verbose=0)
+        >>> len(history.history["loss"])
+        3
+        """
+        compiled = self._require_compiled("fit")
+        batch_size = _optional_count("batch_size", batch_size)
+        epochs = checks.whole_number("epochs", epochs)
+        initial_epoch = checks.whole_number("initial_epoch", initial_epoch, 0)
+        steps_per_epoch = _optional_count("steps_per_epoch", steps_per_epoch)
+        validation_steps = _optional_count("validation_steps", validation_steps)
+        validation_batch_size = _optional_count("validation_batch_size", validation_batch_size)
+        validate_after = _validation_epochs(validation_freq)
+        verbose = _verbosity(verbose)
+        _one_kind_of_weight(class_weight, sample_weight)
+        shuffle = checks.flag("shuffle", shuffle)
+        with self._exclusively("fit"):
+            rows, goal = self._rows(x, y, sample_weight)
+            held_out: Rows | None = None
+            if validation_data is not None:
+                val_x, val_y, val_weight = targets.unpack_validation(validation_data)
+                held_out, _ = self._rows(val_x, val_y, val_weight, prefix="val_")
+            elif validation_split:
+                rows, held_out = _split(rows, validation_split, goal)
+            rows = rows.weighted_by_class(class_weight)
+            network = self._configured_network()
+
+            def new_order(order: np.ndarray) -> None:
+                engines.module(compiled.engine).shuffle(self.seed, self.epochs_trained, order)
+
+            plan = EpochPlan(rows, batch_size, steps_per_epoch, new_order if shuffle else None)
+            listeners = CallbackList(
+                callbacks, add_history=True, verbose=verbose, model=self, params={"epochs": epochs, "steps": plan.steps}
+            )
+            assert listeners.history is not None
+            self.history = listeners.history
+            self.stop_training = False
+            logs: dict[str, float] = {}
+
+            def train(first: int, stop: int, totals: np.ndarray) -> int:
+                network.learning_rate = compiled.optimizer.learning_rate
+                return int(network.train(batches, first, stop, CHUNK_SECONDS, totals))
+
+            try:
+                listeners.on_train_begin()
+                for epoch in range(initial_epoch, epochs):
+                    listeners.on_epoch_begin(epoch)
+                    batches, first, stop = plan.epoch()
+                    try:
+                        logs = self._sweep(train, first, stop, goal, listeners, "train")
+                    except NonFiniteLossError as error:
+                        raise _diverged(error.batch - first, epoch, compiled.optimizer.learning_rate) from None
+                    self.epochs_trained += 1
+                    if held_out is not None and validate_after(epoch + 1):
+                        values = self._evaluate(held_out, goal, validation_batch_size or batch_size, validation_steps, listeners)
+                        logs = dict(sorted({**logs, **{f"val_{name}": value for name, value in values.items()}}.items()))
+                    listeners.on_epoch_end(epoch, logs)
+                    if self.stop_training:
+                        break
+                listeners.on_train_end(logs)
+            except BaseException:
+                listeners.abandon()
+                raise
+            return listeners.history
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Measure loss and metrics on arrays; nothing is learned and dropout is off.
+
+        Args:
+            x: See :meth:`fit`.
+            y: See :meth:`fit`.
+            batch_size: Rows at a time; changes no result but for rounding.
+            verbose: See :meth:`fit`.
+            sample_weight: See :meth:`fit`.
+            steps: Stop after this many batches.
+            callbacks: See :meth:`fit`.
+            return_dict: Whether to return a dict of names and values.
+
+        Returns:
+            The loss if there are no metrics, else ``[loss, *metrics]`` in the order of ``compile``.
+        """
+        self._require_compiled("evaluate")
+        batch_size, steps = _optional_count("batch_size", batch_size), _optional_count("steps", steps)
+        verbose = _verbosity(verbose)
+        rows, goal = self._rows(x, y, sample_weight)
+        self._configured_network()
+        size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
+        listeners = CallbackList(callbacks, verbose=verbose, model=self, params={"epochs": 1, "steps": steps or -(-len(rows) // size)})
+        try:
+            values = self._evaluate(rows, goal, size, steps, listeners)
+        except BaseException:
+            listeners.abandon()
+            raise
+        return _result(values, return_dict)
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None
+    ) -> np.ndarray:
+        """The model's output for every row of ``x``; dropout is off.
+
+        Several threads may predict with one model at the same time.
+
+        Args:
+            x: See :meth:`fit`. No rows give no predictions.
+            batch_size: Counts the steps of the progress bar; the engine takes as many rows at a time as is fastest.
+            verbose: See :meth:`fit`.
+            steps: Stop after this many batches.
+            callbacks: See :meth:`fit`.
+
+        Returns:
+            A float32 array ``(rows, outputs)``.
+        """
+        size = _optional_count("batch_size", batch_size)
+        steps = _optional_count("steps", steps)
+        verbose = _verbosity(verbose)
+        inputs = self._inputs(x)
+        size = size or (max(1, -(-len(inputs) // steps)) if steps else DEFAULT_BATCH_SIZE)
+        if steps:
+            inputs = inputs[: steps * size]
+        network = self._connected_network()
+        plan = self._require_plan()
+        out = np.empty((len(inputs), plan.widths[plan.output]), np.float32)
+        if not len(inputs):
+            return out
+        listeners = CallbackList(callbacks, verbose=verbose, model=self, params={"epochs": 1, "steps": -(-len(inputs) // size)})
+        each = listeners.listens_to_batches("predict")
+        multiply_adds = sum(parameter.shape[0] * parameter.shape[-1] for parameter in plan.parameters)
+        chunk = size if each else max(size, int(FIRST_PREDICT_FLOPS / (2 * multiply_adds + 1)))
+        try:
+            listeners.on_predict_begin()
+            at = 0
+            while at < len(inputs):
+                stop = min(at + chunk, len(inputs))
+                if each:
+                    listeners.on_predict_batch_begin(at // size)
+                start = time.perf_counter()
+                network.predict(inputs[at:stop], out[at:stop])
+                elapsed = time.perf_counter() - start
+                if each:
+                    listeners.on_predict_batch_end(at // size, {"outputs": out[at:stop]})
+                elif elapsed < CHUNK_SECONDS / 2:
+                    chunk *= 2
+                elif elapsed > CHUNK_SECONDS * 2:
+                    chunk = max(1, chunk // 2)
+                at = stop
+                listeners.advance(at // size, {})
+            listeners.on_predict_end()
+        except BaseException:
+            listeners.abandon()
+            raise
+        return out
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None, return_dict: bool = False
+    ) -> Any:
+        """Update the weights once, from all rows of ``x`` as one batch.
+
+        Returns:
+            What :meth:`evaluate` returns, for this batch before the update.
+        """
+        compiled = self._require_compiled("train_on_batch")
+        _one_kind_of_weight(class_weight, sample_weight)
+        with self._exclusively("train_on_batch"):
+            rows, goal = self._rows(x, y, sample_weight)
+            rows = rows.weighted_by_class(class_weight)
+            network = self._configured_network()
+            network.learning_rate = compiled.optimizer.learning_rate
+            totals = goal.new_totals()
+            try:
+                network.train(rows.batches(len(rows)), 0, 1, 0.0, totals)
+            except NonFiniteLossError:
+                raise _diverged(0, None, compiled.optimizer.learning_rate) from None
+        return _result(goal.values(totals), return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Measure loss and metrics on all rows of ``x`` as one batch; see :meth:`evaluate`."""
+        self._require_compiled("test_on_batch")
+        rows, goal = self._rows(x, y, sample_weight)
+        totals = goal.new_totals()
+        self._configured_network().evaluate(rows.batches(len(rows)), 0, 1, 0.0, totals)
+        return _result(goal.values(totals), return_dict)
+
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """:meth:`predict` without any output."""
+        return self.predict(x, verbose=0)
+
+    def _build_from(self, row_shape: tuple[int, ...]) -> None:
+        raise NotImplementedError
+
+    def _row_shape(self) -> tuple[int, ...] | None:
+        raise NotImplementedError
+
+    def _require_plan(self) -> Plan:
+        raise NotImplementedError
+
+    def _connected_network(self) -> Any:
+        raise NotImplementedError
+
+    def _configured_network(self) -> Any:
+        raise NotImplementedError
+
+    def _goal_for(self, y: Any) -> Goal:
+        raise NotImplementedError
+
+    def _require_compiled(self, method: str) -> Compiled:
+        if self._compiled is None:
+            raise RuntimeError(f"the model must be compiled before {method}: model.compile(optimizer='adam', loss='mse')")
+        return self._compiled
+
+    def _inputs(self, x: Any, prefix: str = "", *, check_finite: bool = True) -> np.ndarray:
+        name = f"{prefix}x"
+        shape = self._row_shape()
+        if shape is None:
+            array = data.as_array(name, x)
+            if not all(array.shape[1:]):
+                raise ValueError(f"{name} has shape {array.shape}: its rows are empty")
+            self._build_from(array.shape[1:] or (1,))
+            x = x if isinstance(x, np.memmap) else array
+            shape = self._row_shape()
+        assert shape is not None
+        return data.as_inputs(x, shape, name=name, check_finite=check_finite)
+
+    def _rows(self, x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[Rows, Goal]:
+        """What the user passed as arrays an engine reads, or an error."""
+        inputs = self._inputs(x, prefix)
+        if y is None:
+            raise ValueError(f"{prefix}y is missing: give the targets, one per row of x")
+        goal = self._goal_for(y)
+        plan = self._require_plan()
+        outputs = targets.as_targets(y, goal.objective.loss, plan.widths[plan.output], name=f"{prefix}y")
+        weight = None if sample_weight is None else targets.as_sample_weight(sample_weight, name=f"{prefix}sample_weight")
+        targets.check_lengths(**{f"{prefix}x": inputs, f"{prefix}y": outputs, f"{prefix}sample_weight": weight})
+        return Rows(inputs, outputs, weight), goal
+
+    def _evaluate(self, rows: Rows, goal: Goal, batch_size: int | None, steps: int | None, listeners: CallbackList) -> dict[str, float]:
+        network = self._configured_network()
+        size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
+        merged = 1 if listeners.listens_to_batches("test") else max(1, EVALUATION_ROWS // size)
+        if steps:
+            rows = rows.part(0, steps * size)
+        batches = rows.batches(size * merged)
+        totals = goal.new_totals()
+
+        def measure(first: int, stop: int, totals: np.ndarray) -> int:
+            return int(network.evaluate(batches, first, stop, CHUNK_SECONDS, totals))
+
+        listeners.on_test_begin()
+        logs = self._sweep(measure, 0, batches.count, goal, listeners, "test", totals, merged)
+        listeners.on_test_end(logs)
+        return goal.values(totals)
+
+    def _sweep(
+        self,
+        run: Callable[[int, int, np.ndarray], int],
+        first: int,
+        stop: int,
+        goal: Goal,
+        listeners: CallbackList,
+        phase: str,
+        totals: np.ndarray | None = None,
+        merged: int = 1,
+    ) -> dict[str, float]:
+        """Run batches ``first`` … ``stop - 1`` in calls of about 50 ms, or one by one if a callback listens to them."""
+        totals = goal.new_totals() if totals is None else totals
+        each = listeners.listens_to_batches(phase)
+        before = getattr(listeners, f"on_{phase}_batch_begin")
+        after = getattr(listeners, f"on_{phase}_batch_end")
+        at = first
+        logs: dict[str, float] = {}
+        while at < stop:
+            if each:
+                before(at - first)
+            at = run(at, at + 1 if each else stop, totals)
+            logs = goal.logs(totals)
+            if each:
+                after(at - 1 - first, logs)
+            listeners.advance((at - first) * merged, logs)
+            if phase == "train" and self.stop_training:
+                break
+        return logs
+
+    @contextmanager
+    def _exclusively(self, method: str) -> Iterator[None]:
+        """One training call at a time."""
+        if not self._training_lock.acquire(blocking=False):
+            if self._is_training_here():
+                raise RuntimeError(f"{method} was called while the same model is being trained, from one of its callbacks")
+            raise RuntimeError(f"{method} was called while another thread trains the same model; wait for it, or train a copy of the model")
+        self._training_thread = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._training_thread = 0
+            self._training_lock.release()
+
+    def _is_training_here(self) -> bool:
+        return self._training_thread == threading.get_ident()
+
+
+def _one_kind_of_weight(class_weight: Any, sample_weight: Any) -> None:
+    if class_weight is not None and sample_weight is not None:
+        raise ValueError("give class_weight or sample_weight, not both")
+
+
+def _split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:
+    point = targets.split_point(len(rows), share)
+    train, held_out = rows.part(0, point), rows.part(point, len(rows))
+    several_answers = goal.objective.loss == "binary_crossentropy" and rows.y.shape[1] > 1
+    if goal.objective.loss.endswith("crossentropy") and not several_answers:
+        targets.warn_of_unseen_classes(train.y, held_out.y)
+    return train, held_out
+
+
+def _diverged(batch: int, epoch: int | None, learning_rate: float) -> NonFiniteLossError:
+    where = f"in epoch {epoch + 1}, batch {batch + 1}" if epoch is not None else "in this batch"
+    return NonFiniteLossError(
+        batch,
+        f"the loss became NaN or infinite {where}; the weights are those before that batch. "
+        f"Lower the learning rate (now {learning_rate:g}), scale x to about -1 ... 1 and y to a similar range, and check the targets",
+        epoch=epoch,
+    )
+
+
+def _result(values: dict[str, float], return_dict: bool) -> Any:
+    if return_dict:
+        return values
+    listed = list(values.values())
+    return listed if len(listed) > 1 else listed[0]
+
+
+def _optional_count(name: str, value: Any) -> int | None:
+    return None if value is None else checks.whole_number(name, value)
+
+
+def _verbosity(value: Any) -> int:
+    if isinstance(value, str) and value == "auto":
+        return 1
+    if isinstance(value, (bool, int, np.integer)) and value in (0, 1, 2):
+        return int(value)
+    raise ValueError(f"verbose must be 'auto', 0, 1 or 2, got {value!r}")
+
+
+def _validation_epochs(frequency: Any) -> Callable[[int], bool]:
+    if isinstance(frequency, (list, tuple, set, range)):
+        epochs = {checks.whole_number("an epoch in validation_freq", epoch) for epoch in frequency}
+        return epochs.__contains__
+    every = checks.whole_number("validation_freq", frequency)
+    return lambda epoch: epoch % every == 0

@@ -1,0 +1,93 @@
+"""Where a layer's arrays live: in the layer until an engine needs them, then in the engine's network.
+
+A new weight is only a shape, an initializer and a seed; its values are drawn when somebody first asks for them. So a model can be
+described, checked against a file and given its stored values without ever allocating the random ones.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastmlp import randomness
+from fastmlp.initializers import Initializer
+from fastmlp.plan import Parameter
+
+
+class Weight:
+    """One array of a layer.
+
+    Args:
+        owner: The layer's name.
+        name: ``kernel`` or ``bias``.
+        shape: Its shape, all sizes positive.
+        initializer: Draws the first values.
+    """
+
+    __slots__ = ("_index", "_initializer", "_network", "_seed", "_value", "name", "owner", "shape")
+
+    def __init__(self, owner: str, name: str, shape: tuple[int, ...], initializer: Initializer) -> None:
+        self.owner = owner
+        self.name = name
+        self.shape = shape
+        self._initializer = initializer
+        self._seed = randomness.draw_seed()  # now, so that the order of drawing does not depend on who looks first
+        self._value: np.ndarray | None = None
+        self._network: Any = None
+        self._index = -1
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def parameter(self) -> Parameter:
+        """How a plan names this array."""
+        return Parameter(f"{self.owner}/{self.name}", self.shape)
+
+    def read(self) -> np.ndarray:
+        """A copy of the current values, float32."""
+        if self._network is not None:
+            return np.asarray(self._network.get_parameter(self._index))
+        return self._values().copy()
+
+    def check(self, value: Any) -> np.ndarray:
+        """``value`` as a float32 array that fits here, or an error that names the layer."""
+        try:
+            array = np.ascontiguousarray(value, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"the {self.name} of layer {self.owner!r} must be an array of numbers: {error}") from error
+        if np.ndim(value) != len(self.shape) or array.shape != self.shape:
+            raise ValueError(f"the {self.name} of layer {self.owner!r} has shape {self.shape}, got {np.shape(value)}")
+        if not np.isfinite(array).all():
+            where = ", ".join(str(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise ValueError(
+                f"the {self.name} of layer {self.owner!r} can't hold NaN or Inf: element [{where}] of the new value is not finite"
+            )
+        return array
+
+    def assign(self, value: np.ndarray) -> None:
+        """Take over a value that passed :meth:`check`."""
+        if self._network is not None:
+            self._network.set_parameter(self._index, value)
+        else:
+            self._value = value.copy()
+
+    def attach(self, network: Any, index: int) -> None:
+        """Move the values into ``network``, as its parameter ``index``."""
+        network.set_parameter(index, self._values() if self._network is None else self.read())
+        self._network, self._index, self._value = network, index, None
+
+    def detach(self) -> None:
+        """Take the values back from the network."""
+        if self._network is not None:
+            self._value = np.asarray(self._network.get_parameter(self._index))
+            self._network, self._index = None, -1
+
+    def _values(self) -> np.ndarray:
+        if self._value is None:
+            self._value = self.check(self._initializer.sample(self.shape, lambda: self._seed))
+        return self._value
