@@ -262,6 +262,10 @@ cdef class Network:
         """Keeps gradients and updates apart; the bits are the same."""
         fm_network_set_unfused(self.network, unfused)
 
+    def set_skip_below(self, share: float) -> None:
+        """Input with a smaller share of non-zeros is multiplied without its zeros; 0 never, above 1 always. The bits are the same."""
+        fm_network_set_skip_below(self.network, share)
+
     # parameters and slots
 
     cdef object _get(self, fm_array which, int index):

@@ -90,6 +90,10 @@ fm_state *fm_network_state(fm_network *network);
 /* A non-zero value keeps gradients and updates apart: each gradient goes through memory before the update. The bits are the same. */
 void fm_network_set_unfused(fm_network *network, int unfused);
 
+/* Share of non-zeros in the input below which the first layer visits only those, found by looking at a few rows; 0 never skips, anything
+ * above 1 always. The bits are the same either way. */
+void fm_network_set_skip_below(fm_network *network, double share);
+
 /* Rows and how they are cut: batch i is rows order[i·batch_size …], the last one may be shorter. */
 typedef struct fm_batches {
     int64_t rows, batch_size;

@@ -84,6 +84,25 @@ def test_predicting_rows_together_or_one_by_one_changes_no_bit(threads):
     assert same_bits([together], [np.concatenate([network(x[i : i + 7]) for i in range(0, len(x), 7)])])
 
 
+@pytest.mark.parametrize("uint8", [False, True])
+@pytest.mark.parametrize("widths", [(784, 96, 10), (100, 33, 20, 3), (300, 7)])
+def test_skipping_zeros_changes_no_bit(threads, widths, uint8):
+    plan = perceptron(widths, "tanh", "softmax")
+    batches = data_for(plan, "scce", 150, 40, uint8=uint8)
+    batches.x[np.random.default_rng(1).random(batches.x.shape) < 0.8] = 0
+    outcomes = []
+    for count in (1, 2, 3):
+        for skip_below in (0.0, 2.0):
+            threads(count)
+            network = configured(_core, plan, objective_for(plan, "scce"), "rmsprop")
+            network.set_skip_below(skip_below)
+            totals = train(network, batches, epochs=2)
+            network.evaluate(batches, 0, batches.count, ENDLESS, totals)
+            rows = [network(row) for row in batches.x[:5]]
+            outcomes.append([*state_of(network), totals, network.predict(batches.x), *rows])
+    assert all(same_bits(outcomes[0], other) for other in outcomes[1:])
+
+
 TRAIN_AND_HASH = """
 import hashlib, sys
 sys.path.insert(0, sys.argv[1])

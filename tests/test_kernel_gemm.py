@@ -179,3 +179,43 @@ def test_column_sums_add_rows_in_order(isa):
             for row in in_.array:
                 expected += row
             assert same_bits(out.array, expected)
+
+
+def lists_of(matrix):
+    """begin, end, index and value of the non-zeros of each row, packed one row after another."""
+    rows, columns = np.nonzero(matrix)
+    counts = np.bincount(rows, minlength=len(matrix))
+    end = np.cumsum(counts)
+    return end - counts, end, columns.astype(np.int32), matrix[rows, columns].astype(np.float32)
+
+
+def test_compress_lists_what_is_not_zero(isa):
+    call = kernels(isa)["compress"]
+    rng = np.random.default_rng(0)
+    for n in range(1, 70):
+        for share in (0.0, 0.2, 1.0):
+            x = np.where(rng.random(n) < share, rng.normal(size=n), [0.0, -0.0][n % 2]).astype(np.float32)
+            kept = np.flatnonzero(x)
+            source, index, value = guarded(x, np.full(n, -1, np.int32), np.zeros(n, np.float32))
+            count = np.zeros(1, np.intp)
+            call(n=n, x=source.array, index=index.array, value=value.array, count=count)
+            assert count[0] == len(kept)
+            assert np.array_equal(index.array[: len(kept)], kept)
+            assert np.array_equal(value.array[: len(kept)], x[kept])
+            for memory in (source, index, value):
+                memory.check()
+
+
+def test_a_product_without_its_zeros_has_the_bits_of_the_whole_product(isa):
+    table = kernels(isa)
+    rng = np.random.default_rng(0)
+    for rows, depth, panels in [(1, 1, 1), (3, 40, 2), (7, 100, 4), (20, 33, 5), (5, 64, 11)]:
+        x = np.where(rng.random((rows, depth)) < 0.3, rng.normal(size=(rows, depth)), 0).astype(np.float32)
+        w, bias = rng.normal(size=(depth, panels * PANEL)).astype(np.float32), rng.normal(size=panels * PANEL).astype(np.float32)
+        common = {"rows": rows, "panels": panels, "b": panels_of(w), "b_step": PANEL, "b_panel": depth * PANEL}
+        common |= {"c_row": panels * PANEL, "c_panel": PANEL, "finish": 1, "bias": bias, "activation": TANH}
+        begin, end, index, value = lists_of(x)
+        whole, sparse = (np.full((rows, panels * PANEL), 7, np.float32) for _ in range(2))
+        table["gemm_forward"](depth=depth, a=x, a_row=depth, c=whole, **common)
+        table["sparse_product"](begin=begin, end=end, index=index, value=value, c=sparse, **common)
+        assert same_bits(whole, sparse)

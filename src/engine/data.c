@@ -32,12 +32,15 @@ int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
             from = b->order[from];
         if (from >= b->rows)
             return 0;
-        if (b->x) {
-            memcpy(w->value[0] + i * x_row, b->x + from * inputs, (size_t)inputs * sizeof *b->x);
-        } else {
-            const fm_from_uint8 convert = {inputs, b->x_uint8 + from * inputs, w->value[0] + i * x_row};
+        float *row = w->value[0] + i * x_row;
+        if (b->x_uint8) {
+            const fm_from_uint8 convert = {inputs, b->x_uint8 + from * inputs, row};
             network->kernels->from_uint8(&convert);
         }
+        if (pass->sparse)
+            fm_compress_row(network, pass->workspace, i, b->x ? b->x + from * inputs : row);
+        else if (b->x)
+            memcpy(row, b->x + from * inputs, (size_t)inputs * sizeof *row);
         if (b->labels) {
             w->labels[i] = b->labels[from];
             if (w->labels[i] < 0 || w->labels[i] >= outputs)
@@ -49,4 +52,18 @@ int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
             w->weight[i] = b->sample_weight[from];
     }
     return 1;
+}
+
+#define SAMPLE_ROWS 16
+
+void fm_sample_nonzeros(const fm_network *network, const fm_batches *b, ptrdiff_t *nonzeros, ptrdiff_t *count) {
+    const ptrdiff_t inputs = network->width[0];
+    const int64_t rows = b->rows < SAMPLE_ROWS ? b->rows : SAMPLE_ROWS;
+    *nonzeros = 0;
+    *count = (ptrdiff_t)rows * inputs;
+    for (int64_t i = 0; i < rows; i++) {
+        const ptrdiff_t from = (ptrdiff_t)(b->rows / rows * i) * inputs;
+        for (ptrdiff_t c = 0; c < inputs; c++)
+            *nonzeros += b->x ? b->x[from + c] != 0.0f : b->x_uint8[from + c] != 0;
+    }
 }

@@ -10,9 +10,10 @@
 
 #define FM_ALIGNMENT 64
 #define FM_BLOCK_ROWS 48   /* rows of a GEMM block: a whole number of tiles, and three transposed squares of 16 */
-#define FM_BLOCK_PANELS 2  /* panels of a block whose sums go through scratch; the widest tile takes two */
+#define FM_BLOCK_PANELS 4  /* panels of a block whose sums go through scratch; the widest tile takes two, a sparse one four */
 #define FM_DEPTH_BLOCK 320 /* terms of a sum between two visits of c: a panel of 20 KiB stays in a 32 KiB first cache */
 #define FM_MAX_THREADS 64
+#define FM_SKIP_BELOW 0.35 /* share of non-zeros below which skipping the zeros pays: see docs/performance.md */
 
 /* -- sizes ------------------------------------------------------------------------------------------------------------------------- */
 
@@ -69,9 +70,17 @@ typedef struct fm_node {
     const struct fm_node *producer; /* the node that writes its input; NULL for the network's input */
 } fm_node;
 
+/* A batch's input without its zeros, as lists: of each row, and of each column. Every list has room for all it could hold. */
+typedef struct fm_lists {
+    int32_t *index; /* ascending in each list: columns of a row's, rows of a column's */
+    float *value;
+    ptrdiff_t *begin, *end; /* [row] or [column] */
+} fm_lists;
+
 /* Memory for one batch. Rows are padded to multiples of 16 everywhere, columns too. */
 typedef struct fm_workspace {
     ptrdiff_t rows; /* capacity */
+    int workers;    /* threads there is scratch for */
     char *memory;
     float **value;   /* [buffer] -> [rows][stride] */
     float **grad;    /* [buffer] -> [rows][stride], dLoss/dbuffer */
@@ -83,7 +92,9 @@ typedef struct fm_workspace {
     float *weight;   /* [rows] */
     float *loss;     /* [rows] */
     float *metric;   /* [metric][rows] */
-    float *scratch;  /* [FM_MAX_THREADS][FM_BLOCK_PANELS][FM_BLOCK_ROWS][16] sums on their way to a transpose or an update */
+    float *scratch;  /* [workers][FM_BLOCK_PANELS][FM_BLOCK_ROWS][16] sums on their way to a transpose or an update */
+    char *list_memory; /* NULL until a sparse input comes */
+    fm_lists by_row, by_column;
 } fm_workspace;
 
 #define FM_SPARE_WORKSPACES 8
@@ -106,6 +117,8 @@ struct fm_network {
     float *gradient; /* [size], NULL until wanted */
     char *slot_memory, *gradient_memory, *plan_memory, *value_memory;
 
+    double skip_below; /* share of non-zeros below which the first layer visits only those */
+
     int configured, unfused;
     fm_objective objective;
     fm_metric_spec *metrics; /* [objective.metric_count] */
@@ -127,7 +140,7 @@ int fm_try_lock_shared(fm_network *network);
 void fm_unlock(fm_network *network);
 
 /* A workspace for `rows` rows; with `training`, gradients and all. NULL if there is no memory. */
-fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int training);
+fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int training, int workers);
 void fm_workspace_free(fm_workspace *workspace);
 
 /* Where parameter and slot arrays hold the gradient; allocates it. */
@@ -143,6 +156,7 @@ typedef struct fm_pass {
     const float *input; /* [rows][input_row] */
     ptrdiff_t input_row;
     int training; /* dropout is on */
+    int sparse;   /* the input is in the workspace's lists */
     fm_worker worker;
 } fm_pass;
 
@@ -152,14 +166,48 @@ typedef struct fm_step {
     fm_update constants;
 } fm_step;
 
+/* What of an output of rows × panels a worker computes; rows are cut at multiples of 16. */
+typedef struct fm_part {
+    fm_range rows, panels;
+} fm_part;
+fm_part fm_share_output(ptrdiff_t rows, ptrdiff_t panels, fm_worker worker);
+
+/* The optimizer's step on n parameters from `offset`, given their gradient. */
+void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, const float *gradient);
+
+/* This worker's part of the workspace's scratch: [FM_BLOCK_PANELS][FM_BLOCK_ROWS][16]. */
+float *fm_scratch(const fm_pass *pass);
+#define FM_SCRATCH_PANEL (FM_BLOCK_ROWS * FM_PANEL)
+
 void fm_dense_forward(const fm_pass *pass, const fm_node *node);
 void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node);
 void fm_dense_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
 
+/* -- inputs that are mostly zero: sparse.c ----------------------------------------------------------------------------------------- */
+
+/* True if so few of these numbers are not zero that visiting only those pays. */
+int fm_is_sparse(const fm_network *network, ptrdiff_t nonzeros, ptrdiff_t count);
+
+/* Room for the lists of a batch: rows alone, or columns as well. */
+fm_status fm_need_lists(const fm_network *network, fm_workspace *workspace, int columns);
+
+/* Appends one dense row to the lists by row. */
+void fm_compress_row(const fm_network *network, fm_workspace *workspace, ptrdiff_t row, const float *x);
+
+/* From the lists by row to this worker's share of those by column. */
+void fm_list_columns(const fm_pass *pass);
+
+void fm_sparse_forward(const fm_pass *pass, const fm_node *node);
+void fm_sparse_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
+
 /* -- rows: data.c ------------------------------------------------------------------------------------------------------------------ */
 
-/* Copies this worker's rows of a batch, through the order, into the workspace. 0 if an index or a label is out of range. */
+/* Copies this worker's rows of a batch, through the order, into the workspace, or lists them if the pass is sparse. 0 if an index or a
+ * label is out of range. */
 int fm_gather(const fm_pass *pass, const fm_batches *batches, int64_t batch);
+
+/* Numbers that are not zero in a few rows spread over the data, and how many were looked at. */
+void fm_sample_nonzeros(const fm_network *network, const fm_batches *batches, ptrdiff_t *nonzeros, ptrdiff_t *count);
 
 /* -- whole passes: pass.c ---------------------------------------------------------------------------------------------------------- */
 

@@ -16,43 +16,38 @@ static ptrdiff_t depth_block(ptrdiff_t depth) {
     return FM_ROUND_UP((depth + parts - 1) / parts);
 }
 
-/* What of an output of rows × panels this worker computes. Work is cut along the direction that divides more evenly; panels for
- * choice, so that a thread meets the same weights again and again. Rows are cut at multiples of `unit`. */
-typedef struct fm_part {
-    fm_range rows, panels;
-} fm_part;
-
-static fm_part share_output(ptrdiff_t rows, ptrdiff_t unit, ptrdiff_t panels, fm_worker worker) {
+/* Work is cut along the direction that divides more evenly; panels for choice, so that a thread meets the same weights again and again. */
+fm_part fm_share_output(ptrdiff_t rows, ptrdiff_t panels, fm_worker worker) {
     if (worker.count == 1)
         return (fm_part){{0, rows}, {0, panels}};
-    const ptrdiff_t row_units = (rows + unit - 1) / unit;
-    const ptrdiff_t most_rows = (row_units + worker.count - 1) / worker.count;
+    const ptrdiff_t units = FM_ROUND_UP(rows) / FM_PANEL;
+    const ptrdiff_t most_units = (units + worker.count - 1) / worker.count;
     const ptrdiff_t most_panels = (panels + worker.count - 1) / worker.count;
     fm_part part = {{0, rows}, {0, panels}};
-    if (most_panels * row_units <= most_rows * panels) {
+    if (most_panels * units <= most_units * panels)
         part.panels = fm_share(panels, worker);
-    } else {
-        const fm_range units = fm_share(row_units, worker);
-        part.rows = (fm_range){units.begin * unit, smaller(units.end * unit, rows)};
-    }
+    else
+        part.rows = fm_share_rows(rows, worker);
     return part;
 }
 
-#define SCRATCH_PANEL (FM_BLOCK_ROWS * FM_PANEL) /* floats of a block's panel in scratch */
-
-static float *worker_scratch(const fm_pass *pass) {
-    return pass->workspace->scratch + (ptrdiff_t)pass->worker.id * FM_BLOCK_PANELS * SCRATCH_PANEL;
+float *fm_scratch(const fm_pass *pass) {
+    return pass->workspace->scratch + (ptrdiff_t)pass->worker.id * FM_BLOCK_PANELS * FM_SCRATCH_PANEL;
 }
 
 void fm_dense_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const int from_input = node->spec.input == 0;
+    if (from_input && pass->sparse) {
+        fm_sparse_forward(pass, node);
+        return;
+    }
     const float *a = from_input ? pass->input : pass->workspace->value[node->spec.input];
     const ptrdiff_t a_row = from_input ? pass->input_row : network->stride[node->spec.input];
     float *c = pass->workspace->value[node->spec.output];
     const ptrdiff_t c_row = network->stride[node->spec.output];
     const float *kernel = network->value + node->kernel;
-    const fm_part part = share_output(pass->rows, FM_PANEL, node->panels, pass->worker);
+    const fm_part part = fm_share_output(pass->rows, node->panels, pass->worker);
     /* Few rows meet each weight once: there is nothing to keep in cache. */
     const ptrdiff_t block = pass->rows <= FM_PANEL ? node->inputs : depth_block(node->inputs);
     for (ptrdiff_t row = part.rows.begin; row < part.rows.end; row += FM_BLOCK_ROWS)
@@ -108,8 +103,8 @@ void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_workspace *workspace = pass->workspace;
     const float *grad_t = workspace->grad_t[node->spec.output];
-    float *scratch = worker_scratch(pass);
-    const fm_part part = share_output(node->inputs, FM_PANEL, FM_ROUND_UP(pass->rows) / FM_PANEL, pass->worker);
+    float *scratch = fm_scratch(pass);
+    const fm_part part = fm_share_output(node->inputs, FM_ROUND_UP(pass->rows) / FM_PANEL, pass->worker);
     const ptrdiff_t block = depth_block(node->units);
     for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += FM_BLOCK_ROWS)
         for (ptrdiff_t strip = part.panels.begin; strip < part.panels.end; strip += FM_BLOCK_PANELS) {
@@ -127,18 +122,18 @@ void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node) {
                     .b_panel = FM_PANEL,
                     .c = scratch,
                     .c_row = FM_PANEL,
-                    .c_panel = SCRATCH_PANEL,
+                    .c_panel = FM_SCRATCH_PANEL,
                     .carry = p > 0,
                 };
                 network->kernels->gemm_dx(&product);
             }
             for (ptrdiff_t s = 0; s < strips; s++)
-                finish_strip(pass, node, k, rows, strip + s, scratch + s * SCRATCH_PANEL);
+                finish_strip(pass, node, k, rows, strip + s, scratch + s * FM_SCRATCH_PANEL);
         }
 }
 
 /* One optimizer step, or with no rule the gradient's way to its array, on `n` parameters from `offset`. */
-static void apply(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, const float *gradient) {
+void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, const float *gradient) {
     if (!step->update) {
         memcpy(network->gradient + offset, gradient, (size_t)n * sizeof *gradient);
         return;
@@ -152,16 +147,39 @@ static void apply(const fm_network *network, const fm_step *step, ptrdiff_t offs
     step->update(&update);
 }
 
+static void update_bias(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+    const fm_network *network = pass->network;
+    float *scratch = fm_scratch(pass);
+    const fm_range panels = fm_share(node->panels, pass->worker);
+    for (ptrdiff_t panel = panels.begin; panel < panels.end; panel += FM_BLOCK_ROWS) {
+        const fm_column_sums sums = {
+            .rows = pass->rows,
+            .cols = smaller(FM_BLOCK_ROWS, panels.end - panel) * FM_PANEL,
+            .in = pass->workspace->grad[node->spec.output] + panel * FM_PANEL,
+            .in_row = network->stride[node->spec.output],
+            .out = scratch,
+        };
+        network->kernels->column_sums(&sums);
+        fm_apply_step(network, step, node->bias + panel * FM_PANEL, sums.cols, scratch);
+    }
+}
+
 /* dW[k][n] = Σ_b X[b][k]·dY[b][n] and db[n] = Σ_b dY[b][n], each block handed to the optimizer as soon as it is summed. */
 void fm_dense_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     const fm_network *network = pass->network;
     const int from_input = node->spec.input == 0;
+    if (node->bias >= 0)
+        update_bias(pass, node, step);
+    if (from_input && pass->sparse) {
+        fm_sparse_update(pass, node, step);
+        return;
+    }
     const float *x = from_input ? pass->input : pass->workspace->value[node->spec.input];
     const ptrdiff_t x_row = from_input ? pass->input_row : network->stride[node->spec.input];
     const float *grad = pass->workspace->grad[node->spec.output];
     const ptrdiff_t grad_row = network->stride[node->spec.output];
-    float *scratch = worker_scratch(pass);
-    const fm_part part = share_output(node->inputs, FM_PANEL, node->panels, pass->worker);
+    float *scratch = fm_scratch(pass);
+    const fm_part part = fm_share_output(node->inputs, node->panels, pass->worker);
     const ptrdiff_t block = depth_block(pass->rows);
     for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += FM_BLOCK_ROWS)
         for (ptrdiff_t panel = part.panels.begin; panel < part.panels.end; panel += FM_BLOCK_PANELS) {
@@ -179,26 +197,12 @@ void fm_dense_update(const fm_pass *pass, const fm_node *node, const fm_step *st
                     .b_panel = FM_PANEL,
                     .c = scratch,
                     .c_row = FM_PANEL,
-                    .c_panel = SCRATCH_PANEL,
+                    .c_panel = FM_SCRATCH_PANEL,
                     .carry = p > 0,
                 };
                 network->kernels->gemm_dw(&product);
             }
             for (ptrdiff_t j = 0; j < panels; j++)
-                apply(network, step, node->kernel + ((panel + j) * node->inputs + k) * FM_PANEL, rows * FM_PANEL, scratch + j * SCRATCH_PANEL);
+                fm_apply_step(network, step, node->kernel + ((panel + j) * node->inputs + k) * FM_PANEL, rows * FM_PANEL, scratch + j * FM_SCRATCH_PANEL);
         }
-    if (node->bias < 0)
-        return;
-    const fm_range panels = fm_share(node->panels, pass->worker);
-    for (ptrdiff_t panel = panels.begin; panel < panels.end; panel += FM_BLOCK_ROWS) {
-        const fm_column_sums sums = {
-            .rows = pass->rows,
-            .cols = smaller(FM_BLOCK_ROWS, panels.end - panel) * FM_PANEL,
-            .in = grad + panel * FM_PANEL,
-            .in_row = grad_row,
-            .out = scratch,
-        };
-        network->kernels->column_sums(&sums);
-        apply(network, step, node->bias + panel * FM_PANEL, sums.cols, scratch);
-    }
 }

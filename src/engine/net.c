@@ -104,6 +104,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     network->parameter_count = plan->parameter_count;
     network->output = plan->output;
     network->state.learning_rate = 0.001;
+    network->skip_below = FM_SKIP_BELOW;
 
     fm_layout layout = {0, 0};
     const size_t width = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
@@ -256,6 +257,8 @@ fm_state *fm_network_state(fm_network *network) { return &network->state; }
 
 void fm_network_set_unfused(fm_network *network, int unfused) { network->unfused = unfused; }
 
+void fm_network_set_skip_below(fm_network *network, double share) { network->skip_below = share; }
+
 fm_status fm_need_gradient(fm_network *network) {
     if (network->gradient)
         return FM_OK;
@@ -305,19 +308,20 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
     w->weight = take(layout, memory, rows, 1, sizeof(float));
     w->loss = take(layout, memory, rows, 1, sizeof(float));
     w->metric = take(layout, memory, rows, network->objective.metric_count, sizeof(float));
-    w->scratch = take(layout, memory, FM_MAX_THREADS, FM_BLOCK_PANELS * FM_BLOCK_ROWS * FM_PANEL, sizeof(float));
+    w->scratch = take(layout, memory, w->workers, FM_BLOCK_PANELS * FM_SCRATCH_PANEL, sizeof(float));
 }
 
-fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int training) {
+fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int training, int workers) {
     if (rows > PTRDIFF_MAX - 2 * FM_PANEL)
         return NULL;
     fm_workspace *workspace = calloc(1, sizeof *workspace);
     if (!workspace)
         return NULL;
-    fm_workspace counted = {.rows = rows};
+    fm_workspace counted = {.rows = rows, .workers = workers};
     fm_layout layout = {0, 0};
     carve(network, &counted, &layout, NULL, training);
     workspace->rows = rows;
+    workspace->workers = workers;
     workspace->memory = fm_layout_allocate(&layout);
     if (!workspace->memory) {
         free(workspace);
@@ -331,6 +335,7 @@ fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int tr
 void fm_workspace_free(fm_workspace *workspace) {
     if (!workspace)
         return;
+    free(workspace->list_memory);
     free(workspace->memory);
     free(workspace);
 }

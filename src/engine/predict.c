@@ -24,13 +24,13 @@ static fm_workspace *borrow_workspace(fm_network *network, int *slot) {
         if (!atomic_compare_exchange_strong(&network->spare_taken[*slot], &free_before, 1))
             continue;
         if (!network->spare[*slot])
-            network->spare[*slot] = fm_workspace_new(network, block_rows(network), 0);
+            network->spare[*slot] = fm_workspace_new(network, block_rows(network), 0, 0);
         if (network->spare[*slot])
             return network->spare[*slot];
         atomic_store(&network->spare_taken[*slot], 0);
         return NULL;
     }
-    return fm_workspace_new(network, block_rows(network), 0);
+    return fm_workspace_new(network, block_rows(network), 0, 0);
 }
 
 static void return_workspace(fm_network *network, fm_workspace *workspace, int slot) {
@@ -40,27 +40,42 @@ static void return_workspace(fm_network *network, fm_workspace *workspace, int s
         fm_workspace_free(workspace);
 }
 
-/* Points the pass at rows of the input: where they lie if the first node can read them there, else copied to padded rows. */
+/* Lists the rows of the input if the first of them is mostly zero; 0 if it is not, or there is no memory for the lists. */
+static int list_rows(const fm_pass *pass, const float *x, ptrdiff_t x_row) {
+    const fm_network *network = pass->network;
+    ptrdiff_t nonzeros = 0;
+    for (ptrdiff_t c = 0; c < network->width[0]; c++)
+        nonzeros += x[c] != 0.0f;
+    if (!fm_is_sparse(network, nonzeros, network->width[0]) || fm_need_lists(network, pass->workspace, 0) != FM_OK)
+        return 0;
+    for (ptrdiff_t r = 0; r < pass->rows; r++)
+        fm_compress_row(network, pass->workspace, r, x + r * x_row);
+    return 1;
+}
+
+/* Points the pass at rows of the input: where they lie if the first node can read them there, else copied to padded rows; or lists what
+ * is not zero. */
 static void set_input(fm_pass *pass, const fm_input *input, ptrdiff_t first) {
     fm_network *network = pass->network;
     const ptrdiff_t width = network->width[0], stride = network->stride[0];
     if (input->x && network->direct_input) {
         pass->input = input->x + first * width;
         pass->input_row = width;
-        return;
-    }
-    float *rows = pass->workspace->value[0];
-    for (ptrdiff_t r = 0; r < pass->rows; r++) {
-        const ptrdiff_t at = (first + r) * width;
-        if (input->x) {
-            memcpy(rows + r * stride, input->x + at, (size_t)width * sizeof *rows);
-        } else {
-            const fm_from_uint8 convert = {width, input->x_uint8 + at, rows + r * stride};
-            network->kernels->from_uint8(&convert);
+    } else {
+        float *rows = pass->workspace->value[0];
+        for (ptrdiff_t r = 0; r < pass->rows; r++) {
+            const ptrdiff_t at = (first + r) * width;
+            if (input->x) {
+                memcpy(rows + r * stride, input->x + at, (size_t)width * sizeof *rows);
+            } else {
+                const fm_from_uint8 convert = {width, input->x_uint8 + at, rows + r * stride};
+                network->kernels->from_uint8(&convert);
+            }
         }
+        pass->input = rows;
+        pass->input_row = stride;
     }
-    pass->input = rows;
-    pass->input_row = stride;
+    pass->sparse = list_rows(pass, pass->input, pass->input_row);
 }
 
 static void predict_block(fm_pass *pass, const fm_input *input, ptrdiff_t first, float *out) {
@@ -136,7 +151,7 @@ fm_status fm_network_apply_training(fm_network *network, const fm_input *input, 
     if (input->rows == 0)
         return FM_OK;
     fm_lock(network, 0);
-    fm_workspace *workspace = fm_workspace_new(network, (ptrdiff_t)input->rows, 1);
+    fm_workspace *workspace = fm_workspace_new(network, (ptrdiff_t)input->rows, 1, 0);
     if (workspace) {
         fm_pass pass = {.network = network, .workspace = workspace, .rows = (ptrdiff_t)input->rows, .training = 1, .worker = {0, 1}};
         const fm_fpmode mode = fm_fpmode_enter();

@@ -17,7 +17,7 @@ static double now(void) {
 
 /* -- the objective ----------------------------------------------------------------------------------------------------------------- */
 
-static int is_sparse(int loss) {
+static int has_labels(int loss) {
     return loss == FM_LOSS_sparse_categorical_crossentropy || loss == FM_LOSS_sparse_categorical_crossentropy_from_logits ||
            loss == FM_LOSS_sparse_categorical_accuracy;
 }
@@ -79,7 +79,7 @@ static int is_sound_objective(const fm_network *network, const fm_objective *obj
         return 0;
     for (int m = 0; m < objective->metric_count; m++) {
         const int kind = objective->metrics[m].kind;
-        if (kind < 0 || kind >= FM_LOSS_COUNT || is_sparse(kind) != is_sparse(objective->loss) || is_from_logits(kind))
+        if (kind < 0 || kind >= FM_LOSS_COUNT || has_labels(kind) != has_labels(objective->loss) || is_from_logits(kind))
             return 0;
     }
     if (objective->source == network->output)
@@ -164,6 +164,7 @@ typedef struct run {
     double *totals;
     int training; /* dropout and gradients */
     int updating; /* parameters move */
+    int sparse;   /* the input is listed without its zeros */
     atomic_int bad_row, non_finite;
     int ended;
 } run;
@@ -284,6 +285,7 @@ static void run_task(void *argument, fm_worker worker) {
             .input = workspace->value[0],
             .input_row = network->stride[0],
             .training = r->training,
+            .sparse = r->sparse,
             .worker = worker,
         };
         if (!fm_gather(&pass, r->batches, r->batch))
@@ -291,6 +293,8 @@ static void run_task(void *argument, fm_worker worker) {
         fm_team_barrier(worker);
         if (atomic_load(&r->bad_row))
             return;
+        if (pass.sparse && r->training)
+            fm_list_columns(&pass);
         fm_forward(&pass, network->source_node);
         measure(r, &pass);
         fm_team_barrier(worker);
@@ -320,14 +324,20 @@ static int threads_for(const fm_network *network, const fm_batches *batches, int
     return worth < 2 ? 1 : worth < allowed ? worth : allowed;
 }
 
-/* Memory for batches of this size, kept until a larger one comes. */
-static fm_status need_batch_memory(fm_network *network, const fm_batches *batches) {
+/* Memory for batches of this size and that many threads, kept until a larger one comes. */
+static fm_status need_batch_memory(fm_network *network, const fm_batches *batches, int threads) {
     const ptrdiff_t rows = (ptrdiff_t)(batches->rows < batches->batch_size ? batches->rows : batches->batch_size);
-    if (network->batch && network->batch->rows >= rows)
+    if (network->batch && network->batch->rows >= rows && network->batch->workers >= threads)
         return FM_OK;
     fm_workspace_free(network->batch);
-    network->batch = fm_workspace_new(network, rows, 1);
+    network->batch = fm_workspace_new(network, rows, 1, threads);
     return network->batch ? FM_OK : FM_NO_MEMORY;
+}
+
+static int is_sparse_input(const fm_network *network, const fm_batches *batches) {
+    ptrdiff_t nonzeros, count;
+    fm_sample_nonzeros(network, batches, &nonzeros, &count);
+    return fm_is_sparse(network, nonzeros, count);
 }
 
 static fm_status run_locked(run *r, int64_t *next) {
@@ -336,17 +346,21 @@ static fm_status run_locked(run *r, int64_t *next) {
     if (!network->configured)
         return FM_NOT_READY;
     if (b->rows < 1 || b->batch_size < 1 || *next < 0 || r->stop > (b->rows - 1) / b->batch_size + 1 || !(b->x || b->x_uint8) ||
-        !(is_sparse(network->objective.loss) ? b->labels != NULL : b->y != NULL))
+        !(has_labels(network->objective.loss) ? b->labels != NULL : b->y != NULL))
         return FM_BAD_PLAN;
     if (*next >= r->stop)
         return FM_OK;
-    fm_status status = need_batch_memory(network, b);
+    const int threads = threads_for(network, b, r->training);
+    fm_status status = need_batch_memory(network, b, threads);
     if (status == FM_OK && r->training && (!r->updating || network->unfused))
         status = fm_need_gradient(network);
+    r->sparse = is_sparse_input(network, b);
+    if (status == FM_OK && r->sparse)
+        status = fm_need_lists(network, network->batch, 1);
     if (status != FM_OK)
         return status;
     r->batch = *next;
-    fm_team_run(run_task, r, threads_for(network, b, r->training));
+    fm_team_run(run_task, r, threads);
     *next = r->batch;
     if (atomic_load(&r->bad_row))
         return FM_BAD_ROW;

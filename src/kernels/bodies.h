@@ -12,6 +12,7 @@
 #include "math_body.h"
 #include "activation_body.h"
 #include "gemm_body.h"
+#include "sparse_body.h"
 #include "lanes_body.h"
 #include "elementwise_body.h"
 #include "loss_body.h"

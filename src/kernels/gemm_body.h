@@ -36,49 +36,73 @@ FM_INLINE void fm_tile(const int rows, const int panels, ptrdiff_t depth, const 
     }
 }
 
-FM_INLINE float *fm_tile_at(const fm_gemm *g, ptrdiff_t i, ptrdiff_t panel, int j) {
-    return g->c + (panel + j / FM_VECTORS) * g->c_panel + i * g->c_row + (j % FM_VECTORS) * V_LANES;
+/* Where a tile goes, and what is done to it on the way. */
+typedef struct fm_output {
+    float *c;
+    ptrdiff_t row, panel;
+    const float *bias;
+    int activation;
+    float alpha;
+} fm_output;
+
+FM_INLINE float *fm_tile_at(const fm_output *out, ptrdiff_t row, ptrdiff_t panel, int j) {
+    return out->c + (panel + j / FM_VECTORS) * out->panel + row * out->row + (j % FM_VECTORS) * V_LANES;
 }
 
-FM_INLINE void fm_tile_begin(const int rows, const int panels, const fm_gemm *g, ptrdiff_t row, ptrdiff_t panel, vf *sums) {
+FM_INLINE void fm_tile_begin(const int rows, const int panels, const fm_output *out, int carry, ptrdiff_t row, ptrdiff_t panel, vf *sums) {
     const int columns = panels * FM_VECTORS;
 #pragma GCC unroll 32
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 16
         for (int j = 0; j < columns; j++)
-            sums[i * columns + j] = g->carry ? v_load(fm_tile_at(g, row + i, panel, j)) : v_set1(0.0f);
-}
-
-FM_INLINE void fm_tile_end(const int rows, const int panels, const fm_gemm *g, ptrdiff_t row, ptrdiff_t panel, const vf *sums) {
-    const int columns = panels * FM_VECTORS;
-#pragma GCC unroll 32
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 16
-        for (int j = 0; j < columns; j++)
-            v_store(fm_tile_at(g, row + i, panel, j), sums[i * columns + j]);
+            sums[i * columns + j] = carry ? v_load(fm_tile_at(out, row + i, panel, j)) : v_set1(0.0f);
 }
 
 /* The activations that take more than an instruction work on the tile just stored, still in the first cache. One copy for all tiles. */
-static __attribute__((noinline)) void fm_activate_tile(const fm_gemm *g, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t panel, ptrdiff_t panels) {
+static __attribute__((noinline)) void fm_activate_tile(const fm_output *out, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t panel,
+                                                       ptrdiff_t panels) {
     for (ptrdiff_t j = panel; j < panel + panels; j++)
         for (ptrdiff_t i = row; i < row + rows; i++) {
-            float *c = fm_tile_at(g, i, j, 0);
+            float *c = fm_tile_at(out, i, j, 0);
             vf values[FM_VECTORS];
             for (int v = 0; v < FM_VECTORS; v++)
                 values[v] = v_load(c + v * V_LANES);
-            fm_activate_block(g->activation, g->alpha, values, FM_VECTORS);
+            fm_activate_block(out->activation, out->alpha, values, FM_VECTORS);
             for (int v = 0; v < FM_VECTORS; v++)
                 v_store(c + v * V_LANES, values[v]);
         }
+}
+
+/* Stores a tile. The bias, or a zero where there is none, also turns −0, what is left of terms too small for a float32, into +0. */
+FM_INLINE void fm_tile_end(const int rows, const int panels, const fm_output *out, int finish, ptrdiff_t row, ptrdiff_t panel, vf *sums) {
+    const int columns = panels * FM_VECTORS;
+#pragma GCC unroll 16
+    for (int j = 0; j < columns; j++) {
+        const vf bias = finish && out->bias ? v_load(out->bias + panel * FM_PANEL + j * V_LANES) : v_set1(0.0f);
+#pragma GCC unroll 32
+        for (int i = 0; i < rows; i++)
+            sums[i * columns + j] = v_add(sums[i * columns + j], bias);
+    }
+    if (finish && out->activation == FM_ACTIVATION_relu)
+#pragma GCC unroll 64
+        for (int j = 0; j < rows * columns; j++)
+            sums[j] = fm_relu(sums[j], v_set1(out->alpha));
+#pragma GCC unroll 32
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 16
+        for (int j = 0; j < columns; j++)
+            v_store(fm_tile_at(out, row + i, panel, j), sums[i * columns + j]);
+    if (finish && out->activation != FM_ACTIVATION_relu && out->activation != FM_ACTIVATION_linear)
+        fm_activate_tile(out, row, rows, panel, panels);
 }
 
 /* The three products differ in how they walk their operands, and in that the forward one ends with bias and activation. */
 enum { FM_FORWARD, FM_DW, FM_DX };
 
 FM_INLINE void fm_product_tile(const int product, const int rows, const int panels, const fm_gemm *g, ptrdiff_t row, ptrdiff_t panel) {
-    const int columns = panels * FM_VECTORS;
+    const fm_output out = {g->c, g->c_row, g->c_panel, g->bias, g->activation, g->alpha};
     vf sums[FM_TILE_SUMS];
-    fm_tile_begin(rows, panels, g, row, panel, sums);
+    fm_tile_begin(rows, panels, &out, g->carry, row, panel, sums);
     const float *b = g->b + panel * g->b_panel;
     if (product == FM_FORWARD) {
         fm_tile(rows, panels, g->depth, g->a + row * g->a_row, g->a_row, 1, b, FM_PANEL, g->b_panel, sums);
@@ -91,22 +115,7 @@ FM_INLINE void fm_product_tile(const int product, const int rows, const int pane
             fm_tile(rows, panels, FM_PANEL, a, FM_PANEL, 1, b, g->b_step, g->b_panel, sums);
         fm_tile(rows, panels, depth, a, FM_PANEL, 1, b, g->b_step, g->b_panel, sums);
     }
-    const int finish = product == FM_FORWARD && g->finish;
-    if (finish && g->bias)
-#pragma GCC unroll 16
-        for (int j = 0; j < columns; j++) {
-            const vf bias = v_load(g->bias + panel * FM_PANEL + j * V_LANES);
-#pragma GCC unroll 32
-            for (int i = 0; i < rows; i++)
-                sums[i * columns + j] = v_add(sums[i * columns + j], bias);
-        }
-    if (finish && g->activation == FM_ACTIVATION_relu)
-#pragma GCC unroll 64
-        for (int j = 0; j < rows * columns; j++)
-            sums[j] = fm_relu(sums[j], v_set1(g->alpha));
-    fm_tile_end(rows, panels, g, row, panel, sums);
-    if (finish && g->activation != FM_ACTIVATION_relu && g->activation != FM_ACTIVATION_linear)
-        fm_activate_tile(g, row, rows, panel, panels);
+    fm_tile_end(rows, panels, &out, product == FM_FORWARD && g->finish, row, panel, sums);
 }
 
 /* All rows of one group of panels, so that the panels stay in the first cache while the rows pass over them. */

@@ -47,7 +47,8 @@ enum {
  *   gemm_forward   a(i, p) = a[i·a_row + p]                                    activations × weight panels (b_step 16)
  *   gemm_dw        a(i, p) = a[i + p·a_step]                                   inputsᵀ × output gradients
  *   gemm_dx        a(i, p) = a[(p / 16)·a_step + i·16 + p % 16]                weight panels × output gradientsᵀ
- * c[i][j] stands at c + j·c_panel + i·c_row, and gemm_forward ends with activation(sum + bias). rows, depth, panels ≥ 1.
+ * c[i][j] stands at c + j·c_panel + i·c_row, and gemm_forward ends with activation(sum + bias). rows, depth, panels ≥ 1. A sum of terms
+ * that all vanish is +0, never −0, so that leaving zeros out changes no bit.
  */
 typedef struct fm_gemm {
     ptrdiff_t rows, depth, panels;
@@ -63,6 +64,35 @@ typedef struct fm_gemm {
     int activation;    /* FM_ACTIVATION_* */
     float alpha;
 } fm_gemm;
+
+/* The numbers of x[0 … n) that are not zero and where they stand, in order; *count of them. index and value have room for n. */
+typedef struct fm_compress {
+    ptrdiff_t n;
+    const float *x;
+    int32_t *index;
+    float *value;
+    ptrdiff_t *count;
+} fm_compress;
+
+/* c[i][j] = Σ_e value[e]·b(index[e], j) over the entries e of list i, begin[i] ≤ e < end[i]: a product that visits only what is not zero.
+ *
+ * b(p, j) and c as in fm_gemm, and the same bits as its kernels give for a matrix with these entries and zeros elsewhere, as long as the
+ * indices of a list ascend and b is finite: fma(0, b, sum) is sum. With finish, c = activation(sum + bias).
+ */
+typedef struct fm_sparse {
+    ptrdiff_t rows, panels;
+    const ptrdiff_t *begin, *end; /* [rows] */
+    const int32_t *index;
+    const float *value;
+    const float *b;
+    ptrdiff_t b_step, b_panel;
+    float *c;
+    ptrdiff_t c_row, c_panel;
+    int finish;
+    const float *bias; /* [16·panels], or NULL */
+    int activation;
+    float alpha;
+} fm_sparse;
 
 /* Transposes, and on the way back through a layer applies the activation's derivative.
  *

@@ -386,12 +386,14 @@ FM_INLINE void fm_categorical(const int sparse, const fm_loss *arguments) {
         for (int i = 0; i < V_LANES; i++) {
             vf values[FM_VECTORS], unclipped[FM_VECTORS];
             for (int v = 0; v < FM_VECTORS; v++) values[v] = unclipped[v] = zero;
-            for (ptrdiff_t c = 0, v = 0; i < b.rows && c < cols; c += V_LANES, v = (v + 1) % FM_VECTORS) {
-                const vf q = v_div(v_load(a->x + (first + i) * a->x_row + c), v_set1(sums[i])), clipped = v_clip_probability(q);
-                const vf y = v_keep(fm_targets(a, sparse, first + i, c), cols - c, tail, zero);
-                values[v] = v_fnma(y, v_keep(v_log(clipped), cols - c, tail, zero), values[v]);
-                unclipped[v] = v_add(unclipped[v], v_select(v_eq(q, clipped), y, zero));
-            }
+            for (ptrdiff_t c = 0; i < b.rows && c < cols; c += FM_PANEL)
+                for (int v = 0; v < FM_VECTORS && c + v * V_LANES < cols; v++) {
+                    const ptrdiff_t at = c + v * V_LANES, left = cols - at;
+                    const vf q = v_div(v_load(a->x + (first + i) * a->x_row + at), v_set1(sums[i])), clipped = v_clip_probability(q);
+                    const vf y = v_keep(fm_targets(a, sparse, first + i, at), left, tail, zero);
+                    values[v] = v_fnma(y, v_keep(v_log(clipped), left, tail, zero), values[v]);
+                    unclipped[v] = v_add(unclipped[v], v_select(v_eq(q, clipped), y, zero));
+                }
             row_values[i] = fm_fold_sum(values);
             row_free[i] = fm_fold_sum(unclipped);
         }

@@ -1,0 +1,289 @@
+"""Calls single kernels of src/kernels from Python: their argument structs, their addresses, and memory with a guard page at its edge.
+
+    call = kernels("avx2")["exp"]
+    call(n=5, x=x, out=out)          # fields by name, as in src/kernels/kernels.h; arrays become pointers, what is not named is 0 or NULL
+
+The engine flushes denormals while it runs; a kernel called from here does not, because nobody has set the processor's floating-point mode.
+Tests therefore keep denormals out of their data, or accept them as zeros.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import mmap
+import os
+from collections.abc import Callable
+from ctypes import POINTER, Structure, c_float, c_int, c_int32, c_ssize_t, c_uint8, c_uint32
+from typing import Any
+
+import numpy as np
+
+from fastmlp import _core
+
+PANEL = 16
+"""Columns of a weight panel, and the lanes of every fixed-order sum."""
+
+ISAS = _core.supported_isas()
+
+Floats = POINTER(c_float)
+
+Sizes = POINTER(c_ssize_t)
+
+DTYPES = {Floats: np.float32, Sizes: np.intp, POINTER(c_int32): np.int32, POINTER(c_uint8): np.uint8}
+
+
+class Gemm(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("depth", c_ssize_t),
+        ("panels", c_ssize_t),
+        ("a", Floats),
+        ("a_row", c_ssize_t),
+        ("a_step", c_ssize_t),
+        ("b", Floats),
+        ("b_step", c_ssize_t),
+        ("b_panel", c_ssize_t),
+        ("c", Floats),
+        ("c_row", c_ssize_t),
+        ("c_panel", c_ssize_t),
+        ("carry", c_int),
+        ("finish", c_int),
+        ("bias", Floats),
+        ("activation", c_int),
+        ("alpha", c_float),
+    ]
+
+
+class Compress(Structure):
+    _fields_ = [("n", c_ssize_t), ("x", Floats), ("index", POINTER(c_int32)), ("value", Floats), ("count", Sizes)]
+
+
+class Sparse(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("panels", c_ssize_t),
+        ("begin", Sizes),
+        ("end", Sizes),
+        ("index", POINTER(c_int32)),
+        ("value", Floats),
+        ("b", Floats),
+        ("b_step", c_ssize_t),
+        ("b_panel", c_ssize_t),
+        ("c", Floats),
+        ("c_row", c_ssize_t),
+        ("c_panel", c_ssize_t),
+        ("finish", c_int),
+        ("bias", Floats),
+        ("activation", c_int),
+        ("alpha", c_float),
+    ]
+
+
+class Transpose(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("in_", Floats),
+        ("in_row", c_ssize_t),
+        ("values", Floats),
+        ("values_row", c_ssize_t),
+        ("out", Floats),
+        ("out_row", c_ssize_t),
+        ("out_t", Floats),
+        ("out_t_row", c_ssize_t),
+        ("activation", c_int),
+        ("alpha", c_float),
+    ]
+
+
+class ColumnSums(Structure):
+    _fields_ = [("rows", c_ssize_t), ("cols", c_ssize_t), ("in_", Floats), ("in_row", c_ssize_t), ("out", Floats)]
+
+
+class Elementwise(Structure):
+    _fields_ = [("n", c_ssize_t), ("x", Floats), ("y", Floats), ("out", Floats), ("activation", c_int), ("alpha", c_float)]
+
+
+class FromUint8(Structure):
+    _fields_ = [("n", c_ssize_t), ("x", POINTER(c_uint8)), ("out", Floats)]
+
+
+class Softmax(Structure):
+    _fields_ = [("rows", c_ssize_t), ("cols", c_ssize_t), ("stride", c_ssize_t), ("x", Floats), ("grad", Floats), ("out", Floats)]
+
+
+class Loss(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("x", Floats),
+        ("x_row", c_ssize_t),
+        ("y", Floats),
+        ("y_row", c_ssize_t),
+        ("labels", POINTER(c_int32)),
+        ("weight", Floats),
+        ("scale", c_float),
+        ("threshold", c_float),
+        ("loss", Floats),
+        ("grad", Floats),
+        ("grad_row", c_ssize_t),
+        ("probs", Floats),
+        ("probs_row", c_ssize_t),
+        ("hit", Floats),
+    ]
+
+
+class Update(Structure):
+    _fields_ = [
+        ("n", c_ssize_t),
+        ("w", Floats),
+        ("g", Floats),
+        ("slot", Floats * 2),
+        ("learning_rate", c_float),
+        ("momentum", c_float),
+        ("rho", c_float),
+        ("one_minus_rho", c_float),
+        ("one_minus_beta_1", c_float),
+        ("one_minus_beta_2", c_float),
+        ("epsilon", c_float),
+        ("nesterov", c_int),
+    ]
+
+
+class Dropout(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("first_row", c_ssize_t),
+        ("mask", Floats),
+        ("mask_row", c_ssize_t),
+        ("rate", c_float),
+        ("keep_scale", c_float),
+        ("key", c_uint32 * 2),
+        ("step", c_uint32),
+        ("node", c_uint32),
+    ]
+
+
+STRUCTS: dict[str, type[Structure]] = {
+    "gemm_forward": Gemm,
+    "gemm_dw": Gemm,
+    "gemm_dx": Gemm,
+    "compress": Compress,
+    "sparse_product": Sparse,
+    "transpose": Transpose,
+    "column_sums": ColumnSums,
+    "from_uint8": FromUint8,
+    "softmax": Softmax,
+    "softmax_backward": Softmax,
+    "dropout_mask": Dropout,
+    **dict.fromkeys(("activate", "derive", "multiply", "exp", "log"), Elementwise),
+    **{f"loss_{name}": Loss for name in _core.LOSSES},
+    **{f"update_{name}": Update for name in _core.OPTIMIZERS},
+}
+
+
+def pointer(array: np.ndarray | None, kind: Any = Floats) -> Any:
+    """The address of an array's first element as a pointer of this kind, NULL for None. The caller keeps the array alive."""
+    if array is None:
+        return kind()
+    if array.dtype != DTYPES[kind]:
+        raise TypeError(f"a kernel wants {np.dtype(DTYPES[kind])} here, not {array.dtype}")
+    return ctypes.cast(array.ctypes.data, kind)
+
+
+def kernels(isa: str) -> dict[str, Callable[..., None]]:
+    """Every kernel of one instruction set, by name, as a function that takes the fields of its struct by keyword."""
+
+    def bind(name: str, address: int) -> Callable[..., None]:
+        struct = STRUCTS[name]
+        function = ctypes.CFUNCTYPE(None, POINTER(struct))(address)
+        kinds = dict(struct._fields_)
+
+        def call(**fields: Any) -> None:
+            arguments = struct()
+            for field, value in fields.items():
+                kind = kinds[field]  # a misspelt field is a KeyError
+                if kind in DTYPES:
+                    value = pointer(value, kind)
+                elif kind == Floats * 2:
+                    value = kind(*(pointer(array) for array in value))
+                elif kind == c_uint32 * 2:
+                    value = kind(*value)
+                setattr(arguments, field, value)
+            function(ctypes.byref(arguments))
+
+        return call
+
+    return {name: bind(name, address) for name, address in _core.kernel_addresses(isa).items()}
+
+
+def round_up(n: int) -> int:
+    """Columns of a padded row."""
+    return -(-n // PANEL) * PANEL
+
+
+def padded(values: np.ndarray, pad: float = 1e30) -> np.ndarray:
+    """A copy whose rows are padded to a multiple of 16 columns, with a number that would be noticed if it were used."""
+    rows, cols = values.shape
+    matrix = np.full((rows, round_up(cols)), pad, values.dtype)
+    matrix[:, :cols] = values
+    return matrix
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    """True if two float32 arrays are equal to the last bit; all NaNs count as one."""
+    a, b = (np.where(np.isnan(v), np.float32(np.nan), v).view(np.uint32) for v in (a, b))
+    return np.array_equal(a, b)
+
+
+def fixed_sum(values: np.ndarray) -> np.ndarray:
+    """Sums float32 rows in the order that kernels.h promises: 16 lanes, each adding every sixteenth column, and then a tree."""
+    rows, cols = values.shape
+    lanes = np.zeros((rows, PANEL), np.float32)
+    for first in range(0, cols, PANEL):
+        part = values[:, first : first + PANEL]
+        lanes[:, : part.shape[1]] += part
+    while lanes.shape[1] > 1:
+        half = lanes.shape[1] // 2
+        lanes = lanes[:, :half] + lanes[:, half:]
+    return lanes[:, 0]
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, c_int]
+
+CANARY = 0xA5
+
+
+class Guarded:
+    """An array that ends, or begins, exactly where memory that may not be touched begins, or ends.
+
+    A single byte beyond that edge ends the process. The rest of the other edge's page is filled with a pattern that ``check`` looks at.
+
+    Args:
+        values: What the array holds at first; its shape and dtype.
+        side: The edge that is guarded by a page: "end" or "start".
+    """
+
+    def __init__(self, values: np.ndarray, side: str = "end") -> None:
+        page = mmap.PAGESIZE
+        inside = max(1, math.ceil(values.nbytes / page)) * page
+        self._memory = mmap.mmap(-1, inside + 2 * page)
+        everything = np.frombuffer(self._memory, np.uint8)
+        base = everything.ctypes.data
+        for address in (base, base + page + inside):
+            if _libc.mprotect(address, page, 0) != 0:
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        allowed = everything[page : page + inside]
+        allowed[:] = CANARY
+        slack = inside - values.nbytes
+        own = allowed[slack:] if side == "end" else allowed[: values.nbytes]
+        self._slack = allowed[:slack] if side == "end" else allowed[values.nbytes :]
+        self.array = own.view(values.dtype).reshape(values.shape)
+        self.array[...] = values
+
+    def check(self) -> None:
+        """Raises AssertionError if anything was written beyond the edge that no page guards."""
+        assert (self._slack == CANARY).all(), "a kernel wrote outside its array"
