@@ -24,6 +24,8 @@ __all__ = ["load_digit", "prepare_digit"]
 _FIELD, _BOX = 28, 20
 _WORKING_SIZE = 400
 """Longer side, in pixels, at which the digit is looked for."""
+_FIT_SAMPLES = 48
+"""Pixels along the shorter side that the background is fitted to; it is smooth, so more would not change it."""
 _LEAST_CONTRAST = 24.0
 """Of 255: a picture whose parts differ by less shows nothing."""
 _THIN, _WANTED, _FAT = 1.6, 2.4, 3.9
@@ -156,15 +158,15 @@ def _ink(colours: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     height, width, _ = colours.shape
     border = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])
-    difference = np.abs(colours - np.median(border, axis=0)).max(axis=2)
+    difference = _distance(colours, np.median(border, axis=0))
     v, u = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     surface = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], axis=2)
+    step = max(1, min(height, width) // _FIT_SAMPLES)
+    sample = slice(None, None, step), slice(None, None, step)
     for _ in range(3):
-        background = difference <= _threshold(difference)
-        if background.sum() < 64:
-            break
-        coefficients = np.linalg.lstsq(surface[background], colours[background], rcond=None)[0]
-        difference = np.abs(colours - surface @ coefficients).max(axis=2)
+        background = difference[sample] <= _threshold(difference)
+        coefficients = np.linalg.lstsq(surface[sample][background], colours[sample][background], rcond=None)[0]
+        difference = _distance(colours, surface @ coefficients)
     threshold = _threshold(difference)
     stroke = difference[difference > threshold]
     if stroke.size == 0 or np.median(stroke) < _LEAST_CONTRAST:
@@ -172,6 +174,12 @@ def _ink(colours: NDArray[np.float32]) -> NDArray[np.float32]:
     floor = 3 * float(np.median(difference[difference <= threshold]))
     full = float(np.percentile(stroke, 75))
     return np.asarray(np.clip((difference - floor) / max(full - floor, 1.0), 0, 1), np.float32)
+
+
+def _distance(colours: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.floating]:
+    """How far colours are apart: the largest of their differences in red, green and blue."""
+    red, green, blue = np.moveaxis(np.abs(colours - others), 2, 0)
+    return np.maximum(np.maximum(red, green), blue)
 
 
 def _threshold(values: NDArray[np.floating]) -> float:

@@ -1,5 +1,7 @@
 """Small networks, objectives and data for tests that speak to the engines directly."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from fastmlp.plan import Batches, Metric, Node, Objective, Parameter, Plan, Update
@@ -38,7 +40,7 @@ ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh")
 def perceptron(widths, hidden="relu", last="linear", rate=0.0, bias=True):
     """input → (dense + hidden activation [→ dropout])* → dense → last activation, as the public API lays it out."""
     nodes, parameters, columns = [], [], [widths[0]]
-    for layer, (inputs, units) in enumerate(zip(widths, widths[1:], strict=False)):
+    for layer, (inputs, units) in enumerate(pairwise(widths)):
         final = layer == len(widths) - 2
         parameters.append(Parameter(f"dense_{layer}/kernel", (inputs, units)))
         if bias:

@@ -1,4 +1,4 @@
-"""The native engine's own promises: the same bits whatever the threads, the instruction set and the cut of the work; time, memory, locks."""
+"""The native engine's own promises: the same bits whatever the threads, the instruction set and the cut; time, memory, locks."""
 
 import os
 import subprocess

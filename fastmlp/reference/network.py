@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks
 from fastmlp.errors import NonFiniteLossError
 from fastmlp.plan import Batches, Objective, Plan, Update
 from fastmlp.reference.lookup import lookup
@@ -277,7 +276,7 @@ class Network:
 
     def _rows(self, x: Any) -> np.ndarray:
         """Checks the width of x; a single row becomes a batch of one."""
-        if checks.is_masked(x):
+        if np.ma.is_masked(x):
             raise ValueError("x has masked elements; fill them first, for example with x.filled(0)")
         x = np.asarray(x)
         if x.dtype.kind not in "buif":

@@ -49,7 +49,8 @@ FM_INLINE void fm_activate_block(int activation, float alpha, vf *v, int count) 
     switch (activation) {
 #define FM_ACTIVATION(name)                                                                                                                \
     case FM_ACTIVATION_##name:                                                                                                             \
-        for (int i = 0; i < count; i++) v[i] = fm_##name(v[i], slope);                                                                     \
+        for (int i = 0; i < count; i++)                                                                                                    \
+            v[i] = fm_##name(v[i], slope);                                                                                                 \
         break;
 #include "isa.inc"
     }
@@ -61,7 +62,8 @@ FM_INLINE void fm_derive_block(int activation, float alpha, vf *grad, const vf *
     switch (activation) {
 #define FM_ACTIVATION(name)                                                                                                                \
     case FM_ACTIVATION_##name:                                                                                                             \
-        for (int i = 0; i < count; i++) grad[i] = v_mul(grad[i], fm_##name##_derivative(a[i], slope));                                     \
+        for (int i = 0; i < count; i++)                                                                                                    \
+            grad[i] = v_mul(grad[i], fm_##name##_derivative(a[i], slope));                                                                 \
         break;
 #include "isa.inc"
     }

@@ -10,19 +10,27 @@ FM_INLINE void fm_elementwise_panel(const int kernel, int activation, float alph
         b[v] = v_load(y + v * V_LANES);
     }
     switch (kernel) {
-    case FM_ACTIVATE: fm_activate_block(activation, alpha, a, FM_VECTORS); break;
-    case FM_DERIVE: fm_derive_block(activation, alpha, b, a, FM_VECTORS); break;
+    case FM_ACTIVATE:
+        fm_activate_block(activation, alpha, a, FM_VECTORS);
+        break;
+    case FM_DERIVE:
+        fm_derive_block(activation, alpha, b, a, FM_VECTORS);
+        break;
     case FM_MULTIPLY:
-        for (int v = 0; v < FM_VECTORS; v++) a[v] = v_mul(a[v], b[v]);
+        for (int v = 0; v < FM_VECTORS; v++)
+            a[v] = v_mul(a[v], b[v]);
         break;
     case FM_EXP:
-        for (int v = 0; v < FM_VECTORS; v++) a[v] = v_exp(a[v]);
+        for (int v = 0; v < FM_VECTORS; v++)
+            a[v] = v_exp(a[v]);
         break;
     case FM_LOG:
-        for (int v = 0; v < FM_VECTORS; v++) a[v] = v_log(a[v]);
+        for (int v = 0; v < FM_VECTORS; v++)
+            a[v] = v_log(a[v]);
         break;
     }
-    for (int v = 0; v < FM_VECTORS; v++) v_store(out + v * V_LANES, kernel == FM_DERIVE ? b[v] : a[v]);
+    for (int v = 0; v < FM_VECTORS; v++)
+        v_store(out + v * V_LANES, kernel == FM_DERIVE ? b[v] : a[v]);
 }
 
 FM_INLINE void fm_elementwise_all(const int kernel, const fm_elementwise *e) {
@@ -32,7 +40,8 @@ FM_INLINE void fm_elementwise_all(const int kernel, const fm_elementwise *e) {
     const float *x = e->x, *y = kernel == FM_DERIVE || kernel == FM_MULTIPLY ? e->y : e->x;
     float *out = e->out;
     ptrdiff_t i = 0;
-    for (; i + FM_PANEL <= n; i += FM_PANEL) fm_elementwise_panel(kernel, activation, alpha, x + i, y + i, out + i);
+    for (; i + FM_PANEL <= n; i += FM_PANEL)
+        fm_elementwise_panel(kernel, activation, alpha, x + i, y + i, out + i);
     if (i < n) {
         const size_t bytes = (size_t)(n - i) * sizeof(float);
         float x_tail[FM_PANEL] = {0}, y_tail[FM_PANEL] = {0};
@@ -54,8 +63,10 @@ static void kernel_from_uint8(const fm_from_uint8 *f) {
     const uint8_t *x = f->x;
     float *out = f->out;
     ptrdiff_t i = 0;
-    for (; i + V_LANES <= n; i += V_LANES) v_store(out + i, v_from_uint8(x + i));
-    for (; i < n; i++) out[i] = (float)x[i];
+    for (; i + V_LANES <= n; i += V_LANES)
+        v_store(out + i, v_from_uint8(x + i));
+    for (; i < n; i++)
+        out[i] = (float)x[i];
 }
 
 /* out = x·factor, pad columns +0 (also when the row holds NaN, so not by multiplying). */
@@ -72,22 +83,26 @@ static void kernel_softmax(const fm_softmax *s) {
         const float *x = s->x + r * stride;
         float *out = s->out + r * stride, row[V_LANES];
         vf lanes[V_LANES];
-        for (int i = 0; i < V_LANES; i++) lanes[i] = i < here ? fm_row_max(x + i * stride, cols, tail) : v_set1(0.0f);
+        for (int i = 0; i < V_LANES; i++)
+            lanes[i] = i < here ? fm_row_max(x + i * stride, cols, tail) : v_set1(0.0f);
         v_store(row, fm_max_rows(lanes));
         for (int i = 0; i < V_LANES; i++)
             lanes[i] = i < here ? fm_row_exp(x + i * stride, out + i * stride, cols, tail, v_set1(row[i])) : v_set1(1.0f);
         v_store(row, v_div(v_set1(1.0f), fm_sum_rows(lanes)));
-        for (int i = 0; i < here; i++) fm_row_scale(out + i * stride, out + i * stride, cols, tail, v_set1(row[i]));
+        for (int i = 0; i < here; i++)
+            fm_row_scale(out + i * stride, out + i * stride, cols, tail, v_set1(row[i]));
     }
 }
 
 /* The lanes of Σ_c x·y. */
 FM_INLINE vf fm_row_dot(const float *x, const float *y, ptrdiff_t cols, vm tail) {
     vf sums[FM_VECTORS];
-    for (int v = 0; v < FM_VECTORS; v++) sums[v] = v_set1(0.0f);
+    for (int v = 0; v < FM_VECTORS; v++)
+        sums[v] = v_set1(0.0f);
     ptrdiff_t c = 0;
     for (; c + FM_PANEL <= cols; c += FM_PANEL)
-        for (int v = 0; v < FM_VECTORS; v++) sums[v] = v_fma(v_load(x + c + v * V_LANES), v_load(y + c + v * V_LANES), sums[v]);
+        for (int v = 0; v < FM_VECTORS; v++)
+            sums[v] = v_fma(v_load(x + c + v * V_LANES), v_load(y + c + v * V_LANES), sums[v]);
     for (int v = 0; v < FM_VECTORS && c < cols; v++, c += V_LANES)
         sums[v] = v_fma(v_keep(v_load(x + c), cols - c, tail, v_set1(0.0f)), v_load(y + c), sums[v]);
     return fm_fold_sum(sums);
@@ -101,7 +116,8 @@ static void kernel_softmax_backward(const fm_softmax *s) {
         const float *x = s->x + r * stride, *grad = s->grad + r * stride;
         float *out = s->out + r * stride, dot[V_LANES];
         vf lanes[V_LANES];
-        for (int i = 0; i < V_LANES; i++) lanes[i] = i < here ? fm_row_dot(x + i * stride, grad + i * stride, cols, tail) : v_set1(0.0f);
+        for (int i = 0; i < V_LANES; i++)
+            lanes[i] = i < here ? fm_row_dot(x + i * stride, grad + i * stride, cols, tail) : v_set1(0.0f);
         v_store(dot, fm_sum_rows(lanes));
         for (int i = 0; i < here; i++)
             for (ptrdiff_t c = i * stride; c < i * stride + FM_ROUND_UP(cols); c += V_LANES) {

@@ -38,14 +38,16 @@ FM_INLINE vf fm_fold_sum(vf v[FM_VECTORS]) {
 #pragma GCC unroll 4
     for (int half = FM_VECTORS / 2; half; half /= 2)
 #pragma GCC unroll 4
-        for (int i = 0; i < half; i++) v[i] = v_add(v[i], v[i + half]);
+        for (int i = 0; i < half; i++)
+            v[i] = v_add(v[i], v[i + half]);
     return v[0];
 }
 FM_INLINE vf fm_fold_max(vf v[FM_VECTORS]) {
 #pragma GCC unroll 4
     for (int half = FM_VECTORS / 2; half; half /= 2)
 #pragma GCC unroll 4
-        for (int i = 0; i < half; i++) v[i] = v_max(v[i], v[i + half]);
+        for (int i = 0; i < half; i++)
+            v[i] = v_max(v[i], v[i + half]);
     return v[0];
 }
 FM_INLINE vf fm_sum_rows(vf r[V_LANES]) {
@@ -53,7 +55,8 @@ FM_INLINE vf fm_sum_rows(vf r[V_LANES]) {
 #pragma GCC unroll 4
     for (int half = V_LANES / 2; half; half /= 2)
 #pragma GCC unroll 8
-        for (int i = 0; i < half; i++) r[i] = v_add(r[i], r[i + half]);
+        for (int i = 0; i < half; i++)
+            r[i] = v_add(r[i], r[i + half]);
     return r[0];
 }
 FM_INLINE vf fm_max_rows(vf r[V_LANES]) {
@@ -61,7 +64,8 @@ FM_INLINE vf fm_max_rows(vf r[V_LANES]) {
 #pragma GCC unroll 4
     for (int half = V_LANES / 2; half; half /= 2)
 #pragma GCC unroll 8
-        for (int i = 0; i < half; i++) r[i] = v_max(r[i], r[i + half]);
+        for (int i = 0; i < half; i++)
+            r[i] = v_max(r[i], r[i + half]);
     return r[0];
 }
 
@@ -69,10 +73,12 @@ FM_INLINE vf fm_max_rows(vf r[V_LANES]) {
 FM_INLINE vf fm_row_max(const float *x, ptrdiff_t cols, vm tail) {
     const vf least = v_sub(v_set1(0.0f), V_INFINITY);
     vf largest[FM_VECTORS];
-    for (int v = 0; v < FM_VECTORS; v++) largest[v] = least;
+    for (int v = 0; v < FM_VECTORS; v++)
+        largest[v] = least;
     ptrdiff_t c = 0;
     for (; c + FM_PANEL <= cols; c += FM_PANEL)
-        for (int v = 0; v < FM_VECTORS; v++) largest[v] = v_max(largest[v], v_load(x + c + v * V_LANES));
+        for (int v = 0; v < FM_VECTORS; v++)
+            largest[v] = v_max(largest[v], v_load(x + c + v * V_LANES));
     for (int v = 0; v < FM_VECTORS && c + v * V_LANES < cols; v++)
         largest[v] = v_max(largest[v], v_keep(v_load(x + c + v * V_LANES), cols - c - v * V_LANES, tail, least));
     return fm_fold_max(largest);
@@ -90,9 +96,11 @@ FM_INLINE void fm_row_exp_panel(const float *x, float *out, vf max, ptrdiff_t c,
 }
 FM_INLINE vf fm_row_exp(const float *x, float *out, ptrdiff_t cols, vm tail, vf max) {
     vf sums[FM_VECTORS];
-    for (int v = 0; v < FM_VECTORS; v++) sums[v] = v_set1(0.0f);
+    for (int v = 0; v < FM_VECTORS; v++)
+        sums[v] = v_set1(0.0f);
     ptrdiff_t c = 0;
-    for (; c + FM_PANEL <= cols; c += FM_PANEL) fm_row_exp_panel(x, out, max, c, FM_PANEL, tail, sums);
+    for (; c + FM_PANEL <= cols; c += FM_PANEL)
+        fm_row_exp_panel(x, out, max, c, FM_PANEL, tail, sums);
     if (c < cols)
         fm_row_exp_panel(x, out, max, c, cols - c, tail, sums);
     return fm_fold_sum(sums);
@@ -104,7 +112,8 @@ FM_INLINE void fm_narrow_load(const float *x, ptrdiff_t stride, ptrdiff_t rows, 
     ptrdiff_t c = 0;
     do { /* cols ≥ 1 */
 #pragma GCC unroll 16
-        for (int i = 0; i < V_LANES; i++) t[c + i] = v_load(x + (i < rows ? i : 0) * stride + c); /* rows that are not there repeat the first */
+        for (int i = 0; i < V_LANES; i++)
+            t[c + i] = v_load(x + (i < rows ? i : 0) * stride + c); /* rows that are not there repeat the first */
         v_transpose(t + c);
         c += V_LANES;
     } while (c < cols);
@@ -112,7 +121,8 @@ FM_INLINE void fm_narrow_load(const float *x, ptrdiff_t stride, ptrdiff_t rows, 
 
 /* The way back; t is destroyed, and pad columns become +0. */
 FM_INLINE void fm_narrow_store(float *out, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t cols, vf t[FM_PANEL]) {
-    for (ptrdiff_t c = cols; c < FM_PANEL; c++) t[c] = v_set1(0.0f);
+    for (ptrdiff_t c = cols; c < FM_PANEL; c++)
+        t[c] = v_set1(0.0f);
     for (ptrdiff_t c = 0; c < FM_PANEL; c += V_LANES) {
         if (c < cols)
             v_transpose(t + c);
@@ -126,9 +136,11 @@ FM_INLINE void fm_narrow_store(float *out, ptrdiff_t stride, ptrdiff_t rows, ptr
 /* The fixed tree over the columns of narrow rows, with the bits that lanes starting at +0 give; t is destroyed. Branches of the tree that
  * would only add zeros are left out. */
 FM_INLINE vf fm_narrow_sum(vf t[FM_PANEL], ptrdiff_t cols) {
-    for (ptrdiff_t c = 0; c < cols; c++) t[c] = v_add(t[c], v_set1(0.0f));
+    for (ptrdiff_t c = 0; c < cols; c++)
+        t[c] = v_add(t[c], v_set1(0.0f));
     for (ptrdiff_t half = FM_PANEL / 2; half; half /= 2) {
-        for (ptrdiff_t c = half; c < cols; c++) t[c - half] = v_add(t[c - half], t[c]);
+        for (ptrdiff_t c = half; c < cols; c++)
+            t[c - half] = v_add(t[c - half], t[c]);
         cols = cols < half ? cols : half;
     }
     return t[0];

@@ -14,9 +14,7 @@ FM_INLINE fm_block fm_block_at(const fm_loss *a, ptrdiff_t first) {
     return (fm_block){first, a->rows - first < V_LANES ? a->rows - first : V_LANES};
 }
 
-FM_INLINE vf fm_block_weights(const fm_loss *a, fm_block b) {
-    return a->weight ? v_load_first(a->weight + b.first, b.rows) : v_set1(1.0f);
-}
+FM_INLINE vf fm_block_weights(const fm_loss *a, fm_block b) { return a->weight ? v_load_first(a->weight + b.first, b.rows) : v_set1(1.0f); }
 
 FM_INLINE void fm_block_loss(const fm_loss *a, fm_block b, vf value) {
     v_store_first(a->loss + b.first, v_mul(fm_block_weights(a, b), value), b.rows);
@@ -96,7 +94,7 @@ FM_INLINE void fm_columnwise_narrow(const int loss, const fm_loss *a, fm_block b
 
 /* One panel of one row, from column c on. */
 FM_INLINE void fm_columnwise_panel(const int loss, const fm_loss *a, ptrdiff_t row, ptrdiff_t c, vm tail, vf threshold, vf factor,
-    vf *values, vf *corrects) {
+                                   vf *values, vf *corrects) {
     const vf zero = v_set1(0.0f);
     for (int v = 0; v < FM_VECTORS; v++, c += V_LANES) {
         const ptrdiff_t left = a->cols - c;
@@ -121,7 +119,8 @@ FM_INLINE void fm_columnwise_wide(const int loss, const fm_loss *a, fm_block b, 
     v_store(factors, factor);
     for (int i = 0; i < V_LANES; i++) {
         vf values[FM_VECTORS], corrects[FM_VECTORS];
-        for (int v = 0; v < FM_VECTORS; v++) values[v] = corrects[v] = zero;
+        for (int v = 0; v < FM_VECTORS; v++)
+            values[v] = corrects[v] = zero;
         for (ptrdiff_t c = 0; i < b.rows && c < a->cols; c += FM_PANEL)
             fm_columnwise_panel(loss, a, b.first + i, c, tail, threshold, v_set1(factors[i]), values, corrects);
         row_values[i] = fm_fold_sum(values);
@@ -167,7 +166,8 @@ FM_INLINE ptrdiff_t fm_first_equal(const float *x, ptrdiff_t cols, vf value) {
 /* The largest column of each row of a block. */
 FM_INLINE vf fm_block_max(fm_block b, const float *x, ptrdiff_t stride, ptrdiff_t cols, vm tail) {
     vf lanes[V_LANES];
-    for (int i = 0; i < V_LANES; i++) lanes[i] = i < b.rows ? fm_row_max(x + (b.first + i) * stride, cols, tail) : v_set1(0.0f);
+    for (int i = 0; i < V_LANES; i++)
+        lanes[i] = i < b.rows ? fm_row_max(x + (b.first + i) * stride, cols, tail) : v_set1(0.0f);
     return fm_max_rows(lanes);
 }
 
@@ -198,7 +198,8 @@ FM_INLINE void fm_categorical_accuracy(const int sparse, const fm_loss *a) {
 FM_INLINE void fm_block_targets(const fm_loss *a, const int sparse, fm_block b, vm tail, vf *total, vf *product) {
     if (sparse) {
         float picked[V_LANES] = {0};
-        for (int i = 0; i < b.rows; i++) picked[i] = a->x[(b.first + i) * a->x_row + a->labels[b.first + i]];
+        for (int i = 0; i < b.rows; i++)
+            picked[i] = a->x[(b.first + i) * a->x_row + a->labels[b.first + i]];
         *total = v_set1(1.0f);
         *product = v_load(picked);
         return;
@@ -207,7 +208,8 @@ FM_INLINE void fm_block_targets(const fm_loss *a, const int sparse, fm_block b, 
     vf totals[V_LANES], products[V_LANES];
     for (int i = 0; i < V_LANES; i++) {
         vf sums[FM_VECTORS], dots[FM_VECTORS];
-        for (int v = 0; v < FM_VECTORS; v++) sums[v] = dots[v] = zero;
+        for (int v = 0; v < FM_VECTORS; v++)
+            sums[v] = dots[v] = zero;
         if (i < b.rows) {
             const float *x = a->x + (b.first + i) * a->x_row, *y = a->y + (b.first + i) * a->y_row;
             ptrdiff_t c = 0;
@@ -231,7 +233,8 @@ FM_INLINE void fm_block_targets(const fm_loss *a, const int sparse, fm_block b, 
 }
 
 /* grad = e·slope − y·factor and probs = e·inverse, of one row; e may be grad or probs. With a label, y is one there and else zero. */
-FM_INLINE void fm_softmax_row(const fm_loss *a, const int sparse, ptrdiff_t r, const float *e, vm tail, vf inverse, vf slope, float factor) {
+FM_INLINE void fm_softmax_row(const fm_loss *a, const int sparse, ptrdiff_t r, const float *e, vm tail, vf inverse, vf slope,
+                              float factor) {
     float *grad = a->grad ? a->grad + r * a->grad_row : NULL, *probs = a->probs ? a->probs + r * a->probs_row : NULL;
     const vf zero = v_set1(0.0f);
     for (ptrdiff_t c = 0; c < FM_ROUND_UP(a->cols); c += V_LANES) {
@@ -272,37 +275,47 @@ FM_INLINE void fm_softmax_narrow(const fm_loss *a, const int sparse, fm_block b)
         int32_t labels[V_LANES] = {0};
         memcpy(labels, a->labels + b.first, (size_t)b.rows * sizeof *labels);
         label = v_from_int(vi_load(labels));
-        for (ptrdiff_t c = 0; c < cols; c++) y[c] = v_select(v_eq(label, v_set1(FM_LANES[c])), one, zero);
+        for (ptrdiff_t c = 0; c < cols; c++)
+            y[c] = v_select(v_eq(label, v_set1(FM_LANES[c])), one, zero);
     } else {
         fm_narrow_load(a->y + b.first * a->y_row, a->y_row, b.rows, cols, y);
     }
     vf max = x[0];
-    for (ptrdiff_t c = 1; c < cols; c++) max = v_max(max, x[c]);
+    for (ptrdiff_t c = 1; c < cols; c++)
+        max = v_max(max, x[c]);
     if (a->hit) {
         vf found = v_set1((float)cols);
-        for (ptrdiff_t c = cols; c-- > 0;) found = v_select(v_eq(x[c], max), v_set1(FM_LANES[c]), found);
+        for (ptrdiff_t c = cols; c-- > 0;)
+            found = v_select(v_eq(x[c], max), v_set1(FM_LANES[c]), found);
         if (!sparse) {
             vf y_max = y[0];
-            for (ptrdiff_t c = 1; c < cols; c++) y_max = v_max(y_max, y[c]);
-            for (ptrdiff_t c = cols; c-- > 0;) label = v_select(v_eq(y[c], y_max), v_set1(FM_LANES[c]), label);
+            for (ptrdiff_t c = 1; c < cols; c++)
+                y_max = v_max(y_max, y[c]);
+            for (ptrdiff_t c = cols; c-- > 0;)
+                label = v_select(v_eq(y[c], y_max), v_set1(FM_LANES[c]), label);
         }
         v_store_first(a->hit + b.first, v_select(v_eq(found, label), one, zero), b.rows);
     }
     vf total = one;
     if (!sparse) {
-        for (ptrdiff_t c = 0; c < cols; c++) scratch[c] = y[c];
+        for (ptrdiff_t c = 0; c < cols; c++)
+            scratch[c] = y[c];
         total = fm_narrow_sum(scratch, cols);
     }
-    for (ptrdiff_t c = 0; c < cols; c++) scratch[c] = v_mul(y[c], x[c]);
+    for (ptrdiff_t c = 0; c < cols; c++)
+        scratch[c] = v_mul(y[c], x[c]);
     const vf product = fm_narrow_sum(scratch, cols);
-    for (ptrdiff_t c = 0; c < cols; c++) scratch[c] = e[c] = v_exp_nonpositive(v_sub(x[c], max));
+    for (ptrdiff_t c = 0; c < cols; c++)
+        scratch[c] = e[c] = v_exp_nonpositive(v_sub(x[c], max));
     const fm_softmax_factors f = fm_softmax_loss(a, b, max, fm_narrow_sum(scratch, cols), total, product);
     if (a->grad) {
-        for (ptrdiff_t c = 0; c < cols; c++) scratch[c] = v_fnma(y[c], f.factor, v_mul(e[c], f.slope));
+        for (ptrdiff_t c = 0; c < cols; c++)
+            scratch[c] = v_fnma(y[c], f.factor, v_mul(e[c], f.slope));
         fm_narrow_store(a->grad + b.first * a->grad_row, a->grad_row, b.rows, cols, scratch);
     }
     if (a->probs) {
-        for (ptrdiff_t c = 0; c < cols; c++) e[c] = v_mul(e[c], f.inverse);
+        for (ptrdiff_t c = 0; c < cols; c++)
+            e[c] = v_mul(e[c], f.inverse);
         fm_narrow_store(a->probs + b.first * a->probs_row, a->probs_row, b.rows, cols, e);
     }
 }
@@ -360,10 +373,12 @@ FM_INLINE vf fm_targets(const fm_loss *a, const int sparse, ptrdiff_t r, ptrdiff
 
 FM_INLINE vf fm_row_sum(const float *x, ptrdiff_t cols, vm tail) {
     vf sums[FM_VECTORS];
-    for (int v = 0; v < FM_VECTORS; v++) sums[v] = v_set1(0.0f);
+    for (int v = 0; v < FM_VECTORS; v++)
+        sums[v] = v_set1(0.0f);
     ptrdiff_t c = 0;
     for (; c + FM_PANEL <= cols; c += FM_PANEL)
-        for (int v = 0; v < FM_VECTORS; v++) sums[v] = v_add(sums[v], v_load(x + c + v * V_LANES));
+        for (int v = 0; v < FM_VECTORS; v++)
+            sums[v] = v_add(sums[v], v_load(x + c + v * V_LANES));
     for (int v = 0; v < FM_VECTORS && c < cols; v++, c += V_LANES)
         sums[v] = v_add(sums[v], v_keep(v_load(x + c), cols - c, tail, v_set1(0.0f)));
     return fm_fold_sum(sums);
@@ -380,12 +395,14 @@ FM_INLINE void fm_categorical(const int sparse, const fm_loss *arguments) {
         const fm_block b = fm_block_at(a, first);
         vf row_sums[V_LANES], row_values[V_LANES], row_free[V_LANES];
         float sums[V_LANES], free[V_LANES], factors[V_LANES];
-        for (int i = 0; i < V_LANES; i++) row_sums[i] = i < b.rows ? fm_row_sum(a->x + (first + i) * a->x_row, cols, tail) : v_set1(1.0f);
+        for (int i = 0; i < V_LANES; i++)
+            row_sums[i] = i < b.rows ? fm_row_sum(a->x + (first + i) * a->x_row, cols, tail) : v_set1(1.0f);
         const vf sum = fm_sum_rows(row_sums);
         v_store(sums, sum);
         for (int i = 0; i < V_LANES; i++) {
             vf values[FM_VECTORS], unclipped[FM_VECTORS];
-            for (int v = 0; v < FM_VECTORS; v++) values[v] = unclipped[v] = zero;
+            for (int v = 0; v < FM_VECTORS; v++)
+                values[v] = unclipped[v] = zero;
             for (ptrdiff_t c = 0; i < b.rows && c < cols; c += FM_PANEL)
                 for (int v = 0; v < FM_VECTORS && c + v * V_LANES < cols; v++) {
                     const ptrdiff_t at = c + v * V_LANES, left = cols - at;

@@ -33,7 +33,9 @@ FM_INLINE int fm_update_slots(const int rule) {
 /* One vector: w, and the slots that the rule has, by their order. rule is a constant wherever this is inlined. */
 FM_INLINE void fm_update_vector(const int rule, const fm_update_constants *k, vf *w, vf g, vf *slot_0, vf *slot_1) {
     switch (rule) {
-    case FM_SGD: *w = v_fnma(k->learning_rate, g, *w); break;
+    case FM_SGD:
+        *w = v_fnma(k->learning_rate, g, *w);
+        break;
     case FM_SGD_MOMENTUM:
     case FM_SGD_NESTEROV: {
         const vf m = v_fnma(k->learning_rate, g, v_mul(k->momentum, *slot_0));
@@ -84,7 +86,8 @@ FM_INLINE void fm_update_all(const int rule, const fm_update *u) {
     float *const w = u->w, *const s0 = slots > 0 ? u->slot[0] : w, *const s1 = slots > 1 ? u->slot[1] : w;
     const float *const g = u->g;
     ptrdiff_t i = 0;
-    for (; i + V_LANES <= n; i += V_LANES) fm_update_at(rule, &k, w + i, g + i, s0 + i, s1 + i);
+    for (; i + V_LANES <= n; i += V_LANES)
+        fm_update_at(rule, &k, w + i, g + i, s0 + i, s1 + i);
     if (i < n) {
         const size_t bytes = (size_t)(n - i) * sizeof(float);
         float tail[4][V_LANES] = {{0}};

@@ -1,0 +1,101 @@
+"""The command ``fastmlp``: train a network on a data set, ask it, look at it.
+
+Results go to the standard output, progress and errors to the standard error. The exit code is 0 when all went well, 1 after an error, 2
+after arguments that make no sense, and 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import TextIO
+
+__all__ = ["main"]
+
+_EXAMPLES = """\
+examples:
+  fastmlp train                                  learn three spiral arms, in a second or two
+  fastmlp train spiral --plot spiral.png         the same, with curves and the decision boundary
+  fastmlp train mnist --save digits.safetensors  handwritten digits (downloads 11 MB the first time)
+  fastmlp predict digits.safetensors four.png    which digit is in a picture of your own?
+  fastmlp info digits.safetensors                what is in a file
+  fastmlp train --help                           all options
+"""
+
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: What follows the command's name; None takes them from the command line.
+
+    Returns:
+        The exit code. Arguments that make no sense raise SystemExit(2), ``--help`` and ``--version`` SystemExit(0), as argparse does.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            code: int = options.run(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader of the output has gone, as `head` does. What Python still holds back must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (OSError, ValueError, RuntimeError, ArithmeticError, ImportError, MemoryError) as error:
+        print(f"fastmlp: {_one_line(error)}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    from fastmlp.cli import info, predict, train
+
+    parser = argparse.ArgumentParser(
+        prog="fastmlp",
+        description="Train multilayer perceptrons on the CPU, and use them.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (train, predict, info):
+        command.add_parser(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version; looked up only when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help="show the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        import fastmlp
+
+        print(f"fastmlp {fastmlp.__version__}")
+        parser.exit()
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
+) -> None:
+    print(f"fastmlp: warning: {message}", file=sys.stderr)
+
+
+def _one_line(error: BaseException) -> str:
+    """The message of an error, in one line."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        text = f"{error.filename}: {error.strerror}"
+    else:
+        text = str(error) or type(error).__name__
+    return " ".join(text.split())

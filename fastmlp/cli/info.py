@@ -1,0 +1,61 @@
+"""``fastmlp info``: what is in the file of a model."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(commands: Any) -> None:
+    """Adds ``info`` to the command's parser."""
+    parser = commands.add_parser(
+        "info",
+        help="show what is in the file of a model",
+        description="Show the layers of a saved model, how it was trained and where it comes from. The whole file is checked for damage.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("model", metavar="MODEL", help="a file saved by fastmlp (.safetensors)")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from fastmlp.cli import output
+    from fastmlp.saving import describe, load_model
+
+    document = describe(options.model)
+    model = load_model(options.model, compile=False)
+    console = output.console()
+    model.summary(print_fn=lambda text: console.print(text.rstrip("\n"), markup=False, soft_wrap=True))
+    console.print(output.facts(Path(options.model).name, _facts(Path(options.model), document)))
+    if document["provenance"]:
+        console.print(output.facts("provenance", _flat(document["provenance"])))
+    return 0
+
+
+def _facts(path: Path, document: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    yield "size", f"{path.stat().st_size:,} bytes, checksums are right"
+    yield "saved", f"{document['created']} by fastmlp {document['fastmlp_version']}"
+    compiled, training = document["compile"], document["training"]
+    if compiled is None:
+        yield "compiled", "no"
+        return
+    yield "optimizer", _call(compiled["optimizer"])
+    yield "loss", compiled["loss"] if not isinstance(compiled["loss"], Mapping) else _call(compiled["loss"])
+    yield "trained", f"{training['epochs']} epochs, {training['iterations']} updates, seed {training['seed']}"
+    yield "optimizer state", ", ".join(document["slots"]) or "none"
+
+
+def _call(stored: Mapping[str, Any]) -> str:
+    """``Adam(learning_rate=0.001, …)``."""
+    arguments = ", ".join(f"{name}={value}" for name, value in stored["config"].items() if name != "name")
+    return f"{stored['class']}({arguments})"
+
+
+def _flat(stored: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in stored.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", ", ".join(map(str, value)) if isinstance(value, list) else value

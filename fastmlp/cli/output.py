@@ -1,0 +1,49 @@
+"""How the commands write: tables that stay readable when they are piped, and words for numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+PIPE_WIDTH = 120
+
+
+def console(*, stderr: bool = False) -> Console:
+    """The terminal, or a stream of plain text when the output is piped."""
+    from rich.console import Console
+
+    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    if not made.is_terminal:
+        made.width = PIPE_WIDTH
+    return made
+
+
+def facts(title: str, rows: Iterable[tuple[str, object]]) -> Table:
+    """A table of names and values."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left", show_header=False, title_style="bold")
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, Text(str(value)))
+    return table
+
+
+def seconds(value: float) -> str:
+    """``9.5 ms``, ``0.24 s``, ``12.3 s``, ``2 min 05 s``."""
+    if value < 0.1:
+        return f"{value * 1000:.1f} ms"
+    if value < 100:
+        return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
+    return f"{int(value) // 60} min {int(value) % 60:02} s"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 epoch``, ``2 epochs``, ``12,000 rows``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,266 @@
+"""``fastmlp predict``: what a saved model says about rows from a file, or about a picture of a digit."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fastmlp.cli.prepare import Preparation
+    from fastmlp.model import Model
+
+_IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
+_TEXT = {".csv", ".tsv", ".txt"}
+_IMAGE_SIDE, _IMAGE_PIXELS = 28, 28 * 28
+_TABLE_ROWS, _TABLE_COLUMNS = 20, 10
+
+_EPILOG = """\
+examples:
+  fastmlp predict spiral.safetensors points.csv          two numbers a line, with or without a header
+  fastmlp predict digits.safetensors four.png mine.jpg   pictures of digits
+  fastmlp predict digits.safetensors images.npy --json   a NumPy array of rows or of 28 x 28 images
+
+A picture may have any size and colours, dark on light or light on dark, one digit in each. Rows are prepared as the model's training
+data were, if `fastmlp train` made it: give them as they come, pixels from 0 to 255.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Adds ``predict`` to the command's parser."""
+    parser = commands.add_parser(
+        "predict",
+        help="ask a model about your data",
+        description="Print the class and the probabilities a model gives for each row of a file, or for each picture.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("model", metavar="MODEL", help="a file saved by fastmlp (.safetensors)")
+    parser.add_argument("data", metavar="DATA", nargs="+", help=".npy, .csv, or pictures for a model of 28 x 28 digits")
+    parser.add_argument("--prepared", action="store_true", help="rows of numbers are prepared already: use them as they are")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--csv", action="store_true", help="print CSV")
+    parser.set_defaults(run=_run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What is printed: a name for each row, and a column for each output."""
+
+    rows: list[str]
+    columns: list[str]
+    values: NDArray[np.float32]
+    classifies: bool
+
+    def classes(self) -> list[str]:
+        """The answer for each row, nothing for a model that does not classify."""
+        return [self.columns[k] for k in self.values.argmax(axis=1)] if self.classifies else []
+
+
+def _run(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from fastmlp.cli.prepare import AS_IS, Preparation
+    from fastmlp.saving import describe, load_model
+
+    provenance = describe(options.model)["provenance"]
+    model = load_model(options.model, compile=False)
+    preparation = AS_IS
+    if "preparation" in provenance:
+        preparation = Preparation.from_description(provenance["preparation"])
+    elif any(_is_image(name) for name in options.data):
+        preparation = Preparation(flatten=len(model.input_shape) == 2, divide_by=255.0)
+        print("fastmlp: the model's file does not tell how its data were prepared; dividing pixels by 255", file=sys.stderr)
+    names: list[str] = []
+    parts: list[NDArray[Any]] = []
+    for name in options.data:
+        as_it_is = options.prepared and not _is_image(name)
+        rows = _rows(Path(name), model, AS_IS if as_it_is else preparation)
+        parts.append(rows)
+        short = Path(name).name
+        single = _is_image(name) or (len(rows) == 1 and len(options.data) > 1)
+        names += [short] if single else [f"{short}:{i}" if len(options.data) > 1 else str(i) for i in range(len(rows))]
+    answers = _ask(model, np.concatenate(parts), names, provenance)
+    if options.json:
+        _print_json(answers)
+    elif options.csv:
+        _print_csv(answers)
+    else:
+        _print_table(answers)
+    return 0
+
+
+def _is_image(name: str) -> bool:
+    return Path(name).suffix.lower() in _IMAGES
+
+
+# Reading
+
+
+def _rows(path: Path, model: Model, preparation: Preparation) -> NDArray[np.float32]:
+    """The rows of one file in the shape the model takes, prepared."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    shape = model.input_shape[1:]
+    if _is_image(path.name):
+        if shape not in {(_IMAGE_PIXELS,), (_IMAGE_SIDE, _IMAGE_SIDE)}:
+            raise ValueError(f"{path} is a picture, but the model takes rows of shape {shape}, not 28 x 28 pixels")
+        from fastmlp.images import load_digit
+
+        values: NDArray[Any] = load_digit(path)[None]
+    elif path.suffix.lower() == ".npy":
+        values = _read_npy(path)
+    elif path.suffix.lower() in _TEXT:
+        values = _read_text(path)
+    else:
+        raise ValueError(f"{path}: expected the name of a .npy or .csv file, or of a picture ({', '.join(sorted(_IMAGES))})")
+    return preparation.apply(_fitted(path, values, shape)).reshape(-1, *_sizes(shape))
+
+
+def _fitted(path: Path, values: NDArray[Any], shape: tuple[int | None, ...]) -> NDArray[Any]:
+    """The values with an axis of rows in front; an error if a row is not what the model takes."""
+    sizes = _sizes(shape)
+    accepted = {sizes, (math.prod(sizes),)} | ({(_IMAGE_SIDE, _IMAGE_SIDE)} if sizes == (_IMAGE_PIXELS,) else set())
+    if values.shape in accepted:
+        values = values[None]
+    elif sizes == (1,) and values.ndim == 1:
+        values = values[:, None]
+    if values.ndim < 2 or values.shape[1:] not in accepted:
+        found = f"{values.shape[1]} columns" if values.ndim == 2 else f"the shape {values.shape}"
+        wanted = f"{sizes[0]}" if len(sizes) == 1 else f"rows of shape {sizes}"
+        raise ValueError(f"{path} has {found}, but the model takes {wanted}")
+    return values
+
+
+def _sizes(shape: tuple[int | None, ...]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size is not None)
+
+
+def _read_npy(path: Path) -> NDArray[Any]:
+    import numpy as np
+
+    try:
+        # Mapped, so that a header that promises more than the file holds takes no memory.
+        values: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path} is not an array of numbers that NumPy can read: {error}") from None
+    if values.dtype.kind not in "fiub":
+        raise ValueError(f"{path} holds {values.dtype}, not numbers")
+    return values
+
+
+def _read_text(path: Path) -> NDArray[np.float64]:
+    import numpy as np
+
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        first = next((line for line in file if line.strip()), "")
+    if not first:
+        raise ValueError(f"{path} is empty")
+    separator = max(",;\t", key=first.count)
+    delimiter = separator if separator in first else None
+    header = not all(_is_number(field) for field in first.split(delimiter))
+    lines = _lines(path, skip_first=header)
+    row = next(lines, None)
+    if row is None:
+        raise ValueError(f"{path} has no rows")
+    try:
+        values: NDArray[np.float64] = np.loadtxt(itertools.chain([row], lines), delimiter=delimiter, comments=None, ndmin=2)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return values
+
+
+def _lines(path: Path, *, skip_first: bool) -> Iterator[str]:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        filled = (line for line in file if line.strip())
+        if skip_first:
+            next(filled, None)
+        yield from filled
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+# Answering
+
+
+def _ask(model: Model, x: NDArray[np.float32], rows: Sequence[str], provenance: dict[str, Any]) -> _Answers:
+    import numpy as np
+
+    values = model.predict(x, verbose=0)
+    assert model.plan is not None
+    closing = model.plan.nodes[-1].activation
+    binary = closing == "sigmoid" and values.shape[1] == 1
+    if binary:
+        values = np.concatenate([1 - values, values], axis=1)
+    names = provenance.get("classes")
+    if not isinstance(names, list) or len(names) != values.shape[1]:
+        names = list(range(values.shape[1]))
+    return _Answers(list(rows), [str(name) for name in names], values, classifies=closing == "softmax" or binary)
+
+
+def _print_json(answers: _Answers) -> None:
+    records: list[dict[str, Any]] = [{"row": row} for row in answers.rows]
+    for record, name in zip(records, answers.classes(), strict=False):
+        record["class"] = name
+    for record, values in zip(records, answers.values.tolist(), strict=True):
+        record |= {"probabilities": dict(zip(answers.columns, values, strict=True))} if answers.classifies else {"outputs": values}
+    print(json.dumps(records, indent=1))
+
+
+def _print_csv(answers: _Answers) -> None:
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    kind = "p" if answers.classifies else "output"
+    writer.writerow(["row", *(["class"] if answers.classifies else []), *(f"{kind}_{name}" for name in answers.columns)])
+    classes = answers.classes()
+    for i, row in enumerate(answers.rows):
+        writer.writerow([row, *classes[i : i + 1], *(f"{value:.6g}" for value in answers.values[i].tolist())])
+
+
+def _print_table(answers: _Answers) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from fastmlp.cli import output
+
+    table = Table()
+    table.add_column("row", overflow="fold")
+    if answers.classifies:
+        table.add_column("class", style="bold green")
+    shown = answers.columns[:_TABLE_COLUMNS]
+    for name in shown:
+        table.add_column(Text(f"p({name})" if answers.classifies else f"output {name}"), justify="right")
+    classes = answers.classes()
+    for i, row in enumerate(answers.rows[:_TABLE_ROWS]):
+        best = int(answers.values[i].argmax()) if answers.classifies else -1
+        cells = [
+            Text(f"{value:.4f}", style="bold" if k == best else "") for k, value in enumerate(answers.values[i, : len(shown)].tolist())
+        ]
+        table.add_row(Text(row), *(Text(name) for name in classes[i : i + 1]), *cells)
+    console = output.console()
+    console.print(table)
+    hidden = []
+    if len(answers.rows) > _TABLE_ROWS:
+        hidden.append(output.plural(len(answers.rows) - _TABLE_ROWS, "more row"))
+    if len(answers.columns) > _TABLE_COLUMNS:
+        hidden.append(output.plural(len(answers.columns) - _TABLE_COLUMNS, "more column"))
+    if hidden:
+        console.print(f"and {' and '.join(hidden)}: --csv or --json print all")

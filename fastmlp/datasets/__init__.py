@@ -1,0 +1,15 @@
+"""Data sets that are ready to train on: five generated ones with two features, and MNIST.
+
+Each module has ``load_data()``, which gives ``(x_train, y_train), (x_test, y_test)``; the generated ones also have ``generate()``, which
+gives all points as one pair ``x, y``.
+
+Example:
+    >>> from fastmlp.datasets import spiral
+    >>> (x_train, y_train), (x_test, y_test) = spiral.load_data()
+    >>> x_train.shape, x_test.shape
+    ((1200, 2), (300, 2))
+"""
+
+from fastmlp.datasets import circles, gaussians, mnist, moons, spiral, xor
+
+__all__ = ["circles", "gaussians", "mnist", "moons", "spiral", "xor"]

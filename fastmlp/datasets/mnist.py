@@ -1,0 +1,148 @@
+"""MNIST: 70,000 handwritten digits of 28 × 28 pixels (LeCun, Bottou, Bengio and Haffner, 1998).
+
+The four IDX files are looked for, compressed with gzip or not, in
+
+1. the folder ``$FASTMLP_DATA/mnist``, then ``$FASTMLP_DATA`` itself;
+2. the cache, ``$FASTMLP_CACHE/mnist``; without that variable ``$XDG_CACHE_HOME/fastmlp/mnist`` or ``~/.cache/fastmlp/mnist``.
+
+If they are in neither, they are downloaded to the cache, about 11 MB. Their content is checked against its known sha256 in every case.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmlp.datasets._idx import read_idx
+from fastmlp.errors import DownloadError
+
+__all__ = ["load_data"]
+
+_Pair: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+_FILES: dict[str, tuple[tuple[int, ...], str]] = {
+    "train-images-idx3-ubyte": ((60000, 28, 28), "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+    "train-labels-idx1-ubyte": ((60000,), "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+    "t10k-images-idx3-ubyte": ((10000, 28, 28), "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+    "t10k-labels-idx1-ubyte": ((10000,), "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
+}
+"""Shape, and sha256 of the unpacked file: mirrors compress differently, the content is the same everywhere."""
+
+_MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+_LIMIT = 16 << 20
+"""Bytes: more than the largest of the compressed files."""
+
+
+def load_data(path: str | os.PathLike[str] | None = None) -> tuple[_Pair, _Pair]:
+    """The digits, downloaded once if they are not on this machine.
+
+    Args:
+        path: A folder with the four IDX files. Their content is then not compared with MNIST's, so Fashion-MNIST and other data in the same
+            format can be read too. None looks in ``FASTMLP_DATA`` and in the cache, then downloads. ``"mnist.npz"``, the default in Keras,
+            means None.
+
+    Returns:
+        ``(x_train, y_train), (x_test, y_test)``: uint8 arrays ``(60000, 28, 28)``, ``(60000,)``, ``(10000, 28, 28)`` and ``(10000,)``.
+        Pixels run from 0, the background, to 255, the stroke.
+
+    Raises:
+        FileNotFoundError: ``path`` lacks some of the files.
+        ValueError: A file is damaged, or is not the one expected.
+        DownloadError: The digits are not here and cannot be downloaded; the message says where to put the files by hand.
+
+    Example:
+        >>> from fastmlp.datasets import mnist
+        >>> (x_train, y_train), (x_test, y_test) = mnist.load_data()  # doctest: +SKIP
+        >>> x_train.shape, x_train.dtype  # doctest: +SKIP
+        ((60000, 28, 28), dtype('uint8'))
+    """
+    if path is not None and os.fspath(path) != "mnist.npz":
+        return _read_other(Path(path))
+    for folder in _data_folders():
+        if all(_find(folder, name) for name in _FILES):
+            return _pairs([_read(_existing(folder, name), name) for name in _FILES])
+    return _pairs([_read_cached(name) for name in _FILES])
+
+
+def _read_other(folder: Path) -> tuple[_Pair, _Pair]:
+    """The files of a folder the caller named: any sizes that fit together."""
+    missing = [name for name in _FILES if _find(folder, name) is None]
+    if missing:
+        raise FileNotFoundError(f"{folder} must be a folder with the four IDX files of MNIST, plain or .gz; it lacks {', '.join(missing)}")
+    arrays = {name: read_idx(_existing(folder, name)) for name in _FILES}
+    for name, array in arrays.items():
+        if array.dtype != np.uint8 or array.ndim != len(_FILES[name][0]):
+            raise ValueError(f"{_find(folder, name)} has {array.ndim} axes of {array.dtype}; expected {len(_FILES[name][0])} of uint8")
+    (x_train, y_train), (x_test, y_test) = pairs = _pairs(list(arrays.values()))
+    for x, y, part in ((x_train, y_train, "training"), (x_test, y_test, "test")):
+        if len(x) != len(y):
+            raise ValueError(f"{folder} has {len(x)} {part} images and {len(y)} {part} labels; the files do not belong together")
+    return pairs
+
+
+def _read(file: Path, name: str) -> NDArray[Any]:
+    return read_idx(file, sha256=_FILES[name][1])
+
+
+def _read_cached(name: str) -> NDArray[Any]:
+    """One file from the cache, downloaded if it is missing or damaged there."""
+    folder = _cache_folder()
+    file = _find(folder, name)
+    if file is not None:
+        try:
+            return _read(file, name)
+        except ValueError:
+            file.unlink(missing_ok=True)  # what is in the cache can be fetched again
+    from fastmlp.datasets._download import download
+
+    target = folder / f"{name}.gz"
+    try:
+        download([mirror + target.name for mirror in _MIRRORS], target, lambda part: _read(part, name), _LIMIT)
+    except DownloadError as error:
+        names = ", ".join(f"{name}.gz" for name in _FILES)
+        raise DownloadError(
+            f"MNIST is not on this machine and could not be downloaded ({error}). To install it by hand, put {names} (from {_MIRRORS[0]}) "
+            f"into {folder}, or set FASTMLP_DATA to a folder that has them"
+        ) from None
+    return _read(target, name)
+
+
+def _pairs(arrays: list[NDArray[Any]]) -> tuple[_Pair, _Pair]:
+    x_train, y_train, x_test, y_test = arrays
+    return (x_train, y_train), (x_test, y_test)
+
+
+def _data_folders() -> list[Path]:
+    root = os.environ.get("FASTMLP_DATA")
+    return [Path(root).expanduser() / "mnist", Path(root).expanduser()] if root else []
+
+
+def _cache_folder() -> Path:
+    if root := os.environ.get("FASTMLP_CACHE"):
+        return Path(root).expanduser() / "mnist"
+    # The XDG base directory specification: relative paths are to be ignored.
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".cache") / "fastmlp" / "mnist"
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    """The file of that name, plain or .gz; some archives write ``-images.idx3-`` with a dot."""
+    for stem in (name, name.replace("-idx", ".idx")):
+        for candidate in (folder / stem, folder / f"{stem}.gz"):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+def _existing(folder: Path, name: str) -> Path:
+    file = _find(folder, name)
+    if file is None:
+        raise FileNotFoundError(f"{name} has disappeared from {folder}")
+    return file

@@ -1,0 +1,241 @@
+"""Loss and accuracy kernels: against the formulas of the reference engine in float64, the same bits on every instruction set."""
+
+import numpy as np
+import pytest
+from kernel_harness import ISAS, Guarded, fixed_sum, kernels, padded, round_up, same_bits
+
+from fastmlp import _core
+from fastmlp.reference.activations import ACTIVATIONS, sigmoid
+from fastmlp.reference.losses import LOGIT_LOSSES, LOSSES
+from fastmlp.reference.metrics import METRICS
+
+softmax = ACTIVATIONS["softmax"].forward
+
+SHAPES = [(rows, cols) for rows in (1, 2, 3, 7, 8, 9, 17) for cols in (*range(1, 19), 31, 32, 33)] + [(40, 10), (5, 1000)]
+SCALE = np.float32(0.125)
+
+LOGITS = "_from_logits"
+KERNELS = list(_core.LOSSES)
+FROM_LOGITS = [name for name in KERNELS if name.endswith(LOGITS)]
+ACCURACIES = [name for name in KERNELS if name.endswith("accuracy")]
+WITH_HITS = [name for name in KERNELS if "crossentropy" in name]
+THRESHOLD = 0.375
+
+
+def make(name, rows, cols, seed=0):
+    """Predictions, targets and weights that suit a loss."""
+    rng = np.random.default_rng([seed, rows, cols])
+    x = rng.normal(0, 3, (rows, cols)).astype(np.float32)
+    y = rng.normal(0, 3, (rows, cols)).astype(np.float32)
+    if "crossentropy" in name and LOGITS not in name:
+        x = rng.uniform(0.01, 0.99, (rows, cols)).astype(np.float32)
+    if name.startswith("sparse"):
+        y = rng.integers(0, cols, rows).astype(np.int32)
+    elif name.startswith("binary"):
+        x = x if "crossentropy" in name else rng.uniform(0, 1, (rows, cols)).astype(np.float32)
+        y = rng.integers(0, 2, (rows, cols)).astype(np.float32)
+    elif name.startswith("categorical"):
+        y = rng.dirichlet(np.ones(cols), rows).astype(np.float32)
+    return x, y, rng.uniform(0.5, 2, rows).astype(np.float32)
+
+
+def run(isa, name, x, y, weight=None, side="end", onto_x=False, want=("grad", "probs", "hit"), scale=SCALE):
+    """Calls a kernel with every array between guards; returns what it wrote by name, without the padding, which is checked to be zero."""
+    rows, cols = x.shape
+    width = round_up(cols)
+    guarded = {"x": Guarded(padded(x), side), "loss": Guarded(np.full(rows, 7, np.float32), side)}
+    fields = {"rows": rows, "cols": cols, "scale": scale, "threshold": THRESHOLD, "x_row": width}
+    if name.startswith("sparse"):
+        guarded["labels"] = Guarded(y, side)
+    else:
+        guarded["y"] = Guarded(padded(y), side)
+        fields["y_row"] = width
+    if weight is not None:
+        guarded["weight"] = Guarded(weight, side)
+    possible = {"grad": name not in ACCURACIES, "probs": name in FROM_LOGITS, "hit": name in WITH_HITS}
+    wanted = [output for output in want if possible[output]]
+    for output in wanted:
+        if output == "hit":
+            guarded["hit"] = Guarded(np.full(rows, 7, np.float32), side)
+        else:
+            guarded[output] = guarded["x"] if onto_x and output == "grad" else Guarded(np.full((rows, width), 7, np.float32), side)
+            fields[f"{output}_row"] = width
+    kernels(isa)[f"loss_{name}"](**fields, **{field: memory.array for field, memory in guarded.items()})
+    results = {}
+    for field, memory in guarded.items():
+        memory.check()
+        if field in ("loss", *wanted):
+            result = memory.array
+            if result.ndim == 2:
+                assert (result[:, cols:] == 0).all()
+                result = result[:, :cols]
+            results[field] = result.copy()
+    return results
+
+
+def alike(results):
+    """The results of several runs, which must agree to the last bit."""
+    for other in results[1:]:
+        assert other.keys() == results[0].keys()
+        assert all(same_bits(results[0][key], other[key]) for key in other)
+    return results[0]
+
+
+def expected(name, x, y, weight):
+    """The same from the reference engine's formulas in float64."""
+    x, y = x.astype(np.float64), y if y.dtype == np.int32 else y.astype(np.float64)
+    weight = np.ones(len(x)) if weight is None else weight.astype(np.float64)
+    if name in ACCURACIES:
+        return {"loss": weight * METRICS[name](y, x, THRESHOLD)}
+    loss = LOGIT_LOSSES[name.removesuffix(LOGITS)] if name in FROM_LOGITS else LOSSES[name]
+    result = {"loss": weight * loss.value(y, x), "grad": weight[:, None] * SCALE * loss.gradient(y, x)}
+    if name in WITH_HITS:
+        accuracy = name.removesuffix(LOGITS).replace("crossentropy", "accuracy")
+        probability = x if name not in FROM_LOGITS else sigmoid(x) if name.startswith("binary") else softmax(x)
+        result["hit"] = METRICS[accuracy](y, probability, 0.5)
+        if name in FROM_LOGITS:
+            result["probs"] = probability
+    return result
+
+
+def assert_close(results, wanted):
+    assert results.keys() == wanted.keys()
+    for key, values in wanted.items():
+        np.testing.assert_allclose(results[key], values, rtol=3e-6, atol=2e-6, err_msg=key)
+
+
+def test_every_loss_of_the_manifest_has_a_formula_to_compare_with():
+    assert set(KERNELS) == set(LOSSES) | {name + LOGITS for name in LOGIT_LOSSES} | {name for name in METRICS if name.endswith("accuracy")}
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("name", KERNELS)
+def test_losses_gradients_probabilities_and_hits_of_any_shape(name, weighted):
+    for rows, cols in SHAPES:
+        x, y, weight = make(name, rows, cols)
+        weight = weight if weighted else None
+        results = alike([run(isa, name, x, y, weight, side) for isa in ISAS for side in ("end", "start")])
+        assert_close(results, expected(name, x, y, weight))
+
+
+@pytest.mark.parametrize("name", [name for name in KERNELS if name not in ACCURACIES])
+def test_the_gradient_may_take_the_place_of_the_predictions(name):
+    for rows, cols in SHAPES:
+        x, y, weight = make(name, rows, cols, seed=1)
+        alike([run(isa, name, x, y, weight, onto_x=onto_x) for isa in ISAS for onto_x in (False, True)])
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("name", KERNELS)
+def test_what_is_not_wanted_changes_nothing_else(isa, name):
+    for rows, cols in SHAPES:
+        x, y, weight = make(name, rows, cols, seed=2)
+        everything = run(isa, name, x, y, weight)
+        for want in ((), ("grad",), ("probs",), ("hit",), ("grad", "hit"), ("probs", "hit")):
+            some = run(isa, name, x, y, weight, want=want)
+            assert all(same_bits(everything[key], some[key]) for key in some)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("name", [name for name in KERNELS if "categorical" not in name])
+def test_means_add_their_columns_in_the_fixed_order(isa, name):
+    for rows, cols in SHAPES:
+        x, y, _ = make(name, rows, cols)
+        terms = run(isa, name, x.reshape(-1, 1), y.reshape(-1, 1))["loss"].reshape(rows, cols)
+        assert same_bits(run(isa, name, x, y)["loss"], fixed_sum(terms) / np.float32(cols))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_softmax_losses_add_their_exponentials_in_the_fixed_order(isa):
+    def apply(function, values):
+        out = np.empty_like(values)
+        kernels(isa)[function](n=values.size, x=values, out=out)
+        return out
+
+    name = "sparse_categorical_crossentropy_from_logits"
+    for rows, cols in SHAPES:
+        x, labels, _ = make(name, rows, cols)
+        relative = x - x.max(axis=1, keepdims=True)
+        expected = apply("log", fixed_sum(apply("exp", relative))) - relative[np.arange(rows), labels]
+        assert same_bits(run(isa, name, x, labels)["loss"], expected)
+
+
+@pytest.mark.parametrize("name", ["categorical_crossentropy", "categorical_crossentropy_from_logits", "categorical_accuracy"])
+def test_integer_labels_give_the_bits_of_one_hot_targets(name):
+    for rows, cols in SHAPES:
+        x, labels, weight = make(f"sparse_{name}", rows, cols)
+        one_hot = np.eye(cols, dtype=np.float32)[labels]
+        for isa in ISAS:
+            alike([run(isa, name, x, one_hot, weight), run(isa, f"sparse_{name}", x, labels, weight)])
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_huge_logits_give_finite_losses_and_gradients(isa):
+    x = np.array([[1e4, -1e4, 0], [-1e4, 1e4, 1e4]], np.float32)
+    labels = np.array([0, 0], np.int32)
+    results = run(isa, "sparse_categorical_crossentropy_from_logits", x, labels, scale=1)
+    assert results["loss"].tolist() == [0, pytest.approx(2e4 + np.log(2))]
+    assert results["grad"].tolist() == [[0, 0, 0], [-1, 0.5, 0.5]]
+    y = np.array([[1, 0, 1], [1, 0, 0]], np.float32)
+    results = run(isa, "binary_crossentropy_from_logits", x, y, scale=3)
+    assert results["loss"] == pytest.approx([np.log(2) / 3, 1e4])
+    assert results["grad"].tolist() == [[0, 0, -0.5], [-1, 1, 1]]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_small_losses_keep_their_digits(isa):
+    x = np.array([[30, 15]], np.float32)
+    loss = run(isa, "sparse_categorical_crossentropy_from_logits", x, np.array([0], np.int32))["loss"]
+    assert loss == pytest.approx([2.0**-23 * round(np.exp(-15) * 2**23)], rel=1e-6)  # log(1 + e⁻¹⁵), the sum rounded to float32
+    loss = run(isa, "binary_crossentropy_from_logits", np.array([[20]], np.float32), np.array([[1]], np.float32))["loss"]
+    assert loss == pytest.approx([np.log1p(np.exp(-20))], rel=2e-7)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_certain_probabilities_are_clipped_and_have_no_gradient(isa):
+    y = np.array([[1, 0, 1, 0]], np.float32)
+    x = np.array([[0, 1, 1, 0]], np.float32)
+    results = run(isa, "binary_crossentropy", x, y, scale=1)
+    assert results["loss"] == pytest.approx([(-np.log(1e-7) - np.log(2.0**-23) - np.log(1 - 2.0**-23) + 1e-7) / 4])
+    assert results["grad"].tolist() == [[0, 0, 0, 0]]
+    results = run(isa, "categorical_crossentropy", np.array([[1, 0]], np.float32), np.array([[0, 1]], np.float32), scale=1)
+    assert results["loss"] == pytest.approx([-np.log(1e-7)])
+    assert results["grad"].tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_an_exact_prediction_has_absolute_error_and_slope_zero(isa):
+    x = np.array([[1, 2, -3]], np.float32)
+    results = run(isa, "mean_absolute_error", x, x + np.array([[0, 1, -1]], np.float32), scale=3)
+    assert results["loss"] == pytest.approx([2 / 3])
+    assert results["grad"].tolist() == [[0, -1, 1]]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("cols", [3, 8, 20])
+def test_of_equal_columns_the_first_is_the_largest(isa, cols):
+    x = np.zeros((3, cols), np.float32)
+    x[2, 1:] = 1
+    labels = np.array([0, cols - 1, 1], np.int32)
+    assert run(isa, "sparse_categorical_accuracy", x, labels)["loss"].tolist() == [1, 0, 1]
+    y = np.ones((3, cols), np.float32)
+    y[2, 0] = 0
+    assert run(isa, "categorical_accuracy", x, y)["loss"].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_prediction_at_the_threshold_counts_as_zero(isa):
+    x = np.array([[THRESHOLD, 0.5, 0.25]], np.float32)
+    assert run(isa, "binary_accuracy", x, np.array([[0, 1, 0]], np.float32))["loss"].tolist() == [1]
+    assert run(isa, "binary_crossentropy", x, np.array([[0, 0, 0]], np.float32))["hit"].tolist() == [1]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("name", [name for name in KERNELS if name not in ACCURACIES])
+def test_nan_in_a_row_makes_that_row_loss_nan_and_no_other(isa, name):
+    x, y, _ = make(name, 9, 5)
+    clean = run(isa, name, x, y)["loss"]
+    x[3, 1] = np.nan
+    loss = run(isa, name, x, y)["loss"]
+    assert np.isnan(loss[3])
+    assert same_bits(np.delete(loss, 3), np.delete(clean, 3))

@@ -1,0 +1,99 @@
+"""Figures: what is in them, and that they can be written."""
+
+from __future__ import annotations
+
+import builtins
+import doctest
+
+import numpy as np
+import pytest
+
+import fastmlp
+from fastmlp import layers, plotting
+from fastmlp.datasets import moons, spiral
+from fastmlp.plotting import plot_decision_boundary, plot_history, plot_training
+
+pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+
+
+def classifier(outputs=3, last="softmax"):
+    model = fastmlp.Sequential([layers.Dense(8, "relu", input_shape=(2,)), layers.Dense(outputs, last)])
+    model.compile("adam", "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def titles(figure):
+    return [axes.get_title(loc="left") for axes in figure.axes]
+
+
+def test_a_run_on_points_shows_loss_accuracy_and_boundary(tmp_path):
+    train, test = spiral.load_data(points_per_class=40)
+    model = classifier()
+    history = model.fit(*train, epochs=3, validation_data=test, verbose=0)
+    figure = plot_training(history, model, train, test)
+    assert titles(figure) == ["Loss", "Accuracy", "Decision boundary"]
+    loss, boundary = figure.axes[0], figure.axes[2]
+    assert loss.get_lines()[0].get_ydata().tolist() == history.history["loss"]
+    assert loss.get_lines()[1].get_ydata().tolist() == history.history["val_loss"]
+    assert loss.get_lines()[0].get_xdata().tolist() == [1, 2, 3]
+    assert sum(len(dots.get_offsets()) for dots in boundary.collections if len(dots.get_offsets()) > 1) == 120
+    for ending in ("png", "svg", "pdf"):
+        figure.savefig(tmp_path / f"run.{ending}")
+    assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_colour_of_a_place_is_the_class_the_network_answers_there():
+    x, y = moons.generate(points_per_class=100, seed=0)
+    model = classifier(1, "sigmoid")
+    model.fit(x, y, epochs=60, verbose=0)
+    figure = plot_decision_boundary(model, x, y)
+    (picture,) = figure.axes[0].get_images()
+    colours, (left, right, bottom, top) = np.asarray(picture.get_array()), picture.get_extent()
+    reddish = colours[..., 0] > colours[..., 2]  # class 1 is red, class 0 blue
+    for point, answer in zip(x, model.predict(x, verbose=0)[:, 0], strict=True):
+        if abs(answer - 0.5) > 0.2:
+            row = round((point[1] - bottom) / (top - bottom) * (len(colours) - 1))
+            column = round((point[0] - left) / (right - left) * (len(colours) - 1))
+            assert reddish[row, column] == (answer > 0.5)
+
+
+def test_data_with_more_features_have_no_boundary():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((30, 5)), rng.integers(0, 3, 30)
+    model = fastmlp.Sequential([layers.Dense(3, "softmax", input_shape=(5,))])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    history = model.fit(x, y, epochs=1, verbose=0)
+    assert titles(plot_training(history, model, (x, y))) == ["Loss"]
+    with pytest.raises(ValueError, match=r"a decision boundary is drawn over two features; x has the shape \(30, 5\)"):
+        plot_decision_boundary(model, x, y)
+
+
+def test_a_history_may_be_a_dict_and_learning_rates_are_left_out():
+    figure = plot_history({"accuracy": [0.1, 0.2], "loss": [2.0, 1.0], "learning_rate": [0.1, 0.1], "val_loss": [3.0]})
+    assert titles(figure) == ["Loss", "Accuracy"]
+    assert len(figure.axes[0].get_lines()) == 2
+
+
+@pytest.mark.parametrize("history", [{}, {"loss": []}])
+def test_an_empty_history_is_an_error(history):
+    with pytest.raises(ValueError, match="the history is empty: fit the model first"):
+        plot_history(history)
+
+
+def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):
+    original = builtins.__import__
+
+    def without(name, *arguments):
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return original(name, *arguments)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ImportError, match=r'plotting needs matplotlib: pip install "fastmlp\[plot\]"'):
+        plot_history({"loss": [1.0]})
+
+
+def test_the_examples_in_the_documentation_are_right():
+    result = doctest.testmod(plotting)
+    assert result.attempted > 0
+    assert result.failed == 0
