@@ -1,0 +1,113 @@
+"""Time of every kernel of every instruction set this processor runs: ``pytest benchmarks/bench_kernels.py``.
+
+Data stay in the cache, and every figure includes the call through ctypes, several microseconds: compare figures of one kernel.
+Each kernel is a group, and each instruction set a row of it. A kernel that the manifest gains without a line here fails.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from kernel_harness import ISAS, PANEL, kernels
+
+from fastmlp import _core
+
+ROWS, COLUMNS = 128, 256
+SIZE = ROWS * COLUMNS
+PANELS = COLUMNS // PANEL
+
+
+def floats(*shape: int) -> np.ndarray:
+    """Numbers between 0.5 and 1.5: no activation, logarithm or optimizer meets a special case."""
+    return np.random.default_rng(0).uniform(0.5, 1.5, shape).astype(np.float32)
+
+
+def elementwise(**more):
+    return {"n": SIZE, "x": floats(SIZE), "y": floats(SIZE), "out": floats(SIZE), **more}
+
+
+def gemm(**more):
+    """128 × 256 outputs, 256 terms each."""
+    return {
+        "rows": ROWS,
+        "depth": COLUMNS,
+        "panels": PANELS,
+        "a": floats(COLUMNS * COLUMNS),
+        "b": floats(COLUMNS * COLUMNS),
+        "c": floats(COLUMNS * COLUMNS),
+        **more,
+    }
+
+
+def loss(name: str):
+    weights = {"weight": floats(ROWS), "scale": 1.0, "threshold": 0.5}
+    targets = {
+        "x": floats(ROWS, COLUMNS),
+        "x_row": COLUMNS,
+        "y": floats(ROWS, COLUMNS),
+        "y_row": COLUMNS,
+        "labels": np.zeros(ROWS, np.int32),
+    }
+    results = {"loss": floats(ROWS)}
+    if not name.endswith("accuracy"):
+        results |= {"grad": floats(ROWS, COLUMNS), "grad_row": COLUMNS}
+    if name.endswith("logits"):
+        results |= {"probs": floats(ROWS, COLUMNS), "probs_row": COLUMNS, "hit": floats(ROWS)}
+    return {"rows": ROWS, "cols": COLUMNS, **targets, **weights, **results}
+
+
+def update():
+    constants = {"learning_rate": 1e-6, "momentum": 0.9, "rho": 0.9, "epsilon": 1e-7}
+    complements = {"one_minus_rho": 0.1, "one_minus_beta_1": 0.1, "one_minus_beta_2": 0.001}
+    return {"n": SIZE, "w": floats(SIZE), "g": floats(SIZE), "slot": (floats(SIZE), floats(SIZE)), **constants, **complements}
+
+
+# Fields of src/kernels/kernels.h, by kernel; each is made when its benchmark runs.
+FIELDS = {
+    "gemm_forward": lambda: gemm(
+        a_row=COLUMNS, b_step=PANEL, b_panel=COLUMNS * PANEL, c_row=COLUMNS, c_panel=PANEL, finish=1, bias=floats(COLUMNS)
+    ),
+    "gemm_dw": lambda: gemm(a_step=COLUMNS, b_step=COLUMNS, b_panel=PANEL, c_row=PANEL, c_panel=COLUMNS * PANEL),
+    "gemm_dx": lambda: gemm(a_step=COLUMNS * PANEL, b_step=COLUMNS, b_panel=PANEL, c_row=COLUMNS, c_panel=PANEL),
+    "transpose": lambda: {
+        "rows": ROWS,
+        "cols": COLUMNS,
+        "in_": floats(COLUMNS, ROWS),
+        "in_row": ROWS,
+        "out": floats(ROWS, COLUMNS),
+        "out_row": COLUMNS,
+    },
+    "column_sums": lambda: {"rows": ROWS, "cols": COLUMNS, "in_": floats(ROWS, COLUMNS), "in_row": COLUMNS, "out": floats(COLUMNS)},
+    "from_uint8": lambda: {"n": SIZE, "x": np.zeros(SIZE, np.uint8), "out": floats(SIZE)},
+    "softmax": lambda: {"rows": ROWS, "cols": COLUMNS, "stride": COLUMNS, "x": floats(SIZE), "out": floats(SIZE)},
+    "softmax_backward": lambda: {
+        "rows": ROWS,
+        "cols": COLUMNS,
+        "stride": COLUMNS,
+        "x": floats(SIZE),
+        "grad": floats(SIZE),
+        "out": floats(SIZE),
+    },
+    "dropout_mask": lambda: {"rows": ROWS, "cols": COLUMNS, "mask": floats(SIZE), "mask_row": COLUMNS, "rate": 0.5, "keep_scale": 2.0},
+    **dict.fromkeys(("multiply", "exp", "log"), elementwise),
+    **{
+        f"{kernel} {name}": lambda code=code: elementwise(activation=code)
+        for kernel in ("activate", "derive")
+        for name, code in _core.ACTIVATIONS.items()
+    },
+    **{f"loss_{name}": lambda name=name: loss(name) for name in _core.LOSSES},
+    **{f"update_{name}": update for name in _core.OPTIMIZERS},
+}
+
+
+def bench_every_kernel_of_the_manifest_has_a_benchmark():
+    assert {name.split()[0] for name in FIELDS} == set(_core.kernel_addresses(ISAS[0]))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("name", FIELDS)
+def bench_kernel(benchmark, name, isa):
+    fields = FIELDS[name]()
+    call = kernels(isa)[name.split()[0]]
+    benchmark.group = f"kernel {name}"
+    benchmark(call, **fields)
