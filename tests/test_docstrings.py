@@ -14,7 +14,8 @@ MODULES = sorted(module.name for module in pkgutil.iter_modules(fastmlp.__path__
 
 
 @pytest.mark.parametrize("name", ["fastmlp", *MODULES])
-def test_examples_run(name, request):
+def test_examples_run(name, request, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some examples write a file
     known = {"getfixture": request.getfixturevalue}  # as in pytest's own doctests
     result = doctest.testmod(importlib.import_module(name), extraglobs=known, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert result.failed == 0
