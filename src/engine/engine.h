@@ -97,6 +97,12 @@ typedef struct fm_workspace {
     fm_lists by_row, by_column;
 } fm_workspace;
 
+/* How fast batches went on one thread and on many, so that the faster way can be taken: see train.c. */
+typedef struct fm_pace {
+    double seconds_per_row[2]; /* on one thread, on many */
+    double next_probe;         /* when to measure again */
+} fm_pace;
+
 #define FM_SPARE_WORKSPACES 8
 
 struct fm_network {
@@ -124,6 +130,7 @@ struct fm_network {
     fm_metric_spec *metrics; /* [objective.metric_count] */
     fm_update_spec update;
     fm_state state;
+    fm_pace pace[2]; /* of evaluation and of training */
     int source_node; /* the node that writes the buffer the loss reads */
 
     fm_workspace *batch; /* training's; NULL until wanted */
