@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)2 * 1024 * 1024)
 
 /* -- sizes ------------------------------------------------------------------------------------------------------------------------- */
 
@@ -19,10 +22,19 @@ size_t fm_layout_add(fm_layout *layout, ptrdiff_t rows, ptrdiff_t columns, size_
 char *fm_layout_allocate(const fm_layout *layout) {
     if (layout->overflow)
         return NULL;
-    const size_t bytes = layout->bytes ? layout->bytes : FM_ALIGNMENT;
-    char *memory = aligned_alloc(FM_ALIGNMENT, bytes);
-    if (memory)
-        memset(memory, 0, bytes);
+    size_t bytes = layout->bytes ? layout->bytes : FM_ALIGNMENT;
+    const size_t alignment = bytes < HUGE_PAGE ? FM_ALIGNMENT : HUGE_PAGE;
+    if (bytes > PTRDIFF_MAX - HUGE_PAGE)
+        return NULL;
+    bytes = (bytes + alignment - 1) / alignment * alignment;
+    char *memory = aligned_alloc(alignment, bytes);
+    if (!memory)
+        return NULL;
+#if defined(MADV_HUGEPAGE)
+    if (alignment == HUGE_PAGE)
+        madvise(memory, bytes, MADV_HUGEPAGE); /* a wish: without it large products wait for address translation */
+#endif
+    memset(memory, 0, bytes);
     return memory;
 }
 
