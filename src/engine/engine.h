@@ -188,7 +188,8 @@ float *fm_scratch(const fm_pass *pass);
 
 void fm_dense_forward(const fm_pass *pass, const fm_node *node);
 void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node);
-void fm_dense_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
+void fm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
+void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
 
 /* -- inputs that are mostly zero: sparse.c ----------------------------------------------------------------------------------------- */
 
@@ -205,7 +206,7 @@ void fm_compress_row(const fm_network *network, fm_workspace *workspace, ptrdiff
 void fm_list_columns(const fm_pass *pass);
 
 void fm_sparse_forward(const fm_pass *pass, const fm_node *node);
-void fm_sparse_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
+void fm_sparse_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
 
 /* -- rows: data.c ------------------------------------------------------------------------------------------------------------------ */
 

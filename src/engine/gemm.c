@@ -38,10 +38,6 @@ float *fm_scratch(const fm_pass *pass) {
 void fm_dense_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const int from_input = node->spec.input == 0;
-    if (from_input && pass->sparse) {
-        fm_sparse_forward(pass, node);
-        return;
-    }
     const float *a = from_input ? pass->input : pass->workspace->value[node->spec.input];
     const ptrdiff_t a_row = from_input ? pass->input_row : network->stride[node->spec.input];
     float *c = pass->workspace->value[node->spec.output];
@@ -147,7 +143,10 @@ void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t off
     step->update(&update);
 }
 
-static void update_bias(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+/* db[n] = Σ_b dY[b][n]. */
+void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+    if (node->bias < 0)
+        return;
     const fm_network *network = pass->network;
     float *scratch = fm_scratch(pass);
     const fm_range panels = fm_share(node->panels, pass->worker);
@@ -164,16 +163,10 @@ static void update_bias(const fm_pass *pass, const fm_node *node, const fm_step 
     }
 }
 
-/* dW[k][n] = Σ_b X[b][k]·dY[b][n] and db[n] = Σ_b dY[b][n], each block handed to the optimizer as soon as it is summed. */
-void fm_dense_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+/* dW[k][n] = Σ_b X[b][k]·dY[b][n], each block handed to the optimizer as soon as it is summed. */
+void fm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     const fm_network *network = pass->network;
     const int from_input = node->spec.input == 0;
-    if (node->bias >= 0)
-        update_bias(pass, node, step);
-    if (from_input && pass->sparse) {
-        fm_sparse_update(pass, node, step);
-        return;
-    }
     const float *x = from_input ? pass->input : pass->workspace->value[node->spec.input];
     const ptrdiff_t x_row = from_input ? pass->input_row : network->stride[node->spec.input];
     const float *grad = pass->workspace->grad[node->spec.output];

@@ -71,6 +71,9 @@ static void dropout_forward(const fm_pass *pass, const fm_node *node, int index,
     network->kernels->multiply(&product);
 }
 
+/* True for a node whose input comes as lists without zeros. */
+static int reads_lists(const fm_pass *pass, const fm_node *node) { return pass->sparse && node->spec.input == 0; }
+
 void fm_forward(const fm_pass *pass, int last) {
     const fm_network *network = pass->network;
     float **value = pass->workspace->value;
@@ -80,7 +83,10 @@ void fm_forward(const fm_pass *pass, int last) {
         float *out = value[node->spec.output];
         switch (node->spec.op) {
         case FM_OP_DENSE:
-            fm_dense_forward(pass, node);
+            if (reads_lists(pass, node))
+                fm_sparse_forward(pass, node);
+            else
+                fm_dense_forward(pass, node);
             break;
         case FM_OP_ACTIVATION: {
             const fm_elementwise arguments = elementwise(node, share_buffer(pass, node->spec.output), x, NULL, out);
@@ -137,7 +143,11 @@ static void dense_backward(const fm_pass *pass, const fm_node *node, const fm_st
         fm_dense_input_gradient(pass, node);
         fm_team_barrier(pass->worker); /* the weights may change only when all of the input's gradient is known */
     }
-    fm_dense_update(pass, node, step);
+    fm_bias_update(pass, node, step);
+    if (reads_lists(pass, node))
+        fm_sparse_kernel_update(pass, node, step);
+    else
+        fm_kernel_update(pass, node, step);
 }
 
 void fm_backward(const fm_pass *pass, const fm_step *step) {

@@ -17,8 +17,8 @@ static ptrdiff_t block_rows(const fm_network *network) {
     return rows > MOST_BLOCK_ROWS ? MOST_BLOCK_ROWS : rows;
 }
 
-/* A workspace nobody else uses: a spare one of the network, or one of our own when all are taken. */
-static fm_workspace *borrow_workspace(fm_network *network, int *slot) {
+/* A workspace nobody else uses: a spare one of the network or, when all are taken, one of our own, for `rows` rows at most. */
+static fm_workspace *borrow_workspace(fm_network *network, ptrdiff_t rows, int *slot) {
     for (*slot = 0; *slot < FM_SPARE_WORKSPACES; ++*slot) {
         int free_before = 0;
         if (!atomic_compare_exchange_strong(&network->spare_taken[*slot], &free_before, 1))
@@ -30,7 +30,8 @@ static fm_workspace *borrow_workspace(fm_network *network, int *slot) {
         atomic_store(&network->spare_taken[*slot], 0);
         return NULL;
     }
-    return fm_workspace_new(network, block_rows(network), 0, 0);
+    const ptrdiff_t block = block_rows(network);
+    return fm_workspace_new(network, rows < block ? rows : block, 0, 0);
 }
 
 static void return_workspace(fm_network *network, fm_workspace *workspace, int slot) {
@@ -97,13 +98,15 @@ typedef struct prediction {
 
 static void predict_task(void *argument, fm_worker worker) {
     prediction *p = argument;
+    const fm_range rows = fm_share_rows((ptrdiff_t)p->input->rows, worker);
+    if (rows.begin >= rows.end)
+        return;
     int slot;
-    fm_workspace *workspace = borrow_workspace(p->network, &slot);
+    fm_workspace *workspace = borrow_workspace(p->network, rows.end - rows.begin, &slot);
     if (!workspace) {
         atomic_store(&p->out_of_memory, 1);
         return;
     }
-    const fm_range rows = fm_share_rows((ptrdiff_t)p->input->rows, worker);
     for (ptrdiff_t row = rows.begin; row < rows.end; row += workspace->rows) {
         fm_pass pass = {
             .network = p->network,

@@ -114,7 +114,7 @@ void fm_sparse_forward(const fm_pass *pass, const fm_node *node) {
     network->kernels->sparse_product(&product);
 }
 
-void fm_sparse_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+void fm_sparse_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     const fm_network *network = pass->network;
     const fm_lists *columns = &pass->workspace->by_column;
     const fm_part part = fm_share_output(node->inputs, node->panels, pass->worker);
