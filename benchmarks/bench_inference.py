@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import peers
+from functools import partial
+
 import pytest
-from cases import INFERENCE
+
+from fastmlp.bench import peers
+from fastmlp.bench.cases import INFERENCE
 
 
-@pytest.mark.parametrize("peer", peers.inference_peers())
-@pytest.mark.parametrize("case", INFERENCE.values(), ids=lambda case: case.name)
-def bench_inference(benchmark, case, peer):
-    run = peers.predictor(peer, case)
+@pytest.mark.parametrize(
+    ("case", "peer"),
+    [pytest.param(case, peer, id=f"{case.name}-{peer}") for case in INFERENCE.values() for peer in peers.installed(case)],
+)
+def bench_inference(benchmark, time_case, case, peer):
     benchmark.group = f"inference {case.name}"
-    benchmark.pedantic(run, rounds=5, iterations=case.calls, warmup_rounds=1)
+    time_case(case, partial(peers.predictor, peer), iterations=case.repeats, units=1)

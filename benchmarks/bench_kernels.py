@@ -39,6 +39,21 @@ def gemm(**more):
     }
 
 
+def sparse_rows():
+    """128 rows of 256 columns with every fifth number not zero, as in MNIST, times 256 × 256."""
+    begin = np.arange(ROWS, dtype=np.intp) * (COLUMNS // 5)
+    index = np.tile(np.arange(0, COLUMNS, 5, dtype=np.int32)[: COLUMNS // 5], ROWS)
+    entries = {"begin": begin, "end": begin + COLUMNS // 5, "index": index, "value": floats(len(index))}
+    weights = {"b": floats(COLUMNS * COLUMNS), "b_step": PANEL, "b_panel": COLUMNS * PANEL}
+    return {"rows": ROWS, "panels": PANELS, **entries, **weights, "c": floats(SIZE), "c_row": COLUMNS, "c_panel": PANEL}
+
+
+def mostly_zeros():
+    x = floats(SIZE)
+    x[np.arange(SIZE) % 5 != 0] = 0
+    return {"n": SIZE, "x": x, "index": np.zeros(SIZE, np.int32), "value": floats(SIZE), "count": np.zeros(1, np.intp)}
+
+
 def loss(name: str):
     weights = {"weight": floats(ROWS), "scale": 1.0, "threshold": 0.5}
     targets = {
@@ -69,6 +84,8 @@ FIELDS = {
     ),
     "gemm_dw": lambda: gemm(a_step=COLUMNS, b_step=COLUMNS, b_panel=PANEL, c_row=PANEL, c_panel=COLUMNS * PANEL),
     "gemm_dx": lambda: gemm(a_step=COLUMNS * PANEL, b_step=COLUMNS, b_panel=PANEL, c_row=COLUMNS, c_panel=PANEL),
+    "compress": mostly_zeros,
+    "sparse_product": sparse_rows,
     "transpose": lambda: {
         "rows": ROWS,
         "cols": COLUMNS,
@@ -89,6 +106,7 @@ FIELDS = {
         "out": floats(SIZE),
     },
     "dropout_mask": lambda: {"rows": ROWS, "cols": COLUMNS, "mask": floats(SIZE), "mask_row": COLUMNS, "rate": 0.5, "keep_scale": 2.0},
+    "peak": lambda: {"iterations": 10_000, "factor": 0.5, "term": 1.0, "out": floats(512), "count": np.zeros(1, np.intp)},
     **dict.fromkeys(("multiply", "exp", "log"), elementwise),
     **{
         f"{kernel} {name}": lambda code=code: elementwise(activation=code)

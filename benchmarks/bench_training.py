@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import peers
+from functools import partial
+
 import pytest
-from cases import TRAINING
+
+from fastmlp.bench import peers
+from fastmlp.bench.cases import TRAINING
 
 
-@pytest.mark.parametrize("peer", peers.training_peers())
-@pytest.mark.parametrize("case", TRAINING.values(), ids=lambda case: case.name)
-def bench_training(benchmark, case, peer):
-    run = peers.trainer(peer, case)
-    benchmark.group = f"training {case.name} ({case.steps} steps)"
-    benchmark.pedantic(run, rounds=5, warmup_rounds=1)
-    benchmark.extra_info["µs a step"] = benchmark.stats["median"] / case.steps * 1e6
+@pytest.mark.parametrize(
+    ("case", "peer"),
+    [pytest.param(case, peer, id=f"{case.name}-{peer}") for case in TRAINING.values() for peer in peers.installed(case)],
+)
+def bench_training(benchmark, time_case, case, peer):
+    benchmark.group = f"training {case.name} ({case.repeats} steps)"
+    time_case(case, partial(peers.trainer, peer), iterations=1, units=case.repeats)

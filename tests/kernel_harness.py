@@ -166,6 +166,10 @@ class Dropout(Structure):
     ]
 
 
+class Peak(Structure):
+    _fields_ = [("iterations", c_ssize_t), ("factor", c_float), ("term", c_float), ("out", Floats), ("count", Sizes)]
+
+
 STRUCTS: dict[str, type[Structure]] = {
     "gemm_forward": Gemm,
     "gemm_dw": Gemm,
@@ -178,6 +182,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "softmax": Softmax,
     "softmax_backward": Softmax,
     "dropout_mask": Dropout,
+    "peak": Peak,
     **dict.fromkeys(("activate", "derive", "multiply", "exp", "log"), Elementwise),
     **{f"loss_{name}": Loss for name in _core.LOSSES},
     **{f"update_{name}": Update for name in _core.OPTIMIZERS},

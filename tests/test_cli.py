@@ -403,7 +403,7 @@ def test_help_shows_the_way(run):
     assert code == 0
     for line in ("fastmlp train  ", "--plot spiral.png", "fastmlp predict digits.safetensors four.png", "fastmlp info"):
         assert line in out
-    for command in ("train", "predict", "info"):
+    for command in ("train", "predict", "info", "bench"):
         code, out, _ = run(command, "--help")
         assert code == 0
         assert "usage: fastmlp " + command in out

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from fastmlp.datasets._idx import read_idx
 from fastmlp.errors import DownloadError
 
-__all__ = ["load_data"]
+__all__ = ["load_data", "local_folder"]
 
 _Pair: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -66,9 +66,14 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[_Pair, _Pair]
     if path is not None and os.fspath(path) != "mnist.npz":
         return _read_other(Path(path))
     for folder in _data_folders():
-        if all(_find(folder, name) for name in _FILES):
+        if _has_all(folder):
             return _pairs([_read(_existing(folder, name), name) for name in _FILES])
     return _pairs([_read_cached(name) for name in _FILES])
+
+
+def local_folder() -> Path | None:
+    """The folder on this machine that ``load_data()`` reads the digits from, or None if it would have to download them."""
+    return next((folder for folder in (*_data_folders(), _cache_folder()) if _has_all(folder)), None)
 
 
 def _read_other(folder: Path) -> tuple[_Pair, _Pair]:
@@ -130,6 +135,10 @@ def _cache_folder() -> Path:
     # The XDG base directory specification: relative paths are to be ignored.
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".cache") / "fastmlp" / "mnist"
+
+
+def _has_all(folder: Path) -> bool:
+    return all(_find(folder, name) for name in _FILES)
 
 
 def _find(folder: Path, name: str) -> Path | None:

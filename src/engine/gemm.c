@@ -196,6 +196,7 @@ void fm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *s
                 network->kernels->gemm_dw(&product);
             }
             for (ptrdiff_t j = 0; j < panels; j++)
-                fm_apply_step(network, step, node->kernel + ((panel + j) * node->inputs + k) * FM_PANEL, rows * FM_PANEL, scratch + j * FM_SCRATCH_PANEL);
+                fm_apply_step(network, step, node->kernel + ((panel + j) * node->inputs + k) * FM_PANEL, rows * FM_PANEL,
+                              scratch + j * FM_SCRATCH_PANEL);
         }
 }

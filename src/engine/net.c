@@ -132,7 +132,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     network->width = (ptrdiff_t *)(memory + width);
     network->stride = (ptrdiff_t *)(memory + stride);
     network->nodes = (fm_node *)(memory + nodes);
-    network->shape = (ptrdiff_t(*)[2])(memory + shape);
+    network->shape = (ptrdiff_t (*)[2])(memory + shape);
     network->offset = (ptrdiff_t *)(memory + offset);
 
     for (int b = 0; b < plan->buffer_count; b++) {
@@ -143,8 +143,8 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     for (int p = 0; p < plan->parameter_count; p++) {
         network->shape[p][0] = (ptrdiff_t)plan->shapes[p][0];
         network->shape[p][1] = (ptrdiff_t)plan->shapes[p][1];
-        network->offset[p] = (ptrdiff_t)(fm_layout_add(&values, network->shape[p][0], FM_ROUND_UP(network->shape[p][1]), sizeof(float)) /
-                                         sizeof(float));
+        network->offset[p] =
+            (ptrdiff_t)(fm_layout_add(&values, network->shape[p][0], FM_ROUND_UP(network->shape[p][1]), sizeof(float)) / sizeof(float));
     }
     network->size = (ptrdiff_t)(values.bytes / sizeof(float));
     network->value_memory = fm_layout_allocate(&values);

@@ -3,10 +3,12 @@
 
 #define FM_VECTORS (FM_PANEL / V_LANES) /* vectors in a panel of 16 columns */
 
+#ifndef FM_INLINE /* tests/kernels sets it, to compile much faster what need not run fast */
 #if defined(__GNUC__)
 #define FM_INLINE static inline __attribute__((always_inline))
 #else
 #define FM_INLINE static inline
+#endif
 #endif
 
 #include "math_body.h"
@@ -18,6 +20,7 @@
 #include "loss_body.h"
 #include "optimizer_body.h"
 #include "dropout_body.h"
+#include "peak_body.h"
 
 #define FM_CONCAT_(a, b) a##b
 #define FM_CONCAT(a, b) FM_CONCAT_(a, b)

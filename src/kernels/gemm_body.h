@@ -5,7 +5,8 @@
  */
 
 #define FM_TILE_PANELS_MAX 4 /* a single row takes four panels at once */
-#define FM_TILE_SUMS (FM_TILE_ROWS * FM_TILE_PANELS > FM_TILE_PANELS_MAX ? FM_TILE_ROWS * FM_TILE_PANELS * FM_VECTORS : FM_TILE_PANELS_MAX * FM_VECTORS)
+#define FM_TILE_SUMS                                                                                                                       \
+    (FM_TILE_ROWS * FM_TILE_PANELS > FM_TILE_PANELS_MAX ? FM_TILE_ROWS * FM_TILE_PANELS * FM_VECTORS : FM_TILE_PANELS_MAX * FM_VECTORS)
 #define FM_TILE_CASES_2 FM_TILE_CASE(1) FM_TILE_CASE(2)
 #define FM_TILE_CASES_6 FM_TILE_CASES_2 FM_TILE_CASE(3) FM_TILE_CASE(4) FM_TILE_CASE(5) FM_TILE_CASE(6)
 #if FM_TILE_ROWS == 2
@@ -13,8 +14,7 @@
 #elif FM_TILE_ROWS == 6
 #define FM_TILE_CASES FM_TILE_CASES_6
 #elif FM_TILE_ROWS == 12
-#define FM_TILE_CASES                                                                                                                      \
-    FM_TILE_CASES_6 FM_TILE_CASE(7) FM_TILE_CASE(8) FM_TILE_CASE(9) FM_TILE_CASE(10) FM_TILE_CASE(11) FM_TILE_CASE(12)
+#define FM_TILE_CASES FM_TILE_CASES_6 FM_TILE_CASE(7) FM_TILE_CASE(8) FM_TILE_CASE(9) FM_TILE_CASE(10) FM_TILE_CASE(11) FM_TILE_CASE(12)
 #else
 #error "write FM_TILE_CASES for this FM_TILE_ROWS"
 #endif

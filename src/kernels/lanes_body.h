@@ -69,7 +69,8 @@ FM_INLINE vf fm_max_rows(vf r[V_LANES]) {
     return r[0];
 }
 
-/* The largest column of a row, as the lanes of one vector. */
+/* The largest column of a row, as the lanes of one vector. Lanes beyond the columns are left alone: a maximum with anything would drop a
+ * NaN, in more lanes where vectors are wider. */
 FM_INLINE vf fm_row_max(const float *x, ptrdiff_t cols, vm tail) {
     const vf least = v_sub(v_set1(0.0f), V_INFINITY);
     vf largest[FM_VECTORS];
@@ -80,7 +81,7 @@ FM_INLINE vf fm_row_max(const float *x, ptrdiff_t cols, vm tail) {
         for (int v = 0; v < FM_VECTORS; v++)
             largest[v] = v_max(largest[v], v_load(x + c + v * V_LANES));
     for (int v = 0; v < FM_VECTORS && c + v * V_LANES < cols; v++)
-        largest[v] = v_max(largest[v], v_keep(v_load(x + c + v * V_LANES), cols - c - v * V_LANES, tail, least));
+        largest[v] = v_keep(v_max(largest[v], v_load(x + c + v * V_LANES)), cols - c - v * V_LANES, tail, largest[v]);
     return fm_fold_max(largest);
 }
 

@@ -42,9 +42,9 @@ FM_INLINE fm_term fm_columnwise_term(const int loss, vf x, vf y, vf threshold) {
     }
     case FM_LOSS_mean_absolute_error: {
         const vf error = v_sub(x, y);
-        const vf sign = v_as_float(vi_or(vi_and(v_as_int(error), V_SIGN), v_as_int(one)));
         t.value = v_max(error, v_sub(zero, error));
-        t.slope = v_select(v_eq(error, zero), zero, sign);
+        /* Neither above nor below: +0, or NaN, whose sign bit differs from processor to processor. */
+        t.slope = v_select(v_lt(error, zero), v_set1(-1.0f), v_select(v_lt(zero, error), one, v_add(error, zero)));
         break;
     }
     case FM_LOSS_binary_crossentropy: {

@@ -4,51 +4,72 @@
   updated.
 - ``predictor(name, case)`` returns a function that predicts ``case.rows`` rows once, from a NumPy array to a NumPy array.
 
-Peers are optional: ``training_peers()`` and ``inference_peers()`` name those that are installed.
+Peers are optional: ``installed(case)`` names those there are. They are imported when they are used, in a process or a pytest run whose
+environment holds :data:`ENVIRONMENT`.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
-from cases import InferenceCase, TrainingCase, initial_weights
+from numpy.typing import NDArray
 
-__all__ = ["inference_peers", "predictor", "trainer", "training_peers"]
+from fastmlp.bench.cases import Case, InferenceCase, TrainingCase, initial_weights
 
-THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+__all__ = ["ENVIRONMENT", "PEERS", "environment", "installed", "missing_packages", "predictor", "trainer"]
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
+Train: TypeAlias = Callable[[], object]
+Predict: TypeAlias = Callable[[], NDArray[np.float32]]
 
+ENVIRONMENT = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+"""Variables to set before a peer is imported."""
 
-def training_peers() -> list[str]:
-    """Names for `trainer`, fastmlp first."""
-    return [name for name, (_, packages) in _TRAINERS.items() if all(find_spec(package) for package in packages)]
-
-
-def inference_peers() -> list[str]:
-    """Names for `predictor`, fastmlp first."""
-    return [name for name, (_, packages) in _PREDICTORS.items() if all(find_spec(package) for package in packages)]
+_THREAD_VARIABLES = ("FASTMLP_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC")
+"""NPROC is JAX's."""
 
 
-def trainer(name: str, case: TrainingCase) -> Callable[[], object]:
+def environment(threads: int | None = None) -> dict[str, str]:
+    """Variables for a process that measures: :data:`ENVIRONMENT`, and with ``threads`` those that limit every framework to so many."""
+    return ENVIRONMENT | ({} if threads is None else dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+
+
+def installed(case: Case) -> list[str]:
+    """Names of the frameworks that can run `case` here, fastmlp first."""
+    table = _TRAINERS if isinstance(case, TrainingCase) else _PREDICTORS
+    return [name for name in table if not missing_packages(name)]
+
+
+def missing_packages(name: str) -> list[str]:
+    """Names of the packages that the framework called `name` needs and that are not installed."""
+    return [package for package in _PACKAGES[name] if find_spec(package) is None]
+
+
+def trainer(name: str, case: TrainingCase) -> Train:
     """A function that trains `case` for one timed round on the framework called `name`."""
-    return _TRAINERS[name][0](case)
+    return _TRAINERS[name](case)
 
 
-def predictor(name: str, case: InferenceCase) -> Callable[[], np.ndarray]:
+def predictor(name: str, case: InferenceCase) -> Predict:
     """A function that predicts `case`'s rows once on the framework called `name`."""
-    return _PREDICTORS[name][0](case)
+    return _PREDICTORS[name](case)
+
+
+def _threads() -> int:
+    """What each framework may use, as fastmlp counts it."""
+    from fastmlp.threads import default_count
+
+    return default_count()[0]
 
 
 # fastmlp and Keras: one program
 
 
-def _keras_like(api, case: TrainingCase | InferenceCase):
+def _keras_like(api: Any, case: Case) -> Any:
     last = "softmax" if case.task == "classify" else "linear"
     model = api.Sequential([api.layers.Input(shape=(case.widths[0],))])
     for units in case.widths[1:-1]:
@@ -58,35 +79,42 @@ def _keras_like(api, case: TrainingCase | InferenceCase):
     return model
 
 
-def _fit(api, case: TrainingCase, **compile_options) -> Callable[[], object]:
-    x, y = case.load()
+def _compiled(api: Any, case: TrainingCase, **options: Any) -> Any:
     model = _keras_like(api, case)
     optimizer = {"adam": api.optimizers.Adam, "rmsprop": api.optimizers.RMSprop}[case.optimizer](learning_rate=case.learning_rate)
     loss = "sparse_categorical_crossentropy" if case.task == "classify" else "mse"
-    model.compile(optimizer=optimizer, loss=loss, **compile_options)
+    model.compile(optimizer=optimizer, loss=loss, **options)
+    return model
+
+
+def _fit(model: Any, case: TrainingCase) -> Train:
+    x, y = case.load()
     return lambda: model.fit(x, y, batch_size=case.batch_size, epochs=case.epochs, verbose=0)
 
 
-def _train_fastmlp(case: TrainingCase) -> Callable[[], object]:
+def _train_fastmlp(case: TrainingCase) -> Train:
     import fastmlp
 
-    return _fit(fastmlp, case)
+    model = _compiled(fastmlp, case)
+    if not case.skip_zeros:
+        model.network.set_skip_below(0.0)
+    return _fit(model, case)
 
 
-def _train_keras(case: TrainingCase) -> Callable[[], object]:
+def _train_keras(case: TrainingCase) -> Train:
     import keras
 
-    return _fit(keras, case, steps_per_execution=16)
+    return _fit(_compiled(keras, case, steps_per_execution=16), case)
 
 
-def _predict_fastmlp(case: InferenceCase) -> Callable[[], np.ndarray]:
+def _predict_fastmlp(case: InferenceCase) -> Predict:
     import fastmlp
 
     model, x = _keras_like(fastmlp, case), case.load()
     return (lambda: model(x)) if case.rows == 1 else (lambda: model.predict(x, verbose=0))
 
 
-def _predict_keras(case: InferenceCase) -> Callable[[], np.ndarray]:
+def _predict_keras(case: InferenceCase) -> Predict:
     import keras
 
     model, x = _keras_like(keras, case), case.load()
@@ -98,11 +126,11 @@ def _predict_keras(case: InferenceCase) -> Callable[[], np.ndarray]:
 # PyTorch
 
 
-def _torch_network(case: TrainingCase | InferenceCase):
+def _torch_network(case: Case) -> Any:
     import torch
 
     modules: list[torch.nn.Module] = []
-    for inputs, units in zip(case.widths, case.widths[1:], strict=False):
+    for inputs, units in pairwise(case.widths):
         modules += [torch.nn.Linear(inputs, units), {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}[case.activation]()]
     network = torch.nn.Sequential(*modules[:-1])
     with torch.no_grad():
@@ -111,7 +139,7 @@ def _torch_network(case: TrainingCase | InferenceCase):
     return network
 
 
-def _train_torch(case: TrainingCase) -> Callable[[], object]:
+def _train_torch(case: TrainingCase) -> Train:
     import torch
 
     values, targets = case.load()
@@ -137,7 +165,7 @@ def _train_torch(case: TrainingCase) -> Callable[[], object]:
                 total += loss.detach()
         return float(total)
 
-    torch.set_num_threads(min((1, THREADS), key=lambda threads: _seconds_with(threads, run)))
+    torch.set_num_threads(min((1, _threads()), key=lambda threads: _seconds_with(threads, run)))
     return run
 
 
@@ -152,15 +180,15 @@ def _seconds_with(threads: int, run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _predict_torch(case: InferenceCase) -> Callable[[], np.ndarray]:
+def _predict_torch(case: InferenceCase) -> Predict:
     import torch
 
-    torch.set_num_threads(1 if case.rows == 1 else THREADS)
+    torch.set_num_threads(1 if case.rows == 1 else _threads())
     network, x = _torch_network(case), torch.from_numpy(case.load())
     if case.task == "classify":
         network.append(torch.nn.Softmax(dim=1))
 
-    def run() -> np.ndarray:
+    def run() -> NDArray[np.float32]:
         with torch.inference_mode():
             return network(x).numpy()
 
@@ -170,12 +198,12 @@ def _predict_torch(case: InferenceCase) -> Callable[[], np.ndarray]:
 # JAX: a whole epoch is one compiled call
 
 
-def _jax_forward(case: TrainingCase | InferenceCase):
+def _jax_forward(case: Case) -> Any:
     import jax
 
     activation = {"relu": jax.nn.relu, "tanh": jax.numpy.tanh}[case.activation]
 
-    def forward(weights, x):
+    def forward(weights: Any, x: Any) -> Any:
         for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
             x = activation(x @ kernel + bias)
         return x @ weights[-2] + weights[-1]
@@ -183,7 +211,7 @@ def _jax_forward(case: TrainingCase | InferenceCase):
     return forward
 
 
-def _train_jax(case: TrainingCase) -> Callable[[], object]:
+def _train_jax(case: TrainingCase) -> Train:
     import jax
     import jax.numpy as jnp
 
@@ -191,32 +219,32 @@ def _train_jax(case: TrainingCase) -> Callable[[], object]:
     forward = _jax_forward(case)
     full_batches = len(x) // case.batch_size  # a scan takes batches of one size: the few rows left over wait for the next epoch
 
-    def loss_function(weights, rows, targets):
+    def loss_function(weights: Any, rows: Any, targets: Any) -> Any:
         outputs = forward(weights, rows)
         if case.task == "regress":
             return jnp.mean((outputs - targets) ** 2)
         picked = jnp.take_along_axis(outputs, targets[:, None], axis=1)[:, 0]
         return jnp.mean(jax.nn.logsumexp(outputs, axis=1) - picked)
 
-    def adam(step, weight, gradient, first, second):
+    def adam(step: Any, weight: Any, gradient: Any, first: Any, second: Any) -> Any:
         first = first + (gradient - first) * 0.1
         second = second + (gradient**2 - second) * 0.001
         rate = case.learning_rate * jnp.sqrt(1 - 0.999**step) / (1 - 0.9**step)
         return weight - rate * first / (jnp.sqrt(second) + 1e-7), first, second
 
-    def rmsprop(_step, weight, gradient, first, second):
+    def rmsprop(_step: Any, weight: Any, gradient: Any, first: Any, second: Any) -> Any:
         second = 0.9 * second + 0.1 * gradient**2
         return weight - case.learning_rate * gradient / jnp.sqrt(second + 1e-7), first, second
 
     update = {"adam": adam, "rmsprop": rmsprop}[case.optimizer]
 
-    def step_once(state, rows):
+    def step_once(state: Any, rows: Any) -> Any:
         step, weights, firsts, seconds = state
         loss, gradients = jax.value_and_grad(loss_function)(weights, x[rows], y[rows])
         moved = [update(step + 1, *arrays) for arrays in zip(weights, gradients, firsts, seconds, strict=True)]
         return (step + 1, *map(list, zip(*moved, strict=True))), loss
 
-    def epoch(state, key):
+    def epoch(state: Any, key: Any) -> Any:
         order = jax.random.permutation(key, len(x))[: full_batches * case.batch_size]
         return jax.lax.scan(step_once, state, order.reshape(full_batches, case.batch_size))
 
@@ -235,7 +263,7 @@ def _train_jax(case: TrainingCase) -> Callable[[], object]:
     return run
 
 
-def _predict_jax(case: InferenceCase) -> Callable[[], np.ndarray]:
+def _predict_jax(case: InferenceCase) -> Predict:
     import jax
 
     forward, x = _jax_forward(case), case.load()
@@ -247,7 +275,7 @@ def _predict_jax(case: InferenceCase) -> Callable[[], np.ndarray]:
 # scikit-learn
 
 
-def _train_sklearn(case: TrainingCase) -> Callable[[], object]:
+def _train_sklearn(case: TrainingCase) -> Train:
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
     x, y = case.load()
@@ -271,7 +299,7 @@ def _train_sklearn(case: TrainingCase) -> Callable[[], object]:
 # ONNX Runtime and NumPy: inference only
 
 
-def _predict_onnxruntime(case: InferenceCase) -> Callable[[], np.ndarray]:
+def _predict_onnxruntime(case: InferenceCase) -> Predict:
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
@@ -297,18 +325,18 @@ def _predict_onnxruntime(case: InferenceCase) -> Callable[[], np.ndarray]:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1 if case.rows == 1 else THREADS
+    options.intra_op_num_threads = 1 if case.rows == 1 else _threads()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     x = case.load()
     return lambda: session.run(None, {"x": x})[0]
 
 
-def _predict_numpy(case: InferenceCase) -> Callable[[], np.ndarray]:
+def _predict_numpy(case: InferenceCase) -> Predict:
     weights, x = initial_weights(case.widths), case.load()
     kernels, biases = weights[::2], weights[1::2]
 
-    def run() -> np.ndarray:
+    def run() -> NDArray[np.float32]:
         h = x
         for kernel, bias in zip(kernels[:-1], biases[:-1], strict=True):
             h = h @ kernel
@@ -325,19 +353,32 @@ def _predict_numpy(case: InferenceCase) -> Callable[[], np.ndarray]:
     return run
 
 
-_TRAINERS: dict[str, tuple[Callable[[TrainingCase], Callable[[], object]], tuple[str, ...]]] = {
-    "fastmlp": (_train_fastmlp, ("fastmlp",)),
-    "jax": (_train_jax, ("jax",)),
-    "torch": (_train_torch, ("torch",)),
-    "sklearn": (_train_sklearn, ("sklearn",)),
-    "keras": (_train_keras, ("keras", "jax")),
+_TRAINERS: dict[str, Callable[[TrainingCase], Train]] = {
+    "fastmlp": _train_fastmlp,
+    "jax": _train_jax,
+    "torch": _train_torch,
+    "sklearn": _train_sklearn,
+    "keras": _train_keras,
 }
 
-_PREDICTORS: dict[str, tuple[Callable[[InferenceCase], Callable[[], np.ndarray]], tuple[str, ...]]] = {
-    "fastmlp": (_predict_fastmlp, ("fastmlp",)),
-    "onnxruntime": (_predict_onnxruntime, ("onnxruntime", "onnx")),
-    "torch": (_predict_torch, ("torch",)),
-    "jax": (_predict_jax, ("jax",)),
-    "numpy": (_predict_numpy, ("numpy",)),
-    "keras": (_predict_keras, ("keras", "jax")),
+_PREDICTORS: dict[str, Callable[[InferenceCase], Predict]] = {
+    "fastmlp": _predict_fastmlp,
+    "onnxruntime": _predict_onnxruntime,
+    "torch": _predict_torch,
+    "jax": _predict_jax,
+    "numpy": _predict_numpy,
+    "keras": _predict_keras,
 }
+
+_PACKAGES: dict[str, tuple[str, ...]] = {
+    "fastmlp": ("fastmlp",),
+    "jax": ("jax",),
+    "torch": ("torch",),
+    "sklearn": ("sklearn",),
+    "keras": ("keras", "jax"),
+    "onnxruntime": ("onnxruntime", "onnx"),
+    "numpy": ("numpy",),
+}
+
+PEERS = tuple(name for name in _PACKAGES if name != "fastmlp")
+"""Every framework fastmlp can be measured beside."""

@@ -1,0 +1,159 @@
+"""The cases every benchmark measures: networks, data and batch sizes, the same for fastmlp and for every peer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["CASES", "INFERENCE", "TRAINING", "Case", "InferenceCase", "TrainingCase", "initial_weights"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingCase:
+    """One network trained on one data set; one epoch is ``rows / batch_size`` steps over freshly shuffled rows."""
+
+    name: str
+    widths: tuple[int, ...]
+    task: str
+    """``"classify"``: softmax cross-entropy on integer labels. ``"regress"``: mean squared error on as many targets as outputs."""
+    optimizer: str
+    batch_size: int
+    rows: int
+    epochs: int
+    """Epochs in one timed round."""
+    data: str = "normal"
+    """``"normal"``: normal deviates. ``"one-hot"``: ten of them and two categorical columns. ``"mnist"``: the digits."""
+    skip_zeros: bool = True
+    """False: fastmlp multiplies the zeros of the input too."""
+    activation: str = "relu"
+    learning_rate: float = 0.001
+
+    @property
+    def repeats(self) -> int:
+        """Steps (weight updates) in one timed round."""
+        return self.epochs * -(-self.rows // self.batch_size)
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of a step, the mean over an epoch, in the matrix products.
+
+        Two for every weight and row forward, two for dW and two for dX, which the first layer does not need.
+        """
+        first, *others = _weights(self.widths)
+        return (4 * first + 6 * sum(others)) * self.rows * self.epochs / self.repeats
+
+    @property
+    def about(self) -> str:
+        """``2-64-64-3, batches of 32, adam``."""
+        return f"{'-'.join(map(str, self.widths))}, batches of {self.batch_size}, {self.optimizer}"
+
+    def load(self) -> tuple[NDArray[np.float32], NDArray[Any]]:
+        """``x (rows, inputs) float32`` and ``y``: ``(rows,)`` int32 labels or ``(rows, outputs)`` float32 targets."""
+        if self.data == "mnist":
+            return _mnist()
+        random = np.random.default_rng(0)
+        x = random.standard_normal((self.rows, self.widths[0]), dtype=np.float32)
+        if self.data == "one-hot":
+            # As in the Covertype data: ten measured columns, then two categorical columns of 4 and 40 classes.
+            x[:, 10:] = 0
+            x[np.arange(self.rows), 10 + random.integers(4, size=self.rows)] = 1
+            x[np.arange(self.rows), 14 + random.integers(40, size=self.rows)] = 1
+        if self.task == "regress":
+            return x, random.standard_normal((self.rows, self.widths[-1]), dtype=np.float32)
+        return x, random.integers(self.widths[-1], size=self.rows, dtype=np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceCase:
+    """One call from Python: ``rows`` rows in, ``(rows, outputs)`` float32 out as a NumPy array."""
+
+    name: str
+    widths: tuple[int, ...]
+    task: str
+    rows: int
+    repeats: int
+    """Calls in one timed round."""
+    data: str = "normal"
+    activation: str = "relu"
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of a call in the matrix products: two for every weight and row."""
+        return 2 * sum(_weights(self.widths)) * self.rows
+
+    @property
+    def about(self) -> str:
+        """``784-512-10, 10,000 rows``."""
+        return f"{'-'.join(map(str, self.widths))}, {self.rows:,} row{'s' * (self.rows > 1)}"
+
+    def load(self) -> NDArray[np.float32]:
+        """``x (rows, inputs) float32``."""
+        if self.data == "mnist":
+            return _mnist()[0][: self.rows]
+        return np.random.default_rng(0).standard_normal((self.rows, self.widths[0]), dtype=np.float32)
+
+
+Case: TypeAlias = TrainingCase | InferenceCase
+
+
+def _mnist() -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """The training rows, if they are on this machine: a benchmark downloads nothing."""
+    from fastmlp.datasets import mnist
+
+    folder = mnist.local_folder()
+    if folder is None:
+        raise FileNotFoundError("MNIST is not on this machine; `fastmlp train mnist` downloads it (11 MB)")
+    (x, y), _ = mnist.load_data(folder)
+    return x.reshape(len(x), -1).astype(np.float32) / np.float32(255), y.astype(np.int32)
+
+
+def _weights(widths: tuple[int, ...]) -> list[int]:
+    """Weights of each layer, biases left out."""
+    return [inputs * units for inputs, units in pairwise(widths)]
+
+
+def initial_weights(widths: tuple[int, ...]) -> list[NDArray[np.float32]]:
+    """Glorot-uniform kernels ``(inputs, units)`` and zero biases ``(units,)``, alternating."""
+    random = np.random.default_rng(1)
+    weights = []
+    for inputs, units in pairwise(widths):
+        limit = np.sqrt(6 / (inputs + units))
+        weights.append(random.uniform(-limit, limit, (inputs, units)).astype(np.float32))
+        weights.append(np.zeros(units, dtype=np.float32))
+    return weights
+
+
+_SPIRAL = (2, 64, 64, 3)
+_POLICY = (17, 64, 64, 6)
+_MNIST = (784, 512, 10)
+_TABULAR = (54, 256, 256, 7)
+_WIDE = (1024, 2048, 2048, 1000)
+
+TRAINING = {
+    case.name: case
+    for case in (
+        TrainingCase("spiral", _SPIRAL, "classify", "adam", batch_size=32, rows=3072, epochs=20),
+        TrainingCase("policy", _POLICY, "regress", "adam", batch_size=64, rows=8192, epochs=8),
+        TrainingCase("mnist", _MNIST, "classify", "rmsprop", batch_size=128, rows=60000, epochs=1, data="mnist"),
+        TrainingCase("mnist-dense", _MNIST, "classify", "rmsprop", batch_size=128, rows=60000, epochs=1, data="mnist", skip_zeros=False),
+        TrainingCase("tabular", _TABULAR, "classify", "adam", batch_size=256, rows=32768, epochs=2, data="one-hot"),
+        TrainingCase("wide", _WIDE, "classify", "adam", batch_size=512, rows=4096, epochs=1),
+    )
+}
+
+INFERENCE = {
+    case.name: case
+    for case in (
+        InferenceCase("policy-1", _POLICY, "regress", rows=1, repeats=2000),
+        InferenceCase("mnist-1", _MNIST, "classify", rows=1, repeats=1000, data="mnist"),
+        InferenceCase("mnist-10000", _MNIST, "classify", rows=10000, repeats=3, data="mnist"),
+        InferenceCase("wide-1024", _WIDE, "classify", rows=1024, repeats=2),
+    )
+}
+
+CASES: dict[str, Case] = {**TRAINING, **INFERENCE}
+"""All of them, by name."""

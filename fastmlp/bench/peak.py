@@ -1,0 +1,76 @@
+"""The most multiply-adds this machine does in a second: what a share of the peak is a share of.
+
+One fused multiply-add counts as two floating-point operations. The loop is the kernel ``peak`` of the instruction set in use
+(src/kernels/kernels.h): independent chains in registers, no memory. The clock falls when more cores work, so the peak of two threads is
+measured, not computed from that of one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+__all__ = ["Peak"]
+
+_SECONDS = 0.005
+"""One try: long enough for threads to start together, short enough to fall between two disturbances of a busy machine."""
+_TRIES = 24
+
+
+class Peak:
+    """The best rate seen so far for each number of threads: a busy machine can only make the loop look slower."""
+
+    def __init__(self) -> None:
+        self._iterations = _iterations_in(_SECONDS)
+        self._best: dict[int, float] = {}
+
+    def measure(self, threads: int) -> float:
+        """Measures on ``threads`` threads; returns the best rate so far, GFLOP/s."""
+        rates = [_rate(self._iterations, threads) for _ in range(_TRIES)]
+        self._best[threads] = max(self._best.get(threads, 0.0), *rates)
+        return self._best[threads]
+
+    def __getitem__(self, threads: int) -> float:
+        """The best rate on ``threads`` threads, GFLOP/s; measured now if it has not been."""
+        return self._best[threads] if threads in self._best else self.measure(threads)
+
+    def as_dict(self) -> dict[int, float]:
+        """GFLOP/s by number of threads."""
+        return dict(sorted(self._best.items()))
+
+
+def _iterations_in(seconds: float) -> int:
+    """How often the loop turns in about this time, on one thread."""
+    from fastmlp._core import multiply_adds
+
+    iterations, elapsed = 1 << 10, 0.0
+    while elapsed < seconds / 10:
+        iterations *= 2
+        start = time.perf_counter()
+        multiply_adds(iterations)
+        elapsed = time.perf_counter() - start
+    return max(1, round(iterations * seconds / elapsed))
+
+
+def _rate(iterations: int, threads: int) -> float:
+    """GFLOP/s of this many threads, from the first one's start to the last one's end."""
+    from fastmlp._core import multiply_adds
+
+    together = threading.Barrier(threads)
+    spans: list[tuple[float, float]] = []
+    counts: list[int] = []
+
+    def work() -> None:
+        together.wait()
+        start = time.perf_counter()
+        counts.append(multiply_adds(iterations))
+        spans.append((start, time.perf_counter()))
+
+    others = [threading.Thread(target=work) for _ in range(threads - 1)]
+    for thread in others:
+        thread.start()
+    work()
+    for thread in others:
+        thread.join()
+    seconds = max(end for _, end in spans) - min(start for start, _ in spans)
+    return 2 * sum(counts) / seconds / 1e9
