@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         optimizers,
         utils,
     )
+    from fastmlp.capi import get_include
     from fastmlp.engines import build_info
     from fastmlp.errors import NonFiniteLossError
     from fastmlp.layers import Input
@@ -62,6 +63,7 @@ _ATTRIBUTES = {
     "NonFiniteLossError": "errors",
     "Sequential": "models",
     "build_info": "engines",
+    "get_include": "capi",
     "get_num_threads": "threads",
     "load_model": "saving",
     "set_num_threads": "threads",
@@ -78,6 +80,7 @@ __all__ = [
     "callbacks",
     "datasets",
     "errors",
+    "get_include",
     "get_num_threads",
     "initializers",
     "layers",

@@ -110,6 +110,19 @@ def build_info() -> dict[str, object]:
     return {"version": version(), "compiler": fm_compiler().decode(), "isas": compiled_isas(), "isa": _ISA, "isa_reason": _ISA_REASON}
 
 
+def multiply_adds(iterations: int) -> int:
+    """Does nothing but multiply-adds in registers, as fast as a core can; returns how many. A thread that calls it lets the others run."""
+    cdef float[FM_PEAK_MAX] out
+    cdef fm_peak peak
+    cdef ptrdiff_t count = 0
+    peak.iterations = iterations
+    peak.factor, peak.term = 0.5, 1.0  # every chain tends to 2: no infinity, no denormal
+    peak.out, peak.count = out, &count
+    with nogil:
+        _kernels.peak(&peak)
+    return count
+
+
 def set_threads(count: int) -> None:
     """The most threads one call may use, the caller's included."""
     fm_set_threads(count)
@@ -476,10 +489,11 @@ cdef void *_rows_of(str name, array, dtype, int ndim, int64_t rows) except NULL:
 
 
 cdef void _point(fm_input *c, cnp.ndarray array, int64_t rows) noexcept:
-    cdef bint is_uint8 = cnp.PyArray_TYPE(array) == cnp.NPY_UINT8
-    c.rows = rows
-    c.x = NULL if is_uint8 else <const float *>cnp.PyArray_DATA(array)
-    c.x_uint8 = <const uint8_t *>cnp.PyArray_DATA(array) if is_uint8 else NULL
+    c.rows, c.x, c.x_uint8 = rows, NULL, NULL
+    if cnp.PyArray_TYPE(array) == cnp.NPY_UINT8:
+        c.x_uint8 = <const uint8_t *>cnp.PyArray_DATA(array)
+    else:
+        c.x = <const float *>cnp.PyArray_DATA(array)
 
 
 cdef fm_op _op(node) except *:
@@ -496,3 +510,29 @@ cdef int _index(dict table, str what, str name) except -1:
     if name not in table:
         raise ValueError(f"the engine has no {what} {name!r}; it has {', '.join(table)}")
     return table[name]
+
+
+# -- the C API of other extension modules: fastmlp/include/fastmlp_api.h -------------------------------------------------------------------
+
+cdef extern from "api.h":
+    ctypedef struct fastmlp_network:
+        pass
+
+    fastmlp_network *fm_api_handle(object owner, fm_network *network, int64_t inputs, int64_t outputs) except NULL
+    object fm_api_capsule(fastmlp_network *(*acquire)(object model) except NULL)
+
+
+cdef fastmlp_network *_acquire(object model) except NULL:
+    """A handle for the network of a model, or for a Network itself."""
+    engine_network = model if isinstance(model, Network) else getattr(model, "network", model)
+    if engine_network is None:
+        raise ValueError("the model is not built, so it has no network yet; begin it with Input(shape=...), or call build or fit")
+    if not isinstance(engine_network, Network):
+        if engine_network is model:
+            raise TypeError(f"a fastmlp model is wanted, not {type(model).__name__}")
+        raise TypeError("the model runs on the reference engine, which C cannot call; compile it with engine='native'")
+    cdef Network network = engine_network
+    return fm_api_handle(network, network.network, network.inputs, network.outputs)
+
+
+_c_api = fm_api_capsule(_acquire)

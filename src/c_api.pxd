@@ -2,8 +2,17 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "kernels/kernels.h" nogil:
+    enum: FM_PEAK_MAX
+
+    ctypedef struct fm_peak:
+        ptrdiff_t iterations
+        float factor, term
+        float *out
+        ptrdiff_t *count
+
     ctypedef struct fm_kernels:
         const char *name
+        void (*peak)(const fm_peak *) noexcept nogil
 
     ctypedef struct fm_kernel_entry:
         const char *name

@@ -23,6 +23,8 @@ def main() -> None:
         sys.exit(f"fastmlp was imported from the source tree {TREE}, not from an installed wheel")
     if not (package / "py.typed").is_file() or not (package / "_core.pyi").is_file():
         sys.exit("the wheel lacks its type information")
+    if not Path(fastmlp.get_include(), "fastmlp_api.h").is_file() or not (package / "__init__.pxd").is_file():
+        sys.exit("the wheel lacks its C and Cython interface")
     print("fastmlp", fastmlp.__version__, fastmlp.build_info())
 
     fastmlp.utils.set_random_seed(0)

@@ -103,6 +103,19 @@ static void link_nodes(fm_network *network) {
     network->direct_input = network->nodes[0].spec.op == FM_OP_DENSE;
 }
 
+/* A lock where whoever changes the network goes before those who come to predict. glibc's usual one lets overlapping predictions of a few
+ * threads keep a writer waiting for ever. */
+static void make_lock(fm_network *network) {
+    pthread_rwlockattr_t kind;
+    pthread_rwlockattr_init(&kind);
+#ifdef __GLIBC__
+    pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
+    pthread_rwlock_init(&network->lock, &kind);
+    pthread_rwlockattr_destroy(&kind);
+    network->lock_fork_count = fm_fork_count();
+}
+
 fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_network **result) {
     *result = NULL;
     if (!is_sound_plan(plan))
@@ -166,8 +179,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     }
     link_nodes(network);
 
-    pthread_rwlock_init(&network->lock, NULL);
-    network->lock_fork_count = fm_fork_count();
+    make_lock(network);
     *result = network;
     return FM_OK;
 }
@@ -192,12 +204,10 @@ void fm_network_free(fm_network *network) {
 /* A lock that another thread held at fork has no owner in the child: make it anew there. The child has one thread when it first comes
  * here, or its threads were made by it, after the fork handler ran. */
 static void revive_lock(fm_network *network) {
-    const unsigned now = fm_fork_count();
-    if (network->lock_fork_count != now) {
-        network->lock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
+    if (network->lock_fork_count != fm_fork_count()) {
         for (int i = 0; i < FM_SPARE_WORKSPACES; i++)
             atomic_store(&network->spare_taken[i], 0);
-        network->lock_fork_count = now;
+        make_lock(network);
     }
 }
 

@@ -1,0 +1,88 @@
+/* The table of functions that fastmlp_api.h finds. What they promise is written there. */
+#include "api.h"
+#include "../fastmlp/include/fastmlp_api.h"
+
+struct fastmlp_network {
+    fm_network *network;
+    int64_t inputs, outputs;
+    int64_t most_rows; /* above this a size in bytes does not fit size_t */
+    PyObject *owner;
+};
+
+fastmlp_network *fm_api_handle(PyObject *owner, fm_network *network, int64_t inputs, int64_t outputs) {
+    fastmlp_network *handle = PyMem_RawMalloc(sizeof *handle);
+    if (!handle) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    const int64_t widest = inputs > outputs ? inputs : outputs;
+    *handle = (fastmlp_network){network, inputs, outputs, PTRDIFF_MAX / (int64_t)sizeof(float) / widest, Py_NewRef(owner)};
+    return handle;
+}
+
+static void api_release(fastmlp_network *handle) {
+    if (!handle)
+        return;
+    if (Py_IsInitialized()) { /* a handle may outlive the interpreter, which has then taken its objects along */
+        const PyGILState_STATE state = PyGILState_Ensure();
+        Py_DECREF(handle->owner);
+        PyGILState_Release(state);
+    }
+    PyMem_RawFree(handle);
+}
+
+static int64_t api_inputs(const fastmlp_network *handle) { return handle->inputs; }
+
+static int64_t api_outputs(const fastmlp_network *handle) { return handle->outputs; }
+
+static int status_of(fm_status status) {
+    return status == FM_OK ? FASTMLP_OK : status == FM_BUSY ? FASTMLP_BUSY : FASTMLP_NO_MEMORY; /* the only ones of a prediction */
+}
+
+static int is_sound(const fastmlp_network *handle, int64_t rows, const float *x, const float *out) {
+    return handle && rows >= 0 && rows <= handle->most_rows && (rows == 0 || (x && out));
+}
+
+static int api_predict(fastmlp_network *handle, int64_t rows, const float *x, float *out) {
+    if (!is_sound(handle, rows, x, out))
+        return FASTMLP_BAD_ARGUMENT;
+    const fm_input input = {.rows = rows, .x = x};
+    return status_of(fm_network_predict(handle->network, &input, out));
+}
+
+static int api_try_predict(fastmlp_network *handle, int64_t rows, const float *x, float *out) {
+    if (!is_sound(handle, rows, x, out))
+        return FASTMLP_BAD_ARGUMENT;
+    const fm_input input = {.rows = rows, .x = x};
+    return status_of(fm_network_try_predict(handle->network, &input, out));
+}
+
+static const char *api_status_text(int status) {
+    switch (status) {
+    case FASTMLP_OK:
+        return "done";
+    case FASTMLP_NO_MEMORY:
+        return "fastmlp could not allocate memory for this many rows; pass fewer at a time";
+    case FASTMLP_BAD_ARGUMENT:
+        return "a pointer is NULL, or the number of rows is negative or too large";
+    case FASTMLP_BUSY:
+        return "the model is being trained or changed; try again later, or call fastmlp_predict, which waits";
+    }
+    return "no status of fastmlp";
+}
+
+PyObject *fm_api_capsule(fastmlp_network *(*acquire)(PyObject *model)) {
+    static fastmlp_api table = {
+        .abi_version = FASTMLP_ABI_VERSION,
+        .size = sizeof table,
+        .release = api_release,
+        .inputs = api_inputs,
+        .outputs = api_outputs,
+        .predict = api_predict,
+        .try_predict = api_try_predict,
+        .status_text = api_status_text,
+    };
+    table.version = fm_version();
+    table.acquire = acquire;
+    return PyCapsule_New(&table, "fastmlp._core._c_api", NULL);
+}
