@@ -1,0 +1,327 @@
+/* Calls every kernel of the manifest on every table this processor runs, with the same data, and compares all they write, bit for bit,
+ * with what the portable table writes. NaNs count as one.
+ *
+ * Prints a digest of the portable results of each kernel, which must be the same on every architecture, and last `N passed, M failed`.
+ * Besides the tables of the library it knows `wide`, isa_portable.c compiled with the width and the tile of AVX-512 (run.sh).
+ */
+#include "engine/fpmode.h"
+#include "trial.h"
+
+#include <math.h>
+#include <string.h>
+
+#define TRIALS 1000
+
+/* -- one trial of each kernel ------------------------------------------------------------------------------------------------------ */
+
+/* Sizes and output of a product. Every number of rows up to two of the largest tiles, with every number of panels. */
+static fm_gemm draw_gemm(trial *t) {
+    fm_gemm g = {.rows = 1 + t->number % 27, .depth = pick(t, 1, 40), .panels = 1 + t->number / 27 % 9, .carry = coin(t)};
+    const int in_panels = coin(t);
+    g.c_row = in_panels ? FM_PANEL : g.panels * FM_PANEL;
+    g.c_panel = in_panels ? g.rows * FM_PANEL : FM_PANEL;
+    g.c = g.carry ? take_floats(t, g.rows * g.panels * FM_PANEL) : take_room(t, g.rows * g.panels * FM_PANEL);
+    g.b_step = g.panels * FM_PANEL;
+    g.b_panel = FM_PANEL;
+    return g;
+}
+
+static void try_gemm_forward(trial *t) {
+    fm_gemm g = draw_gemm(t);
+    g.a_row = g.depth + pick(t, 0, 3);
+    g.a = take_floats(t, g.rows * g.a_row);
+    g.b_step = FM_PANEL;
+    g.b_panel = g.depth * FM_PANEL;
+    g.b = take_floats(t, g.panels * g.b_panel);
+    g.finish = coin(t);
+    g.bias = coin(t) ? take_floats(t, g.panels * FM_PANEL) : NULL;
+    g.activation = pick(t, 0, FM_ACTIVATION_COUNT - 1);
+    g.alpha = draw_alpha(t);
+    t->kernels->gemm_forward(&g);
+}
+
+static void try_gemm_dw(trial *t) {
+    fm_gemm g = draw_gemm(t);
+    g.a_step = g.rows + pick(t, 0, 3);
+    g.a = take_floats(t, g.depth * g.a_step);
+    g.b = take_floats(t, g.depth * g.b_step);
+    t->kernels->gemm_dw(&g);
+}
+
+static void try_gemm_dx(trial *t) {
+    fm_gemm g = draw_gemm(t);
+    g.a_step = g.rows * FM_PANEL;
+    g.a = take_floats(t, FM_ROUND_UP(g.depth) * g.rows);
+    g.b = take_floats(t, g.depth * g.b_step);
+    t->kernels->gemm_dx(&g);
+}
+
+static void try_compress(trial *t) {
+    const ptrdiff_t n = t->number % 100;
+    const fm_compress c = {
+        .n = n, .x = take_floats(t, n), .index = take_integers(t, n), .value = take_room(t, n), .count = take_sizes(t, 1)};
+    t->kernels->compress(&c);
+    for (ptrdiff_t i = *c.count; i < n; i++) { /* room that the kernel may use as it likes */
+        c.index[i] = 0;
+        c.value[i] = 0.0f;
+    }
+}
+
+static void try_sparse_product(trial *t) {
+    fm_sparse s = {.rows = 1 + t->number % 7, .panels = 1 + t->number / 7 % 9, .finish = coin(t), .alpha = draw_alpha(t)};
+    const int depth = pick(t, 1, 40);
+    ptrdiff_t *begin = take_sizes(t, s.rows), *end = take_sizes(t, s.rows), count = 0;
+    int32_t *index = take_integers(t, s.rows * depth);
+    for (ptrdiff_t r = 0; r < s.rows; r++) {
+        begin[r] = count;
+        for (int p = 0; p < depth; p++)
+            if (draw(t) % 3 == 0)
+                index[count++] = p;
+        end[r] = count;
+    }
+    s.begin = begin;
+    s.end = end;
+    s.index = index;
+    s.value = take_floats(t, count);
+    s.b_step = FM_PANEL;
+    s.b_panel = depth * FM_PANEL;
+    s.b = take_floats(t, s.panels * s.b_panel);
+    s.c_row = s.panels * FM_PANEL;
+    s.c_panel = FM_PANEL;
+    s.c = take_room(t, s.rows * s.c_row);
+    s.bias = coin(t) ? take_floats(t, s.panels * FM_PANEL) : NULL;
+    s.activation = pick(t, 0, FM_ACTIVATION_COUNT - 1);
+    t->kernels->sparse_product(&s);
+}
+
+static void try_transpose(trial *t) {
+    fm_transpose a = {.rows = 1 + t->number % 37, .cols = 1 + t->number / 13 % 37, .alpha = draw_alpha(t)};
+    a.in_row = draw_stride(t, a.rows);
+    a.in = take_floats(t, a.cols * a.in_row);
+    a.values_row = draw_stride(t, a.cols);
+    a.values = coin(t) ? take_rows(t, FM_ROUND_UP(a.rows), a.cols, a.values_row) : NULL;
+    a.out_row = draw_stride(t, a.cols);
+    a.out = take_room(t, FM_ROUND_UP(a.rows) * a.out_row);
+    a.out_t_row = draw_stride(t, a.rows);
+    a.out_t = coin(t) ? take_room(t, a.cols * a.out_t_row) : NULL;
+    a.activation = pick(t, 0, FM_ACTIVATION_COUNT - 1);
+    t->kernels->transpose(&a);
+}
+
+static void try_column_sums(trial *t) {
+    fm_column_sums s = {.rows = t->number % 50, .cols = (1 + t->number % 11) * FM_PANEL};
+    s.in_row = draw_stride(t, s.cols);
+    s.in = take_floats(t, s.rows * s.in_row);
+    s.out = take_room(t, s.cols);
+    t->kernels->column_sums(&s);
+}
+
+static void try_elementwise(trial *t, void (*kernel)(const fm_elementwise *)) {
+    const ptrdiff_t n = t->number % 100;
+    fm_elementwise e = {.n = n, .y = take_floats(t, n), .activation = pick(t, 0, FM_ACTIVATION_COUNT - 1), .alpha = draw_alpha(t)};
+    float *x = take_floats(t, n);
+    e.x = x;
+    e.out = coin(t) ? x : take_room(t, n);
+    kernel(&e);
+}
+static void try_activate(trial *t) { try_elementwise(t, t->kernels->activate); }
+static void try_derive(trial *t) { try_elementwise(t, t->kernels->derive); }
+static void try_multiply(trial *t) { try_elementwise(t, t->kernels->multiply); }
+static void try_exp(trial *t) { try_elementwise(t, t->kernels->exp); }
+static void try_log(trial *t) { try_elementwise(t, t->kernels->log); }
+
+static void try_from_uint8(trial *t) {
+    const ptrdiff_t n = t->number % 100;
+    uint8_t *x = take(t, n / 4 + 1);
+    for (ptrdiff_t i = 0; i < n; i++)
+        x[i] = (uint8_t)draw(t);
+    const fm_from_uint8 f = {.n = n, .x = x, .out = take_room(t, n)};
+    t->kernels->from_uint8(&f);
+}
+
+static void try_softmaxes(trial *t, void (*kernel)(const fm_softmax *)) {
+    fm_softmax s = {.rows = 1 + t->number % 19, .cols = 1 + t->number % 53};
+    s.stride = draw_stride(t, s.cols);
+    float *x = take_rows(t, s.rows, s.cols, s.stride), *grad = take_rows(t, s.rows, s.cols, s.stride);
+    float *const outputs[] = {take_room(t, s.rows * s.stride), x, grad};
+    s.x = x;
+    s.grad = grad;
+    s.out = outputs[pick(t, 0, 2)];
+    kernel(&s);
+}
+static void try_softmax(trial *t) { try_softmaxes(t, t->kernels->softmax); }
+static void try_softmax_backward(trial *t) { try_softmaxes(t, t->kernels->softmax_backward); }
+
+static void try_dropout_mask(trial *t) {
+    fm_dropout d = {.rows = 1 + t->number % 5, .cols = 1 + t->number % 139, .first_row = pick(t, 0, 1000), .node = draw(t) % 9};
+    d.step = draw(t);
+    d.mask_row = draw_stride(t, d.cols);
+    d.mask = take_room(t, d.rows * d.mask_row);
+    d.rate = 0.1f * (float)pick(t, 0, 9);
+    d.keep_scale = 1.0f / (1.0f - d.rate);
+    d.key[0] = draw(t);
+    d.key[1] = draw(t);
+    t->kernels->dropout_mask(&d);
+}
+
+/* How many chains there are, and how wide, is the ISA's own; what each of them holds is not. Records whether all is as it should be. */
+static void try_peak(trial *t) {
+    float out[FM_PEAK_MAX];
+    ptrdiff_t count;
+    const fm_peak k = {.iterations = t->number % 20, .factor = 0.999f, .term = 0.01f * uniform(t), .out = out, .count = &count};
+    t->kernels->peak(&k);
+    const ptrdiff_t numbers = k.iterations ? count / k.iterations : 0;
+    ptrdiff_t width = 0, wrong = k.iterations * numbers != count || numbers > FM_PEAK_MAX;
+    while (width < numbers && out[width] == out[0])
+        width++;
+    for (ptrdiff_t i = 0; i < numbers && !wrong; i++) {
+        float chain = (float)(i / width);
+        for (ptrdiff_t n = 0; n < k.iterations; n++)
+            chain = fmaf(chain, k.factor, k.term);
+        wrong += out[i] != chain;
+    }
+    *take_sizes(t, 1) = wrong;
+}
+
+/* A row of targets: one category, several in part, or (for the columnwise losses) anything. */
+static void draw_targets(trial *t, float *y, ptrdiff_t cols) {
+    const int kind = pick(t, 0, 2);
+    for (ptrdiff_t c = 0; c < cols && kind < 2; c++)
+        y[c] = kind ? (float)pick(t, 0, 8) / 8.0f : 0.0f;
+    if (kind == 0)
+        y[pick(t, 0, (int)cols - 1)] = 1.0f;
+}
+
+static void try_loss(trial *t, void (*kernel)(const fm_loss *)) {
+    fm_loss a = {.rows = 1 + t->number % 41, .cols = 1 + t->number % 37, .scale = 1.0f / (float)pick(t, 1, 64), .threshold = 0.5f};
+    a.x_row = draw_stride(t, a.cols);
+    a.y_row = draw_stride(t, a.cols);
+    a.grad_row = draw_stride(t, a.cols);
+    a.probs_row = draw_stride(t, a.cols);
+    float *x = take_rows(t, a.rows, a.cols, a.x_row), *y = take_rows(t, a.rows, a.cols, a.y_row);
+    int32_t *labels = take_integers(t, a.rows);
+    const int probabilities = coin(t);
+    for (ptrdiff_t r = 0; r < a.rows; r++) {
+        for (ptrdiff_t c = 0; c < a.cols && probabilities; c++)
+            x[r * a.x_row + c] = fminf(fabsf(x[r * a.x_row + c]), 1.0f); /* NaN becomes 1 */
+        draw_targets(t, y + r * a.y_row, a.cols);
+        labels[r] = pick(t, 0, (int)a.cols - 1);
+    }
+    a.x = x;
+    a.y = y;
+    a.labels = labels;
+    a.weight = coin(t) ? take_floats(t, a.rows) : NULL;
+    a.loss = take_room(t, a.rows);
+    a.probs = coin(t) ? take_room(t, a.rows * a.probs_row) : NULL;
+    a.hit = coin(t) ? take_room(t, a.rows) : NULL;
+    switch (pick(t, 0, 2)) {
+    case 0:
+        a.grad = take_room(t, a.rows * a.grad_row);
+        break;
+    case 1:
+        a.grad = x;
+        a.grad_row = a.x_row;
+        break;
+    }
+    kernel(&a);
+}
+
+static void try_update(trial *t, int slots, void (*kernel)(const fm_update *)) {
+    const ptrdiff_t n = t->number % 100;
+    fm_update u = {.n = n, .w = take_floats(t, n), .g = take_floats(t, n), .nesterov = coin(t)};
+    for (int s = 0; s < slots; s++)
+        u.slot[s] = take_floats(t, n);
+    u.learning_rate = 0.01f * (float)pick(t, 1, 100);
+    u.momentum = coin(t) ? 0.9f : 0.0f;
+    u.rho = 0.9f;
+    u.one_minus_rho = 0.1f;
+    u.one_minus_beta_1 = 0.1f;
+    u.one_minus_beta_2 = 0.001f;
+    u.epsilon = 1e-7f;
+    kernel(&u);
+}
+
+/* -- all kernels, from the manifest: one without a trial does not compile ---------------------------------------------------------- */
+
+#define FM_LOSS(name)                                                                                                                      \
+    static void try_loss_##name(trial *t) { try_loss(t, t->kernels->loss_##name); }
+#define FM_OPTIMIZER(name, slots)                                                                                                          \
+    static void try_update_##name(trial *t) { try_update(t, slots, t->kernels->update_##name); }
+#include "kernels/isa.inc"
+
+static const struct {
+    const char *name;
+    void (*run)(trial *);
+} CHECKS[] = {
+#define FM_LOSS(name) {"loss_" #name, try_loss_##name},
+#define FM_OPTIMIZER(name, slots) {"update_" #name, try_update_##name},
+#define FM_KERNEL(name, arguments) {#name, try_##name},
+#include "kernels/isa.inc"
+};
+#define CHECK_COUNT (sizeof CHECKS / sizeof *CHECKS)
+
+extern const fm_kernels fm_kernels_wide;
+
+/* Runs one trial in a fresh memory, in the engine's floating-point mode, and makes all NaNs the same. */
+static size_t run_trial(const fm_kernels *kernels, size_t check, int number, uint32_t *memory) {
+    trial t = {.kernels = kernels, .number = number, .state = check << 32 | (unsigned)number, .memory = memory};
+    t.flavour = pick(&t, 0, FLAVOURS - 1);
+    t.rarity = 1 << pick(&t, 2, 7);
+    const fm_fpmode before = fm_fpmode_enter();
+    CHECKS[check].run(&t);
+    fm_fpmode_leave(before);
+    for (size_t i = 0; i < t.used; i++)
+        if ((memory[i] & 0x7FFFFFFF) > 0x7F800000)
+            memory[i] = 0x7FC00000;
+    return t.used;
+}
+
+/* Reports the first word that differs. */
+static void report(const fm_kernels *kernels, size_t check, int number, const uint32_t *memory, const uint32_t *expected, size_t words) {
+    size_t i = 0;
+    while (i < words && memory[i] == expected[i])
+        i++;
+    printf("%s %s: trial %d, word %zu: %08x (%.9g), portable %08x (%.9g)\n", kernels->name, CHECKS[check].name, number, i, memory[i],
+           (double)as_float(memory[i]), expected[i], (double)as_float(expected[i]));
+}
+
+/* All trials of a kernel: wrong[i] becomes 1 for each table that differs from the portable one. Prints the digest, FNV-1a. */
+static void run_trials(size_t check, const fm_kernels *const *tables, int count, int *wrong) {
+    static uint32_t expected[TRIAL_WORDS], memory[TRIAL_WORDS];
+    uint64_t hash = UINT64_C(0xCBF29CE484222325);
+    for (int number = 0; number < TRIALS; number++) {
+        const size_t words = run_trial(fm_kernels_at(0), check, number, expected);
+        for (size_t i = 0; i < words; i++)
+            hash = (hash ^ expected[i]) * UINT64_C(0x100000001B3);
+        for (int i = 0; i < count; i++)
+            if (!wrong[i] &&
+                (run_trial(tables[i], check, number, memory) != words || memcmp(memory, expected, words * sizeof *memory) != 0)) {
+                report(tables[i], check, number, memory, expected, words);
+                wrong[i] = 1;
+            }
+    }
+    printf("digest %s %016llx\n", CHECKS[check].name, (unsigned long long)hash);
+}
+
+#define MOST_TABLES 8
+
+int main(void) {
+    const fm_kernels *tables[MOST_TABLES] = {NULL};
+    int count = 0, failures[MOST_TABLES] = {0}, failed = 0;
+    for (int i = 1; fm_kernels_at(i); i++)
+        if (fm_kernels_supported(fm_kernels_at(i)))
+            tables[count++] = fm_kernels_at(i);
+    tables[count++] = &fm_kernels_wide;
+    for (size_t check = 0; check < CHECK_COUNT; check++) {
+        int wrong[MOST_TABLES] = {0};
+        run_trials(check, tables, count, wrong);
+        for (int i = 0; i < count; i++)
+            failures[i] += wrong[i];
+    }
+    for (int i = 0; i < count; i++) {
+        printf("%s: %d of %zu kernels agree with portable\n", tables[i]->name, (int)CHECK_COUNT - failures[i], CHECK_COUNT);
+        failed += failures[i];
+    }
+    printf("%d passed, %d failed\n", (int)CHECK_COUNT * count - failed, failed);
+    return failed != 0;
+}
