@@ -53,6 +53,15 @@ static inline vf v_from_uint8(const uint8_t *p) { /* V_LANES bytes */
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
 }
 
+/* Packs the lanes of x that are kept, and their numbers counted from `first`, and stores whole vectors; returns how many were kept. */
+#define V_HAS_COMPRESS
+static inline int v_compress(float *value, int32_t *index, vf x, unsigned keep, int32_t first) {
+    const vi lanes = _mm512_add_epi32(_mm512_set1_epi32(first), _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    _mm512_storeu_ps(value, _mm512_maskz_compress_ps((__mmask16)keep, x));
+    _mm512_storeu_si512(index, _mm512_maskz_compress_epi32((__mmask16)keep, lanes));
+    return __builtin_popcount(keep);
+}
+
 /* Transposes a V_LANES × V_LANES block in place: 4 × 4 blocks of lanes first, then the blocks among each other. */
 static inline void v_transpose(vf r[V_LANES]) {
     vf t[16], u[16];

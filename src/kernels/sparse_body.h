@@ -1,15 +1,28 @@
 /* Products that visit only what is not zero: the compressed form of a row, and sums over such lists. */
 
+/* Appends the lanes of x that `keep` names; an ISA that can pack a vector has its own, which may write V_LANES elements. */
+#if !defined(V_HAS_COMPRESS)
+FM_INLINE int v_compress(float *value, int32_t *index, vf x, unsigned keep, int32_t first) {
+    float lanes[V_LANES];
+    v_store(lanes, x);
+    int count = 0;
+    for (; keep; keep &= keep - 1, count++) {
+        const int lane = __builtin_ctz(keep);
+        value[count] = lanes[lane];
+        index[count] = first + lane;
+    }
+    return count;
+}
+#endif
+
 static void kernel_compress(const fm_compress *c) {
+    const unsigned all = (2u << (V_LANES - 1)) - 1;
     ptrdiff_t count = 0, i = 0;
     for (; i + V_LANES <= c->n; i += V_LANES) {
         const vf x = v_load(c->x + i);
-        unsigned zeros = v_bits(v_eq(x, v_set1(0.0f))), lanes = ~zeros & ((2u << (V_LANES - 1)) - 1);
-        for (; lanes; lanes &= lanes - 1) {
-            const int lane = __builtin_ctz(lanes);
-            c->index[count] = (int32_t)(i + lane);
-            c->value[count++] = c->x[i + lane];
-        }
+        const unsigned keep = ~v_bits(v_eq(x, v_set1(0.0f))) & all;
+        if (keep) /* count ≤ i, so a whole vector fits from here */
+            count += v_compress(c->value + count, c->index + count, x, keep, (int32_t)i);
     }
     for (; i < c->n; i++)
         if (c->x[i] != 0.0f) {
