@@ -314,36 +314,35 @@ static void run_task(void *argument, fm_worker worker) {
     }
 }
 
-/* Runs batches until the stop, the end of its time or a fault. */
-static void run_until(run *r, int threads, int64_t stop, double deadline) {
-    if (r->batch >= stop || atomic_load(&r->bad_row) || (r->training && atomic_load(&r->non_finite)))
+/* Runs batches on one thread or on many until the stop, the end of its time or a fault, and notes how fast that went. */
+static void run_until(run *r, int threads, int many, int64_t stop, double deadline, fm_pace *pace) {
+    const int64_t first = r->batch;
+    const double begin = now();
+    if (first >= stop || atomic_load(&r->bad_row) || (r->training && atomic_load(&r->non_finite)))
         return;
     r->stop = stop;
     r->deadline = deadline;
     r->ended = 0;
-    fm_team_run(run_task, r, threads);
+    fm_team_run(run_task, r, many ? threads : 1);
+    if (r->batch > first)
+        pace->seconds_per_row[many] = (now() - begin) / (double)((r->batch - first) * r->batches->batch_size);
 }
 
 #define PROBE_SECONDS 0.003
 #define PROBE_SHARE 50 /* of the running time goes into probes, one part in so many */
 
 /* Whether many threads beat one is not for the engine to know: cores may be two halves of one, or busy with something else. It tries both
- * for a few batches, keeps to the faster way, and tries again now and then. The bits do not depend on it. */
+ * for a few batches, keeps to the way that was faster when last seen, and tries both again now and then. The bits do not depend on it. */
 static void run_at_best_pace(run *r, int threads, fm_pace *pace) {
     const int64_t stop = r->stop, start = r->batch;
     const double deadline = r->deadline, begin = now();
     if (threads > 1 && begin >= pace->next_probe) {
-        for (int many = 0; many < 2; many++) {
-            const int64_t first = r->batch;
-            const double from = now();
-            run_until(r, many ? threads : 1, stop, from + PROBE_SECONDS);
-            if (r->batch > first)
-                pace->seconds_per_row[many] = (now() - from) / (double)((r->batch - first) * r->batches->batch_size);
-        }
+        for (int many = 0; many < 2; many++)
+            run_until(r, threads, many, stop, now() + PROBE_SECONDS, pace);
         pace->next_probe = now() + PROBE_SHARE * (now() - begin);
     }
     if (r->batch == start || now() < deadline)
-        run_until(r, pace->seconds_per_row[1] <= pace->seconds_per_row[0] ? threads : 1, stop, deadline);
+        run_until(r, threads, pace->seconds_per_row[1] <= pace->seconds_per_row[0], stop, deadline, pace);
 }
 
 /* Threads worth waking for steps of this size. */
