@@ -9,7 +9,9 @@
 #include <stdatomic.h>
 
 #define FM_ALIGNMENT 64
-#define FM_BLOCK_ROWS 48   /* rows of a GEMM block: a whole number of tiles, and three transposed squares of 16 */
+#define FM_BLOCK_ROWS                                                                                                                      \
+    192  /* rows of a GEMM block, a whole number of tiles: its operand stays in a second cache of 512 KiB while panels stream past */
+#define FM_STRIP_ROWS 48   /* the same where a row is as long as the layer is wide, or where more than its operand must stay */
 #define FM_BLOCK_PANELS 4  /* panels of a block whose sums go through scratch; the widest tile takes two, a sparse one four */
 #define FM_DEPTH_BLOCK 320 /* terms of a sum between two visits of c: a panel of 20 KiB stays in a 32 KiB first cache */
 #define FM_MAX_THREADS 64

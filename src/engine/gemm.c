@@ -1,7 +1,7 @@
 /* The three products of a dense node, cut into blocks that stay in cache and shared out over threads.
  *
- * Each works on blocks of 48 rows of its output and one panel or strip of 16 columns, whose sums stay in registers or in 3 KiB of
- * scratch; the 48-row operand stays in the second cache while the panels stream past. What follows a product, the activation's
+ * Each works on a block of rows of its output and a few panels or strips of 16 columns, whose sums stay in registers or in scratch; the
+ * operand of the rows stays in the second cache while the panels stream past. What follows a product, the activation's
  * derivative or the optimizer's step, is done to a block while it is still in the first cache.
  */
 #include "engine.h"
@@ -102,9 +102,9 @@ void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node) {
     float *scratch = fm_scratch(pass);
     const fm_part part = fm_share_output(node->inputs, FM_ROUND_UP(pass->rows) / FM_PANEL, pass->worker);
     const ptrdiff_t block = depth_block(node->units);
-    for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += FM_BLOCK_ROWS)
+    for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += FM_STRIP_ROWS)
         for (ptrdiff_t strip = part.panels.begin; strip < part.panels.end; strip += FM_BLOCK_PANELS) {
-            const ptrdiff_t rows = smaller(FM_BLOCK_ROWS, part.rows.end - k);
+            const ptrdiff_t rows = smaller(FM_STRIP_ROWS, part.rows.end - k);
             const ptrdiff_t strips = smaller(FM_BLOCK_PANELS, part.panels.end - strip);
             for (ptrdiff_t p = 0; p < node->units; p += block) {
                 const fm_gemm product = {

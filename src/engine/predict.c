@@ -5,15 +5,15 @@
 #include <string.h>
 
 #define BLOCK_BYTES (512 * 1024) /* of activations a thread works on at once: about a second cache */
-#define MOST_BLOCK_ROWS 480      /* ten GEMM blocks: enough that the weights' way from memory is shared by many rows */
+#define MOST_BLOCK_ROWS 480      /* enough that the weights' way from memory is shared by many rows */
 #define FLOPS_PER_THREAD 4e6     /* below this a thread costs more to wake than it saves */
 
 static ptrdiff_t block_rows(const fm_network *network) {
     ptrdiff_t row_bytes = 0;
     for (int b = 0; b < network->buffer_count; b++)
         row_bytes += network->stride[b] * (ptrdiff_t)sizeof(float);
-    ptrdiff_t rows = BLOCK_BYTES / row_bytes / FM_BLOCK_ROWS * FM_BLOCK_ROWS;
-    rows = rows < 2 * FM_BLOCK_ROWS ? 2 * FM_BLOCK_ROWS : rows;
+    ptrdiff_t rows = BLOCK_BYTES / row_bytes / FM_STRIP_ROWS * FM_STRIP_ROWS;
+    rows = rows < FM_BLOCK_ROWS ? FM_BLOCK_ROWS : rows;
     return rows > MOST_BLOCK_ROWS ? MOST_BLOCK_ROWS : rows;
 }
 

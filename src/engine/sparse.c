@@ -121,10 +121,10 @@ void fm_sparse_kernel_update(const fm_pass *pass, const fm_node *node, const fm_
     float *scratch = fm_scratch(pass);
     /* Panels outside: four panels of the gradient, all rows of the batch, stay in the first cache while the columns pick from them. */
     for (ptrdiff_t panel = part.panels.begin; panel < part.panels.end; panel += FM_BLOCK_PANELS)
-        for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += FM_BLOCK_ROWS) {
+        for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += FM_STRIP_ROWS) {
             const ptrdiff_t left = part.panels.end - panel, rows_left = part.rows.end - k;
             const fm_sparse product = {
-                .rows = rows_left < FM_BLOCK_ROWS ? rows_left : FM_BLOCK_ROWS,
+                .rows = rows_left < FM_STRIP_ROWS ? rows_left : FM_STRIP_ROWS,
                 .panels = left < FM_BLOCK_PANELS ? left : FM_BLOCK_PANELS,
                 .begin = columns->begin + k,
                 .end = columns->end + k,
