@@ -102,7 +102,7 @@ typedef struct fm_workspace {
 /* How fast batches went on one thread and on many, so that the faster way can be taken: see train.c. */
 typedef struct fm_pace {
     double seconds_per_row[2]; /* on one thread, on many */
-    double next_probe;         /* when to measure again */
+    double until_probe;        /* seconds of work until both are measured again */
 } fm_pace;
 
 #define FM_SPARE_WORKSPACES 8

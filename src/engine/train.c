@@ -328,7 +328,7 @@ static void run_until(run *r, int threads, int many, int64_t stop, double deadli
         pace->seconds_per_row[many] = (now() - begin) / (double)((r->batch - first) * r->batches->batch_size);
 }
 
-#define PROBE_SECONDS 0.005
+#define PROBE_SECONDS 0.01
 #define PROBE_SHARE 50 /* of the running time goes into probes, one part in so many */
 
 /* Whether many threads beat one is not for the engine to know: cores may be two halves of one, or busy with something else. It tries both
@@ -336,14 +336,16 @@ static void run_until(run *r, int threads, int many, int64_t stop, double deadli
 static void run_at_best_pace(run *r, int threads, fm_pace *pace) {
     const int64_t stop = r->stop, start = r->batch;
     const double deadline = r->deadline, begin = now();
-    if (threads > 1 && begin >= pace->next_probe) {
+    if (threads > 1 && pace->until_probe <= 0.0) {
         /* Twice on many threads: at first the system may have put them all on one core. */
         for (int probe = 0; probe < 3; probe++)
             run_until(r, threads, probe < 2, stop, now() + PROBE_SECONDS, pace);
-        pace->next_probe = now() + PROBE_SHARE * (now() - begin);
+        pace->until_probe = PROBE_SHARE * (now() - begin);
     }
-    if (r->batch == start || now() < deadline)
+    const double probed = now();
+    if (r->batch == start || probed < deadline)
         run_until(r, threads, pace->seconds_per_row[1] <= pace->seconds_per_row[0], stop, deadline, pace);
+    pace->until_probe -= now() - probed;
 }
 
 /* Threads worth waking for steps of this size. */

@@ -97,7 +97,7 @@ static uint64_t train(const fm_kernels *kernels, int optimizer, const variant *v
     fm_network_set_unfused(network, v->unfused);
     fm_network_set_skip_below(network, v->skip_below);
     fm_set_threads(v->threads);
-    network->pace[1] = (fm_pace){.seconds_per_row = {1.0, 0.0}, .next_probe = INFINITY}; /* all threads: do not measure and choose */
+    network->pace[1] = (fm_pace){.seconds_per_row = {1.0, 0.0}, .until_probe = INFINITY}; /* all threads: do not measure and choose */
 
     const fm_batches batches = {.rows = ROWS, .batch_size = BATCH, .x = x, .labels = labels, .order = order};
     double totals[4] = {0};
