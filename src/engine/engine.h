@@ -195,6 +195,9 @@ void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *ste
 
 /* -- inputs that are mostly zero: sparse.c ----------------------------------------------------------------------------------------- */
 
+/* False if this network's input is never worth looking at: the first layer is narrow, or cannot skip. */
+int fm_may_skip(const fm_network *network);
+
 /* True if so few of these numbers are not zero that visiting only those pays. */
 int fm_is_sparse(const fm_network *network, ptrdiff_t nonzeros, ptrdiff_t count);
 

@@ -44,6 +44,8 @@ static void return_workspace(fm_network *network, fm_workspace *workspace, int s
 /* Lists the rows of the input if the first of them is mostly zero; 0 if it is not, or there is no memory for the lists. */
 static int list_rows(const fm_pass *pass, const float *x, ptrdiff_t x_row) {
     const fm_network *network = pass->network;
+    if (!fm_may_skip(network))
+        return 0;
     ptrdiff_t nonzeros = 0;
     for (ptrdiff_t c = 0; c < network->width[0]; c++)
         nonzeros += x[c] != 0.0f;

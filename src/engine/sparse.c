@@ -9,8 +9,12 @@
 
 #define LEAST_INPUTS 64 /* narrower layers are over before the lists are made */
 
+int fm_may_skip(const fm_network *network) {
+    return network->direct_input && network->width[0] >= LEAST_INPUTS && network->skip_below > 0.0;
+}
+
 int fm_is_sparse(const fm_network *network, ptrdiff_t nonzeros, ptrdiff_t count) {
-    return network->direct_input && network->width[0] >= LEAST_INPUTS && (double)nonzeros < network->skip_below * (double)count;
+    return (double)nonzeros < network->skip_below * (double)count;
 }
 
 static void lay_lists(fm_layout *layout, ptrdiff_t lists, ptrdiff_t room, size_t at[3]) {

@@ -369,6 +369,8 @@ static fm_status need_batch_memory(fm_network *network, const fm_batches *batche
 }
 
 static int is_sparse_input(const fm_network *network, const fm_batches *batches) {
+    if (!fm_may_skip(network))
+        return 0;
     ptrdiff_t nonzeros, count;
     fm_sample_nonzeros(network, batches, &nonzeros, &count);
     return fm_is_sparse(network, nonzeros, count);
