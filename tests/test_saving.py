@@ -615,7 +615,7 @@ def test_hostile_files_cost_little_memory_and_time(small, path):
         elapsed, (_, peak) = time.perf_counter() - start, tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak < 64 << 20
-        assert elapsed < 5
+        assert elapsed < 30
 
 
 def test_an_error_about_a_file_survives_pickling():
