@@ -93,8 +93,17 @@ FIELDS = {
         "in_row": ROWS,
         "out": floats(ROWS, COLUMNS),
         "out_row": COLUMNS,
+        "out_panel": PANEL,
     },
-    "column_sums": lambda: {"rows": ROWS, "cols": COLUMNS, "in_": floats(ROWS, COLUMNS), "in_row": COLUMNS, "out": floats(COLUMNS)},
+    "column_sums": lambda: {
+        "rows": ROWS,
+        "cols": COLUMNS,
+        "in_": floats(ROWS, COLUMNS),
+        "in_row": COLUMNS,
+        "in_panel": PANEL,
+        "out": floats(COLUMNS),
+    },
+    "pack": lambda: {"rows": COLUMNS, "depth": ROWS, "in_": floats(ROWS, COLUMNS), "in_step": COLUMNS, "out": floats(SIZE)},
     "from_uint8": lambda: {"n": SIZE, "x": np.zeros(SIZE, np.uint8), "out": floats(SIZE)},
     "softmax": lambda: {"rows": ROWS, "cols": COLUMNS, "stride": COLUMNS, "x": floats(SIZE), "out": floats(SIZE)},
     "softmax_backward": lambda: {

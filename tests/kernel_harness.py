@@ -90,6 +90,7 @@ class Transpose(Structure):
         ("values_row", c_ssize_t),
         ("out", Floats),
         ("out_row", c_ssize_t),
+        ("out_panel", c_ssize_t),
         ("out_t", Floats),
         ("out_t_row", c_ssize_t),
         ("activation", c_int),
@@ -98,7 +99,11 @@ class Transpose(Structure):
 
 
 class ColumnSums(Structure):
-    _fields_ = [("rows", c_ssize_t), ("cols", c_ssize_t), ("in_", Floats), ("in_row", c_ssize_t), ("out", Floats)]
+    _fields_ = [("rows", c_ssize_t), ("cols", c_ssize_t), ("in_", Floats), ("in_row", c_ssize_t), ("in_panel", c_ssize_t), ("out", Floats)]
+
+
+class Pack(Structure):
+    _fields_ = [("rows", c_ssize_t), ("depth", c_ssize_t), ("in_", Floats), ("in_step", c_ssize_t), ("out", Floats)]
 
 
 class Elementwise(Structure):
@@ -174,6 +179,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "gemm_forward": Gemm,
     "gemm_dw": Gemm,
     "gemm_dx": Gemm,
+    "pack": Pack,
     "compress": Compress,
     "sparse_product": Sparse,
     "transpose": Transpose,

@@ -72,6 +72,26 @@ def test_weight_gradient_is_the_integer_product_at_every_size(isa, side):
 
 
 @pytest.mark.parametrize("side", ["start", "end"])
+def test_a_packed_operand_changes_no_bit_of_the_weight_gradient(isa, side):
+    table = kernels(isa)
+    rng = np.random.default_rng(0)
+    for rows in ROWS:
+        for depth in (1, 2, 17):
+            x, grad = rng.normal(size=(depth, rows + 3)).astype(np.float32), rng.normal(size=(2, depth, PANEL)).astype(np.float32)
+            a, packed, b = guarded(x[:, :rows], np.full(rows * depth, 9, np.float32), grad, side=side)
+            plain, c = np.zeros((2, rows, PANEL), np.float32), np.zeros((2, rows, PANEL), np.float32)
+            product = {"rows": rows, "depth": depth, "panels": 2, "b": b.array, "b_step": PANEL, "b_panel": depth * PANEL}
+            product |= {"c_row": PANEL, "c_panel": rows * PANEL}
+            table["gemm_dw"](**product, a=a.array, a_step=rows, c=plain)
+            table["pack"](rows=rows, depth=depth, in_=a.array, in_step=rows, out=packed.array)
+            table["gemm_dw"](**product, a=packed.array, a_step=0, c=c)
+            assert same_bits(c, plain), (rows, depth)
+            assert np.array_equal(np.sort(packed.array), np.sort(x[:, :rows], axis=None))
+            for memory in (a, packed, b):
+                memory.check()
+
+
+@pytest.mark.parametrize("side", ["start", "end"])
 def test_input_gradient_is_the_integer_product_at_every_size(isa, side):
     """The weights are read in panels: row i is input feature i, the sum runs over units, and 16 rows of the batch stand side by side."""
     call = kernels(isa)["gemm_dx"]
@@ -155,7 +175,7 @@ def test_transposes_move_every_element_and_apply_the_derivative(isa):
             high, wide = round_up(rows), round_up(cols)
             source, values = integers(rng, cols, high), integers(rng, high, wide)
             in_, kept, out, out_t = guarded(source, values, np.full((high, wide), 9, np.float32), np.full((cols, high), 9, np.float32))
-            common = {"rows": rows, "cols": cols, "in_": in_.array, "in_row": high, "out": out.array, "out_row": wide}
+            common = {"rows": rows, "cols": cols, "in_": in_.array, "in_row": high, "out": out.array, "out_row": wide, "out_panel": PANEL}
             call(**common)
             assert np.array_equal(out.array[:rows, :cols], source.T[:rows])
             assert not out.array[:rows, cols:].any()
@@ -167,6 +187,19 @@ def test_transposes_move_every_element_and_apply_the_derivative(isa):
                 memory.check()
 
 
+def test_a_transpose_can_go_into_panels(isa):
+    rng = np.random.default_rng(0)
+    for rows, cols in ((16, 16), (5, 33), (32, 48)):
+        high, wide = round_up(rows), round_up(cols)
+        source, in_rows = integers(rng, cols, high), np.full((high, wide), 9, np.float32)
+        out = guarded(np.full((wide // PANEL, high, PANEL), 9, np.float32))[0]
+        common = {"rows": rows, "cols": cols, "in_": source, "in_row": high}
+        kernels(isa)["transpose"](**common, out=in_rows, out_row=wide, out_panel=PANEL)
+        kernels(isa)["transpose"](**common, out=out.array, out_row=PANEL, out_panel=high * PANEL)
+        assert np.array_equal(out.array[:, :rows], panels_of(in_rows)[:, :rows])
+        out.check()
+
+
 def test_column_sums_add_rows_in_order(isa):
     call = kernels(isa)["column_sums"]
     rng = np.random.default_rng(0)
@@ -174,10 +207,13 @@ def test_column_sums_add_rows_in_order(isa):
         for panels in range(1, 11):
             cols = panels * PANEL
             in_, out = guarded(rng.normal(size=(rows, cols)).astype(np.float32), np.zeros(cols, np.float32))
-            call(rows=rows, cols=cols, in_=in_.array, in_row=cols, out=out.array)
             expected = np.zeros(cols, np.float32)
             for row in in_.array:
                 expected += row
+            call(rows=rows, cols=cols, in_=in_.array, in_row=cols, in_panel=PANEL, out=out.array)
+            assert same_bits(out.array, expected)
+            out.array[:] = 0
+            call(rows=rows, cols=cols, in_=panels_of(in_.array), in_row=PANEL, in_panel=rows * PANEL, out=out.array)
             assert same_bits(out.array, expected)
 
 

@@ -150,8 +150,8 @@ INFERENCE = {
     for case in (
         InferenceCase("policy-1", _POLICY, "regress", rows=1, repeats=2000),
         InferenceCase("mnist-1", _MNIST, "classify", rows=1, repeats=1000, data="mnist"),
-        InferenceCase("mnist-10000", _MNIST, "classify", rows=10000, repeats=3, data="mnist"),
-        InferenceCase("wide-1024", _WIDE, "classify", rows=1024, repeats=2),
+        InferenceCase("mnist-10000", _MNIST, "classify", rows=10000, repeats=5, data="mnist"),
+        InferenceCase("wide-1024", _WIDE, "classify", rows=1024, repeats=5),
     )
 }
 

@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,10 @@ __all__ = ["CaseResult", "Timing", "measure"]
 
 _BACKGROUND = 0.15
 """Processors that threads which only keep house may take: they count as none."""
+
+
+_SETTLING = 0.1
+"""Seconds before a turn. The threads of some frameworks wait for more work on a busy processor, for tens of milliseconds after their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ def measure(
             for name, worker in workers.items():
                 if name not in left_out:
                     tick(name)
+                    time.sleep(_SETTLING)
                     try:
                         worker.take_turn()
                     except ChildProcessError as error:

@@ -9,9 +9,9 @@
 #include <stdatomic.h>
 
 #define FM_ALIGNMENT 64
-#define FM_BLOCK_ROWS                                                                                                                      \
-    192  /* rows of a GEMM block, a whole number of tiles: its operand stays in a second cache of 512 KiB while panels stream past */
-#define FM_STRIP_ROWS 48   /* the same where a row is as long as the layer is wide, or where more than its operand must stay */
+#define FM_BLOCK_ROWS 192  /* most rows of a GEMM block, a whole number of tiles */
+#define FM_STRIP_ROWS 48   /* least, where there are as many */
+#define FM_BLOCK_FLOATS (96 << 10) /* of the rows' operand: 384 KiB, which stay in a second cache of 512 KiB while panels stream past */
 #define FM_BLOCK_PANELS 4  /* panels of a block whose sums go through scratch; the widest tile takes two, a sparse one four */
 #define FM_DEPTH_BLOCK 320 /* terms of a sum between two visits of c: a panel of 20 KiB stays in a 32 KiB first cache */
 #define FM_MAX_THREADS 64
@@ -68,7 +68,7 @@ typedef struct fm_node {
     int is_last;             /* nothing after it reads its output: the prediction */
     int trained_below;       /* some node before it has parameters: the gradient of its input is wanted */
     int derived;             /* the gradient of its output arrives multiplied by the activation's derivative */
-    int transposed;          /* … and transposed as well */
+    int in_panels;           /* dense: … and in panels, transposed as well if the gradient of its input is wanted */
     const struct fm_node *producer; /* the node that writes its input; NULL for the network's input */
 } fm_node;
 
@@ -85,16 +85,18 @@ typedef struct fm_workspace {
     int workers;    /* threads there is scratch for */
     char *memory;
     float **value;   /* [buffer] -> [rows][stride] */
-    float **grad;    /* [buffer] -> [rows][stride], dLoss/dbuffer */
-    float **grad_t;  /* [buffer] -> [width][grad_t_row], the same transposed */
+    float **grad;    /* [buffer] -> [rows][stride], dLoss/dbuffer; NULL where it arrives in panels */
+    float **panels;  /* [output of a dense node] -> [panel][rows][16], the gradient of its sums; may be `grad` where that is the same */
+    float **strips;  /* [output of a dense node] -> [strip of 16 rows][padded width][16], the same transposed */
     float **mask;    /* [node] -> [rows][stride] of a dropout node */
-    ptrdiff_t grad_t_row;
     float *y;        /* [rows][stride of the output] */
     int32_t *labels; /* [rows] */
     float *weight;   /* [rows] */
     float *loss;     /* [rows] */
     float *metric;   /* [metric][rows] */
     float *scratch;  /* [workers][FM_BLOCK_PANELS][FM_BLOCK_ROWS][16] sums on their way to a transpose or an update */
+    float *packed;   /* [workers][packed_floats] the rows' operand of a block, in the order in which tiles read it */
+    ptrdiff_t packed_floats;
     char *list_memory; /* NULL until a sparse input comes */
     fm_lists by_row, by_column;
 } fm_workspace;
@@ -187,6 +189,13 @@ void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t off
 /* This worker's part of the workspace's scratch: [FM_BLOCK_PANELS][FM_BLOCK_ROWS][16]. */
 float *fm_scratch(const fm_pass *pass);
 #define FM_SCRATCH_PANEL (FM_BLOCK_ROWS * FM_PANEL)
+
+/* Rows of a block whose operand has `depth` floats a row. */
+ptrdiff_t fm_block_rows(ptrdiff_t depth);
+
+/* Floats from panel to panel, and from strip to strip, of the gradient of a node's sums. */
+ptrdiff_t fm_panel_floats(const fm_workspace *workspace);
+ptrdiff_t fm_strip_floats(const fm_node *node);
 
 void fm_dense_forward(const fm_pass *pass, const fm_node *node);
 void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node);

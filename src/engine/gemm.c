@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define FIRST_CACHE_FLOATS (8 << 10) /* 32 KiB */
+
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
 /* Terms per visit of c: the sum cut into equal parts of whole 16s, none longer than FM_DEPTH_BLOCK. */
@@ -15,6 +17,15 @@ static ptrdiff_t depth_block(ptrdiff_t depth) {
     const ptrdiff_t parts = (depth + FM_DEPTH_BLOCK - 1) / FM_DEPTH_BLOCK;
     return FM_ROUND_UP((depth + parts - 1) / parts);
 }
+
+ptrdiff_t fm_block_rows(ptrdiff_t depth) {
+    const ptrdiff_t rows = FM_BLOCK_FLOATS / depth / FM_STRIP_ROWS * FM_STRIP_ROWS;
+    return rows < FM_STRIP_ROWS ? FM_STRIP_ROWS : rows > FM_BLOCK_ROWS ? FM_BLOCK_ROWS : rows;
+}
+
+ptrdiff_t fm_panel_floats(const fm_workspace *workspace) { return FM_ROUND_UP(workspace->rows) * FM_PANEL; }
+
+ptrdiff_t fm_strip_floats(const fm_node *node) { return node->panels * FM_PANEL * FM_PANEL; }
 
 /* Work is cut along the direction that divides more evenly; panels for choice, so that a thread meets the same weights again and again. */
 fm_part fm_share_output(ptrdiff_t rows, ptrdiff_t panels, fm_worker worker) {
@@ -76,18 +87,21 @@ static void finish_strip(const fm_pass *pass, const fm_node *node, ptrdiff_t k, 
     const fm_workspace *workspace = pass->workspace;
     const int below = node->spec.input;
     const fm_node *producer = node->producer;
-    const ptrdiff_t b = strip * FM_PANEL;
+    const ptrdiff_t b = strip * FM_PANEL, stride = network->stride[below];
+    const int in_panels = producer->in_panels;
     const fm_transpose back = {
         .rows = FM_PANEL,
         .cols = rows,
         .in = sums,
         .in_row = FM_PANEL,
-        .values = producer->derived ? workspace->value[below] + b * network->stride[below] + k : NULL,
-        .values_row = network->stride[below],
-        .out = workspace->grad[below] + b * network->stride[below] + k,
-        .out_row = network->stride[below],
-        .out_t = producer->transposed ? workspace->grad_t[below] + k * workspace->grad_t_row + b : NULL,
-        .out_t_row = workspace->grad_t_row,
+        .values = producer->derived ? workspace->value[below] + b * stride + k : NULL,
+        .values_row = stride,
+        .out = in_panels ? workspace->panels[below] + k / FM_PANEL * fm_panel_floats(workspace) + b * FM_PANEL
+                         : workspace->grad[below] + b * stride + k,
+        .out_row = in_panels ? FM_PANEL : stride,
+        .out_panel = in_panels ? fm_panel_floats(workspace) : FM_PANEL,
+        .out_t = in_panels && producer->trained_below ? workspace->strips[below] + strip * fm_strip_floats(producer) + k * FM_PANEL : NULL,
+        .out_t_row = FM_PANEL,
         .activation = producer->spec.activation,
         .alpha = producer->spec.alpha,
     };
@@ -98,13 +112,14 @@ static void finish_strip(const fm_pass *pass, const fm_node *node, ptrdiff_t k, 
 void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_workspace *workspace = pass->workspace;
-    const float *grad_t = workspace->grad_t[node->spec.output];
+    const float *strips_of_grad = workspace->strips[node->spec.output];
+    const ptrdiff_t most_rows = fm_block_rows(node->units);
     float *scratch = fm_scratch(pass);
     const fm_part part = fm_share_output(node->inputs, FM_ROUND_UP(pass->rows) / FM_PANEL, pass->worker);
     const ptrdiff_t block = depth_block(node->units);
-    for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += FM_STRIP_ROWS)
+    for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += most_rows)
         for (ptrdiff_t strip = part.panels.begin; strip < part.panels.end; strip += FM_BLOCK_PANELS) {
-            const ptrdiff_t rows = smaller(FM_STRIP_ROWS, part.rows.end - k);
+            const ptrdiff_t rows = smaller(most_rows, part.rows.end - k);
             const ptrdiff_t strips = smaller(FM_BLOCK_PANELS, part.panels.end - strip);
             for (ptrdiff_t p = 0; p < node->units; p += block) {
                 const fm_gemm product = {
@@ -113,9 +128,9 @@ void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node) {
                     .panels = strips,
                     .a = network->value + node->kernel + p * node->inputs + k * FM_PANEL,
                     .a_step = node->inputs * FM_PANEL,
-                    .b = grad_t + p * workspace->grad_t_row + strip * FM_PANEL,
-                    .b_step = workspace->grad_t_row,
-                    .b_panel = FM_PANEL,
+                    .b = strips_of_grad + strip * fm_strip_floats(node) + p * FM_PANEL,
+                    .b_step = FM_PANEL,
+                    .b_panel = fm_strip_floats(node),
                     .c = scratch,
                     .c_row = FM_PANEL,
                     .c_panel = FM_SCRATCH_PANEL,
@@ -154,8 +169,9 @@ void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *ste
         const fm_column_sums sums = {
             .rows = pass->rows,
             .cols = smaller(FM_BLOCK_ROWS, panels.end - panel) * FM_PANEL,
-            .in = pass->workspace->grad[node->spec.output] + panel * FM_PANEL,
-            .in_row = network->stride[node->spec.output],
+            .in = pass->workspace->panels[node->spec.output] + panel * fm_panel_floats(pass->workspace),
+            .in_row = FM_PANEL,
+            .in_panel = fm_panel_floats(pass->workspace),
             .out = scratch,
         };
         network->kernels->column_sums(&sums);
@@ -163,31 +179,40 @@ void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *ste
     }
 }
 
+/* Whether a block of the inputs, read again for every few panels, is better copied into the order in which it is read. */
+static int pays_to_pack(ptrdiff_t floats, ptrdiff_t panels) { return floats >= FIRST_CACHE_FLOATS && panels >= FM_BLOCK_PANELS; }
+
 /* dW[k][n] = Σ_b X[b][k]·dY[b][n], each block handed to the optimizer as soon as it is summed. */
 void fm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     const fm_network *network = pass->network;
     const int from_input = node->spec.input == 0;
     const float *x = from_input ? pass->input : pass->workspace->value[node->spec.input];
     const ptrdiff_t x_row = from_input ? pass->input_row : network->stride[node->spec.input];
-    const float *grad = pass->workspace->grad[node->spec.output];
-    const ptrdiff_t grad_row = network->stride[node->spec.output];
+    const float *grad = pass->workspace->panels[node->spec.output];
+    const ptrdiff_t grad_panel = fm_panel_floats(pass->workspace);
     float *scratch = fm_scratch(pass);
+    float *packed = pass->workspace->packed + pass->worker.id * pass->workspace->packed_floats;
     const fm_part part = fm_share_output(node->inputs, node->panels, pass->worker);
-    const ptrdiff_t block = depth_block(pass->rows);
-    for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += FM_BLOCK_ROWS)
+    const ptrdiff_t block = depth_block(pass->rows), most_rows = fm_block_rows(FM_ROUND_UP(pass->rows));
+    for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += most_rows) {
+        const ptrdiff_t rows = smaller(most_rows, part.rows.end - k);
+        const int packs = pays_to_pack(rows * pass->rows, part.panels.end - part.panels.begin);
+        for (ptrdiff_t p = 0; packs && p < pass->rows; p += block) {
+            const fm_pack pack = {rows, smaller(block, pass->rows - p), x + p * x_row + k, x_row, packed + p * rows};
+            network->kernels->pack(&pack);
+        }
         for (ptrdiff_t panel = part.panels.begin; panel < part.panels.end; panel += FM_BLOCK_PANELS) {
-            const ptrdiff_t rows = smaller(FM_BLOCK_ROWS, part.rows.end - k);
             const ptrdiff_t panels = smaller(FM_BLOCK_PANELS, part.panels.end - panel);
             for (ptrdiff_t p = 0; p < pass->rows; p += block) {
                 const fm_gemm product = {
                     .rows = rows,
                     .depth = smaller(block, pass->rows - p),
                     .panels = panels,
-                    .a = x + p * x_row + k,
-                    .a_step = x_row,
-                    .b = grad + p * grad_row + panel * FM_PANEL,
-                    .b_step = grad_row,
-                    .b_panel = FM_PANEL,
+                    .a = packs ? packed + p * rows : x + p * x_row + k,
+                    .a_step = packs ? 0 : x_row,
+                    .b = grad + panel * grad_panel + p * FM_PANEL,
+                    .b_step = FM_PANEL,
+                    .b_panel = grad_panel,
                     .c = scratch,
                     .c_row = FM_PANEL,
                     .c_panel = FM_SCRATCH_PANEL,
@@ -199,4 +224,5 @@ void fm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *s
                 fm_apply_step(network, step, node->kernel + ((panel + j) * node->inputs + k) * FM_PANEL, rows * FM_PANEL,
                               scratch + j * FM_SCRATCH_PANEL);
         }
+    }
 }

@@ -95,7 +95,7 @@ static void link_nodes(fm_network *network) {
                 fm_node *below = &network->nodes[i - 1];
                 const int elementwise = below->spec.op == FM_OP_DENSE || below->spec.op == FM_OP_ACTIVATION;
                 below->derived = elementwise && below->spec.activation != FM_ACTIVATION_linear;
-                below->transposed = below->spec.op == FM_OP_DENSE && below->trained_below;
+                below->in_panels = below->spec.op == FM_OP_DENSE;
             }
             network->row_flops += 2.0 * (double)node->inputs * (double)node->units;
         }
@@ -299,38 +299,49 @@ static void *take(fm_layout *layout, char *memory, ptrdiff_t rows, ptrdiff_t col
     return memory ? memory + at : NULL;
 }
 
+/* The arrays that hold the gradient of a node's output. */
+static void carve_gradient(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory, int index) {
+    const fm_node *node = &network->nodes[index];
+    const int b = node->spec.output, is_dense = node->spec.op == FM_OP_DENSE;
+    const ptrdiff_t rows = FM_ROUND_UP(w->rows), stride = network->stride[b];
+    const int rows_are_panels = is_dense && !node->in_panels && stride == FM_PANEL;
+    float *grad = is_dense && node->in_panels ? NULL : take(layout, memory, rows, stride, sizeof(float));
+    float *panels = is_dense && !rows_are_panels ? take(layout, memory, rows, node->panels * FM_PANEL, sizeof(float)) : NULL;
+    float *strips = is_dense && node->trained_below ? take(layout, memory, rows, node->panels * FM_PANEL, sizeof(float)) : NULL;
+    float *mask = node->spec.op == FM_OP_DROPOUT ? take(layout, memory, rows, stride, sizeof(float)) : NULL;
+    if (!memory)
+        return;
+    w->grad[b] = grad;
+    w->panels[b] = rows_are_panels ? grad : panels;
+    w->strips[b] = strips;
+    w->mask[index] = mask;
+}
+
 /* Lays a workspace out; with `memory` NULL only counts. */
 static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory, int training) {
     const ptrdiff_t rows = FM_ROUND_UP(w->rows);
     w->value = take(layout, memory, network->buffer_count, 1, sizeof(float *));
     w->grad = take(layout, memory, network->buffer_count, 1, sizeof(float *));
-    w->grad_t = take(layout, memory, network->buffer_count, 1, sizeof(float *));
+    w->panels = take(layout, memory, network->buffer_count, 1, sizeof(float *));
+    w->strips = take(layout, memory, network->buffer_count, 1, sizeof(float *));
     w->mask = take(layout, memory, network->node_count, 1, sizeof(float *));
-    w->grad_t_row = padded_stride(rows);
     for (int b = 0; b < network->buffer_count; b++) {
         float *value = take(layout, memory, rows, network->stride[b], sizeof(float));
-        float *grad = training ? take(layout, memory, rows, network->stride[b], sizeof(float)) : NULL;
-        float *grad_t = training ? take(layout, memory, FM_ROUND_UP(network->width[b]), w->grad_t_row, sizeof(float)) : NULL;
-        if (memory) {
+        if (memory)
             w->value[b] = value;
-            w->grad[b] = grad;
-            w->grad_t[b] = grad_t;
-        }
     }
     if (!training)
         return;
     for (int i = 0; i < network->node_count; i++)
-        if (network->nodes[i].spec.op == FM_OP_DROPOUT) {
-            float *mask = take(layout, memory, rows, network->stride[network->nodes[i].spec.output], sizeof(float));
-            if (memory)
-                w->mask[i] = mask;
-        }
+        carve_gradient(network, w, layout, memory, i);
     w->y = take(layout, memory, rows, network->stride[network->output], sizeof(float));
     w->labels = take(layout, memory, rows, 1, sizeof(int32_t));
     w->weight = take(layout, memory, rows, 1, sizeof(float));
     w->loss = take(layout, memory, rows, 1, sizeof(float));
     w->metric = take(layout, memory, rows, network->objective.metric_count, sizeof(float));
     w->scratch = take(layout, memory, w->workers, FM_BLOCK_PANELS * FM_SCRATCH_PANEL, sizeof(float));
+    w->packed_floats = fm_block_rows(rows) * rows;
+    w->packed = take(layout, memory, w->workers, w->packed_floats, sizeof(float));
 }
 
 fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int training, int workers) {

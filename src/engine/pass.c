@@ -104,38 +104,48 @@ void fm_forward(const fm_pass *pass, int last) {
     }
 }
 
-/* The gradient of a dense node's sums, from that of its output: times the derivative if that is still missing, and transposed for the
- * input's gradient if nobody did it. Each worker takes whole rows, so no barrier stands between the two. */
+/* Rows of a gradient, cut into panels of 16 columns. */
+static void copy_to_panels(const fm_pass *pass, const fm_node *node, fm_span span, const float *grad) {
+    const ptrdiff_t stride = pass->network->stride[node->spec.output];
+    for (ptrdiff_t panel = 0; panel < node->panels; panel++) {
+        float *to = pass->workspace->panels[node->spec.output] + panel * fm_panel_floats(pass->workspace) + span.first_row * FM_PANEL;
+        for (ptrdiff_t row = 0; row < span.rows; row++)
+            memcpy(to + row * FM_PANEL, grad + row * stride + panel * FM_PANEL, FM_PANEL * sizeof *to);
+    }
+}
+
+/* The gradient of a dense node's sums, from that of its output where no dense node above has done it: times the activation's derivative, in
+ * panels, and transposed for the input's gradient. Each worker takes whole rows, so no barrier stands between the three. */
 static void prepare_gradient(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_workspace *workspace = pass->workspace;
-    const fm_span span = share_buffer(pass, node->spec.output);
-    float *grad = workspace->grad[node->spec.output];
+    const int output = node->spec.output;
+    const fm_span span = share_buffer(pass, output);
+    float *grad = workspace->grad[output];
     if (span.rows == 0)
         return;
-    if (!node->derived && node->spec.activation != FM_ACTIVATION_linear) {
-        const fm_elementwise derive = elementwise(node, span, workspace->value[node->spec.output], grad, grad);
+    if (node->spec.activation != FM_ACTIVATION_linear) {
+        const fm_elementwise derive = elementwise(node, span, workspace->value[output], grad, grad);
         network->kernels->derive(&derive);
     }
-    if (!node->transposed && node->trained_below) {
+    if (workspace->panels[output] != grad)
+        copy_to_panels(pass, node, span, grad + span.begin);
+    if (node->trained_below) {
         const fm_transpose transpose = {
             .rows = node->units,
             .cols = span.rows,
             .in = grad + span.begin,
-            .in_row = network->stride[node->spec.output],
-            .out = workspace->grad_t[node->spec.output] + span.first_row,
-            .out_row = workspace->grad_t_row,
+            .in_row = network->stride[output],
+            .out = workspace->strips[output] + span.first_row / FM_PANEL * fm_strip_floats(node),
+            .out_row = FM_PANEL,
+            .out_panel = fm_strip_floats(node),
         };
         network->kernels->transpose(&transpose);
     }
 }
 
-static int needs_preparation(const fm_node *node) {
-    return (!node->derived && node->spec.activation != FM_ACTIVATION_linear) || (!node->transposed && node->trained_below);
-}
-
 static void dense_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
-    if (needs_preparation(node)) {
+    if (!node->in_panels) {
         prepare_gradient(pass, node);
         fm_team_barrier(pass->worker);
     }

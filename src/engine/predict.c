@@ -61,7 +61,9 @@ static int list_rows(const fm_pass *pass, const float *x, ptrdiff_t x_row) {
 static void set_input(fm_pass *pass, const fm_input *input, ptrdiff_t first) {
     fm_network *network = pass->network;
     const ptrdiff_t width = network->width[0], stride = network->stride[0];
-    if (input->x && network->direct_input) {
+    /* Rows a large power of two apart fall into the same few cache sets: many of them are better copied, which `stride` is made for. */
+    const int may_lie_there = stride == FM_ROUND_UP(width) || pass->rows <= FM_PANEL;
+    if (input->x && network->direct_input && may_lie_there) {
         pass->input = input->x + first * width;
         pass->input_row = width;
     } else {

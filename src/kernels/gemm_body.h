@@ -4,6 +4,8 @@
  * through smaller ones, cut evenly (8 rows are 4 + 4, not 6 + 2), because a tile of few accumulators waits for its own additions.
  */
 
+#include <string.h>
+
 #define FM_TILE_PANELS_MAX 4 /* a single row takes four panels at once */
 #define FM_TILE_SUMS                                                                                                                       \
     (FM_TILE_ROWS * FM_TILE_PANELS > FM_TILE_PANELS_MAX ? FM_TILE_ROWS * FM_TILE_PANELS * FM_VECTORS : FM_TILE_PANELS_MAX * FM_VECTORS)
@@ -99,6 +101,16 @@ FM_INLINE void fm_tile_end(const int rows, const int panels, const fm_output *ou
         fm_activate_tile(out, row, rows, panel, panels);
 }
 
+/* Lines that a tile will want soon: fetched while the one before it computes. */
+FM_INLINE void fm_prefetch_rows(const int rows, const int panels, const float *first, ptrdiff_t row, ptrdiff_t panel) {
+#pragma GCC unroll 32
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < panels; j++)
+            __builtin_prefetch(first + i * row + j * panel);
+}
+#define FM_PREFETCH_DEPTH 64 /* shorter sums are over before the lines are here */
+
 /* The three products differ in how they walk their operands, and in that the forward one ends with bias and activation. */
 enum { FM_FORWARD, FM_DW, FM_DX };
 
@@ -108,24 +120,36 @@ FM_INLINE void fm_product_tile(const int product, const int rows, const int pane
     fm_tile_begin(rows, panels, &out, g->carry, row, panel, sums);
     const float *b = g->b + panel * g->b_panel;
     if (product == FM_FORWARD) {
+        if (g->depth >= FM_PREFETCH_DEPTH && row + 2 * rows <= g->rows)
+            fm_prefetch_rows(rows, panels, fm_tile_at(&out, row + rows, panel, 0), g->c_row, g->c_panel);
         fm_tile(rows, panels, g->depth, g->a + row * g->a_row, g->a_row, 1, b, FM_PANEL, g->b_panel, sums);
     } else if (product == FM_DW) {
-        fm_tile(rows, panels, g->depth, g->a + row, 1, g->a_step, b, g->b_step, g->b_panel, sums);
+        if (g->a_step == 0)
+            fm_tile(rows, panels, g->depth, g->a + row * g->depth, 1, rows, b, g->b_step, g->b_panel, sums);
+        else
+            fm_tile(rows, panels, g->depth, g->a + row, 1, g->a_step, b, g->b_step, g->b_panel, sums);
     } else {
         const float *a = g->a + row * FM_PANEL;
         ptrdiff_t depth = g->depth;
-        for (; depth >= FM_PANEL; depth -= FM_PANEL, a += g->a_step, b += FM_PANEL * g->b_step)
+        for (; depth >= FM_PANEL; depth -= FM_PANEL, a += g->a_step, b += FM_PANEL * g->b_step) {
+            if (depth >= FM_PREFETCH_DEPTH) /* the next panel of weights is far away */
+                fm_prefetch_rows(rows, 1, a + g->a_step, FM_PANEL, 0);
             fm_tile(rows, panels, FM_PANEL, a, FM_PANEL, 1, b, g->b_step, g->b_panel, sums);
+        }
         fm_tile(rows, panels, depth, a, FM_PANEL, 1, b, g->b_step, g->b_panel, sums);
     }
     fm_tile_end(rows, panels, &out, product == FM_FORWARD && g->finish, row, panel, sums);
 }
 
+/* Rows of the next tile where so many are left. */
+FM_INLINE ptrdiff_t fm_tile_rows(ptrdiff_t left) {
+    return left >= 2 * FM_TILE_ROWS ? FM_TILE_ROWS : left > FM_TILE_ROWS ? (left + 1) / 2 : left;
+}
+
 /* All rows of one group of panels, so that the panels stay in the first cache while the rows pass over them. */
 FM_INLINE void fm_product_panels(const int product, const int panels, const fm_gemm *g, ptrdiff_t panel) {
     for (ptrdiff_t row = 0; row < g->rows;) {
-        const ptrdiff_t left = g->rows - row;
-        const ptrdiff_t rows = left >= 2 * FM_TILE_ROWS ? FM_TILE_ROWS : left > FM_TILE_ROWS ? (left + 1) / 2 : left;
+        const ptrdiff_t rows = fm_tile_rows(g->rows - row);
 #define FM_TILE_CASE(n)                                                                                                                    \
     case n:                                                                                                                                \
         fm_product_tile(product, n, panels, g, row, panel);                                                                                \
@@ -151,6 +175,21 @@ static void kernel_gemm_forward(const fm_gemm *g) { fm_product(FM_FORWARD, g); }
 static void kernel_gemm_dw(const fm_gemm *g) { fm_product(FM_DW, g); }
 static void kernel_gemm_dx(const fm_gemm *g) { fm_product(FM_DX, g); }
 
+static void kernel_pack(const fm_pack *k) {
+    float *out = k->out;
+    for (ptrdiff_t row = 0, rows; row < k->rows; row += rows) {
+        rows = fm_tile_rows(k->rows - row);
+        for (ptrdiff_t p = 0; p < k->depth; p++, out += rows) {
+            const float *in = k->in + row + p * k->in_step;
+            if (rows == FM_TILE_ROWS)
+                memcpy(out, in, FM_TILE_ROWS * sizeof *out);
+            else
+                for (ptrdiff_t i = 0; i < rows; i++)
+                    out[i] = in[i];
+        }
+    }
+}
+
 static void kernel_transpose(const fm_transpose *t) {
     for (ptrdiff_t c = 0; c < FM_ROUND_UP(t->cols); c += V_LANES)
         for (ptrdiff_t r = 0; r < FM_ROUND_UP(t->rows); r += V_LANES) {
@@ -165,7 +204,7 @@ static void kernel_transpose(const fm_transpose *t) {
                 fm_derive_block(t->activation, t->alpha, block, values, V_LANES);
             }
             for (int i = 0; i < V_LANES; i++)
-                v_store(t->out + (r + i) * t->out_row + c, block[i]);
+                v_store(t->out + c / FM_PANEL * t->out_panel + (r + i) * t->out_row + c % FM_PANEL, block[i]);
             if (t->out_t) {
                 v_transpose(block);
                 for (int i = 0; i < V_LANES && c + i < t->cols; i++)
@@ -175,12 +214,13 @@ static void kernel_transpose(const fm_transpose *t) {
 }
 
 FM_INLINE void fm_column_block(const int panels, const fm_column_sums *s, ptrdiff_t c) {
+    const float *in = s->in + c / FM_PANEL * s->in_panel;
     vf sums[4 * FM_VECTORS];
     for (int j = 0; j < panels * FM_VECTORS; j++)
         sums[j] = v_set1(0.0f);
     for (ptrdiff_t r = 0; r < s->rows; r++)
         for (int j = 0; j < panels * FM_VECTORS; j++)
-            sums[j] = v_add(sums[j], v_load(s->in + r * s->in_row + c + j * V_LANES));
+            sums[j] = v_add(sums[j], v_load(in + r * s->in_row + (j / FM_VECTORS) * s->in_panel + (j % FM_VECTORS) * V_LANES));
     for (int j = 0; j < panels * FM_VECTORS; j++)
         v_store(s->out + c + j * V_LANES, sums[j]);
 }

@@ -46,6 +46,7 @@ enum {
  * a is the broadcast operand, one scalar a term:
  *   gemm_forward   a(i, p) = a[i·a_row + p]                                    activations × weight panels (b_step 16)
  *   gemm_dw        a(i, p) = a[i + p·a_step]                                   inputsᵀ × output gradients
+ *                  with a_step 0, a is what `pack` made of these rows and this depth
  *   gemm_dx        a(i, p) = a[(p / 16)·a_step + i·16 + p % 16]                weight panels × output gradientsᵀ
  * c[i][j] stands at c + j·c_panel + i·c_row, and gemm_forward ends with activation(sum + bias). rows, depth, panels ≥ 1. A sum of terms
  * that all vanish is +0, never −0, so that leaving zeros out changes no bit.
@@ -64,6 +65,14 @@ typedef struct fm_gemm {
     int activation;    /* FM_ACTIVATION_* */
     float alpha;
 } fm_gemm;
+
+/* Copies the broadcast operand of gemm_dw, in(i, p) = in[i + p·in_step], to out[rows·depth] in the order its tiles of rows read it. */
+typedef struct fm_pack {
+    ptrdiff_t rows, depth;
+    const float *in;
+    ptrdiff_t in_step;
+    float *out;
+} fm_pack;
 
 /* The numbers of x[0 … n) that are not zero and where they stand, in order; *count of them. index and value have room for n. */
 typedef struct fm_compress {
@@ -97,7 +106,8 @@ typedef struct fm_sparse {
 /* Transposes, and on the way back through a layer applies the activation's derivative.
  *
  * in is [cols][in_row], feature-major: in[c·in_row + r]; rows and cols ≥ 1. With values: g = in[c][r]·derivative(values[r][c]), else
- * g = in[c][r]. out[r][c] = g, and when out_t is given out_t[c][r] = g. Columns of out from cols to the next multiple of 16 become +0.
+ * g = in[c][r]. out(r, c) = g, which stands at out + (c / 16)·out_panel + r·out_row + c % 16, and when out_t is given out_t[c][r] = g.
+ * Columns of out from cols to the next multiple of 16 become +0.
  * Reads whole groups of 16 rows of in, and of values, and writes 16 rows of out: all have room for rows rounded up to 16.
  */
 typedef struct fm_transpose {
@@ -106,19 +116,20 @@ typedef struct fm_transpose {
     ptrdiff_t in_row;
     const float *values; /* [rows][values_row], padded; or NULL */
     ptrdiff_t values_row;
-    float *out; /* [rows][out_row], padded */
-    ptrdiff_t out_row;
+    float *out; /* padded; out_panel 16 for whole rows of out_row, out_row 16 for panels */
+    ptrdiff_t out_row, out_panel;
     float *out_t; /* [cols][out_t_row], or NULL */
     ptrdiff_t out_t_row;
     int activation;
     float alpha;
 } fm_transpose;
 
-/* out[c] = Σ_r in[r][c], r ascending from +0, one addition a row; cols is a multiple of 16. */
+/* out[c] = Σ_r in(r, c), r ascending from +0, one addition a row; in(r, c) stands at in + (c / 16)·in_panel + r·in_row + c % 16, and cols is
+ * a multiple of 16. */
 typedef struct fm_column_sums {
     ptrdiff_t rows, cols;
     const float *in;
-    ptrdiff_t in_row;
+    ptrdiff_t in_row, in_panel;
     float *out;
 } fm_column_sums;
 

@@ -48,6 +48,19 @@ static void try_gemm_dw(trial *t) {
     t->kernels->gemm_dw(&g);
 }
 
+/* The order within `out` is the ISA's own; what comes of it is not. */
+static void try_pack(trial *t) {
+    fm_gemm g = draw_gemm(t);
+    const fm_pack pack = {g.rows, g.depth, take_floats(t, g.depth * g.rows), g.rows, take_room(t, g.depth * g.rows)};
+    t->kernels->pack(&pack);
+    g.a = pack.out;
+    g.a_step = 0;
+    g.b = take_floats(t, g.depth * g.b_step);
+    t->kernels->gemm_dw(&g);
+    for (ptrdiff_t i = 0; i < g.depth * g.rows; i++)
+        pack.out[i] = 0.0f;
+}
+
 static void try_gemm_dx(trial *t) {
     fm_gemm g = draw_gemm(t);
     g.a_step = g.rows * FM_PANEL;
@@ -101,6 +114,7 @@ static void try_transpose(trial *t) {
     a.values_row = draw_stride(t, a.cols);
     a.values = coin(t) ? take_rows(t, FM_ROUND_UP(a.rows), a.cols, a.values_row) : NULL;
     a.out_row = draw_stride(t, a.cols);
+    a.out_panel = FM_PANEL;
     a.out = take_room(t, FM_ROUND_UP(a.rows) * a.out_row);
     a.out_t_row = draw_stride(t, a.rows);
     a.out_t = coin(t) ? take_room(t, a.cols * a.out_t_row) : NULL;
@@ -111,6 +125,7 @@ static void try_transpose(trial *t) {
 static void try_column_sums(trial *t) {
     fm_column_sums s = {.rows = t->number % 50, .cols = (1 + t->number % 11) * FM_PANEL};
     s.in_row = draw_stride(t, s.cols);
+    s.in_panel = FM_PANEL;
     s.in = take_floats(t, s.rows * s.in_row);
     s.out = take_room(t, s.cols);
     t->kernels->column_sums(&s);
