@@ -28,7 +28,7 @@ _BACKGROUND = 0.15
 
 
 _SETTLING = 0.1
-"""Seconds before a turn. The threads of some frameworks wait for more work on a busy processor, for tens of milliseconds after their turn."""
+"""Seconds before a turn: the threads of some frameworks go on waiting for work, busily, for tens of milliseconds after theirs."""
 
 
 @dataclass(frozen=True, slots=True)
