@@ -15,6 +15,15 @@ from fastmlp import checks
 from fastmlp.errors import UnsupportedError
 from fastmlp.shapes import Shape
 
+BLOCK_ROWS = 1 << 16
+"""Rows that checks look at together: what they note on the way stays in cache, and does not grow with the data."""
+
+
+def blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """The rows in parts of :data:`BLOCK_ROWS`, each with the number of its first row; none of no rows."""
+    for first in range(0, len(array), BLOCK_ROWS):
+        yield first, array[first : first + BLOCK_ROWS]
+
 
 def as_array(name: str, value: Any) -> np.ndarray:
     """``value`` as an array of real numbers (or bools) with at least one axis."""
