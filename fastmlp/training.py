@@ -230,6 +230,8 @@ class Trainer:
         if steps:
             inputs = inputs[: steps * size]
         network = self._connected_network()
+        if len(inputs) <= size and not verbose and not callbacks:
+            return np.asarray(network.predict(inputs))  # one batch that nobody watches
         plan = self._require_plan()
         out = np.empty((len(inputs), plan.widths[plan.output]), np.float32)
         if not len(inputs):
