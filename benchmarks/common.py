@@ -106,8 +106,8 @@ def private_bytes() -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:")), 0)
 
 
-def figure(panels: int, title: str, about: str) -> tuple[Any, list[Any]]:
-    """A figure with panels side by side under a title and over a line about it, and its axes."""
+def figure(panels: int, title: str, about: str, width: float = 4.6, height: float = 3.9) -> tuple[Any, list[Any]]:
+    """A figure with panels side by side under a title and over a line about it, and its axes; sizes of a panel in inches."""
     try:
         import matplotlib
     except ModuleNotFoundError:
@@ -131,7 +131,7 @@ def figure(panels: int, title: str, about: str) -> tuple[Any, list[Any]]:
             "lines.linewidth": 1.6,
         }
     )
-    drawing, axes = plt.subplots(1, panels, figsize=(4.6 * panels, 3.9), squeeze=False, layout="constrained")
+    drawing, axes = plt.subplots(1, panels, figsize=(width * panels, height), squeeze=False, layout="constrained")
     drawing.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     drawing.supxlabel(about, x=0.01, ha="left", fontsize=9, color=GREY)
     return drawing, list(axes[0])
