@@ -69,7 +69,8 @@ class EpochPlan:
         if self._next is None:
             self._next = 0
             if self._shuffle is not None:
-                self._order = np.empty(len(self._rows), np.uint32)
+                if self._order is None:
+                    self._order = np.empty(len(self._rows), np.uint32)
                 self._shuffle(self._order)
         first = self._next
         stop = min(first + self.steps, self._available)

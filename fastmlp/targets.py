@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp import checks
-from fastmlp.data import as_array, as_float32
+from fastmlp.data import as_array, as_float32, blocks
 from fastmlp.errors import UnsupportedError
 
 
@@ -49,17 +49,17 @@ def _labels(array: np.ndarray, width: int, name: str) -> np.ndarray:
         raise ValueError(
             f"{name} has shape {array.shape}, but sparse_categorical_crossentropy takes one class number per row, shape (rows,){hint}"
         )
-    if array.dtype.kind == "f":
-        whole = np.floor(array) == array
-        if not whole.all():
-            at = int(np.flatnonzero(~whole)[0])
-            raise ValueError(f"{name}[{at}] is {array[at]:g}, but sparse_categorical_crossentropy takes whole class numbers")
-    if array.size:
-        wrong = (array < 0) | (array >= width)
+    for first, part in blocks(array):
+        if part.dtype.kind == "f":
+            whole = np.floor(part) == part
+            if not whole.all():
+                at = int(np.argmin(whole))
+                raise ValueError(f"{name}[{first + at}] is {part[at]:g}, but sparse_categorical_crossentropy takes whole class numbers")
+        wrong = (part < 0) | (part >= width)
         if wrong.any():
-            at = int(np.flatnonzero(wrong)[0])
-            what = "can't be negative" if array[at] < 0 else f"go from 0 to {width - 1}, since the last layer has {_units(width)}"
-            raise ValueError(f"{name}[{at}] is {array[at]:g}, but class numbers {what}")
+            at = int(np.argmax(wrong))
+            what = "can't be negative" if part[at] < 0 else f"go from 0 to {width - 1}, since the last layer has {_units(width)}"
+            raise ValueError(f"{name}[{first + at}] is {part[at]:g}, but class numbers {what}")
     return np.ascontiguousarray(array, dtype=np.int32)
 
 
@@ -120,9 +120,12 @@ def class_weights_to_rows(class_weight: Any, y: np.ndarray) -> np.ndarray:
             weights[checks.whole_number("a class in class_weight", key, 0)] = checks.number(f"class_weight[{key!r}]", weight)
         except TypeError as error:
             raise TypeError(f"class_weight must map class numbers to weights: {error}") from None
-    classes = class_numbers(y)
-    table = np.array([weights.get(number, 1.0) for number in range(int(classes.max(initial=0)) + 1)], np.float32)
-    return np.ascontiguousarray(table[classes])
+    rows = np.empty(len(y), np.float32)
+    for first, part in blocks(y):
+        classes = class_numbers(part)
+        table = np.array([weights.get(number, 1.0) for number in range(int(classes.max()) + 1)], np.float32)
+        rows[first : first + len(part)] = table[classes]
+    return rows
 
 
 def class_numbers(y: np.ndarray) -> np.ndarray:
@@ -146,13 +149,20 @@ def split_point(rows: int, validation_split: Any) -> int:
 
 def warn_of_unseen_classes(train: np.ndarray, held_out: np.ndarray) -> None:
     """Warn when rows are held out whose classes training never sees: the data was sorted, most likely."""
-    unseen = np.setdiff1d(class_numbers(held_out), class_numbers(train))
-    if unseen.size:
-        listed = ", ".join(map(str, unseen[:10])) + (", ..." if unseen.size > 10 else "")
+    unseen = sorted(_classes_in(held_out) - _classes_in(train))
+    if unseen:
+        listed = ", ".join(map(str, unseen[:10])) + (", ..." if len(unseen) > 10 else "")
         checks.warn(
             f"validation_split holds out the last rows, and these have classes the training rows lack: {listed}; "
             "shuffle x and y together before fit"
         )
+
+
+def _classes_in(y: np.ndarray) -> set[int]:
+    found: set[int] = set()
+    for _, part in blocks(y):
+        found.update(np.unique(class_numbers(part)).tolist())
+    return found
 
 
 def unpack_validation(data: Any) -> tuple[Any, Any, Any]:

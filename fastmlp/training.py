@@ -66,7 +66,8 @@ class Trainer:
 
         Args:
             x: ``(rows, features)``, or rows of the shape the first layer was given. Numbers of any type; uint8 is read as it is, float64
-                and integers are converted to float32 once.
+                and integers are converted to float32 once, whole. A memory map of float32 or uint8 is read a row at a time and may be
+                larger than memory.
             y: ``(rows, outputs)``; class numbers ``(rows,)`` for sparse losses; ``(rows,)`` also when there is one output.
             batch_size: Rows between two updates of the weights, 32 unless told.
             epochs: Index of the last epoch, counted from 1.
@@ -74,7 +75,8 @@ class Trainer:
             callbacks: One or several :class:`~fastmlp.callbacks.Callback`.
             validation_split: Share of the rows, from the end, that is not trained on but evaluated after each epoch.
             validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` to evaluate after each epoch; overrides ``validation_split``.
-            shuffle: Whether each epoch takes the rows in a new random order.
+            shuffle: Whether each epoch takes the rows in a new random order. From a file larger than memory that reads a page of the disk
+                for every row: shuffle such a file once and pass False.
             class_weight: How much each class counts in the loss: ``{0: 1.0, 1: 5.0}``.
             sample_weight: How much each row counts in the loss, ``(rows,)``.
             initial_epoch: Index of the first epoch, counted from 0; to go on with a stopped run.
@@ -228,6 +230,8 @@ class Trainer:
         if steps:
             inputs = inputs[: steps * size]
         network = self._connected_network()
+        if len(inputs) <= size and not verbose and not callbacks:
+            return np.asarray(network.predict(inputs))  # one batch that nobody watches
         plan = self._require_plan()
         out = np.empty((len(inputs), plan.widths[plan.output]), np.float32)
         if not len(inputs):

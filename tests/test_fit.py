@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -256,6 +257,36 @@ def test_a_memory_map_is_not_copied(engine, tmp_path, dtype):
 
 def test_contiguous_float32_is_not_copied(engine):
     assert np.shares_memory(line(engine)._inputs(X), X)
+
+
+# Memory
+
+MANY = 1_000_000
+LABELS_OF_MANY = np.arange(MANY, dtype=np.int32) % 3
+
+
+@pytest.mark.parametrize(
+    ("y", "options", "bytes_per_row"),
+    [
+        (LABELS_OF_MANY, {"shuffle": False}, 0),
+        (LABELS_OF_MANY, {"epochs": 2}, 4),  # the order of the rows
+        (LABELS_OF_MANY, {"shuffle": False, "validation_split": 0.5}, 0),
+        (LABELS_OF_MANY, {"shuffle": False, "class_weight": {0: 2.0}}, 4),  # the weights
+        (LABELS_OF_MANY.astype(np.float64), {"shuffle": False}, 4),  # the labels as int32
+    ],
+    ids=["in order", "shuffled", "validated", "weighted by class", "converted"],
+)
+def test_training_takes_no_more_memory_for_more_rows_than_it_must(y, options, bytes_per_row):
+    x = np.zeros((MANY, 2), np.float32)
+    model = classifier("native")
+    model.fit(x[:100], y[:100], batch_size=2048, verbose=0, **options)  # which imports what it needs
+    tracemalloc.start()
+    try:
+        model.fit(x, y, batch_size=2048, verbose=0, **options)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < bytes_per_row * MANY + 1.5e6
 
 
 # Engines' details

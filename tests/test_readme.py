@@ -85,3 +85,10 @@ def test_links_lead_to_files_of_the_repository():
 def test_the_readme_speaks_of_the_classes_that_exist():
     for name in re.findall(r"\b(?:layers|models|utils)\.(\w+)", README):
         assert any(hasattr(getattr(fastmlp, module), name) for module in ("layers", "models", "utils")), name
+
+
+def test_the_readme_shows_the_results_of_the_performance_page():
+    results = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    rows = [line for line in README.splitlines() if re.match(r"\| (training|inference|[\w-]+ \| [\d.,]+ \|)", line)]
+    assert len(rows) >= 10
+    assert [row for row in rows if row not in results] == []

@@ -26,9 +26,12 @@ class Peak:
 
     def measure(self, threads: int) -> float:
         """Measures on ``threads`` threads; returns the best rate so far, GFLOP/s."""
-        rates = [_rate(self._iterations, threads) for _ in range(_TRIES)]
-        self._best[threads] = max(self._best.get(threads, 0.0), *rates)
+        self._best[threads] = max(self._best.get(threads, 0.0), *self.tries(threads))
         return self._best[threads]
+
+    def tries(self, threads: int) -> list[float]:
+        """Rates of this moment on ``threads`` threads, GFLOP/s: what the machine gives now, busy or not."""
+        return [_rate(self._iterations, threads) for _ in range(_TRIES)]
 
     def __getitem__(self, threads: int) -> float:
         """The best rate on ``threads`` threads, GFLOP/s; measured now if it has not been."""
