@@ -79,10 +79,17 @@ cdef extern from "fastmlp.h" nogil:
         uint64_t seed, iterations
         double learning_rate
 
+    ctypedef struct fm_csr:
+        const int64_t *begin
+        const int32_t *column
+        const float *value
+        int64_t entries
+
     ctypedef struct fm_batches:
         int64_t rows, batch_size
         const float *x
         const uint8_t *x_uint8
+        const fm_csr *x_csr
         const float *y
         const int32_t *labels
         const float *sample_weight
@@ -92,6 +99,7 @@ cdef extern from "fastmlp.h" nogil:
         int64_t rows
         const float *x
         const uint8_t *x_uint8
+        const fm_csr *x_csr
 
     const char *fm_version()
     const char *fm_compiler()
@@ -111,5 +119,6 @@ cdef extern from "fastmlp.h" nogil:
     fm_status fm_network_apply_training(fm_network *network, const fm_input *input, float *out)
     void fm_shuffle(uint64_t seed, uint64_t epoch, uint32_t *order, int64_t n)
     int64_t fm_first_nonfinite(const float *values, int64_t n)
+    int64_t fm_first_bad_row(const fm_csr *x, int64_t rows, int64_t inputs)
     void fm_set_threads(int count)
     int fm_get_threads()

@@ -20,7 +20,7 @@ typedef enum fm_status {
     FM_OK,
     FM_NO_MEMORY,    /* an allocation failed, or its size does not fit size_t */
     FM_BAD_PLAN,     /* a plan, objective or index that makes no sense */
-    FM_BAD_ROW,      /* an entry of `order` or a label is out of range */
+    FM_BAD_ROW,      /* an entry of `order`, a label or a column of a sparse row is out of range */
     FM_NON_FINITE,   /* a batch's loss is NaN or infinite; its update was not applied */
     FM_BUSY,         /* fm_network_try_predict only: the network is being trained or changed just now */
     FM_NOT_READY,    /* train, evaluate or gradients before configure */
@@ -94,11 +94,24 @@ void fm_network_set_unfused(fm_network *network, int unfused);
  * above 1 always. The bits are the same either way. */
 void fm_network_set_skip_below(fm_network *network, double share);
 
+/* Rows without their zeros (compressed sparse rows): row r has the numbers value[e] in the columns column[e], begin[r] ≤ e < begin[r + 1].
+ * The columns of a row ascend. FM_BAD_ROW where they do not, or where a row leaves the arrays or the network's width. */
+typedef struct fm_csr {
+    const int64_t *begin; /* [rows + 1] */
+    const int32_t *column;
+    const float *value;
+    int64_t entries; /* in column and in value */
+} fm_csr;
+
+/* The first of the rows that is not as fm_csr says for a network of this width, or −1. */
+int64_t fm_first_bad_row(const fm_csr *x, int64_t rows, int64_t inputs);
+
 /* Rows and how they are cut: batch i is rows order[i·batch_size …], the last one may be shorter. */
 typedef struct fm_batches {
     int64_t rows, batch_size;
     const float *x;              /* [rows][inputs], or NULL and */
-    const uint8_t *x_uint8;      /* [rows][inputs] */
+    const uint8_t *x_uint8;      /* [rows][inputs], or NULL and */
+    const fm_csr *x_csr;
     const float *y;              /* [rows][outputs], or NULL and */
     const int32_t *labels;       /* [rows] for the sparse losses */
     const float *sample_weight;  /* [rows] or NULL */
@@ -119,8 +132,9 @@ fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, d
 /* out[rows][outputs] from x[rows][inputs]. Many threads may predict at once. */
 typedef struct fm_input {
     int64_t rows;
-    const float *x; /* or NULL and */
-    const uint8_t *x_uint8;
+    const float *x;         /* or NULL and */
+    const uint8_t *x_uint8; /* or NULL and */
+    const fm_csr *x_csr;
 } fm_input;
 fm_status fm_network_predict(fm_network *network, const fm_input *input, float *out);
 

@@ -191,6 +191,7 @@ void fm_network_free(fm_network *network) {
     for (int i = 0; i < FM_SPARE_WORKSPACES; i++)
         fm_workspace_free(network->spare[i]);
     free(network->metrics);
+    free(network->lazy.memory);
     free(network->gradient_memory);
     free(network->slot_memory);
     free(network->value_memory);
@@ -222,6 +223,11 @@ void fm_lock(fm_network *network, int shared) {
 int fm_try_lock_shared(fm_network *network) {
     revive_lock(network);
     return pthread_rwlock_tryrdlock(&network->lock) == 0;
+}
+
+int fm_try_lock(fm_network *network) {
+    revive_lock(network);
+    return pthread_rwlock_trywrlock(&network->lock) == 0;
 }
 
 void fm_unlock(fm_network *network) { pthread_rwlock_unlock(&network->lock); }
@@ -260,6 +266,7 @@ static fm_status copy_parameter(fm_network *network, fm_array which, int paramet
     if (!is_index(parameter, network->parameter_count))
         return FM_BAD_PLAN;
     fm_lock(network, 0);
+    fm_settle(network);
     float *array = array_of(network, which);
     if (array)
         copy_panels(network->shape[parameter][0], network->shape[parameter][1], array + network->offset[parameter], to, from);
@@ -308,6 +315,8 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
     w->mask = take(layout, memory, network->node_count, 1, sizeof(float *));
     w->grad_t_row = padded_stride(rows);
     for (int b = 0; b < network->buffer_count; b++) {
+        if (b == 0) /* its value: fm_need_input; its gradient: nobody asks */
+            continue;
         float *value = take(layout, memory, rows, network->stride[b], sizeof(float));
         float *grad = training ? take(layout, memory, rows, network->stride[b], sizeof(float)) : NULL;
         float *grad_t = training ? take(layout, memory, FM_ROUND_UP(network->width[b]), w->grad_t_row, sizeof(float)) : NULL;
@@ -354,10 +363,21 @@ fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int tr
     return workspace;
 }
 
+fm_status fm_need_input(const fm_network *network, fm_workspace *workspace) {
+    if (workspace->input_memory)
+        return FM_OK;
+    fm_layout layout = {0, 0};
+    fm_layout_add(&layout, FM_ROUND_UP(workspace->rows), network->stride[0], sizeof(float));
+    workspace->input_memory = fm_layout_allocate(&layout);
+    workspace->value[0] = (float *)workspace->input_memory;
+    return workspace->input_memory ? FM_OK : FM_NO_MEMORY;
+}
+
 void fm_workspace_free(fm_workspace *workspace) {
     if (!workspace)
         return;
-    free(workspace->list_memory);
+    fm_free_lists(workspace);
+    free(workspace->input_memory);
     free(workspace->memory);
     free(workspace);
 }

@@ -86,6 +86,11 @@ FM_INLINE void fm_update_all(const int rule, const fm_update *u) {
     float *const w = u->w, *const s0 = slots > 0 ? u->slot[0] : w, *const s1 = slots > 1 ? u->slot[1] : w;
     const float *const g = u->g;
     ptrdiff_t i = 0;
+    for (; u->index && i < n; i += FM_PANEL) {
+        const ptrdiff_t at = u->index[i / FM_PANEL] * (ptrdiff_t)FM_PANEL;
+        for (int v = 0; v < FM_PANEL; v += V_LANES)
+            fm_update_at(rule, &k, w + at + v, g + i + v, s0 + at + v, s1 + at + v);
+    }
     for (; i + V_LANES <= n; i += V_LANES)
         fm_update_at(rule, &k, w + i, g + i, s0 + i, s1 + i);
     if (i < n) {
@@ -104,6 +109,132 @@ FM_INLINE void fm_update_all(const int rule, const fm_update *u) {
     }
 }
 
+/* -- steps whose gradient is zero --------------------------------------------------------------------------------------------------
+ *
+ * The formulas above for g = +0, bit for bit, with what then vanishes left out. A row soon needs less than whole steps. Once all that a
+ * parameter will still move is less than a quarter of the distance to its neighbour, it stays, and only the slots fade; a slot that has
+ * faded to zero stays too.
+ */
+
+#define FM_REPLAY_CHECK 16 /* steps between two looks at whether a row still needs them */
+
+typedef struct fm_row {
+    vf w[FM_VECTORS], slot_0[FM_VECTORS], slot_1[FM_VECTORS];
+} fm_row;
+
+/* How a slot fades in a step. */
+FM_INLINE vf fm_fade_0(const int rule, const fm_update_constants *k, vf slot_0) {
+    return rule == FM_ADAM                                     ? v_fnma(slot_0, k->one_minus_beta_1, slot_0)
+           : rule == FM_RMSPROP || rule == FM_RMSPROP_MOMENTUM ? v_mul(k->rho, slot_0)
+                                                               : v_mul(k->momentum, slot_0);
+}
+FM_INLINE vf fm_fade_1(const int rule, const fm_update_constants *k, vf slot_1) {
+    return rule == FM_ADAM ? v_fnma(slot_1, k->one_minus_beta_2, slot_1) : v_fma(k->momentum, slot_1, v_set1(0.0f));
+}
+
+FM_INLINE void fm_glide(const int rule, const fm_update_constants *k, vf learning_rate, fm_row *row, int v) {
+    if (fm_update_slots(rule) > 0)
+        row->slot_0[v] = fm_fade_0(rule, k, row->slot_0[v]);
+    if (fm_update_slots(rule) > 1)
+        row->slot_1[v] = fm_fade_1(rule, k, row->slot_1[v]);
+    if (rule == FM_SGD_MOMENTUM)
+        row->w[v] = v_add(row->w[v], row->slot_0[v]);
+    if (rule == FM_SGD_NESTEROV)
+        row->w[v] = v_add(row->w[v], v_mul(k->momentum, row->slot_0[v]));
+    if (rule == FM_RMSPROP_MOMENTUM)
+        row->w[v] = v_sub(row->w[v], row->slot_1[v]);
+    if (rule == FM_ADAM)
+        row->w[v] = v_sub(row->w[v], v_div(v_mul(row->slot_0[v], learning_rate), v_add(v_sqrt(row->slot_1[v]), k->epsilon)));
+}
+
+FM_INLINE vf v_magnitude(vf a) { return v_max(a, v_sub(v_set1(0.0f), a)); }
+
+/* True if no parameter of the row will move any more. Its next steps are no longer than this one: momentum does not grow, and Adam's
+ * shrinks faster than the root it is divided by, as long as that does not vanish, for which there is room below 1e-24. */
+FM_INLINE int fm_rests(const int rule, const fm_update_constants *k, vf highest_rate, const fm_row *row) {
+    const unsigned all = (2u << (V_LANES - 1)) - 1;
+    unsigned resting = all;
+    for (int v = 0; v < FM_VECTORS; v++) {
+        vf move = v_magnitude(rule == FM_RMSPROP_MOMENTUM ? row->slot_1[v] : row->slot_0[v]), room = v_magnitude(row->w[v]);
+        if (rule == FM_ADAM) {
+            const vf root = v_sqrt(row->slot_1[v]);
+            room = v_mul(room, v_add(v_select(v_lt(root, v_set1(1e-12f)), v_set1(0.0f), root), k->epsilon));
+            move = v_mul(move, highest_rate);
+        }
+        resting &= v_bits(v_le(move, v_mul(room, v_set1(0x1p-26f))));
+    }
+    return rule == FM_RMSPROP || resting == all;
+}
+
+FM_INLINE int fm_is_zero(const vf slot[FM_VECTORS]) {
+    const unsigned all = (2u << (V_LANES - 1)) - 1;
+    unsigned zero = all;
+    for (int v = 0; v < FM_VECTORS; v++)
+        zero &= v_bits(v_eq(slot[v], v_set1(0.0f)));
+    return zero == all;
+}
+
+/* Steps s … steps − 1 of one row, at least one; `settles` if fm_rests may be believed. A whole step comes first, and a fade comes after a slot
+ * became zero, because that is where zeros get the sign they keep. */
+FM_INLINE void fm_replay_row(const int rule, const fm_update_constants *k, const fm_replay *r, int settles, ptrdiff_t s, fm_row *row) {
+    const int slots = fm_update_slots(rule);
+    const vf highest_rate = v_set1(r->highest_rate);
+    ptrdiff_t next = 1;
+    do {
+        for (const ptrdiff_t stop = r->steps - s < next ? r->steps : s + next; s < stop; s++)
+            for (int v = 0; v < FM_VECTORS; v++)
+                fm_glide(rule, k, v_set1(r->learning_rate[s]), row, v);
+        next = FM_REPLAY_CHECK;
+    } while (s < r->steps && !(settles && fm_rests(rule, k, highest_rate, row)));
+    int gone_0 = 0, gone_1 = slots < 2;
+    while (s < r->steps && !(gone_0 && gone_1)) {
+        const int now_gone_0 = fm_is_zero(row->slot_0), now_gone_1 = slots < 2 || fm_is_zero(row->slot_1);
+        const ptrdiff_t stop = now_gone_0 && now_gone_1 ? s + 1 : r->steps - s < 4 * FM_REPLAY_CHECK ? r->steps : s + 4 * FM_REPLAY_CHECK;
+        for (; s < stop; s++)
+            for (int v = 0; v < FM_VECTORS; v++) {
+                if (!gone_0)
+                    row->slot_0[v] = fm_fade_0(rule, k, row->slot_0[v]);
+                if (!gone_1)
+                    row->slot_1[v] = fm_fade_1(rule, k, row->slot_1[v]);
+            }
+        gone_0 = now_gone_0;
+        gone_1 = now_gone_1;
+    }
+}
+
+FM_INLINE void fm_replay_all(const int rule, const fm_replay *r) {
+    const fm_update_constants k = fm_update_prepare(&r->update);
+    const int slots = fm_update_slots(rule);
+    const float fade = 1.0f - r->update.one_minus_beta_1;
+    const int settles = rule != FM_ADAM || (fade * fade <= 1.0f - r->update.one_minus_beta_2 && r->update.one_minus_beta_2 <= 0.5f &&
+                                            (float)r->steps * r->update.one_minus_beta_2 < 10.0f);
+    for (ptrdiff_t panel = 0; panel < r->panels; panel++)
+        for (ptrdiff_t i = 0; i < r->rows; i++) {
+            const ptrdiff_t at = r->update.index ? r->update.index[i] : i, offset = panel * r->panel + at * FM_PANEL;
+            float *const w = r->update.w + offset, *const slot_0 = r->update.slot[0] + offset;
+            float *const slot_1 = slots > 1 ? r->update.slot[1] + offset : w;
+            const ptrdiff_t done = (ptrdiff_t)r->done[at];
+            fm_row row;
+            if (done >= r->steps)
+                continue;
+            for (int v = 0; v < FM_VECTORS; v++) {
+                row.w[v] = v_load(w + v * V_LANES);
+                row.slot_0[v] = v_load(slot_0 + v * V_LANES);
+                row.slot_1[v] = v_load(slot_1 + v * V_LANES);
+            }
+            fm_replay_row(rule, &k, r, settles, done, &row);
+            for (int v = 0; v < FM_VECTORS; v++) {
+                if (rule != FM_RMSPROP)
+                    v_store(w + v * V_LANES, row.w[v]);
+                v_store(slot_0 + v * V_LANES, row.slot_0[v]);
+                if (slots > 1)
+                    v_store(slot_1 + v * V_LANES, row.slot_1[v]);
+            }
+        }
+}
+
+/* -- by optimizer ------------------------------------------------------------------------------------------------------------------ */
+
 static void update_sgd(const fm_update *u) {
     if (u->momentum == 0.0f)
         fm_update_all(FM_SGD, u);
@@ -112,6 +243,14 @@ static void update_sgd(const fm_update *u) {
     else
         fm_update_all(FM_SGD_MOMENTUM, u);
 }
+static void replay_sgd(const fm_replay *r) {
+    if (r->update.momentum == 0.0f)
+        return;
+    if (r->update.nesterov)
+        fm_replay_all(FM_SGD_NESTEROV, r);
+    else
+        fm_replay_all(FM_SGD_MOMENTUM, r);
+}
 
 static void update_rmsprop(const fm_update *u) {
     if (u->momentum == 0.0f)
@@ -119,5 +258,12 @@ static void update_rmsprop(const fm_update *u) {
     else
         fm_update_all(FM_RMSPROP_MOMENTUM, u);
 }
+static void replay_rmsprop(const fm_replay *r) {
+    if (r->update.momentum == 0.0f)
+        fm_replay_all(FM_RMSPROP, r);
+    else
+        fm_replay_all(FM_RMSPROP_MOMENTUM, r);
+}
 
 static void update_adam(const fm_update *u) { fm_update_all(FM_ADAM, u); }
+static void replay_adam(const fm_replay *r) { fm_replay_all(FM_ADAM, r); }
