@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastmlp import checks, data, engines, naming, planning, randomness, summary
+from fastmlp import checks, data, engines, naming, planning, randomness, sparse, summary
 from fastmlp.callbacks import History
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.errors import UnsupportedError
@@ -59,7 +59,7 @@ class Model(Trainer):
         """The output for a few rows, as fast as can be: ``x`` is only converted, not searched for NaN; NaN in gives NaN out.
 
         Args:
-            x: ``(rows, features)``, or one row ``(features,)``.
+            x: ``(rows, features)``, a sparse matrix too, or one row ``(features,)``.
             training: True to switch dropout on.
 
         Returns:
@@ -83,7 +83,7 @@ class Model(Trainer):
 
     def _call(self, x: Any, training: bool) -> np.ndarray:
         shape = self._row_shape()
-        array = data.as_array("x", x)
+        array = x if sparse.is_sparse(x) else data.as_array("x", x)
         if shape is not None and len(shape) == 1 and shape[0] > 1 and array.ndim == 1:
             array = array[None]
         inputs = self._inputs(array, check_finite=False)
