@@ -119,7 +119,8 @@ class Update:
 class SparseRows:
     """Rows without their zeros (compressed sparse rows).
 
-    Row ``r`` has the number ``values[e]`` in column ``columns[e]`` for each entry ``starts[r] ≤ e < starts[r + 1]``; columns ascend. The first start need not be 0: a part of the rows shares the arrays of the whole.
+    Row ``r`` has the number ``values[e]`` in column ``columns[e]`` for each entry ``starts[r] ≤ e < starts[r + 1]``; columns ascend. The
+    first start need not be 0: a part of the rows shares the arrays of the whole.
     """
 
     starts: np.ndarray
