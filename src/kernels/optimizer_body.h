@@ -79,6 +79,16 @@ FM_INLINE void fm_update_at(const int rule, const fm_update_constants *k, float 
         v_store(slot_1, s1);
 }
 
+/* Rows picked by an index lie far apart, so they are fetched before their turn. */
+#define FM_UPDATE_AHEAD 8
+FM_INLINE void fm_fetch_row(const int rule, const fm_update *u, ptrdiff_t offset) {
+    __builtin_prefetch(u->w + offset, 1);
+    if (fm_update_slots(rule) > 0)
+        __builtin_prefetch(u->slot[0] + offset, 1);
+    if (fm_update_slots(rule) > 1)
+        __builtin_prefetch(u->slot[1] + offset, 1);
+}
+
 FM_INLINE void fm_update_all(const int rule, const fm_update *u) {
     const fm_update_constants k = fm_update_prepare(u);
     const ptrdiff_t n = u->n;
@@ -88,6 +98,8 @@ FM_INLINE void fm_update_all(const int rule, const fm_update *u) {
     ptrdiff_t i = 0;
     for (; u->index && i < n; i += FM_PANEL) {
         const ptrdiff_t at = u->index[i / FM_PANEL] * (ptrdiff_t)FM_PANEL;
+        if (i + FM_UPDATE_AHEAD * FM_PANEL < n)
+            fm_fetch_row(rule, u, u->index[i / FM_PANEL + FM_UPDATE_AHEAD] * (ptrdiff_t)FM_PANEL);
         for (int v = 0; v < FM_PANEL; v += V_LANES)
             fm_update_at(rule, &k, w + at + v, g + i + v, s0 + at + v, s1 + at + v);
     }
@@ -116,17 +128,19 @@ FM_INLINE void fm_update_all(const int rule, const fm_update *u) {
  * faded to zero stays too.
  */
 
-#define FM_REPLAY_CHECK 16 /* steps between two looks at whether a row still needs them */
+#define FM_REPLAY_CHECK 16   /* steps between two looks at whether a row still needs them */
+#define FM_REPLAY_PANELS (V_LANES / 4) /* four vectors are enough independent chains to keep the units busy */
+#define FM_REPLAY_AHEAD 4
 
 typedef struct fm_row {
-    vf w[FM_VECTORS], slot_0[FM_VECTORS], slot_1[FM_VECTORS];
+    vf w[4], slot_0[4], slot_1[4];
 } fm_row;
 
 /* How a slot fades in a step. */
 FM_INLINE vf fm_fade_0(const int rule, const fm_update_constants *k, vf slot_0) {
-    return rule == FM_ADAM                                     ? v_fnma(slot_0, k->one_minus_beta_1, slot_0)
-           : rule == FM_RMSPROP || rule == FM_RMSPROP_MOMENTUM ? v_mul(k->rho, slot_0)
-                                                               : v_mul(k->momentum, slot_0);
+    if (rule == FM_ADAM)
+        return v_fnma(slot_0, k->one_minus_beta_1, slot_0);
+    return v_mul(rule == FM_RMSPROP || rule == FM_RMSPROP_MOMENTUM ? k->rho : k->momentum, slot_0);
 }
 FM_INLINE vf fm_fade_1(const int rule, const fm_update_constants *k, vf slot_1) {
     return rule == FM_ADAM ? v_fnma(slot_1, k->one_minus_beta_2, slot_1) : v_fma(k->momentum, slot_1, v_set1(0.0f));
@@ -149,12 +163,13 @@ FM_INLINE void fm_glide(const int rule, const fm_update_constants *k, vf learnin
 
 FM_INLINE vf v_magnitude(vf a) { return v_max(a, v_sub(v_set1(0.0f), a)); }
 
+#define FM_ALL_LANES ((2u << (V_LANES - 1)) - 1)
+
 /* True if no parameter of the row will move any more. Its next steps are no longer than this one: momentum does not grow, and Adam's
  * shrinks faster than the root it is divided by, as long as that does not vanish, for which there is room below 1e-24. */
-FM_INLINE int fm_rests(const int rule, const fm_update_constants *k, vf highest_rate, const fm_row *row) {
-    const unsigned all = (2u << (V_LANES - 1)) - 1;
-    unsigned resting = all;
-    for (int v = 0; v < FM_VECTORS; v++) {
+FM_INLINE int fm_rests(const int rule, const int vectors, const fm_update_constants *k, vf highest_rate, const fm_row *row) {
+    unsigned resting = FM_ALL_LANES;
+    for (int v = 0; v < vectors; v++) {
         vf move = v_magnitude(rule == FM_RMSPROP_MOMENTUM ? row->slot_1[v] : row->slot_0[v]), room = v_magnitude(row->w[v]);
         if (rule == FM_ADAM) {
             const vf root = v_sqrt(row->slot_1[v]);
@@ -163,74 +178,90 @@ FM_INLINE int fm_rests(const int rule, const fm_update_constants *k, vf highest_
         }
         resting &= v_bits(v_le(move, v_mul(room, v_set1(0x1p-26f))));
     }
-    return rule == FM_RMSPROP || resting == all;
+    return rule == FM_RMSPROP || resting == FM_ALL_LANES;
 }
 
-FM_INLINE int fm_is_zero(const vf slot[FM_VECTORS]) {
-    const unsigned all = (2u << (V_LANES - 1)) - 1;
-    unsigned zero = all;
-    for (int v = 0; v < FM_VECTORS; v++)
+FM_INLINE int fm_is_zero(const int vectors, const vf *slot) {
+    unsigned zero = FM_ALL_LANES;
+    for (int v = 0; v < vectors; v++)
         zero &= v_bits(v_eq(slot[v], v_set1(0.0f)));
-    return zero == all;
+    return zero == FM_ALL_LANES;
 }
 
 /* Steps s … steps − 1 of one row, at least one; `settles` if fm_rests may be believed. A whole step comes first, and a fade comes after a slot
  * became zero, because that is where zeros get the sign they keep. */
-FM_INLINE void fm_replay_row(const int rule, const fm_update_constants *k, const fm_replay *r, int settles, ptrdiff_t s, fm_row *row) {
+FM_INLINE void fm_replay_steps(const int rule, const int vectors, const fm_update_constants *k, const fm_replay *r, int settles,
+                               ptrdiff_t s, fm_row *row) {
     const int slots = fm_update_slots(rule);
     const vf highest_rate = v_set1(r->highest_rate);
     ptrdiff_t next = 1;
     do {
         for (const ptrdiff_t stop = r->steps - s < next ? r->steps : s + next; s < stop; s++)
-            for (int v = 0; v < FM_VECTORS; v++)
+            for (int v = 0; v < vectors; v++)
                 fm_glide(rule, k, v_set1(r->learning_rate[s]), row, v);
         next = FM_REPLAY_CHECK;
-    } while (s < r->steps && !(settles && fm_rests(rule, k, highest_rate, row)));
+    } while (s < r->steps && !(settles && fm_rests(rule, vectors, k, highest_rate, row)));
     int gone_0 = 0, gone_1 = slots < 2;
     while (s < r->steps && !(gone_0 && gone_1)) {
-        const int now_gone_0 = fm_is_zero(row->slot_0), now_gone_1 = slots < 2 || fm_is_zero(row->slot_1);
-        const ptrdiff_t stop = now_gone_0 && now_gone_1 ? s + 1 : r->steps - s < 4 * FM_REPLAY_CHECK ? r->steps : s + 4 * FM_REPLAY_CHECK;
-        for (; s < stop; s++)
-            for (int v = 0; v < FM_VECTORS; v++) {
-                if (!gone_0)
-                    row->slot_0[v] = fm_fade_0(rule, k, row->slot_0[v]);
-                if (!gone_1)
-                    row->slot_1[v] = fm_fade_1(rule, k, row->slot_1[v]);
-            }
+        const int now_gone_0 = fm_is_zero(vectors, row->slot_0), now_gone_1 = slots < 2 || fm_is_zero(vectors, row->slot_1);
+        const ptrdiff_t next_look = now_gone_0 && now_gone_1 ? 1 : 4 * FM_REPLAY_CHECK;
+        const ptrdiff_t stop = r->steps - s < next_look ? r->steps : s + next_look;
+        for (ptrdiff_t i = s; i < stop && !gone_0; i++)
+            for (int v = 0; v < vectors; v++)
+                row->slot_0[v] = fm_fade_0(rule, k, row->slot_0[v]);
+        for (ptrdiff_t i = s; i < stop && !gone_1; i++)
+            for (int v = 0; v < vectors; v++)
+                row->slot_1[v] = fm_fade_1(rule, k, row->slot_1[v]);
+        s = stop;
         gone_0 = now_gone_0;
         gone_1 = now_gone_1;
     }
 }
 
+/* A row of as many panels as make that many vectors, the first of them at `offset`. */
+FM_INLINE void fm_replay_row(const int rule, const int vectors, const fm_update_constants *k, const fm_replay *r, int settles,
+                             ptrdiff_t done, ptrdiff_t offset) {
+    const int slots = fm_update_slots(rule);
+    fm_row row;
+    for (int v = 0; v < vectors; v++) {
+        const ptrdiff_t at = offset + v / FM_VECTORS * r->panel + v % FM_VECTORS * V_LANES;
+        row.w[v] = v_load(r->update.w + at);
+        row.slot_0[v] = v_load(r->update.slot[0] + at);
+        row.slot_1[v] = slots > 1 ? v_load(r->update.slot[1] + at) : v_set1(0.0f);
+    }
+    fm_replay_steps(rule, vectors, k, r, settles, done, &row);
+    for (int v = 0; v < vectors; v++) {
+        const ptrdiff_t at = offset + v / FM_VECTORS * r->panel + v % FM_VECTORS * V_LANES;
+        if (rule != FM_RMSPROP)
+            v_store(r->update.w + at, row.w[v]);
+        v_store(r->update.slot[0] + at, row.slot_0[v]);
+        if (slots > 1)
+            v_store(r->update.slot[1] + at, row.slot_1[v]);
+    }
+}
+
+FM_INLINE void fm_replay_panels(const int rule, const int panels, const fm_update_constants *k, const fm_replay *r, int settles,
+                                ptrdiff_t panel) {
+    const int32_t *const index = r->update.index;
+    for (ptrdiff_t i = 0; i < r->rows; i++) {
+        const ptrdiff_t at = index ? index[i] : i, done = (ptrdiff_t)r->done[at];
+        for (int p = 0; p < panels && index && i + FM_REPLAY_AHEAD < r->rows; p++)
+            fm_fetch_row(rule, &r->update, (panel + p) * r->panel + index[i + FM_REPLAY_AHEAD] * (ptrdiff_t)FM_PANEL);
+        if (done < r->steps)
+            fm_replay_row(rule, panels * FM_VECTORS, k, r, settles, done, panel * r->panel + at * FM_PANEL);
+    }
+}
+
 FM_INLINE void fm_replay_all(const int rule, const fm_replay *r) {
     const fm_update_constants k = fm_update_prepare(&r->update);
-    const int slots = fm_update_slots(rule);
-    const float fade = 1.0f - r->update.one_minus_beta_1;
-    const int settles = rule != FM_ADAM || (fade * fade <= 1.0f - r->update.one_minus_beta_2 && r->update.one_minus_beta_2 <= 0.5f &&
-                                            (float)r->steps * r->update.one_minus_beta_2 < 10.0f);
-    for (ptrdiff_t panel = 0; panel < r->panels; panel++)
-        for (ptrdiff_t i = 0; i < r->rows; i++) {
-            const ptrdiff_t at = r->update.index ? r->update.index[i] : i, offset = panel * r->panel + at * FM_PANEL;
-            float *const w = r->update.w + offset, *const slot_0 = r->update.slot[0] + offset;
-            float *const slot_1 = slots > 1 ? r->update.slot[1] + offset : w;
-            const ptrdiff_t done = (ptrdiff_t)r->done[at];
-            fm_row row;
-            if (done >= r->steps)
-                continue;
-            for (int v = 0; v < FM_VECTORS; v++) {
-                row.w[v] = v_load(w + v * V_LANES);
-                row.slot_0[v] = v_load(slot_0 + v * V_LANES);
-                row.slot_1[v] = v_load(slot_1 + v * V_LANES);
-            }
-            fm_replay_row(rule, &k, r, settles, done, &row);
-            for (int v = 0; v < FM_VECTORS; v++) {
-                if (rule != FM_RMSPROP)
-                    v_store(w + v * V_LANES, row.w[v]);
-                v_store(slot_0 + v * V_LANES, row.slot_0[v]);
-                if (slots > 1)
-                    v_store(slot_1 + v * V_LANES, row.slot_1[v]);
-            }
-        }
+    const float fade = 1.0f - r->update.one_minus_beta_1, fade_1 = 1.0f - r->update.one_minus_beta_2;
+    const int settles =
+        rule != FM_ADAM || (fade * fade <= fade_1 && fade_1 >= 0.5f && (float)r->steps * r->update.one_minus_beta_2 < 10.0f);
+    ptrdiff_t panel = 0;
+    for (; panel + FM_REPLAY_PANELS <= r->panels; panel += FM_REPLAY_PANELS)
+        fm_replay_panels(rule, FM_REPLAY_PANELS, &k, r, settles, panel);
+    for (; panel < r->panels; panel++)
+        fm_replay_panels(rule, 1, &k, r, settles, panel);
 }
 
 /* -- by optimizer ------------------------------------------------------------------------------------------------------------------ */
