@@ -8,6 +8,7 @@ from fastmlp.plan import Batches, Objective, Plan, SparseRows, Update
 ACTIVATIONS: dict[str, int]
 LOSSES: dict[str, int]
 OPTIMIZERS: dict[str, int]
+SKIP_BELOW: float
 
 def compiled_isas() -> list[str]: ...
 def supported_isas() -> list[str]: ...

@@ -19,6 +19,9 @@ cnp.import_array()
 cdef int64_t HOLD_GIL_BELOW = 200_000
 
 
+SKIP_BELOW = fm_default_skip_below()
+
+
 # -- the build: instruction sets, threads, names -------------------------------------------------------------------------------------------
 
 def _names(kind: str) -> list[str]:

@@ -95,10 +95,7 @@ def _fit(model: Any, case: TrainingCase) -> Train:
 def _train_fastmlp(case: TrainingCase) -> Train:
     import fastmlp
 
-    model = _compiled(fastmlp, case)
-    if not case.skip_zeros:
-        model.network.set_skip_below(0.0)
-    return _fit(model, case)
+    return _fit(_compiled(fastmlp, case, skip_zeros="auto" if case.skip_zeros else False), case)
 
 
 def _train_keras(case: TrainingCase) -> Train:

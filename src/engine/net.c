@@ -288,6 +288,8 @@ void fm_network_set_unfused(fm_network *network, int unfused) { network->unfused
 
 void fm_network_set_skip_below(fm_network *network, double share) { network->skip_below = share; }
 
+double fm_default_skip_below(void) { return FM_SKIP_BELOW; }
+
 fm_status fm_need_gradient(fm_network *network) {
     if (network->gradient)
         return FM_OK;

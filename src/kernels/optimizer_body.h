@@ -170,7 +170,8 @@ FM_INLINE vf v_magnitude(vf a) { return v_max(a, v_sub(v_set1(0.0f), a)); }
 FM_INLINE int fm_rests(const int rule, const int vectors, const fm_update_constants *k, vf highest_rate, const fm_row *row) {
     unsigned resting = FM_ALL_LANES;
     for (int v = 0; v < vectors; v++) {
-        vf move = v_magnitude(rule == FM_RMSPROP_MOMENTUM ? row->slot_1[v] : row->slot_0[v]), room = v_magnitude(row->w[v]);
+        vf move = v_magnitude(rule == FM_RMSPROP_MOMENTUM ? row->slot_1[v] : row->slot_0[v]);
+        vf room = v_min(v_magnitude(row->w[v]), v_set1(0x1.fffffep127f)); /* infinity is no place to rest: inf − inf is not inf */
         if (rule == FM_ADAM) {
             const vf root = v_sqrt(row->slot_1[v]);
             room = v_mul(room, v_add(v_select(v_lt(root, v_set1(1e-12f)), v_set1(0.0f), root), k->epsilon));
