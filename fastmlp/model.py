@@ -83,10 +83,11 @@ class Model(Trainer):
 
     def _call(self, x: Any, training: bool) -> np.ndarray:
         shape = self._row_shape()
-        array = x if sparse.is_sparse(x) else data.as_array("x", x)
-        if shape is not None and len(shape) == 1 and shape[0] > 1 and array.ndim == 1:
-            array = array[None]
-        inputs = self._inputs(array, check_finite=False)
+        if not sparse.is_sparse(x):
+            x = data.as_array("x", x)
+            if shape is not None and len(shape) == 1 and shape[0] > 1 and x.ndim == 1:
+                x = x[None]
+        inputs = self._inputs(x, check_finite=False)
         network = self._connected_network()
         return np.asarray(network.apply(inputs, training=True) if training else network.predict(inputs))
 

@@ -196,8 +196,9 @@ typedef struct fm_update {
 } fm_update;
 
 /* Optimizer steps in which the gradient was zero, made up for: what update_<name> with g = +0 gives when it is called once a step, the same
- * bits, as long as mean squares are +0 or above. Row i of 16 parameters stands at 16·r, r = index[i], or i where there is no index; it has taken the steps before done[r] and takes
- * done[r] … steps − 1, step s with learning_rate[s]. The same for `panels` panels, each `panel` floats behind the one before.
+ * bits, as long as mean squares are +0 or above. Row i of 16 parameters stands at 16·r, r = index[i], or i where there is no index; it has
+ * taken the steps before done[r] and takes done[r] … steps − 1, step s with learning_rate[s]. The same for `panels` panels, each `panel`
+ * floats behind the one before.
  */
 typedef struct fm_replay {
     fm_update update; /* w, slots, index and constants; epsilon > 0 */
