@@ -20,14 +20,14 @@ from rich.console import Console
 from rich.table import Table
 
 import fastmlp
-from fastmlp import _core, layers, models, threads
+from fastmlp import layers, models, threads
 
 NETWORKS = {"784-32-10": (784, 32, 10), "784-128-10": (784, 128, 10), "784-512-10": (784, 512, 10), "1024-2048-1000": (1024, 2048, 1000)}
 SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.65, 0.8)
 BATCH, ROWS, ROUNDS = 128, 1280, 7
 
 
-def trainer(widths: tuple[int, ...], skip_zeros: bool) -> models.Sequential:
+def trainer(widths: tuple[int, ...], skip_zeros: Any) -> models.Sequential:
     """A network like any other, told what to do about zeros."""
     model = models.Sequential([layers.Input(shape=(widths[0],))])
     for units in widths[1:-1]:
@@ -54,6 +54,11 @@ def measure(widths: tuple[int, ...], share: float) -> tuple[float, float]:
     return skipping, dense
 
 
+def threshold(name: str) -> float:
+    """The share below which a network skips zeros when nobody tells it."""
+    return float(trainer(NETWORKS[name], "auto").network.skip_below)
+
+
 def crossing(curve: list[tuple[float, float, float]]) -> str:
     """The share where both take as long, on a straight line between two that were measured."""
     for (low, skipping, dense), (high, next_skipping, next_dense) in pairwise(curve):
@@ -73,9 +78,9 @@ def plot(curves: dict[str, list[tuple[float, float, float]]], path: str) -> None
     axes: Any
     figure, axes = pyplot.subplots()
     for name, curve in curves.items():
-        axes.plot([share for share, *_ in curve], [skipping / dense for _, skipping, dense in curve], marker="o", label=name)
+        (line,) = axes.plot([share for share, *_ in curve], [skipping / dense for _, skipping, dense in curve], marker="o", label=name)
+        axes.axvline(threshold(name), color=line.get_color(), linewidth=0.8, linestyle="--")
     axes.axhline(1, color="black", linewidth=0.8)
-    axes.axvline(_core.SKIP_BELOW, color="black", linewidth=0.8, linestyle="--", label="threshold")
     axes.set(xlabel="share of x that is not zero", ylabel="time with zeros skipped / without", ylim=(0, None))
     axes.legend()
     figure.savefig(path, dpi=150)
@@ -92,12 +97,14 @@ def main() -> None:
     if options.threads:
         threads.set_num_threads(options.threads)
     console = Console()
-    console.print(f"{fastmlp.build_info()['isa']}, {threads.get_num_threads()} threads; zeros are skipped below {_core.SKIP_BELOW:.0%}")
+    console.print(f"{fastmlp.build_info()['isa']}, {threads.get_num_threads()} threads")
     curves = {}
     for name in options.networks:
         curve = [(share, *measure(NETWORKS[name], share)) for share in SHARES]
         curves[name] = curve
-        table = Table("not zero", "skipping, µs", "dense, µs", "ratio", title=f"{name}: even at {crossing(curve)}")
+        table = Table(
+            "not zero", "skipping, µs", "dense, µs", "ratio", title=f"{name}: even at {crossing(curve)}, skips below {threshold(name):.0%}"
+        )
         for share, skipping, dense in curve:
             table.add_row(f"{share:.0%}", f"{skipping:,.0f}", f"{dense:,.0f}", f"{skipping / dense:.2f}")
         console.print(table)

@@ -43,8 +43,7 @@ def make_network(name: str, plan: Plan, seed: int) -> Any:
 
 
 SkipZeros = bool | float | Literal["auto"]
-_SKIP_ALWAYS = 2.0
-_SKIP_NEVER = 0.0
+_SKIP_BELOW = {"auto": -1.0, True: 2.0, False: 0.0}
 
 
 def check_skip_zeros(value: Any) -> SkipZeros:
@@ -64,8 +63,7 @@ def set_skip_zeros(network: Any, value: SkipZeros) -> None:
     from fastmlp import _core
 
     if isinstance(network, _core.Network):
-        share = _core.SKIP_BELOW if value == "auto" else value
-        network.set_skip_below(_SKIP_ALWAYS if share is True else _SKIP_NEVER if share is False else share)
+        network.set_skip_below(_SKIP_BELOW[value] if isinstance(value, (bool, str)) else value)
 
 
 def build_info() -> dict[str, Any]:

@@ -19,9 +19,6 @@ cnp.import_array()
 cdef int64_t HOLD_GIL_BELOW = 200_000
 
 
-SKIP_BELOW = fm_default_skip_below()
-
-
 # -- the build: instruction sets, threads, names -------------------------------------------------------------------------------------------
 
 def _names(kind: str) -> list[str]:
@@ -293,8 +290,14 @@ cdef class Network:
         fm_network_set_unfused(self.network, unfused)
 
     def set_skip_below(self, share: float) -> None:
-        """Input with a smaller share of non-zeros is multiplied without its zeros; 0 never, above 1 always. The bits are the same."""
+        """Input with a smaller share of non-zeros is multiplied without its zeros; 0 never, above 1 always, below 0 as the engine thinks best.
+        The bits are the same."""
         fm_network_set_skip_below(self.network, share)
+
+    @property
+    def skip_below(self) -> float:
+        """The share of non-zeros below which an array is multiplied without its zeros."""
+        return fm_network_skip_below(self.network)
 
     # parameters and slots
 

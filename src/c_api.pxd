@@ -110,7 +110,7 @@ cdef extern from "fastmlp.h" nogil:
     fm_status fm_network_configure(fm_network *network, const fm_objective *objective, const fm_update_spec *update)
     fm_state *fm_network_state(fm_network *network)
     void fm_network_set_unfused(fm_network *network, int unfused)
-    double fm_default_skip_below()
+    double fm_network_skip_below(const fm_network *network)
     void fm_network_set_skip_below(fm_network *network, double share)
     fm_status fm_network_train(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals)
     fm_status fm_network_evaluate(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals)

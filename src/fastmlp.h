@@ -91,9 +91,11 @@ fm_state *fm_network_state(fm_network *network);
 void fm_network_set_unfused(fm_network *network, int unfused);
 
 /* Share of non-zeros in the input below which the first layer visits only those, found by looking at a few rows; 0 never skips, anything
- * above 1 always. The bits are the same either way. */
+ * above 1 always. A negative share leaves it to the engine, as in a new network. The bits are the same either way. */
 void fm_network_set_skip_below(fm_network *network, double share);
-double fm_default_skip_below(void);
+
+/* The share in force for rows with their zeros. */
+double fm_network_skip_below(const fm_network *network);
 
 /* Rows without their zeros (compressed sparse rows): row r has the numbers value[e] in the columns column[e], begin[r] ≤ e < begin[r + 1].
  * The columns of a row ascend. FM_BAD_ROW where they do not, or where a row leaves the arrays or the network's width. */

@@ -15,7 +15,6 @@
 #define FM_BLOCK_PANELS 4  /* panels of a block whose sums go through scratch; the widest tile takes two, a sparse one four */
 #define FM_DEPTH_BLOCK 320 /* terms of a sum between two visits of c: a panel of 20 KiB stays in a 32 KiB first cache */
 #define FM_MAX_THREADS 64
-#define FM_SKIP_BELOW 0.35 /* share of non-zeros below which skipping the zeros pays: see docs/performance.md */
 
 /* -- sizes ------------------------------------------------------------------------------------------------------------------------- */
 
@@ -157,7 +156,7 @@ struct fm_network {
     float *gradient; /* [size], NULL until wanted */
     char *slot_memory, *gradient_memory, *plan_memory, *value_memory;
 
-    double skip_below; /* share of non-zeros below which the first layer visits only those */
+    double skip_below; /* share of non-zeros below which the first layer visits only those; negative: sparse.c knows */
     fm_lazy lazy;
 
     int configured, unfused;
@@ -237,8 +236,8 @@ void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *ste
 /* False if this network's input is never worth looking at: the first layer is narrow, or cannot skip. */
 int fm_may_skip(const fm_network *network);
 
-/* True if so few of these numbers are not zero that visiting only those pays. */
-int fm_is_sparse(const fm_network *network, ptrdiff_t nonzeros, ptrdiff_t count);
+/* True if so few of these numbers are not zero that visiting only those pays; `listed` if they need not be looked for. */
+int fm_is_sparse(const fm_network *network, ptrdiff_t nonzeros, ptrdiff_t count, int listed);
 
 /* Room for the lists of a batch by row: for what dense rows are compressed to as well, or only for where given lists lie. */
 fm_status fm_need_row_lists(const fm_network *network, fm_workspace *workspace, int compressed);

@@ -129,7 +129,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     network->parameter_count = plan->parameter_count;
     network->output = plan->output;
     network->state.learning_rate = 0.001;
-    network->skip_below = FM_SKIP_BELOW;
+    network->skip_below = -1.0;
 
     fm_layout layout = {0, 0};
     const size_t width = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
@@ -287,8 +287,6 @@ fm_state *fm_network_state(fm_network *network) { return &network->state; }
 void fm_network_set_unfused(fm_network *network, int unfused) { network->unfused = unfused; }
 
 void fm_network_set_skip_below(fm_network *network, double share) { network->skip_below = share; }
-
-double fm_default_skip_below(void) { return FM_SKIP_BELOW; }
 
 fm_status fm_need_gradient(fm_network *network) {
     if (network->gradient)

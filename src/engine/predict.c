@@ -49,7 +49,7 @@ static int list_rows(const fm_pass *pass, const float *x, ptrdiff_t x_row) {
     ptrdiff_t nonzeros = 0;
     for (ptrdiff_t c = 0; c < network->width[0]; c++)
         nonzeros += x[c] != 0.0f;
-    if (!fm_is_sparse(network, nonzeros, network->width[0]) || fm_need_row_lists(network, pass->workspace, 1) != FM_OK)
+    if (!fm_is_sparse(network, nonzeros, network->width[0], 0) || fm_need_row_lists(network, pass->workspace, 1) != FM_OK)
         return 0;
     for (ptrdiff_t r = 0; r < pass->rows; r++)
         fm_compress_row(network, pass->workspace, r, x + r * x_row);
@@ -61,7 +61,7 @@ static fm_status set_csr_input(fm_pass *pass, const fm_csr *x, ptrdiff_t first) 
     const fm_network *network = pass->network;
     fm_workspace *w = pass->workspace;
     const ptrdiff_t count = pass->rows * network->width[0];
-    pass->sparse = fm_may_skip(network) && fm_is_sparse(network, (ptrdiff_t)(x->begin[first + pass->rows] - x->begin[first]), count);
+    pass->sparse = fm_may_skip(network) && fm_is_sparse(network, (ptrdiff_t)(x->begin[first + pass->rows] - x->begin[first]), count, 1);
     const fm_status status = pass->sparse ? fm_need_row_lists(network, w, 0) : fm_need_input(network, w);
     if (status != FM_OK)
         return status;

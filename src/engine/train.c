@@ -397,7 +397,7 @@ static int is_sparse_input(const fm_network *network, const fm_batches *batches)
         return 0;
     ptrdiff_t nonzeros, count;
     fm_sample_nonzeros(network, batches, &nonzeros, &count);
-    return fm_is_sparse(network, nonzeros, count);
+    return fm_is_sparse(network, nonzeros, count, batches->x_csr != NULL);
 }
 
 /* Memory for the batch's input as this run reads it. */
