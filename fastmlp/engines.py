@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fastmlp import checks, threads
-from fastmlp.plan import Plan
+from fastmlp.plan import Plan, Update
 
 NAMES = ("native", "reference")
 DEFAULT = "native"
@@ -64,6 +64,12 @@ def set_skip_zeros(network: Any, value: SkipZeros) -> None:
 
     if isinstance(network, _core.Network):
         network.set_skip_below(_SKIP_BELOW[value] if isinstance(value, (bool, str)) else value)
+
+
+def settle(network: Any, update: Update) -> None:
+    """At the end of an epoch: leave nothing that would let the bits depend on when somebody looks next."""
+    if update.rounded and hasattr(network, "settle"):
+        network.settle()
 
 
 def build_info() -> dict[str, Any]:

@@ -113,6 +113,8 @@ class Update:
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-7
+    rounded: bool = False
+    """``adam`` on sparse input: rows whose columns were empty for some steps may make up for them in one sum, the same up to rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

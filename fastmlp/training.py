@@ -151,6 +151,7 @@ class Trainer:
                         logs = self._sweep(train, first, stop, goal, listeners, "train")
                     except NonFiniteLossError as error:
                         raise _diverged(error.batch - first, epoch, compiled.optimizer.learning_rate) from None
+                    engines.settle(network, compiled.optimizer.update())
                     self.epochs_trained += 1
                     if held_out is not None and validate_after(epoch + 1):
                         values = self._evaluate(held_out, goal, validation_batch_size or batch_size, validation_steps, listeners)

@@ -299,6 +299,12 @@ cdef class Network:
         """The share of non-zeros below which an array is multiplied without its zeros."""
         return fm_network_skip_below(self.network)
 
+    def settle(self) -> None:
+        """Takes the steps that rows of the first kernel have put off. Needed only where bits should not depend on when somebody looks, and
+        only with ``Update.rounded``."""
+        with nogil:
+            fm_network_settle(self.network)
+
     # parameters and slots
 
     cdef object _get(self, fm_array which, int index):
@@ -435,6 +441,7 @@ cdef class Network:
         c_update.kind = _index(OPTIMIZERS, "optimizer", update.kind)
         c_update.momentum, c_update.rho, c_update.nesterov = update.momentum, update.rho, update.nesterov
         c_update.beta_1, c_update.beta_2, c_update.epsilon = update.beta_1, update.beta_2, update.epsilon
+        c_update.rounded = update.rounded
         cdef fm_metric_spec *metrics = <fm_metric_spec *>calloc(count + 1, sizeof(fm_metric_spec))
         try:
             if metrics == NULL:

@@ -73,7 +73,7 @@ cdef extern from "fastmlp.h" nogil:
     ctypedef struct fm_update_spec:
         int kind
         double momentum, rho, beta_1, beta_2, epsilon
-        int nesterov
+        int nesterov, rounded
 
     ctypedef struct fm_state:
         uint64_t seed, iterations
@@ -109,6 +109,7 @@ cdef extern from "fastmlp.h" nogil:
     fm_status fm_network_set(fm_network *network, fm_array which, int parameter, const float *values)
     fm_status fm_network_configure(fm_network *network, const fm_objective *objective, const fm_update_spec *update)
     fm_state *fm_network_state(fm_network *network)
+    void fm_network_settle(fm_network *network)
     void fm_network_set_unfused(fm_network *network, int unfused)
     double fm_network_skip_below(const fm_network *network)
     void fm_network_set_skip_below(fm_network *network, double share)

@@ -74,6 +74,7 @@ typedef struct fm_update_spec {
     int kind; /* FM_OPTIMIZER_* */
     double momentum, rho, beta_1, beta_2, epsilon;
     int nesterov;
+    int rounded; /* adam: rows of a sparse input add up the steps they put off, the same up to rounding, instead of taking each */
 } fm_update_spec;
 
 /* Says what training does. Slots and iterations start at zero. */
@@ -120,6 +121,10 @@ typedef struct fm_batches {
     const float *sample_weight;  /* [rows] or NULL */
     const uint32_t *order;       /* [rows] or NULL */
 } fm_batches;
+
+/* Rows of the first kernel put off steps while their input is zero. Whoever looks at parameters, slots or predictions sees none of that,
+ * and no bit depends on it; but with `rounded` the bits depend on when somebody looks, or calls this, which settles all of them. */
+void fm_network_settle(fm_network *network);
 
 /* Trains on the batches *next … stop − 1, returning early at a batch boundary once `seconds` have passed; at least one batch is done.
  * *next becomes the number of the next batch. Adds to totals: Σ loss·rows, rows, then for each metric Σ value·weight, Σ weight.

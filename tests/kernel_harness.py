@@ -168,6 +168,8 @@ class Replay(Structure):
         ("steps", c_ssize_t),
         ("learning_rate", Floats),
         ("highest_rate", c_float),
+        ("series", Floats),
+        ("fade", Floats),
     ]
 
 

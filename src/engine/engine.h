@@ -128,6 +128,10 @@ typedef struct fm_lazy {
     float *learning_rate; /* [FM_LAZY_STEPS] of each of them */
     float highest_rate;
     uint32_t *done; /* [inputs] how many of them a row has taken */
+    ptrdiff_t reach;                   /* adam, rounded: steps after which momentum moves nothing any more; 0: take every step */
+    float (*series)[FM_SERIES];        /* [FM_LAZY_STEPS] what a row adds up that has taken so many */
+    const float (*weights)[FM_SERIES]; /* [reach] of the learning rate of a row's next step, the one after, … in its series */
+    const float (*fade)[2];            /* [FM_LAZY_STEPS + 1] what is left of both slots after so many steps */
 } fm_lazy;
 
 /* How fast batches went on one thread and on many, so that the faster way can be taken: see train.c. */
@@ -268,6 +272,7 @@ void fm_sparse_kernel_update(const fm_pass *pass, const fm_node *node, const fm_
 /* False if rows must take every step when it comes. */
 int fm_may_put_off(const fm_network *network);
 fm_status fm_need_lazy(fm_network *network);
+void fm_forget_lazy(fm_network *network);
 
 /* Notes this worker's listed columns that have steps to catch up on; then all workers catch up on theirs. */
 void fm_list_late(const fm_pass *pass);

@@ -191,7 +191,7 @@ void fm_network_free(fm_network *network) {
     for (int i = 0; i < FM_SPARE_WORKSPACES; i++)
         fm_workspace_free(network->spare[i]);
     free(network->metrics);
-    free(network->lazy.memory);
+    fm_forget_lazy(network);
     free(network->gradient_memory);
     free(network->slot_memory);
     free(network->value_memory);

@@ -112,6 +112,7 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
 
     fm_lock(network, 0);
     fm_settle(network);
+    fm_forget_lazy(network); /* its tables are the old rule's */
     free(network->metrics);
     free(network->slot_memory);
     fm_workspace_free(network->batch); /* it has a row array for each metric */

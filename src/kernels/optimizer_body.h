@@ -241,6 +241,23 @@ FM_INLINE void fm_replay_row(const int rule, const int vectors, const fm_update_
     }
 }
 
+/* A row of some panels, its steps added up by their series. */
+FM_INLINE void fm_sum_row(const int panels, const fm_update_constants *k, const fm_replay *r, ptrdiff_t done, ptrdiff_t offset) {
+    const float *const series = r->series[done], *const fade = r->fade[r->steps - done];
+    for (int v = 0; v < panels * FM_VECTORS; v++) {
+        const ptrdiff_t at = offset + v / FM_VECTORS * r->panel + v % FM_VECTORS * V_LANES;
+        float *const w = r->update.w + at, *const slot_0 = r->update.slot[0] + at, *const slot_1 = r->update.slot[1] + at;
+        const vf m = v_load(slot_0), root = v_sqrt(v_load(slot_1));
+        const vf inverse = v_div(v_set1(1.0f), v_add(root, k->epsilon)), u = v_mul(root, inverse);
+        vf sum = v_set1(series[FM_SERIES - 1]);
+        for (int n = FM_SERIES - 2; n >= 0; n--)
+            sum = v_fma(sum, u, v_set1(series[n]));
+        v_store(w, v_fnma(v_mul(m, inverse), sum, v_load(w)));
+        v_store(slot_0, v_mul(m, v_set1(fade[0])));
+        v_store(slot_1, v_mul(v_load(slot_1), v_set1(fade[1])));
+    }
+}
+
 FM_INLINE void fm_replay_panels(const int rule, const int panels, const fm_update_constants *k, const fm_replay *r, int settles,
                                 ptrdiff_t panel) {
     const int32_t *const index = r->update.index;
@@ -248,8 +265,11 @@ FM_INLINE void fm_replay_panels(const int rule, const int panels, const fm_updat
         const ptrdiff_t at = index ? index[i] : i, done = (ptrdiff_t)r->done[at];
         for (int p = 0; p < panels && index && i + FM_REPLAY_AHEAD < r->rows; p++)
             fm_fetch_row(rule, &r->update, (panel + p) * r->panel + index[i + FM_REPLAY_AHEAD] * (ptrdiff_t)FM_PANEL);
-        if (done < r->steps)
-            fm_replay_row(rule, panels * FM_VECTORS, k, r, settles, done, panel * r->panel + at * FM_PANEL);
+        const ptrdiff_t offset = panel * r->panel + at * FM_PANEL;
+        if (done < r->steps && rule == FM_ADAM && r->series)
+            fm_sum_row(panels, k, r, done, offset);
+        else if (done < r->steps)
+            fm_replay_row(rule, panels * FM_VECTORS, k, r, settles, done, offset);
     }
 }
 

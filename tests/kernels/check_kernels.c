@@ -282,6 +282,10 @@ static void try_replay(trial *t, int slots, void (*kernel)(const fm_replay *)) {
     for (ptrdiff_t i = 0; i < 2 * r.rows; i++)
         done[i] = (uint32_t)pick(t, 0, (int)r.steps);
     r.done = done;
+    if (coin(t)) {
+        r.series = (const float (*)[FM_SERIES])take_floats(t, r.steps * FM_SERIES);
+        r.fade = (const float (*)[2])take_floats(t, (r.steps + 1) * 2);
+    }
     kernel(&r);
 }
 
