@@ -269,6 +269,59 @@ def test_predictions_while_steps_are_put_off_see_settled_weights(threads):
     assert same_bits(state_of(network), state_of(alone))
 
 
+# Steps added up
+
+
+def rounded(beta_1=0.9, beta_2=0.999):
+    return Update("adam", beta_1=beta_1, beta_2=beta_2, rounded=True)
+
+
+def trained_by(rule, x, plan, epochs=5, skip_below=ALWAYS, settled=True):
+    network = network_for(plan, skip_below=skip_below)
+    network.configure(objective_for(plan, "scce"), rule)
+    for epoch in range(epochs):
+        network.learning_rate = 0.003 / (1 + epoch)
+        train(network, batches_of(x, plan))
+        if settled:
+            network.settle()
+    return state_of(network)
+
+
+def test_steps_added_up_come_to_the_same_within_rounding():
+    plan = perceptron((900, 24, 4), "tanh", "softmax")
+    sparse, dense = words(800, 900)
+    exact = trained_by(Update("adam"), dense, plan, skip_below=NEVER)
+    for settled in (True, False):
+        for a, b in zip(trained_by(rounded(), sparse, plan, settled=settled), exact, strict=True):
+            assert abs(a - b).max() <= 3e-5 * abs(b).max()
+    assert not same_bits(trained_by(rounded(), sparse, plan), exact)  # so it was another way
+
+
+@pytest.mark.parametrize(("beta_1", "beta_2"), [(0.9, 0.99), (0.99, 0.999), (0.999, 0.999), (0.9, 0.0)])
+def test_where_a_sum_would_not_be_exact_enough_every_step_is_taken(beta_1, beta_2):
+    plan = perceptron((300, 16, 4), "tanh", "softmax")
+    sparse, dense = words(200, 300)
+    exact = trained_by(Update("adam", beta_1=beta_1, beta_2=beta_2), dense, plan, skip_below=NEVER)
+    assert same_bits(trained_by(rounded(beta_1, beta_2), sparse, plan), exact)
+
+
+def test_steps_added_up_do_not_depend_on_threads_or_on_where_a_call_ends(threads):
+    plan = perceptron((3000, 200, 4), "relu", "softmax")
+    sparse, _ = words(600, 3000, per_row=30)
+    ends = []
+    for count in (1, 2, 3):
+        threads(count)
+        ends.append(trained_by(rounded(), sparse, plan, epochs=2))
+    network, batches = network_for(plan), batches_of(sparse, plan)
+    network.configure(objective_for(plan, "scce"), rounded())
+    for epoch in range(2):
+        network.learning_rate = 0.003 / (1 + epoch)
+        for i in range(batches.count):
+            network.train(batches, i, i + 1, 0.0, np.zeros(2))
+        network.settle()
+    assert all(same_bits(ends[0], end) for end in [*ends[1:], state_of(network)])
+
+
 # What it refuses
 
 

@@ -113,3 +113,35 @@ def test_adam_whose_mean_square_fades_as_fast_as_its_momentum(beta_2):
     for beta_1 in (0.0, 0.9, 0.99):
         rule = Update("adam", beta_1=beta_1, beta_2=beta_2)
         check(rule, start(rule, 2, 1), np.zeros(2, np.uint32), rates(200))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("panels", [1, 3, 4, 7])
+def test_a_series_adds_up_what_it_says(isa, panels):
+    steps, rows = 5, 6
+    rule = Update("adam", epsilon=1e-3)
+    arrays = start(rule, rows, panels)
+    series, fade = (rng.uniform(0.1, 1, shape).astype(np.float32) for shape in ((steps, 4), (steps + 1, 2)))
+    done = np.array([0, 5, 3, 4, 1, 2], np.uint32)
+    w, m, v = guarded = [Guarded(array) for array in arrays]
+    kernels(isa)["replay_adam"](
+        update={"w": w.array, "slot": [m.array, v.array], **constants(rule)},
+        rows=rows,
+        panels=panels,
+        panel=rows * PANEL,
+        done=done,
+        steps=steps,
+        series=series,
+        fade=fade,
+    )
+    for array in guarded:
+        array.check()
+    expected_w, expected_m, expected_v = (array.astype(np.float64) for array in arrays)
+    for row in np.flatnonzero(done < steps):
+        root = np.sqrt(expected_v[:, row])
+        u = root / (root + rule.epsilon)
+        expected_w[:, row] -= expected_m[:, row] / (root + rule.epsilon) * sum(series[done[row]][n] * u**n for n in range(4))
+        expected_m[:, row] *= fade[steps - done[row]][0]
+        expected_v[:, row] *= fade[steps - done[row]][1]
+    for got, wanted in zip(guarded, (expected_w, expected_m, expected_v), strict=True):
+        np.testing.assert_allclose(got.array, wanted, rtol=1e-5, atol=1e-6)

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from fastmlp import layers, models, utils
+from fastmlp import layers, models, optimizers, utils
 from fastmlp.errors import UnsupportedError
 from fastmlp.sparse import as_sparse_rows
 
@@ -261,6 +261,29 @@ def test_a_saved_and_resumed_run_ends_with_the_same_bits(tmp_path):
     resumed = models.load_model(tmp_path / "m.safetensors")
     resumed.fit(X, Y, epochs=3, batch_size=4, verbose=0)
     assert_same_bits(whole.get_weights(), resumed.get_weights())
+
+
+def test_steps_that_adam_adds_up_resume_with_the_same_bits_between_epochs(tmp_path):
+    def model():
+        utils.set_random_seed(1)
+        result = models.Sequential(
+            [layers.Input(shape=(COLUMNS,)), layers.Dense(20, activation="tanh"), layers.Dense(3, activation="softmax")]
+        )
+        result.compile(optimizer=optimizers.Adam(0.01, catch_up="rounded"), loss="sparse_categorical_crossentropy")
+        return result
+
+    whole, stopped, looked_at = model(), model(), model()
+    whole.fit(X, Y, epochs=6, batch_size=4, verbose=0)
+    stopped.fit(X, Y, epochs=3, batch_size=4, verbose=0)
+    stopped.save(tmp_path / "m.safetensors")
+    resumed = models.load_model(tmp_path / "m.safetensors")
+    resumed.fit(X, Y, epochs=3, batch_size=4, verbose=0)
+    looked_at.fit(X, Y, epochs=6, batch_size=4, verbose=0, validation_data=(X, Y))
+    assert_same_bits(whole.get_weights(), resumed.get_weights())
+    assert_same_bits(whole.get_weights(), looked_at.get_weights())
+    assert resumed.optimizer.catch_up == "rounded"
+    with pytest.raises(ValueError, match="catch_up must be 'exact' or 'rounded', got 'fast'"):
+        optimizers.Adam(catch_up="fast")
 
 
 def test_skip_zeros_is_saved_with_the_model(tmp_path):
