@@ -27,6 +27,8 @@ def time_case(benchmark, peak):
     def call(case, prepare, iterations, units):
         if case.data == "mnist" and mnist.local_folder() is None:
             pytest.skip("MNIST is not on this machine; `fastmlp train mnist` downloads it")
+        if case.data == "words":
+            pytest.importorskip("scipy", reason="sparse matrices need SciPy")
         benchmark.pedantic(prepare(case), rounds=5, iterations=iterations, warmup_rounds=1)
         if benchmark.stats is None:  # --benchmark-disable
             return

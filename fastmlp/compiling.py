@@ -56,11 +56,13 @@ class Compiled:
         metrics: One or several names or objects.
         weighted_metrics: The same; these use the sample weights.
         engine: ``native`` or ``reference``.
+        skip_zeros: When the first layer visits only what is not zero: see :func:`fastmlp.engines.check_skip_zeros`.
     """
 
-    def __init__(self, optimizer: Any, loss: Any, metrics: Any, weighted_metrics: Any, engine: str) -> None:
+    def __init__(self, optimizer: Any, loss: Any, metrics: Any, weighted_metrics: Any, engine: str, skip_zeros: Any = "auto") -> None:
         self.optimizer: Optimizer = optimizers.get(optimizer)
         self.engine = engines.check(engine)
+        self.skip_zeros = engines.check_skip_zeros(skip_zeros)
         self.loss: Loss | None = None
         self.any_crossentropy = isinstance(loss, str) and loss.lower() in CROSSENTROPY
         if loss is not None and not self.any_crossentropy:
@@ -121,12 +123,13 @@ class Compiled:
             "metrics": [_store(metric) for metric in self.metrics],
             "weighted_metrics": [_store(metric) for metric in self.weighted_metrics],
             "engine": self.engine,
+            "skip_zeros": self.skip_zeros,
         }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Compiled:
         """What :meth:`get_config` described; anything malformed is a ValueError."""
-        wanted = {"optimizer", "loss", "metrics", "weighted_metrics", "engine"}
+        wanted = {"optimizer", "loss", "metrics", "weighted_metrics", "engine", "skip_zeros"}
         if not isinstance(config, Mapping) or not set(config) <= wanted or "optimizer" not in config:
             raise ValueError(f"the compile configuration must have {', '.join(sorted(wanted))}, got {config!r:.200}")
         try:
@@ -136,6 +139,7 @@ class Compiled:
                 config.get("metrics"),
                 config.get("weighted_metrics"),
                 config.get("engine", "native"),
+                config.get("skip_zeros", "auto"),
             )
         except TypeError as error:
             raise ValueError(f"the compile configuration is not valid: {error}") from error

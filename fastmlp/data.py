@@ -1,6 +1,7 @@
 """Turning what users pass as ``x``, ``y`` and weights into the arrays the engines read, or into an error that says what is wrong with it.
 
-Nothing is copied that need not be: C-contiguous float32 (and, for x, uint8) arrays go through as they are, memory maps included.
+Nothing is copied that need not be: C-contiguous float32 (and, for x, uint8) arrays go through as they are, memory maps included, and sparse
+matrices stay sparse.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import _core, checks
+from fastmlp import _core, checks, sparse
 from fastmlp.errors import UnsupportedError
+from fastmlp.plan import SparseRows
 from fastmlp.shapes import Shape
 
 BLOCK_ROWS = 1 << 16
@@ -45,7 +47,7 @@ def _from_other(name: str, value: Any) -> np.ndarray:
     if checks.is_masked(value):
         raise ValueError(f"{name} has masked elements; fill them first: {name}.filled(0)")
     if hasattr(value, "tocsr"):
-        raise UnsupportedError(f"{name} is a sparse matrix, which fastmlp does not read yet; pass {name}.toarray()")
+        raise UnsupportedError(f"{name} is a sparse matrix, but only x may be one; pass {name}.toarray()")
     if isinstance(value, Iterator) or (hasattr(value, "as_numpy_iterator") and not hasattr(value, "__array__")):
         raise UnsupportedError(f"{name} is a {type(value).__name__}; fastmlp trains on arrays, so collect it into one first")
     try:
@@ -73,8 +75,8 @@ def _describe(array: np.ndarray) -> str:
     return f"{array.dtype} values"
 
 
-def as_inputs(value: Any, row: Shape, *, name: str = "x", check_finite: bool = True) -> np.ndarray:
-    """``x`` as ``(rows, features)``, float32 or uint8, C-contiguous.
+def as_inputs(value: Any, row: Shape, *, name: str = "x", check_finite: bool = True) -> np.ndarray | SparseRows:
+    """``x`` as ``(rows, features)``, float32 or uint8, C-contiguous; a sparse matrix as rows without zeros.
 
     Args:
         value: What the user passed.
@@ -86,6 +88,8 @@ def as_inputs(value: Any, row: Shape, *, name: str = "x", check_finite: bool = T
         ValueError: For a wrong rank or width, for NaN or Inf.
         TypeError: For anything that is not numbers.
     """
+    if sparse.is_sparse(value):
+        return _sparse_inputs(value, row, name, check_finite)
     array = as_array(name, value)
     if array.shape[1:] != row:
         if array.ndim == 1 and row == (1,):
@@ -97,6 +101,26 @@ def as_inputs(value: Any, row: Shape, *, name: str = "x", check_finite: bool = T
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
     return as_float32(name, array, check_finite=check_finite and not isinstance(value, np.memmap), row=row)
+
+
+def _sparse_inputs(value: Any, row: Shape, name: str, check_finite: bool) -> SparseRows:
+    shape = tuple(value.shape)
+    if len(row) != 1:
+        raise ValueError(
+            f"{name} is a sparse matrix of shape {shape}, but the model expects rows of shape {row}; "
+            f"begin the model with Input(shape=({math.prod(row)},)), or pass an array"
+        )
+    if len(shape) == 1 and shape == row:
+        raise ValueError(f"{name} is a sparse array of shape {shape}, but the model expects (rows, {row[0]}); pass {name}.reshape(1, -1)")
+    if shape[1:] != row:
+        raise ValueError(_wrong_row(name, shape, row))
+    rows = sparse.as_sparse_rows(name, value)
+    at = first_nonfinite(rows.values) if check_finite else -1
+    if at >= 0:
+        r, c = sparse.place_of(rows, at)
+        number = value.tocsr()[r, c]
+        raise ValueError(_describe_not_finite(name, f"{r}, {c}", number, int(rows.values.size - np.isfinite(rows.values).sum())))
+    return rows
 
 
 def _wrong_row(name: str, shape: Shape, row: Shape) -> str:
@@ -134,9 +158,12 @@ def first_nonfinite(array: np.ndarray) -> int:
 def _not_finite(name: str, array: np.ndarray, at: int, row: Shape | None) -> str:
     where = ", ".join(str(i) for i in np.unravel_index(at, array.shape if row is None else (len(array), *row)))
     value = array.ravel()[at] if array.flags.c_contiguous else array[np.unravel_index(at, array.shape)]
+    return _describe_not_finite(name, where, value, int(array.size - np.isfinite(array).sum()))
+
+
+def _describe_not_finite(name: str, where: str, value: Any, count: int) -> str:
     if np.isfinite(value):
         return f"{name}[{where}] is {value:g}, which is too large for float32 (3.4e38); scale {name} down"
     what = "NaN" if np.isnan(value) else "Inf" if value > 0 else "-Inf"
-    count = int(array.size - np.isfinite(array).sum())
     more = f" ({count} such values in all)" if count > 1 else ""
     return f"{name}[{where}] is {what}{more}; remove these rows or fill the gaps, for example with np.nan_to_num({name})"

@@ -6,10 +6,12 @@ They have the same interface and give the same numbers.
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
-from fastmlp import threads
-from fastmlp.plan import Plan
+import numpy as np
+
+from fastmlp import checks, threads
+from fastmlp.plan import Plan, Update
 
 NAMES = ("native", "reference")
 DEFAULT = "native"
@@ -38,6 +40,36 @@ def make_network(name: str, plan: Plan, seed: int) -> Any:
     if name == "native":
         threads.apply_default()
     return module(name).Network(plan, seed)
+
+
+SkipZeros = bool | float | Literal["auto"]
+_SKIP_BELOW = {"auto": -1.0, True: 2.0, False: 0.0}
+
+
+def check_skip_zeros(value: Any) -> SkipZeros:
+    """``value`` if it says when a first layer skips zeros: ``"auto"``, True, False, or the share of non-zeros below which it does."""
+    if isinstance(value, str) and value == "auto":
+        return "auto"
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    try:
+        return checks.number("skip_zeros", value, 0.0, 1.0)
+    except TypeError:
+        raise TypeError(f"skip_zeros must be 'auto', True, False or a share of non-zeros from 0 to 1, got {value!r}") from None
+
+
+def set_skip_zeros(network: Any, value: SkipZeros) -> None:
+    """Tell a network when to skip zeros. The reference engine never does: it is for reading."""
+    from fastmlp import _core
+
+    if isinstance(network, _core.Network):
+        network.set_skip_below(_SKIP_BELOW[value] if isinstance(value, (bool, str)) else value)
+
+
+def settle(network: Any, update: Update) -> None:
+    """At the end of an epoch: leave nothing that would let the bits depend on when somebody looks next."""
+    if update.rounded and hasattr(network, "settle"):
+        network.settle()
 
 
 def build_info() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fastmlp import checks, targets
-from fastmlp.plan import Batches
+from fastmlp.plan import Batches, SparseRows
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -17,7 +17,7 @@ DEFAULT_BATCH_SIZE = 32
 class Rows:
     """Checked data: the arrays an engine reads."""
 
-    x: np.ndarray
+    x: np.ndarray | SparseRows
     y: np.ndarray
     weight: np.ndarray | None
 

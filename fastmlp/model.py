@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastmlp import checks, data, engines, naming, planning, randomness, summary
+from fastmlp import checks, data, engines, naming, planning, randomness, sparse, summary
 from fastmlp.callbacks import History
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.errors import UnsupportedError
@@ -59,7 +59,7 @@ class Model(Trainer):
         """The output for a few rows, as fast as can be: ``x`` is only converted, not searched for NaN; NaN in gives NaN out.
 
         Args:
-            x: ``(rows, features)``, or one row ``(features,)``.
+            x: ``(rows, features)``, a sparse matrix too, or one row ``(features,)``.
             training: True to switch dropout on.
 
         Returns:
@@ -83,10 +83,11 @@ class Model(Trainer):
 
     def _call(self, x: Any, training: bool) -> np.ndarray:
         shape = self._row_shape()
-        array = data.as_array("x", x)
-        if shape is not None and len(shape) == 1 and shape[0] > 1 and array.ndim == 1:
-            array = array[None]
-        inputs = self._inputs(array, check_finite=False)
+        if not sparse.is_sparse(x):
+            x = data.as_array("x", x)
+            if shape is not None and len(shape) == 1 and shape[0] > 1 and x.ndim == 1:
+                x = x[None]
+        inputs = self._inputs(x, check_finite=False)
         network = self._connected_network()
         return np.asarray(network.apply(inputs, training=True) if training else network.predict(inputs))
 
@@ -146,6 +147,7 @@ class Model(Trainer):
     def _connect(self) -> None:
         engine = self._compiled.engine if self._compiled else engines.DEFAULT
         network = engines.make_network(engine, self._require_plan(), self.seed)
+        engines.set_skip_zeros(network, self._compiled.skip_zeros if self._compiled else "auto")
         for index, weight in enumerate(self._weights):
             weight.attach(network, index)
         shape = self._require_shape()
@@ -197,6 +199,7 @@ class Model(Trainer):
         weighted_metrics: Any = None,
         *,
         engine: str | None = None,
+        skip_zeros: engines.SkipZeros = "auto",
         **options: Any,
     ) -> None:
         """Say how the model is trained. Weights stay; the optimizer starts anew, unless it is the object it was.
@@ -209,6 +212,8 @@ class Model(Trainer):
             metrics: One or several names or objects: ``"accuracy"``, ``"mae"``, ``BinaryAccuracy(threshold=0.8)``.
             weighted_metrics: The same, but these use the sample weights.
             engine: ``"native"``, which is the default, or ``"reference"``, the readable NumPy one: the same numbers, slowly.
+            skip_zeros: When the first layer visits only what is not zero in x. ``"auto"`` looks at x and does it where it is faster; True
+                always, False never, a number where a smaller share of x is not zero. The numbers are the same, to the bit.
             options: Keras' ``jit_compile``, ``run_eagerly``, ``steps_per_execution`` and ``auto_scale_loss`` are accepted and change
                 nothing.
 
@@ -223,7 +228,7 @@ class Model(Trainer):
                 "loss_weights are for models with several outputs, which are not in fastmlp yet; scale the learning rate instead"
             )
         checks.reject_unknown("compile", {name: value for name, value in options.items() if name not in _COMPILE_IGNORED}, {})
-        self._set_compiled(Compiled(optimizer, loss, metrics, weighted_metrics, engine or engines.DEFAULT))
+        self._set_compiled(Compiled(optimizer, loss, metrics, weighted_metrics, engine or engines.DEFAULT, skip_zeros))
 
     def _set_compiled(self, compiled: Compiled) -> None:
         with self._exclusively("compile"):
@@ -232,6 +237,8 @@ class Model(Trainer):
             if self._network is not None and compiled.engine != (before.engine if before else engines.DEFAULT):
                 self._disconnect()
             self._compiled, self._goal, self._configured = compiled, None, None
+            if self._network is not None:
+                engines.set_skip_zeros(self._network, compiled.skip_zeros)
             if state is not None and compiled.resolvable and self.built:
                 self._restore_optimizer_state(state)
 

@@ -127,6 +127,9 @@ class Adam(Optimizer):
         beta_1: How much of the mean is kept, from 0 up to but not including 1.
         beta_2: The same for the mean square.
         epsilon: Added to the root.
+        catch_up: For wide input of which a batch has few columns, such as words. The weights of an absent column still move with their
+            momentum; they do so when the column comes again, or somebody looks. ``"exact"`` takes every missed step, bit for bit;
+            ``"rounded"`` adds them up at once, the same up to rounding and much faster where most words are rare.
     """
 
     def __init__(
@@ -136,18 +139,24 @@ class Adam(Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
+        *,
+        catch_up: str = "exact",
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, amsgrad=amsgrad, **options)
+        if catch_up not in ("exact", "rounded"):
+            raise ValueError(f"catch_up must be 'exact' or 'rounded', got {catch_up!r}")
+        self.catch_up = catch_up
         self.beta_1 = checks.number("beta_1", beta_1, 0.0, 1.0, open_high=True)
         self.beta_2 = checks.number("beta_2", beta_2, 0.0, 1.0, open_high=True)
         self.epsilon = checks.number("epsilon", epsilon, 0.0)
 
     def update(self) -> Update:
-        return Update("adam", beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon)
+        return Update("adam", beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon, rounded=self.catch_up == "rounded")
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "catch_up": self.catch_up}
+        return {**super().get_config(), **own}
 
 
 _ADAPTIVE = "use 'adam' or 'rmsprop'"

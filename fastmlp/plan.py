@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Batches", "Metric", "Node", "Objective", "Parameter", "Plan", "Update"]
+__all__ = ["Batches", "Metric", "Node", "Objective", "Parameter", "Plan", "SparseRows", "Update"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,44 @@ class Update:
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-7
+    rounded: bool = False
+    """``adam`` on sparse input: rows whose columns were empty for some steps may make up for them in one sum, the same up to rounding."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SparseRows:
+    """Rows without their zeros (compressed sparse rows).
+
+    Row ``r`` has the number ``values[e]`` in column ``columns[e]`` for each entry ``starts[r] ≤ e < starts[r + 1]``; columns ascend. The
+    first start need not be 0: a part of the rows shares the arrays of the whole.
+    """
+
+    starts: np.ndarray
+    """``(rows + 1,)`` int64."""
+    columns: np.ndarray
+    """``(entries,)`` int32."""
+    values: np.ndarray
+    """``(entries,)`` float32."""
+    width: int
+    """Columns a row would have with its zeros."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(rows, width)``."""
+        return len(self), self.width
+
+    @property
+    def ndim(self) -> int:
+        """2, as of an array."""
+        return 2
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, rows: slice) -> SparseRows:
+        """Neighbouring rows, not copied."""
+        start, stop, _ = rows.indices(len(self))
+        return SparseRows(self.starts[start : max(start, stop) + 1], self.columns, self.values, self.width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +160,8 @@ class Batches:
     The last batch may be shorter. All arrays are C-contiguous and have the same number of rows.
     """
 
-    x: np.ndarray
-    """``(rows, inputs)``, float32 or uint8."""
+    x: np.ndarray | SparseRows
+    """``(rows, inputs)``, float32 or uint8, or the same without its zeros."""
     y: np.ndarray
     """``(rows, outputs)`` float32, or ``(rows,)`` int32 labels when the objective is sparse."""
     sample_weight: np.ndarray | None

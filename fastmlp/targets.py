@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any
 
 import numpy as np
@@ -84,7 +84,7 @@ def _check_probabilities(array: np.ndarray, loss: str, name: str) -> None:
         raise ValueError(f"{name}[{row}, {column}] is {array[row, column]:g}, but {loss} takes values from 0 to 1; {hint}")
 
 
-def check_lengths(**arrays: np.ndarray | None) -> int:
+def check_lengths(**arrays: Sized | None) -> int:
     """The number of rows all arrays have in common, at least 1."""
     lengths = {name: len(array) for name, array in arrays.items() if array is not None}
     if len(set(lengths.values())) > 1:

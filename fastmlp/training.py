@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, data, engines, targets
+from fastmlp import checks, data, engines, sparse, targets
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Rows
 from fastmlp.errors import NonFiniteLossError
-from fastmlp.plan import Plan
+from fastmlp.plan import Plan, SparseRows
 
 CHUNK_SECONDS = 0.05
 EVALUATION_ROWS = 512
@@ -67,7 +67,8 @@ class Trainer:
         Args:
             x: ``(rows, features)``, or rows of the shape the first layer was given. Numbers of any type; uint8 is read as it is, float64
                 and integers are converted to float32 once, whole. A memory map of float32 or uint8 is read a row at a time and may be
-                larger than memory.
+                larger than memory. A sparse matrix of ``scipy.sparse`` is read without its zeros and never made dense; the weights become
+                what ``x.toarray()`` would give, bit for bit.
             y: ``(rows, outputs)``; class numbers ``(rows,)`` for sparse losses; ``(rows,)`` also when there is one output.
             batch_size: Rows between two updates of the weights, 32 unless told.
             epochs: Index of the last epoch, counted from 1.
@@ -152,6 +153,7 @@ class Trainer:
                         logs = self._sweep(train, first, stop, goal, listeners, "train")
                     except NonFiniteLossError as error:
                         raise _diverged(error.batch - first, epoch, compiled.optimizer.learning_rate) from None
+                    engines.settle(network, compiled.optimizer.update())
                     self.epochs_trained += 1
                     if held_out is not None and validate_after(epoch + 1):
                         values = self._evaluate(held_out, goal, validation_batch_size or batch_size, validation_steps, listeners)
@@ -321,11 +323,11 @@ class Trainer:
             raise RuntimeError(f"the model must be compiled before {method}: model.compile(optimizer='adam', loss='mse')")
         return self._compiled
 
-    def _inputs(self, x: Any, prefix: str = "", *, check_finite: bool = True) -> np.ndarray:
+    def _inputs(self, x: Any, prefix: str = "", *, check_finite: bool = True) -> np.ndarray | SparseRows:
         name = f"{prefix}x"
         shape = self._row_shape()
         if shape is None:
-            array = data.as_array(name, x)
+            array = x if sparse.is_sparse(x) else data.as_array(name, x)
             if not all(array.shape[1:]):
                 raise ValueError(f"{name} has shape {array.shape}: its rows are empty")
             self._build_from(array.shape[1:] or (1,))

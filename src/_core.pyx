@@ -11,6 +11,8 @@ from libc.stdlib cimport calloc, free
 
 import numpy as np
 
+from fastmlp.plan import SparseRows
+
 cnp.import_array()
 
 # Below this many multiplications a prediction is over before another thread could make use of the GIL.
@@ -153,6 +155,18 @@ def first_nonfinite(values) -> int:
     return found
 
 
+def first_bad_row(starts, columns, width: int) -> int:
+    """The first row whose columns do not ascend, or that leaves the array or the width; -1 if all are as in a SparseRows."""
+    cdef fm_csr csr
+    csr.begin = <const int64_t *>cnp.PyArray_DATA(_checked("starts", starts, np.int64, 1, False))
+    csr.column = <const int32_t *>cnp.PyArray_DATA(_checked("columns", columns, np.int32, 1, False))
+    csr.entries = len(columns)
+    cdef int64_t rows = len(starts) - 1, inputs = width, found
+    with nogil:
+        found = fm_first_bad_row(&csr, rows, inputs)
+    return found
+
+
 # -- checks --------------------------------------------------------------------------------------------------------------------------------
 
 cdef cnp.ndarray _checked(str name, array, dtype, ndim, bint writable):
@@ -186,7 +200,7 @@ cdef int _raise(fm_status status) except -1:
     if status == FM_NO_MEMORY:
         raise MemoryError("fastmlp could not allocate memory for this network and batch size; make either smaller")
     if status == FM_BAD_ROW:
-        raise ValueError("a label is outside 0 … outputs − 1, or an entry of order outside the rows")
+        raise ValueError("a label is outside 0 … outputs − 1, an entry of order outside the rows, or a sparse row not in order")
     if status == FM_NOT_READY:
         raise RuntimeError("the network has no loss and optimizer yet; call configure(objective, update) first")
     raise ValueError("the plan, objective or index does not fit the network")
@@ -276,8 +290,20 @@ cdef class Network:
         fm_network_set_unfused(self.network, unfused)
 
     def set_skip_below(self, share: float) -> None:
-        """Input with a smaller share of non-zeros is multiplied without its zeros; 0 never, above 1 always. The bits are the same."""
+        """Input with a smaller share of non-zeros is multiplied without its zeros; 0 never, above 1 always, below 0 as the engine thinks best.
+        The bits are the same."""
         fm_network_set_skip_below(self.network, share)
+
+    @property
+    def skip_below(self) -> float:
+        """The share of non-zeros below which an array is multiplied without its zeros."""
+        return fm_network_skip_below(self.network)
+
+    def settle(self) -> None:
+        """Takes the steps that rows of the first kernel have put off. Needed only where bits should not depend on when somebody looks, and
+        only with ``Update.rounded``."""
+        with nogil:
+            fm_network_settle(self.network)
 
     # parameters and slots
 
@@ -327,49 +353,63 @@ cdef class Network:
 
     def __call__(self, x):
         cdef cnp.ndarray array
+        cdef fm_input c_input
+        if type(x) is SparseRows:
+            return self.predict(x)
         if not (type(x) is np.ndarray and cnp.PyArray_TYPE(<cnp.ndarray>x) == cnp.NPY_FLOAT32 and cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray>x)):
             x = _numbers(x)
         array = x
         cdef int ndim = cnp.PyArray_NDIM(array)
         if ndim == 1 and cnp.PyArray_DIM(array, 0) == self.inputs:
-            return self._predict(array, 1, None)
+            _point(&c_input, array, 1)
+            return self._predict(&c_input, None)
         if ndim != 2 or cnp.PyArray_DIM(array, 1) != self.inputs:
             self._refuse(x)
-        return self._predict(array, cnp.PyArray_DIM(array, 0), None)
+        _point(&c_input, array, cnp.PyArray_DIM(array, 0))
+        return self._predict(&c_input, None)
 
     def predict(self, x, out=None):
-        cdef cnp.ndarray array = self._input(x)
-        return self._predict(array, cnp.PyArray_DIM(array, 0), out)
+        cdef fm_input c_input
+        cdef fm_csr csr
+        self._point_input(&c_input, &csr, x)
+        return self._predict(&c_input, out)
 
     def apply(self, x, training: bool):
-        cdef cnp.ndarray array = self._input(x)
         if not training:
-            return self._predict(array, cnp.PyArray_DIM(array, 0), None)
-        cdef cnp.ndarray result = np.empty((len(x), self.outputs), dtype=np.float32)
+            return self.predict(x)
         cdef fm_input c_input
+        cdef fm_csr csr
+        self._point_input(&c_input, &csr, x)
+        cdef cnp.ndarray result = np.empty((len(x), self.outputs), dtype=np.float32)
         cdef float *data = <float *>cnp.PyArray_DATA(result)
         cdef fm_status status
-        _point(&c_input, array, len(x))
         with nogil:
             status = fm_network_apply_training(self.network, &c_input, data)
         _raise(status)
         return result
 
-    cdef cnp.ndarray _input(self, x):
+    cdef int _point_input(self, fm_input *c, fm_csr *csr, x) except -1:
+        """Points C at the arrays of x, which the caller keeps alive during the call."""
+        if type(x) is SparseRows:
+            if x.width != self.inputs:
+                self._refuse(x)
+            c.rows, c.x, c.x_uint8, c.x_csr = _point_csr(csr, x), NULL, NULL, csr
+            return 0
         cdef cnp.ndarray array = _checked("x", x, np.uint8 if getattr(x, "dtype", None) == np.uint8 else np.float32, 2, False)
         if cnp.PyArray_DIM(array, 1) != self.inputs:
             self._refuse(x)
-        return array
+        _point(c, array, cnp.PyArray_DIM(array, 0))
+        return 0
 
     cdef int _refuse(self, x) except -1:
         if x.ndim not in (1, 2):
             raise ValueError(f"x has shape {x.shape}, but the network takes (rows, {self.inputs}) or one row ({self.inputs},)")
         raise ValueError(f"x has {x.shape[-1]} columns, but the first layer expects {self.inputs}")
 
-    cdef object _predict(self, cnp.ndarray array, int64_t rows, out):
+    cdef object _predict(self, const fm_input *c_input, out):
         cdef cnp.npy_intp[2] shape
         cdef cnp.ndarray result
-        cdef fm_input c_input
+        cdef int64_t rows = c_input.rows
         cdef float *data
         cdef fm_status status = FM_BUSY
         if out is None:
@@ -380,12 +420,11 @@ cdef class Network:
             if out.shape != (rows, self.outputs):
                 raise ValueError(f"out has shape {out.shape}, but ({rows}, {self.outputs}) is wanted")
         data = <float *>cnp.PyArray_DATA(result)
-        _point(&c_input, array, rows)
         if rows * self.row_work < HOLD_GIL_BELOW:
-            status = fm_network_try_predict(self.network, &c_input, data)
+            status = fm_network_try_predict(self.network, c_input, data)
         if status == FM_BUSY:
             with nogil:
-                status = fm_network_predict(self.network, &c_input, data)
+                status = fm_network_predict(self.network, c_input, data)
         _raise(status)
         return result
 
@@ -402,6 +441,7 @@ cdef class Network:
         c_update.kind = _index(OPTIMIZERS, "optimizer", update.kind)
         c_update.momentum, c_update.rho, c_update.nesterov = update.momentum, update.rho, update.nesterov
         c_update.beta_1, c_update.beta_2, c_update.epsilon = update.beta_1, update.beta_2, update.epsilon
+        c_update.rounded = update.rounded
         cdef fm_metric_spec *metrics = <fm_metric_spec *>calloc(count + 1, sizeof(fm_metric_spec))
         try:
             if metrics == NULL:
@@ -425,11 +465,12 @@ cdef class Network:
 
     cdef object _run(self, batches, int64_t first, int64_t stop, double seconds, totals, bint training):
         cdef fm_batches c_batches
+        cdef fm_csr csr
         cdef cnp.ndarray sums = _checked("totals", totals, np.float64, 1, True)
         cdef double *data = <double *>cnp.PyArray_DATA(sums)
         cdef int64_t following = first
         cdef fm_status status
-        self._point_batches(&c_batches, batches)
+        self._point_batches(&c_batches, &csr, batches)
         if len(totals) != 2 + 2 * len(self.objective.metrics):
             raise ValueError(f"totals has {len(totals)} elements, but {2 + 2 * len(self.objective.metrics)} are wanted")
         with nogil:
@@ -446,9 +487,10 @@ cdef class Network:
 
     def gradients(self, batches):
         cdef fm_batches c_batches
+        cdef fm_csr csr
         cdef double loss = 0.0
         cdef fm_status status
-        self._point_batches(&c_batches, batches)
+        self._point_batches(&c_batches, &csr, batches)
         with nogil:
             status = fm_network_gradients(self.network, &c_batches, &loss)
         if status == FM_NON_FINITE:
@@ -458,15 +500,14 @@ cdef class Network:
         _raise(status)
         return loss, [self._get(FM_GRADIENT, i) for i in range(len(self.plan.parameters))]
 
-    cdef int _point_batches(self, fm_batches *c, batches) except -1:
+    cdef int _point_batches(self, fm_batches *c, fm_csr *csr, batches) except -1:
         """Points C at the arrays of a Batches, which the caller keeps alive during the call."""
         if self.objective is None:
             return _raise(FM_NOT_READY)
-        cdef cnp.ndarray array = self._input(batches.x)
-        cdef int64_t rows = cnp.PyArray_DIM(array, 0)
         cdef fm_input c_input
-        _point(&c_input, array, rows)
-        c.rows, c.batch_size, c.x, c.x_uint8 = rows, batches.batch_size, c_input.x, c_input.x_uint8
+        self._point_input(&c_input, csr, batches.x)
+        cdef int64_t rows = c_input.rows
+        c.rows, c.batch_size, c.x, c.x_uint8, c.x_csr = rows, batches.batch_size, c_input.x, c_input.x_uint8, c_input.x_csr
         c.y, c.labels, c.sample_weight, c.order = NULL, NULL, NULL, NULL
         if self.objective.sparse:
             c.labels = <const int32_t *>_rows_of("y", batches.y, np.int32, 1, rows)
@@ -489,11 +530,23 @@ cdef void *_rows_of(str name, array, dtype, int ndim, int64_t rows) except NULL:
 
 
 cdef void _point(fm_input *c, cnp.ndarray array, int64_t rows) noexcept:
-    c.rows, c.x, c.x_uint8 = rows, NULL, NULL
+    c.rows, c.x, c.x_uint8, c.x_csr = rows, NULL, NULL, NULL
     if cnp.PyArray_TYPE(array) == cnp.NPY_UINT8:
         c.x_uint8 = <const uint8_t *>cnp.PyArray_DATA(array)
     else:
         c.x = <const float *>cnp.PyArray_DATA(array)
+
+
+cdef int64_t _point_csr(fm_csr *c, x) except -1:
+    """Points C at the arrays of a SparseRows; the number of its rows."""
+    cdef cnp.ndarray starts = _checked("x.starts", x.starts, np.int64, 1, False)
+    cdef cnp.ndarray columns = _checked("x.columns", x.columns, np.int32, 1, False)
+    cdef cnp.ndarray values = _checked("x.values", x.values, np.float32, 1, False)
+    if not len(starts) or len(columns) != len(values):
+        raise ValueError(f"x has {len(starts)} row starts, {len(columns)} columns and {len(values)} values")
+    c.begin, c.column = <const int64_t *>cnp.PyArray_DATA(starts), <const int32_t *>cnp.PyArray_DATA(columns)
+    c.value, c.entries = <const float *>cnp.PyArray_DATA(values), cnp.PyArray_DIM(values, 0)
+    return cnp.PyArray_DIM(starts, 0) - 1
 
 
 cdef fm_op _op(node) except *:

@@ -73,16 +73,23 @@ cdef extern from "fastmlp.h" nogil:
     ctypedef struct fm_update_spec:
         int kind
         double momentum, rho, beta_1, beta_2, epsilon
-        int nesterov
+        int nesterov, rounded
 
     ctypedef struct fm_state:
         uint64_t seed, iterations
         double learning_rate
 
+    ctypedef struct fm_csr:
+        const int64_t *begin
+        const int32_t *column
+        const float *value
+        int64_t entries
+
     ctypedef struct fm_batches:
         int64_t rows, batch_size
         const float *x
         const uint8_t *x_uint8
+        const fm_csr *x_csr
         const float *y
         const int32_t *labels
         const float *sample_weight
@@ -92,6 +99,7 @@ cdef extern from "fastmlp.h" nogil:
         int64_t rows
         const float *x
         const uint8_t *x_uint8
+        const fm_csr *x_csr
 
     const char *fm_version()
     const char *fm_compiler()
@@ -101,7 +109,9 @@ cdef extern from "fastmlp.h" nogil:
     fm_status fm_network_set(fm_network *network, fm_array which, int parameter, const float *values)
     fm_status fm_network_configure(fm_network *network, const fm_objective *objective, const fm_update_spec *update)
     fm_state *fm_network_state(fm_network *network)
+    void fm_network_settle(fm_network *network)
     void fm_network_set_unfused(fm_network *network, int unfused)
+    double fm_network_skip_below(const fm_network *network)
     void fm_network_set_skip_below(fm_network *network, double share)
     fm_status fm_network_train(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals)
     fm_status fm_network_evaluate(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals)
@@ -111,5 +121,6 @@ cdef extern from "fastmlp.h" nogil:
     fm_status fm_network_apply_training(fm_network *network, const fm_input *input, float *out)
     void fm_shuffle(uint64_t seed, uint64_t epoch, uint32_t *order, int64_t n)
     int64_t fm_first_nonfinite(const float *values, int64_t n)
+    int64_t fm_first_bad_row(const fm_csr *x, int64_t rows, int64_t inputs)
     void fm_set_threads(int count)
     int fm_get_threads()

@@ -20,7 +20,7 @@ typedef enum fm_status {
     FM_OK,
     FM_NO_MEMORY,    /* an allocation failed, or its size does not fit size_t */
     FM_BAD_PLAN,     /* a plan, objective or index that makes no sense */
-    FM_BAD_ROW,      /* an entry of `order` or a label is out of range */
+    FM_BAD_ROW,      /* an entry of `order`, a label or a column of a sparse row is out of range */
     FM_NON_FINITE,   /* a batch's loss is NaN or infinite; its update was not applied */
     FM_BUSY,         /* fm_network_try_predict only: the network is being trained or changed just now */
     FM_NOT_READY,    /* train, evaluate or gradients before configure */
@@ -74,6 +74,7 @@ typedef struct fm_update_spec {
     int kind; /* FM_OPTIMIZER_* */
     double momentum, rho, beta_1, beta_2, epsilon;
     int nesterov;
+    int rounded; /* adam: rows of a sparse input add up the steps they put off, the same up to rounding, instead of taking each */
 } fm_update_spec;
 
 /* Says what training does. Slots and iterations start at zero. */
@@ -91,19 +92,39 @@ fm_state *fm_network_state(fm_network *network);
 void fm_network_set_unfused(fm_network *network, int unfused);
 
 /* Share of non-zeros in the input below which the first layer visits only those, found by looking at a few rows; 0 never skips, anything
- * above 1 always. The bits are the same either way. */
+ * above 1 always. A negative share leaves it to the engine, as in a new network. The bits are the same either way. */
 void fm_network_set_skip_below(fm_network *network, double share);
+
+/* The share in force for rows with their zeros. */
+double fm_network_skip_below(const fm_network *network);
+
+/* Rows without their zeros (compressed sparse rows): row r has the numbers value[e] in the columns column[e], begin[r] ≤ e < begin[r + 1].
+ * The columns of a row ascend. FM_BAD_ROW where they do not, or where a row leaves the arrays or the network's width. */
+typedef struct fm_csr {
+    const int64_t *begin; /* [rows + 1] */
+    const int32_t *column;
+    const float *value;
+    int64_t entries; /* in column and in value */
+} fm_csr;
+
+/* The first of the rows that is not as fm_csr says for a network of this width, or −1. */
+int64_t fm_first_bad_row(const fm_csr *x, int64_t rows, int64_t inputs);
 
 /* Rows and how they are cut: batch i is rows order[i·batch_size …], the last one may be shorter. */
 typedef struct fm_batches {
     int64_t rows, batch_size;
     const float *x;              /* [rows][inputs], or NULL and */
-    const uint8_t *x_uint8;      /* [rows][inputs] */
+    const uint8_t *x_uint8;      /* [rows][inputs], or NULL and */
+    const fm_csr *x_csr;
     const float *y;              /* [rows][outputs], or NULL and */
     const int32_t *labels;       /* [rows] for the sparse losses */
     const float *sample_weight;  /* [rows] or NULL */
     const uint32_t *order;       /* [rows] or NULL */
 } fm_batches;
+
+/* Rows of the first kernel put off steps while their input is zero. Whoever looks at parameters, slots or predictions sees none of that,
+ * and no bit depends on it; but with `rounded` the bits depend on when somebody looks, or calls this, which settles all of them. */
+void fm_network_settle(fm_network *network);
 
 /* Trains on the batches *next … stop − 1, returning early at a batch boundary once `seconds` have passed; at least one batch is done.
  * *next becomes the number of the next batch. Adds to totals: Σ loss·rows, rows, then for each metric Σ value·weight, Σ weight.
@@ -119,8 +140,9 @@ fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, d
 /* out[rows][outputs] from x[rows][inputs]. Many threads may predict at once. */
 typedef struct fm_input {
     int64_t rows;
-    const float *x; /* or NULL and */
-    const uint8_t *x_uint8;
+    const float *x;         /* or NULL and */
+    const uint8_t *x_uint8; /* or NULL and */
+    const fm_csr *x_csr;
 } fm_input;
 fm_status fm_network_predict(fm_network *network, const fm_input *input, float *out);
 

@@ -30,7 +30,13 @@ Floats = POINTER(c_float)
 
 Sizes = POINTER(c_ssize_t)
 
-DTYPES = {Floats: np.float32, Sizes: np.intp, POINTER(c_int32): np.int32, POINTER(c_uint8): np.uint8}
+DTYPES = {
+    Floats: np.float32,
+    Sizes: np.intp,
+    POINTER(c_int32): np.int32,
+    POINTER(c_uint32): np.uint32,
+    POINTER(c_uint8): np.uint8,
+}
 
 
 class Gemm(Structure):
@@ -153,6 +159,22 @@ class Update(Structure):
         ("one_minus_beta_2", c_float),
         ("epsilon", c_float),
         ("nesterov", c_int),
+        ("index", POINTER(c_int32)),
+    ]
+
+
+class Replay(Structure):
+    _fields_ = [
+        ("update", Update),
+        ("rows", c_ssize_t),
+        ("panels", c_ssize_t),
+        ("panel", c_ssize_t),
+        ("done", POINTER(c_uint32)),
+        ("steps", c_ssize_t),
+        ("learning_rate", Floats),
+        ("highest_rate", c_float),
+        ("series", Floats),
+        ("fade", Floats),
     ]
 
 
@@ -192,6 +214,7 @@ STRUCTS: dict[str, type[Structure]] = {
     **dict.fromkeys(("activate", "derive", "multiply", "exp", "log"), Elementwise),
     **{f"loss_{name}": Loss for name in _core.LOSSES},
     **{f"update_{name}": Update for name in _core.OPTIMIZERS},
+    **{f"replay_{name}": Replay for name in _core.OPTIMIZERS},
 }
 
 
@@ -204,28 +227,31 @@ def pointer(array: np.ndarray | None, kind: Any = Floats) -> Any:
     return ctypes.cast(array.ctypes.data, kind)
 
 
+def filled(struct: type[Structure], fields: dict[str, Any]) -> Structure:
+    """A struct with these fields; those not named are 0 or NULL. Fields of a struct within it come as a dict."""
+    arguments = struct()
+    kinds: dict[str, Any] = dict(struct._fields_)
+    for field, value in fields.items():
+        kind = kinds[field]  # a misspelt field is a KeyError
+        if kind in DTYPES:
+            value = pointer(value, kind)
+        elif kind == Floats * 2:
+            value = kind(*(pointer(array) for array in value))
+        elif kind == c_uint32 * 2:
+            value = kind(*value)
+        elif isinstance(value, dict):
+            value = filled(kind, value)
+        setattr(arguments, field, value)
+    return arguments
+
+
 def kernels(isa: str) -> dict[str, Callable[..., None]]:
     """Every kernel of one instruction set, by name, as a function that takes the fields of its struct by keyword."""
 
     def bind(name: str, address: int) -> Callable[..., None]:
         struct = STRUCTS[name]
         function = ctypes.CFUNCTYPE(None, POINTER(struct))(address)
-        kinds = dict(struct._fields_)
-
-        def call(**fields: Any) -> None:
-            arguments = struct()
-            for field, value in fields.items():
-                kind = kinds[field]  # a misspelt field is a KeyError
-                if kind in DTYPES:
-                    value = pointer(value, kind)
-                elif kind == Floats * 2:
-                    value = kind(*(pointer(array) for array in value))
-                elif kind == c_uint32 * 2:
-                    value = kind(*value)
-                setattr(arguments, field, value)
-            function(ctypes.byref(arguments))
-
-        return call
+        return lambda **fields: function(ctypes.byref(filled(struct, fields)))
 
     return {name: bind(name, address) for name, address in _core.kernel_addresses(isa).items()}
 

@@ -367,3 +367,18 @@ print("ok")
 def test_parent_child_and_grandchild_train_after_fork():
     result = subprocess.run([sys.executable, "-c", FORK, str(Path(__file__).parent)], capture_output=True, text=True, timeout=120)
     assert result.stdout.strip() == "ok", result.stderr
+
+
+@pytest.mark.parametrize("rows", [512, 520, 1100])
+def test_memory_made_for_a_batch_fits_every_smaller_one(rows):
+    """528 rows are packed in blocks of fewer inputs than 512 are."""
+    plan = perceptron((200, 200, 10))
+    networks = [configured(_core, plan, objective_for(plan, "mse"), "sgd") for _ in range(2)]
+    before = [networks[0].get_parameter(index) for index in range(len(plan.parameters))]
+    train(networks[0], data_for(plan, "mse", 528, 528))
+    for index, value in enumerate(before):
+        networks[0].set_parameter(index, value)
+    for network in networks:
+        train(network, data_for(plan, "mse", rows, 512))
+    for index in range(len(plan.parameters)):
+        assert same_bits(*[network.get_parameter(index) for network in networks])

@@ -26,7 +26,10 @@ class TrainingCase:
     epochs: int
     """Epochs in one timed round."""
     data: str = "normal"
-    """``"normal"``: normal deviates. ``"one-hot"``: ten of them and two categorical columns. ``"mnist"``: the digits."""
+    """``"normal"``: normal deviates. ``"one-hot"``: ten of them and two categorical columns. ``"mnist"``: the digits.
+
+    ``"words"``: texts of 100 words, as common as Zipf says, in a sparse matrix.
+    """
     skip_zeros: bool = True
     """False: fastmlp multiplies the zeros of the input too."""
     activation: str = "relu"
@@ -51,11 +54,13 @@ class TrainingCase:
         """``2-64-64-3, batches of 32, adam``."""
         return f"{'-'.join(map(str, self.widths))}, batches of {self.batch_size}, {self.optimizer}"
 
-    def load(self) -> tuple[NDArray[np.float32], NDArray[Any]]:
-        """``x (rows, inputs) float32`` and ``y``: ``(rows,)`` int32 labels or ``(rows, outputs)`` float32 targets."""
+    def load(self) -> tuple[Any, NDArray[Any]]:
+        """``x (rows, inputs) float32``, an array or a sparse matrix, and ``y``: ``(rows,)`` int32 labels or ``(rows, outputs)`` float32."""
         if self.data == "mnist":
             return _mnist()
         random = np.random.default_rng(0)
+        if self.data == "words":
+            return _words(random, self.rows, self.widths[0]), random.integers(self.widths[-1], size=self.rows, dtype=np.int32)
         x = random.standard_normal((self.rows, self.widths[0]), dtype=np.float32)
         if self.data == "one-hot":
             # As in the Covertype data: ten measured columns, then two categorical columns of 4 and 40 classes.
@@ -111,6 +116,18 @@ def _mnist() -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     return x.reshape(len(x), -1).astype(np.float32) / np.float32(255), y.astype(np.int32)
 
 
+def _words(random: np.random.Generator, rows: int, words: int) -> Any:
+    """A ``csr_matrix`` of ones, about one number in 200 of 20,000; which columns the common words have is random."""
+    from scipy.sparse import csr_matrix
+
+    likely = 1 / np.arange(1, words + 1)
+    columns = random.permutation(words)[random.choice(words, size=rows * _TEXT_WORDS, p=likely / likely.sum())]
+    x = csr_matrix((np.ones(len(columns), np.float32), columns, np.arange(0, len(columns) + 1, _TEXT_WORDS)), shape=(rows, words))
+    x.sum_duplicates()
+    x.data[:] = 1
+    return x
+
+
 def _weights(widths: tuple[int, ...]) -> list[int]:
     """Weights of each layer, biases left out."""
     return [inputs * units for inputs, units in pairwise(widths)]
@@ -127,6 +144,7 @@ def initial_weights(widths: tuple[int, ...]) -> list[NDArray[np.float32]]:
     return weights
 
 
+_TEXT_WORDS = 100
 _SPIRAL = (2, 64, 64, 3)
 _POLICY = (17, 64, 64, 6)
 _MNIST = (784, 512, 10)
@@ -142,6 +160,8 @@ TRAINING = {
         TrainingCase("mnist-dense", _MNIST, "classify", "rmsprop", batch_size=128, rows=60000, epochs=1, data="mnist", skip_zeros=False),
         TrainingCase("tabular", _TABULAR, "classify", "adam", batch_size=256, rows=32768, epochs=2, data="one-hot"),
         TrainingCase("wide", _WIDE, "classify", "adam", batch_size=512, rows=4096, epochs=1),
+        TrainingCase("text", (20000, 16, 16, 2), "classify", "rmsprop", batch_size=512, rows=4096, epochs=2, data="words"),
+        TrainingCase("text-wide", (20000, 256, 2), "classify", "adam", batch_size=512, rows=4096, epochs=1, data="words"),
     )
 }
 

@@ -66,6 +66,12 @@ def _threads() -> int:
     return default_count()[0]
 
 
+def _dense(case: TrainingCase) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    """The data of a case for frameworks that train such a network on arrays only."""
+    x, y = case.load()
+    return (x.toarray() if hasattr(x, "toarray") else x), y
+
+
 # fastmlp and Keras: one program
 
 
@@ -87,24 +93,20 @@ def _compiled(api: Any, case: TrainingCase, **options: Any) -> Any:
     return model
 
 
-def _fit(model: Any, case: TrainingCase) -> Train:
-    x, y = case.load()
+def _fit(model: Any, x: Any, y: Any, case: TrainingCase) -> Train:
     return lambda: model.fit(x, y, batch_size=case.batch_size, epochs=case.epochs, verbose=0)
 
 
 def _train_fastmlp(case: TrainingCase) -> Train:
     import fastmlp
 
-    model = _compiled(fastmlp, case)
-    if not case.skip_zeros:
-        model.network.set_skip_below(0.0)
-    return _fit(model, case)
+    return _fit(_compiled(fastmlp, case, skip_zeros="auto" if case.skip_zeros else False), *case.load(), case)
 
 
 def _train_keras(case: TrainingCase) -> Train:
     import keras
 
-    return _fit(_compiled(keras, case, steps_per_execution=16), case)
+    return _fit(_compiled(keras, case, steps_per_execution=16), *_dense(case), case)
 
 
 def _predict_fastmlp(case: InferenceCase) -> Predict:
@@ -142,7 +144,7 @@ def _torch_network(case: Case) -> Any:
 def _train_torch(case: TrainingCase) -> Train:
     import torch
 
-    values, targets = case.load()
+    values, targets = _dense(case)
     x, y = torch.from_numpy(values), torch.from_numpy(targets)
     if case.task == "classify":
         y = y.long()
@@ -215,7 +217,7 @@ def _train_jax(case: TrainingCase) -> Train:
     import jax
     import jax.numpy as jnp
 
-    x, y = map(jnp.asarray, case.load())
+    x, y = map(jnp.asarray, _dense(case))
     forward = _jax_forward(case)
     full_batches = len(x) // case.batch_size  # a scan takes batches of one size: the few rows left over wait for the next epoch
 

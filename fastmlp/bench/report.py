@@ -16,7 +16,7 @@ __all__ = ["ABOUT_FLOPS", "Report", "Section", "processor"]
 
 ABOUT_FLOPS = (
     "GFLOP/s count the operations of the matrix products: 6·batch·weights − 2·batch·(weights of the first layer) a training step, "
-    "2·rows·weights a prediction. Zeros that fastmlp skips are counted, so a share above 100 % can appear on mnist. "
+    "2·rows·weights a prediction. Zeros that fastmlp skips are counted, so a share above 100 % can appear on mnist and text. "
     "The peak is that of the threads the case kept busy."
 )
 

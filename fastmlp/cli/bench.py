@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +22,8 @@ training cases (a row is a step):             inference cases (a row is a call):
   mnist-dense  the same, zeros not skipped      wide-1024    1024-2048-2048-1000, 1,024 rows
   tabular      54-256-256-7, batches of 256
   wide         1024-2048-2048-1000, batches of 512
+  text         20000-16-16-2, batches of 512, a sparse matrix of words (needs scipy)
+  text-wide    20000-256-2, the same
 
 peers: jax, torch, sklearn, keras, onnxruntime (with onnx) and numpy, those that are installed
 
@@ -117,15 +120,18 @@ def _at_hand(cases: Sequence[Case]) -> list[Case]:
     """The cases whose data are on this machine; the others are named, with what to do."""
     from fastmlp.datasets import mnist
 
-    if mnist.local_folder() is not None:
-        return list(cases)
-    kept = [case for case in cases if case.data != "mnist"]
-    if len(kept) < len(cases):
-        without = ", ".join(case.name for case in cases if case.data == "mnist")
-        message = f"{without} left out: MNIST is not on this machine; `fastmlp train mnist` downloads it (11 MB)"
-        if not kept:
-            raise FileNotFoundError(message)
-        print(f"fastmlp: {message}", file=sys.stderr)
+    missing = {}
+    if mnist.local_folder() is None:
+        missing["mnist"] = "MNIST is not on this machine; `fastmlp train mnist` downloads it (11 MB)"
+    if find_spec("scipy") is None:
+        missing["words"] = "sparse matrices need scipy; pip install scipy"
+    kept = [case for case in cases if case.data not in missing]
+    for data, reason in missing.items():
+        if without := [case.name for case in cases if case.data == data]:
+            message = f"{', '.join(without)} left out: {reason}"
+            if not kept:
+                raise FileNotFoundError(message)
+            print(f"fastmlp: {message}", file=sys.stderr)
     return kept
 
 

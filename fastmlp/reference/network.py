@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp.errors import NonFiniteLossError
-from fastmlp.plan import Batches, Objective, Plan, Update
+from fastmlp.plan import Batches, Objective, Plan, SparseRows, Update
 from fastmlp.reference.lookup import lookup
 from fastmlp.reference.losses import LOGIT_LOSSES, LOSSES, Loss
 from fastmlp.reference.metrics import METRICS, MetricFunction
@@ -244,14 +244,14 @@ class Network:
         rows: Any = slice(index * batches.batch_size, (index + 1) * batches.batch_size)
         if batches.order is not None:
             rows = batches.order[rows]
-        x = batches.x[rows]
+        x = _with_zeros(batches.x, rows) if isinstance(batches.x, SparseRows) else batches.x[rows]
         y = batches.y[rows] if task.objective.sparse else batches.y[rows].astype(self._dtype)
         weight = np.ones(len(x), self._dtype) if batches.sample_weight is None else batches.sample_weight[rows].astype(self._dtype)
         return Batch(x, y, weight)
 
     # Predicting
 
-    def predict(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    def predict(self, x: np.ndarray | SparseRows, out: np.ndarray | None = None) -> np.ndarray:
         """Gives the predictions (rows, outputs) for x (rows, inputs), written to ``out`` if it is given."""
         x, state = self._rows(x), self._state
         if out is None:
@@ -269,17 +269,19 @@ class Network:
         """Runs x (rows, inputs), or one row (inputs,), through the network in one go, with dropout on if ``training``."""
         return self._output(self._rows(x), self._state, training)
 
-    def _output(self, x: np.ndarray, state: State, training: bool) -> np.ndarray:
+    def _output(self, x: Any, state: State, training: bool) -> np.ndarray:
+        if isinstance(x, SparseRows):
+            x = _with_zeros(x, slice(None))
         with _quiet():
             buffers, _ = self._forward(x, state.parameters, self._pass(state, training))
         return buffers[self._plan.output]
 
-    def _rows(self, x: Any) -> np.ndarray:
+    def _rows(self, x: Any) -> Any:
         """Checks the width of x; a single row becomes a batch of one."""
         if np.ma.is_masked(x):
             raise ValueError("x has masked elements; fill them first, for example with x.filled(0)")
-        x = np.asarray(x)
-        if x.dtype.kind not in "buif":
+        x = x if isinstance(x, SparseRows) else np.asarray(x)
+        if isinstance(x, np.ndarray) and x.dtype.kind not in "buif":
             raise TypeError(f"x has dtype {x.dtype}, but numbers are expected")
         if x.ndim == 1:
             x = x[None, :]
@@ -353,6 +355,16 @@ class Network:
         if np.shape(value) != parameter.shape:
             raise ValueError(f"{parameter.name} has shape {parameter.shape}, but the given array has shape {np.shape(value)}")
         return np.array(value, self._dtype)
+
+
+def _with_zeros(x: SparseRows, rows: Any) -> np.ndarray:
+    """Some rows, given by a slice or by their numbers, with their zeros: this engine is for reading, so every batch is dense."""
+    numbers = np.arange(len(x))[rows]
+    out = np.zeros((len(numbers), x.width), np.float32)
+    for row, number in zip(out, numbers, strict=True):
+        entries = slice(x.starts[number], x.starts[number + 1])
+        row[x.columns[entries]] = x.values[entries]
+    return out
 
 
 def _mean_loss(task: Task, batch: Batch, source: np.ndarray) -> float:

@@ -20,6 +20,42 @@ int64_t fm_first_nonfinite(const float *values, int64_t n) {
     return -1;
 }
 
+static int is_sound_row(const fm_csr *x, int64_t row, int64_t inputs) {
+    const int64_t begin = x->begin[row], end = x->begin[row + 1];
+    if (begin < 0 || begin > end || end > x->entries)
+        return 0;
+    if (begin == end)
+        return 1;
+    int wrong = (x->column[begin] < 0) | (x->column[end - 1] >= inputs);
+    for (int64_t e = begin + 1; e < end; e++)
+        wrong |= x->column[e] <= x->column[e - 1];
+    return !wrong;
+}
+
+int64_t fm_first_bad_row(const fm_csr *x, int64_t rows, int64_t inputs) {
+    for (int64_t row = 0; row < rows; row++)
+        if (!is_sound_row(x, row, inputs))
+            return row;
+    return -1;
+}
+
+int fm_take_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_t row) {
+    const fm_workspace *w = pass->workspace;
+    const ptrdiff_t inputs = pass->network->width[0], stride = pass->network->stride[0];
+    if (!is_sound_row(x, from, inputs)) /* every time, because the arrays are the user's and may have changed */
+        return 0;
+    if (pass->sparse) {
+        w->by_row.begin[row] = (ptrdiff_t)x->begin[from];
+        w->by_row.end[row] = (ptrdiff_t)x->begin[from + 1];
+        return 1;
+    }
+    float *out = w->value[0] + row * stride;
+    memset(out, 0, (size_t)inputs * sizeof *out);
+    for (int64_t e = x->begin[from]; e < x->begin[from + 1]; e++)
+        out[x->column[e]] = x->value[e];
+    return 1;
+}
+
 int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
@@ -32,15 +68,20 @@ int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
             from = b->order[from];
         if (from >= b->rows)
             return 0;
-        float *row = w->value[0] + i * x_row;
-        if (b->x_uint8) {
-            const fm_from_uint8 convert = {inputs, b->x_uint8 + from * inputs, row};
-            network->kernels->from_uint8(&convert);
+        if (b->x_csr) {
+            if (!fm_take_csr_row(pass, b->x_csr, from, i))
+                return 0;
+        } else {
+            float *row = w->value[0] + i * x_row;
+            if (b->x_uint8) {
+                const fm_from_uint8 convert = {inputs, b->x_uint8 + from * inputs, row};
+                network->kernels->from_uint8(&convert);
+            }
+            if (pass->sparse)
+                fm_compress_row(network, pass->workspace, i, b->x ? b->x + from * inputs : row);
+            else if (b->x)
+                memcpy(row, b->x + from * inputs, (size_t)inputs * sizeof *row);
         }
-        if (pass->sparse)
-            fm_compress_row(network, pass->workspace, i, b->x ? b->x + from * inputs : row);
-        else if (b->x)
-            memcpy(row, b->x + from * inputs, (size_t)inputs * sizeof *row);
         if (b->labels) {
             w->labels[i] = b->labels[from];
             if (w->labels[i] < 0 || w->labels[i] >= outputs)
@@ -58,6 +99,11 @@ int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
 
 void fm_sample_nonzeros(const fm_network *network, const fm_batches *b, ptrdiff_t *nonzeros, ptrdiff_t *count) {
     const ptrdiff_t inputs = network->width[0];
+    if (b->x_csr) {
+        *nonzeros = (ptrdiff_t)(b->x_csr->begin[b->rows] - b->x_csr->begin[0]);
+        *count = (ptrdiff_t)b->rows * inputs;
+        return;
+    }
     const int64_t rows = b->rows < SAMPLE_ROWS ? b->rows : SAMPLE_ROWS;
     *nonzeros = 0;
     *count = (ptrdiff_t)rows * inputs;

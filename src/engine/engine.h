@@ -15,7 +15,6 @@
 #define FM_BLOCK_PANELS 4  /* panels of a block whose sums go through scratch; the widest tile takes two, a sparse one four */
 #define FM_DEPTH_BLOCK 320 /* terms of a sum between two visits of c: a panel of 20 KiB stays in a 32 KiB first cache */
 #define FM_MAX_THREADS 64
-#define FM_SKIP_BELOW 0.35 /* share of non-zeros below which skipping the zeros pays: see docs/performance.md */
 
 /* -- sizes ------------------------------------------------------------------------------------------------------------------------- */
 
@@ -72,20 +71,36 @@ typedef struct fm_node {
     const struct fm_node *producer; /* the node that writes its input; NULL for the network's input */
 } fm_node;
 
-/* A batch's input without its zeros, as lists: of each row, and of each column. Every list has room for all it could hold. */
+/* A batch's input without its zeros: row r has value[e] in column index[e], begin[r] ≤ e < end[r]; columns ascend. */
 typedef struct fm_lists {
-    int32_t *index; /* ascending in each list: columns of a row's, rows of a column's */
-    float *value;
-    ptrdiff_t *begin, *end; /* [row] or [column] */
+    const int32_t *index;
+    const float *value;
+    ptrdiff_t *begin, *end; /* [rows] */
 } fm_lists;
+
+/* The same by columns: a worker's share of those in which anything stands. */
+typedef struct fm_columns {
+    fm_range range;  /* the columns this worker looked through */
+    ptrdiff_t count; /* of them that are not all zero */
+    int32_t *column; /* [count] */
+    ptrdiff_t late;  /* of those, how many have put off updates */
+    int32_t *behind; /* [late] */
+    ptrdiff_t *begin, *end; /* [count] the entries of a column */
+    int32_t *index;         /* rows of the batch, ascending in each column */
+    float *value;
+    ptrdiff_t *from, *to; /* [rows] the entries of each row that lie in range */
+    char *memory;
+    ptrdiff_t column_room, entry_room;
+} fm_columns;
 
 /* Memory for one batch. Rows are padded to multiples of 16 everywhere, columns too. */
 typedef struct fm_workspace {
     ptrdiff_t rows; /* capacity */
     int workers;    /* threads there is scratch for */
     char *memory;
+    char *input_memory; /* of value[0]; NULL until rows come with their zeros */
     float **value;   /* [buffer] -> [rows][stride] */
-    float **grad;    /* [buffer] -> [rows][stride], dLoss/dbuffer; NULL where it arrives in panels */
+    float **grad;    /* [buffer] -> [rows][stride], dLoss/dbuffer; none of the input, nor where it arrives in panels */
     float **panels;  /* [output of a dense node] -> [panel][rows][16], the gradient of its sums; may be `grad` where that is the same */
     float **strips;  /* [output of a dense node] -> [strip of 16 rows][padded width][16], the same transposed */
     float **mask;    /* [node] -> [rows][stride] of a dropout node */
@@ -95,11 +110,30 @@ typedef struct fm_workspace {
     float *loss;     /* [rows] */
     float *metric;   /* [metric][rows] */
     float *scratch;  /* [workers][FM_BLOCK_PANELS][FM_BLOCK_ROWS][16] sums on their way to a transpose or an update */
-    float *packed;   /* [workers][packed_floats] the rows' operand of a block, in the order in which tiles read it */
-    ptrdiff_t packed_floats;
+    float *packed;   /* [workers][fm_packed_floats] the rows' operand of a block, in the order in which tiles read it */
     char *list_memory; /* NULL until a sparse input comes */
-    fm_lists by_row, by_column;
+    fm_lists by_row;
+    char *compressed_memory; /* NULL until zeros are found in dense rows */
+    int32_t *compressed_index; /* [rows][inputs] */
+    float *compressed_value;   /* [rows][inputs] */
+    fm_columns *columns;       /* [workers]; NULL until the gradient of a sparse input is wanted */
+    ptrdiff_t *place;          /* [inputs] zero between batches */
 } fm_workspace;
+
+#define FM_LAZY_STEPS 4096
+
+/* Steps that rows of the first kernel have put off: lazy.c. */
+typedef struct fm_lazy {
+    char *memory;         /* NULL until wanted */
+    ptrdiff_t steps;      /* since all rows were up to date; 0 means they are */
+    float *learning_rate; /* [FM_LAZY_STEPS] of each of them */
+    float highest_rate;
+    uint32_t *done; /* [inputs] how many of them a row has taken */
+    ptrdiff_t reach;                   /* adam, rounded: steps after which momentum moves nothing any more; 0: take every step */
+    float (*series)[FM_SERIES];        /* [FM_LAZY_STEPS] what a row adds up that has taken so many */
+    const float (*weights)[FM_SERIES]; /* [reach] of the learning rate of a row's next step, the one after, … in its series */
+    const float (*fade)[2];            /* [FM_LAZY_STEPS + 1] what is left of both slots after so many steps */
+} fm_lazy;
 
 /* How fast batches went on one thread and on many, so that the faster way can be taken: see train.c. */
 typedef struct fm_pace {
@@ -127,7 +161,8 @@ struct fm_network {
     float *gradient; /* [size], NULL until wanted */
     char *slot_memory, *gradient_memory, *plan_memory, *value_memory;
 
-    double skip_below; /* share of non-zeros below which the first layer visits only those */
+    double skip_below; /* share of non-zeros below which the first layer visits only those; negative: sparse.c knows */
+    fm_lazy lazy;
 
     int configured, unfused;
     fm_objective objective;
@@ -148,11 +183,15 @@ struct fm_network {
 /* The lock. `shared` for predictions. */
 void fm_lock(fm_network *network, int shared);
 int fm_try_lock_shared(fm_network *network);
+int fm_try_lock(fm_network *network);
 void fm_unlock(fm_network *network);
 
 /* A workspace for `rows` rows; with `training`, gradients and all. NULL if there is no memory. */
 fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int training, int workers);
 void fm_workspace_free(fm_workspace *workspace);
+
+/* Room for a batch's input with its zeros. */
+fm_status fm_need_input(const fm_network *network, fm_workspace *workspace);
 
 /* Where parameter and slot arrays hold the gradient; allocates it. */
 fm_status fm_need_gradient(fm_network *network);
@@ -174,8 +213,10 @@ typedef struct fm_pass {
 /* The optimizer's step with this iteration's constants; `update` NULL keeps the gradient instead. */
 typedef struct fm_step {
     void (*update)(const fm_update *);
+    void (*replay)(const fm_replay *);
     fm_update constants;
 } fm_step;
+fm_step fm_step_of(const fm_network *network);
 
 /* What of an output of rows × panels a worker computes; rows are cut at multiples of 16. */
 typedef struct fm_part {
@@ -190,8 +231,9 @@ void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t off
 float *fm_scratch(const fm_pass *pass);
 #define FM_SCRATCH_PANEL (FM_BLOCK_ROWS * FM_PANEL)
 
-/* Rows of a block whose operand has `depth` floats a row. */
+/* Rows of a block whose operand has `depth` floats a row, and room for such an operand of any depth up to `depth`. */
 ptrdiff_t fm_block_rows(ptrdiff_t depth);
+ptrdiff_t fm_packed_floats(ptrdiff_t depth);
 
 /* Floats from panel to panel, and from strip to strip, of the gradient of a node's sums. */
 ptrdiff_t fm_panel_floats(const fm_workspace *workspace);
@@ -207,26 +249,62 @@ void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *ste
 /* False if this network's input is never worth looking at: the first layer is narrow, or cannot skip. */
 int fm_may_skip(const fm_network *network);
 
-/* True if so few of these numbers are not zero that visiting only those pays. */
-int fm_is_sparse(const fm_network *network, ptrdiff_t nonzeros, ptrdiff_t count);
+/* True if so few of these numbers are not zero that visiting only those pays; `listed` if they need not be looked for. */
+int fm_is_sparse(const fm_network *network, ptrdiff_t nonzeros, ptrdiff_t count, int listed);
 
-/* Room for the lists of a batch: rows alone, or columns as well. */
-fm_status fm_need_lists(const fm_network *network, fm_workspace *workspace, int columns);
+/* Room for the lists of a batch by row: for what dense rows are compressed to as well, or only for where given lists lie. */
+fm_status fm_need_row_lists(const fm_network *network, fm_workspace *workspace, int compressed);
 
-/* Appends one dense row to the lists by row. */
+/* Room to begin the lists by column; they grow with what a batch holds. */
+fm_status fm_need_column_lists(const fm_network *network, fm_workspace *workspace);
+void fm_free_lists(fm_workspace *workspace);
+
+/* Lists one dense row. */
 void fm_compress_row(const fm_network *network, fm_workspace *workspace, ptrdiff_t row, const float *x);
 
-/* From the lists by row to this worker's share of those by column. */
-void fm_list_columns(const fm_pass *pass);
+/* From the lists by row to this worker's share of those by column. 0 if there is no memory. */
+int fm_list_columns(const fm_pass *pass);
+
+/* Whose columns, and what panels of their weights, a worker takes: all columns of some panels, or its own of all panels. */
+typedef struct fm_share_of_columns {
+    const fm_columns *columns; /* [count] */
+    int count;
+    fm_range panels;
+} fm_share_of_columns;
+fm_share_of_columns fm_share_columns(const fm_pass *pass, const fm_node *node);
 
 void fm_sparse_forward(const fm_pass *pass, const fm_node *node);
 void fm_sparse_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
 
+/* -- steps put off: lazy.c --------------------------------------------------------------------------------------------------------- */
+
+/* False if rows must take every step when it comes. */
+int fm_may_put_off(const fm_network *network);
+fm_status fm_need_lazy(fm_network *network);
+void fm_forget_lazy(fm_network *network);
+
+/* Notes this worker's listed columns that have steps to catch up on; then all workers catch up on theirs. */
+void fm_list_late(const fm_pass *pass);
+void fm_catch_up(const fm_pass *pass);
+
+/* This worker's listed columns have taken so many steps. */
+void fm_mark_columns(const fm_pass *pass, ptrdiff_t steps);
+
+/* A step has been done: by worker 0, while nobody looks. */
+void fm_note_step(fm_network *network, const fm_step *step);
+
+/* Brings all rows up to date: by all workers of a call, or from outside one. */
+void fm_settle_share(fm_network *network, fm_worker worker);
+void fm_settle(fm_network *network);
+
 /* -- rows: data.c ------------------------------------------------------------------------------------------------------------------ */
 
-/* Copies this worker's rows of a batch, through the order, into the workspace, or lists them if the pass is sparse. 0 if an index or a
- * label is out of range. */
+/* Copies this worker's rows of a batch, through the order, into the workspace, or lists them if the pass is sparse. 0 if an index, a label
+ * or a sparse row is out of range. */
 int fm_gather(const fm_pass *pass, const fm_batches *batches, int64_t batch);
+
+/* One row of an input that comes without zeros: listed if the pass is sparse, else with its zeros. 0 if it is out of range. */
+int fm_take_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_t row);
 
 /* Numbers that are not zero in a few rows spread over the data, and how many were looked at. */
 void fm_sample_nonzeros(const fm_network *network, const fm_batches *batches, ptrdiff_t *nonzeros, ptrdiff_t *count);

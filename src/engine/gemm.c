@@ -23,6 +23,11 @@ ptrdiff_t fm_block_rows(ptrdiff_t depth) {
     return rows < FM_STRIP_ROWS ? FM_STRIP_ROWS : rows > FM_BLOCK_ROWS ? FM_BLOCK_ROWS : rows;
 }
 
+ptrdiff_t fm_packed_floats(ptrdiff_t depth) {
+    const ptrdiff_t of_shallow = smaller(FM_BLOCK_FLOATS, FM_BLOCK_ROWS * depth), of_deep = FM_STRIP_ROWS * depth;
+    return of_shallow > of_deep ? of_shallow : of_deep;
+}
+
 ptrdiff_t fm_panel_floats(const fm_workspace *workspace) { return FM_ROUND_UP(workspace->rows) * FM_PANEL; }
 
 ptrdiff_t fm_strip_floats(const fm_node *node) { return node->panels * FM_PANEL * FM_PANEL; }
@@ -191,7 +196,7 @@ void fm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *s
     const float *grad = pass->workspace->panels[node->spec.output];
     const ptrdiff_t grad_panel = fm_panel_floats(pass->workspace);
     float *scratch = fm_scratch(pass);
-    float *packed = pass->workspace->packed + pass->worker.id * pass->workspace->packed_floats;
+    float *packed = pass->workspace->packed + pass->worker.id * fm_packed_floats(FM_ROUND_UP(pass->workspace->rows));
     const fm_part part = fm_share_output(node->inputs, node->panels, pass->worker);
     const ptrdiff_t block = depth_block(pass->rows), most_rows = fm_block_rows(FM_ROUND_UP(pass->rows));
     for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += most_rows) {

@@ -129,7 +129,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     network->parameter_count = plan->parameter_count;
     network->output = plan->output;
     network->state.learning_rate = 0.001;
-    network->skip_below = FM_SKIP_BELOW;
+    network->skip_below = -1.0;
 
     fm_layout layout = {0, 0};
     const size_t width = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
@@ -191,6 +191,7 @@ void fm_network_free(fm_network *network) {
     for (int i = 0; i < FM_SPARE_WORKSPACES; i++)
         fm_workspace_free(network->spare[i]);
     free(network->metrics);
+    fm_forget_lazy(network);
     free(network->gradient_memory);
     free(network->slot_memory);
     free(network->value_memory);
@@ -222,6 +223,11 @@ void fm_lock(fm_network *network, int shared) {
 int fm_try_lock_shared(fm_network *network) {
     revive_lock(network);
     return pthread_rwlock_tryrdlock(&network->lock) == 0;
+}
+
+int fm_try_lock(fm_network *network) {
+    revive_lock(network);
+    return pthread_rwlock_trywrlock(&network->lock) == 0;
 }
 
 void fm_unlock(fm_network *network) { pthread_rwlock_unlock(&network->lock); }
@@ -260,6 +266,7 @@ static fm_status copy_parameter(fm_network *network, fm_array which, int paramet
     if (!is_index(parameter, network->parameter_count))
         return FM_BAD_PLAN;
     fm_lock(network, 0);
+    fm_settle(network);
     float *array = array_of(network, which);
     if (array)
         copy_panels(network->shape[parameter][0], network->shape[parameter][1], array + network->offset[parameter], to, from);
@@ -325,7 +332,7 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
     w->panels = take(layout, memory, network->buffer_count, 1, sizeof(float *));
     w->strips = take(layout, memory, network->buffer_count, 1, sizeof(float *));
     w->mask = take(layout, memory, network->node_count, 1, sizeof(float *));
-    for (int b = 0; b < network->buffer_count; b++) {
+    for (int b = 1; b < network->buffer_count; b++) { /* the input's: fm_need_input */
         float *value = take(layout, memory, rows, network->stride[b], sizeof(float));
         if (memory)
             w->value[b] = value;
@@ -340,12 +347,11 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
     w->loss = take(layout, memory, rows, 1, sizeof(float));
     w->metric = take(layout, memory, rows, network->objective.metric_count, sizeof(float));
     w->scratch = take(layout, memory, w->workers, FM_BLOCK_PANELS * FM_SCRATCH_PANEL, sizeof(float));
-    w->packed_floats = fm_block_rows(rows) * rows;
-    w->packed = take(layout, memory, w->workers, w->packed_floats, sizeof(float));
+    w->packed = take(layout, memory, w->workers, fm_packed_floats(rows), sizeof(float));
 }
 
 fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int training, int workers) {
-    if (rows > PTRDIFF_MAX - 2 * FM_PANEL)
+    if (rows > PTRDIFF_MAX / FM_BLOCK_ROWS - FM_PANEL)
         return NULL;
     fm_workspace *workspace = calloc(1, sizeof *workspace);
     if (!workspace)
@@ -365,10 +371,21 @@ fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int tr
     return workspace;
 }
 
+fm_status fm_need_input(const fm_network *network, fm_workspace *workspace) {
+    if (workspace->input_memory)
+        return FM_OK;
+    fm_layout layout = {0, 0};
+    fm_layout_add(&layout, FM_ROUND_UP(workspace->rows), network->stride[0], sizeof(float));
+    workspace->input_memory = fm_layout_allocate(&layout);
+    workspace->value[0] = (float *)workspace->input_memory;
+    return workspace->input_memory ? FM_OK : FM_NO_MEMORY;
+}
+
 void fm_workspace_free(fm_workspace *workspace) {
     if (!workspace)
         return;
-    free(workspace->list_memory);
+    fm_free_lists(workspace);
+    free(workspace->input_memory);
     free(workspace->memory);
     free(workspace);
 }

@@ -49,24 +49,49 @@ static int list_rows(const fm_pass *pass, const float *x, ptrdiff_t x_row) {
     ptrdiff_t nonzeros = 0;
     for (ptrdiff_t c = 0; c < network->width[0]; c++)
         nonzeros += x[c] != 0.0f;
-    if (!fm_is_sparse(network, nonzeros, network->width[0]) || fm_need_lists(network, pass->workspace, 0) != FM_OK)
+    if (!fm_is_sparse(network, nonzeros, network->width[0], 0) || fm_need_row_lists(network, pass->workspace, 1) != FM_OK)
         return 0;
     for (ptrdiff_t r = 0; r < pass->rows; r++)
         fm_compress_row(network, pass->workspace, r, x + r * x_row);
     return 1;
 }
 
+/* Rows that come without zeros: lists that lie where they are, or if they hold too much for that, with their zeros. */
+static fm_status set_csr_input(fm_pass *pass, const fm_csr *x, ptrdiff_t first) {
+    const fm_network *network = pass->network;
+    fm_workspace *w = pass->workspace;
+    const ptrdiff_t count = pass->rows * network->width[0];
+    pass->sparse = fm_may_skip(network) && fm_is_sparse(network, (ptrdiff_t)(x->begin[first + pass->rows] - x->begin[first]), count, 1);
+    const fm_status status = pass->sparse ? fm_need_row_lists(network, w, 0) : fm_need_input(network, w);
+    if (status != FM_OK)
+        return status;
+    if (pass->sparse) {
+        w->by_row.index = x->column;
+        w->by_row.value = x->value;
+    }
+    pass->input = w->value[0];
+    pass->input_row = network->stride[0];
+    for (ptrdiff_t r = 0; r < pass->rows; r++)
+        if (!fm_take_csr_row(pass, x, first + r, r))
+            return FM_BAD_ROW;
+    return FM_OK;
+}
+
 /* Points the pass at rows of the input: where they lie if the first node can read them there, else copied to padded rows; or lists what
  * is not zero. */
-static void set_input(fm_pass *pass, const fm_input *input, ptrdiff_t first) {
+static fm_status set_input(fm_pass *pass, const fm_input *input, ptrdiff_t first) {
     fm_network *network = pass->network;
     const ptrdiff_t width = network->width[0], stride = network->stride[0];
+    if (input->x_csr)
+        return set_csr_input(pass, input->x_csr, first);
     /* Rows a large power of two apart fall into the same few cache sets: many of them are better copied, which `stride` is made for. */
     const int may_lie_there = stride == FM_ROUND_UP(width) || pass->rows <= FM_PANEL;
     if (input->x && network->direct_input && may_lie_there) {
         pass->input = input->x + first * width;
         pass->input_row = width;
     } else {
+        if (fm_need_input(network, pass->workspace) != FM_OK)
+            return FM_NO_MEMORY;
         float *rows = pass->workspace->value[0];
         for (ptrdiff_t r = 0; r < pass->rows; r++) {
             const ptrdiff_t at = (first + r) * width;
@@ -81,23 +106,27 @@ static void set_input(fm_pass *pass, const fm_input *input, ptrdiff_t first) {
         pass->input_row = stride;
     }
     pass->sparse = list_rows(pass, pass->input, pass->input_row);
+    return FM_OK;
 }
 
-static void predict_block(fm_pass *pass, const fm_input *input, ptrdiff_t first, float *out) {
+static fm_status predict_block(fm_pass *pass, const fm_input *input, ptrdiff_t first, float *out) {
     const fm_network *network = pass->network;
     const ptrdiff_t width = network->width[network->output], stride = network->stride[network->output];
-    set_input(pass, input, first);
+    const fm_status status = set_input(pass, input, first);
+    if (status != FM_OK)
+        return status;
     fm_forward(pass, network->node_count - 1);
     const float *rows = pass->workspace->value[network->output];
     for (ptrdiff_t r = 0; r < pass->rows; r++)
         memcpy(out + (first + r) * width, rows + r * stride, (size_t)width * sizeof *out);
+    return FM_OK;
 }
 
 typedef struct prediction {
     fm_network *network;
     const fm_input *input;
     float *out;
-    atomic_int out_of_memory;
+    atomic_int status; /* the last fault of any thread */
 } prediction;
 
 static void predict_task(void *argument, fm_worker worker) {
@@ -108,25 +137,28 @@ static void predict_task(void *argument, fm_worker worker) {
     int slot;
     fm_workspace *workspace = borrow_workspace(p->network, rows.end - rows.begin, &slot);
     if (!workspace) {
-        atomic_store(&p->out_of_memory, 1);
+        atomic_store(&p->status, FM_NO_MEMORY);
         return;
     }
-    for (ptrdiff_t row = rows.begin; row < rows.end; row += workspace->rows) {
+    fm_status status = FM_OK;
+    for (ptrdiff_t row = rows.begin; row < rows.end && status == FM_OK; row += workspace->rows) {
         fm_pass pass = {
             .network = p->network,
             .workspace = workspace,
             .rows = rows.end - row < workspace->rows ? rows.end - row : workspace->rows,
             .worker = {0, 1},
         };
-        predict_block(&pass, p->input, row, p->out);
+        status = predict_block(&pass, p->input, row, p->out);
     }
+    if (status != FM_OK)
+        atomic_store(&p->status, status);
     return_workspace(p->network, workspace, slot);
 }
 
 static fm_status predict_locked(fm_network *network, const fm_input *input, float *out) {
     if (input->rows == 0)
         return FM_OK;
-    prediction p = {network, input, out, 0};
+    prediction p = {network, input, out, FM_OK};
     const double flops = network->row_flops * (double)input->rows;
     if (flops < 2 * FLOPS_PER_THREAD) {
         const fm_fpmode mode = fm_fpmode_enter();
@@ -136,11 +168,23 @@ static fm_status predict_locked(fm_network *network, const fm_input *input, floa
         const int threads = fm_get_threads();
         fm_team_run(predict_task, &p, flops < FLOPS_PER_THREAD * threads ? (int)(flops / FLOPS_PER_THREAD) : threads);
     }
-    return atomic_load(&p.out_of_memory) ? FM_NO_MEMORY : FM_OK;
+    return (fm_status)atomic_load(&p.status);
+}
+
+/* Takes the lock for a prediction, once no row has put off steps: whoever finds one that has brings all up to date. */
+static void lock_settled(fm_network *network) {
+    fm_lock(network, 1);
+    while (network->lazy.steps) {
+        fm_unlock(network);
+        fm_lock(network, 0);
+        fm_settle(network);
+        fm_unlock(network);
+        fm_lock(network, 1);
+    }
 }
 
 fm_status fm_network_predict(fm_network *network, const fm_input *input, float *out) {
-    fm_lock(network, 1);
+    lock_settled(network);
     const fm_status status = predict_locked(network, input, out);
     fm_unlock(network);
     return status;
@@ -149,6 +193,14 @@ fm_status fm_network_predict(fm_network *network, const fm_input *input, float *
 fm_status fm_network_try_predict(fm_network *network, const fm_input *input, float *out) {
     if (!fm_try_lock_shared(network))
         return FM_BUSY;
+    if (network->lazy.steps) {
+        fm_unlock(network);
+        if (!fm_try_lock(network))
+            return FM_BUSY;
+        fm_settle(network);
+        fm_unlock(network);
+        return fm_network_try_predict(network, input, out);
+    }
     const fm_status status = predict_locked(network, input, out);
     fm_unlock(network);
     return status;
@@ -158,14 +210,16 @@ fm_status fm_network_apply_training(fm_network *network, const fm_input *input, 
     if (input->rows == 0)
         return FM_OK;
     fm_lock(network, 0);
+    fm_settle(network);
+    fm_status status = FM_NO_MEMORY;
     fm_workspace *workspace = fm_workspace_new(network, (ptrdiff_t)input->rows, 1, 0);
     if (workspace) {
         fm_pass pass = {.network = network, .workspace = workspace, .rows = (ptrdiff_t)input->rows, .training = 1, .worker = {0, 1}};
         const fm_fpmode mode = fm_fpmode_enter();
-        predict_block(&pass, input, 0, out);
+        status = predict_block(&pass, input, 0, out);
         fm_fpmode_leave(mode);
         fm_workspace_free(workspace);
     }
     fm_unlock(network);
-    return workspace ? FM_OK : FM_NO_MEMORY;
+    return status;
 }

@@ -1,67 +1,142 @@
 /* A first layer that visits only what is not zero: images, one-hot and bag-of-words columns.
  *
- * The rows of a batch are listed as they are gathered, which costs no more than copying them; each thread then turns its share of the
- * columns into lists too, for the weight gradient. Leaving zeros out changes no bit (kernels.h), so nobody needs to know.
+ * The rows of a batch come as lists, found while they are gathered or given as such. For the weight gradient each thread turns its share
+ * of the columns into lists too, only those in which anything stands, so the cost and the memory of a batch follow its non-zeros.
+ * Leaving zeros out changes no bit (kernels.h), so nobody needs to know.
  */
 #include "engine.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define LEAST_INPUTS 64 /* narrower layers are over before the lists are made */
+#define LEAST_INPUTS 64    /* narrower layers are over before the lists are made */
+#define SAMPLE_ENTRIES 128 /* whose columns tell how to share them out */
+
+/* Where skipping begins to pay, by the units of the layer: in a wide one a number visited by itself costs 2.5 times as much as one of a tile,
+ * and its place in the lists as much as a few dozen units. Fitted to benchmarks/zero_skipping.py, Intel Sapphire Rapids: docs/performance.md. */
+#define MOST_SHARE 0.4
+#define LISTING_UNITS 40.0
+#define FINDING_UNITS 24.0
+#define LEAST_SHARE 0.02
 
 int fm_may_skip(const fm_network *network) {
-    return network->direct_input && network->width[0] >= LEAST_INPUTS && network->skip_below > 0.0;
+    return network->direct_input && network->width[0] >= LEAST_INPUTS && network->skip_below != 0.0;
 }
 
-int fm_is_sparse(const fm_network *network, ptrdiff_t nonzeros, ptrdiff_t count) {
-    return (double)nonzeros < network->skip_below * (double)count;
+static double skip_below(const fm_network *network, int listed) {
+    const double units = (double)network->nodes[0].units;
+    if (network->skip_below >= 0.0)
+        return network->skip_below;
+    if (listed)
+        return MOST_SHARE * units / (units + LISTING_UNITS);
+    return fmax(LEAST_SHARE, MOST_SHARE * (units - FINDING_UNITS) / (units + FINDING_UNITS));
 }
 
-static void lay_lists(fm_layout *layout, ptrdiff_t lists, ptrdiff_t room, size_t at[3]) {
-    at[0] = fm_layout_add(layout, lists, 2, sizeof(ptrdiff_t));
-    at[1] = fm_layout_add(layout, lists, room, sizeof(int32_t));
-    at[2] = fm_layout_add(layout, lists, room, sizeof(float));
+double fm_network_skip_below(const fm_network *network) { return skip_below(network, 0); }
+
+int fm_is_sparse(const fm_network *network, ptrdiff_t nonzeros, ptrdiff_t count, int listed) {
+    return (double)nonzeros < skip_below(network, listed) * (double)count;
 }
 
-static fm_lists point_lists(char *memory, const size_t at[3], ptrdiff_t lists) {
-    ptrdiff_t *begin = (ptrdiff_t *)(memory + at[0]);
-    return (fm_lists){(int32_t *)(memory + at[1]), (float *)(memory + at[2]), begin, begin + lists};
-}
+/* -- lists by row ------------------------------------------------------------------------------------------------------------------ */
 
-fm_status fm_need_lists(const fm_network *network, fm_workspace *w, int columns) {
-    if (w->list_memory)
-        return FM_OK;
-    const ptrdiff_t inputs = network->width[0];
-    fm_layout layout = {0, 0};
-    size_t rows_at[3], columns_at[3];
-    lay_lists(&layout, w->rows, inputs, rows_at);
-    if (columns)
-        lay_lists(&layout, inputs, w->rows, columns_at);
-    w->list_memory = fm_layout_allocate(&layout);
-    if (!w->list_memory)
-        return FM_NO_MEMORY;
-    w->by_row = point_lists(w->list_memory, rows_at, w->rows);
-    for (ptrdiff_t r = 0; r < w->rows; r++)
-        w->by_row.begin[r] = r * inputs;
-    if (columns)
-        w->by_column = point_lists(w->list_memory, columns_at, inputs);
-    for (ptrdiff_t c = 0; columns && c < inputs; c++)
-        w->by_column.begin[c] = c * w->rows;
+fm_status fm_need_row_lists(const fm_network *network, fm_workspace *w, int compressed) {
+    if (!w->list_memory) {
+        fm_layout layout = {0, 0};
+        fm_layout_add(&layout, w->rows, 2, sizeof(ptrdiff_t));
+        w->list_memory = fm_layout_allocate(&layout);
+        if (!w->list_memory)
+            return FM_NO_MEMORY;
+        w->by_row.begin = (ptrdiff_t *)w->list_memory;
+        w->by_row.end = w->by_row.begin + w->rows;
+    }
+    if (compressed && !w->compressed_memory) {
+        fm_layout layout = {0, 0};
+        const size_t index = fm_layout_add(&layout, w->rows, network->width[0], sizeof(int32_t));
+        const size_t value = fm_layout_add(&layout, w->rows, network->width[0], sizeof(float));
+        /* Room for rows without a zero, but not cleared: what is never written takes no memory. */
+        w->compressed_memory = layout.overflow ? NULL : aligned_alloc(FM_ALIGNMENT, layout.bytes);
+        if (!w->compressed_memory)
+            return FM_NO_MEMORY;
+        w->compressed_index = (int32_t *)(w->compressed_memory + index);
+        w->compressed_value = (float *)(w->compressed_memory + value);
+    }
+    if (compressed) {
+        w->by_row.index = w->compressed_index;
+        w->by_row.value = w->compressed_value;
+    }
     return FM_OK;
 }
 
 void fm_compress_row(const fm_network *network, fm_workspace *w, ptrdiff_t row, const float *x) {
-    const fm_lists *lists = &w->by_row;
+    const ptrdiff_t begin = row * network->width[0];
     ptrdiff_t count;
     const fm_compress compress = {
         .n = network->width[0],
         .x = x,
-        .index = lists->index + lists->begin[row],
-        .value = lists->value + lists->begin[row],
+        .index = w->compressed_index + begin,
+        .value = w->compressed_value + begin,
         .count = &count,
     };
     network->kernels->compress(&compress);
-    lists->end[row] = lists->begin[row] + count;
+    w->by_row.begin[row] = begin;
+    w->by_row.end[row] = begin + count;
+}
+
+/* -- lists by column --------------------------------------------------------------------------------------------------------------- */
+
+fm_status fm_need_column_lists(const fm_network *network, fm_workspace *w) {
+    if (w->columns)
+        return FM_OK;
+    fm_layout layout = {0, 0};
+    const size_t columns = fm_layout_add(&layout, w->workers, 1, sizeof(fm_columns));
+    const size_t place = fm_layout_add(&layout, network->width[0], 1, sizeof(ptrdiff_t));
+    const size_t parts = fm_layout_add(&layout, w->workers, w->rows, 2 * sizeof(ptrdiff_t));
+    char *memory = fm_layout_allocate(&layout);
+    if (!memory)
+        return FM_NO_MEMORY;
+    w->columns = (fm_columns *)(memory + columns);
+    w->place = (ptrdiff_t *)(memory + place);
+    for (int i = 0; i < w->workers; i++) {
+        w->columns[i].from = (ptrdiff_t *)(memory + parts) + 2 * i * w->rows;
+        w->columns[i].to = w->columns[i].from + w->rows;
+    }
+    return FM_OK;
+}
+
+void fm_free_lists(fm_workspace *w) {
+    for (int i = 0; w->columns && i < w->workers; i++)
+        free(w->columns[i].memory);
+    free(w->columns);
+    free(w->compressed_memory);
+    free(w->list_memory);
+}
+
+/* Room for the columns and entries of a batch, with some to spare, since the next batch will have a few more. */
+static int need_room(fm_columns *own, ptrdiff_t columns, ptrdiff_t entries) {
+    if (own->memory && own->column_room >= columns && own->entry_room >= entries)
+        return 1;
+    fm_layout layout = {0, 0};
+    columns += columns / 4;
+    entries += entries / 4;
+    const size_t column = fm_layout_add(&layout, columns, 2, sizeof(int32_t));
+    const size_t begin = fm_layout_add(&layout, columns, 2, sizeof(ptrdiff_t));
+    const size_t index = fm_layout_add(&layout, entries, 1, sizeof(int32_t));
+    const size_t value = fm_layout_add(&layout, entries, 1, sizeof(float));
+    free(own->memory);
+    own->memory = fm_layout_allocate(&layout);
+    if (!own->memory)
+        return 0;
+    own->column_room = columns;
+    own->entry_room = entries;
+    own->column = (int32_t *)(own->memory + column);
+    own->behind = own->column + columns;
+    own->begin = (ptrdiff_t *)(own->memory + begin);
+    own->end = own->begin + columns;
+    own->index = (int32_t *)(own->memory + index);
+    own->value = (float *)(own->memory + value);
+    return 1;
 }
 
 /* The first entry of a row at or after a column. */
@@ -77,20 +152,92 @@ static ptrdiff_t find_column(const fm_lists *rows, ptrdiff_t row, ptrdiff_t colu
     return low;
 }
 
-void fm_list_columns(const fm_pass *pass) {
-    const fm_lists *rows = &pass->workspace->by_row, *columns = &pass->workspace->by_column;
-    const fm_range share = fm_share(pass->network->width[0], pass->worker);
-    for (ptrdiff_t c = share.begin; c < share.end; c++)
-        columns->end[c] = columns->begin[c];
+static int compare_columns(const void *a, const void *b) {
+    const int32_t left = *(const int32_t *)a, right = *(const int32_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* Columns that hold this worker's share of the entries, told from a few of them: words are not spread evenly over the alphabet. Every
+ * worker looks at the same ones. */
+static fm_range share_columns(const fm_pass *pass) {
+    const fm_lists *rows = &pass->workspace->by_row;
+    const fm_worker worker = pass->worker;
+    fm_range range = {0, pass->network->width[0]};
+    int32_t sample[SAMPLE_ENTRIES];
+    size_t count = 0;
+    if (worker.count == 1)
+        return range;
+    for (ptrdiff_t i = 0; i < SAMPLE_ENTRIES; i++) {
+        const ptrdiff_t row = i * pass->rows / SAMPLE_ENTRIES, length = rows->end[row] - rows->begin[row];
+        if (length > 0)
+            sample[count++] = rows->index[rows->begin[row] + i * 41 % length]; /* 41: any step that visits all parts of a row */
+    }
+    if (count == 0)
+        return fm_share(range.end, worker);
+    qsort(sample, count, sizeof *sample, compare_columns);
+    if (worker.id > 0)
+        range.begin = sample[count * (size_t)worker.id / (size_t)worker.count];
+    if (worker.id + 1 < worker.count)
+        range.end = sample[count * (size_t)(worker.id + 1) / (size_t)worker.count];
+    return range;
+}
+
+/* Where this worker's columns begin and end in each row; how many entries that are. */
+static ptrdiff_t part_rows(const fm_pass *pass, const fm_columns *own) {
+    const fm_lists *rows = &pass->workspace->by_row;
+    ptrdiff_t entries = 0;
     for (ptrdiff_t r = 0; r < pass->rows; r++) {
-        const ptrdiff_t end = share.end == pass->network->width[0] ? rows->end[r] : find_column(rows, r, share.end);
-        for (ptrdiff_t e = find_column(rows, r, share.begin); e < end; e++) {
-            const ptrdiff_t to = columns->end[rows->index[e]]++;
-            columns->index[to] = (int32_t)r;
-            columns->value[to] = rows->value[e];
-        }
+        own->from[r] = own->range.begin > 0 ? find_column(rows, r, own->range.begin) : rows->begin[r];
+        own->to[r] = own->range.end < pass->network->width[0] ? find_column(rows, r, own->range.end) : rows->end[r];
+        entries += own->to[r] - own->from[r];
+    }
+    return entries;
+}
+
+/* How many entries each column has, in `place`, and which columns have any: in order where that takes no longer than the entries do. */
+static void count_columns(const fm_pass *pass, fm_columns *own, ptrdiff_t entries) {
+    const int32_t *index = pass->workspace->by_row.index;
+    ptrdiff_t *place = pass->workspace->place;
+    const int in_order = own->range.end - own->range.begin <= 4 * entries;
+    own->count = 0;
+    for (ptrdiff_t r = 0; r < pass->rows; r++)
+        for (ptrdiff_t e = own->from[r]; e < own->to[r]; e++)
+            if (place[index[e]]++ == 0 && !in_order)
+                own->column[own->count++] = index[e];
+    for (ptrdiff_t c = own->range.begin; in_order && c < own->range.end; c++) {
+        own->column[own->count] = (int32_t)c;
+        own->count += place[c] > 0;
     }
 }
+
+int fm_list_columns(const fm_pass *pass) {
+    const fm_lists *rows = &pass->workspace->by_row;
+    fm_columns *own = &pass->workspace->columns[pass->worker.id];
+    ptrdiff_t *place = pass->workspace->place;
+    own->range = share_columns(pass);
+    own->count = own->late = 0;
+    const ptrdiff_t entries = part_rows(pass, own), width = own->range.end - own->range.begin;
+    if (!need_room(own, (entries < width ? entries : width) + 1, entries)) /* one more: count_columns writes ahead */
+        return 0;
+    count_columns(pass, own, entries);
+    ptrdiff_t begin = 0;
+    for (ptrdiff_t i = 0; i < own->count; i++) {
+        const ptrdiff_t count = place[own->column[i]];
+        place[own->column[i]] = own->begin[i] = begin;
+        own->end[i] = begin += count;
+    }
+    for (ptrdiff_t r = 0; r < pass->rows; r++)
+        for (ptrdiff_t e = own->from[r]; e < own->to[r]; e++) {
+            const ptrdiff_t to = place[rows->index[e]]++;
+            own->index[to] = (int32_t)r;
+            own->value[to] = rows->value[e];
+        }
+    for (ptrdiff_t i = 0; i < own->count; i++)
+        place[own->column[i]] = 0;
+    return 1;
+}
+
+/* -- products ---------------------------------------------------------------------------------------------------------------------- */
 
 void fm_sparse_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
@@ -118,20 +265,49 @@ void fm_sparse_forward(const fm_pass *pass, const fm_node *node) {
     network->kernels->sparse_product(&product);
 }
 
-void fm_sparse_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+fm_share_of_columns fm_share_columns(const fm_pass *pass, const fm_node *node) {
+    const fm_worker worker = pass->worker;
+    const fm_part part = fm_share_output(node->inputs, node->panels, worker);
+    if (part.panels.end - part.panels.begin < node->panels)
+        return (fm_share_of_columns){pass->workspace->columns, worker.count, part.panels};
+    return (fm_share_of_columns){pass->workspace->columns + worker.id, 1, part.panels};
+}
+
+/* The optimizer's step, or with no rule the gradient's way to its array, for a panel of these columns. */
+static void apply_to_columns(const fm_network *network, const fm_step *step, ptrdiff_t offset, const int32_t *column, ptrdiff_t count,
+                             const float *gradient) {
+    if (!step->update) {
+        for (ptrdiff_t i = 0; i < count; i++)
+            memcpy(network->gradient + offset + column[i] * (ptrdiff_t)FM_PANEL, gradient + i * FM_PANEL, FM_PANEL * sizeof *gradient);
+        return;
+    }
+    fm_update update = step->constants;
+    update.n = count * FM_PANEL;
+    update.w = network->value + offset;
+    update.g = gradient;
+    update.index = column;
+    for (int s = 0; s < 2; s++)
+        update.slot[s] = network->slot[s] ? network->slot[s] + offset : NULL;
+    step->update(&update);
+}
+
+static void update_columns(const fm_pass *pass, const fm_node *node, const fm_step *step, const fm_columns *columns, fm_range panels) {
     const fm_network *network = pass->network;
-    const fm_lists *columns = &pass->workspace->by_column;
-    const fm_part part = fm_share_output(node->inputs, node->panels, pass->worker);
+    const ptrdiff_t panel_size = node->inputs * FM_PANEL;
     float *scratch = fm_scratch(pass);
+    /* The gradient of columns where nothing stands is zero. An optimizer's steps on it are put off (lazy.c); the array is to show it. */
+    for (ptrdiff_t panel = panels.begin; panel < panels.end && !step->update; panel++)
+        memset(network->gradient + node->kernel + panel * panel_size + columns->range.begin * FM_PANEL, 0,
+               (size_t)((columns->range.end - columns->range.begin) * FM_PANEL) * sizeof(float));
     /* Panels outside: four panels of the gradient, all rows of the batch, stay in the first cache while the columns pick from them. */
-    for (ptrdiff_t panel = part.panels.begin; panel < part.panels.end; panel += FM_BLOCK_PANELS)
-        for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += FM_STRIP_ROWS) {
-            const ptrdiff_t left = part.panels.end - panel, rows_left = part.rows.end - k;
+    for (ptrdiff_t panel = panels.begin; panel < panels.end; panel += FM_BLOCK_PANELS)
+        for (ptrdiff_t i = 0; i < columns->count; i += FM_STRIP_ROWS) {
+            const ptrdiff_t left = panels.end - panel, columns_left = columns->count - i;
             const fm_sparse product = {
-                .rows = rows_left < FM_STRIP_ROWS ? rows_left : FM_STRIP_ROWS,
+                .rows = columns_left < FM_STRIP_ROWS ? columns_left : FM_STRIP_ROWS,
                 .panels = left < FM_BLOCK_PANELS ? left : FM_BLOCK_PANELS,
-                .begin = columns->begin + k,
-                .end = columns->end + k,
+                .begin = columns->begin + i,
+                .end = columns->end + i,
                 .index = columns->index,
                 .value = columns->value,
                 .b = pass->workspace->panels[node->spec.output] + panel * fm_panel_floats(pass->workspace),
@@ -143,7 +319,13 @@ void fm_sparse_kernel_update(const fm_pass *pass, const fm_node *node, const fm_
             };
             network->kernels->sparse_product(&product);
             for (ptrdiff_t j = 0; j < product.panels; j++)
-                fm_apply_step(network, step, node->kernel + ((panel + j) * node->inputs + k) * FM_PANEL, product.rows * FM_PANEL,
-                              scratch + j * FM_SCRATCH_PANEL);
+                apply_to_columns(network, step, node->kernel + (panel + j) * panel_size, columns->column + i, product.rows,
+                                 scratch + j * FM_SCRATCH_PANEL);
         }
+}
+
+void fm_sparse_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+    const fm_share_of_columns share = fm_share_columns(pass, node);
+    for (int i = 0; i < share.count; i++)
+        update_columns(pass, node, step, share.columns + i, share.panels);
 }

@@ -54,9 +54,9 @@ static loss_kernel *loss_of(const fm_kernels *kernels, int kind) {
     return table[kind];
 }
 
-static void (*update_of(const fm_kernels *kernels, int kind))(const fm_update *) {
-    void (*const table[])(const fm_update *) = {
-#define FM_OPTIMIZER(name, slots) kernels->update_##name,
+static fm_step rule_of(const fm_kernels *kernels, int kind) {
+    const fm_step table[] = {
+#define FM_OPTIMIZER(name, slots) {.update = kernels->update_##name, .replay = kernels->replay_##name},
 #include "../kernels/isa.inc"
     };
     return table[kind];
@@ -111,6 +111,8 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
         memcpy(metrics, objective->metrics, count * sizeof *metrics);
 
     fm_lock(network, 0);
+    fm_settle(network);
+    fm_forget_lazy(network); /* its tables are the old rule's */
     free(network->metrics);
     free(network->slot_memory);
     fm_workspace_free(network->batch); /* it has a row array for each metric */
@@ -130,27 +132,25 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
 }
 
 /* This iteration's constants of the optimizer, as float32. */
-static fm_step step_of(const fm_network *network) {
+fm_step fm_step_of(const fm_network *network) {
     const fm_update_spec *u = &network->update;
+    fm_step step = rule_of(network->kernels, u->kind);
     double rate = network->state.learning_rate;
     if (u->kind == FM_OPTIMIZER_adam) {
         const double t = (double)network->state.iterations + 1.0;
         rate *= sqrt(1.0 - pow(u->beta_2, t)) / (1.0 - pow(u->beta_1, t));
     }
-    return (fm_step){
-        .update = update_of(network->kernels, u->kind),
-        .constants =
-            {
-                .learning_rate = (float)rate,
-                .momentum = (float)u->momentum,
-                .rho = (float)u->rho,
-                .one_minus_rho = (float)(1.0 - u->rho),
-                .one_minus_beta_1 = (float)(1.0 - u->beta_1),
-                .one_minus_beta_2 = (float)(1.0 - u->beta_2),
-                .epsilon = (float)u->epsilon,
-                .nesterov = u->nesterov,
-            },
+    step.constants = (fm_update){
+        .learning_rate = (float)rate,
+        .momentum = (float)u->momentum,
+        .rho = (float)u->rho,
+        .one_minus_rho = (float)(1.0 - u->rho),
+        .one_minus_beta_1 = (float)(1.0 - u->beta_1),
+        .one_minus_beta_2 = (float)(1.0 - u->beta_2),
+        .epsilon = (float)u->epsilon,
+        .nesterov = u->nesterov,
     };
+    return step;
 }
 
 /* -- one batch --------------------------------------------------------------------------------------------------------------------- */
@@ -164,8 +164,10 @@ typedef struct run {
     double *totals;
     int training; /* dropout and gradients */
     int updating; /* parameters move */
+    int apart;    /* gradients go through memory before the update */
     int sparse;   /* the input is listed without its zeros */
-    atomic_int bad_row, non_finite;
+    int lazy;     /* rows of the first kernel put off steps while their input is zero */
+    atomic_int bad_row, non_finite, no_memory;
     int ended;
 } run;
 
@@ -259,18 +261,32 @@ static void update_all(const fm_network *network, const fm_step *step, fm_worker
     step->update(&update);
 }
 
-static void backward_and_update(const run *r, const fm_pass *pass) {
-    const fm_step step = step_of(r->network);
-    if (r->updating && !r->network->unfused) {
-        fm_backward(pass, &step);
+static void backward_and_update(const run *r, const fm_pass *pass, const fm_step *step) {
+    if (r->updating && !r->apart) {
+        fm_backward(pass, step);
         return;
     }
     const fm_step keep = {.update = NULL};
     fm_backward(pass, &keep);
     if (r->updating) {
         fm_team_barrier(pass->worker);
-        update_all(r->network, &step, pass->worker);
+        update_all(r->network, step, pass->worker);
     }
+}
+
+/* The lists by column that the weight gradient needs, and the steps that their weights have put off; ends with a barrier. 0 if there is no
+ * memory. */
+static int prepare_columns(run *r, const fm_pass *pass) {
+    if (!fm_list_columns(pass))
+        atomic_store(&r->no_memory, 1);
+    else if (r->lazy)
+        fm_list_late(pass);
+    fm_team_barrier(pass->worker);
+    if (atomic_load(&r->no_memory))
+        return 0;
+    if (r->lazy)
+        fm_catch_up(pass);
+    return 1;
 }
 
 static void run_task(void *argument, fm_worker worker) {
@@ -278,6 +294,9 @@ static void run_task(void *argument, fm_worker worker) {
     fm_network *network = r->network;
     fm_workspace *workspace = network->batch;
     while (!r->ended) {
+        if (r->lazy && network->lazy.steps == FM_LAZY_STEPS)
+            fm_settle_share(network, worker);
+        const ptrdiff_t put_off = network->lazy.steps;
         const fm_pass pass = {
             .network = network,
             .workspace = workspace,
@@ -288,23 +307,29 @@ static void run_task(void *argument, fm_worker worker) {
             .sparse = r->sparse,
             .worker = worker,
         };
+        const fm_step step = fm_step_of(network);
         if (!fm_gather(&pass, r->batches, r->batch))
             atomic_store(&r->bad_row, 1);
         fm_team_barrier(worker);
         if (atomic_load(&r->bad_row))
             return;
-        if (pass.sparse && r->training)
-            fm_list_columns(&pass);
+        if (pass.sparse && r->training && !prepare_columns(r, &pass))
+            return;
         fm_forward(&pass, network->source_node);
         measure(r, &pass);
         fm_team_barrier(worker);
         if (r->training) {
-            if (atomic_load(&r->non_finite))
+            const int failed = atomic_load(&r->non_finite);
+            if (r->lazy)
+                fm_mark_columns(&pass, failed ? put_off : put_off + 1);
+            if (failed)
                 return;
-            backward_and_update(r, &pass);
+            backward_and_update(r, &pass, &step);
         }
         if (worker.id == 0) {
             account(r, &pass);
+            if (r->lazy)
+                fm_note_step(network, &step);
             if (r->updating)
                 network->state.iterations++;
             r->batch++;
@@ -318,7 +343,7 @@ static void run_task(void *argument, fm_worker worker) {
 static void run_until(run *r, int threads, int many, int64_t stop, double deadline, fm_pace *pace) {
     const int64_t first = r->batch;
     const double begin = now();
-    if (first >= stop || atomic_load(&r->bad_row) || (r->training && atomic_load(&r->non_finite)))
+    if (first >= stop || atomic_load(&r->bad_row) || atomic_load(&r->no_memory) || (r->training && atomic_load(&r->non_finite)))
         return;
     r->stop = stop;
     r->deadline = deadline;
@@ -369,11 +394,28 @@ static fm_status need_batch_memory(fm_network *network, const fm_batches *batche
 }
 
 static int is_sparse_input(const fm_network *network, const fm_batches *batches) {
-    if (!fm_may_skip(network))
+    if (!fm_may_skip(network) || (batches->rows > INT32_MAX && batches->batch_size > INT32_MAX))
         return 0;
     ptrdiff_t nonzeros, count;
     fm_sample_nonzeros(network, batches, &nonzeros, &count);
-    return fm_is_sparse(network, nonzeros, count);
+    return fm_is_sparse(network, nonzeros, count, batches->x_csr != NULL);
+}
+
+/* Memory for the batch's input as this run reads it. */
+static fm_status need_input_memory(const run *r) {
+    fm_network *network = r->network;
+    fm_workspace *w = network->batch;
+    const fm_csr *csr = r->batches->x_csr;
+    fm_status status = r->sparse && csr ? FM_OK : fm_need_input(network, w);
+    if (status == FM_OK && r->sparse)
+        status = fm_need_row_lists(network, w, !csr);
+    if (status == FM_OK && r->sparse && csr) {
+        w->by_row.index = csr->column;
+        w->by_row.value = csr->value;
+    }
+    if (status == FM_OK && r->sparse && r->training)
+        status = fm_need_column_lists(network, w);
+    return status == FM_OK && r->lazy ? fm_need_lazy(network) : status;
 }
 
 static fm_status run_locked(run *r, int64_t *next) {
@@ -381,23 +423,29 @@ static fm_status run_locked(run *r, int64_t *next) {
     const fm_batches *b = r->batches;
     if (!network->configured)
         return FM_NOT_READY;
-    if (b->rows < 1 || b->batch_size < 1 || *next < 0 || r->stop > (b->rows - 1) / b->batch_size + 1 || !(b->x || b->x_uint8) ||
+    if (b->rows < 1 || b->batch_size < 1 || *next < 0 || r->stop > (b->rows - 1) / b->batch_size + 1 || !(b->x || b->x_uint8 || b->x_csr) ||
         !(has_labels(network->objective.loss) ? b->labels != NULL : b->y != NULL))
         return FM_BAD_PLAN;
     if (*next >= r->stop)
         return FM_OK;
     const int threads = threads_for(network, b, r->training);
     fm_status status = need_batch_memory(network, b, threads);
-    if (status == FM_OK && r->training && (!r->updating || network->unfused))
-        status = fm_need_gradient(network);
     r->sparse = is_sparse_input(network, b);
-    if (status == FM_OK && r->sparse)
-        status = fm_need_lists(network, network->batch, 1);
+    r->lazy = r->sparse && r->updating && fm_may_put_off(network);
+    r->apart = network->unfused || (r->sparse && !r->lazy);
+    if (status == FM_OK && r->training && (!r->updating || r->apart))
+        status = fm_need_gradient(network);
+    if (status == FM_OK)
+        status = need_input_memory(r);
     if (status != FM_OK)
         return status;
+    if (!r->lazy)
+        fm_settle(network);
     r->batch = *next;
     run_at_best_pace(r, threads, &network->pace[r->training]);
     *next = r->batch;
+    if (atomic_load(&r->no_memory))
+        return FM_NO_MEMORY;
     if (atomic_load(&r->bad_row))
         return FM_BAD_ROW;
     return r->training && atomic_load(&r->non_finite) ? FM_NON_FINITE : FM_OK;

@@ -31,7 +31,7 @@ extern const fm_kernels FM_CONCAT(fm_kernels_, FM_ISA_NAME);
 const fm_kernels FM_CONCAT(fm_kernels_, FM_ISA_NAME) = {
     .name = FM_STRING(FM_ISA_NAME),
 #define FM_LOSS(name) .loss_##name = loss_##name,
-#define FM_OPTIMIZER(name, slots) .update_##name = update_##name,
+#define FM_OPTIMIZER(name, slots) .update_##name = update_##name, .replay_##name = replay_##name,
 #define FM_KERNEL(name, arguments) .name = kernel_##name,
 #include "isa.inc"
 };

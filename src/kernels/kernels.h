@@ -203,7 +203,30 @@ typedef struct fm_update {
     float *slot[2];
     float learning_rate, momentum, rho, one_minus_rho, one_minus_beta_1, one_minus_beta_2, epsilon;
     int nesterov;
+    const int32_t *index; /* [n / 16], or NULL: row i of w and of the slots, 16 numbers, stands at 16·index[i]; g is not scattered */
 } fm_update;
+
+#define FM_SERIES 4
+
+/* Optimizer steps in which the gradient was zero, made up for: what update_<name> with g = +0 gives when it is called once a step, the same
+ * bits, as long as mean squares are +0 or above. Row i of 16 parameters stands at 16·r, r = index[i], or i where there is no index; it has
+ * taken the steps before done[r] and takes done[r] … steps − 1, step s with learning_rate[s]. The same for `panels` panels, each `panel`
+ * floats behind the one before.
+ *
+ * With a series, adam adds the steps up before it takes them, which gives the same up to rounding: with root = √v and u = root / (root + ε),
+ * w −= m / (root + ε) · Σ_n series[done[r]][n]·uⁿ, Horner's way and each product and sum fused; m and v are multiplied by
+ * fade[steps − done[r]].
+ */
+typedef struct fm_replay {
+    fm_update update; /* w, slots, index and constants; epsilon > 0 */
+    ptrdiff_t rows, panels, panel;
+    const uint32_t *done;
+    ptrdiff_t steps;
+    const float *learning_rate; /* [steps], each from 0 to */
+    float highest_rate;
+    const float (*series)[FM_SERIES]; /* adam only: [steps] of done[r], or NULL */
+    const float (*fade)[2];           /* [steps + 1] of how many steps are missed */
+} fm_replay;
 
 /* mask[r][c] = 0 or 1/(1 − rate), for the rows first_row … first_row + rows of a batch; see rng.h for the counter. Pad columns likewise. */
 typedef struct fm_dropout {
@@ -231,7 +254,9 @@ typedef struct fm_peak {
 typedef struct fm_kernels {
     const char *name; /* of the ISA */
 #define FM_LOSS(name) void (*loss_##name)(const fm_loss *);
-#define FM_OPTIMIZER(name, slots) void (*update_##name)(const fm_update *);
+#define FM_OPTIMIZER(name, slots)                                                                                                          \
+    void (*update_##name)(const fm_update *);                                                                                              \
+    void (*replay_##name)(const fm_replay *);
 #define FM_KERNEL(name, arguments) void (*name)(const arguments *);
 #include "isa.inc"
 } fm_kernels;

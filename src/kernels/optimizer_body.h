@@ -79,6 +79,16 @@ FM_INLINE void fm_update_at(const int rule, const fm_update_constants *k, float 
         v_store(slot_1, s1);
 }
 
+/* Rows picked by an index lie far apart, so they are fetched before their turn. */
+#define FM_UPDATE_AHEAD 8
+FM_INLINE void fm_fetch_row(const int rule, const fm_update *u, ptrdiff_t offset) {
+    __builtin_prefetch(u->w + offset, 1);
+    if (fm_update_slots(rule) > 0)
+        __builtin_prefetch(u->slot[0] + offset, 1);
+    if (fm_update_slots(rule) > 1)
+        __builtin_prefetch(u->slot[1] + offset, 1);
+}
+
 FM_INLINE void fm_update_all(const int rule, const fm_update *u) {
     const fm_update_constants k = fm_update_prepare(u);
     const ptrdiff_t n = u->n;
@@ -86,6 +96,13 @@ FM_INLINE void fm_update_all(const int rule, const fm_update *u) {
     float *const w = u->w, *const s0 = slots > 0 ? u->slot[0] : w, *const s1 = slots > 1 ? u->slot[1] : w;
     const float *const g = u->g;
     ptrdiff_t i = 0;
+    for (; u->index && i < n; i += FM_PANEL) {
+        const ptrdiff_t at = u->index[i / FM_PANEL] * (ptrdiff_t)FM_PANEL;
+        if (i + FM_UPDATE_AHEAD * FM_PANEL < n)
+            fm_fetch_row(rule, u, u->index[i / FM_PANEL + FM_UPDATE_AHEAD] * (ptrdiff_t)FM_PANEL);
+        for (int v = 0; v < FM_PANEL; v += V_LANES)
+            fm_update_at(rule, &k, w + at + v, g + i + v, s0 + at + v, s1 + at + v);
+    }
     for (; i + V_LANES <= n; i += V_LANES)
         fm_update_at(rule, &k, w + i, g + i, s0 + i, s1 + i);
     if (i < n) {
@@ -104,6 +121,172 @@ FM_INLINE void fm_update_all(const int rule, const fm_update *u) {
     }
 }
 
+/* -- steps whose gradient is zero --------------------------------------------------------------------------------------------------
+ *
+ * The formulas above for g = +0, bit for bit, with what then vanishes left out. A row soon needs less than whole steps. Once all that a
+ * parameter will still move is less than a quarter of the distance to its neighbour, it stays, and only the slots fade; a slot that has
+ * faded to zero stays too.
+ */
+
+#define FM_REPLAY_CHECK 16   /* steps between two looks at whether a row still needs them */
+#define FM_REPLAY_PANELS (V_LANES / 4) /* four vectors are enough independent chains to keep the units busy */
+#define FM_REPLAY_AHEAD 4
+
+typedef struct fm_row {
+    vf w[4], slot_0[4], slot_1[4];
+} fm_row;
+
+/* How a slot fades in a step. */
+FM_INLINE vf fm_fade_0(const int rule, const fm_update_constants *k, vf slot_0) {
+    if (rule == FM_ADAM)
+        return v_fnma(slot_0, k->one_minus_beta_1, slot_0);
+    return v_mul(rule == FM_RMSPROP || rule == FM_RMSPROP_MOMENTUM ? k->rho : k->momentum, slot_0);
+}
+FM_INLINE vf fm_fade_1(const int rule, const fm_update_constants *k, vf slot_1) {
+    return rule == FM_ADAM ? v_fnma(slot_1, k->one_minus_beta_2, slot_1) : v_fma(k->momentum, slot_1, v_set1(0.0f));
+}
+
+FM_INLINE void fm_glide(const int rule, const fm_update_constants *k, vf learning_rate, fm_row *row, int v) {
+    if (fm_update_slots(rule) > 0)
+        row->slot_0[v] = fm_fade_0(rule, k, row->slot_0[v]);
+    if (fm_update_slots(rule) > 1)
+        row->slot_1[v] = fm_fade_1(rule, k, row->slot_1[v]);
+    if (rule == FM_SGD_MOMENTUM)
+        row->w[v] = v_add(row->w[v], row->slot_0[v]);
+    if (rule == FM_SGD_NESTEROV)
+        row->w[v] = v_add(row->w[v], v_mul(k->momentum, row->slot_0[v]));
+    if (rule == FM_RMSPROP_MOMENTUM)
+        row->w[v] = v_sub(row->w[v], row->slot_1[v]);
+    if (rule == FM_ADAM)
+        row->w[v] = v_sub(row->w[v], v_div(v_mul(row->slot_0[v], learning_rate), v_add(v_sqrt(row->slot_1[v]), k->epsilon)));
+}
+
+FM_INLINE vf v_magnitude(vf a) { return v_max(a, v_sub(v_set1(0.0f), a)); }
+
+#define FM_ALL_LANES ((2u << (V_LANES - 1)) - 1)
+
+/* True if no parameter of the row will move any more. Its next steps are no longer than this one: momentum does not grow, and Adam's
+ * shrinks faster than the root it is divided by, as long as that does not vanish, for which there is room below 1e-24. */
+FM_INLINE int fm_rests(const int rule, const int vectors, const fm_update_constants *k, vf highest_rate, const fm_row *row) {
+    unsigned resting = FM_ALL_LANES;
+    for (int v = 0; v < vectors; v++) {
+        vf move = v_magnitude(rule == FM_RMSPROP_MOMENTUM ? row->slot_1[v] : row->slot_0[v]);
+        vf room = v_min(v_magnitude(row->w[v]), v_set1(0x1.fffffep127f)); /* infinity is no place to rest: inf − inf is not inf */
+        if (rule == FM_ADAM) {
+            const vf root = v_sqrt(row->slot_1[v]);
+            room = v_mul(room, v_add(v_select(v_lt(root, v_set1(1e-12f)), v_set1(0.0f), root), k->epsilon));
+            move = v_mul(move, highest_rate);
+        }
+        resting &= v_bits(v_le(move, v_mul(room, v_set1(0x1p-26f))));
+    }
+    return rule == FM_RMSPROP || resting == FM_ALL_LANES;
+}
+
+FM_INLINE int fm_is_zero(const int vectors, const vf *slot) {
+    unsigned zero = FM_ALL_LANES;
+    for (int v = 0; v < vectors; v++)
+        zero &= v_bits(v_eq(slot[v], v_set1(0.0f)));
+    return zero == FM_ALL_LANES;
+}
+
+/* Steps s … steps − 1 of one row, at least one; `settles` if fm_rests may be believed. A whole step comes first, and a fade comes after a slot
+ * became zero, because that is where zeros get the sign they keep. */
+FM_INLINE void fm_replay_steps(const int rule, const int vectors, const fm_update_constants *k, const fm_replay *r, int settles,
+                               ptrdiff_t s, fm_row *row) {
+    const int slots = fm_update_slots(rule);
+    const vf highest_rate = v_set1(r->highest_rate);
+    ptrdiff_t next = 1;
+    do {
+        for (const ptrdiff_t stop = r->steps - s < next ? r->steps : s + next; s < stop; s++)
+            for (int v = 0; v < vectors; v++)
+                fm_glide(rule, k, v_set1(r->learning_rate[s]), row, v);
+        next = FM_REPLAY_CHECK;
+    } while (s < r->steps && !(settles && fm_rests(rule, vectors, k, highest_rate, row)));
+    int gone_0 = 0, gone_1 = slots < 2;
+    while (s < r->steps && !(gone_0 && gone_1)) {
+        const int now_gone_0 = fm_is_zero(vectors, row->slot_0), now_gone_1 = slots < 2 || fm_is_zero(vectors, row->slot_1);
+        const ptrdiff_t next_look = now_gone_0 && now_gone_1 ? 1 : 4 * FM_REPLAY_CHECK;
+        const ptrdiff_t stop = r->steps - s < next_look ? r->steps : s + next_look;
+        for (ptrdiff_t i = s; i < stop && !gone_0; i++)
+            for (int v = 0; v < vectors; v++)
+                row->slot_0[v] = fm_fade_0(rule, k, row->slot_0[v]);
+        for (ptrdiff_t i = s; i < stop && !gone_1; i++)
+            for (int v = 0; v < vectors; v++)
+                row->slot_1[v] = fm_fade_1(rule, k, row->slot_1[v]);
+        s = stop;
+        gone_0 = now_gone_0;
+        gone_1 = now_gone_1;
+    }
+}
+
+/* A row of as many panels as make that many vectors, the first of them at `offset`. */
+FM_INLINE void fm_replay_row(const int rule, const int vectors, const fm_update_constants *k, const fm_replay *r, int settles,
+                             ptrdiff_t done, ptrdiff_t offset) {
+    const int slots = fm_update_slots(rule);
+    fm_row row;
+    for (int v = 0; v < vectors; v++) {
+        const ptrdiff_t at = offset + v / FM_VECTORS * r->panel + v % FM_VECTORS * V_LANES;
+        row.w[v] = v_load(r->update.w + at);
+        row.slot_0[v] = v_load(r->update.slot[0] + at);
+        row.slot_1[v] = slots > 1 ? v_load(r->update.slot[1] + at) : v_set1(0.0f);
+    }
+    fm_replay_steps(rule, vectors, k, r, settles, done, &row);
+    for (int v = 0; v < vectors; v++) {
+        const ptrdiff_t at = offset + v / FM_VECTORS * r->panel + v % FM_VECTORS * V_LANES;
+        if (rule != FM_RMSPROP)
+            v_store(r->update.w + at, row.w[v]);
+        v_store(r->update.slot[0] + at, row.slot_0[v]);
+        if (slots > 1)
+            v_store(r->update.slot[1] + at, row.slot_1[v]);
+    }
+}
+
+/* A row of some panels, its steps added up by their series. */
+FM_INLINE void fm_sum_row(const int panels, const fm_update_constants *k, const fm_replay *r, ptrdiff_t done, ptrdiff_t offset) {
+    const float *const series = r->series[done], *const fade = r->fade[r->steps - done];
+    for (int v = 0; v < panels * FM_VECTORS; v++) {
+        const ptrdiff_t at = offset + v / FM_VECTORS * r->panel + v % FM_VECTORS * V_LANES;
+        float *const w = r->update.w + at, *const slot_0 = r->update.slot[0] + at, *const slot_1 = r->update.slot[1] + at;
+        const vf m = v_load(slot_0), root = v_sqrt(v_load(slot_1));
+        const vf inverse = v_div(v_set1(1.0f), v_add(root, k->epsilon)), u = v_mul(root, inverse);
+        vf sum = v_set1(series[FM_SERIES - 1]);
+        for (int n = FM_SERIES - 2; n >= 0; n--)
+            sum = v_fma(sum, u, v_set1(series[n]));
+        v_store(w, v_fnma(v_mul(m, inverse), sum, v_load(w)));
+        v_store(slot_0, v_mul(m, v_set1(fade[0])));
+        v_store(slot_1, v_mul(v_load(slot_1), v_set1(fade[1])));
+    }
+}
+
+FM_INLINE void fm_replay_panels(const int rule, const int panels, const fm_update_constants *k, const fm_replay *r, int settles,
+                                ptrdiff_t panel) {
+    const int32_t *const index = r->update.index;
+    for (ptrdiff_t i = 0; i < r->rows; i++) {
+        const ptrdiff_t at = index ? index[i] : i, done = (ptrdiff_t)r->done[at];
+        for (int p = 0; p < panels && index && i + FM_REPLAY_AHEAD < r->rows; p++)
+            fm_fetch_row(rule, &r->update, (panel + p) * r->panel + index[i + FM_REPLAY_AHEAD] * (ptrdiff_t)FM_PANEL);
+        const ptrdiff_t offset = panel * r->panel + at * FM_PANEL;
+        if (done < r->steps && rule == FM_ADAM && r->series)
+            fm_sum_row(panels, k, r, done, offset);
+        else if (done < r->steps)
+            fm_replay_row(rule, panels * FM_VECTORS, k, r, settles, done, offset);
+    }
+}
+
+FM_INLINE void fm_replay_all(const int rule, const fm_replay *r) {
+    const fm_update_constants k = fm_update_prepare(&r->update);
+    const float fade = 1.0f - r->update.one_minus_beta_1, fade_1 = 1.0f - r->update.one_minus_beta_2;
+    const int settles =
+        rule != FM_ADAM || (fade * fade <= fade_1 && fade_1 >= 0.5f && (float)r->steps * r->update.one_minus_beta_2 < 10.0f);
+    ptrdiff_t panel = 0;
+    for (; panel + FM_REPLAY_PANELS <= r->panels; panel += FM_REPLAY_PANELS)
+        fm_replay_panels(rule, FM_REPLAY_PANELS, &k, r, settles, panel);
+    for (; panel < r->panels; panel++)
+        fm_replay_panels(rule, 1, &k, r, settles, panel);
+}
+
+/* -- by optimizer ------------------------------------------------------------------------------------------------------------------ */
+
 static void update_sgd(const fm_update *u) {
     if (u->momentum == 0.0f)
         fm_update_all(FM_SGD, u);
@@ -112,6 +295,14 @@ static void update_sgd(const fm_update *u) {
     else
         fm_update_all(FM_SGD_MOMENTUM, u);
 }
+static void replay_sgd(const fm_replay *r) {
+    if (r->update.momentum == 0.0f)
+        return;
+    if (r->update.nesterov)
+        fm_replay_all(FM_SGD_NESTEROV, r);
+    else
+        fm_replay_all(FM_SGD_MOMENTUM, r);
+}
 
 static void update_rmsprop(const fm_update *u) {
     if (u->momentum == 0.0f)
@@ -119,5 +310,12 @@ static void update_rmsprop(const fm_update *u) {
     else
         fm_update_all(FM_RMSPROP_MOMENTUM, u);
 }
+static void replay_rmsprop(const fm_replay *r) {
+    if (r->update.momentum == 0.0f)
+        fm_replay_all(FM_RMSPROP, r);
+    else
+        fm_replay_all(FM_RMSPROP_MOMENTUM, r);
+}
 
 static void update_adam(const fm_update *u) { fm_update_all(FM_ADAM, u); }
+static void replay_adam(const fm_replay *r) { fm_replay_all(FM_ADAM, r); }

@@ -241,19 +241,67 @@ static void try_loss(trial *t, void (*kernel)(const fm_loss *)) {
     kernel(&a);
 }
 
+/* Every row or every other row of a panel, at random; NULL for all from the first. */
+static const int32_t *draw_rows(trial *t, ptrdiff_t rows) {
+    if (coin(t))
+        return NULL;
+    int32_t *index = take_integers(t, rows);
+    for (ptrdiff_t i = 0; i < rows; i++)
+        index[i] = (int32_t)(2 * i + coin(t));
+    return index;
+}
+
+static void draw_constants(trial *t, fm_update *u) {
+    u->nesterov = coin(t);
+    u->learning_rate = 0.01f * (float)pick(t, 1, 100);
+    u->momentum = coin(t) ? 0.9f : 0.0f;
+    u->rho = 0.9f;
+    u->one_minus_rho = 0.1f;
+    u->one_minus_beta_1 = 0.1f;
+    u->one_minus_beta_2 = 0.001f;
+    u->epsilon = 1e-7f;
+}
+
 static void try_update(trial *t, int slots, void (*kernel)(const fm_update *)) {
-    const ptrdiff_t n = t->number % 100;
-    fm_update u = {.n = n, .w = take_floats(t, n), .g = take_floats(t, n), .nesterov = coin(t)};
+    ptrdiff_t n = t->number % 100, room = n;
+    fm_update u = {.index = draw_rows(t, n / FM_PANEL)};
+    if (u.index) {
+        n = n / FM_PANEL * FM_PANEL;
+        room = 2 * n;
+    }
+    u.n = n;
+    u.w = take_floats(t, room);
+    u.g = take_floats(t, n);
     for (int s = 0; s < slots; s++)
-        u.slot[s] = take_floats(t, n);
-    u.learning_rate = 0.01f * (float)pick(t, 1, 100);
-    u.momentum = coin(t) ? 0.9f : 0.0f;
-    u.rho = 0.9f;
-    u.one_minus_rho = 0.1f;
-    u.one_minus_beta_1 = 0.1f;
-    u.one_minus_beta_2 = 0.001f;
-    u.epsilon = 1e-7f;
+        u.slot[s] = take_floats(t, room);
+    draw_constants(t, &u);
     kernel(&u);
+}
+
+/* Small steps and long ones, so that some rows come to rest long before others. */
+static void try_replay(trial *t, int slots, void (*kernel)(const fm_replay *)) {
+    fm_replay r = {.rows = t->number % 4, .panels = 1 + t->number / 4 % 6, .steps = pick(t, 1, 400)};
+    r.panel = 2 * r.rows * FM_PANEL;
+    r.update.index = draw_rows(t, r.rows);
+    r.update.w = take_floats(t, r.panels * r.panel);
+    for (int s = 0; s < slots; s++)
+        r.update.slot[s] = take_floats(t, r.panels * r.panel);
+    draw_constants(t, &r.update);
+    float *rates = take_room(t, r.steps);
+    for (ptrdiff_t s = 0; s < r.steps; s++) {
+        rates[s] = 0.001f * (float)pick(t, 0, 20);
+        r.highest_rate = fmaxf(r.highest_rate, rates[s]);
+    }
+    r.learning_rate = rates;
+    uint32_t *done = take(t, 2 * r.rows);
+    for (ptrdiff_t i = 0; i < 2 * r.rows; i++)
+        done[i] = (uint32_t)pick(t, 0, (int)r.steps);
+    r.done = done;
+    if (coin(t)) {
+        r.series = (const float (*)[FM_SERIES])take_floats(t, r.steps * FM_SERIES);
+        r.fade = (const float (*)[2])take_floats(t, (r.steps + 1) * 2);
+    }
+    kernel(&r);
 }
 
 /* -- all kernels, from the manifest: one without a trial does not compile ---------------------------------------------------------- */
@@ -261,7 +309,8 @@ static void try_update(trial *t, int slots, void (*kernel)(const fm_update *)) {
 #define FM_LOSS(name)                                                                                                                      \
     static void try_loss_##name(trial *t) { try_loss(t, t->kernels->loss_##name); }
 #define FM_OPTIMIZER(name, slots)                                                                                                          \
-    static void try_update_##name(trial *t) { try_update(t, slots, t->kernels->update_##name); }
+    static void try_update_##name(trial *t) { try_update(t, slots, t->kernels->update_##name); }                                           \
+    static void try_replay_##name(trial *t) { try_replay(t, slots, t->kernels->replay_##name); }
 #include "kernels/isa.inc"
 
 static const struct {
@@ -269,7 +318,7 @@ static const struct {
     void (*run)(trial *);
 } CHECKS[] = {
 #define FM_LOSS(name) {"loss_" #name, try_loss_##name},
-#define FM_OPTIMIZER(name, slots) {"update_" #name, try_update_##name},
+#define FM_OPTIMIZER(name, slots) {"update_" #name, try_update_##name}, {"replay_" #name, try_replay_##name},
 #define FM_KERNEL(name, arguments) {#name, try_##name},
 #include "kernels/isa.inc"
 };
