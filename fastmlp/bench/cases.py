@@ -160,8 +160,8 @@ TRAINING = {
         TrainingCase("mnist-dense", _MNIST, "classify", "rmsprop", batch_size=128, rows=60000, epochs=1, data="mnist", skip_zeros=False),
         TrainingCase("tabular", _TABULAR, "classify", "adam", batch_size=256, rows=32768, epochs=2, data="one-hot"),
         TrainingCase("wide", _WIDE, "classify", "adam", batch_size=512, rows=4096, epochs=1),
-        TrainingCase("text", (20000, 16, 16, 2), "classify", "rmsprop", batch_size=512, rows=4096, epochs=2, data="words"),
-        TrainingCase("text-wide", (20000, 256, 2), "classify", "adam", batch_size=512, rows=4096, epochs=1, data="words"),
+        TrainingCase("text", (20000, 16, 16, 2), "classify", "rmsprop", batch_size=512, rows=4096, epochs=8, data="words"),
+        TrainingCase("text-wide", (20000, 256, 2), "classify", "adam", batch_size=512, rows=4096, epochs=4, data="words"),
     )
 }
 
