@@ -139,6 +139,7 @@ typedef struct fm_lazy {
 typedef struct fm_pace {
     double seconds_per_row[2]; /* on one thread, on many */
     double until_probe;        /* seconds of work until both are measured again */
+    int threads;               /* how many `many` is */
 } fm_pace;
 
 #define FM_SPARE_WORKSPACES 8

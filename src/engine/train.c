@@ -361,6 +361,8 @@ static void run_until(run *r, int threads, int many, int64_t stop, double deadli
 static void run_at_best_pace(run *r, int threads, fm_pace *pace) {
     const int64_t stop = r->stop, start = r->batch;
     const double deadline = r->deadline, begin = now();
+    if (pace->threads != threads)
+        *pace = (fm_pace){.threads = threads}; /* what was measured was something else */
     if (threads > 1 && pace->until_probe <= 0.0) {
         /* Twice on many threads: at first the system may have put them all on one core. */
         for (int probe = 0; probe < 3; probe++)
