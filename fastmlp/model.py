@@ -40,6 +40,7 @@ class Model(Trainer):
         self.name = name or naming.automatic(type(self).__name__)
         self.seed = randomness.draw_seed()
         self.epochs_trained = 0
+        self._trainable = True
         self.plan: Plan | None = None
         self._weights: list[Weight] = []
         self._network: Any = None
@@ -153,7 +154,8 @@ class Model(Trainer):
         shape = self._require_shape()
         self._network = network
         self._configured = None
-        self._forward = network if len(shape) == 1 and shape[0] > 1 else None
+        takes_any_number = planning.numbers_read(self._require_plan()) is None
+        self._forward = network if len(shape) == 1 and shape[0] > 1 and takes_any_number else None
 
     def _disconnect(self) -> None:
         for weight in self._weights:
@@ -237,10 +239,16 @@ class Model(Trainer):
             if self._network is not None and compiled.engine != (before.engine if before else engines.DEFAULT):
                 self._disconnect()
             self._compiled, self._goal, self._configured = compiled, None, None
+            self._follow_layers()
             if self._network is not None:
                 engines.set_skip_zeros(self._network, compiled.skip_zeros)
             if state is not None and compiled.resolvable and self.built:
                 self._restore_optimizer_state(state)
+
+    def _follow_layers(self) -> None:
+        """Describe the network anew if layers have been frozen or released since that was done."""
+        if self.plan is not None and planning.make_plan(self._require_shape(), self.layers)[0] != self.plan:
+            self._adopt(self._require_shape(), self.layers)
 
     @property
     def optimizer(self) -> Optimizer:
@@ -283,8 +291,24 @@ class Model(Trainer):
 
     @property
     def trainable_weights(self) -> list[np.ndarray]:
-        """The same as :attr:`weights`: all layers are trained."""
-        return self.get_weights()
+        """Copies of the weights that training changes by gradients: those of layers that are not frozen, without moving statistics."""
+        return [weight for layer in self.layers for weight in layer.trainable_weights]
+
+    @property
+    def non_trainable_weights(self) -> list[np.ndarray]:
+        """Copies of the other weights."""
+        return [weight for layer in self.layers for weight in layer.non_trainable_weights]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights. Setting it sets it for every layer; a change takes effect at the next ``compile``."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = checks.flag("trainable", value)
+        for layer in self.layers:
+            layer.trainable = self._trainable
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, layer by layer: ``[kernel, bias, kernel, bias, …]``; ``[]`` before the model is built."""
@@ -328,13 +352,17 @@ class Model(Trainer):
         network = self._network
         if network is None or self._configured is None:
             return None
-        slots = {name: [network.get_slot(name, index) for index in range(len(self._weights))] for name in network.slot_names}
+        slots = {name: [network.get_slot(name, index) for index, _ in self._learned()] for name in network.slot_names}
         return {"iterations": network.iterations, "slots": slots}
+
+    def _learned(self) -> list[tuple[int, Weight]]:
+        """The weights that have slots of the optimizer, with their indices in the plan: all but moving statistics, frozen or not."""
+        return [(index, weight) for index, weight in enumerate(self._weights) if weight.trainable]
 
     def _restore_optimizer_state(self, state: Mapping[str, Any]) -> None:
         network = self._configured_network()
         for name, values in state["slots"].items():
-            for index, value in enumerate(values):
+            for (index, _), value in zip(self._learned(), values, strict=True):
                 network.set_slot(name, index, value)
         network.iterations = state["iterations"]
 
@@ -369,7 +397,7 @@ class Model(Trainer):
         """Elements of the optimizer's state as Keras counts them: its slots, the iterations and the learning rate; 0 before training."""
         if self._network is None or self._configured is None or not self._network.iterations:
             return 0
-        return len(self._network.slot_names) * sum(weight.size for weight in self._weights) + 2
+        return len(self._network.slot_names) * sum(layer.count_trainable() for layer in self.layers) + 2
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name or index."""

@@ -25,6 +25,7 @@ class Sequential(Model):
 
     Args:
         layers: The layers, first to last; more can be added.
+        trainable: False to freeze all of them.
         name: The model's name.
 
     Example:
@@ -39,12 +40,12 @@ class Sequential(Model):
 
     def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name)
-        if not trainable:
-            raise UnsupportedError("freezing layers is not in fastmlp yet; every layer is trained")
         self._layers: list[Layer] = []
         try:
             for layer in layers or ():
                 self._append(layer)
+            if not trainable:
+                self.trainable = checks.flag("trainable", trainable)
             self._rebuild()
         except (TypeError, ValueError):
             for layer in self._layers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fastmlp.layers import Layer, Operation
 from fastmlp.plan import Node, Parameter, Plan
@@ -19,6 +20,7 @@ def make_plan(input_shape: Shape, layers: Sequence[Layer]) -> tuple[Plan, list[W
     widths = [math.prod(input_shape)]
     nodes: list[Node] = []
     weights: list[Weight] = []
+    described: list[Parameter] = []
     for number, (layer, operation) in enumerate(steps):
         if _fits_into_dense(operation, nodes, last=number == len(steps) - 1):
             dense = nodes[-1]
@@ -26,15 +28,36 @@ def make_plan(input_shape: Shape, layers: Sequence[Layer]) -> tuple[Plan, list[W
             continue
         parameters: tuple[int, ...] = ()
         width = widths[-1]
-        if operation.op == "dense":
+        settings = dict(operation.settings)
+        if operation.op != "activation":
             parameters = tuple(range(len(weights), len(weights) + len(layer._weights)))
             weights.extend(layer._weights)
+            described.extend(replace(weight.parameter, trainable=layer.trains(weight)) for weight in layer._weights)
             width = math.prod(layer.output_shape or ())
+        if operation.op in READS_NUMBERS and nodes:
+            raise ValueError(
+                f"layer {layer.name!r} reads whole numbers, so it must be the first of the model, but {nodes[-1].op} is before it"
+            )
+        if operation.op != "dense":
+            settings["roles"] = tuple(weight.name for weight in layer._weights) if parameters else ()
         function = operation.activation
-        nodes.append(Node(operation.op, (len(widths) - 1,), len(widths), parameters, function.kind, function.alpha, operation.rate))
+        source = (len(widths) - 1,)
+        nodes.append(Node(operation.op, source, len(widths), parameters, function.kind, function.alpha, operation.rate, **settings))
         widths.append(width)
-    described: tuple[Parameter, ...] = tuple(weight.parameter for weight in weights)
-    return Plan(tuple(widths), tuple(nodes), described, len(widths) - 1), weights
+    return Plan(tuple(widths), tuple(nodes), tuple(described), len(widths) - 1), weights
+
+
+READS_NUMBERS = ("embedding", "category_encoding")
+
+
+def numbers_read(plan: Plan) -> int | None:
+    """How many numbers, counted from 0, the network's input is taken from; None where it is not whole numbers."""
+    limits = [
+        node.tokens if node.op == "category_encoding" else plan.parameters[node.parameters[0]].shape[0]
+        for node in plan.nodes
+        if node.op in READS_NUMBERS
+    ]
+    return min(limits, default=None)
 
 
 def _idle(operation: Operation) -> bool:

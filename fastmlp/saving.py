@@ -93,7 +93,7 @@ def save_model(
         state = (model._optimizer_state() if include_optimizer else None) or {"iterations": 0, "slots": {}}
         slots = list(state["slots"]) if state["iterations"] else []  # before the first update they are zero
         for slot in slots:
-            tensors |= {_slot_tensor(slot, name): value for name, value in zip(names, state["slots"][slot], strict=True)}
+            tensors |= {_slot_tensor(slot, name): value for name, value in zip(_with_slots(model), state["slots"][slot], strict=True)}
         document = {
             "format": "fastmlp",
             "version": _VERSION,
@@ -141,7 +141,7 @@ def load_model(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] |
         assert model.plan is not None
         names = [parameter.name for parameter in model.plan.parameters]
         slots = document["slots"] if compile and document["compile"] is not None else []
-        tensors = file.read({*names, *(_slot_tensor(slot, name) for slot in slots for name in names)})
+        tensors = file.read({*names, *(_slot_tensor(slot, name) for slot in slots for name in _with_slots(model))})
         _check_finite(file, tensors, document["non_finite"])
         for weight, name in zip(model._weights, names, strict=True):
             weight.assign(tensors[name])
@@ -155,7 +155,7 @@ def load_model(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] |
                 expected = model._configured_network().slot_names
                 if tuple(slots) != expected:
                     raise ValueError(f"the optimizer's state should be {', '.join(expected) or 'empty'}, got {', '.join(slots)}")
-                state = {slot: [tensors[_slot_tensor(slot, name)] for name in names] for slot in slots}
+                state = {slot: [tensors[_slot_tensor(slot, name)] for name in _with_slots(model)] for slot in slots}
                 model._restore_optimizer_state({"iterations": 0, "slots": state})
             model.restore_training_state(training)
         return model
@@ -187,6 +187,11 @@ def _standing_still(model: Model) -> AbstractContextManager[None]:
 
 def _slot_tensor(slot: str, parameter: str) -> str:
     return f"optimizer/{slot}/{parameter}"
+
+
+def _with_slots(model: Model) -> list[str]:
+    """Names of the arrays for which the optimizer keeps something, in the order of its slots."""
+    return [weight.parameter.name for _, weight in model._learned()]
 
 
 def _library_version() -> str:
@@ -236,7 +241,7 @@ def _described_model(file: ModelFile, document: Mapping[str, Any]) -> Model:
         raise file.fail("its model configuration has no input shape")
     wanted = {parameter.name: parameter.shape for parameter in model.plan.parameters}
     for slot in document["slots"]:
-        wanted |= {_slot_tensor(slot, parameter.name): parameter.shape for parameter in model.plan.parameters}
+        wanted |= {_slot_tensor(slot, name): wanted[name] for name in _with_slots(model)}
     for name, shape in wanted.items():
         if name not in file.shapes:
             raise file.fail(f"its model needs the tensor {name!r:.80}, which is not there")

@@ -54,18 +54,19 @@ def print_summary(
     columns = [Column(title, justify=side, width=size) for title, side, size in zip(header, align, widths, strict=True)]
     table = Table(*columns, width=line_length, show_lines=True)
     for layer in layers:
-        trainable = ["[bold][color(34)]Y[/][/]" if layer._weights else "[bold]-[/]"] if show_trainable else []
+        trainable = [_trainable(layer)] if show_trainable else []
         table.add_row(f"{escape(layer.name)} ([color(33)]{type(layer).__name__}[/])", _shape(layer), _parameters(layer), *trainable)
 
     console = Console(highlight=False, force_terminal=False, color_system=None) if print_fn else Console(highlight=False)
     if print_fn:
         console.begin_capture()
     count = sum(layer.count_params() for layer in layers if layer.built)
+    moving = sum(layer.count_trainable() for layer in layers if layer.built)
     console.print(f'[bold]Model: "{escape(name)}"[/]')
     console.print(table)
     console.print(_total("Total params", count + optimizer_parameters))
-    console.print(_total("Trainable params", count))
-    console.print(_total("Non-trainable params", 0))
+    console.print(_total("Trainable params", moving))
+    console.print(_total("Non-trainable params", count - moving))
     if optimizer_parameters:
         console.print(_total("Optimizer params", optimizer_parameters))
     if print_fn:
@@ -84,6 +85,12 @@ def memory(count: int) -> str:
 
 def _total(title: str, count: int) -> str:
     return f"[bold] {title}: [/][color(34)]{count:,}[/] ({memory(count)})"
+
+
+def _trainable(layer: Layer) -> str:
+    if not layer._weights:
+        return "[bold]-[/]"
+    return "[bold][color(34)]Y[/][/]" if layer.trainable else "[bold][color(9)]N[/][/]"
 
 
 def _shape(layer: Layer) -> str:

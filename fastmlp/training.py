@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, data, engines, sparse, targets
+from fastmlp import checks, data, engines, planning, sparse, targets
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Rows
@@ -334,7 +334,11 @@ class Trainer:
             x = x if isinstance(x, np.memmap) else array
             shape = self._row_shape()
         assert shape is not None
-        return data.as_inputs(x, shape, name=name, check_finite=check_finite)
+        inputs = data.as_inputs(x, shape, name=name, check_finite=check_finite)
+        numbers = planning.numbers_read(self._require_plan())
+        if numbers is not None:
+            data.check_whole_numbers(name, inputs, numbers)
+        return inputs
 
     def _rows(self, x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[Rows, Goal]:
         """What the user passed as arrays an engine reads, or an error."""

@@ -227,36 +227,52 @@ cdef class Network:
 
     cdef int _create(self, plan) except -1:
         cdef fm_plan c_plan
-        cdef int nodes = len(plan.nodes), parameters = len(plan.parameters), buffers = len(plan.widths), i
+        constants = [values for node in plan.nodes for _, values in node.constants]  # they follow the parameters
+        cdef int nodes = len(plan.nodes), parameters = len(plan.parameters), buffers = len(plan.widths), i, at = parameters
         cdef fm_node_spec *specs = <fm_node_spec *>calloc(nodes + 1, sizeof(fm_node_spec))
         cdef int64_t *widths = <int64_t *>calloc(buffers + 1, sizeof(int64_t))
-        cdef int64_t[2] *shapes = <int64_t[2] *>calloc(parameters + 1, 2 * sizeof(int64_t))
+        cdef int64_t[2] *shapes = <int64_t[2] *>calloc(parameters + len(constants) + 1, 2 * sizeof(int64_t))
+        cdef uint8_t *trainable = <uint8_t *>calloc(parameters + len(constants) + 1, sizeof(uint8_t))
         try:
-            if specs == NULL or widths == NULL or shapes == NULL:
+            if specs == NULL or widths == NULL or shapes == NULL or trainable == NULL:
                 raise MemoryError("no memory for the plan")
             for i, width in enumerate(plan.widths):
                 widths[i] = width
             for i, parameter in enumerate(plan.parameters):
                 shapes[i][0] = parameter.shape[0] if len(parameter.shape) == 2 else 1
                 shapes[i][1] = parameter.shape[-1]
+                trainable[i] = parameter.trainable
                 self.row_work += shapes[i][0] * shapes[i][1]
+            for i, values in enumerate(constants, parameters):
+                shapes[i][0], shapes[i][1] = 1, len(values)
             for i, node in enumerate(plan.nodes):
                 specs[i].op = _op(node)
                 if len(node.inputs) != 1:
                     raise ValueError(f"node {i} ({node.op}) reads {len(node.inputs)} buffers, but this engine runs nodes with one")
                 specs[i].input, specs[i].output = node.inputs[0], node.output
-                specs[i].kernel = node.parameters[0] if node.parameters else -1
-                specs[i].bias = node.parameters[1] if len(node.parameters) > 1 else -1
+                roles = node.roles or ("kernel", "bias")[: len(node.parameters)]
+                specs[i].kernel = specs[i].bias = specs[i].mean = specs[i].variance = -1
+                for role, index in zip(roles, node.parameters, strict=True):
+                    _place(&specs[i], role, index)
+                for role, _ in node.constants:
+                    _place(&specs[i], role, at)
+                    at += 1
                 specs[i].activation = 0 if node.activation == "softmax" else _index(ACTIVATIONS, "activation", node.activation)
                 specs[i].alpha, specs[i].rate = node.alpha, node.rate
-            c_plan.buffer_count, c_plan.node_count, c_plan.parameter_count = buffers, nodes, parameters
+                specs[i].epsilon, specs[i].momentum, specs[i].mode = node.epsilon, node.momentum, _mode(node)
+            c_plan.buffer_count, c_plan.node_count, c_plan.parameter_count = buffers, nodes, parameters + len(constants)
             c_plan.widths, c_plan.nodes, c_plan.output = widths, specs, plan.output
-            c_plan.shapes = shapes
-            return _raise(fm_network_new(_kernels, &c_plan, &self.network))
+            c_plan.shapes, c_plan.trainable = shapes, trainable
+            _raise(fm_network_new(_kernels, &c_plan, &self.network))
         finally:
             free(specs)
             free(widths)
             free(shapes)
+            free(trainable)
+        for i, values in enumerate(constants, parameters):
+            array = np.array(values, np.float32)
+            _raise(fm_network_set(self.network, FM_VALUE, i, <const float *>cnp.PyArray_DATA(<cnp.ndarray>array)))
+        return 0
 
     def __dealloc__(self):
         fm_network_free(self.network)
@@ -549,14 +565,62 @@ cdef int64_t _point_csr(fm_csr *c, x) except -1:
     return cnp.PyArray_DIM(starts, 0) - 1
 
 
+_OPS = {
+    "dense": FM_OP_DENSE,
+    "activation": FM_OP_ACTIVATION,
+    "dropout": FM_OP_DROPOUT,
+    "alpha_dropout": FM_OP_ALPHA_DROPOUT,
+    "gaussian_dropout": FM_OP_GAUSSIAN_DROPOUT,
+    "gaussian_noise": FM_OP_GAUSSIAN_NOISE,
+    "batch_normalization": FM_OP_BATCH_NORMALIZATION,
+    "layer_normalization": FM_OP_LAYER_NORMALIZATION,
+    "rms_normalization": FM_OP_RMS_NORMALIZATION,
+    "normalization": FM_OP_NORMALIZATION,
+    "rescaling": FM_OP_RESCALING,
+    "prelu": FM_OP_PRELU,
+    "embedding": FM_OP_EMBEDDING,
+    "category_encoding": FM_OP_CATEGORY_ENCODING,
+}
+_MODES = {
+    "": FM_MODE_NONE,
+    "inference": FM_MODE_INFERENCE,
+    "invert": FM_MODE_INVERT,
+    "one_hot": FM_MODE_ONE_HOT,
+    "multi_hot": FM_MODE_MULTI_HOT,
+    "count": FM_MODE_COUNT,
+}
+_PLACES = {
+    **dict.fromkeys(("kernel", "gamma", "scale", "alpha", "embeddings"), 0),
+    **dict.fromkeys(("bias", "beta", "offset"), 1),
+    **dict.fromkeys(("mean", "moving_mean"), 2),
+    **dict.fromkeys(("variance", "moving_variance"), 3),
+}
+
+
 cdef fm_op _op(node) except *:
-    if node.op == "dense":
-        return FM_OP_DENSE
-    if node.op == "activation":
-        return FM_OP_SOFTMAX if node.activation == "softmax" else FM_OP_ACTIVATION
-    if node.op == "dropout":
-        return FM_OP_DROPOUT
-    raise ValueError(f"the engine has no node {node.op!r}")
+    if node.op not in _OPS:
+        raise ValueError(f"the engine has no node {node.op!r}")
+    return FM_OP_SOFTMAX if node.op == "activation" and node.activation == "softmax" else <fm_op><int>_OPS[node.op]
+
+
+cdef fm_mode _mode(node) except *:
+    if node.mode not in _MODES:
+        raise ValueError(f"the engine has no mode {node.mode!r} of {node.op}")
+    return <fm_mode><int>_MODES[node.mode]
+
+
+cdef int _place(fm_node_spec *spec, role, int index) except -1:
+    """Notes which parameter of the node this is."""
+    cdef int place = _index(_PLACES, "parameter", role)
+    if place == 0:
+        spec.kernel = index
+    elif place == 1:
+        spec.bias = index
+    elif place == 2:
+        spec.mean = index
+    else:
+        spec.variance = index
+    return 0
 
 
 cdef int _index(dict table, str what, str name) except -1:

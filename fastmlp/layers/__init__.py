@@ -10,25 +10,43 @@ Example:
 
 from __future__ import annotations
 
-from fastmlp.layers.activation import Activation, LeakyReLU, ReLU, Softmax
+from typing import Any
+
+from fastmlp.errors import UnsupportedError
+from fastmlp.layers.activation import Activation, LeakyReLU, PReLU, ReLU, Softmax
 from fastmlp.layers.base import Layer, Operation, assign_all
 from fastmlp.layers.dense import Dense
+from fastmlp.layers.elsewhere import ELSEWHERE
 from fastmlp.layers.inputs import Input, InputLayer
-from fastmlp.layers.regularization import Dropout
-from fastmlp.layers.reshaping import Flatten
+from fastmlp.layers.normalization import BatchNormalization, LayerNormalization, RMSNormalization
+from fastmlp.layers.preprocessing import CategoryEncoding, Embedding, Normalization, Rescaling
+from fastmlp.layers.regularization import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
+from fastmlp.layers.reshaping import Flatten, Reshape
 from fastmlp.registry import Registry
 
 __all__ = [
     "Activation",
+    "AlphaDropout",
+    "BatchNormalization",
+    "CategoryEncoding",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
+    "Normalization",
     "Operation",
+    "PReLU",
+    "RMSNormalization",
     "ReLU",
+    "Rescaling",
+    "Reshape",
     "Softmax",
     "assign_all",
     "registry",
@@ -37,6 +55,33 @@ __all__ = [
 registry: Registry[Layer] = Registry(
     "layer",
     Layer,
-    (InputLayer, Dense, Activation, Dropout, Flatten, ReLU, LeakyReLU, Softmax),
-    elsewhere=dict.fromkeys(("Conv2D", "LSTM", "BatchNormalization", "Embedding"), "networks are made of Dense layers"),
+    (
+        InputLayer,
+        Dense,
+        Activation,
+        Dropout,
+        Flatten,
+        ReLU,
+        LeakyReLU,
+        Softmax,
+        PReLU,
+        AlphaDropout,
+        GaussianDropout,
+        GaussianNoise,
+        Reshape,
+        BatchNormalization,
+        LayerNormalization,
+        RMSNormalization,
+        Rescaling,
+        Normalization,
+        CategoryEncoding,
+        Embedding,
+    ),
+    elsewhere=ELSEWHERE,
 )
+
+
+def __getattr__(name: str) -> Any:
+    if name in ELSEWHERE:
+        raise UnsupportedError(f"layers.{name} is not in fastmlp; {ELSEWHERE[name]}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

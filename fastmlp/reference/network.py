@@ -23,6 +23,7 @@ from fastmlp.plan import Batches, Objective, Plan, SparseRows, Update
 from fastmlp.reference.lookup import lookup
 from fastmlp.reference.losses import LOGIT_LOSSES, LOSSES, Loss
 from fastmlp.reference.metrics import METRICS, MetricFunction
+from fastmlp.reference.normalization import BatchNormalization
 from fastmlp.reference.operations import OPERATIONS, Operation, Pass
 from fastmlp.reference.optimizers import OPTIMIZERS, Optimizer
 
@@ -158,17 +159,24 @@ class Network:
             for i, share in zip(node.inputs, inputs_share, strict=True):
                 dbuffers[i] = dbuffers[i] + share if i in dbuffers else share
             for i, share in zip(node.parameters, parameters_share, strict=True):
-                dparameters[i][...] += share
+                if self._plan.parameters[i].trainable:
+                    dparameters[i][...] += share
         return dparameters
 
-    def _step(self, state: State, gradients: tuple[np.ndarray, ...], task: Task) -> State:
-        """Moves every parameter by the optimizer's rule."""
+    def _step(self, state: State, gradients: tuple[np.ndarray, ...], task: Task, saved: list[Any]) -> State:
+        """Moves every parameter by the optimizer's rule; those that are not trained stay, but for moving statistics."""
         t = state.iterations + 1
         moved = [
-            task.optimizer.step(task.update, self._learning_rate, t, w, g, **slots)
-            for w, g, slots in zip(state.parameters, gradients, state.slots, strict=True)
+            task.optimizer.step(task.update, self._learning_rate, t, w, g, **slots) if parameter.trainable else (w, slots)
+            for parameter, w, g, slots in zip(self._plan.parameters, state.parameters, gradients, state.slots, strict=True)
         ]
-        return State(parameters=tuple(w for w, _ in moved), slots=tuple(slots for _, slots in moved), iterations=t)
+        parameters = [w for w, _ in moved]
+        for node, operation, memory in zip(self._plan.nodes, self._operations, saved, strict=True):
+            if isinstance(operation, BatchNormalization):
+                statistics = operation.moved(memory, [state.parameters[i] for i in node.parameters])
+                for role, value in statistics.items():
+                    parameters[node.parameters[node.roles.index(role)]] = value
+        return State(parameters=tuple(parameters), slots=tuple(slots for _, slots in moved), iterations=t)
 
     # Training and evaluating
 
@@ -192,10 +200,10 @@ class Network:
 
         def learn(index: int) -> None:
             state, batch = self._state, self._batch(batches, index, task)
-            loss, predictions, gradients = self._differentiate(batch, state, task)
+            loss, predictions, gradients, saved = self._differentiate(batch, state, task)
             if not math.isfinite(loss):
                 raise NonFiniteLossError(batch=index)
-            self._state = self._step(state, gradients, task)
+            self._state = self._step(state, gradients, task, saved)
             _add_totals(totals, task, batch, loss, predictions)
 
         with self._lock:
@@ -218,18 +226,18 @@ class Network:
         """Gives the loss of the first minibatch and its derivative with respect to each parameter; dropout is on, nothing moves."""
         task = self._configured("gradients")
         with _quiet():
-            loss, _, gradients = self._differentiate(self._batch(batches, 0, task), self._state, task)
+            loss, _, gradients, _ = self._differentiate(self._batch(batches, 0, task), self._state, task)
         return loss, list(gradients)
 
-    def _differentiate(self, batch: Batch, state: State, task: Task) -> tuple[float, np.ndarray, tuple[np.ndarray, ...]]:
-        """Gives the loss of a minibatch, the predictions (rows, outputs), and the derivative of the loss with respect to each parameter."""
+    def _differentiate(self, batch: Batch, state: State, task: Task) -> tuple[float, np.ndarray, tuple[np.ndarray, ...], list[Any]]:
+        """Gives a minibatch's loss, predictions (rows, outputs), derivatives of the loss by the parameters, and what operations saved."""
         buffers, saved = self._forward(batch.x, state.parameters, self._pass(state, training=True))
         source = buffers[task.objective.source]
         loss = _mean_loss(task, batch, source)
         share = (batch.weight / len(batch.x))[:, None]  # of each row in the loss
         dsource = task.loss.gradient(batch.y, source) * share
         gradients = self._backward(task.objective.source, dsource, saved, state.parameters)
-        return loss, buffers[self._plan.output], gradients
+        return loss, buffers[self._plan.output], gradients, saved
 
     def _configured(self, method: str) -> Task:
         if self._task is None:

@@ -63,9 +63,11 @@ typedef struct fm_node {
     fm_node_spec spec;
     ptrdiff_t inputs, units; /* widths of the buffers read and written */
     ptrdiff_t panels;        /* dense: weight panels of 16 units */
-    ptrdiff_t kernel, bias;  /* dense: offsets into the parameter arrays; bias -1 for none */
+    ptrdiff_t kernel, bias;  /* offsets into the parameter arrays; -1 for none */
+    ptrdiff_t mean, variance;
+    int kernel_moves, bias_moves; /* the optimizer moves them */
     int is_last;             /* nothing after it reads its output: the prediction */
-    int trained_below;       /* some node before it has parameters: the gradient of its input is wanted */
+    int trained_below;       /* some node before it has parameters that move: the gradient of its input is wanted */
     int derived;             /* the gradient of its output arrives multiplied by the activation's derivative */
     int in_panels;           /* dense: … and in panels, transposed as well if the gradient of its input is wanted */
     const struct fm_node *producer; /* the node that writes its input; NULL for the network's input */
@@ -104,6 +106,7 @@ typedef struct fm_workspace {
     float **panels;  /* [output of a dense node] -> [panel][rows][16], the gradient of its sums; may be `grad` where that is the same */
     float **strips;  /* [output of a dense node] -> [strip of 16 rows][padded width][16], the same transposed */
     float **mask;    /* [node] -> [rows][stride] of a dropout node */
+    float **memo;    /* [node] -> what a node of normalize.c or embed.c keeps for its way back */
     float *y;        /* [rows][stride of the output] */
     int32_t *labels; /* [rows] */
     float *weight;   /* [rows] */
@@ -152,6 +155,7 @@ struct fm_network {
     fm_node *nodes;
     ptrdiff_t (*shape)[2]; /* [parameter] */
     ptrdiff_t *offset;     /* [parameter] */
+    uint8_t *trainable;    /* [parameter] the optimizer moves it */
     ptrdiff_t size;        /* floats in each parameter array */
     int output;
     int direct_input; /* only dense nodes read the input, so it need not be copied to padded rows */
@@ -244,6 +248,26 @@ void fm_dense_forward(const fm_pass *pass, const fm_node *node);
 void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node);
 void fm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
 void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
+
+/* -- normalisation, PReLU and scaling of columns: normalize.c ----------------------------------------------------------------------- */
+
+/* Floats such a node keeps for its way back, for batches of `rows` rows. */
+ptrdiff_t fm_normalize_memo(const fm_network *network, const fm_node *node, ptrdiff_t rows);
+
+void fm_normalize_forward(const fm_pass *pass, const fm_node *node, int index);
+
+/* The gradient of the input, where one is wanted, and the step of the parameters; begins after a barrier, ends without one. */
+void fm_normalize_backward(const fm_pass *pass, const fm_node *node, int index, const fm_step *step);
+
+/* Moves the moving statistics of all batch normalizations by this batch's: once a batch that the optimizer moves parameters for. */
+void fm_move_statistics(const fm_pass *pass);
+
+/* -- whole numbers as columns: embed.c --------------------------------------------------------------------------------------------- */
+
+ptrdiff_t fm_embed_memo(const fm_network *network, const fm_node *node);
+void fm_embed_forward(const fm_pass *pass, const fm_node *node);
+void fm_encode_forward(const fm_pass *pass, const fm_node *node);
+void fm_embed_update(const fm_pass *pass, const fm_node *node, int index, const fm_step *step);
 
 /* -- inputs that are mostly zero: sparse.c ----------------------------------------------------------------------------------------- */
 
