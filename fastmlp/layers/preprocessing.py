@@ -152,6 +152,8 @@ class Normalization(Layer):
         count, mean, variance = 0, np.zeros(()), np.zeros(())
         for batch in _batches(data):
             rows = _rows(batch)
+            if not len(rows):
+                continue
             batch_mean, batch_variance = rows.mean(axis=0), rows.var(axis=0)
             if count and batch_mean.shape != mean.shape:
                 raise ValueError(f"adapt got batches of {mean.size} and of {batch_mean.size} columns")
