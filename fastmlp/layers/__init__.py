@@ -15,11 +15,12 @@ from typing import Any
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.activation import Activation, LeakyReLU, PReLU, ReLU, Softmax
 from fastmlp.layers.base import Layer, Operation, assign_all
+from fastmlp.layers.categories import CategoryEncoding, Embedding
 from fastmlp.layers.dense import Dense
 from fastmlp.layers.elsewhere import ELSEWHERE
 from fastmlp.layers.inputs import Input, InputLayer
 from fastmlp.layers.normalization import BatchNormalization, LayerNormalization, RMSNormalization
-from fastmlp.layers.preprocessing import CategoryEncoding, Embedding, Normalization, Rescaling
+from fastmlp.layers.preprocessing import Normalization, Rescaling
 from fastmlp.layers.regularization import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
 from fastmlp.layers.reshaping import Flatten, Reshape
 from fastmlp.registry import Registry
