@@ -213,6 +213,23 @@ def test_what_is_no_number_of_the_range_gives_nan_and_harms_nobody(engine, kind)
     assert np.array_equal(out[5], expected[5])
 
 
+@pytest.mark.parametrize("update", ["sgd", "momentum"])
+def test_large_tables_train_as_in_the_reference_whatever_the_threads(threads, update):
+    plan = plan_of([layers.Embedding(5000, 21), layers.Flatten(), layers.Dense(4)])
+    batches = data_for("embedding", 60, 16)
+    batches.x[:] = np.random.default_rng(2).integers(0, 5000, batches.x.shape)
+    batches.x[:20, 3] = batches.x[:20, 4] = 7
+    states = []
+    for engine, count in ((_core, 1), (_core, 3), (reference, 1)):
+        threads(count)
+        network = configured(engine, plan, update)
+        train(network, batches, epochs=2)
+        states.append(state_of(network))
+    assert same_bits(states[0], states[1])
+    for native, expected in zip(states[0], states[2], strict=True):
+        np.testing.assert_allclose(native, expected, rtol=1e-4, atol=1e-6)
+
+
 def test_gradients_of_numbers_that_stand_twice_are_added_in_the_order_of_the_rows():
     plan = plan_of([layers.Embedding(NUMBERS, 16), layers.Flatten()])
     network = configured(_core, plan)

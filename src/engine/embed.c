@@ -50,7 +50,6 @@ void fm_embed_forward(const fm_pass *pass, const fm_node *node) {
     }
 }
 
-/* Adds a gradient to one row of the table's. */
 static void add_to_row(float *table, ptrdiff_t entries, ptrdiff_t columns, ptrdiff_t index, const float *grad) {
     for (ptrdiff_t c = 0; c < columns; c += FM_PANEL) {
         const ptrdiff_t n = columns - c < FM_PANEL ? columns - c : FM_PANEL;
@@ -60,30 +59,48 @@ static void add_to_row(float *table, ptrdiff_t entries, ptrdiff_t columns, ptrdi
     }
 }
 
-/* The gradient of a row of the table is the sum over the places where it was looked up, in the order of rows and places. Each worker has
- * rows of the table of its own, and looks through all numbers for them. */
-void fm_embed_update(const fm_pass *pass, const fm_node *node, int index, const fm_step *step) {
+/* The optimizer's step on some rows of the table, whose gradient becomes zero again. */
+static void step_rows(const fm_pass *pass, const fm_node *node, const fm_step *step, float *gradient, fm_range rows) {
+    const ptrdiff_t entries = entries_of(pass->network, node), n = (rows.end - rows.begin) * FM_PANEL;
+    for (ptrdiff_t panel = 0; panel < FM_ROUND_UP(columns_of(pass->network, node)) / FM_PANEL; panel++) {
+        const ptrdiff_t at = (panel * entries + rows.begin) * FM_PANEL;
+        fm_apply_step(pass->network, step, node->kernel + at, n, gradient + at);
+        memset(gradient + at, 0, (size_t)n * sizeof *gradient);
+    }
+}
+
+/* Each place, in the order of rows and places, where one of the worker's rows of the table was looked up: adds to the row's gradient, or
+ * with a step takes that. */
+static void visit_places(const fm_pass *pass, const fm_node *node, const fm_step *step, float *gradient, fm_range own) {
     const fm_network *network = pass->network;
     const ptrdiff_t entries = entries_of(network, node), columns = columns_of(network, node);
-    float *gradient = pass->workspace->memo[index]; /* zero between batches */
-    const fm_range own = fm_share(entries, pass->worker);
-    if (own.begin >= own.end)
-        return;
     for (ptrdiff_t r = 0; r < pass->rows; r++) {
         const float *numbers = numbers_of(pass, node, r);
         const float *grad = pass->workspace->grad[node->spec.output] + r * network->stride[node->spec.output];
         for (ptrdiff_t p = 0; p < node->inputs; p++) {
             const ptrdiff_t entry = index_of(numbers[p], entries);
-            if (entry >= own.begin && entry < own.end)
+            if (entry < own.begin || entry >= own.end)
+                continue;
+            if (step)
+                step_rows(pass, node, step, gradient, (fm_range){entry, entry + 1});
+            else
                 add_to_row(gradient, entries, columns, entry, grad + p * columns);
         }
     }
-    const ptrdiff_t n = (own.end - own.begin) * FM_PANEL;
-    for (ptrdiff_t c = 0; c < columns; c += FM_PANEL) {
-        float *part = gradient + c * entries + own.begin * FM_PANEL;
-        fm_apply_step(network, step, node->kernel + c * entries + own.begin * FM_PANEL, n, part);
-        memset(part, 0, (size_t)n * sizeof *part);
-    }
+}
+
+/* The gradient of a row of the table is the sum over the places where it was looked up. Each worker has rows of the table of its own, and
+ * looks through all numbers for them. */
+void fm_embed_update(const fm_pass *pass, const fm_node *node, int index, const fm_step *step) {
+    const fm_network *network = pass->network;
+    float *gradient = pass->workspace->memo[index]; /* zero between batches */
+    const fm_range own = fm_share(entries_of(network, node), pass->worker);
+    visit_places(pass, node, NULL, gradient, own);
+    /* Where a row without a gradient stands still, only those looked up take a step; once more at every place, which changes nothing. */
+    if (step->update && fm_stands_still(&network->update) && pass->rows * node->inputs < entries_of(network, node))
+        visit_places(pass, node, step, gradient, own);
+    else
+        step_rows(pass, node, step, gradient, own);
 }
 
 void fm_encode_forward(const fm_pass *pass, const fm_node *node) {

@@ -303,6 +303,9 @@ void fm_sparse_kernel_update(const fm_pass *pass, const fm_node *node, const fm_
 
 /* -- steps put off: lazy.c --------------------------------------------------------------------------------------------------------- */
 
+/* True if a step with gradient zero leaves parameters and slots alone. */
+int fm_stands_still(const fm_update_spec *update);
+
 /* False if rows must take every step when it comes. */
 int fm_may_put_off(const fm_network *network);
 fm_status fm_need_lazy(fm_network *network);
