@@ -140,6 +140,7 @@ typedef struct fm_pace {
     double seconds_per_row[2]; /* on one thread, on many */
     double until_probe;        /* seconds of work until both are measured again */
     int threads;               /* how many `many` is */
+    int probes;                /* how often both were measured */
 } fm_pace;
 
 #define FM_SPARE_WORKSPACES 8

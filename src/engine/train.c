@@ -339,6 +339,10 @@ static void run_task(void *argument, fm_worker worker) {
     }
 }
 
+#define PROBE_SECONDS 0.005
+#define PROBE_SHARE 50 /* of the running time goes into probes, one part in so many; more of it while the choice is new */
+#define EARLY_PROBE_SHARE 5
+
 /* Runs batches on one thread or on many until the stop, the end of its time or a fault, and notes how fast that went. */
 static void run_until(run *r, int threads, int many, int64_t stop, double deadline, fm_pace *pace) {
     const int64_t first = r->batch;
@@ -353,8 +357,16 @@ static void run_until(run *r, int threads, int many, int64_t stop, double deadli
         pace->seconds_per_row[many] = (now() - begin) / (double)((r->batch - first) * r->batches->batch_size);
 }
 
-#define PROBE_SECONDS 0.01
-#define PROBE_SHARE 50 /* of the running time goes into probes, one part in so many */
+/* Measures both ways, each twice, because anything may slow a moment down, and a thread just woken may still share this one's core. */
+static void probe(run *r, int threads, int64_t stop, fm_pace *pace) {
+    double best[2] = {INFINITY, INFINITY};
+    for (int i = 0; i < 4; i++) {
+        const int many = i % 2 == 0;
+        run_until(r, threads, many, stop, now() + PROBE_SECONDS, pace);
+        best[many] = fmin(best[many], pace->seconds_per_row[many]);
+    }
+    memcpy(pace->seconds_per_row, best, sizeof best);
+}
 
 /* Whether many threads beat one is not for the engine to know: cores may be two halves of one, or busy with something else. It tries both
  * for a few batches, keeps to the way that was faster when last seen, and tries both again now and then. The bits do not depend on it. */
@@ -364,10 +376,9 @@ static void run_at_best_pace(run *r, int threads, fm_pace *pace) {
     if (pace->threads != threads)
         *pace = (fm_pace){.threads = threads}; /* what was measured was something else */
     if (threads > 1 && pace->until_probe <= 0.0) {
-        /* Twice on many threads: at first the system may have put them all on one core. */
-        for (int probe = 0; probe < 3; probe++)
-            run_until(r, threads, probe < 2, stop, now() + PROBE_SECONDS, pace);
-        pace->until_probe = PROBE_SHARE * (now() - begin);
+        probe(r, threads, stop, pace);
+        pace->until_probe = (pace->probes < 2 ? EARLY_PROBE_SHARE : PROBE_SHARE) * (now() - begin);
+        pace->probes++;
     }
     const double probed = now();
     if (r->batch == start || probed < deadline)
