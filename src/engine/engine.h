@@ -117,7 +117,7 @@ typedef struct fm_workspace {
     int32_t *compressed_index; /* [rows][inputs] */
     float *compressed_value;   /* [rows][inputs] */
     fm_columns *columns;       /* [workers]; NULL until the gradient of a sparse input is wanted */
-    ptrdiff_t *place;          /* [inputs] zero between batches */
+    int32_t *place;            /* [inputs] zero between batches */
 } fm_workspace;
 
 #define FM_LAZY_STEPS 4096
