@@ -232,6 +232,7 @@ class Model(Trainer):
             if self._network is not None and compiled.engine != (before.engine if before else engines.DEFAULT):
                 self._disconnect()
             self._compiled, self._goal, self._configured = compiled, None, None
+            compiled.optimizer.attach(self)
             if state is not None and compiled.resolvable and self.built:
                 self._restore_optimizer_state(state)
 

@@ -467,7 +467,7 @@ cdef class Network:
         cdef fm_input c_input
         _point(&c_input, array, rows)
         c.rows, c.batch_size, c.x, c.x_uint8 = rows, batches.batch_size, c_input.x, c_input.x_uint8
-        c.y, c.labels, c.sample_weight, c.order = NULL, NULL, NULL, NULL
+        c.y, c.labels, c.sample_weight, c.order, c.rates = NULL, NULL, NULL, NULL, NULL
         if self.objective.sparse:
             c.labels = <const int32_t *>_rows_of("y", batches.y, np.int32, 1, rows)
         else:
@@ -478,6 +478,11 @@ cdef class Network:
             c.sample_weight = <const float *>_rows_of("sample_weight", batches.sample_weight, np.float32, 1, rows)
         if batches.order is not None:
             c.order = <const uint32_t *>_rows_of("order", batches.order, np.uint32, 1, rows)
+        if batches.rates is not None:
+            array = _checked("rates", batches.rates, np.float64, 1, False)
+            if cnp.PyArray_DIM(array, 0) != batches.count:
+                raise ValueError(f"rates has {len(batches.rates)} elements, but there are {batches.count} batches")
+            c.rates = <const double *>cnp.PyArray_DATA(array)
         return 0
 
 
