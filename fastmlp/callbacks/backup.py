@@ -160,6 +160,8 @@ class BackupAndRestore(Callback):
         stored = [tensors.get(f"weight/{index}") for index in range(len(weights))]
         if [w.shape for w in weights] != [None if w is None else w.shape for w in stored] or f"weight/{len(weights)}" in tensors:
             raise ValueError(f"the backup in {self.backup_dir} is of another model; name another folder, or delete it to begin anew")
+        if tuple(document["slots"]) != tuple(model.network.slot_names):
+            raise ValueError(f"the backup in {self.backup_dir} is of another optimizer; name another folder, or delete it to begin anew")
         model.fit_progress.restore(document["progress"], self.backup_dir)
         model.set_weights(stored)
         slots = {name: _collected(tensors, f"slot/{name}", count) for name, count in document["slots"].items()}
