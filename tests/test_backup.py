@@ -68,9 +68,9 @@ def bits(model):
     return [weight.tobytes() for weight in model.get_weights()]
 
 
-@pytest.mark.parametrize("save_freq", ["epoch", 1, 2, 5])
+@pytest.mark.parametrize("save_freq", ["epoch", 2, 5])
 @pytest.mark.parametrize("case", CASES)
-def test_a_killed_training_that_is_run_again_ends_with_the_same_bits(engine, case, save_freq, tmp_path):
+def test_a_killed_training_that_is_run_again_ends_with_the_same_bits(case, save_freq, tmp_path):
     whole, expected = run(case)
     with pytest.raises(Killed):
         run(case, callbacks.BackupAndRestore(tmp_path / "backup", save_freq=save_freq), Killer(3, 2))
@@ -86,7 +86,7 @@ def test_a_killed_training_that_is_run_again_ends_with_the_same_bits(engine, cas
     assert not (tmp_path / "backup").exists()
 
 
-def test_it_may_be_killed_again_and_again(tmp_path):
+def test_it_may_be_killed_again_and_again(engine, tmp_path):
     whole, _ = run("plain")
     for killer in (Killer(0, 0), Killer(0, 3), Killer(0, 3), Killer(2, 6), Killer(5, 6)):
         with pytest.raises(Killed):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ class BackupAndRestore(Callback):
 
     That holds for a kill at any moment: a backup is complete or not there, and whatever came after the last one is trained again. It keeps
     the weights, the optimizer's state and learning rate, the place in the epoch and in the data, and what EarlyStopping,
-    ReduceLROnPlateau and ModelCheckpoint remember. The returned history begins where training went on. Data, arguments and the list of
+    ReduceLROnPlateau and ModelCheckpoint remember. The returned history begins where training went on. Data, arguments and
     callbacks must be the same.
 
     Args:
@@ -118,19 +119,14 @@ class BackupAndRestore(Callback):
         tensors = _numbered("weight", model.get_weights())
         for name, values in optimizer["slots"].items():
             tensors |= _numbered(f"slot/{name}", values)
-        states = []
-        for number, callback in enumerate(progress.listeners.callbacks):
+        states = {}
+        for key, callback in _named(progress.listeners.callbacks):
             state = callback._fit_state()
             arrays = {name: value for name, value in state.items() if _is_arrays(value)}
             for name, values in arrays.items():
-                tensors |= _numbered(f"callback/{number}/{name}", values)
-            states.append(
-                {
-                    "class": type(callback).__name__,
-                    "state": {name: value for name, value in state.items() if name not in arrays},
-                    "arrays": {name: len(values) for name, values in arrays.items()},
-                }
-            )
+                tensors |= _numbered(f"callback/{key}/{name}", values)
+            numbers = {name: value for name, value in state.items() if name not in arrays}
+            states[key] = {"numbers": numbers, "arrays": {name: len(values) for name, values in arrays.items()}}
         document = {
             "format": _FORMAT,
             "version": _VERSION,
@@ -167,10 +163,11 @@ class BackupAndRestore(Callback):
         slots = {name: _collected(tensors, f"slot/{name}", count) for name, count in document["slots"].items()}
         model._restore_optimizer_state({"iterations": 0, "slots": slots})
         model.restore_training_state(document["training"])
-        for number, (callback, kept) in enumerate(zip(model.fit_progress.listeners.callbacks, document["callbacks"], strict=False)):
-            if kept["class"] == type(callback).__name__ and (kept["state"] or kept["arrays"]):
-                arrays = {name: _collected(tensors, f"callback/{number}/{name}", count) for name, count in kept["arrays"].items()}
-                callback._restore_fit_state({**kept["state"], **arrays})
+        for key, callback in _named(model.fit_progress.listeners.callbacks):
+            kept = document["callbacks"].get(key)
+            if kept and (kept["numbers"] or kept["arrays"]):
+                arrays = {name: _collected(tensors, f"callback/{key}/{name}", count) for name, count in kept["arrays"].items()}
+                callback._restore_fit_state({**kept["numbers"], **arrays})
         self._set_rate(document)
         self._resumed = document
         if document["stopped"]:
@@ -179,6 +176,15 @@ class BackupAndRestore(Callback):
     def _set_rate(self, document: Mapping[str, Any]) -> None:
         if not self.model.optimizer.follows_schedule:
             self.model.optimizer.learning_rate = document["learning_rate"]
+
+
+def _named(callbacks: list[Callback]) -> Iterator[tuple[str, Callback]]:
+    """Each callback with a name that it has in another run too: its class, and which one of that class it is."""
+    seen: Counter[str] = Counter()
+    for callback in callbacks:
+        name = type(callback).__name__
+        yield f"{name}/{seen[name]}", callback
+        seen[name] += 1
 
 
 def _is_arrays(value: Any) -> bool:
