@@ -239,6 +239,7 @@ class Model(Trainer):
             self._compiled, self._goal, self._configured = compiled, None, None
             if self._network is not None:
                 engines.set_skip_zeros(self._network, compiled.skip_zeros)
+            compiled.optimizer.attach(self)
             if state is not None and compiled.resolvable and self.built:
                 self._restore_optimizer_state(state)
 

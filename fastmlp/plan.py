@@ -169,6 +169,8 @@ class Batches:
     order: np.ndarray | None
     """``(rows,)`` uint32 permutation, or None for the order of the rows."""
     batch_size: int
+    rates: np.ndarray | None = None
+    """``(count,)`` float64: the learning rate of each batch, which becomes the network's when it is trained; None to leave that alone."""
 
     @property
     def count(self) -> int:

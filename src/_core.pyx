@@ -508,7 +508,7 @@ cdef class Network:
         self._point_input(&c_input, csr, batches.x)
         cdef int64_t rows = c_input.rows
         c.rows, c.batch_size, c.x, c.x_uint8, c.x_csr = rows, batches.batch_size, c_input.x, c_input.x_uint8, c_input.x_csr
-        c.y, c.labels, c.sample_weight, c.order = NULL, NULL, NULL, NULL
+        c.y, c.labels, c.sample_weight, c.order, c.rates = NULL, NULL, NULL, NULL, NULL
         if self.objective.sparse:
             c.labels = <const int32_t *>_rows_of("y", batches.y, np.int32, 1, rows)
         else:
@@ -519,6 +519,11 @@ cdef class Network:
             c.sample_weight = <const float *>_rows_of("sample_weight", batches.sample_weight, np.float32, 1, rows)
         if batches.order is not None:
             c.order = <const uint32_t *>_rows_of("order", batches.order, np.uint32, 1, rows)
+        if batches.rates is not None:
+            array = _checked("rates", batches.rates, np.float64, 1, False)
+            if cnp.PyArray_DIM(array, 0) != batches.count:
+                raise ValueError(f"rates has {len(batches.rates)} elements, but there are {batches.count} batches")
+            c.rates = <const double *>cnp.PyArray_DATA(array)
         return 0
 
 

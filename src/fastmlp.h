@@ -120,13 +120,15 @@ typedef struct fm_batches {
     const int32_t *labels;       /* [rows] for the sparse losses */
     const float *sample_weight;  /* [rows] or NULL */
     const uint32_t *order;       /* [rows] or NULL */
+    const double *rates;         /* the learning rate of each batch, for training; or NULL for the state's */
 } fm_batches;
 
 /* Rows of the first kernel put off steps while their input is zero. Whoever looks at parameters, slots or predictions sees none of that,
  * and no bit depends on it; but with `rounded` the bits depend on when somebody looks, or calls this, which settles all of them. */
 void fm_network_settle(fm_network *network);
 
-/* Trains on the batches *next … stop − 1, returning early at a batch boundary once `seconds` have passed; at least one batch is done.
+/* Trains on the batches *next … stop − 1, at the state's learning rate, which follows `rates` where they are given; returning early at a
+ * batch boundary once `seconds` have passed; at least one batch is done.
  * *next becomes the number of the next batch. Adds to totals: Σ loss·rows, rows, then for each metric Σ value·weight, Σ weight.
  * FM_NON_FINITE leaves *next at the batch whose loss was not finite. */
 fm_status fm_network_train(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals);

@@ -191,6 +191,8 @@ class Network:
         task = self._configured("train")
 
         def learn(index: int) -> None:
+            if batches.rates is not None:
+                self._learning_rate = float(batches.rates[index])
             state, batch = self._state, self._batch(batches, index, task)
             loss, predictions, gradients = self._differentiate(batch, state, task)
             if not math.isfinite(loss):

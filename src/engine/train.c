@@ -289,6 +289,12 @@ static int prepare_columns(run *r, const fm_pass *pass) {
     return 1;
 }
 
+/* The learning rate of the batch to come, where each has its own. */
+static void take_rate(const run *r) {
+    if (r->updating && r->batches->rates)
+        r->network->state.learning_rate = r->batches->rates[r->batch];
+}
+
 static void run_task(void *argument, fm_worker worker) {
     run *r = argument;
     fm_network *network = r->network;
@@ -334,6 +340,8 @@ static void run_task(void *argument, fm_worker worker) {
                 network->state.iterations++;
             r->batch++;
             r->ended = r->batch >= r->stop || now() >= r->deadline;
+            if (!r->ended)
+                take_rate(r);
         }
         fm_team_barrier(worker);
     }
@@ -352,6 +360,7 @@ static void run_until(run *r, int threads, int many, int64_t stop, double deadli
     r->stop = stop;
     r->deadline = deadline;
     r->ended = 0;
+    take_rate(r);
     fm_team_run(run_task, r, many ? threads : 1);
     if (r->batch > first)
         pace->seconds_per_row[many] = (now() - begin) / (double)((r->batch - first) * r->batches->batch_size);
