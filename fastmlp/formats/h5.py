@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ __all__ = ["Group", "library", "reading", "write_texts", "writing"]
 
 _ATTRIBUTE_BYTES = 64512
 """What HDF5 has room for in one attribute of a group; Keras splits longer lists of names over several."""
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_HEAP = b"GCOL\x01"
 _ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, AttributeError, SystemError)
 """What h5py raises about damaged files."""
 
@@ -63,13 +65,33 @@ def write_texts(group: Any, name: str, texts: Sequence[str]) -> None:
 
 
 @contextmanager
-def reading(file: IO[bytes], size: int, path: str | os.PathLike[str]) -> Iterator[Group]:
-    """The root of an HDF5 file of ``size`` bytes, opened for reading; ``path`` is named in errors."""
+def reading(data: bytes, path: str | os.PathLike[str]) -> Iterator[Group]:
+    """The root of the HDF5 file with the bytes ``data``; ``path`` is named in errors."""
     h5py = library()
-    with _guarded(path, "it is not an HDF5 file, or its beginning is damaged"):
-        root = h5py.File(file, "r")
+    if not data.startswith(_SIGNATURE):
+        raise ModelFileError(path, "it is not an HDF5 file")
+    _check_heaps(data, path)
+    with _guarded(path, "it is damaged or truncated"):
+        root = h5py.File(io.BytesIO(data), "r")
     with root:
-        yield Group(root, "/", path, size)
+        yield Group(root, "/", path, len(data))
+
+
+def _check_heaps(data: bytes, path: str | os.PathLike[str]) -> None:
+    """Refuses heaps of strings with free space of no size, over which the HDF5 library goes round forever.
+
+    A heap is ``GCOL``, a version, its size, and objects: an index, 0 for free space, a count, a size, and the bytes, padded to 8.
+    """
+    start, steps = data.find(_HEAP), len(data) // 16
+    while start >= 0:
+        at, end = start + 16, min(len(data), start + int.from_bytes(data[start + 8 : start + 16], "little"))
+        while at + 16 <= end:
+            steps -= 1
+            index, size = int.from_bytes(data[at : at + 2], "little"), int.from_bytes(data[at + 8 : at + 16], "little")
+            if steps < 0 or (index == 0 and size < 16):
+                raise ModelFileError(path, "it is damaged: the heaps of its strings overlap, or have free space of no size")
+            at += 16 + (size + 7) // 8 * 8 if index else size
+        start = data.find(_HEAP, start + 1)
 
 
 @contextmanager

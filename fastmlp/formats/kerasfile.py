@@ -96,7 +96,7 @@ def load_weights(model: Model, path: AnyPath, skip_mismatch: bool) -> None:
             root = stack.enter_context(_weights(stack.enter_context(_opened(path)), model))
         else:
             file = stack.enter_context(open_regular(path))
-            root = stack.enter_context(h5.reading(file, os.fstat(file.fileno()).st_size, path))
+            root = stack.enter_context(h5.reading(file.read(), path))
         weights = variables.read_weights(root, model, skip_mismatch)
         state = root.find("optimizer/vars")
         document.restore_weights(path, model, weights, (state, _numbered(state)) if state else None, skip_mismatch)
@@ -163,7 +163,7 @@ def _opened(path: AnyPath) -> Iterator[_Archive]:
 @contextmanager
 def _weights(archive: _Archive, model: Model) -> Iterator[h5.Group]:
     data = archive.read(_WEIGHTS, variables.count_bytes(model))
-    with h5.reading(io.BytesIO(data), len(data), archive.path) as root:
+    with h5.reading(data, archive.path) as root:
         yield root
 
 

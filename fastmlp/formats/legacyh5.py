@@ -105,7 +105,7 @@ def describe(path: AnyPath) -> dict[str, Any]:
 
 @contextmanager
 def _opened(path: AnyPath) -> Iterator[Group]:
-    with open_regular(path) as file, h5.reading(file, os.fstat(file.fileno()).st_size, path) as root:
+    with open_regular(path) as file, h5.reading(file.read(), path) as root:
         yield root
 
 
