@@ -209,6 +209,19 @@ def test_members_are_checked_before_they_are_unpacked(keras_file):
     refused(keras_file(config=zeros, compression=zipfile.ZIP_DEFLATED), "its config.json would grow from .* when unpacked")
 
 
+def test_members_that_cannot_be_unpacked_are_named(keras_file):
+    refused(keras_file(compression=zipfile.ZIP_BZIP2), "its config.json is compressed in a way that Keras does not use")
+    path = keras_file()
+    content = path.read_bytes()
+    entry = content.index(b"PK\x01\x02")  # of metadata.json in the directory; config.json comes next
+    entry = content.index(b"PK\x01\x02", entry + 1)
+    start = content.index(b"PK\x03\x04", 1)
+    changed = bytearray(content)
+    changed[entry + 10] = changed[start + 8] = zipfile.ZIP_DEFLATED  # what is stored is not a deflated stream
+    path.write_bytes(changed)
+    refused(path, "it is damaged: its config.json can't be read")
+
+
 def test_weights_larger_than_the_model_are_not_read(keras_file):
     tracemalloc.start()
     path = keras_file(extra=())

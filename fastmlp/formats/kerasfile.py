@@ -13,6 +13,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -30,7 +31,7 @@ __all__ = ["describe", "load", "load_weights", "save", "save_weights"]
 AnyPath = str | os.PathLike[str]
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-_DAMAGED = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, RuntimeError, EOFError)
 """What zipfile raises about damaged files, and about encrypted ones."""
 _JSON_LIMIT = 4 << 20
 """Bytes; room for some thousands of layers."""
@@ -143,6 +144,8 @@ class _Archive:
             raise ModelFileError(self.path, f"its {name} takes {member.file_size} bytes; the model has use for at most {limit}")
         if member.file_size > _EXPANSION * member.compress_size:
             raise ModelFileError(self.path, f"its {name} would grow from {member.compress_size} bytes to {member.file_size} when unpacked")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ModelFileError(self.path, f"its {name} is compressed in a way that Keras does not use")
         try:
             return self._archive.read(member)
         except _DAMAGED as error:
