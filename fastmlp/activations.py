@@ -28,7 +28,7 @@ name              f(z)                                                        ar
 ``log_softmax``   log(softmax(z))                                             ``axis=-1`` (of an array)
 ================  ==========================================================  ======================================
 
-At a kink the slope is that of the left, and 0 where an upper limit begins. ``docs/images/activations.png`` shows them all.
+At a kink the slope is that of the left, and 0 where an upper limit begins. ``docs/activations.md`` shows them all.
 
 An :class:`Activation` says which function is meant, and in a network the engines compute it. Called with an array it computes the function:
 
@@ -244,7 +244,7 @@ def custom(value: Callable[[np.ndarray], Any], derivative: Callable[[np.ndarray]
     """An activation made of two functions of your own; ``Dense(8, activation=(value, derivative))`` is short for it.
 
     The native engine can't call Python, so a model with such an activation runs on the reference engine, in NumPy, whatever ``compile``
-    says: for small layers some ten times slower. Each function is called once a batch. Such a model can't be saved, because a file never
+    says: for small layers about six times slower. Each function is called once a batch. Such a model can't be saved, because a file never
     holds code; save its weights.
 
     Args:
