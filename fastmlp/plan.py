@@ -9,13 +9,22 @@ Matrices are row-major; a *buffer* holds one batch of one tensor, ``(rows, width
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Batches", "Metric", "Node", "Objective", "Parameter", "Plan", "SparseRows", "Update"]
+__all__ = ["READ_INPUT", "Batches", "Metric", "Node", "Objective", "Parameter", "Plan", "SparseRows", "Update"]
+
+READ_INPUT = frozenset(("gelu", "gelu_tanh", "silu", "mish", "hard_silu", "general_relu", "custom"))
+"""Activations whose derivative can't be told from their output. They are nodes of their own, which keep their input, and never part of a
+dense node."""
+
+
+Function = Callable[["np.ndarray"], "np.ndarray"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +42,8 @@ class Node:
     ``op`` is one of
 
     - ``"dense"``: ``output = activation(input @ kernel + bias)``; ``parameters`` holds the indices of the kernel and, if there is one, the
-      bias. The activation is elementwise, never softmax.
-    - ``"activation"``: ``output = activation(input)``, softmax (over the columns) included.
+      bias. The activation is elementwise, never softmax or log_softmax, and none of ``READ_INPUT``.
+    - ``"activation"``: ``output = activation(input)``, softmax and log_softmax (over the columns) included.
     - ``"dropout"``: while training, each element is kept with probability ``1 - rate`` and scaled by ``1 / (1 - rate)``; a copy otherwise.
     """
 
@@ -44,9 +53,15 @@ class Node:
     parameters: tuple[int, ...] = ()
     activation: str = "linear"
     alpha: float = 0.0
-    """Slope of ``leaky_relu`` for negative input."""
+    """Slope of ``leaky_relu`` and ``general_relu`` to the left, factor of ``elu`` and ``celu``."""
     rate: float = 0.0
     """Fraction of elements a dropout node sets to zero, 0 ≤ rate < 1."""
+    threshold: float = 0.0
+    """Where ``general_relu`` begins to let its input through, at least 0."""
+    max_value: float = math.inf
+    """What ``general_relu`` gives at most, at least 0."""
+    functions: tuple[Function, Function] | None = None
+    """Of a ``custom`` activation, which only the reference engine runs: value and derivative of an array of inputs."""
 
 
 @dataclass(frozen=True, slots=True)

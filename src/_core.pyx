@@ -39,6 +39,7 @@ def _names(kind: str) -> list[str]:
 ACTIVATIONS = {name: index for index, name in enumerate(_names("activation"))}
 LOSSES = {name: index for index, name in enumerate(_names("loss"))}
 OPTIMIZERS = {name: index for index, name in enumerate(_names("optimizer"))}
+_ROW_OPS = {"softmax": FM_OP_SOFTMAX, "log_softmax": FM_OP_LOG_SOFTMAX}
 _SLOT_NAMES = {"sgd": ("momentum",), "rmsprop": ("velocity", "momentum"), "adam": ("momentum", "velocity")}
 
 
@@ -247,8 +248,9 @@ cdef class Network:
                 specs[i].input, specs[i].output = node.inputs[0], node.output
                 specs[i].kernel = node.parameters[0] if node.parameters else -1
                 specs[i].bias = node.parameters[1] if len(node.parameters) > 1 else -1
-                specs[i].activation = 0 if node.activation == "softmax" else _index(ACTIVATIONS, "activation", node.activation)
+                specs[i].activation = 0 if node.activation in _ROW_OPS else _index(ACTIVATIONS, "activation", node.activation)
                 specs[i].alpha, specs[i].rate = node.alpha, node.rate
+                specs[i].threshold, specs[i].max_value = node.threshold, node.max_value
             c_plan.buffer_count, c_plan.node_count, c_plan.parameter_count = buffers, nodes, parameters
             c_plan.widths, c_plan.nodes, c_plan.output = widths, specs, plan.output
             c_plan.shapes = shapes
@@ -558,7 +560,7 @@ cdef fm_op _op(node) except *:
     if node.op == "dense":
         return FM_OP_DENSE
     if node.op == "activation":
-        return FM_OP_SOFTMAX if node.activation == "softmax" else FM_OP_ACTIVATION
+        return <fm_op><int>_ROW_OPS.get(node.activation, FM_OP_ACTIVATION)
     if node.op == "dropout":
         return FM_OP_DROPOUT
     raise ValueError(f"the engine has no node {node.op!r}")

@@ -42,6 +42,7 @@ cdef extern from "fastmlp.h" nogil:
         FM_OP_DENSE
         FM_OP_ACTIVATION
         FM_OP_SOFTMAX
+        FM_OP_LOG_SOFTMAX
         FM_OP_DROPOUT
 
     ctypedef enum fm_array:
@@ -53,7 +54,7 @@ cdef extern from "fastmlp.h" nogil:
     ctypedef struct fm_node_spec:
         fm_op op
         int input, output, kernel, bias, activation
-        float alpha, rate
+        float alpha, threshold, max_value, rate
 
     ctypedef struct fm_plan:
         int buffer_count, node_count, parameter_count

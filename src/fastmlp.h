@@ -26,15 +26,16 @@ typedef enum fm_status {
     FM_NOT_READY,    /* train, evaluate or gradients before configure */
 } fm_status;
 
-typedef enum fm_op { FM_OP_DENSE, FM_OP_ACTIVATION, FM_OP_SOFTMAX, FM_OP_DROPOUT } fm_op;
+typedef enum fm_op { FM_OP_DENSE, FM_OP_ACTIVATION, FM_OP_SOFTMAX, FM_OP_LOG_SOFTMAX, FM_OP_DROPOUT } fm_op;
 
 /* One step of the forward pass. `kernel` and `bias` are indices of parameters, -1 for none. */
 typedef struct fm_node_spec {
     fm_op op;
     int input, output; /* buffers */
     int kernel, bias;  /* dense */
-    int activation;    /* dense and activation: FM_ACTIVATION_* */
-    float alpha;       /* slope of leaky_relu */
+    int activation;    /* activation: FM_ACTIVATION_*; dense: the same, but none whose derivative needs its input */
+    float alpha;       /* slope of leaky_relu and general_relu, alpha of elu and celu */
+    float threshold, max_value; /* general_relu */
     float rate;        /* dropout */
 } fm_node_spec;
 

@@ -113,7 +113,16 @@ class Pack(Structure):
 
 
 class Elementwise(Structure):
-    _fields_ = [("n", c_ssize_t), ("x", Floats), ("y", Floats), ("out", Floats), ("activation", c_int), ("alpha", c_float)]
+    _fields_ = [
+        ("n", c_ssize_t),
+        ("x", Floats),
+        ("y", Floats),
+        ("out", Floats),
+        ("activation", c_int),
+        ("alpha", c_float),
+        ("threshold", c_float),
+        ("max_value", c_float),
+    ]
 
 
 class FromUint8(Structure):
@@ -207,11 +216,10 @@ STRUCTS: dict[str, type[Structure]] = {
     "transpose": Transpose,
     "column_sums": ColumnSums,
     "from_uint8": FromUint8,
-    "softmax": Softmax,
-    "softmax_backward": Softmax,
+    **dict.fromkeys(("softmax", "softmax_backward", "log_softmax", "log_softmax_backward"), Softmax),
     "dropout_mask": Dropout,
     "peak": Peak,
-    **dict.fromkeys(("activate", "derive", "multiply", "exp", "log"), Elementwise),
+    **dict.fromkeys(("activate", "derive", "multiply", "exp", "log", "erf"), Elementwise),
     **{f"loss_{name}": Loss for name in _core.LOSSES},
     **{f"update_{name}": Update for name in _core.OPTIMIZERS},
     **{f"replay_{name}": Replay for name in _core.OPTIMIZERS},

@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from fastmlp.plan import Batches, Metric, Node, Objective, Parameter, Plan, Update
+from fastmlp import _core
+from fastmlp.plan import READ_INPUT, Batches, Metric, Node, Objective, Parameter, Plan, Update
 
 ENDLESS = 1e9
 
@@ -35,6 +36,8 @@ LOSSES = {
     "scce_probabilities": ("sparse_categorical_crossentropy", False, "softmax", False),
 }
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh")
+"""A few, to combine with everything else."""
+EVERY_ACTIVATION = (*_core.ACTIVATIONS, "softmax", "log_softmax")
 
 
 def perceptron(widths, hidden="relu", last="linear", rate=0.0, bias=True):
@@ -46,12 +49,13 @@ def perceptron(widths, hidden="relu", last="linear", rate=0.0, bias=True):
         if bias:
             parameters.append(Parameter(f"dense_{layer}/bias", (units,)))
         indices = tuple(range(len(parameters) - (2 if bias else 1), len(parameters)))
-        own = final and last in ("softmax", "sigmoid")
-        activation = ("linear" if own else last) if final else hidden
-        nodes.append(Node("dense", (len(columns) - 1,), len(columns), indices, activation, 0.2))
+        activation = last if final else hidden
+        own = activation in READ_INPUT or activation.endswith("softmax") or (final and activation == "sigmoid")
+        constants = {"alpha": 0.2, "threshold": 0.3, "max_value": 1.5} if activation == "general_relu" else {"alpha": 0.2}
+        nodes.append(Node("dense", (len(columns) - 1,), len(columns), indices, **({} if own else {"activation": activation} | constants)))
         columns.append(units)
         if own:
-            nodes.append(Node("activation", (len(columns) - 1,), len(columns), activation=last))
+            nodes.append(Node("activation", (len(columns) - 1,), len(columns), activation=activation, **constants))
             columns.append(units)
         if rate and not final:
             nodes.append(Node("dropout", (len(columns) - 1,), len(columns), rate=rate))

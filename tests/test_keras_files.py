@@ -410,3 +410,21 @@ def test_keras_loads_what_is_saved_here_predicts_the_same_and_trains_on(golden, 
     program = [python, "-c", textwrap.dedent(KERAS_PROGRAM), tmp_path]
     done = subprocess.run(program, capture_output=True, text=True, env=environment)
     assert done.stdout.strip().endswith("the same"), done.stderr
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_schedule_of_the_learning_rate_goes_with_the_model(tmp_path, suffix):
+    schedule = fastmlp.optimizers.schedules.CosineDecay(0.1, 100, warmup_target=0.2, warmup_steps=10)
+    model = fastmlp.Sequential([layers.Dense(2, input_shape=(3,))])
+    model.compile(optimizer=fastmlp.optimizers.Adam(schedule), loss="mse")
+    model.save(tmp_path / f"model{suffix}")
+    loaded = fastmlp.load_model(tmp_path / f"model{suffix}")
+    assert loaded.optimizer.get_config()["learning_rate"] == model.optimizer.get_config()["learning_rate"]
+
+
+def test_a_schedule_that_keras_has_not_is_no_part_of_its_files(tmp_path):
+    model = fastmlp.Sequential([layers.Dense(2, input_shape=(3,))])
+    model.compile(optimizer=fastmlp.optimizers.SGD(fastmlp.optimizers.schedules.OneCycle(0.1, 100)), loss="mse")
+    with pytest.raises(UnsupportedError, match="Keras has no schedule like OneCycle; save the model with include_optimizer=False"):
+        model.save(tmp_path / "model.keras")
+    assert list(tmp_path.iterdir()) == []

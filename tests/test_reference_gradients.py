@@ -7,7 +7,7 @@ For a direction v over all the parameters θ, the derivative of the loss is know
 import numpy as np
 import pytest
 
-from fastmlp.plan import Batches, Node, Objective, Parameter, Plan, Update
+from fastmlp.plan import READ_INPUT, Batches, Node, Objective, Parameter, Plan, Update
 from fastmlp.reference import Network
 from fastmlp.reference.activations import ACTIVATIONS
 from fastmlp.reference.losses import LOGIT_LOSSES, LOSSES
@@ -94,7 +94,7 @@ def test_backpropagation_agrees_with_finite_differences(final, objective, hidden
     assert_gradients_are_right(network, data_for(objective, weighted))
 
 
-@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "softmax"])
+@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if not name.endswith("softmax")])
 def test_the_activation_of_a_dense_node_is_differentiated(activation):
     nodes = (Node("dense", (0,), 1, (0, 1), activation, alpha=0.2), Node("dense", (1,), 2, (2, 3)))
     plan = Plan((INPUTS, HIDDEN, OUTPUTS), nodes, dense_parameters((INPUTS, HIDDEN), (HIDDEN, OUTPUTS)), output=2)
@@ -177,9 +177,11 @@ def test_the_slope_at_the_kink_is_that_of_the_left(activation, alpha, slope):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations_neither_overflow_nor_change_dtype(name):
     z = np.array([[-1e30, -100, 0, 100, 1e30]], np.float32)
+    if name == "exponential":
+        z = np.minimum(z, 80)
     with np.errstate(all="raise", under="ignore"):
         a = ACTIVATIONS[name].forward(z, 0.2)
-        dz = ACTIVATIONS[name].backward(a, np.ones_like(a), 0.2)
+        dz = ACTIVATIONS[name].backward(z if name in READ_INPUT else a, np.ones_like(a), 0.2)
     assert np.isfinite(a).all()
     assert np.isfinite(dz).all()
     assert a.dtype == dz.dtype == np.float32

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from fastmlp import activations, layers, losses, metrics, optimizers
+from fastmlp import activations, layers, losses, metrics, optimizers, schedules
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import Layer
 
@@ -40,6 +40,8 @@ A layer's weights need no table: both list them in the same order and under the 
 """
 
 _INITIALIZER = {"input_axes": None, "output_axes": None}
+_OUR_OPTIMIZER = frozenset(("catch_up",))  # how, not what, an optimizer computes
+_KERAS_SCHEDULES = frozenset(schedules.registry.classes) - {"OneCycle"}
 _OPTIMIZER = {"decay": 0.0, "is_legacy_optimizer": False}  # of Keras 2
 _LOSS = {"label_smoothing": 0.0, "axis": -1, "ignore_class": None}
 
@@ -203,19 +205,25 @@ def _ends(stored: Any) -> list[Any]:
 
 def _read_optimizer(data: Any) -> dict[str, Any]:
     name, config = _named(data, "optimizer")
-    if isinstance(config.get("learning_rate"), Mapping):
-        schedule = config["learning_rate"].get("class_name")
-        raise UnsupportedError(
-            f"its learning rate follows the schedule {schedule!r:.80}, which is not in fastmlp yet; load it with compile=False, or set "
-            "model.optimizer.learning_rate in a callback's on_epoch_begin"
-        )
     if name not in optimizers.registry.classes:
         raise UnsupportedError(
             f"its optimizer is {name!r:.80}, which is not in fastmlp; there are {', '.join(optimizers.registry.classes)}; load it with "
             "compile=False, and compile it anew"
         )
     config.pop("jit_compile", None)
+    if isinstance(config.get("learning_rate"), Mapping):
+        config["learning_rate"] = _read_schedule(config["learning_rate"])
     return {"class": name, "config": _without(config, _OPTIMIZER)}
+
+
+def _read_schedule(data: Any) -> dict[str, Any]:
+    name, config = _named(data, "learning rate schedule")
+    if name not in schedules.registry.classes:
+        raise UnsupportedError(
+            f"its learning rate follows the schedule {name!r:.80}, which is not in fastmlp; there are {', '.join(schedules.registry.classes)}; "
+            "load it with compile=False, and compile it anew"
+        )
+    return {"class": name, "config": config}
 
 
 def _read_measure(data: Any, classes: Mapping[str, Any], kind: str) -> Any:
@@ -271,7 +279,7 @@ def write_model(config: Mapping[str, Any], built: Sequence[Layer], input_shape: 
 def write_compile(config: Mapping[str, Any]) -> dict[str, Any]:
     """What Keras stores of ``Model.get_compile_config()``."""
     return {
-        "optimizer": _object("keras.optimizers", config["optimizer"]["class"], config["optimizer"]["config"]),
+        "optimizer": _write_optimizer(config["optimizer"]),
         "loss": _write_measure(config["loss"], "keras.losses"),
         "loss_weights": None,
         "metrics": [_write_measure(metric, "keras.metrics") for metric in config["metrics"]] or None,
@@ -280,6 +288,18 @@ def write_compile(config: Mapping[str, Any]) -> dict[str, Any]:
         "steps_per_execution": 1,
         "jit_compile": "auto",
     }
+
+
+def _write_optimizer(data: Mapping[str, Any]) -> dict[str, Any]:
+    config = {name: value for name, value in data["config"].items() if name not in _OUR_OPTIMIZER}
+    rate = config["learning_rate"]
+    if isinstance(rate, Mapping):
+        if rate["class"] not in _KERAS_SCHEDULES:
+            raise UnsupportedError(
+                f"Keras has no schedule like {rate['class']}; save the model with include_optimizer=False, or as .safetensors"
+            )
+        config["learning_rate"] = _object("keras.optimizers.schedules", rate["class"], rate["config"])
+    return _object("keras.optimizers", data["class"], config)
 
 
 def legacy(data: Any) -> Any:

@@ -13,6 +13,7 @@
 
 #include "math_body.h"
 #include "activation_body.h"
+#include "input_activation_body.h"
 #include "gemm_body.h"
 #include "sparse_body.h"
 #include "lanes_body.h"

@@ -22,8 +22,13 @@
 #define FM_PANEL 16
 #define FM_ROUND_UP(n) (((n) + (FM_PANEL - 1)) / FM_PANEL * FM_PANEL)
 
+/* Those whose derivative follows from their output come first: only they end a product. */
 enum {
 #define FM_ACTIVATION(name) FM_ACTIVATION_##name,
+#include "isa.inc"
+    FM_OUTPUT_ACTIVATION_COUNT,
+    FM_LAST_OUTPUT_ACTIVATION = FM_OUTPUT_ACTIVATION_COUNT - 1,
+#define FM_INPUT_ACTIVATION(name) FM_ACTIVATION_##name,
 #include "isa.inc"
     FM_ACTIVATION_COUNT
 };
@@ -62,7 +67,7 @@ typedef struct fm_gemm {
     int carry;         /* start from the values in c */
     int finish;        /* gemm_forward only: add the bias and apply the activation */
     const float *bias; /* [16·panels], or NULL */
-    int activation;    /* FM_ACTIVATION_* */
+    int activation;    /* FM_ACTIVATION_*, one that its output derives; so wherever there is no word of the input */
     float alpha;
 } fm_gemm;
 
@@ -135,16 +140,17 @@ typedef struct fm_column_sums {
 
 /* n ≥ 0 elements, any alignment; out may be x.
  *   activate   out = activation(x)
- *   derive     out = y · activation'(z), where x = activation(z)
+ *   derive     out = y · activation'(z), where x = activation(z), or for an activation whose input derives it x = z
  *   multiply   out = x · y
  *   exp, log   out = exp(x), log(x), within 1.5 ULP
+ *   erf        out = erf(x), within 2 ULP
  */
 typedef struct fm_elementwise {
     ptrdiff_t n;
     const float *x, *y;
     float *out;
     int activation;
-    float alpha;
+    float alpha, threshold, max_value; /* the last two: general_relu */
 } fm_elementwise;
 
 /* out[i] = x[i] as float32. */
@@ -156,6 +162,8 @@ typedef struct fm_from_uint8 {
 
 /* softmax            out[r][c] = exp(x[r][c] − max_r) / Σ_c exp(x[r][c] − max_r)
  * softmax_backward   x holds softmax's output s and grad dLoss/ds: out[r][c] = s·(grad − Σ_c s·grad)
+ * log_softmax            out[r][c] = (x[r][c] − max_r) − log Σ_c exp(x[r][c] − max_r)
+ * log_softmax_backward   x holds log_softmax's output a and grad dLoss/da: out[r][c] = grad − exp(a)·Σ_c grad
  * Padded rows, one stride for all; pad columns of out become +0. out may be x or grad.
  */
 typedef struct fm_softmax {

@@ -371,19 +371,6 @@ FM_INLINE vf fm_targets(const fm_loss *a, const int sparse, ptrdiff_t r, ptrdiff
     return v_select(v_eq(v_load(FM_LANES), v_set1((float)(a->labels[r] - c))), v_set1(1.0f), v_set1(0.0f));
 }
 
-FM_INLINE vf fm_row_sum(const float *x, ptrdiff_t cols, vm tail) {
-    vf sums[FM_VECTORS];
-    for (int v = 0; v < FM_VECTORS; v++)
-        sums[v] = v_set1(0.0f);
-    ptrdiff_t c = 0;
-    for (; c + FM_PANEL <= cols; c += FM_PANEL)
-        for (int v = 0; v < FM_VECTORS; v++)
-            sums[v] = v_add(sums[v], v_load(x + c + v * V_LANES));
-    for (int v = 0; v < FM_VECTORS && c < cols; v++, c += V_LANES)
-        sums[v] = v_add(sums[v], v_keep(v_load(x + c), cols - c, tail, v_set1(0.0f)));
-    return fm_fold_sum(sums);
-}
-
 /* Cross-entropy of probabilities q = x / Σx, clipped: −Σ y·log q. With s the Σ of those y whose q was not clipped, the slope is
  * (s − y/q) / Σx, where a clipped q drops the y/q: the s comes from the division by Σx, which every column takes part in. */
 FM_INLINE void fm_categorical(const int sparse, const fm_loss *arguments) {
