@@ -130,12 +130,27 @@ class Loss(Structure):
         ("weight", Floats),
         ("scale", c_float),
         ("threshold", c_float),
+        ("parameter", c_float * 3),
         ("loss", Floats),
         ("grad", Floats),
         ("grad_row", c_ssize_t),
         ("probs", Floats),
         ("probs_row", c_ssize_t),
         ("hit", Floats),
+    ]
+
+
+class Smooth(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("y", Floats),
+        ("y_row", c_ssize_t),
+        ("labels", POINTER(c_int32)),
+        ("keep", c_float),
+        ("share", c_float),
+        ("out", Floats),
+        ("out_row", c_ssize_t),
     ]
 
 
@@ -188,6 +203,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "softmax": Softmax,
     "softmax_backward": Softmax,
     "dropout_mask": Dropout,
+    "smooth": Smooth,
     "peak": Peak,
     **dict.fromkeys(("activate", "derive", "multiply", "exp", "log"), Elementwise),
     **{f"loss_{name}": Loss for name in _core.LOSSES},
@@ -220,7 +236,7 @@ def kernels(isa: str) -> dict[str, Callable[..., None]]:
                     value = pointer(value, kind)
                 elif kind == Floats * 2:
                     value = kind(*(pointer(array) for array in value))
-                elif kind == c_uint32 * 2:
+                elif kind in (c_uint32 * 2, c_float * 3):
                     value = kind(*value)
                 setattr(arguments, field, value)
             function(ctypes.byref(arguments))
