@@ -17,7 +17,7 @@ PARAMETERS: dict[str, tuple[float, ...]] = {
 LOGITS = "_from_logits"
 
 
-def parameters_of(name: str) -> tuple[float, ...]:
+def constants_of(name: str) -> tuple[float, ...]:
     """Constants to try a loss with; the name may end as those of kernels do."""
     return PARAMETERS.get(name.removesuffix(LOGITS), ())
 
@@ -51,6 +51,8 @@ def draw_targets(name: str, rng: np.random.Generator, rows: int, columns: int) -
         return rng.integers(0, 5, (rows, columns)).astype(float)
     if name == "mean_squared_logarithmic_error":
         return rng.uniform(0, 3, (rows, columns))
+    if name == "mean_absolute_percentage_error":
+        return rng.uniform(20, 40, (rows, columns))  # slopes go with 100/y
     return rng.normal(0, 3, (rows, columns // 2 if name == "gaussian_nll" else columns))
 
 

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-from loss_cases import draw_targets, parameters_of
+from loss_cases import constants_of, draw_targets
 
 from fastmlp.plan import Batches, Metric, Node, Objective, Parameter, Plan, Update
 
@@ -43,7 +43,7 @@ LOSSES = {
     "log_cosh": ("log_cosh", False, "linear", False),
     "quantile": ("quantile", False, "linear", False),
     "poisson": ("poisson", False, "sigmoid", False),
-    "cosine_similarity": ("cosine_similarity", False, "linear", False),
+    "cosine_similarity": ("cosine_similarity", False, "sigmoid", False),
     "hinge": ("hinge", False, "linear", False),
     "squared_hinge": ("squared_hinge", False, "tanh", False),
     "categorical_hinge": ("categorical_hinge", False, "linear", False),
@@ -83,7 +83,7 @@ def perceptron(widths, hidden="relu", last="linear", rate=0.0, bias=True):
 def objective_for(plan, loss, metrics=()):
     kind, from_logits, _, absorbed = LOSSES[loss]
     source = plan.nodes[-1].inputs[0] if absorbed else plan.output
-    return Objective(kind, source, from_logits, tuple(metrics), parameters_of(kind), smoothing=0.2 if loss.endswith("_smooth") else 0.0)
+    return Objective(kind, source, from_logits, tuple(metrics), constants_of(kind), smoothing=0.2 if loss.endswith("_smooth") else 0.0)
 
 
 def metrics_for(loss):

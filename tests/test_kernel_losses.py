@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from kernel_harness import ISAS, Guarded, fixed_sum, kernels, padded, round_up, same_bits
 
-from loss_cases import LOGITS, draw_predictions, draw_targets, fitting_columns, parameters_of
+from loss_cases import LOGITS, draw_predictions, draw_targets, fitting_columns, constants_of
 
 from fastmlp import _core
 from fastmlp.plan import Metric
@@ -42,7 +42,7 @@ def run(isa, name, x, y, weight=None, side="end", onto_x=False, want=("grad", "p
     rows, cols = x.shape
     width = round_up(cols)
     guarded = {"x": Guarded(padded(x), side), "loss": Guarded(np.full(rows, 7, np.float32), side)}
-    fields = {"rows": rows, "cols": cols, "scale": scale, "threshold": THRESHOLD, "x_row": width, "parameter": parameters_of(name)}
+    fields = {"rows": rows, "cols": cols, "scale": scale, "threshold": THRESHOLD, "x_row": width, "parameter": constants_of(name)}
     if name.startswith("sparse"):
         guarded["labels"] = Guarded(y, side)
     else:
@@ -85,7 +85,7 @@ def expected(name, x, y, weight):
     weight = np.ones(len(x)) if weight is None else weight.astype(np.float64)
     if name in ACCURACIES:
         return {"loss": weight * make_metric(Metric(name, threshold=THRESHOLD))(y, x)}
-    loss = make_loss(name.removesuffix(LOGITS), name in FROM_LOGITS, parameters_of(name))
+    loss = make_loss(name.removesuffix(LOGITS), name in FROM_LOGITS, constants_of(name))
     result = {"loss": weight * loss.value(y, x), "grad": weight[:, None] * SCALE * loss.gradient(y, x)}
     if name in WITH_HITS:
         accuracy = name.removesuffix(LOGITS).replace("_focal", "").replace("crossentropy", "accuracy")

@@ -6,7 +6,7 @@ For a direction v over all the parameters θ, the derivative of the loss is know
 
 import numpy as np
 import pytest
-from loss_cases import draw_targets, parameters_of
+from loss_cases import draw_targets, constants_of
 
 from fastmlp.plan import Batches, Node, Objective, Parameter, Plan, Update
 from fastmlp.reference import Network
@@ -80,10 +80,10 @@ def objectives(final):
     positive = ("kl_divergence", "poisson", "mean_squared_logarithmic_error", "gaussian_nll")
     of_numbers = [loss for loss in LOSSES if not loss.endswith("crossentropy") and loss not in positive]
     usable = of_numbers if final == "linear" else list(LOSSES)
-    plain = [Objective(loss, source=5, parameters=parameters_of(loss)) for loss in usable if loss != "gaussian_nll"]
+    plain = [Objective(loss, source=5, parameters=constants_of(loss)) for loss in usable if loss != "gaussian_nll"]
     binary = [loss for loss in LOGIT_LOSSES if loss.startswith("binary")]
     absorbing = {"linear": list(LOGIT_LOSSES), "sigmoid": binary, "softmax": [loss for loss in LOGIT_LOSSES if loss not in binary]}[final]
-    return plain + [Objective(loss, source=4, from_logits=True, parameters=parameters_of(loss)) for loss in absorbing]
+    return plain + [Objective(loss, source=4, from_logits=True, parameters=constants_of(loss)) for loss in absorbing]
 
 
 CASES = [(final, objective) for final in ("linear", "sigmoid", "softmax") for objective in objectives(final)]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from loss_cases import LOGITS, draw_predictions, draw_targets, parameters_of
+from loss_cases import LOGITS, draw_predictions, draw_targets, constants_of
 
 from fastmlp.plan import Metric
 from fastmlp.reference.losses import LOGIT_LOSSES, LOSSES, make_loss
@@ -82,7 +82,7 @@ def test_a_loss_of_logits_is_the_loss_of_their_probabilities(name):
         p, y = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True), np.arange(20) % 4
         if not name.startswith("sparse"):
             y = np.eye(4)[y]
-    of_logits, of_probabilities = (make_loss(name, from_logits, parameters_of(name)) for from_logits in (True, False))
+    of_logits, of_probabilities = (make_loss(name, from_logits, constants_of(name)) for from_logits in (True, False))
     assert of_logits.value(y, z) == pytest.approx(of_probabilities.value(y, p))
 
 
@@ -108,7 +108,7 @@ def test_soft_targets_need_not_add_up_to_one():
 def test_losses_keep_the_dtype_and_shape_of_the_predictions(from_logits, dtype):
     p = np.full((2, 2), 0.5, dtype)
     for name in LOGIT_LOSSES if from_logits else LOSSES:
-        loss = make_loss(name, from_logits, parameters_of(name))
+        loss = make_loss(name, from_logits, constants_of(name))
         y = np.eye(2, dtype=dtype)[:, : 1 if name == "gaussian_nll" else 2]
         y = np.array([0, 1], np.int32) if name.startswith("sparse") else y
         value, gradient = loss.value(y, p), loss.gradient(y, p)
@@ -120,7 +120,7 @@ def test_losses_keep_the_dtype_and_shape_of_the_predictions(from_logits, dtype):
 def test_the_slopes_of_losses_are_those_of_finite_differences(from_logits):
     rng = np.random.default_rng(0)
     for name in LOGIT_LOSSES if from_logits else LOSSES:
-        loss = make_loss(name, from_logits, parameters_of(name))
+        loss = make_loss(name, from_logits, constants_of(name))
         p, y = draw_predictions(name + LOGITS * from_logits, rng, 50, 4), draw_targets(name, rng, 50, 4)
         step = 1e-6
         for column in range(4):
@@ -181,8 +181,8 @@ def test_categorical_accuracy_compares_the_first_of_the_largest():
 def test_every_loss_is_a_metric(name):
     p = rows([0.3, 0.9])
     y = np.array([1], np.int32) if name.startswith("sparse") else rows([0, 1][: 1 if name == "gaussian_nll" else 2])
-    metric = make_metric(Metric(name, parameters=parameters_of(name)))
-    assert np.array_equal(metric(y, p), make_loss(name, False, parameters_of(name)).value(y, p))
+    metric = make_metric(Metric(name, parameters=constants_of(name)))
+    assert np.array_equal(metric(y, p), make_loss(name, False, constants_of(name)).value(y, p))
 
 
 def test_an_unknown_metric_is_named():
