@@ -149,7 +149,7 @@ class Trainer:
                     try:
                         logs = self._sweep(train, first, stop, goal, listeners, "train")
                     except NonFiniteLossError as error:
-                        raise _diverged(error.batch - first, epoch, compiled.optimizer.learning_rate) from None
+                        raise _diverged(error.batch - first, epoch, compiled) from None
                     self.epochs_trained += 1
                     if held_out is not None and validate_after(epoch + 1):
                         values = self._evaluate(held_out, goal, validation_batch_size or batch_size, validation_steps, listeners)
@@ -279,7 +279,7 @@ class Trainer:
             try:
                 network.train(rows.batches(len(rows)), 0, 1, 0.0, totals)
             except NonFiniteLossError:
-                raise _diverged(0, None, compiled.optimizer.learning_rate) from None
+                raise _diverged(0, None, compiled) from None
         return _result(goal.values(totals), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -415,18 +415,19 @@ def _one_kind_of_weight(class_weight: Any, sample_weight: Any) -> None:
 def _split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:
     point = targets.split_point(len(rows), share)
     train, held_out = rows.part(0, point), rows.part(point, len(rows))
-    several_answers = goal.objective.loss == "binary_crossentropy" and rows.y.shape[1] > 1
+    several_answers = goal.objective.loss.startswith("binary") and rows.y.shape[1] > 1
     if goal.objective.loss.endswith("crossentropy") and not several_answers:
         targets.warn_of_unseen_classes(train.y, held_out.y)
     return train, held_out
 
 
-def _diverged(batch: int, epoch: int | None, learning_rate: float) -> NonFiniteLossError:
+def _diverged(batch: int, epoch: int | None, compiled: Compiled) -> NonFiniteLossError:
+    rate, advice = compiled.optimizer.learning_rate, compiled.loss.advice if compiled.loss else ""
     where = f"in epoch {epoch + 1}, batch {batch + 1}" if epoch is not None else "in this batch"
     return NonFiniteLossError(
         batch,
         f"the loss became NaN or infinite {where}; the weights are those before that batch. "
-        f"Lower the learning rate (now {learning_rate:g}), scale x to about -1 ... 1 and y to a similar range, and check the targets",
+        f"Lower the learning rate (now {rate:g}), scale x to about -1 ... 1 and y to a similar range, and check the targets{advice}",
         epoch=epoch,
     )
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from kernel_harness import ISAS, Guarded, fixed_sum, kernels, padded, round_up, same_bits
-
-from loss_cases import LOGITS, draw_predictions, draw_targets, fitting_columns, constants_of
+from loss_cases import LOGITS, constants_of, draw_predictions, draw_targets, fitting_columns
 
 from fastmlp import _core
 from fastmlp.plan import Metric

@@ -6,7 +6,7 @@ For a direction v over all the parameters θ, the derivative of the loss is know
 
 import numpy as np
 import pytest
-from loss_cases import draw_targets, constants_of
+from loss_cases import constants_of, draw_targets
 
 from fastmlp.plan import Batches, Node, Objective, Parameter, Plan, Update
 from fastmlp.reference import Network

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from loss_cases import LOGITS, draw_predictions, draw_targets, constants_of
+from loss_cases import LOGITS, constants_of, draw_predictions, draw_targets
 
 from fastmlp.plan import Metric
 from fastmlp.reference.losses import LOGIT_LOSSES, LOSSES, make_loss

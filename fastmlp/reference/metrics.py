@@ -46,5 +46,5 @@ def make_metric(metric: Metric) -> RowFunction:
     if metric.kind in METRICS:
         function = METRICS[metric.kind]
         return lambda y, p: function(y, p, metric.threshold)
-    lookup("metric", METRICS | LOSSES, metric.kind)
+    lookup("metric", {**dict.fromkeys(METRICS), **dict.fromkeys(LOSSES)}, metric.kind)
     return make_loss(metric.kind, metric.from_logits, metric.parameters, metric.smoothing).value
