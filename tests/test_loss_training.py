@@ -217,7 +217,7 @@ def test_a_rate_that_is_not_positive_is_explained_when_the_loss_breaks():
 
 @pytest.mark.parametrize(("loss", "metric"), [("gaussian_nll", "mae"), ("mse", "gaussian_nll")])
 def test_means_and_variances_go_with_their_own_loss_and_metric_only(loss, metric):
-    with pytest.raises(ValueError, match="the metric '(mae|gaussian_nll)'"):
+    with pytest.raises(ValueError, match=r"the metric '(mae|gaussian_nll)'"):
         model_for(loss, metrics=[metric]).evaluate(X, Y[:, :1] if loss == "gaussian_nll" else Y, verbose=0)
 
 
