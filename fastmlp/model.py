@@ -206,8 +206,9 @@ class Model(Trainer):
 
         Args:
             optimizer: A name or an object: ``"adam"``, ``Adam(1e-3)``.
-            loss: A name or an object: ``"mse"``, ``"mae"``, ``"binary_crossentropy"``, ``"categorical_crossentropy"``,
-                ``"sparse_categorical_crossentropy"``, or ``"crossentropy"`` for whichever of them the targets call for.
+            loss: A name or an object of :mod:`fastmlp.losses`: ``"mse"``, ``Huber(0.5)``, ``"sparse_categorical_crossentropy"``, or
+                ``"crossentropy"`` for whichever cross-entropy the targets call for; or a function of your own that returns the loss of
+                each row and its gradient.
             loss_weights: None; for models with several outputs.
             metrics: One or several names or objects: ``"accuracy"``, ``"mae"``, ``BinaryAccuracy(threshold=0.8)``.
             weighted_metrics: The same, but these use the sample weights.

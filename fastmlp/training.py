@@ -163,7 +163,7 @@ class Trainer:
                         logs = self._sweep(train, first, stop, goal, listeners, "train", totals, done=progress.batches)
                     except NonFiniteLossError as error:
                         if not listeners._accepts_divergence(error.batch - first):
-                            raise _diverged(error.batch - first, epoch, compiled.optimizer.learning_rate) from None
+                            raise _diverged(error.batch - first, epoch, compiled) from None
                         logs = {**goal.logs(totals), "loss": math.nan}
                         self.stop_training = True
                     engines.settle(network, compiled.optimizer.update())
@@ -301,7 +301,7 @@ class Trainer:
             try:
                 network.train(rows.batches(len(rows)), 0, 1, 0.0, totals)
             except NonFiniteLossError:
-                raise _diverged(0, None, compiled.optimizer.learning_rate) from None
+                raise _diverged(0, None, compiled) from None
         return _result(goal.values(totals), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -441,7 +441,7 @@ def _one_kind_of_weight(class_weight: Any, sample_weight: Any) -> None:
 def _split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:
     point = targets.split_point(len(rows), share)
     train, held_out = rows.part(0, point), rows.part(point, len(rows))
-    several_answers = goal.objective.loss == "binary_crossentropy" and rows.y.shape[1] > 1
+    several_answers = goal.objective.loss.startswith("binary") and rows.y.shape[1] > 1
     if goal.objective.loss.endswith("crossentropy") and not several_answers:
         targets.warn_of_unseen_classes(train.y, held_out.y)
     return train, held_out
@@ -456,12 +456,13 @@ def _with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | Non
     return replace(batches, rates=of_all)
 
 
-def _diverged(batch: int, epoch: int | None, learning_rate: float) -> NonFiniteLossError:
+def _diverged(batch: int, epoch: int | None, compiled: Compiled) -> NonFiniteLossError:
+    rate, advice = compiled.optimizer.learning_rate, compiled.loss.advice if compiled.loss else ""
     where = f"in epoch {epoch + 1}, batch {batch + 1}" if epoch is not None else "in this batch"
     return NonFiniteLossError(
         batch,
         f"the loss became NaN or infinite {where}; the weights are those before that batch. "
-        f"Lower the learning rate (now {learning_rate:g}), scale x to about -1 ... 1 and y to a similar range, and check the targets",
+        f"Lower the learning rate (now {rate:g}), scale x to about -1 ... 1 and y to a similar range, and check the targets{advice}",
         epoch=epoch,
     )
 

@@ -54,7 +54,7 @@ def test_predictions_agree(widths, hidden, last):
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("hidden", ACTIVATIONS)
 def test_gradients_and_losses_agree(loss, hidden, weighted):
-    plan = perceptron((7, 33, 18, 5), hidden, LOSSES[loss][2], rate=0.3)
+    plan = perceptron((7, 33, 18, 6), hidden, LOSSES[loss][2], rate=0.3)
     native, expected = both(plan, objective_for(plan, loss))
     for rows in (1, 16, 37):
         batches = data_for(plan, loss, rows, rows, weighted=weighted)

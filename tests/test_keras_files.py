@@ -18,7 +18,7 @@ import pytest
 
 import fastmlp
 from fastmlp import initializers, layers, saving, utils
-from fastmlp.errors import ModelFileError
+from fastmlp.errors import ModelFileError, UnsupportedError
 from fastmlp.losses import BinaryCrossentropy
 from fastmlp.optimizers import SGD, Adam, RMSprop
 

@@ -149,7 +149,7 @@ def test_a_configuration_that_is_not_keras_own_is_refused(keras_file, change, re
         (lambda c: c["optimizer"].update(class_name="Muon"), "its optimizer is 'Muon', which is not in fastmlp; .*compile=False"),
         (lambda c: c["optimizer"]["config"].update(clipnorm=1.0), r"Adam\(clipnorm=\.\.\.\) is not in fastmlp"),
         (
-            lambda c: c["optimizer"]["config"].update(learning_rate={"class_name": "MyDecay"}),
+            lambda c: c["optimizer"]["config"].update(learning_rate={"class_name": "MyDecay", "config": {}}),
             "its learning rate follows the schedule 'MyDecay'",
         ),
         (lambda c: c.update(loss={"class_name": "function", "config": "my_loss", "module": "builtins"}), "unknown loss 'my_loss'"),

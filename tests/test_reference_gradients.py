@@ -6,6 +6,7 @@ For a direction v over all the parameters θ, the derivative of the loss is know
 
 import numpy as np
 import pytest
+from loss_cases import constants_of, draw_targets
 
 from fastmlp.plan import READ_INPUT, Batches, Node, Objective, Parameter, Plan, Update
 from fastmlp.reference import Network
@@ -51,7 +52,7 @@ def data_for(objective, weighted=False, seed=0):
     elif objective.loss.endswith("crossentropy"):
         y = rng.dirichlet(np.ones(OUTPUTS), ROWS)
     else:
-        y = rng.normal(size=(ROWS, OUTPUTS))
+        y = draw_targets(objective.loss, rng, ROWS, OUTPUTS)
     weight = rng.uniform(0.1, 2, ROWS) if weighted else None
     return Batches(x, y, weight, None, ROWS)
 
@@ -76,10 +77,13 @@ def assert_gradients_are_right(network, batches, directions=3):
 
 def objectives(final):
     """Every way to train a network that ends in ``final``: losses of its output, and losses that absorb it or read logits."""
-    usable = {"linear": ["mean_squared_error", "mean_absolute_error"]}.get(final, list(LOSSES))
-    plain = [Objective(loss, source=5) for loss in usable]
-    absorbing = {"linear": list(LOGIT_LOSSES), "sigmoid": ["binary_crossentropy"], "softmax": list(LOGIT_LOSSES)[1:]}[final]
-    return plain + [Objective(loss, source=4, from_logits=True) for loss in absorbing]
+    positive = ("kl_divergence", "poisson", "mean_squared_logarithmic_error", "gaussian_nll")
+    of_numbers = [loss for loss in LOSSES if not loss.endswith("crossentropy") and loss not in positive]
+    usable = of_numbers if final == "linear" else list(LOSSES)
+    plain = [Objective(loss, source=5, parameters=constants_of(loss)) for loss in usable if loss != "gaussian_nll"]
+    binary = [loss for loss in LOGIT_LOSSES if loss.startswith("binary")]
+    absorbing = {"linear": list(LOGIT_LOSSES), "sigmoid": binary, "softmax": [loss for loss in LOGIT_LOSSES if loss not in binary]}[final]
+    return plain + [Objective(loss, source=4, from_logits=True, parameters=constants_of(loss)) for loss in absorbing]
 
 
 CASES = [(final, objective) for final in ("linear", "sigmoid", "softmax") for objective in objectives(final)]

@@ -220,8 +220,8 @@ def _read_schedule(data: Any) -> dict[str, Any]:
     name, config = _named(data, "learning rate schedule")
     if name not in schedules.registry.classes:
         raise UnsupportedError(
-            f"its learning rate follows the schedule {name!r:.80}, which is not in fastmlp; there are {', '.join(schedules.registry.classes)}; "
-            "load it with compile=False, and compile it anew"
+            f"its learning rate follows the schedule {name!r:.80}, which is not in fastmlp; there are "
+            f"{', '.join(schedules.registry.classes)}; load it with compile=False, and compile it anew"
         )
     return {"class": name, "config": config}
 

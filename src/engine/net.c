@@ -343,6 +343,7 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
     for (int i = 0; i < network->node_count; i++)
         carve_gradient(network, w, layout, memory, i);
     w->y = take(layout, memory, rows, network->stride[network->output], sizeof(float));
+    w->smoothed = fm_smooths(network) ? take(layout, memory, rows, network->stride[network->output], sizeof(float)) : NULL;
     w->labels = take(layout, memory, rows, 1, sizeof(int32_t));
     w->weight = take(layout, memory, rows, 1, sizeof(float));
     w->loss = take(layout, memory, rows, 1, sizeof(float));

@@ -214,6 +214,9 @@ static void draw_targets(trial *t, float *y, ptrdiff_t cols) {
 
 static void try_loss(trial *t, void (*kernel)(const fm_loss *)) {
     fm_loss a = {.rows = 1 + t->number % 41, .cols = 1 + t->number % 37, .scale = 1.0f / (float)pick(t, 1, 64), .threshold = 0.5f};
+    a.parameter[0] = 0.25f * (float)pick(t, 1, 12);
+    a.parameter[1] = 0.25f;
+    a.parameter[2] = 0.75f;
     a.x_row = draw_stride(t, a.cols);
     a.y_row = draw_stride(t, a.cols);
     a.grad_row = draw_stride(t, a.cols);
@@ -244,6 +247,22 @@ static void try_loss(trial *t, void (*kernel)(const fm_loss *)) {
         break;
     }
     kernel(&a);
+}
+
+static void try_smooth(trial *t) {
+    fm_smooth s = {.rows = 1 + t->number % 41, .cols = 1 + t->number % 37, .keep = 0.875f, .share = 0.125f};
+    int32_t *labels = take_integers(t, s.rows);
+    for (ptrdiff_t r = 0; r < s.rows; r++)
+        labels[r] = pick(t, 0, (int)s.cols - 1);
+    s.y_row = draw_stride(t, s.cols);
+    s.out_row = s.y_row;
+    float *y = take_rows(t, s.rows, s.cols, s.y_row);
+    s.out = coin(t) ? y : take_room(t, s.rows * s.out_row);
+    if (coin(t))
+        s.labels = labels;
+    else
+        s.y = y;
+    t->kernels->smooth(&s);
 }
 
 /* Every row or every other row of a panel, at random; NULL for all from the first. */
