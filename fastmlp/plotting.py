@@ -103,9 +103,10 @@ def plot_learning_rates(rates: Sequence[float], losses: Sequence[float], smoothe
     ax.plot(rates, smoothed, color=_TRAIN, linewidth=1.8, label="smoothed")
     ax.axvline(suggestion, color=_HELD_OUT, linewidth=1.2, linestyle="--", label=f"suggestion {suggestion:.2g}")
     ax.set_xscale("log")
-    low, first = float(np.nanmin(smoothed)), float(losses[0])
-    span = max(first - low, 1e-12)
-    ax.set_ylim(low - 0.15 * span, first + 0.6 * span)  # beyond, only the explosion is to be seen
+    lowest = int(np.argmin(smoothed))
+    low, high = float(smoothed[lowest]), float(smoothed[: lowest + 1].max())
+    span = max(high - low, 1e-12)
+    ax.set_ylim(low - 0.25 * span, high + 0.4 * span)  # beyond, only the explosion is to be seen
     ax.set_xlabel("learning rate", color=_TEXT)
     ax.set_title("Loss by learning rate", loc="left", color=_TEXT, fontweight="bold")
     ax.grid(color="#E5E5E5", linewidth=0.8)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["LearningRateFinder"]
 
 _LEAST_STEPS = 10
+_RECENT = 5
+"""Minibatches whose mean loss decides whether to end early: single ones say little."""
 _SMOOTHING_DECADES = 0.15
 """Width of the Gaussian the losses are smoothed with, in powers of ten of the rate."""
 
@@ -29,13 +31,13 @@ class LearningRateFinder(Callback):
         min_rate: The rate of the first minibatch.
         max_rate: The rate of the last.
         steps: Minibatches to run, if ``fit`` has as many; it ends the fit. With fewer, give ``fit`` more epochs.
-        stop_factor: End early when the loss is this many times the lowest so far.
+        stop_factor: End early when the loss, as the mean of a few minibatches, is this many times the lowest so far.
 
     Attributes:
         rates: The rates that were tried.
         losses: The loss of each minibatch.
         smoothed: The losses, smoothed.
-        suggestion: Where the smoothed loss falls fastest, by powers of ten of the rate; a good constant rate. The highest rate of a
+        suggestion: Where the smoothed loss has come half its way down; a good constant rate. The highest rate of a
             :class:`~fastmlp.optimizers.schedules.OneCycle` may be some times as large, but must lie left of the lowest loss.
 
     Example:
@@ -76,6 +78,7 @@ class LearningRateFinder(Callback):
             )
         self._ladder = np.geomspace(self.min_rate, self.max_rate, count)
         self.rates, self.losses = [], []
+        self._lowest = np.inf
         model = self.model
         self._before = {
             "weights": model.get_weights(),
@@ -96,8 +99,9 @@ class LearningRateFinder(Callback):
         self.losses.append((total - self._total) / (rows - self._rows))
         self.rates.append(float(self._ladder[len(self.rates)]))
         self._total, self._rows = total, rows
-        too_high = self.losses[-1] > self.stop_factor * min(self.losses) and len(self.losses) >= _LEAST_STEPS
-        if too_high or len(self.losses) == len(self._ladder):
+        recent = float(np.mean(self.losses[-_RECENT:]))
+        self._lowest = min(self._lowest, recent) if len(self.losses) >= _RECENT else np.inf
+        if recent > self.stop_factor * self._lowest or len(self.losses) == len(self._ladder):
             self.model.stop_training = True
         else:
             self.model.optimizer.learning_rate = float(self._ladder[len(self.losses)])
@@ -128,11 +132,12 @@ class LearningRateFinder(Callback):
 
     @property
     def suggestion(self) -> float:
-        """The rate at which the smoothed loss falls fastest."""
+        """The rate at which the smoothed loss has come half its way down, from what it was at the lowest rates."""
         smoothed = self.smoothed
-        slope = np.gradient(smoothed, np.log10(self.rates))
         lowest = int(np.argmin(smoothed))
-        return self.rates[int(np.argmin(slope[: max(lowest, 1)]))]
+        begin = np.median(self.losses[: max(lowest // 3, 1)])
+        above = np.flatnonzero(smoothed[: lowest + 1] > (begin + smoothed[lowest]) / 2)
+        return self.rates[int(above[-1]) if len(above) else lowest]
 
     def plot(self) -> Figure:
         """The loss against the rate as a matplotlib figure; write it with ``figure.savefig("rates.png")``."""
