@@ -214,6 +214,7 @@ def _has_desktop() -> bool:
 
 def _window_backends() -> list[str]:
     """Names of the backends that have windows."""
-    from matplotlib.backends.registry import BackendFilter, backend_registry
+    from matplotlib.backends import registry
 
-    return [name.lower() for name in backend_registry.list_builtin(BackendFilter.INTERACTIVE)]  # type: ignore[no-untyped-call]
+    backends: Any = registry.backend_registry  # without types where matplotlib is installed, unknown where it is not
+    return [name.lower() for name in backends.list_builtin(registry.BackendFilter.INTERACTIVE)]
