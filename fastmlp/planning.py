@@ -1,4 +1,4 @@
-"""From layers to a :class:`~fastmlp.plan.Plan`: elementwise activations move into the dense node before them, shapes become widths."""
+"""From layers to a :class:`~fastmlp.plan.Plan`: activations move into the dense node before them where they can, shapes become widths."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fastmlp.layers import Layer, Operation
-from fastmlp.plan import Node, Parameter, Plan
+from fastmlp.plan import READ_INPUT, Node, Parameter, Plan
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
 
@@ -23,12 +23,11 @@ def make_plan(input_shape: Shape, layers: Sequence[Layer]) -> tuple[Plan, list[W
     described: list[Parameter] = []
     for number, (layer, operation) in enumerate(steps):
         if _fits_into_dense(operation, nodes, last=number == len(steps) - 1):
-            dense = nodes[-1]
-            nodes[-1] = Node("dense", dense.inputs, dense.output, dense.parameters, operation.activation.kind, operation.activation.alpha)
+            nodes[-1] = replace(nodes[-1], **operation.activation.constants())
             continue
         parameters: tuple[int, ...] = ()
         width = widths[-1]
-        settings = dict(operation.settings)
+        settings = {"rate": operation.rate, **operation.activation.constants(), **operation.settings}
         if operation.op != "activation":
             parameters = tuple(range(len(weights), len(weights) + len(layer._weights)))
             weights.extend(layer._weights)
@@ -38,11 +37,9 @@ def make_plan(input_shape: Shape, layers: Sequence[Layer]) -> tuple[Plan, list[W
             raise ValueError(
                 f"layer {layer.name!r} reads whole numbers, so it must be the first of the model, but {nodes[-1].op} is before it"
             )
-        if operation.op != "dense":
-            settings["roles"] = tuple(weight.name for weight in layer._weights) if parameters else ()
-        function = operation.activation
-        source = (len(widths) - 1,)
-        nodes.append(Node(operation.op, source, len(widths), parameters, function.kind, function.alpha, operation.rate, **settings))
+        if operation.op not in ("activation", "dense"):
+            settings["roles"] = tuple(weight.name for weight in layer._weights)
+        nodes.append(Node(operation.op, (len(widths) - 1,), len(widths), parameters, **settings))
         widths.append(width)
     return Plan(tuple(widths), tuple(nodes), tuple(described), len(widths) - 1), weights
 
@@ -65,7 +62,7 @@ def _idle(operation: Operation) -> bool:
 
 
 def _fits_into_dense(operation: Operation, nodes: Sequence[Node], *, last: bool) -> bool:
-    if operation.op != "activation" or not operation.activation.elementwise or not nodes:
+    if operation.op != "activation" or not operation.activation.elementwise or not nodes or operation.activation.kind in READ_INPUT:
         return False
     if last and operation.activation.kind == "sigmoid":
         return False  # a node of its own, which binary cross-entropy can absorb

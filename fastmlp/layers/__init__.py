@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers.activation import Activation, LeakyReLU, PReLU, ReLU, Softmax
+from fastmlp.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from fastmlp.layers.base import Layer, Operation, assign_all
 from fastmlp.layers.categories import CategoryEncoding, Embedding
 from fastmlp.layers.dense import Dense
@@ -26,6 +26,7 @@ from fastmlp.layers.reshaping import Flatten, Reshape
 from fastmlp.registry import Registry
 
 __all__ = [
+    "ELU",
     "Activation",
     "AlphaDropout",
     "BatchNormalization",
@@ -62,6 +63,7 @@ registry: Registry[Layer] = Registry(
         Activation,
         Dropout,
         Flatten,
+        ELU,
         ReLU,
         LeakyReLU,
         Softmax,
