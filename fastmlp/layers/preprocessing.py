@@ -166,6 +166,8 @@ class Normalization(Layer):
             weight.assign(weight.check(value))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
+        if self.axis == 1:
+            self.require_vector(input_shape)
         self._constants(input_shape)
         return input_shape
 
