@@ -74,7 +74,7 @@ def loss(name: str):
 def update():
     constants = {"learning_rate": 1e-6, "momentum": 0.9, "rho": 0.9, "epsilon": 1e-7}
     complements = {"one_minus_rho": 0.1, "one_minus_beta_1": 0.1, "one_minus_beta_2": 0.001}
-    return {"n": SIZE, "w": floats(SIZE), "g": floats(SIZE), "slot": (floats(SIZE), floats(SIZE)), **constants, **complements}
+    return {"n": SIZE, "w": floats(SIZE), "g": floats(SIZE), "slot": tuple(floats(SIZE) for _ in range(3)), **constants, **complements}
 
 
 # Fields of src/kernels/kernels.h, by kernel; each is made when its benchmark runs.
