@@ -7,13 +7,16 @@ by batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastmlp import checks, progress
 
-__all__ = ["Callback", "CallbackList", "EarlyStopping", "History", "ProgbarLogger"]
+if TYPE_CHECKING:
+    from fastmlp.swapema import SwapEMAWeights
+
+__all__ = ["Callback", "CallbackList", "EarlyStopping", "History", "ProgbarLogger", "SwapEMAWeights"]
 
 Logs = Mapping[str, Any]
 
@@ -377,3 +380,11 @@ def _flatten(callbacks: Any) -> Iterable[Callback]:
         raise TypeError(f"callbacks must be objects of fastmlp.callbacks.Callback, got {callbacks!r:.80}")
     else:
         yield callbacks
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SwapEMAWeights":  # whose file needs this one
+        from fastmlp.swapema import SwapEMAWeights
+
+        return SwapEMAWeights
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

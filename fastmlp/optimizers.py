@@ -12,7 +12,7 @@ from fastmlp.errors import UnsupportedError
 from fastmlp.plan import Parameter, Update
 from fastmlp.registry import Configurable, Registry
 
-__all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "Optimizer", "RMSprop", "get"]
+__all__ = ["LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "Optimizer", "RMSprop", "get"]
 
 _UNSUPPORTED = {
     "loss_scale_factor": "everything is float32, so no scale is needed",
@@ -39,6 +39,9 @@ class Optimizer(Configurable):
         ema_overwrite_frequency: The average takes the weights' place every so many steps too.
         gradient_accumulation_steps: A step is taken only every so many batches, with the mean of their gradients; at least 2.
     """
+
+    full_batch: ClassVar[bool] = False
+    """True if a step needs all rows at once."""
 
     def __init__(
         self,
@@ -128,6 +131,10 @@ class Optimizer(Configurable):
             average_momentum=self.ema_momentum if self.use_ema else None,
             overwrite_every=self.ema_overwrite_frequency or 0,
         )
+
+    def trainer(self, network: Any) -> Any:
+        """What has the method ``train``: the network itself, unless steps are taken from outside it."""
+        return network
 
     def rule(self) -> Update:
         """How this optimizer steps, without what all of them have."""
@@ -416,6 +423,61 @@ class Lion(Optimizer):
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2}
 
 
+class LBFGS(Optimizer):
+    """Limited-memory BFGS: few, long, well-aimed steps for small data (Nocedal & Wright 2006, "Numerical optimization", algorithm 7.5).
+
+    Every step reads all rows, so ``fit`` takes one step an epoch and ``batch_size`` is left out. A step asks for the loss and its gradient
+    at one to a few places, until the strong Wolfe conditions hold. It runs in NumPy over the engine's gradients, and is worth it for
+    thousands of rows and smooth activations such as tanh. The last steps are forgotten when a model is saved. Keras has no such optimizer.
+
+    Args:
+        learning_rate: The length of the first step, which knows no curvature yet.
+        history: How many of the last steps shape the next one.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastmlp import layers, models, optimizers
+    >>> model = models.Sequential([layers.Dense(1, input_shape=(2,))])
+    >>> model.compile(optimizer=optimizers.LBFGS(), loss="mse")
+    >>> history = model.fit(np.eye(2), [1, 2], epochs=20, verbose=0)
+    >>> history.history["loss"][-1] < 1e-6
+    True
+    """
+
+    full_batch = True
+
+    def __init__(self, learning_rate: float = 1.0, history: int = 10, name: str | None = None, **options: Any) -> None:
+        checks.reject_unknown("LBFGS", {key: value for key, value in options.items() if key != "lr"}, _NOT_LBFGS)
+        super().__init__(options.get("lr", learning_rate), name)
+        self.history = checks.whole_number("history", history)
+        self._minimizer: Any = None
+
+    def rule(self) -> Update:
+        return Update("sgd")
+
+    def trainer(self, network: Any) -> Any:
+        if self._minimizer is None or self._minimizer.network is not network:
+            from fastmlp.lbfgs import NetworkMinimizer
+
+            self._minimizer = NetworkMinimizer(network, self.history, self.learning_rate)
+        return self._minimizer
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "learning_rate": self.learning_rate, "history": self.history}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_minimizer": None}
+
+
+_NOT_LBFGS = {
+    "weight_decay": "use kernel_regularizer='l2'",
+    **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"), "its line search keeps steps from being too long"),
+    **dict.fromkeys(("use_ema", "ema_momentum", "ema_overwrite_frequency"), "its steps are not noisy, so there is nothing to average"),
+    "gradient_accumulation_steps": "it always takes all rows",
+}
+
+
 def _optional(name: str, value: Any) -> float | None:
     return None if value is None else checks.number(name, value, 0.0)
 
@@ -438,7 +500,7 @@ def _names(argument: str, value: Any) -> tuple[str, ...]:
 registry: Registry[Optimizer] = Registry(
     "optimizer",
     Optimizer,
-    (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Lion),
+    (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Lion, LBFGS),
     elsewhere={
         "ftrl": "use 'adagrad', with a kernel_regularizer for its L1 and L2",
         "adafactor": "it saves memory in models far larger than these; use 'adam'",

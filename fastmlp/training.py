@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, data, engines, sparse, targets
+from fastmlp import checks, data, ema, engines, sparse, targets
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Rows
@@ -131,6 +131,8 @@ class Trainer:
             def new_order(order: np.ndarray) -> None:
                 engines.module(compiled.engine).shuffle(self.seed, self.epochs_trained, order)
 
+            if compiled.optimizer.full_batch and batch_size is None:
+                batch_size = len(rows)
             plan = EpochPlan(rows, batch_size, steps_per_epoch, new_order if shuffle else None)
             listeners = CallbackList(
                 callbacks, add_history=True, verbose=verbose, model=self, params={"epochs": epochs, "steps": plan.steps}
@@ -142,7 +144,7 @@ class Trainer:
 
             def train(first: int, stop: int, totals: np.ndarray) -> int:
                 network.learning_rate = compiled.optimizer.learning_rate
-                return int(network.train(batches, first, stop, CHUNK_SECONDS, totals))
+                return int(compiled.optimizer.trainer(network).train(batches, first, stop, CHUNK_SECONDS, totals))
 
             try:
                 listeners.on_train_begin()
@@ -161,6 +163,8 @@ class Trainer:
                     listeners.on_epoch_end(epoch, logs)
                     if self.stop_training:
                         break
+                if compiled.optimizer.use_ema:
+                    ema.finalize(network)
                 listeners.on_train_end(logs)
             except BaseException:
                 listeners.abandon()
@@ -283,7 +287,7 @@ class Trainer:
             network.learning_rate = compiled.optimizer.learning_rate
             totals = goal.new_totals()
             try:
-                network.train(rows.batches(len(rows)), 0, 1, 0.0, totals)
+                compiled.optimizer.trainer(network).train(rows.batches(len(rows)), 0, 1, 0.0, totals)
             except NonFiniteLossError:
                 raise _diverged(0, None, compiled.optimizer.learning_rate) from None
         return _result(goal.values(totals), return_dict)

@@ -68,12 +68,6 @@ def test_losses_refuse_what_they_can_not_do(make, error, message):
     assert message in str(caught.value)
 
 
-def test_optimizers_have_the_defaults_of_keras():
-    assert optimizers.SGD().get_config() == {"name": "sgd", "learning_rate": 0.01, "momentum": 0.0, "nesterov": False}
-    assert optimizers.RMSprop().get_config() == {"name": "rmsprop", "learning_rate": 0.001, "rho": 0.9, "momentum": 0.0, "epsilon": 1e-7}
-    assert optimizers.Adam().get_config() == {"name": "adam", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
-
-
 @pytest.mark.parametrize("name", ["adam", "Adam", "ADAM"])
 def test_optimizer_names_ignore_case(name):
     assert isinstance(optimizers.get(name), optimizers.Adam)

@@ -52,8 +52,7 @@ def orthogonality(w: np.ndarray) -> tuple[float, np.ndarray]:
 
     With rows x of length 1, the mean of |xᵢ·xⱼ| changes with xᵢ by Σⱼ sign(xᵢ·xⱼ)·xⱼ, of which only the part across xᵢ turns the row.
     """
-    length = np.sqrt((w * w).sum(axis=1, keepdims=True))
-    length[length == 0] = 1
+    length = np.maximum(np.sqrt((w * w).sum(axis=1, keepdims=True)), NORM_EPSILON)
     x = w / length
     cosines = x @ x.T
     np.fill_diagonal(cosines, 0)

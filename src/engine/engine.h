@@ -136,6 +136,18 @@ typedef struct fm_lazy {
     const float (*fade)[2];            /* [FM_LAZY_STEPS + 1] what is left of both slots after so many steps */
 } fm_lazy;
 
+/* What the penalty on a parameter's angles needs: orthogonal.c. */
+typedef struct fm_orthogonal {
+    char *memory; /* NULL where there is none */
+    ptrdiff_t count, length; /* of its vectors: rows of a kernel, or columns */
+    float *vectors;      /* [count][padded length] of length 1 */
+    float *side_by_side; /* [count / 16][length][16] */
+    float *end_to_end;   /* [length / 16][count][16] */
+    float *slope;        /* [count][padded length] the penalty's derivative by the weights */
+    double *sum;         /* [count] Σ |cosine| with the others */
+    float *inverse_length; /* [count] */
+} fm_orthogonal;
+
 /* What is done around the optimizer's steps: update.c. */
 typedef struct fm_surroundings {
     char *memory;
@@ -143,6 +155,7 @@ typedef struct fm_surroundings {
     float *average, *accumulator; /* two of the slots, or NULL */
     float *norms[2];      /* [padded units of all parameters] Σ|x| and Σx² of columns */
     ptrdiff_t *units;     /* [parameter_count] where a parameter's columns begin in them */
+    fm_orthogonal *orthogonal; /* [parameter_count] */
     float *factor;        /* [most rows of a parameter] what its rows are multiplied by */
     int adjusts;          /* penalties, decay or clipvalue come before a step */
     int penalized;        /* the loss has penalties */
@@ -234,7 +247,9 @@ typedef struct fm_step {
     void (*update)(const fm_update *);
     void (*replay)(const fm_replay *); /* NULL for rules whose steps cannot be put off */
     fm_update constants;
-    float decay; /* learning rate · weight decay */
+    float decay;    /* learning rate · weight decay */
+    uint64_t taken; /* steps before this one */
+    int last;       /* of the batches whose gradients make a step */
 } fm_step;
 
 /* What of an output of rows × panels a worker computes; rows are cut at multiples of 16. */
@@ -319,7 +334,18 @@ void fm_add_penalty_gradients(const fm_pass *pass);
 void fm_update_apart(const fm_pass *pass, const fm_step *step);
 
 /* What follows an update: averages and constraints. */
-void fm_follow_update(const fm_pass *pass);
+void fm_follow_update(const fm_pass *pass, const fm_step *step);
+
+/* -- penalties on angles: orthogonal.c --------------------------------------------------------------------------------------------- */
+
+fm_status fm_new_orthogonal(fm_orthogonal *orthogonal, const fm_parameter_rule *rule, const ptrdiff_t shape[2]);
+
+/* This worker's vectors: their cosines with all others and, in training, the penalty's derivative. All workers call it. */
+void fm_sum_cosines(const fm_pass *pass, int parameter);
+
+/* After a barrier: the mean |cosine| of two vectors, and the derivative added to some panels of the gradient. */
+double fm_mean_cosine(const fm_orthogonal *orthogonal);
+void fm_add_turns(const fm_network *network, int parameter, fm_range panels);
 
 /* -- steps put off: lazy.c --------------------------------------------------------------------------------------------------------- */
 

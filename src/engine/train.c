@@ -216,7 +216,7 @@ static void backward_and_update(const run *r, const fm_pass *pass, const fm_step
     }
     if (r->updating && around->follows) {
         fm_team_barrier(pass->worker);
-        fm_follow_update(pass);
+        fm_follow_update(pass, step);
     }
 }
 

@@ -76,6 +76,8 @@ fm_step fm_step_of(const fm_network *network) {
     const double t = (double)(network->state.iterations / batches_per_step(u)) + 1.0, rate = network->state.learning_rate;
     fm_step step = rule_of(network->kernels, u->kind);
     step.decay = (float)(rate * u->weight_decay);
+    step.taken = network->state.iterations / batches_per_step(u);
+    step.last = (network->state.iterations + 1) % batches_per_step(u) == 0;
     step.constants = (fm_update){
         .learning_rate = (float)rate,
         .momentum = (float)u->momentum,
@@ -115,9 +117,15 @@ static void look_through(const fm_network *network, const fm_update_spec *update
     for (int p = 0; p < network->parameter_count; p++) {
         const fm_parameter_rule *rule = &around->rules[p];
         around->adjusts |= rule->l1 != 0.0 || rule->l2 != 0.0;
-        around->penalized |= rule->l1 != 0.0 || rule->l2 != 0.0;
+        around->penalized |= rule->l1 != 0.0 || rule->l2 != 0.0 || rule->orthogonal != 0.0;
+        around->whole |= rule->orthogonal != 0.0;
         around->follows |= rule->constraint != FM_FREE;
     }
+}
+
+static void free_orthogonal(fm_orthogonal *orthogonal, int count) {
+    for (int p = 0; p < count && orthogonal; p++)
+        free(orthogonal[p].memory);
 }
 
 fm_status fm_new_update(fm_network *network, const fm_update_spec *update) {
@@ -132,14 +140,21 @@ fm_status fm_new_update(fm_network *network, const fm_update_spec *update) {
         rows = network->shape[p][0] > rows ? network->shape[p][0] : rows;
     }
     const size_t rules_at = fm_layout_add(&layout, count, 1, sizeof(fm_parameter_rule));
+    const size_t orthogonal_at = fm_layout_add(&layout, count, 1, sizeof(fm_orthogonal));
     const size_t units_at = fm_layout_add(&layout, count, 1, sizeof(ptrdiff_t));
     const size_t norms_at = fm_layout_add(&layout, units, 2, sizeof(float));
     const size_t factor_at = fm_layout_add(&layout, rows, 1, sizeof(float));
     char *slot_memory = fm_layout_allocate(&slots), *memory = fm_layout_allocate(&layout);
-    if (!slot_memory || !memory) {
+    fm_orthogonal *orthogonal = (fm_orthogonal *)(memory ? memory + orthogonal_at : NULL);
+    fm_status status = slot_memory && memory ? FM_OK : FM_NO_MEMORY;
+    for (int p = 0; p < count && status == FM_OK && update->parameters; p++)
+        if (update->parameters[p].orthogonal != 0.0)
+            status = fm_new_orthogonal(&orthogonal[p], &update->parameters[p], network->shape[p]);
+    if (status != FM_OK) {
+        free_orthogonal(orthogonal, count);
         free(slot_memory);
         free(memory);
-        return FM_NO_MEMORY;
+        return status;
     }
     fm_free_update(network);
     network->slot_memory = slot_memory;
@@ -150,6 +165,7 @@ fm_status fm_new_update(fm_network *network, const fm_update_spec *update) {
     *around = (fm_surroundings){
         .memory = memory,
         .rules = (fm_parameter_rule *)(memory + rules_at),
+        .orthogonal = orthogonal,
         .units = (ptrdiff_t *)(memory + units_at),
         .norms = {(float *)(memory + norms_at), (float *)(memory + norms_at) + units},
         .factor = (float *)(memory + factor_at),
@@ -174,6 +190,7 @@ fm_status fm_new_update(fm_network *network, const fm_update_spec *update) {
 }
 
 void fm_free_update(fm_network *network) {
+    free_orthogonal(network->around.orthogonal, network->parameter_count);
     free(network->slot_memory);
     free(network->around.memory);
     network->slot_memory = NULL;
@@ -280,6 +297,8 @@ void fm_sum_penalties(const fm_pass *pass) {
         const stretch s = share_parameter(pass->network, p, pass->worker);
         if (rule->l1 != 0.0 || rule->l2 != 0.0)
             sum_columns(pass->network, &s, pass->network->value, 1);
+        if (rule->orthogonal != 0.0)
+            fm_sum_cosines(pass, p);
     }
 }
 
@@ -291,6 +310,8 @@ double fm_penalty(const fm_network *network) {
             penalty += rule->l1 * sum_of(network, p, 0);
         if (rule->l2 != 0.0)
             penalty += rule->l2 * sum_of(network, p, 1);
+        if (rule->orthogonal != 0.0)
+            penalty += rule->orthogonal * fm_mean_cosine(&network->around.orthogonal[p]);
     }
     return penalty;
 }
@@ -304,6 +325,8 @@ void fm_add_penalty_gradients(const fm_pass *pass) {
         adjust.clip = INFINITY;
         if (adjust.l1 != 0.0f || adjust.l2 != 0.0f)
             network->kernels->adjust(&adjust);
+        if (network->around.rules[p].orthogonal != 0.0)
+            fm_add_turns(network, p, s.panels);
     }
 }
 
@@ -328,16 +351,16 @@ static void update_whole(const fm_pass *pass, const fm_step *step) {
     const fm_network *network = pass->network;
     const fm_update_spec *update = &network->update;
     const uint64_t batches = batches_per_step(update);
-    const int last = (network->state.iterations + 1) % batches == 0, clips = update->clipnorm != 0.0 || update->global_clipnorm != 0.0;
+    const int clips = update->clipnorm != 0.0 || update->global_clipnorm != 0.0;
     fm_add_penalty_gradients(pass);
     for (int p = 0; p < network->parameter_count; p++) {
         const stretch s = share_parameter(network, p, pass->worker);
         if (batches > 1)
-            accumulate(network, &s, last);
-        if (clips && last)
+            accumulate(network, &s, step->last);
+        if (clips && step->last)
             sum_columns(network, &s, network->gradient, 0);
     }
-    if (!last)
+    if (!step->last)
         return;
     fm_team_barrier(pass->worker);
     const double mean = 1.0 / (double)batches;
@@ -373,14 +396,13 @@ void fm_update_apart(const fm_pass *pass, const fm_step *step) {
 /* -- what follows ------------------------------------------------------------------------------------------------------------------ */
 
 /* Keras' moving average: the weights themselves in the first step. */
-static void follow_weights(const fm_network *network, const stretch *s) {
+static void follow_weights(const fm_network *network, const fm_step *step, const stretch *s) {
     const fm_update_spec *update = &network->update;
-    const uint64_t steps = network->state.iterations / batches_per_step(update);
-    const double momentum = steps ? update->average_momentum : 0.0;
+    const double momentum = step->taken ? update->average_momentum : 0.0;
     float *average = network->around.average + s->offset, *value = network->value + s->offset;
     const fm_combine follow = {s->n, average, value, (float)momentum, (float)(1.0 - momentum), average};
     network->kernels->combine(&follow);
-    if (update->overwrite_every > 0 && (steps + 1) % (uint64_t)update->overwrite_every == 0)
+    if (update->overwrite_every > 0 && (step->taken + 1) % (uint64_t)update->overwrite_every == 0)
         memcpy(value, average, (size_t)s->n * sizeof *value);
 }
 
@@ -445,12 +467,12 @@ static void constrain(const fm_pass *pass, int p) {
     }
 }
 
-void fm_follow_update(const fm_pass *pass) {
+void fm_follow_update(const fm_pass *pass, const fm_step *step) {
     const fm_network *network = pass->network;
     for (int p = 0; p < network->parameter_count; p++) {
         const stretch s = share_parameter(network, p, pass->worker);
         if (network->around.average)
-            follow_weights(network, &s);
+            follow_weights(network, step, &s);
         if (network->around.rules[p].constraint != FM_FREE)
             constrain(pass, p);
     }
