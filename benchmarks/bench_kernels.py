@@ -77,6 +77,10 @@ def update():
     return {"n": SIZE, "w": floats(SIZE), "g": floats(SIZE), "slot": tuple(floats(SIZE) for _ in range(3)), **constants, **complements}
 
 
+def matrix():
+    return {"rows": ROWS, "cols": COLUMNS, "x": floats(SIZE), "x_panel": ROWS * PANEL}
+
+
 # Fields of src/kernels/kernels.h, by kernel; each is made when its benchmark runs.
 FIELDS = {
     "gemm_forward": lambda: gemm(
@@ -115,6 +119,11 @@ FIELDS = {
         "out": floats(SIZE),
     },
     "dropout_mask": lambda: {"rows": ROWS, "cols": COLUMNS, "mask": floats(SIZE), "mask_row": COLUMNS, "rate": 0.5, "keep_scale": 2.0},
+    "adjust": lambda: {"n": SIZE, "w": floats(SIZE), "g": floats(SIZE), "l2": 1e-4, "scale": 1.0, "clip": 1.0},
+    "combine": lambda: {"n": SIZE, "x": floats(SIZE), "y": floats(SIZE), "a": 0.9, "b": 0.1, "out": floats(SIZE)},
+    "column_norms": lambda: {**matrix(), "absolute": floats(COLUMNS), "square": floats(COLUMNS)},
+    "row_norms": lambda: {**matrix(), "square": floats(ROWS)},
+    "scale": lambda: {**matrix(), "column": np.ones(COLUMNS, np.float32)},
     "peak": lambda: {"iterations": 10_000, "factor": 0.5, "term": 1.0, "out": floats(512), "count": np.zeros(1, np.intp)},
     **dict.fromkeys(("multiply", "exp", "log"), elementwise),
     **{

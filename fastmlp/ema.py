@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 
-def finalize(network: Any) -> None:
-    """The average takes the weights' place. Nothing happens before the first update."""
-    if network.iterations:
-        for index in range(len(network.plan.parameters)):
+def finish(network: Any, callbacks: Iterable[Any]) -> None:
+    """At the end of training: the average takes the weights' place, unless a callback has put it there. Nothing before the first update."""
+    in_model = any(getattr(callback, "average_in_model", False) for callback in callbacks)
+    for index in range(len(network.plan.parameters) if network.iterations else 0):
+        if in_model:
+            network.set_slot("average", index, network.get_parameter(index))
+        else:
             network.set_parameter(index, network.get_slot("average", index))
-
-
-def keep(network: Any) -> None:
-    """The weights take the average's place."""
-    for index in range(len(network.plan.parameters)):
-        network.set_slot("average", index, network.get_parameter(index))
 
 
 def swap(network: Any) -> None:

@@ -49,7 +49,7 @@ class Minimizer:
             if not length:
                 return None
             start = 1.0 if self._pairs else self._first_step / length
-            found = line_search(lambda t, way=direction: self._function(x + t * way), direction, value, slope, start)
+            found = line_search(self._along(x, direction), direction, value, slope, start)
             if found is not None:
                 t, new_value, new_gradient = found
                 self._remember(t * direction, new_gradient - gradient)
@@ -58,6 +58,9 @@ class Minimizer:
                 return None
             self._pairs.clear()  # the curvature was of no use: once more, straight downhill
         return None
+
+    def _along(self, x: np.ndarray, direction: np.ndarray) -> Callable[[float], Evaluation]:
+        return lambda t: self._function(x + t * direction)
 
     def _direction(self, gradient: np.ndarray) -> np.ndarray:
         """The inverse Hessian, as the last steps show it, times the gradient: algorithm 7.4, the two loops."""

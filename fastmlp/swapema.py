@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastmlp import checks, ema
 from fastmlp.callbacks import Callback, Logs
 
@@ -26,17 +24,19 @@ class SwapEMAWeights(Callback):
     >>> history = model.fit(np.eye(2), np.ones(2), verbose=0, callbacks=[callbacks.SwapEMAWeights()])
     """
 
+    average_in_model = False
+    """Whether average and weights have changed places just now."""
+
     def __init__(self, swap_on_epoch: bool = False) -> None:
         self.swap_on_epoch = checks.flag("swap_on_epoch", swap_on_epoch)
-        self._swapped = False
 
     def _swap(self, wanted: bool) -> None:
         """Exchange them unless the average is in the model, or out of it, as wanted."""
         if not self.model.optimizer.use_ema:
             raise ValueError(f"SwapEMAWeights needs an optimizer that averages: {type(self.model.optimizer).__name__}(use_ema=True)")
-        if self._swapped != wanted and self.model.network.iterations:
+        if self.average_in_model != wanted and self.model.network.iterations:
             ema.swap(self.model.network)
-            self._swapped = wanted
+            self.average_in_model = wanted
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if self.swap_on_epoch:
@@ -45,9 +45,9 @@ class SwapEMAWeights(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.swap_on_epoch:
             self._swap(True)
-            if epoch == (self.params or {})["epochs"] - 1 or self.model.stop_training:
-                ema.keep(self.model.network)  # fit ends by putting the average into the model
-                self._swapped = False
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self.average_in_model = False  # fit has ended with the average in both places
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         self._swap(True)
@@ -60,6 +60,3 @@ class SwapEMAWeights(Callback):
 
     def on_predict_end(self, logs: Logs | None = None) -> None:
         self._swap(False)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"swap_on_epoch": self.swap_on_epoch, "_swapped": False}

@@ -164,7 +164,7 @@ class Trainer:
                     if self.stop_training:
                         break
                 if compiled.optimizer.use_ema:
-                    ema.finalize(network)
+                    ema.finish(network, listeners.callbacks)
                 listeners.on_train_end(logs)
             except BaseException:
                 listeners.abandon()

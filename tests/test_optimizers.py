@@ -138,6 +138,21 @@ def test_fit_ends_with_the_average_of_the_weights(engine, data):
     assert not np.array_equal(first[0], model.get_weights()[0])
 
 
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_averages_and_sums_of_gradients_are_saved(engine, data, tmp_path):
+    options = {"use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": 4, "gradient_accumulation_steps": 3}
+    straight, stopped = (make(optimizers.Nadam(0.01, **options), engine) for _ in range(2))
+    for model, steps in ((straight, 20), (stopped, 7)):
+        for _ in range(steps):
+            model.train_on_batch(*data)
+    stopped.save(tmp_path / "model.safetensors")
+    resumed = fastmlp.load_model(tmp_path / "model.safetensors")
+    assert resumed.network.slot_names == ("momentum", "velocity", "average", "gradient_accumulator")
+    for _ in range(13):
+        resumed.train_on_batch(*data)
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True))
+
+
 class Watch(callbacks.Callback):
     def __init__(self):
         self.at_epoch_end, self.in_validation = [], []
@@ -170,6 +185,19 @@ def test_the_average_can_stay_until_the_next_epoch(data):
     assert plain.history.history == swapping.history.history
     assert np.array_equal(watch.at_epoch_end[-1], swapping.get_weights()[0])
     assert all(np.array_equal(a, b) for a, b in zip(plain.get_weights(), swapping.get_weights(), strict=True))
+
+
+class StopAfterTwo(callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == 1
+
+
+def test_a_training_that_is_stopped_ends_with_the_average_too(data):
+    plain, swapping = (make(optimizers.SGD(0.2, use_ema=True, ema_momentum=0.8)) for _ in range(2))
+    plain.fit(*data, batch_size=20, epochs=2, verbose=0)
+    swapping.fit(*data, batch_size=20, epochs=9, verbose=0, callbacks=[callbacks.SwapEMAWeights(swap_on_epoch=True), StopAfterTwo()])
+    assert all(np.array_equal(a, b) for a, b in zip(plain.get_weights(), swapping.get_weights(), strict=True))
+    assert np.array_equal(swapping.network.get_slot("average", 0), swapping.get_weights()[0])
 
 
 def test_swapping_needs_an_average(data):

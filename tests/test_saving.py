@@ -38,7 +38,7 @@ OPTIMIZERS = {
     "adam": lambda: Adam(0.003),
     "centered": lambda: RMSprop(0.001, momentum=0.5, centered=True, epsilon=1e-3),
     "amsgrad": lambda: Adam(0.003, amsgrad=True, clipnorm=0.1),
-    "adamw": lambda: AdamW(0.003, use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=5),
+    "adamw": lambda: AdamW(0.003, weight_decay=0.1),
     "adagrad": lambda: Adagrad(0.01, gradient_accumulation_steps=4),
     "adadelta": lambda: Adadelta(1.0, global_clipnorm=0.1),
     "adamax": lambda: Adamax(0.003, clipvalue=0.01),
