@@ -73,7 +73,7 @@ def test_the_pictures_of_the_documentation_are_those_the_pages_show():
     folder = FOLDER.parent / "docs"
     pages = [page.read_text(encoding="utf-8") for page in folder.glob("*.md")]
     shown = {picture for page in pages for picture in re.findall(r"\]\((images/[\w-]+\.png)\)", page)}
-    assert shown == {path.relative_to(folder).as_posix() for path in folder.glob("images/*")}
+    assert shown == {path.relative_to(folder).as_posix() for path in folder.glob("images/*.png")}
     assert all(path.stat().st_size < 80_000 for path in folder.glob("images/*"))
 
 

@@ -10,7 +10,8 @@ import pytest
 
 import fastmlp
 
-MODULES = sorted(module.name for module in pkgutil.iter_modules(fastmlp.__path__, "fastmlp."))
+PACKAGES = (fastmlp, fastmlp.callbacks, fastmlp.optimizers)
+MODULES = sorted(module.name for package in PACKAGES for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."))
 
 
 @pytest.mark.parametrize("name", ["fastmlp", *MODULES])

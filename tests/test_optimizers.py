@@ -8,7 +8,7 @@ import pytest
 import fastmlp
 from fastmlp import callbacks, layers, models, optimizers, utils
 from fastmlp.errors import NonFiniteLossError, UnsupportedError
-from fastmlp.lbfgs import Minimizer, line_search
+from fastmlp.optimizers.minimizer import Minimizer, line_search
 
 SHARED = {
     "weight_decay": None,

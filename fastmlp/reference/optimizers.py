@@ -121,6 +121,12 @@ def adamax(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, mome
     return w - m * (rate / (1 - rule.beta_1**t)) / (u + rule.epsilon), {"momentum": m, "norm": u}
 
 
+def nadam_product(beta_1: float, t: int) -> float:
+    """μ₁·…·μₜ of :func:`nadam`, whose factors are β₁ itself from some hundred on."""
+    grows = min(t, 1000)
+    return math.prod(beta_1 * (1 - 0.5 * 0.96**i) for i in range(1, grows + 1)) * beta_1 ** (t - grows)
+
+
 def nadam(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, momentum: np.ndarray, velocity: np.ndarray) -> Stepped:
     """Nadam (Dozat, 2015, "Incorporating Nesterov momentum into Adam"): Adam that looks one step of its momentum ahead.
 
@@ -130,7 +136,7 @@ def nadam(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, momen
     def mu(i: int) -> float:
         return rule.beta_1 * (1 - 0.5 * 0.96**i)
 
-    product = math.prod(mu(i) for i in range(1, t + 1))
+    product = nadam_product(rule.beta_1, t)
     m = momentum + (g - momentum) * (1 - rule.beta_1)
     v = velocity + (g * g - velocity) * (1 - rule.beta_2)
     step = rate * mu(t + 1) / (1 - product * mu(t + 1)) * m + rate * (1 - mu(t)) / (1 - product) * g

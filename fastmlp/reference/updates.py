@@ -22,8 +22,7 @@ Slots = tuple[dict[str, np.ndarray], ...]
 
 def initial_slots(rule: Update, parameters: Arrays) -> Slots:
     """What an optimizer remembers before its first step: zeros, but for Adagrad's sum of squares."""
-    start = {"accumulator": rule.initial_accumulator}
-    return tuple({name: np.full_like(w, start.get(name, 0.0)) for name in rule.slots} for w in parameters)
+    return tuple({name: np.full_like(w, rule.first(name)) for name in rule.slots} for w in parameters)
 
 
 def penalize(described: tuple[Parameter, ...], parameters: Arrays) -> tuple[float, list[np.ndarray | None]]:

@@ -54,21 +54,25 @@ static int slots_used(const fm_update_spec *update) {
 
 static uint64_t batches_per_step(const fm_update_spec *update) { return update->accumulate > 1 ? (uint64_t)update->accumulate : 1; }
 
+/* Steps in which Nadam's momentum grows; by then it is beta_1 to the last bit. */
+#define NADAM_GROWS 1000
+
 /* Nadam's momentum in step t, from 1. */
 static double nadam_momentum(const fm_update_spec *update, double t) { return update->beta_1 * (1.0 - 0.5 * pow(0.96, t)); }
 
 void fm_follow_iterations(fm_network *network) {
     fm_surroundings *around = &network->around;
-    const uint64_t t = network->state.iterations / batches_per_step(&network->update) + 1;
-    if (network->update.kind != FM_OPTIMIZER_nadam || around->product_steps == t)
+    uint64_t t = network->state.iterations / batches_per_step(&network->update) + 1;
+    if (network->update.kind != FM_OPTIMIZER_nadam)
         return;
+    if (t > NADAM_GROWS)
+        t = NADAM_GROWS;
     if (around->product_steps > t || around->product_steps == 0) {
         around->product_steps = 0;
         around->product = 1.0;
     }
-    while (around->product_steps < t && around->product > 0.0)
+    while (around->product_steps < t)
         around->product *= nadam_momentum(&network->update, (double)++around->product_steps);
-    around->product_steps = t;
 }
 
 fm_step fm_step_of(const fm_network *network) {
@@ -97,7 +101,7 @@ fm_step fm_step_of(const fm_network *network) {
     if (u->kind == FM_OPTIMIZER_adamax)
         step.constants.learning_rate = (float)(rate / (1.0 - pow(u->beta_1, t)));
     if (u->kind == FM_OPTIMIZER_nadam) {
-        const double next = nadam_momentum(u, t + 1.0), product = network->around.product;
+        const double next = nadam_momentum(u, t + 1.0), product = network->around.product * pow(u->beta_1, fmax(t - NADAM_GROWS, 0.0));
         step.constants.learning_rate = (float)(rate * (1.0 - nadam_momentum(u, t)) / (1.0 - product));
         step.constants.ahead = (float)(rate * next / (1.0 - product * next));
         step.constants.correction = (float)(1.0 / (1.0 - pow(u->beta_2, t)));

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastmlp import checks, ema
-from fastmlp.callbacks import Callback, Logs
+from fastmlp.callbacks.base import Callback, Logs
+
+__all__ = ["SwapEMAWeights"]
 
 
 class SwapEMAWeights(Callback):
@@ -60,3 +65,9 @@ class SwapEMAWeights(Callback):
 
     def on_predict_end(self, logs: Logs | None = None) -> None:
         self._swap(False)
+
+    def _fit_state(self) -> dict[str, Any]:
+        return {"average_in_model": self.average_in_model}
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        self.average_in_model = state["average_in_model"]

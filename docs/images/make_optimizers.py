@@ -1,6 +1,6 @@
 """Draws docs/images/optimizers.png: steps of every optimizer down the valley of Rosenbrock's function.
 
-python docs/make_optimizers_picture.py
+python docs/images/make_optimizers.py
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
-from fastmlp.lbfgs import Minimizer
+from fastmlp.optimizers.minimizer import Minimizer
 from fastmlp.plan import Update
 from fastmlp.reference.optimizers import OPTIMIZERS
 
@@ -68,7 +68,7 @@ def main() -> None:
         axis.plot(1, 1, "*", color="#c02020", markersize=9)
         axis.set(title=f"{name}: {valley(path[-1])[0]:.2g} after {len(path) - 1}", xlim=(-2, 2), ylim=(-0.7, 2.6), xticks=[], yticks=[])
         axis.title.set_fontsize(9)
-    file = Path(__file__).parent / "images" / "optimizers.png"
+    file = Path(__file__).parent / "optimizers.png"
     figure.savefig(file, dpi=100)
     Image.open(file).convert("RGB").quantize(24).save(file, optimize=True)
 
