@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, data, engines, planning, sparse, targets
+from fastmlp import checks, data, ema, engines, planning, sparse, targets
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Progress, Rows
@@ -135,6 +135,8 @@ class Trainer:
             def new_order(number: int, order: np.ndarray) -> None:
                 engines.module(compiled.engine).shuffle(self.seed, number, order)
 
+            if compiled.optimizer.full_batch and batch_size is None:
+                batch_size = len(rows)
             plan = EpochPlan(rows, batch_size, steps_per_epoch, new_order if shuffle else None)
             listeners = CallbackList(
                 callbacks, add_history=True, verbose=verbose, model=self, params={"epochs": epochs, "steps": plan.steps}
@@ -147,7 +149,7 @@ class Trainer:
 
             def train(at: int, stop: int, totals: np.ndarray) -> int:
                 network.learning_rate = compiled.optimizer.learning_rate
-                at = int(network.train(batches, at, stop, CHUNK_SECONDS, totals))
+                at = int(compiled.optimizer.trainer(network).train(batches, at, stop, CHUNK_SECONDS, totals))
                 progress.batches = at - first
                 return at
 
@@ -175,6 +177,8 @@ class Trainer:
                     listeners.on_epoch_end(epoch, logs)
                     if self.stop_training:
                         break
+                if compiled.optimizer.use_ema:
+                    ema.finish(network, listeners.callbacks)
                 listeners.on_train_end(logs)
             except BaseException:
                 listeners._abandon()
@@ -299,7 +303,7 @@ class Trainer:
             network.learning_rate = compiled.optimizer.learning_rate
             totals = goal.new_totals()
             try:
-                network.train(rows.batches(len(rows)), 0, 1, 0.0, totals)
+                compiled.optimizer.trainer(network).train(rows.batches(len(rows)), 0, 1, 0.0, totals)
             except NonFiniteLossError:
                 raise _diverged(0, None, compiled) from None
         return _result(goal.values(totals), return_dict)

@@ -19,7 +19,7 @@ from fastmlp.errors import UnsupportedError
 from fastmlp.layers import Layer
 from fastmlp.layers.inputs import is_whole
 
-__all__ = ["KERAS_VERSION", "LAYERS", "legacy", "read_compile", "read_model", "write_compile", "write_model"]
+__all__ = ["KERAS_VERSION", "LAYERS", "OUR_OPTIMIZER", "legacy", "read_compile", "read_model", "write_compile", "write_model"]
 
 KERAS_VERSION = "3.15.1"
 """The version whose files these are like."""
@@ -28,14 +28,9 @@ _NO_CUSTOM = "fastmlp loads Keras' own classes only and never runs code from a f
 _DTYPE = MappingProxyType({"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None})
 
 
-def _free(*weights: str) -> dict[str, None]:
-    """No penalty on these weights and no constraint."""
-    return dict.fromkeys(f"{weight}_{kind}" for weight in weights for kind in ("regularizer", "constraint"))
-
-
 LAYERS: dict[str, dict[str, Any]] = {
     "InputLayer": {"sparse": False, "ragged": False, "optional": False},
-    "Dense": _free("kernel", "bias"),
+    "Dense": {},
     "Activation": {},
     "Dropout": {"noise_shape": None},
     "Flatten": {"data_format": "channels_last"},
@@ -43,21 +38,18 @@ LAYERS: dict[str, dict[str, Any]] = {
     "LeakyReLU": {},
     "ELU": {},
     "Softmax": {"axis": -1},
-    "PReLU": _free("alpha"),
+    "PReLU": {},
     "AlphaDropout": {"noise_shape": None},
     "GaussianDropout": {},
     "GaussianNoise": {},
-    "BatchNormalization": {
-        **_free("beta", "gamma"),
-        **{"synchronized": False, "renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99},
-    },
-    "LayerNormalization": {**_free("beta", "gamma"), "rms_scaling": False},
+    "BatchNormalization": {"synchronized": False, "renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99},
+    "LayerNormalization": {"rms_scaling": False},
     "RMSNormalization": {},
     "Reshape": {},
     "Rescaling": {},
     "Normalization": {},
     "CategoryEncoding": {},
-    "Embedding": {**_free("embeddings"), "activity_regularizer": None, "mask_zero": False},
+    "Embedding": {"activity_regularizer": None, "mask_zero": False},
 }
 """The layers, each with the arguments that Keras has and ours has not, and the value of those that asks for nothing.
 
@@ -68,8 +60,9 @@ A layer's weights need no table: both list them in the same order and under the 
 _ACTIVATION_LAYERS = {"relu": ("ReLU", "re_lu"), "leaky_relu": ("LeakyReLU", "leaky_re_lu"), "elu": ("ELU", "elu")}
 """Activations with arguments: the layers that stand for them in Keras."""
 _INITIALIZER = {"input_axes": None, "output_axes": None}
-_OUR_OPTIMIZER = frozenset(("catch_up",))  # how, not what, an optimizer computes
-_KERAS_SCHEDULES = frozenset(schedules.registry.classes) - {"OneCycle"}
+OUR_OPTIMIZER = frozenset(("catch_up", "not_decayed"))
+"""Arguments of optimizers that Keras' files have no place for."""
+_OURS = frozenset(("LBFGS", "OneCycle"))
 _OPTIMIZER = {"decay": 0.0, "is_legacy_optimizer": False}  # of Keras 2
 _NOT_IN_KERAS = {
     "loss": ("GaussianNLL", "Quantile"),
@@ -343,13 +336,17 @@ def write_compile(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write_optimizer(data: Mapping[str, Any]) -> dict[str, Any]:
-    config = {name: value for name, value in data["config"].items() if name not in _OUR_OPTIMIZER}
+    config = {name: value for name, value in data["config"].items() if name not in OUR_OPTIMIZER}
     rate = config["learning_rate"]
     if isinstance(rate, Mapping):
-        if rate["class"] not in _KERAS_SCHEDULES:
-            raise UnsupportedError(f"Keras has no schedule like {rate['class']}; {_OTHER_FILES}")
-        config["learning_rate"] = _object("keras.optimizers.schedules", rate["class"], rate["config"])
-    return _object("keras.optimizers", data["class"], config)
+        config["learning_rate"] = _object_of_keras("schedule", "keras.optimizers.schedules", rate)
+    return _object_of_keras("optimizer", "keras.optimizers", {**data, "config": config})
+
+
+def _object_of_keras(kind: str, module: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    if data["class"] in _OURS:
+        raise UnsupportedError(f"Keras has no {kind} like {data['class']}; {_OTHER_FILES}")
+    return _object(module, data["class"], data["config"])
 
 
 def legacy(data: Any) -> Any:

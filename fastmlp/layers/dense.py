@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,12 +23,18 @@ class Dense(Layer):
         use_bias: Whether a bias is added.
         kernel_initializer: For the kernel ``(inputs, units)``.
         bias_initializer: For the bias ``(units,)``.
+        kernel_regularizer: What the kernel adds to the loss: ``"l2"``, ``regularizers.L2(1e-4)``, …
+        bias_regularizer: The same for the bias.
+        kernel_constraint: What the kernel is brought back to after each update: ``"non_neg"``, ``constraints.MaxNorm(3)``, …
+        bias_constraint: The same for the bias.
 
     Example:
 
     >>> from fastmlp import layers
     >>> layer = layers.Dense(4, activation="relu", input_shape=(3,))
     """
+
+    ruled: ClassVar = ("kernel", "bias")
 
     def __init__(
         self,
@@ -37,9 +43,21 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: None = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **options: Any,
     ) -> None:
-        super().__init__(**options)
+        super().__init__(
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            **options,
+        )
         self.units = checks.whole_number("units", units)
         self.activation = activations.get(activation)
         self.use_bias = checks.flag("use_bias", use_bias)
@@ -47,9 +65,9 @@ class Dense(Layer):
         self.bias_initializer: Initializer = initializers.get(bias_initializer)
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
-        weights = [Weight(self.name, "kernel", (self.require_vector(input_shape), self.units), self.kernel_initializer)]
+        weights = [self.new_weight("kernel", (self.require_vector(input_shape), self.units), self.kernel_initializer)]
         if self.use_bias:
-            weights.append(Weight(self.name, "bias", (self.units,), self.bias_initializer))
+            weights.append(self.new_weight("bias", (self.units,), self.bias_initializer))
         return weights
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
