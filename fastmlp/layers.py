@@ -18,15 +18,29 @@ from fastmlp import activations, checks, constraints, initializers, naming, regu
 from fastmlp.activations import Activation as ActivationFunction
 from fastmlp.errors import UnsupportedError
 from fastmlp.initializers import Initializer
+from fastmlp.plan import Penalty
 from fastmlp.registry import Configurable, Registry
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
 
-__all__ = ["ELU", "Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer", "LeakyReLU", "ReLU", "Softmax"]
+__all__ = [
+    "ELU",
+    "Activation",
+    "ActivityRegularization",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LeakyReLU",
+    "ReLU",
+    "Softmax",
+]
 
 _FREEZE = "every layer is trained; to keep weights fixed, train the layers that follow on predict's output"
 _UNSUPPORTED = {
-    "activity_regularizer": "use kernel_regularizer and bias_regularizer, or Dropout",
+    "activity_regularizer": "only Dense has it; put an ActivityRegularization layer behind this one",
     "kernel_regularizer": "only Dense has it",
     "bias_regularizer": "only Dense has it",
     "kernel_constraint": "only Dense has it",
@@ -41,11 +55,12 @@ _UNSUPPORTED = {
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One step a layer asks for: ``dense`` (with the layer's weights), ``activation`` or ``dropout``."""
+    """One step a layer asks for: ``dense`` (with the layer's weights), ``activation``, ``activity`` or ``dropout``."""
 
     op: str
     activation: ActivationFunction = activations.linear
     rate: float = 0.0
+    penalty: Penalty | None = None
 
 
 class Layer(Configurable):
@@ -239,6 +254,7 @@ class Dense(Layer):
         bias_initializer: For the bias ``(units,)``.
         kernel_regularizer: What the kernel adds to the loss: ``"l2"``, ``regularizers.L2(1e-4)``, …
         bias_regularizer: The same for the bias.
+        activity_regularizer: What the outputs add to the loss, as a mean over the rows of a batch: ``"l1"``, ``"l2"`` or ``"l1_l2"``.
         kernel_constraint: What the kernel is brought back to after each update: ``"non_neg"``, ``constraints.MaxNorm(3)``, …
         bias_constraint: The same for the bias.
 
@@ -257,12 +273,12 @@ class Dense(Layer):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
-        activity_regularizer: None = None,
+        activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         **options: Any,
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **options)
+        super().__init__(**options)
         self.units = checks.whole_number("units", units)
         self.activation = activations.get(activation)
         self.use_bias = checks.flag("use_bias", use_bias)
@@ -270,6 +286,9 @@ class Dense(Layer):
         self.bias_initializer: Initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        if isinstance(self.activity_regularizer, regularizers.OrthogonalRegularizer):
+            raise UnsupportedError("an OrthogonalRegularizer is for weights; activity_regularizer takes L1, L2 or L1L2")
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
 
@@ -288,7 +307,7 @@ class Dense(Layer):
         return (self.units,)
 
     def operations(self) -> tuple[Operation, ...]:
-        return Operation("dense"), Operation("activation", self.activation)
+        return Operation("dense"), Operation("activation", self.activation), *_activity(self.activity_regularizer)
 
     @property
     def kernel(self) -> np.ndarray:
@@ -308,7 +327,7 @@ class Dense(Layer):
         return self._weights[index].read()
 
     def get_config(self) -> dict[str, Any]:
-        return {
+        config = {
             "name": self.name,
             "units": self.units,
             "activation": activations.serialize(self.activation),
@@ -320,6 +339,9 @@ class Dense(Layer):
             "kernel_constraint": constraints.serialize(self.kernel_constraint),
             "bias_constraint": constraints.serialize(self.bias_constraint),
         }
+        if self.activity_regularizer is None:  # Keras leaves it out too
+            return config
+        return {**config, "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
 
 
 class _ActivationLayer(Layer):
@@ -449,6 +471,40 @@ class Dropout(Layer):
         return {"name": self.name, "rate": self.rate, "seed": self.seed}
 
 
+class ActivityRegularization(Layer):
+    """Leave the inputs as they are, and add ``l1·Σ|x| + l2·Σx²`` to the loss, as a mean over the rows of a batch.
+
+    Args:
+        l1: At least 0. Makes most of what a layer gives very small (Glorot et al. 2011, "Deep sparse rectifier neural networks").
+        l2: At least 0.
+
+    Example:
+
+    >>> from fastmlp import layers, models
+    >>> model = models.Sequential([layers.Dense(8, "relu", input_shape=(4,)), layers.ActivityRegularization(l1=1e-3), layers.Dense(2)])
+    """
+
+    weightless = True
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **options: Any) -> None:
+        super().__init__(**options)
+        regularizer = regularizers.L1L2(l1, l2)
+        self.activity_regularizer = regularizer
+        self.l1, self.l2 = regularizer.l1, regularizer.l2
+
+    def operations(self) -> tuple[Operation, ...]:
+        return _activity(self.activity_regularizer)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "l1": self.l1, "l2": self.l2}
+
+
+def _activity(regularizer: regularizers.Regularizer | None) -> tuple[Operation, ...]:
+    """The step that such a penalty takes, if it asks for anything."""
+    penalty = Penalty() if regularizer is None else regularizer.penalty()
+    return () if penalty == Penalty() else (Operation("activity", penalty=penalty),)
+
+
 class Flatten(Layer):
     """Turn rows of any shape into vectors: ``(28, 28)`` becomes ``(784,)``. It costs nothing."""
 
@@ -464,6 +520,6 @@ class Flatten(Layer):
 registry: Registry[Layer] = Registry(
     "layer",
     Layer,
-    (InputLayer, Dense, Activation, Dropout, Flatten, ELU, ReLU, LeakyReLU, Softmax),
+    (InputLayer, Dense, Activation, ActivityRegularization, Dropout, Flatten, ELU, ReLU, LeakyReLU, Softmax),
     elsewhere=dict.fromkeys(("Conv2D", "LSTM", "BatchNormalization", "Embedding"), "networks are made of Dense layers"),
 )

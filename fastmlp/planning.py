@@ -31,7 +31,7 @@ def make_plan(input_shape: Shape, layers: Sequence[Layer]) -> tuple[Plan, list[W
             weights.extend(layer._weights)
             width = math.prod(layer.output_shape or ())
         place = (operation.op, (len(widths) - 1,), len(widths), parameters)
-        nodes.append(Node(*place, rate=operation.rate, **operation.activation.constants()))
+        nodes.append(Node(*place, rate=operation.rate, penalty=operation.penalty, **operation.activation.constants()))
         widths.append(width)
     described: tuple[Parameter, ...] = tuple(weight.parameter for weight in weights)
     return Plan(tuple(widths), tuple(nodes), described, len(widths) - 1), weights

@@ -254,6 +254,8 @@ cdef class Network:
                 specs[i].activation = 0 if node.activation in _ROW_OPS else _index(ACTIVATIONS, "activation", node.activation)
                 specs[i].alpha, specs[i].rate = node.alpha, node.rate
                 specs[i].threshold, specs[i].max_value = node.threshold, node.max_value
+                if node.penalty is not None:
+                    specs[i].l1, specs[i].l2 = node.penalty.l1, node.penalty.l2
             c_plan.buffer_count, c_plan.node_count, c_plan.parameter_count = buffers, nodes, parameters
             c_plan.widths, c_plan.nodes, c_plan.output = widths, specs, plan.output
             c_plan.shapes = shapes
@@ -611,6 +613,8 @@ cdef fm_op _op(node) except *:
         return <fm_op><int>_ROW_OPS.get(node.activation, FM_OP_ACTIVATION)
     if node.op == "dropout":
         return FM_OP_DROPOUT
+    if node.op == "activity":
+        return FM_OP_ACTIVITY
     raise ValueError(f"the engine has no node {node.op!r}")
 
 

@@ -58,6 +58,7 @@ cdef extern from "fastmlp.h" nogil:
         FM_OP_SOFTMAX
         FM_OP_LOG_SOFTMAX
         FM_OP_DROPOUT
+        FM_OP_ACTIVITY
 
     ctypedef enum fm_array:
         FM_VALUE
@@ -67,7 +68,7 @@ cdef extern from "fastmlp.h" nogil:
     ctypedef struct fm_node_spec:
         fm_op op
         int input, output, kernel, bias, activation
-        float alpha, threshold, max_value, rate
+        float alpha, threshold, max_value, rate, l1, l2
 
     ctypedef struct fm_plan:
         int buffer_count, node_count, parameter_count

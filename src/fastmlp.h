@@ -28,7 +28,7 @@ typedef enum fm_status {
     FM_INTERRUPTED,  /* the caller's own loss function failed; its batch was not applied */
 } fm_status;
 
-typedef enum fm_op { FM_OP_DENSE, FM_OP_ACTIVATION, FM_OP_SOFTMAX, FM_OP_LOG_SOFTMAX, FM_OP_DROPOUT } fm_op;
+typedef enum fm_op { FM_OP_DENSE, FM_OP_ACTIVATION, FM_OP_SOFTMAX, FM_OP_LOG_SOFTMAX, FM_OP_DROPOUT, FM_OP_ACTIVITY } fm_op;
 
 /* One step of the forward pass. `kernel` and `bias` are indices of parameters, -1 for none. */
 typedef struct fm_node_spec {
@@ -39,6 +39,7 @@ typedef struct fm_node_spec {
     float alpha;       /* slope of leaky_relu and general_relu, alpha of elu and celu */
     float threshold, max_value; /* general_relu */
     float rate;        /* dropout */
+    float l1, l2;      /* activity, which adds l1·Σ|x| + l2·Σx² to the loss of a row and leaves x as it is */
 } fm_node_spec;
 
 typedef struct fm_plan {

@@ -28,6 +28,7 @@ LAYERS: dict[str, dict[str, Any]] = {
     "InputLayer": {"sparse": False, "ragged": False, "optional": False},
     "Dense": {},
     "Activation": {},
+    "ActivityRegularization": {},
     "Dropout": {"noise_shape": None},
     "Flatten": {"data_format": "channels_last"},
     "ReLU": {"max_value": None, "threshold": 0.0},
@@ -42,7 +43,13 @@ A layer's weights need no table: both list them in the same order and under the 
 _INITIALIZER = {"input_axes": None, "output_axes": None}
 OUR_OPTIMIZER = frozenset(("catch_up", "not_decayed"))
 """Arguments of optimizers that Keras' files have no place for."""
-_OURS = frozenset(("LBFGS", "OneCycle"))
+_OURS = {
+    "optimizer": frozenset(("LBFGS",)),
+    "schedule": frozenset(("OneCycle",)),
+    "loss": frozenset(("GaussianNLL", "Quantile")),
+    "metric": frozenset(("BinaryFocalCrossentropy", "CategoricalFocalCrossentropy", "GaussianNLL", "Huber", "Quantile")),
+}
+"""Classes that Keras has not."""
 _OPTIMIZER = {"decay": 0.0, "is_legacy_optimizer": False}  # of Keras 2
 _LOSS = {"label_smoothing": 0.0, "axis": -1, "ignore_class": None}
 
@@ -281,10 +288,10 @@ def write_compile(config: Mapping[str, Any]) -> dict[str, Any]:
     """What Keras stores of ``Model.get_compile_config()``."""
     return {
         "optimizer": _write_optimizer(config["optimizer"]),
-        "loss": _write_measure(config["loss"], "keras.losses"),
+        "loss": _write_measure(config["loss"], "loss"),
         "loss_weights": None,
-        "metrics": [_write_measure(metric, "keras.metrics") for metric in config["metrics"]] or None,
-        "weighted_metrics": [_write_measure(metric, "keras.metrics") for metric in config["weighted_metrics"]] or None,
+        "metrics": [_write_measure(metric, "metric") for metric in config["metrics"]] or None,
+        "weighted_metrics": [_write_measure(metric, "metric") for metric in config["weighted_metrics"]] or None,
         "run_eagerly": False,
         "steps_per_execution": 1,
         "jit_compile": "auto",
@@ -300,11 +307,15 @@ def _write_optimizer(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _object_of_keras(kind: str, module: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    if data["class"] in _OURS:
-        raise UnsupportedError(
-            f"Keras has no {kind} like {data['class']}; save the model as .safetensors, or its weights alone with model.save_weights"
-        )
+    if data["class"] in _OURS[kind]:
+        raise _not_in_keras(kind, data["class"])
     return _object(module, data["class"], data["config"])
+
+
+def _not_in_keras(kind: str, what: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"Keras has no {kind} like {what}; save the model as .safetensors, or its weights alone with model.save_weights"
+    )
 
 
 def legacy(data: Any) -> Any:
@@ -341,5 +352,10 @@ def _write_argument(key: str, value: Any) -> Any:
     return _object(f"keras.{key.rpartition('_')[2]}s", value["class"], value["config"])
 
 
-def _write_measure(value: Any, module: str) -> Any:
-    return _object(module, value["class"], value["config"]) if isinstance(value, Mapping) else value
+def _write_measure(value: Any, kind: str) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    name, config = value["class"], dict(value["config"])
+    if name == "SparseCategoricalCrossentropy" and config.pop("label_smoothing", 0.0):  # Keras smooths one-hot targets only
+        raise _not_in_keras(kind, f"{name}(label_smoothing=...)")
+    return _object_of_keras(kind, {"loss": "keras.losses", "metric": "keras.metrics"}[kind], {"class": name, "config": config})
