@@ -123,6 +123,16 @@ FIELDS = {
     "combine": lambda: {"n": SIZE, "x": floats(SIZE), "y": floats(SIZE), "a": 0.9, "b": 0.1, "out": floats(SIZE)},
     "column_norms": lambda: {**matrix(), "absolute": floats(COLUMNS), "square": floats(COLUMNS)},
     "row_norms": lambda: {**matrix(), "square": floats(ROWS)},
+    "activity": lambda: {"rows": ROWS, "cols": COLUMNS, "x": floats(SIZE), "row": COLUMNS, "l1": 1e-4, "l2": 1e-4, "loss": floats(ROWS)},
+    "activity_backward": lambda: {
+        "rows": ROWS,
+        "cols": COLUMNS,
+        "x": floats(SIZE),
+        "row": COLUMNS,
+        "l1": 1e-4,
+        "grad": floats(SIZE),
+        "out": floats(SIZE),
+    },
     "scale": lambda: {**matrix(), "column": np.ones(COLUMNS, np.float32)},
     "smooth": lambda: {
         "rows": ROWS,

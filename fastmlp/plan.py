@@ -42,7 +42,7 @@ Function = Callable[["np.ndarray"], "np.ndarray"]
 
 @dataclass(frozen=True, slots=True)
 class Penalty:
-    """What a parameter adds to the loss.
+    """What a parameter, or what a layer gives, adds to the loss.
 
     It is ``l1·Σ|w| + l2·Σw²``, and ``orthogonal`` times the mean |cosine| of two different rows of a kernel, or of two columns.
     """
@@ -90,6 +90,7 @@ class Node:
     - ``"dense"``: ``output = activation(input @ kernel + bias)``; ``parameters`` holds the indices of the kernel and, if there is one, the
       bias. The activation is elementwise, never softmax or log_softmax, and none of ``READ_INPUT``.
     - ``"activation"``: ``output = activation(input)``, softmax and log_softmax (over the columns) included.
+    - ``"activity"``: ``output = input``; the mean over the rows of ``penalty.l1·Σ|input| + penalty.l2·Σinput²`` is added to the loss.
     - ``"dropout"``: while training, each element is kept with probability ``1 - rate`` and scaled by ``1 / (1 - rate)``; a copy otherwise.
     - ``"alpha_dropout"``, ``"gaussian_dropout"``, ``"gaussian_noise"``: other noise while training. ``rate`` is the standard deviation of
       gaussian noise.
@@ -117,6 +118,8 @@ class Node:
     """Where ``general_relu`` begins to let its input through, at least 0."""
     max_value: float = math.inf
     """What ``general_relu`` gives at most, at least 0."""
+    penalty: Penalty | None = None
+    """Of an activity node: its l1 and l2."""
     functions: tuple[Function, Function] | None = None
     """Of a ``custom`` activation, which only the reference engine runs: value and derivative of an array of inputs."""
     roles: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ def make_plan(input_shape: Shape, layers: Sequence[Layer]) -> tuple[Plan, list[W
         parameters: tuple[int, ...] = ()
         width = widths[-1]
         settings = {"rate": operation.rate, **operation.activation.constants(), **operation.settings}
-        if operation.op != "activation":
+        if operation.op not in _WITHOUT_WEIGHTS:
             parameters = tuple(range(len(weights), len(weights) + len(layer._weights)))
             weights.extend(layer._weights)
             described.extend(replace(weight.parameter, trainable=layer.trains(weight)) for weight in layer._weights)
@@ -37,13 +37,15 @@ def make_plan(input_shape: Shape, layers: Sequence[Layer]) -> tuple[Plan, list[W
             raise ValueError(
                 f"layer {layer.name!r} reads whole numbers, so it must be the first of the model, but {nodes[-1].op} is before it"
             )
-        if operation.op not in ("activation", "dense"):
+        if operation.op not in (*_WITHOUT_WEIGHTS, "dense"):
             settings["roles"] = tuple(weight.name for weight in layer._weights)
         nodes.append(Node(operation.op, (len(widths) - 1,), len(widths), parameters, **settings))
         widths.append(width)
     return Plan(tuple(widths), tuple(nodes), tuple(described), len(widths) - 1), weights
 
 
+_WITHOUT_WEIGHTS = ("activation", "activity")
+"""Steps beside the one that has the layer's weights."""
 READS_NUMBERS = ("embedding", "category_encoding")
 
 

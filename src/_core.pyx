@@ -265,6 +265,8 @@ cdef class Network:
                 specs[i].alpha, specs[i].rate = node.alpha, node.rate
                 specs[i].threshold, specs[i].max_value = node.threshold, node.max_value
                 specs[i].epsilon, specs[i].momentum, specs[i].mode = node.epsilon, node.momentum, _mode(node)
+                if node.penalty is not None:
+                    specs[i].l1, specs[i].l2 = node.penalty.l1, node.penalty.l2
             c_plan.buffer_count, c_plan.node_count, c_plan.parameter_count = buffers, nodes, parameters + len(constants)
             c_plan.widths, c_plan.nodes, c_plan.output = widths, specs, plan.output
             c_plan.shapes, c_plan.trainable = shapes, trainable
@@ -611,6 +613,7 @@ _OPS = {
     "prelu": FM_OP_PRELU,
     "embedding": FM_OP_EMBEDDING,
     "category_encoding": FM_OP_CATEGORY_ENCODING,
+    "activity": FM_OP_ACTIVITY,
 }
 _MODES = {
     "": FM_MODE_NONE,

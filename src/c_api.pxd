@@ -69,6 +69,7 @@ cdef extern from "fastmlp.h" nogil:
         FM_OP_EMBEDDING
         FM_OP_CATEGORY_ENCODING
         FM_OP_LOG_SOFTMAX
+        FM_OP_ACTIVITY
 
     ctypedef enum fm_mode:
         FM_MODE_NONE
@@ -86,7 +87,7 @@ cdef extern from "fastmlp.h" nogil:
     ctypedef struct fm_node_spec:
         fm_op op
         int input, output, kernel, bias, activation, mean, variance
-        float alpha, threshold, max_value, rate, epsilon
+        float alpha, threshold, max_value, rate, epsilon, l1, l2
         double momentum
         fm_mode mode
 

@@ -45,6 +45,7 @@ typedef enum fm_op {
     FM_OP_EMBEDDING,
     FM_OP_CATEGORY_ENCODING,
     FM_OP_LOG_SOFTMAX,
+    FM_OP_ACTIVITY,
 } fm_op;
 
 typedef enum fm_mode {
@@ -69,6 +70,7 @@ typedef struct fm_node_spec {
     float epsilon;     /* the normalizations */
     double momentum;   /* of the moving statistics */
     fm_mode mode;
+    float l1, l2;      /* activity, which adds l1·Σ|x| + l2·Σx² to the loss of a row and leaves x as it is */
 } fm_node_spec;
 
 typedef struct fm_plan {

@@ -364,6 +364,20 @@ class Scale(Structure):
     _fields_ = [("rows", c_ssize_t), ("cols", c_ssize_t), ("x", Floats), ("x_panel", c_ssize_t), ("column", Floats), ("row", Floats)]
 
 
+class Activity(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("x", Floats),
+        ("row", c_ssize_t),
+        ("l1", c_float),
+        ("l2", c_float),
+        ("loss", Floats),
+        ("grad", Floats),
+        ("out", Floats),
+    ]
+
+
 class Peak(Structure):
     _fields_ = [("iterations", c_ssize_t), ("factor", c_float), ("term", c_float), ("out", Floats), ("count", Sizes)]
 
@@ -395,6 +409,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "column_norms": Norms,
     "row_norms": Norms,
     "scale": Scale,
+    **dict.fromkeys(("activity", "activity_backward"), Activity),
     "smooth": Smooth,
     "peak": Peak,
     **dict.fromkeys(("activate", "derive", "multiply", "exp", "log", "erf"), Elementwise),

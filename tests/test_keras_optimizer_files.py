@@ -17,7 +17,7 @@ from test_keras_files import HOW, MODEL_ENDINGS, close, members, same, strip, tr
 from test_keras_files_layers import KERAS_PROGRAM, python_with_keras
 
 import fastmlp
-from fastmlp import constraints, initializers, layers, optimizers, regularizers, saving, utils
+from fastmlp import constraints, initializers, layers, losses, metrics, optimizers, regularizers, saving, utils
 from fastmlp.errors import ModelFileError, UnsupportedError
 
 GOLDEN = Path(__file__).parent / "golden" / "keras_optimizer_files.npz"
@@ -63,7 +63,12 @@ def make(optimizer, seed=3):
     model = fastmlp.Sequential(name="net")
     kernel = {"kernel_regularizer": regularizers.L1L2(0.001, 0.002), "kernel_constraint": constraints.MaxNorm(1.2)}
     model.add(layers.Dense(4, activation="relu", kernel_initializer="orthogonal", bias_regularizer="l2", **kernel, input_shape=(6,)))
-    model.add(layers.Dense(2, kernel_constraint=constraints.MinMaxNorm(0.3, 1.0, axis=[0, 1]), bias_constraint="non_neg"))
+    model.add(layers.ActivityRegularization(l1=0.01))
+    model.add(
+        layers.Dense(
+            2, activity_regularizer="l2", kernel_constraint=constraints.MinMaxNorm(0.3, 1.0, axis=[0, 1]), bias_constraint="non_neg"
+        )
+    )
     model.compile(optimizer, "mse")
     return model
 
@@ -80,7 +85,7 @@ def test_training_goes_on_as_in_keras(golden, saved_by_keras, engine, name):
 
 @pytest.mark.parametrize("name", ["momentum.keras", "amsgrad.h5"])
 def test_what_stands_around_weights_comes_as_it_was(saved_by_keras, name):
-    first, second, third = fastmlp.load_model(saved_by_keras(name)).layers
+    first, second, activity, third = fastmlp.load_model(saved_by_keras(name)).layers
     assert isinstance(first.kernel_initializer, initializers.Orthogonal)
     assert isinstance(second.kernel_initializer, initializers.Identity)
     assert first.kernel_initializer.get_config() == {"gain": 0.8, "seed": 1}
@@ -90,6 +95,8 @@ def test_what_stands_around_weights_comes_as_it_was(saved_by_keras, name):
     assert second.kernel_regularizer.get_config() == {"factor": pytest.approx(0.02), "mode": "columns"}
     assert second.kernel_constraint.get_config() == {"min_value": 0.3, "max_value": 1.0, "rate": 0.9, "axis": [0]}
     assert isinstance(second.bias_constraint, constraints.UnitNorm)
+    assert (activity.l1, activity.l2) == (0.003, 0.01)
+    assert third.activity_regularizer.get_config() == {"l2": 0.05}
     assert (pytest.approx(third.kernel_regularizer.l1), third.kernel_constraint, third.bias_regularizer) == (0.003, None, None)
 
 
@@ -187,15 +194,25 @@ def test_only_that_is_taken_from_there(tmp_path, optimizer):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "message"),
+    ("choice", "message"),
     [
-        (lambda: optimizers.SGD(schedules.OneCycle(0.1, 100)), "Keras has no schedule like OneCycle; save the model as .safetensors"),
-        (lambda: optimizers.LBFGS(), "Keras has no optimizer like LBFGS; save the model as .safetensors, or its weights with save_weights"),
+        (
+            {"optimizer": optimizers.SGD(schedules.OneCycle(0.1, 100))},
+            "Keras has no schedule like OneCycle; save the model as .safetensors",
+        ),
+        ({"optimizer": "lbfgs"}, "Keras has no optimizer like LBFGS; save the model as .safetensors, or its weights with save_weights"),
+        ({"loss": losses.Quantile()}, "Keras has no loss like Quantile; save"),
+        ({"metrics": [metrics.Huber()]}, "Keras has no metric like Huber; save"),
+        (
+            {"loss": losses.SparseCategoricalCrossentropy(label_smoothing=0.1)},
+            r"Keras has no loss like SparseCategoricalCrossentropy\(label_smoothing=\.\.\.\); save",
+        ),
     ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_what_keras_has_not_is_no_part_of_its_files(tmp_path, optimizer, message):
+def test_what_keras_has_not_is_no_part_of_its_files(tmp_path, choice, message):
     model = fastmlp.Sequential([layers.Dense(2, input_shape=(3,))])
-    model.compile(optimizer(), "mse")
+    model.compile(**{"loss": "mse", **choice})
     with pytest.raises(UnsupportedError, match=message):
         model.save(tmp_path / "model.keras")
     assert list(tmp_path.iterdir()) == []

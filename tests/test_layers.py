@@ -146,9 +146,9 @@ def test_what_get_weights_returns_is_a_copy(engine):
         (lambda: layers.Dense(2, activation="squareplus"), UnsupportedError, "'squareplus' is not in fastmlp yet; use 'softplus'"),
         (lambda: layers.Dense(2, activation=np.tanh), TypeError, "a function of your own needs its derivative as well"),
         (
-            lambda: layers.Dense(2, activity_regularizer="l2"),
+            lambda: layers.ReLU(activity_regularizer="l2"),
             UnsupportedError,
-            "Dense(activity_regularizer=...) is not in fastmlp yet; use kernel_regularizer",
+            "ReLU(activity_regularizer=...) is not in fastmlp yet; only Dense has it",
         ),
         (lambda: layers.Dense(2, kernel_constraint="max_form"), ValueError, "unknown constraint 'max_form'; did you mean MaxNorm?"),
         (lambda: layers.Dense(2, kernel_regularizer="l3"), ValueError, "unknown regularizer 'l3'; there are L1, L2"),

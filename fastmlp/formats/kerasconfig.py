@@ -32,6 +32,7 @@ LAYERS: dict[str, dict[str, Any]] = {
     "InputLayer": {"sparse": False, "ragged": False, "optional": False},
     "Dense": {},
     "Activation": {},
+    "ActivityRegularization": {},
     "Dropout": {"noise_shape": None},
     "Flatten": {"data_format": "channels_last"},
     "ReLU": {},
@@ -62,12 +63,14 @@ _ACTIVATION_LAYERS = {"relu": ("ReLU", "re_lu"), "leaky_relu": ("LeakyReLU", "le
 _INITIALIZER = {"input_axes": None, "output_axes": None}
 OUR_OPTIMIZER = frozenset(("catch_up", "not_decayed"))
 """Arguments of optimizers that Keras' files have no place for."""
-_OURS = frozenset(("LBFGS", "OneCycle"))
-_OPTIMIZER = {"decay": 0.0, "is_legacy_optimizer": False}  # of Keras 2
-_NOT_IN_KERAS = {
-    "loss": ("GaussianNLL", "Quantile"),
-    "metric": ("BinaryFocalCrossentropy", "CategoricalFocalCrossentropy", "GaussianNLL", "Huber", "Quantile"),
+_OURS = {
+    "optimizer": frozenset(("LBFGS",)),
+    "schedule": frozenset(("OneCycle",)),
+    "loss": frozenset(("GaussianNLL", "Quantile")),
+    "metric": frozenset(("BinaryFocalCrossentropy", "CategoricalFocalCrossentropy", "GaussianNLL", "Huber", "Quantile")),
 }
+"""Classes that Keras has not."""
+_OPTIMIZER = {"decay": 0.0, "is_legacy_optimizer": False}  # of Keras 2
 _KERAS_NAMES = ("accuracy", "acc", "crossentropy", "ce", "mse", "mae", "mape", "msle")
 _OTHER_FILES = "save the model as .safetensors, or its weights with save_weights"
 _LOSS = {"label_smoothing": 0.0, "axis": -1, "ignore_class": None}
@@ -344,9 +347,13 @@ def _write_optimizer(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _object_of_keras(kind: str, module: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    if data["class"] in _OURS:
-        raise UnsupportedError(f"Keras has no {kind} like {data['class']}; {_OTHER_FILES}")
+    if data["class"] in _OURS[kind]:
+        raise _not_in_keras(kind, data["class"])
     return _object(module, data["class"], data["config"])
+
+
+def _not_in_keras(kind: str, what: str) -> UnsupportedError:
+    return UnsupportedError(f"Keras has no {kind} like {what}; {_OTHER_FILES}")
 
 
 def legacy(data: Any) -> Any:
@@ -400,13 +407,13 @@ def _write_measure(value: Any, kind: str) -> Any:
     if isinstance(value, str):
         named = metrics.get(value)
         config, name = metrics.registry.serialize(named), named.name
-    if config["class"] in _NOT_IN_KERAS[kind]:
-        raise UnsupportedError(f"Keras has no {kind} like {config['class']}; {_OTHER_FILES}")
+    if config["class"] in _OURS[kind]:
+        raise _not_in_keras(kind, config["class"])
     if name == naming.snake_case(config["class"]):
         return name
     arguments = config["config"]
     if config["class"] == "SparseCategoricalCrossentropy":
         arguments = _without(arguments, {"label_smoothing": 0.0})
         if "label_smoothing" in arguments:
-            raise UnsupportedError(f"Keras has no label_smoothing in {config['class']}; {_OTHER_FILES}")
+            raise _not_in_keras(kind, f"{config['class']}(label_smoothing=...)")
     return _object("keras.losses" if kind == "loss" else "keras.metrics", config["class"], arguments)

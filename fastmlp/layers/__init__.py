@@ -14,6 +14,7 @@ from typing import Any
 
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from fastmlp.layers.activity import ActivityRegularization
 from fastmlp.layers.base import Layer, Operation, assign_all
 from fastmlp.layers.categories import CategoryEncoding, Embedding
 from fastmlp.layers.dense import Dense
@@ -28,6 +29,7 @@ from fastmlp.registry import Registry
 __all__ = [
     "ELU",
     "Activation",
+    "ActivityRegularization",
     "AlphaDropout",
     "BatchNormalization",
     "CategoryEncoding",
@@ -61,6 +63,7 @@ registry: Registry[Layer] = Registry(
         InputLayer,
         Dense,
         Activation,
+        ActivityRegularization,
         Dropout,
         Flatten,
         ELU,

@@ -22,7 +22,7 @@ from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
 
 _UNSUPPORTED = {
-    "activity_regularizer": "use kernel_regularizer and bias_regularizer, or Dropout",
+    "activity_regularizer": "only Dense has it; put an ActivityRegularization layer behind this one",
     **dict.fromkeys((f"{weight}_{rule}" for weight in ("kernel", "bias") for rule in ("regularizer", "constraint")), "only Dense has it"),
     "lora_rank": "train all weights",
     "lora_alpha": "train all weights",

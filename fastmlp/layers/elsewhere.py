@@ -13,7 +13,6 @@ ELSEWHERE = {
     **dict.fromkeys(("Attention", "MultiHeadAttention", "AdditiveAttention", "GroupQueryAttention"), _SEQUENCES),
     **dict.fromkeys(("GlobalAveragePooling1D", "GlobalMaxPooling1D"), "put Flatten() between Embedding and Dense instead"),
     **dict.fromkeys(("GlobalAveragePooling2D", "GlobalMaxPooling2D", "SpatialDropout1D", "SpatialDropout2D", "Permute"), _AXES),
-    "ActivityRegularization": "use Dropout, or smaller layers",
     "Discretization": "cut the data with np.digitize before fit",
     "Dot": "compute the products before fit",
     "EinsumDense": "use Dense: rows are vectors",

@@ -25,7 +25,7 @@ from fastmlp.reference.lookup import lookup
 from fastmlp.reference.losses import Loss, RowFunction, make_loss, of_function
 from fastmlp.reference.metrics import make_metric
 from fastmlp.reference.normalization import BatchNormalization
-from fastmlp.reference.operations import OPERATIONS, Operation, Pass
+from fastmlp.reference.operations import OPERATIONS, Activity, Operation, Pass
 from fastmlp.reference.optimizers import OPTIMIZERS, Step
 
 __all__ = ["Network"]
@@ -217,7 +217,7 @@ class Network:
             batch = self._batch(batches, index, task)
             buffers, _ = self._forward(batch.x, state.parameters, self._pass(state, training=False))
             penalty, _ = updates.penalize(self._plan.parameters, state.parameters)
-            loss = _mean_loss(task, batch, buffers[task.objective.source]) + penalty
+            loss = _mean_loss(task, batch, buffers[task.objective.source]) + penalty + self._activity(buffers)
             _add_totals(totals, task, batch, loss, buffers[self._plan.output])
 
         return _repeat(measure, first, stop, seconds)
@@ -239,12 +239,17 @@ class Network:
         buffers, saved = self._forward(batch.x, state.parameters, self._pass(state, training=True))
         source = buffers[task.objective.source]
         penalty, slopes = updates.penalize(self._plan.parameters, state.parameters)
-        loss = _mean_loss(task, batch, source) + penalty
+        loss = _mean_loss(task, batch, source) + penalty + self._activity(buffers)
         share = (batch.weight / len(batch.x))[:, None]  # of each row in the loss
         dsource = task.loss.gradient(batch.y, source) * share
         gradients = self._backward(task.objective.source, dsource, saved, state.parameters)
         gradients_and_slopes = zip(gradients, slopes, strict=True)
         return loss, buffers[self._plan.output], [g if slope is None else g + slope for g, slope in gradients_and_slopes], saved
+
+    def _activity(self, buffers: dict[int, np.ndarray]) -> float:
+        """What the layers' outputs add to the loss."""
+        nodes = zip(self._plan.nodes, self._operations, strict=True)
+        return sum(operation.penalty(buffers[node.output]) for node, operation in nodes if isinstance(operation, Activity))
 
     def _configured(self, method: str) -> Task:
         if self._task is None:

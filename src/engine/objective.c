@@ -128,6 +128,27 @@ static int call_function(const fm_objective *o, const fm_loss *a) {
     return 1;
 }
 
+/* The penalties on what layers give, added to the loss of these rows; weights of rows do not count. */
+static void add_activity(const fm_pass *pass, fm_range rows) {
+    const fm_network *network = pass->network;
+    for (int i = 0; i <= network->source_node; i++) {
+        const fm_node *node = &network->nodes[i];
+        if (node->spec.op != FM_OP_ACTIVITY)
+            continue;
+        const ptrdiff_t row = network->stride[node->spec.output];
+        const fm_activity arguments = {
+            .rows = rows.end - rows.begin,
+            .cols = node->units,
+            .x = pass->workspace->value[node->spec.output] + rows.begin * row,
+            .row = row,
+            .l1 = node->spec.l1,
+            .l2 = node->spec.l2,
+            .loss = pass->workspace->loss + rows.begin,
+        };
+        network->kernels->activity(&arguments);
+    }
+}
+
 fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
@@ -173,6 +194,7 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches) {
         call_smoothed(network, o->loss, o->smoothing, room, &loss);
     else if (!call_function(o, &loss))
         return (fm_outcome){.interrupted = 1};
+    add_activity(pass, rows);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++)
         outcome.non_finite |= !isfinite(w->loss[i]);
     for (int m = 0; m < o->metric_count; m++) {

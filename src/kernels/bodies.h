@@ -24,6 +24,7 @@
 #include "loss_rows_body.h"
 #include "optimizer_body.h"
 #include "adjust_body.h"
+#include "activity_body.h"
 #include "dropout_body.h"
 #include "noise_body.h"
 #include "normalize_body.h"

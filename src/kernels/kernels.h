@@ -302,6 +302,18 @@ typedef struct fm_scale {
     const float *row;    /* [rows] */
 } fm_scale;
 
+/* A penalty on what a layer gives. activity: loss[r] += l1·Σ|x| + l2·Σx²; activity_backward: out = grad + l1·sign(x) + l2·x, in pad columns
+ * grad. out may be grad. */
+typedef struct fm_activity {
+    ptrdiff_t rows, cols;
+    const float *x; /* [rows][row], padded */
+    ptrdiff_t row;
+    float l1, l2;
+    float *loss; /* [rows] */
+    const float *grad; /* [rows][row], padded, as is */
+    float *out;
+} fm_activity;
+
 /* mask[r][c] = 0 or 1/(1 − rate), for the rows first_row … first_row + rows of a batch; see rng.h for the counter. Pad columns likewise. */
 typedef struct fm_dropout {
     ptrdiff_t rows, cols, first_row;

@@ -64,7 +64,8 @@ def model_for(optimizer):
                 bias_constraint=constraints.UnitNorm(axis=0),
                 bias_initializer="ones",
             ),
-            layers.Dense(2, use_bias=False, kernel_regularizer=regularizers.L1(0.003)),
+            layers.ActivityRegularization(l1=0.003, l2=0.01),
+            layers.Dense(2, use_bias=False, kernel_regularizer=regularizers.L1(0.003), activity_regularizer=regularizers.L2(0.05)),
         ],
         name="net",
     )

@@ -84,6 +84,8 @@ WEIGHTS = {
     "non_neg": {"kernel_constraint": "non_neg", "bias_constraint": "non_neg"},
     "unit_norm": {"kernel_constraint": "unit_norm", "bias_constraint": ("constraints", "UnitNorm", {})},
     "unit_norm_inputs": {"kernel_constraint": ("constraints", "UnitNorm", {"axis": 1})},
+    "activity_l1": {"activity_regularizer": ("regularizers", "L1", {"l1": 0.05})},
+    "activity": {"activity_regularizer": ("regularizers", "L1L2", {"l1": 0.02, "l2": 0.1}), "kernel_regularizer": "l2"},
     "all": {
         "kernel_regularizer": ("regularizers", "L1L2", {"l1": 0.002, "l2": 0.01}),
         "kernel_constraint": ("constraints", "MaxNorm", {"max_value": 0.7}),

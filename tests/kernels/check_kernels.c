@@ -486,6 +486,26 @@ static void try_scale(trial *t) {
     t->kernels->scale(&s);
 }
 
+static fm_activity draw_activity(trial *t) {
+    fm_activity a = {.rows = t->number % 40, .cols = pick(t, 1, 70), .l1 = uniform(t), .l2 = uniform(t)};
+    a.row = FM_ROUND_UP(a.cols) + FM_PANEL * coin(t);
+    a.x = take_floats(t, a.rows * a.row);
+    return a;
+}
+
+static void try_activity(trial *t) {
+    fm_activity a = draw_activity(t);
+    a.loss = take_floats(t, a.rows);
+    t->kernels->activity(&a);
+}
+
+static void try_activity_backward(trial *t) {
+    fm_activity a = draw_activity(t);
+    a.grad = take_floats(t, a.rows * a.row);
+    a.out = take_room(t, a.rows * a.row);
+    t->kernels->activity_backward(&a);
+}
+
 /* Small steps and long ones, so that some rows come to rest long before others. */
 static void try_replay(trial *t, int slots, void (*kernel)(const fm_replay *)) {
     fm_replay r = {.rows = t->number % 4, .panels = 1 + t->number / 4 % 6, .steps = pick(t, 1, 400)};
