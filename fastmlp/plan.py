@@ -169,6 +169,9 @@ class Batches:
     order: np.ndarray | None
     """``(rows,)`` uint32 permutation, or None for the order of the rows."""
     batch_size: int
+    predictions: np.ndarray | None = None
+    """``(at least the rows of the batches run, outputs)`` float32, or None. ``train`` and ``evaluate`` fill it with the outputs in the
+    order of the batches; row 0 is the first row of the first batch that the call runs."""
 
     @property
     def count(self) -> int:

@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Mapping
 
+import numpy as np
+
 BAR_WIDTH = 20
 REDRAW_SECONDS = 0.05
 
@@ -32,8 +34,9 @@ def is_live() -> bool:
     return (sys.stdout is not None and sys.stdout.isatty()) or "ipykernel" in sys.modules
 
 
-def format_value(value: float) -> str:
-    """Four decimals, or four significant ones for small values."""
+def format_value(value: float | np.ndarray) -> str:
+    """Four decimals, or four significant ones for small values; of several values, their mean."""
+    value = value if isinstance(value, float) else float(np.mean(value))
     return f"{value:.4f}" if abs(value) > 1e-3 else f"{value:.4e}"
 
 

@@ -18,7 +18,8 @@ from fastmlp.callbacks import CallbackList, History
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Rows
 from fastmlp.errors import NonFiniteLossError
-from fastmlp.plan import Plan, SparseRows
+from fastmlp.plan import Batches, Plan, SparseRows
+from fastmlp.tally import Tally
 
 CHUNK_SECONDS = 0.05
 EVALUATION_ROWS = 512
@@ -140,7 +141,7 @@ class Trainer:
             self.stop_training = False
             logs: dict[str, float] = {}
 
-            def train(first: int, stop: int, totals: np.ndarray) -> int:
+            def train(batches: Batches, first: int, stop: int, totals: np.ndarray) -> int:
                 network.learning_rate = compiled.optimizer.learning_rate
                 return int(network.train(batches, first, stop, CHUNK_SECONDS, totals))
 
@@ -150,7 +151,7 @@ class Trainer:
                     listeners.on_epoch_begin(epoch)
                     batches, first, stop = plan.epoch()
                     try:
-                        logs = self._sweep(train, first, stop, goal, listeners, "train")
+                        logs = self._sweep(train, first, stop, self._tally(goal, batches), listeners, "train")
                     except NonFiniteLossError as error:
                         raise _diverged(error.batch - first, epoch, compiled.optimizer.learning_rate) from None
                     engines.settle(network, compiled.optimizer.update())
@@ -281,20 +282,21 @@ class Trainer:
             rows = rows.weighted_by_class(class_weight)
             network = self._configured_network()
             network.learning_rate = compiled.optimizer.learning_rate
-            totals = goal.new_totals()
+            tally = self._tally(goal, rows.batches(len(rows)))
             try:
-                network.train(rows.batches(len(rows)), 0, 1, 0.0, totals)
+                tally.run(lambda batches, first, stop, totals: int(network.train(batches, first, stop, 0.0, totals)), 0, 1)
             except NonFiniteLossError:
                 raise _diverged(0, None, compiled.optimizer.learning_rate) from None
-        return _result(goal.values(totals), return_dict)
+        return _result(tally.values(), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Measure loss and metrics on all rows of ``x`` as one batch; see :meth:`evaluate`."""
         self._require_compiled("test_on_batch")
         rows, goal = self._rows(x, y, sample_weight)
-        totals = goal.new_totals()
-        self._configured_network().evaluate(rows.batches(len(rows)), 0, 1, 0.0, totals)
-        return _result(goal.values(totals), return_dict)
+        network = self._configured_network()
+        tally = self._tally(goal, rows.batches(len(rows)))
+        tally.run(lambda batches, first, stop, totals: int(network.evaluate(batches, first, stop, 0.0, totals)), 0, 1)
+        return _result(tally.values(), return_dict)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """:meth:`predict` without any output."""
@@ -354,30 +356,31 @@ class Trainer:
         merged = 1 if listeners.listens_to_batches("test") else max(1, EVALUATION_ROWS // size)
         if steps:
             rows = rows.part(0, steps * size)
-        batches = rows.batches(size * merged)
-        totals = goal.new_totals()
+        tally = self._tally(goal, rows.batches(size * merged), size)
 
-        def measure(first: int, stop: int, totals: np.ndarray) -> int:
+        def measure(batches: Batches, first: int, stop: int, totals: np.ndarray) -> int:
             return int(network.evaluate(batches, first, stop, CHUNK_SECONDS, totals))
 
         listeners.on_test_begin()
-        logs = self._sweep(measure, 0, batches.count, goal, listeners, "test", totals, merged)
+        logs = self._sweep(measure, 0, -(-len(rows) // (size * merged)), tally, listeners, "test", merged)
         listeners.on_test_end(logs)
-        return goal.values(totals)
+        return tally.values()
+
+    def _tally(self, goal: Goal, batches: Batches, batch_size: int | None = None) -> Tally:
+        plan = self._require_plan()
+        return Tally(goal, batches, plan.widths[plan.output], batch_size)
 
     def _sweep(
         self,
-        run: Callable[[int, int, np.ndarray], int],
+        run: Callable[[Batches, int, int, np.ndarray], int],
         first: int,
         stop: int,
-        goal: Goal,
+        tally: Tally,
         listeners: CallbackList,
         phase: str,
-        totals: np.ndarray | None = None,
         merged: int = 1,
     ) -> dict[str, float]:
         """Run batches ``first`` … ``stop - 1`` in calls of about 50 ms, or one by one if a callback listens to them."""
-        totals = goal.new_totals() if totals is None else totals
         each = listeners.listens_to_batches(phase)
         before = getattr(listeners, f"on_{phase}_batch_begin")
         after = getattr(listeners, f"on_{phase}_batch_end")
@@ -386,8 +389,8 @@ class Trainer:
         while at < stop:
             if each:
                 before(at - first)
-            at = run(at, at + 1 if each else stop, totals)
-            logs = goal.logs(totals)
+            at = tally.run(run, at, at + 1 if each else stop)
+            logs = tally.logs()
             if each:
                 after(at - 1 - first, logs)
             listeners.advance((at - first) * merged, logs)

@@ -94,6 +94,7 @@ cdef extern from "fastmlp.h" nogil:
         const int32_t *labels
         const float *sample_weight
         const uint32_t *order
+        float *predictions
 
     ctypedef struct fm_input:
         int64_t rows

@@ -120,6 +120,7 @@ typedef struct fm_batches {
     const int32_t *labels;       /* [rows] for the sparse losses */
     const float *sample_weight;  /* [rows] or NULL */
     const uint32_t *order;       /* [rows] or NULL */
+    float *predictions;          /* [rows of the batches run][outputs] to fill, in the order of the batches from *next on, or NULL */
 } fm_batches;
 
 /* Rows of the first kernel put off steps while their input is zero. Whoever looks at parameters, slots or predictions sees none of that,

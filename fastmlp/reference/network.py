@@ -197,6 +197,7 @@ class Network:
                 raise NonFiniteLossError(batch=index)
             self._state = self._step(state, gradients, task)
             _add_totals(totals, task, batch, loss, predictions)
+            _hand_out(batches, index - first, predictions)
 
         with self._lock:
             return _repeat(learn, first, stop, seconds)
@@ -211,6 +212,7 @@ class Network:
             buffers, _ = self._forward(batch.x, state.parameters, self._pass(state, training=False))
             loss = _mean_loss(task, batch, buffers[task.objective.source])
             _add_totals(totals, task, batch, loss, buffers[self._plan.output])
+            _hand_out(batches, index - first, buffers[self._plan.output])
 
         return _repeat(measure, first, stop, seconds)
 
@@ -381,6 +383,13 @@ def _add_totals(totals: np.ndarray, task: Task, batch: Batch, loss: float, predi
         values = function(batch.y, predictions, metric.threshold)
         weight = batch.weight if metric.weighted else np.ones_like(batch.weight)
         totals[2 + 2 * k : 4 + 2 * k] += (values * weight).sum(dtype=np.float64), weight.sum(dtype=np.float64)
+
+
+def _hand_out(batches: Batches, place: int, predictions: np.ndarray) -> None:
+    """Writes a minibatch's predictions (rows, outputs) where the caller wants them: the minibatch is number ``place`` of this call."""
+    if batches.predictions is not None:
+        start = place * batches.batch_size
+        batches.predictions[start : start + len(predictions)] = predictions
 
 
 def _repeat(do: Callable[[int], None], first: int, stop: int, seconds: float) -> int:

@@ -159,7 +159,7 @@ fm_step fm_step_of(const fm_network *network) {
 typedef struct run {
     fm_network *network;
     const fm_batches *batches;
-    int64_t batch, stop;
+    int64_t first, batch, stop;
     double deadline;
     double *totals;
     int training; /* dropout and gradients */
@@ -174,6 +174,14 @@ typedef struct run {
 static ptrdiff_t rows_of(const fm_batches *b, int64_t batch) {
     const int64_t left = b->rows - batch * b->batch_size;
     return (ptrdiff_t)(left < b->batch_size ? left : b->batch_size);
+}
+
+/* This worker's rows of the output, for metrics that the engine does not compute. */
+static void hand_out(const run *r, fm_range rows, const float *predictions, ptrdiff_t stride) {
+    const ptrdiff_t width = r->network->width[r->network->output];
+    float *out = r->batches->predictions + ((r->batch - r->first) * r->batches->batch_size + rows.begin) * width;
+    for (ptrdiff_t i = 0; i < rows.end - rows.begin; i++)
+        memcpy(out + i * width, predictions + i * stride, (size_t)width * sizeof *out);
 }
 
 /* Loss, its gradient, and the metrics, for this worker's rows. */
@@ -226,6 +234,8 @@ static void measure(run *r, const fm_pass *pass) {
         metric.grad = metric.probs = metric.hit = NULL;
         loss_of(network->kernels, o->metrics[m].kind)(&metric);
     }
+    if (r->batches->predictions)
+        hand_out(r, rows, predictions, row);
 }
 
 static double sum(const float *values, ptrdiff_t n) {
@@ -443,7 +453,7 @@ static fm_status run_locked(run *r, int64_t *next) {
         return status;
     if (!r->lazy)
         fm_settle(network);
-    r->batch = *next;
+    r->batch = r->first = *next;
     run_at_best_pace(r, threads, &network->pace[r->training]);
     *next = r->batch;
     if (atomic_load(&r->no_memory))

@@ -1,0 +1,82 @@
+"""What is added up over batches: the engine's totals, and the metrics that are computed from the predictions it hands out."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fastmlp.compiling import Goal
+from fastmlp.metrics.base import EngineMetric
+from fastmlp.plan import Batches
+
+WINDOW_ROWS = 1 << 16
+"""Predictions are kept for this many rows at most, between two looks of the metrics at them."""
+
+
+class Tally:
+    """One pass over data: what it runs over, and loss and metrics so far.
+
+    Args:
+        goal: What is measured.
+        batches: What the engine runs over.
+        outputs: Columns of the predictions.
+        batch_size: Rows of a batch for metrics that want batches; that of ``batches`` unless told.
+    """
+
+    def __init__(self, goal: Goal, batches: Batches, outputs: int, batch_size: int | None = None) -> None:
+        self._goal = goal
+        self._totals = goal.new_totals()
+        self._batch_size = batch_size or batches.batch_size
+        self._watching: dict[int, Any] = {}
+        for place, metric in enumerate(goal.metrics):
+            if not isinstance(metric, EngineMetric):
+                self._watching[place] = copy.deepcopy(metric)  # several passes may run at once
+                self._watching[place].reset_state()
+        self._window = 0
+        if self._watching:
+            self._window = max(1, WINDOW_ROWS // batches.batch_size)
+            rows = min(len(batches.x), self._window * batches.batch_size)
+            batches = replace(batches, predictions=np.empty((rows, outputs), np.float32))
+        self._batches = batches
+
+    def run(self, engine: Callable[[Batches, int, int, np.ndarray], int], first: int, stop: int) -> int:
+        """Let the engine run from batch ``first`` on, at most to ``stop - 1``; the number of the next batch."""
+        if not self._watching:
+            return engine(self._batches, first, stop, self._totals)
+        reached = engine(self._batches, first, min(stop, first + self._window), self._totals)
+        self._look(first, reached)
+        return reached
+
+    def _look(self, first: int, stop: int) -> None:
+        batches = self._batches
+        assert batches.predictions is not None
+        start, end = first * batches.batch_size, min(stop * batches.batch_size, len(batches.x))
+        rows: Any = slice(start, end) if batches.order is None else batches.order[start:end]
+        p, y = batches.predictions[: end - start], batches.y[rows]
+        weights = None if batches.sample_weight is None else batches.sample_weight[rows]
+        for place, metric in self._watching.items():
+            weight = weights if self._goal.weighted[place] else None
+            step = end - start if metric.takes_chunks else self._batch_size
+            for at in range(0, end - start, step):
+                part = slice(at, at + step)
+                metric.update_state(y[part], p[part], sample_weight=None if weight is None else weight[part])
+
+    def values(self) -> dict[str, Any]:
+        """``loss`` first, then the metrics in the order of ``compile``."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            loss, *means = (self._totals[0::2] / self._totals[1::2]).tolist()
+        mean = iter(means)
+        values = [_plain(self._watching[i].result()) if i in self._watching else next(mean) for i in range(len(self._goal.names))]
+        return dict(zip(("loss", *self._goal.names), [loss, *values], strict=True))
+
+    def logs(self) -> dict[str, Any]:
+        """The values under sorted names, as callbacks get them."""
+        return dict(sorted(self.values().items()))
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if np.ndim(value) == 0 else value
