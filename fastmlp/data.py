@@ -50,8 +50,8 @@ def _from_other(name: str, value: Any) -> np.ndarray:
         raise ValueError(f"{name} has masked elements; fill them first: {name}.filled(0)")
     if hasattr(value, "tocsr"):
         raise UnsupportedError(f"{name} is a sparse matrix, but only x may be one; pass {name}.toarray()")
-    if isinstance(value, Iterator) or (hasattr(value, "as_numpy_iterator") and not hasattr(value, "__array__")):
-        raise UnsupportedError(f"{name} is a {type(value).__name__}; fastmlp trains on arrays, so collect it into one first")
+    if isinstance(value, Iterator):
+        raise UnsupportedError(f"{name} is a {type(value).__name__}; only x of fit, evaluate and predict may give batches")
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:

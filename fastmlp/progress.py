@@ -59,7 +59,7 @@ class ProgressLine:
     """The line of one epoch.
 
     Args:
-        target: The number of steps.
+        target: The number of steps; 0 if nobody knows, and the line is written when they are done.
         verbose: 0 nothing, 1 a bar, 2 one line at the end.
     """
 
@@ -69,11 +69,13 @@ class ProgressLine:
         self.live = verbose == 1 and is_live()
         self._start = time.perf_counter()
         self._drawn = 0.0
+        self._done = 0
         self._width = 0
 
     def update(self, step: int, logs: Mapping[str, float]) -> None:
         """Draw ``step`` steps done, if the line is live and was not drawn just now."""
         now = time.perf_counter()
+        self._done = step
         if self.live and now - self._drawn >= REDRAW_SECONDS and step < self.target:
             per_step = (now - self._start) / max(step, 1)
             self._drawn = now
@@ -83,6 +85,7 @@ class ProgressLine:
         """Write the final line."""
         if not self.verbose:
             return
+        self.target = self.target or self._done
         step = self.target if step is None else step
         elapsed = time.perf_counter() - self._start
         per_step = elapsed / max(step, 1)

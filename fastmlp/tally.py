@@ -22,37 +22,42 @@ class Tally:
 
     Args:
         goal: What is measured.
-        batches: What the engine runs over.
         outputs: Columns of the predictions.
-        batch_size: Rows of a batch for metrics that want batches; that of ``batches`` unless told.
+        batch_size: Rows of a batch for metrics that want batches; that of the batches unless told.
     """
 
-    def __init__(self, goal: Goal, batches: Batches, outputs: int, batch_size: int | None = None) -> None:
+    def __init__(self, goal: Goal, outputs: int, batch_size: int | None = None) -> None:
         self._goal = goal
+        self._outputs = outputs
         self._totals = goal.new_totals()
-        self._batch_size = batch_size or batches.batch_size
+        self._batch_size = batch_size
+        self._batches: Batches | None = None
         self._watching: dict[int, Any] = {}
         for place, metric in enumerate(goal.metrics):
             if not isinstance(metric, EngineMetric):
                 self._watching[place] = copy.deepcopy(metric)  # several passes may run at once
                 self._watching[place].reset_state()
         self._window = 0
+
+    def use(self, batches: Batches) -> Tally:
+        """Run over these batches from now on."""
         if self._watching:
             self._window = max(1, WINDOW_ROWS // batches.batch_size)
             rows = min(len(batches.x), self._window * batches.batch_size)
-            batches = replace(batches, predictions=np.empty((rows, outputs), np.float32))
+            batches = replace(batches, predictions=np.empty((rows, self._outputs), np.float32))
         self._batches = batches
+        return self
 
     def run(self, engine: Callable[[Batches, int, int, np.ndarray], int], first: int, stop: int) -> int:
         """Let the engine run from batch ``first`` on, at most to ``stop - 1``; the number of the next batch."""
+        assert self._batches is not None
         if not self._watching:
             return engine(self._batches, first, stop, self._totals)
         reached = engine(self._batches, first, min(stop, first + self._window), self._totals)
-        self._look(first, reached)
+        self._look(self._batches, first, reached)
         return reached
 
-    def _look(self, first: int, stop: int) -> None:
-        batches = self._batches
+    def _look(self, batches: Batches, first: int, stop: int) -> None:
         assert batches.predictions is not None
         start, end = first * batches.batch_size, min(stop * batches.batch_size, len(batches.x))
         rows: Any = slice(start, end) if batches.order is None else batches.order[start:end]
@@ -60,7 +65,7 @@ class Tally:
         weights = None if batches.sample_weight is None else batches.sample_weight[rows]
         for place, metric in self._watching.items():
             weight = weights if self._goal.weighted[place] else None
-            step = end - start if metric.takes_chunks else self._batch_size
+            step = end - start if metric.takes_chunks else self._batch_size or batches.batch_size
             for at in range(0, end - start, step):
                 part = slice(at, at + step)
                 metric.update_state(y[part], p[part], sample_weight=None if weight is None else weight[part])

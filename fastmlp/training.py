@@ -16,8 +16,10 @@ import numpy as np
 from fastmlp import checks, data, engines, sparse, targets
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.compiling import Compiled, Goal
+from fastmlp.diskreads import in_random_order
 from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Rows
 from fastmlp.errors import NonFiniteLossError
+from fastmlp.feeding import ENDLESS, FedTally, Feed, is_feed, refuse_beside
 from fastmlp.plan import Batches, Plan, SparseRows
 from fastmlp.tally import Tally
 
@@ -63,13 +65,14 @@ class Trainer:
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
     ) -> History:
-        """Train on arrays, starting from the current weights and optimizer state.
+        """Train on arrays or batches, starting from the current weights and optimizer state.
 
         Args:
             x: ``(rows, features)``, or rows of the shape the first layer was given. Numbers of any type; uint8 is read as it is, float64
                 and integers are converted to float32 once, whole. A memory map of float32 or uint8 is read a row at a time and may be
                 larger than memory. A sparse matrix of ``scipy.sparse`` is read without its zeros and never made dense; the weights become
-                what ``x.toarray()`` would give, bit for bit.
+                what ``x.toarray()`` would give, bit for bit. Tables of pandas, polars and pyarrow are read column by column. A generator, a
+                :class:`~fastmlp.utils.PyDataset` or a DataLoader gives batches ``(x, y)`` or ``(x, y, sample_weight)``; then leave out y.
             y: ``(rows, outputs)``; class numbers ``(rows,)`` for sparse losses; ``(rows,)`` also when there is one output.
             batch_size: Rows between two updates of the weights, 32 unless told.
             epochs: Index of the last epoch, counted from 1.
@@ -118,24 +121,34 @@ class Trainer:
         verbose = _verbosity(verbose)
         _one_kind_of_weight(class_weight, sample_weight)
         shuffle = checks.flag("shuffle", shuffle)
-        with self._exclusively("fit"):
-            rows, goal = self._rows(x, y, sample_weight)
-            held_out: Rows | None = None
-            if validation_data is not None:
+        with self._exclusively("fit"), in_random_order(x, shuffle):
+
+            def new_order(order: np.ndarray) -> None:
+                engines.module(compiled.engine).shuffle(self.seed, self.epochs_trained, order)
+
+            reorder = new_order if shuffle else None
+            feed: Feed | None = None
+            if is_feed(x):
+                refuse_beside("fit", y=y, sample_weight=sample_weight, batch_size=batch_size, validation_split=validation_split)
+                feed = Feed("x", x, steps_per_epoch, reorder)
+                rows, goal = self._rows(*feed.peek())
+            else:
+                rows, goal = self._rows(x, y, sample_weight)
+            held_out: Rows | Feed | None = None
+            if is_feed(validation_data):
+                held_out = Feed("validation_data", validation_data, validation_steps)
+                if not held_out.restarts and validation_steps is None:
+                    raise ValueError("validation_data is a generator, so give validation_steps: the number of its batches to validate on")
+            elif validation_data is not None:
                 val_x, val_y, val_weight = targets.unpack_validation(validation_data)
                 held_out, _ = self._rows(val_x, val_y, val_weight, prefix="val_")
             elif validation_split:
                 rows, held_out = _split(rows, validation_split, goal)
             rows = rows.weighted_by_class(class_weight)
             network = self._configured_network()
-
-            def new_order(order: np.ndarray) -> None:
-                engines.module(compiled.engine).shuffle(self.seed, self.epochs_trained, order)
-
-            plan = EpochPlan(rows, batch_size, steps_per_epoch, new_order if shuffle else None)
-            listeners = CallbackList(
-                callbacks, add_history=True, verbose=verbose, model=self, params={"epochs": epochs, "steps": plan.steps}
-            )
+            plan = None if feed else EpochPlan(rows, batch_size, steps_per_epoch, reorder)
+            steps = feed.steps if feed else plan.steps if plan else None
+            listeners = CallbackList(callbacks, add_history=True, verbose=verbose, model=self, params={"epochs": epochs, "steps": steps})
             assert listeners.history is not None
             self.history = listeners.history
             self.stop_training = False
@@ -149,12 +162,20 @@ class Trainer:
                 listeners.on_train_begin()
                 for epoch in range(initial_epoch, epochs):
                     listeners.on_epoch_begin(epoch)
-                    batches, first, stop = plan.epoch()
+                    if plan:
+                        batches, first, stop = plan.epoch()
+                    else:
+                        first, stop = 0, steps or ENDLESS
+                    tally = self._fed(feed, goal, class_weight) if feed else self._tally(goal).use(batches)
                     try:
-                        logs = self._sweep(train, first, stop, self._tally(goal, batches), listeners, "train")
+                        logs = self._sweep(train, first, stop, tally, listeners, "train")
                     except NonFiniteLossError as error:
                         raise _diverged(error.batch - first, epoch, compiled.optimizer.learning_rate) from None
                     engines.settle(network, compiled.optimizer.update())
+                    if feed:
+                        if not logs:
+                            break
+                        feed.end_epoch()
                     self.epochs_trained += 1
                     if held_out is not None and validate_after(epoch + 1):
                         values = self._evaluate(held_out, goal, validation_batch_size or batch_size, validation_steps, listeners)
@@ -197,10 +218,18 @@ class Trainer:
         self._require_compiled("evaluate")
         batch_size, steps = _optional_count("batch_size", batch_size), _optional_count("steps", steps)
         verbose = _verbosity(verbose)
-        rows, goal = self._rows(x, y, sample_weight)
+        rows: Rows | Feed
+        if is_feed(x):
+            refuse_beside("evaluate", y=y, sample_weight=sample_weight, batch_size=batch_size)
+            rows = Feed("x", x, steps)
+            _, goal = self._rows(*rows.peek())
+            size, steps = 1, rows.steps
+        else:
+            rows, goal = self._rows(x, y, sample_weight)
+            size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
+            steps = steps or -(-len(rows) // size)
         self._configured_network()
-        size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
-        listeners = CallbackList(callbacks, verbose=verbose, model=self, params={"epochs": 1, "steps": steps or -(-len(rows) // size)})
+        listeners = CallbackList(callbacks, verbose=verbose, model=self, params={"epochs": 1, "steps": steps})
         try:
             values = self._evaluate(rows, goal, size, steps, listeners)
         except BaseException:
@@ -228,6 +257,10 @@ class Trainer:
         size = _optional_count("batch_size", batch_size)
         steps = _optional_count("steps", steps)
         verbose = _verbosity(verbose)
+        if is_feed(x):
+            refuse_beside("predict", batch_size=batch_size)
+            feed = Feed("x", x, steps)
+            return np.concatenate([self.predict(feed.parts(batch)[0], verbose=0, callbacks=callbacks) for batch in feed.epoch()])
         inputs = self._inputs(x)
         size = size or (max(1, -(-len(inputs) // steps)) if steps else DEFAULT_BATCH_SIZE)
         if steps:
@@ -282,7 +315,7 @@ class Trainer:
             rows = rows.weighted_by_class(class_weight)
             network = self._configured_network()
             network.learning_rate = compiled.optimizer.learning_rate
-            tally = self._tally(goal, rows.batches(len(rows)))
+            tally = self._tally(goal).use(rows.batches(len(rows)))
             try:
                 tally.run(lambda batches, first, stop, totals: int(network.train(batches, first, stop, 0.0, totals)), 0, 1)
             except NonFiniteLossError:
@@ -294,7 +327,7 @@ class Trainer:
         self._require_compiled("test_on_batch")
         rows, goal = self._rows(x, y, sample_weight)
         network = self._configured_network()
-        tally = self._tally(goal, rows.batches(len(rows)))
+        tally = self._tally(goal).use(rows.batches(len(rows)))
         tally.run(lambda batches, first, stop, totals: int(network.evaluate(batches, first, stop, 0.0, totals)), 0, 1)
         return _result(tally.values(), return_dict)
 
@@ -350,32 +383,47 @@ class Trainer:
         targets.check_lengths(**{f"{prefix}x": inputs, f"{prefix}y": outputs, f"{prefix}sample_weight": weight})
         return Rows(inputs, outputs, weight), goal
 
-    def _evaluate(self, rows: Rows, goal: Goal, batch_size: int | None, steps: int | None, listeners: CallbackList) -> dict[str, float]:
+    def _evaluate(
+        self, rows: Rows | Feed, goal: Goal, batch_size: int | None, steps: int | None, listeners: CallbackList
+    ) -> dict[str, float]:
         network = self._configured_network()
-        size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
-        merged = 1 if listeners.listens_to_batches("test") else max(1, EVALUATION_ROWS // size)
-        if steps:
-            rows = rows.part(0, steps * size)
-        tally = self._tally(goal, rows.batches(size * merged), size)
 
         def measure(batches: Batches, first: int, stop: int, totals: np.ndarray) -> int:
             return int(network.evaluate(batches, first, stop, CHUNK_SECONDS, totals))
 
         listeners.on_test_begin()
+        if isinstance(rows, Feed):
+            fed = self._fed(rows, goal, None)
+            logs = self._sweep(measure, 0, rows.steps or ENDLESS, fed, listeners, "test")
+            rows.end_epoch()
+            listeners.on_test_end(logs)
+            return fed.values()
+        size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
+        merged = 1 if listeners.listens_to_batches("test") else max(1, EVALUATION_ROWS // size)
+        if steps:
+            rows = rows.part(0, steps * size)
+        tally = self._tally(goal, size).use(rows.batches(size * merged))
         logs = self._sweep(measure, 0, -(-len(rows) // (size * merged)), tally, listeners, "test", merged)
         listeners.on_test_end(logs)
         return tally.values()
 
-    def _tally(self, goal: Goal, batches: Batches, batch_size: int | None = None) -> Tally:
+    def _tally(self, goal: Goal, batch_size: int | None = None) -> Tally:
         plan = self._require_plan()
-        return Tally(goal, batches, plan.widths[plan.output], batch_size)
+        return Tally(goal, plan.widths[plan.output], batch_size)
+
+    def _fed(self, feed: Feed, goal: Goal, class_weight: Mapping[int, float] | None) -> FedTally:
+        def convert(batch: Any) -> Batches:
+            rows, _ = self._rows(*feed.parts(batch))
+            return rows.weighted_by_class(class_weight).batches(len(rows))
+
+        return FedTally(feed.epoch(), convert, self._tally(goal))
 
     def _sweep(
         self,
         run: Callable[[Batches, int, int, np.ndarray], int],
         first: int,
         stop: int,
-        tally: Tally,
+        tally: Tally | FedTally,
         listeners: CallbackList,
         phase: str,
         merged: int = 1,
@@ -389,7 +437,10 @@ class Trainer:
         while at < stop:
             if each:
                 before(at - first)
-            at = tally.run(run, at, at + 1 if each else stop)
+            reached = tally.run(run, at, at + 1 if each else stop)
+            if reached == at:
+                break  # the data ran out
+            at = reached
             logs = tally.logs()
             if each:
                 after(at - 1 - first, logs)
