@@ -81,7 +81,7 @@ class _Thresholded(RowMetric):
         return plain(values[0] if len(self.thresholds) == 1 else values)
 
     def get_config(self) -> dict[str, Any]:
-        return {"thresholds": self._given, "name": self.name}
+        return {"name": self.name, "thresholds": self._given}
 
 
 def _checked_thresholds(given: Any, default: float) -> list[float]:
@@ -156,7 +156,7 @@ class _Ratio(_Thresholded):
         return self._single(divide(counts["tp"], counts["tp"] + counts[self.other]))
 
     def get_config(self) -> dict[str, Any]:
-        return {"thresholds": self._given, "top_k": self.top_k, "class_id": self.class_id, "name": self.name}
+        return {"name": self.name, "thresholds": self._given, "top_k": self.top_k, "class_id": self.class_id}
 
 
 def _of_class(name: str, number: int | None, y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -290,10 +290,10 @@ class AUC(RowMetric):
 
     def get_config(self) -> dict[str, Any]:
         return {
+            "name": self.name,
             "num_thresholds": self.num_thresholds,
             "curve": self.curve,
             "summation_method": self.summation_method,
-            "name": self.name,
             "thresholds": self._given,
             "multi_label": self.multi_label,
             "num_labels": self.num_labels,
@@ -369,7 +369,7 @@ class FBetaScore(RowMetric):
         return plain(scores)
 
     def get_config(self) -> dict[str, Any]:
-        return {"average": self.average, "beta": self.beta, "threshold": self.threshold, "name": self.name}
+        return {"name": self.name, "average": self.average, "beta": self.beta, "threshold": self.threshold}
 
 
 class F1Score(FBetaScore):
@@ -387,4 +387,4 @@ class F1Score(FBetaScore):
         super().__init__(average, 1.0, threshold, name, dtype)
 
     def get_config(self) -> dict[str, Any]:
-        return {"average": self.average, "threshold": self.threshold, "name": self.name}
+        return {"name": self.name, "average": self.average, "threshold": self.threshold}

@@ -115,7 +115,7 @@ class TopKCategoricalAccuracy(MeanOfRows):
         return _in_top(y.argmax(axis=1), p, self.k)
 
     def get_config(self) -> dict[str, Any]:
-        return {"k": self.k, "name": self.name}
+        return {"name": self.name, "k": self.k}
 
 
 class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
@@ -212,4 +212,4 @@ class R2Score(RowMetric):
         return plain(scores)
 
     def get_config(self) -> dict[str, Any]:
-        return {"class_aggregation": self.class_aggregation, "num_regressors": self.num_regressors, "name": self.name}
+        return {"name": self.name, "class_aggregation": self.class_aggregation, "num_regressors": self.num_regressors}
