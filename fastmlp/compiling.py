@@ -14,6 +14,8 @@ import numpy as np
 from fastmlp import checks, engines, losses, metrics, naming, optimizers
 from fastmlp.errors import UnsupportedError
 from fastmlp.losses import Loss
+from fastmlp.losses.base import MEANS
+from fastmlp.losses.custom import FunctionLoss
 from fastmlp.metrics import Metric
 from fastmlp.metrics.base import EngineMetric
 from fastmlp.optimizers import Optimizer
@@ -59,6 +61,11 @@ class Compiled:
         self.any_crossentropy = isinstance(loss, str) and loss.lower() in CROSSENTROPY
         if loss is not None and not self.any_crossentropy:
             self.loss = losses.get(_only_one("loss", loss))
+            if self.loss.reduction not in MEANS:
+                raise UnsupportedError(
+                    f"training with reduction={self.loss.reduction!r} is not in fastmlp; the loss of a batch is the mean over its rows "
+                    "('sum_over_batch_size'), so scale the learning rate instead"
+                )
         self.metrics = _metric_list("metrics", metrics)
         self.weighted_metrics = _metric_list("weighted_metrics", weighted_metrics)
 
@@ -87,20 +94,32 @@ class Compiled:
         closing = last.activation if last.op == "activation" else "linear"
         absorbed = not self.loss.from_logits and closing == _CLOSING.get(self.loss.kind)
         _warn_of_mismatch(self.loss, closing, width)
+        if self.loss.kind == GAUSSIAN and width % 2:
+            raise ValueError(
+                f"gaussian_nll reads means and as many variances, but the last layer has {width} units; give it two per target"
+            )
         chosen: list[Metric] = []
         weights: list[bool] = []
         names: list[str] = []
         for weighted, identifiers in ((False, self.metrics), (True, self.weighted_metrics)):
             for identifier in identifiers:
                 metric, name = _resolve(identifier, self.loss, width)
-                if metric.sparse is not None and metric.sparse != self.loss.sparse:
+                if metric.sparse is not None and not _reads_form_of(metric, self.loss):
                     raise ValueError(_form_mismatch(metric, name, self.loss))
                 chosen.append(metric)
                 weights.append(weighted)
                 names.append(_unique(name, names, weighted))
         source = last.inputs[0] if absorbed else plan.output
         of_engine = tuple(m.in_plan(w) for m, w in zip(chosen, weights, strict=True) if isinstance(m, EngineMetric))
-        objective = Objective(self.loss.kind, source, absorbed or self.loss.from_logits, of_engine)
+        objective = Objective(
+            self.loss.kind,
+            source,
+            absorbed or self.loss.from_logits,
+            of_engine,
+            self.loss.parameters,
+            self.loss.smoothing,
+            self.loss.evaluate if isinstance(self.loss, FunctionLoss) else None,
+        )
         return Goal(objective, tuple(names), tuple(chosen), tuple(weights))
 
     def direction(self, name: str, plan: Plan) -> bool | None:
@@ -115,7 +134,7 @@ class Compiled:
         """Everything, as JSON values."""
         return {
             "optimizer": optimizers.registry.serialize(self.optimizer),
-            "loss": losses.registry.serialize(self.loss) if self.loss else "crossentropy" if self.any_crossentropy else None,
+            "loss": losses.serialize(self.loss) if self.loss else "crossentropy" if self.any_crossentropy else None,
             "metrics": _stored(self.metrics),
             "weighted_metrics": _stored(self.weighted_metrics),
             "engine": self.engine,
@@ -141,7 +160,16 @@ class Compiled:
             raise ValueError(f"the compile configuration is not valid: {error}") from error
 
 
-_CLOSING = {"categorical_crossentropy": "softmax", "sparse_categorical_crossentropy": "softmax", "binary_crossentropy": "sigmoid"}
+GAUSSIAN = "gaussian_nll"
+"""Its predictions have two columns for each target, so it goes with no other."""
+
+_CLOSING = {
+    "categorical_crossentropy": "softmax",
+    "categorical_focal_crossentropy": "softmax",
+    "sparse_categorical_crossentropy": "softmax",
+    "binary_crossentropy": "sigmoid",
+    "binary_focal_crossentropy": "sigmoid",
+}
 """The last activation that a loss is computed together with."""
 
 
@@ -192,7 +220,19 @@ def _unique(name: str, taken: Sequence[str], weighted: bool) -> str:
     return candidate
 
 
+def _reads_form_of(metric: Metric, loss: Loss) -> bool:
+    return metric.sparse == loss.sparse and _reads_variances(metric) == (loss.kind == GAUSSIAN)
+
+
+def _reads_variances(metric: Metric) -> bool:
+    return getattr(metric, "kind", None) == GAUSSIAN
+
+
 def _form_mismatch(metric: Metric, name: str, loss: Loss) -> str:
+    if loss.kind == GAUSSIAN:
+        return f"the metric {name!r} compares columns, but with gaussian_nll half of the predictions are variances; use 'gaussian_nll'"
+    if _reads_variances(metric):
+        return f"the metric {name!r} reads means and variances, which only models trained with the loss gaussian_nll predict"
     if loss.sparse:
         return (
             f"the metric {name!r} compares columns, but the targets of {loss.kind} are class numbers; use the metric 'accuracy', "
@@ -214,8 +254,8 @@ def _warn_of_mismatch(loss: Loss, closing: str, width: int) -> None:
             f"{loss.kind} takes the output for probabilities, but the last layer has no {wanted}; "
             f"add activation='{wanted}' there, or from_logits=True to the loss"
         )
-    elif loss.kind == "categorical_crossentropy" and width == 1:
-        text = "categorical_crossentropy of a single output is always 0; use Dense(1, activation='sigmoid') and binary_crossentropy"
+    elif loss.kind.startswith("categorical") and width == 1:
+        text = f"{loss.kind} of a single output is always 0; use Dense(1, activation='sigmoid') and binary_crossentropy"
     if text:
         checks.warn(text)
 

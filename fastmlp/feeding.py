@@ -6,7 +6,7 @@ A batch is trained on by itself, by the same engine calls as a batch of arrays: 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -61,10 +61,10 @@ class Feed:
         name: What to call it in messages.
         source: Something :func:`is_feed` is true for.
         steps: Batches in an epoch; as many as there are unless told.
-        reorder: Fills an order of the batches for a new pass over a data set with a length; None for theirs.
+        reorder: Fills an order of the batches for the pass of this number over a data set with a length; None for theirs.
     """
 
-    def __init__(self, name: str, source: Any, steps: int | None, reorder: Callable[[np.ndarray], None] | None = None) -> None:
+    def __init__(self, name: str, source: Any, steps: int | None, reorder: Callable[[int, np.ndarray], None] | None = None) -> None:
         self.name = name
         self._source = source
         self._length = len(source) if _has_length(source) else None
@@ -72,8 +72,17 @@ class Feed:
             raise ValueError(f"{name} has no batches: its length is 0")
         self._wanted = steps
         self._reorder = reorder
-        self._pass: Iterator[Any] | None = None
+        self._pass: Iterator[Any] = iter(())
+        self._order = np.zeros(0, np.uint32)
+        self._pass_number: int | None = None
+        """Which order the pass has that is under way; None if there is none."""
+        self._at = 0
+        """Batches of the pass that were taken."""
         self._peeked: list[Any] = []
+        self.number = 0
+        """Which order the pass has that the epoch belongs to."""
+        self.first: int | None = None
+        """The batch of the pass that the epoch begins with; None when a new pass begins."""
 
     @property
     def steps(self) -> int | None:
@@ -85,43 +94,84 @@ class Feed:
         """Whether there can be a second pass."""
         return not isinstance(self._source, Iterator)
 
-    def peek(self) -> tuple[Any, Any, Any]:
-        """The first batch, which is still to come."""
+    def describe(self) -> str:
+        """What an epoch is, for a message."""
+        amount = "all" if self.steps is None else str(self.steps)
+        return f"{amount} batches of a {type(self._source).__name__}{'' if self._length is None else f' of {self._length}'}"
+
+    def peek(self, number: int = 0) -> tuple[Any, Any, Any]:
+        """The first batch, which is still to come; of a new pass, the order has this number."""
         if not self._peeked:
-            batch = next(self._rest_of_pass(), None)
+            if self._pass_number is None:
+                self._begin_pass(number)
+            batch = self._next()
             if batch is None:
                 raise ValueError(f"{self.name} gave no batch: it is empty, or was used up before")
+            self._at -= 1
             self._peeked.append(batch)
         return self.parts(self._peeked[0])
 
-    def _rest_of_pass(self) -> Iterator[Any]:
-        if self._pass is None:
-            self._pass = iter(self._source) if self._length is None else self._by_number(self._length)
-        return self._pass
-
-    def _by_number(self, length: int) -> Iterator[Any]:
-        order = np.arange(length, dtype=np.uint32)
+    def _begin_pass(self, number: int) -> None:
+        self._peeked.clear()
+        self._pass_number, self._at = number, 0
+        if self._length is None:
+            self._pass = iter(self._source)
+            return
+        self._order = np.arange(self._length, dtype=np.uint32)
         if self._reorder is not None:
-            self._reorder(order)
-        for index in order.tolist():
-            yield self._source[index]
+            self._reorder(number, self._order)
 
-    def epoch(self) -> Iterator[Any]:
-        """The batches of the next epoch."""
+    def _next(self) -> Any:
+        """The next batch of the pass, None behind its end."""
+        if self._peeked:
+            batch = self._peeked.pop()
+        elif self._length is None:
+            batch = next(self._pass, None)
+        else:
+            batch = self._source[int(self._order[self._at])] if self._at < self._length else None
+        self._at += batch is not None
+        return batch
+
+    def _go_to(self, place: int) -> None:
+        """Be before this batch of the pass, as an earlier call of fit was."""
+        if self._pass_number is None or (self.restarts and self._pass_number != self.number):
+            self._begin_pass(self.number)
+        if self._length is not None and self._at != place:
+            self._peeked.clear()
+            self._at = place
+        while self._at < place:
+            if self._next() is None:
+                raise ValueError(
+                    f"{self.name} gave only {self._at} of the {place} batches that were trained on before; give fit what it had"
+                )
+
+    def epoch(self, number: int = 0, done: int = 0) -> Iterator[Any]:
+        """The batches of the next epoch.
+
+        Args:
+            number: The number of the order of a pass that begins with it.
+            done: How many batches of it to leave out: an earlier call of fit trained on them.
+        """
         self._tell("on_epoch_begin")
+        if self.first is None:
+            self.first, self.number = 0, number
+        self._go_to(self.first + done)
+        return self._draw(number, done)
+
+    def _draw(self, number: int, done: int) -> Iterator[Any]:
         steps = self._wanted or ENDLESS
-        done = 0
         while done < steps:
-            batch = self._peeked.pop() if self._peeked else next(self._rest_of_pass(), None)
-            if batch is None and done == 0 and self._wanted and self.restarts:
-                self._pass = None  # the epoch before ended with the pass
-                batch = next(self._rest_of_pass(), None)
+            batch = self._next()
+            if batch is None and done == 0 and self._wanted and self.restarts:  # the epoch before ended with the pass
+                self.first, self.number = 0, number
+                self._begin_pass(number)
+                batch = self._next()
             if batch is None:
                 break
             done += 1
             yield batch
         if done < steps:
-            self._pass = None
+            self._pass_number = None if self.restarts else self._pass_number
             if self._wanted or done == 0:
                 checks.warn(
                     f"{self.name} ran out of data after {done} of {self._wanted or 'its'} steps; it must give enough for all epochs, "
@@ -129,9 +179,12 @@ class Feed:
                 )
 
     def end_epoch(self) -> None:
-        """Tell the data set that the epoch is over."""
-        if self._wanted is None:
-            self._pass = None if self.restarts else self._pass
+        """The epoch is over, also for the data set, which is told."""
+        ended = self._wanted is None or self._pass_number is None or self._at == self._length
+        if ended and self.restarts:
+            self._pass_number = self.first = None
+        else:
+            self.first = self._at
         self._tell("on_epoch_end")
 
     def _tell(self, hook: str) -> None:
@@ -173,6 +226,19 @@ class FedTally:
         except NonFiniteLossError:
             raise NonFiniteLossError(first) from None
         return first + 1
+
+    @property
+    def rows(self) -> int:
+        """See :attr:`Tally.rows`."""
+        return self._tally.rows
+
+    def state(self) -> dict[str, Any]:
+        """See :meth:`Tally.state`."""
+        return self._tally.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See :meth:`Tally.restore`."""
+        self._tally.restore(state)
 
     def values(self) -> dict[str, Any]:
         """See :meth:`Tally.values`."""

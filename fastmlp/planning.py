@@ -1,12 +1,13 @@
-"""From layers to a :class:`~fastmlp.plan.Plan`: elementwise activations move into the dense node before them, shapes become widths."""
+"""From layers to a :class:`~fastmlp.plan.Plan`: activations move into the dense node before them where they can, shapes become widths."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fastmlp.layers import Layer, Operation
-from fastmlp.plan import Node, Parameter, Plan
+from fastmlp.plan import READ_INPUT, Node, Parameter, Plan
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
 
@@ -21,8 +22,7 @@ def make_plan(input_shape: Shape, layers: Sequence[Layer]) -> tuple[Plan, list[W
     weights: list[Weight] = []
     for number, (layer, operation) in enumerate(steps):
         if _fits_into_dense(operation, nodes, last=number == len(steps) - 1):
-            dense = nodes[-1]
-            nodes[-1] = Node("dense", dense.inputs, dense.output, dense.parameters, operation.activation.kind, operation.activation.alpha)
+            nodes[-1] = replace(nodes[-1], **operation.activation.constants())
             continue
         parameters: tuple[int, ...] = ()
         width = widths[-1]
@@ -30,8 +30,8 @@ def make_plan(input_shape: Shape, layers: Sequence[Layer]) -> tuple[Plan, list[W
             parameters = tuple(range(len(weights), len(weights) + len(layer._weights)))
             weights.extend(layer._weights)
             width = math.prod(layer.output_shape or ())
-        function = operation.activation
-        nodes.append(Node(operation.op, (len(widths) - 1,), len(widths), parameters, function.kind, function.alpha, operation.rate))
+        place = (operation.op, (len(widths) - 1,), len(widths), parameters)
+        nodes.append(Node(*place, rate=operation.rate, **operation.activation.constants()))
         widths.append(width)
     described: tuple[Parameter, ...] = tuple(weight.parameter for weight in weights)
     return Plan(tuple(widths), tuple(nodes), described, len(widths) - 1), weights
@@ -42,7 +42,7 @@ def _idle(operation: Operation) -> bool:
 
 
 def _fits_into_dense(operation: Operation, nodes: Sequence[Node], *, last: bool) -> bool:
-    if operation.op != "activation" or not operation.activation.elementwise or not nodes:
+    if operation.op != "activation" or not operation.activation.elementwise or not nodes or operation.activation.kind in READ_INPUT:
         return False
     if last and operation.activation.kind == "sigmoid":
         return False  # a node of its own, which binary cross-entropy can absorb

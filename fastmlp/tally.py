@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from fastmlp import checks
 from fastmlp.compiling import Goal
-from fastmlp.metrics.base import EngineMetric
+from fastmlp.metrics.base import EngineMetric, from_json, to_json
 from fastmlp.plan import Batches
 
 WINDOW_ROWS = 1 << 16
@@ -69,6 +70,24 @@ class Tally:
             for at in range(0, end - start, step):
                 part = slice(at, at + step)
                 metric.update_state(y[part], p[part], sample_weight=None if weight is None else weight[part])
+
+    @property
+    def rows(self) -> int:
+        """Rows run over so far."""
+        return int(self._totals[1])
+
+    def state(self) -> dict[str, Any]:
+        """What has been added up, as JSON values."""
+        return {"totals": to_json(self._totals), "metrics": [metric._fit_state() for metric in self._watching.values()]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a :meth:`state`."""
+        self._totals[:] = from_json(state["totals"])
+        for metric, kept in zip(self._watching.values(), state["metrics"], strict=True):
+            if kept is None:
+                checks.warn(f"the metric {metric.name} is of your own, so its value of the interrupted epoch misses the batches before")
+            else:
+                metric._restore_fit_state(kept)
 
     def values(self) -> dict[str, Any]:
         """``loss`` first, then the metrics in the order of ``compile``."""

@@ -5,10 +5,12 @@ Between two calls Python runs the callbacks, draws the progress line and notices
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,10 +19,12 @@ from fastmlp import checks, data, engines, sparse, targets
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.diskreads import in_random_order
-from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Rows
+from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Progress, Rows
 from fastmlp.errors import NonFiniteLossError
 from fastmlp.feeding import ENDLESS, FedTally, Feed, is_feed, refuse_beside
+from fastmlp.fitarguments import one_kind_of_weight, optional_count, validation_epochs, verbosity
 from fastmlp.plan import Batches, Plan, SparseRows
+from fastmlp.sweep import sweep
 from fastmlp.tally import Tally
 
 CHUNK_SECONDS = 0.05
@@ -40,6 +44,8 @@ class Trainer:
     epochs_trained: int
     history: History | None = None
     stop_training: bool = False
+    fit_progress: Progress | None = None
+    """Where a running ``fit`` stands; None outside."""
     _compiled: Compiled | None = None
 
     def __init__(self) -> None:
@@ -111,27 +117,27 @@ class Trainer:
         3
         """
         compiled = self._require_compiled("fit")
-        batch_size = _optional_count("batch_size", batch_size)
+        batch_size = optional_count("batch_size", batch_size)
         epochs = checks.whole_number("epochs", epochs)
         initial_epoch = checks.whole_number("initial_epoch", initial_epoch, 0)
-        steps_per_epoch = _optional_count("steps_per_epoch", steps_per_epoch)
-        validation_steps = _optional_count("validation_steps", validation_steps)
-        validation_batch_size = _optional_count("validation_batch_size", validation_batch_size)
-        validate_after = _validation_epochs(validation_freq)
-        verbose = _verbosity(verbose)
-        _one_kind_of_weight(class_weight, sample_weight)
+        steps_per_epoch = optional_count("steps_per_epoch", steps_per_epoch)
+        validation_steps = optional_count("validation_steps", validation_steps)
+        validation_batch_size = optional_count("validation_batch_size", validation_batch_size)
+        validate_after = validation_epochs(validation_freq)
+        verbose = verbosity(verbose)
+        one_kind_of_weight(class_weight, sample_weight)
         shuffle = checks.flag("shuffle", shuffle)
         with self._exclusively("fit"), in_random_order(x, shuffle):
 
-            def new_order(order: np.ndarray) -> None:
-                engines.module(compiled.engine).shuffle(self.seed, self.epochs_trained, order)
+            def new_order(number: int, order: np.ndarray) -> None:
+                engines.module(compiled.engine).shuffle(self.seed, number, order)
 
             reorder = new_order if shuffle else None
             feed: Feed | None = None
             if is_feed(x):
                 refuse_beside("fit", y=y, sample_weight=sample_weight, batch_size=batch_size, validation_split=validation_split)
                 feed = Feed("x", x, steps_per_epoch, reorder)
-                rows, goal = self._rows(*feed.peek())
+                rows, goal = self._rows(*feed.peek(self.epochs_trained))
             else:
                 rows, goal = self._rows(x, y, sample_weight)
             held_out: Rows | Feed | None = None
@@ -146,12 +152,13 @@ class Trainer:
                 rows, held_out = _split(rows, validation_split, goal)
             rows = rows.weighted_by_class(class_weight)
             network = self._configured_network()
-            plan = None if feed else EpochPlan(rows, batch_size, steps_per_epoch, reorder)
-            steps = feed.steps if feed else plan.steps if plan else None
-            listeners = CallbackList(callbacks, add_history=True, verbose=verbose, model=self, params={"epochs": epochs, "steps": steps})
+            source: EpochPlan | Feed = feed or EpochPlan(rows, batch_size, steps_per_epoch, reorder)
+            params = {"epochs": epochs, "steps": source.steps}
+            listeners = CallbackList(callbacks, add_history=True, verbose=verbose, model=self, params=params)
             assert listeners.history is not None
             self.history = listeners.history
             self.stop_training = False
+            self.fit_progress = progress = Progress(source, listeners, initial_epoch)
             logs: dict[str, float] = {}
 
             def train(batches: Batches, first: int, stop: int, totals: np.ndarray) -> int:
@@ -160,22 +167,29 @@ class Trainer:
 
             try:
                 listeners.on_train_begin()
-                for epoch in range(initial_epoch, epochs):
+                for epoch in range(progress.epoch, epochs):
                     listeners.on_epoch_begin(epoch)
-                    if plan:
-                        batches, first, stop = plan.epoch()
+                    first = 0
+                    if isinstance(source, Feed):
+                        stop = source.steps or ENDLESS
+                        tally: Tally | FedTally = self._fed(source, goal, class_weight, self.epochs_trained, progress.batches)
                     else:
-                        first, stop = 0, steps or ENDLESS
-                    tally = self._fed(feed, goal, class_weight) if feed else self._tally(goal).use(batches)
+                        batches, first, stop = source.epoch(self.epochs_trained)
+                        at = first + progress.batches
+                        batches = _with_rates(batches, at, stop, compiled.optimizer.rates(network.iterations, stop - at))
+                        tally = self._tally(goal).use(batches)
+                    progress.begin_epoch(epoch, tally)
                     try:
-                        logs = self._sweep(train, first, stop, tally, listeners, "train")
+                        logs = sweep(self, train, first, stop, tally, listeners, "train", done=progress.batches)
                     except NonFiniteLossError as error:
-                        raise _diverged(error.batch - first, epoch, compiled.optimizer.learning_rate) from None
+                        if not listeners._accepts_divergence(error.batch - first):
+                            raise _diverged(error.batch - first, epoch, compiled) from None
+                        logs = {**tally.logs(), "loss": math.nan}
+                        self.stop_training = True
                     engines.settle(network, compiled.optimizer.update())
-                    if feed:
-                        if not logs:
-                            break
-                        feed.end_epoch()
+                    if not logs:
+                        break  # the data ran out
+                    progress.end_epoch()
                     self.epochs_trained += 1
                     if held_out is not None and validate_after(epoch + 1):
                         values = self._evaluate(held_out, goal, validation_batch_size or batch_size, validation_steps, listeners)
@@ -185,8 +199,10 @@ class Trainer:
                         break
                 listeners.on_train_end(logs)
             except BaseException:
-                listeners.abandon()
+                listeners._abandon()
                 raise
+            finally:
+                self.fit_progress = None
             return listeners.history
 
     def evaluate(
@@ -216,8 +232,8 @@ class Trainer:
             The loss if there are no metrics, else ``[loss, *metrics]`` in the order of ``compile``.
         """
         self._require_compiled("evaluate")
-        batch_size, steps = _optional_count("batch_size", batch_size), _optional_count("steps", steps)
-        verbose = _verbosity(verbose)
+        batch_size, steps = optional_count("batch_size", batch_size), optional_count("steps", steps)
+        verbose = verbosity(verbose)
         rows: Rows | Feed
         if is_feed(x):
             refuse_beside("evaluate", y=y, sample_weight=sample_weight, batch_size=batch_size)
@@ -233,7 +249,7 @@ class Trainer:
         try:
             values = self._evaluate(rows, goal, size, steps, listeners)
         except BaseException:
-            listeners.abandon()
+            listeners._abandon()
             raise
         return _result(values, return_dict)
 
@@ -254,9 +270,9 @@ class Trainer:
         Returns:
             A float32 array ``(rows, outputs)``.
         """
-        size = _optional_count("batch_size", batch_size)
-        steps = _optional_count("steps", steps)
-        verbose = _verbosity(verbose)
+        size = optional_count("batch_size", batch_size)
+        steps = optional_count("steps", steps)
+        verbose = verbosity(verbose)
         if is_feed(x):
             refuse_beside("predict", batch_size=batch_size)
             feed = Feed("x", x, steps)
@@ -296,7 +312,7 @@ class Trainer:
                 listeners.advance(at // size, {})
             listeners.on_predict_end()
         except BaseException:
-            listeners.abandon()
+            listeners._abandon()
             raise
         return out
 
@@ -309,7 +325,7 @@ class Trainer:
             What :meth:`evaluate` returns, for this batch before the update.
         """
         compiled = self._require_compiled("train_on_batch")
-        _one_kind_of_weight(class_weight, sample_weight)
+        one_kind_of_weight(class_weight, sample_weight)
         with self._exclusively("train_on_batch"):
             rows, goal = self._rows(x, y, sample_weight)
             rows = rows.weighted_by_class(class_weight)
@@ -319,7 +335,7 @@ class Trainer:
             try:
                 tally.run(lambda batches, first, stop, totals: int(network.train(batches, first, stop, 0.0, totals)), 0, 1)
             except NonFiniteLossError:
-                raise _diverged(0, None, compiled.optimizer.learning_rate) from None
+                raise _diverged(0, None, compiled) from None
         return _result(tally.values(), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -393,8 +409,8 @@ class Trainer:
 
         listeners.on_test_begin()
         if isinstance(rows, Feed):
-            fed = self._fed(rows, goal, None)
-            logs = self._sweep(measure, 0, rows.steps or ENDLESS, fed, listeners, "test")
+            fed = self._fed(rows, goal)
+            logs = sweep(self, measure, 0, rows.steps or ENDLESS, fed, listeners, "test")
             rows.end_epoch()
             listeners.on_test_end(logs)
             return fed.values()
@@ -403,7 +419,7 @@ class Trainer:
         if steps:
             rows = rows.part(0, steps * size)
         tally = self._tally(goal, size).use(rows.batches(size * merged))
-        logs = self._sweep(measure, 0, -(-len(rows) // (size * merged)), tally, listeners, "test", merged)
+        logs = sweep(self, measure, 0, -(-len(rows) // (size * merged)), tally, listeners, "test", merged)
         listeners.on_test_end(logs)
         return tally.values()
 
@@ -411,43 +427,12 @@ class Trainer:
         plan = self._require_plan()
         return Tally(goal, plan.widths[plan.output], batch_size)
 
-    def _fed(self, feed: Feed, goal: Goal, class_weight: Mapping[int, float] | None) -> FedTally:
+    def _fed(self, feed: Feed, goal: Goal, class_weight: Mapping[int, float] | None = None, number: int = 0, done: int = 0) -> FedTally:
         def convert(batch: Any) -> Batches:
             rows, _ = self._rows(*feed.parts(batch))
             return rows.weighted_by_class(class_weight).batches(len(rows))
 
-        return FedTally(feed.epoch(), convert, self._tally(goal))
-
-    def _sweep(
-        self,
-        run: Callable[[Batches, int, int, np.ndarray], int],
-        first: int,
-        stop: int,
-        tally: Tally | FedTally,
-        listeners: CallbackList,
-        phase: str,
-        merged: int = 1,
-    ) -> dict[str, float]:
-        """Run batches ``first`` … ``stop - 1`` in calls of about 50 ms, or one by one if a callback listens to them."""
-        each = listeners.listens_to_batches(phase)
-        before = getattr(listeners, f"on_{phase}_batch_begin")
-        after = getattr(listeners, f"on_{phase}_batch_end")
-        at = first
-        logs: dict[str, float] = {}
-        while at < stop:
-            if each:
-                before(at - first)
-            reached = tally.run(run, at, at + 1 if each else stop)
-            if reached == at:
-                break  # the data ran out
-            at = reached
-            logs = tally.logs()
-            if each:
-                after(at - 1 - first, logs)
-            listeners.advance((at - first) * merged, logs)
-            if phase == "train" and self.stop_training:
-                break
-        return logs
+        return FedTally(feed.epoch(number, done), convert, self._tally(goal))
 
     @contextmanager
     def _exclusively(self, method: str) -> Iterator[None]:
@@ -467,26 +452,31 @@ class Trainer:
         return self._training_thread == threading.get_ident()
 
 
-def _one_kind_of_weight(class_weight: Any, sample_weight: Any) -> None:
-    if class_weight is not None and sample_weight is not None:
-        raise ValueError("give class_weight or sample_weight, not both")
-
-
 def _split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:
     point = targets.split_point(len(rows), share)
     train, held_out = rows.part(0, point), rows.part(point, len(rows))
-    several_answers = goal.objective.loss == "binary_crossentropy" and rows.y.shape[1] > 1
+    several_answers = goal.objective.loss.startswith("binary") and rows.y.shape[1] > 1
     if goal.objective.loss.endswith("crossentropy") and not several_answers:
         targets.warn_of_unseen_classes(train.y, held_out.y)
     return train, held_out
 
 
-def _diverged(batch: int, epoch: int | None, learning_rate: float) -> NonFiniteLossError:
+def _with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None) -> Batches:
+    """The batches, with the rates of those from ``first`` to ``stop - 1``."""
+    if rates is None:
+        return batches
+    of_all = np.zeros(batches.count, np.float64)
+    of_all[first:stop] = rates
+    return replace(batches, rates=of_all)
+
+
+def _diverged(batch: int, epoch: int | None, compiled: Compiled) -> NonFiniteLossError:
+    rate, advice = compiled.optimizer.learning_rate, compiled.loss.advice if compiled.loss else ""
     where = f"in epoch {epoch + 1}, batch {batch + 1}" if epoch is not None else "in this batch"
     return NonFiniteLossError(
         batch,
         f"the loss became NaN or infinite {where}; the weights are those before that batch. "
-        f"Lower the learning rate (now {learning_rate:g}), scale x to about -1 ... 1 and y to a similar range, and check the targets",
+        f"Lower the learning rate (now {rate:g}), scale x to about -1 ... 1 and y to a similar range, and check the targets{advice}",
         epoch=epoch,
     )
 
@@ -496,23 +486,3 @@ def _result(values: dict[str, float], return_dict: bool) -> Any:
         return values
     listed = list(values.values())
     return listed if len(listed) > 1 else listed[0]
-
-
-def _optional_count(name: str, value: Any) -> int | None:
-    return None if value is None else checks.whole_number(name, value)
-
-
-def _verbosity(value: Any) -> int:
-    if isinstance(value, str) and value == "auto":
-        return 1
-    if isinstance(value, (bool, int, np.integer)) and value in (0, 1, 2):
-        return int(value)
-    raise ValueError(f"verbose must be 'auto', 0, 1 or 2, got {value!r}")
-
-
-def _validation_epochs(frequency: Any) -> Callable[[int], bool]:
-    if isinstance(frequency, (list, tuple, set, range)):
-        epochs = {checks.whole_number("an epoch in validation_freq", epoch) for epoch in frequency}
-        return epochs.__contains__
-    every = checks.whole_number("validation_freq", frequency)
-    return lambda epoch: epoch % every == 0

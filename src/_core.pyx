@@ -6,8 +6,10 @@ import sys
 
 cimport numpy as cnp
 from c_api cimport *
+from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
 
 import numpy as np
 
@@ -39,6 +41,7 @@ def _names(kind: str) -> list[str]:
 ACTIVATIONS = {name: index for index, name in enumerate(_names("activation"))}
 LOSSES = {name: index for index, name in enumerate(_names("loss"))}
 OPTIMIZERS = {name: index for index, name in enumerate(_names("optimizer"))}
+_ROW_OPS = {"softmax": FM_OP_SOFTMAX, "log_softmax": FM_OP_LOG_SOFTMAX}
 _SLOT_NAMES = {"sgd": ("momentum",), "rmsprop": ("velocity", "momentum"), "adam": ("momentum", "velocity")}
 
 
@@ -215,6 +218,8 @@ cdef class Network:
     cdef readonly object plan
     cdef readonly tuple slot_names
     cdef object objective
+    cdef object failure  # what the user's own loss function raised
+    cdef long loss_thread  # which thread that function runs on, 0 when it does not
     cdef int64_t inputs, outputs, row_work
 
     def __cinit__(self, plan, seed=0):
@@ -247,8 +252,9 @@ cdef class Network:
                 specs[i].input, specs[i].output = node.inputs[0], node.output
                 specs[i].kernel = node.parameters[0] if node.parameters else -1
                 specs[i].bias = node.parameters[1] if len(node.parameters) > 1 else -1
-                specs[i].activation = 0 if node.activation == "softmax" else _index(ACTIVATIONS, "activation", node.activation)
+                specs[i].activation = 0 if node.activation in _ROW_OPS else _index(ACTIVATIONS, "activation", node.activation)
                 specs[i].alpha, specs[i].rate = node.alpha, node.rate
+                specs[i].threshold, specs[i].max_value = node.threshold, node.max_value
             c_plan.buffer_count, c_plan.node_count, c_plan.parameter_count = buffers, nodes, parameters
             c_plan.widths, c_plan.nodes, c_plan.output = widths, specs, plan.output
             c_plan.shapes = shapes
@@ -420,6 +426,8 @@ cdef class Network:
             if out.shape != (rows, self.outputs):
                 raise ValueError(f"out has shape {out.shape}, but ({rows}, {self.outputs}) is wanted")
         data = <float *>cnp.PyArray_DATA(result)
+        if self.loss_thread and self.loss_thread == <long>PyThread_get_thread_ident():
+            raise RuntimeError("a loss function can't use the model that is being trained with it; it gets the predictions as an argument")
         if rows * self.row_work < HOLD_GIL_BELOW:
             status = fm_network_try_predict(self.network, c_input, data)
         if status == FM_BUSY:
@@ -433,11 +441,18 @@ cdef class Network:
     def configure(self, objective, update) -> None:
         cdef fm_objective c_objective
         cdef fm_update_spec c_update
+        cdef fm_status status
         cdef int count = len(objective.metrics), i
-        suffix = "_from_logits" if objective.from_logits else ""
-        c_objective.loss = _index(LOSSES, "loss", objective.loss + suffix)
+        own = objective.function is not None
+        c_objective.loss = -1 if own else _loss_index("loss", objective)
         c_objective.source = objective.source
         c_objective.metric_count = count
+        c_objective.smoothing = objective.smoothing
+        _set_parameters(c_objective.parameter, objective.parameters)
+        c_objective.function = NULL
+        if own:
+            c_objective.function = _call_loss_function
+        c_objective.context = <void *>self
         c_update.kind = _index(OPTIMIZERS, "optimizer", update.kind)
         c_update.momentum, c_update.rho, c_update.nesterov = update.momentum, update.rho, update.nesterov
         c_update.beta_1, c_update.beta_2, c_update.epsilon = update.beta_1, update.beta_2, update.epsilon
@@ -447,10 +462,13 @@ cdef class Network:
             if metrics == NULL:
                 raise MemoryError("no memory for the metrics")
             for i, metric in enumerate(objective.metrics):
-                metrics[i].kind = _index(LOSSES, "metric", metric.kind)
-                metrics[i].weighted, metrics[i].threshold = metric.weighted, metric.threshold
+                metrics[i].kind = _loss_index("metric", metric)
+                metrics[i].weighted, metrics[i].threshold, metrics[i].smoothing = metric.weighted, metric.threshold, metric.smoothing
+                _set_parameters(metrics[i].parameter, metric.parameters)
             c_objective.metrics = metrics
-            _raise(fm_network_configure(self.network, &c_objective, &c_update))
+            with nogil:
+                status = fm_network_configure(self.network, &c_objective, &c_update)
+            _raise(status)
         finally:
             free(metrics)
         self.objective = objective
@@ -484,7 +502,7 @@ cdef class Network:
             from fastmlp.errors import NonFiniteLossError
 
             raise NonFiniteLossError(batch=following)
-        _raise(status)
+        self._raise_from_loss(status)
         return following
 
     cdef float *_room(self, predictions, int64_t rows) except? NULL:
@@ -505,8 +523,15 @@ cdef class Network:
             from fastmlp.errors import NonFiniteLossError
 
             raise NonFiniteLossError(batch=0)
-        _raise(status)
+        self._raise_from_loss(status)
         return loss, [self._get(FM_GRADIENT, i) for i in range(len(self.plan.parameters))]
+
+    cdef int _raise_from_loss(self, fm_status status) except -1:
+        """Like ``_raise``, but with the exception that the user's own loss function ended with."""
+        if status == FM_INTERRUPTED:
+            error, self.failure = self.failure, None
+            raise error
+        return _raise(status)
 
     cdef int _point_batches(self, fm_batches *c, fm_csr *csr, batches) except -1:
         """Points C at the arrays of a Batches, which the caller keeps alive during the call."""
@@ -516,17 +541,22 @@ cdef class Network:
         self._point_input(&c_input, csr, batches.x)
         cdef int64_t rows = c_input.rows
         c.rows, c.batch_size, c.x, c.x_uint8, c.x_csr = rows, batches.batch_size, c_input.x, c_input.x_uint8, c_input.x_csr
-        c.y, c.labels, c.sample_weight, c.order, c.predictions = NULL, NULL, NULL, NULL, NULL
+        c.y, c.labels, c.sample_weight, c.order, c.rates, c.predictions = NULL, NULL, NULL, NULL, NULL, NULL
         if self.objective.sparse:
             c.labels = <const int32_t *>_rows_of("y", batches.y, np.int32, 1, rows)
         else:
             c.y = <const float *>_rows_of("y", batches.y, np.float32, 2, rows)
-            if batches.y.shape[1] != self.outputs:
+            if batches.y.shape[1] * (2 if self.objective.loss == "gaussian_nll" else 1) != self.outputs:
                 raise ValueError(f"y has {batches.y.shape[1]} columns, but the network has {self.outputs} outputs")
         if batches.sample_weight is not None:
             c.sample_weight = <const float *>_rows_of("sample_weight", batches.sample_weight, np.float32, 1, rows)
         if batches.order is not None:
             c.order = <const uint32_t *>_rows_of("order", batches.order, np.uint32, 1, rows)
+        if batches.rates is not None:
+            array = _checked("rates", batches.rates, np.float64, 1, False)
+            if cnp.PyArray_DIM(array, 0) != batches.count:
+                raise ValueError(f"rates has {len(batches.rates)} elements, but there are {batches.count} batches")
+            c.rates = <const double *>cnp.PyArray_DATA(array)
         return 0
 
 
@@ -561,10 +591,46 @@ cdef fm_op _op(node) except *:
     if node.op == "dense":
         return FM_OP_DENSE
     if node.op == "activation":
-        return FM_OP_SOFTMAX if node.activation == "softmax" else FM_OP_ACTIVATION
+        return <fm_op><int>_ROW_OPS.get(node.activation, FM_OP_ACTIVATION)
     if node.op == "dropout":
         return FM_OP_DROPOUT
     raise ValueError(f"the engine has no node {node.op!r}")
+
+
+cdef int _call_loss_function(void *context, const fm_loss *a) noexcept with gil:
+    """The user's own loss function, called by the engine: NumPy arrays for it, and its answers where the engine wants them."""
+    cdef Network network = <Network>context
+    cdef ptrdiff_t row_bytes = a.cols * sizeof(float), r
+    y = np.empty((a.rows, a.cols), np.float32)
+    predictions = np.empty((a.rows, a.cols), np.float32)
+    for r in range(a.rows):
+        memcpy(cnp.PyArray_GETPTR2(<cnp.ndarray>y, r, 0), a.y + r * a.y_row, row_bytes)
+        memcpy(cnp.PyArray_GETPTR2(<cnp.ndarray>predictions, r, 0), a.x + r * a.x_row, row_bytes)
+    network.loss_thread = PyThread_get_thread_ident()
+    try:
+        values, slopes = network.objective.function(y, predictions)
+        memcpy(a.loss, _rows_of("loss", values, np.float32, 1, a.rows), a.rows * sizeof(float))
+        _rows_of("gradient", slopes, np.float32, 2, a.rows)
+    except BaseException as error:  # raised again once the engine has returned
+        network.failure = error
+        return 1
+    finally:
+        network.loss_thread = 0
+    if a.grad != NULL:
+        for r in range(a.rows):
+            memcpy(a.grad + r * a.grad_row, cnp.PyArray_GETPTR2(<cnp.ndarray>slopes, r, 0), row_bytes)
+    return 0
+
+
+cdef int _loss_index(str what, spec) except -1:
+    """Of an Objective or a Metric."""
+    return _index(LOSSES, what, (spec.loss if what == "loss" else spec.kind) + ("_from_logits" if spec.from_logits else ""))
+
+
+cdef int _set_parameters(float *target, parameters) except -1:
+    for i in range(FM_LOSS_PARAMETERS):
+        target[i] = parameters[i] if i < len(parameters) else 0.0
+    return 0
 
 
 cdef int _index(dict table, str what, str name) except -1:

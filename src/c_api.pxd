@@ -3,12 +3,25 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "kernels/kernels.h" nogil:
     enum: FM_PEAK_MAX
+    enum: FM_LOSS_PARAMETERS
 
     ctypedef struct fm_peak:
         ptrdiff_t iterations
         float factor, term
         float *out
         ptrdiff_t *count
+
+    ctypedef struct fm_loss:
+        ptrdiff_t rows, cols
+        const float *x
+        ptrdiff_t x_row
+        const float *y
+        ptrdiff_t y_row
+        const float *weight
+        float scale
+        float *loss
+        float *grad
+        ptrdiff_t grad_row
 
     ctypedef struct fm_kernels:
         const char *name
@@ -37,11 +50,13 @@ cdef extern from "fastmlp.h" nogil:
         FM_NON_FINITE
         FM_BUSY
         FM_NOT_READY
+        FM_INTERRUPTED
 
     ctypedef enum fm_op:
         FM_OP_DENSE
         FM_OP_ACTIVATION
         FM_OP_SOFTMAX
+        FM_OP_LOG_SOFTMAX
         FM_OP_DROPOUT
 
     ctypedef enum fm_array:
@@ -53,7 +68,7 @@ cdef extern from "fastmlp.h" nogil:
     ctypedef struct fm_node_spec:
         fm_op op
         int input, output, kernel, bias, activation
-        float alpha, rate
+        float alpha, threshold, max_value, rate
 
     ctypedef struct fm_plan:
         int buffer_count, node_count, parameter_count
@@ -64,11 +79,18 @@ cdef extern from "fastmlp.h" nogil:
 
     ctypedef struct fm_metric_spec:
         int kind, weighted
-        float threshold
+        float threshold, smoothing
+        float[3] parameter
+
+    ctypedef int fm_loss_function(void *context, const fm_loss *arguments) noexcept
 
     ctypedef struct fm_objective:
         int loss, source, metric_count
         const fm_metric_spec *metrics
+        float smoothing
+        float[3] parameter
+        fm_loss_function *function
+        void *context
 
     ctypedef struct fm_update_spec:
         int kind
@@ -94,6 +116,7 @@ cdef extern from "fastmlp.h" nogil:
         const int32_t *labels
         const float *sample_weight
         const uint32_t *order
+        const double *rates
         float *predictions
 
     ctypedef struct fm_input:

@@ -10,7 +10,9 @@ import pytest
 
 import fastmlp
 
-MODULES = sorted(module.name for module in pkgutil.iter_modules(fastmlp.__path__, "fastmlp."))
+MODULES = sorted(
+    module.name for package in (fastmlp, fastmlp.callbacks) for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+)
 
 
 @pytest.mark.parametrize("name", ["fastmlp", *MODULES])

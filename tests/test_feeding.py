@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastmlp import callbacks, layers, models, utils
+from fastmlp import callbacks, layers, models, optimizers, utils
 from fastmlp.errors import NonFiniteLossError, UnsupportedError
 
 SIZE = 16
@@ -196,3 +196,27 @@ def test_a_torch_data_loader_trains_as_the_arrays():
     model.fit(loader, epochs=3, verbose=0, validation_data=loader)
     assert_same(model, from_arrays()[0])
     np.testing.assert_array_equal(model.predict(loader, verbose=0), model.predict(X, verbose=0))
+
+
+def test_callbacks_that_look_ahead_work_where_nobody_knows_the_steps(tmp_path):
+    class Loader:
+        """A DataLoader as far as fit looks."""
+
+        def __iter__(self):
+            return batches()
+
+    Loader.__name__, Loader.__module__ = "DataLoader", "torch.utils.data"
+    live, finder = callbacks.LivePlot(tmp_path / "live.png", budget=1.0), callbacks.LearningRateFinder(steps=12)
+    made().fit(Loader(), epochs=5, verbose=0, callbacks=[live, finder])
+    assert len(finder.losses) == 12
+    assert len(live._curves["loss"]["train"]) == 3  # epochs of 5 batches
+
+
+def test_a_schedule_gives_every_batch_of_a_generator_its_rate():
+    def trained(*data, **options):
+        model = made()
+        model.compile(optimizer=optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 12)), loss="binary_crossentropy")
+        model.fit(*data, epochs=3, verbose=0, **options)
+        return model
+
+    assert_same(trained(batches(3), steps_per_epoch=len(STARTS)), trained(X, Y, batch_size=SIZE, shuffle=False))

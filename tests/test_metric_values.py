@@ -318,7 +318,7 @@ def test_wrong_arguments_are_told(call, message):
 def test_an_engine_refuses_an_array_that_its_predictions_do_not_fit():
     x, y = rows(20)
     network = compiled()._configured_network()
-    batches = Batches(x, y[:, None], None, None, 10, np.empty((5, 1), np.float32))
+    batches = Batches(x, y[:, None], None, None, 10, predictions=np.empty((5, 1), np.float32))
     with pytest.raises(ValueError, match=r"predictions has shape \(5, 1\), but these batches fill \(20, 1\)"):
         network.evaluate(batches, 0, 2, 1.0, np.zeros(2))
 
@@ -326,3 +326,24 @@ def test_an_engine_refuses_an_array_that_its_predictions_do_not_fit():
 def test_mean_is_no_metric_of_a_model():
     with pytest.raises(TypeError, match="Mean averages the values it is given"):
         compiled(metrics=[metrics.Mean()])
+
+
+def test_a_callback_that_watches_several_values_says_how_to_make_them_one():
+    x, y = rows(20)
+    model = models.Sequential([layers.Dense(2, activation="softmax", input_shape=(x.shape[1],))])
+    model.compile(loss="categorical_crossentropy", metrics=[metrics.F1Score()])
+    with pytest.raises(ValueError, match=r"EarlyStopping watches 'f1_score', which is 2 values; make it one, for example with F1Score\("):
+        model.fit(x, np.eye(2)[y.astype(int)], verbose=0, callbacks=[callbacks.EarlyStopping("f1_score")])
+
+
+def test_gaussian_likelihood_goes_with_functions_of_ones_own():
+    def spread(y_true, y_pred):
+        return y_pred[:, y_true.shape[1] :].mean(axis=1)
+
+    x, y = rows(20)
+    model = models.Sequential([layers.Dense(2, activation="softplus", input_shape=(x.shape[1],))])
+    model.compile(loss="gaussian_nll", metrics=[spread, "gaussian_nll"])
+    values = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert values["spread"] == pytest.approx(model.predict(x, verbose=0)[:, 1].mean())
+    metric = metrics.GaussianNLL()
+    assert metric(y, model.predict(x, verbose=0)) == pytest.approx(values["gaussian_nll"]) == pytest.approx(values["loss"])

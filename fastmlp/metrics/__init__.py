@@ -1,7 +1,7 @@
 """Metrics: numbers to watch beside the loss, by name (``"accuracy"``) or as an object (``BinaryAccuracy(threshold=0.8)``).
 
-Those defined here are means over the rows that the engines compute. The others are computed in NumPy from the predictions that the engines
-hand out, thousands of rows at a time.
+Those defined here and in :mod:`fastmlp.metrics.of_losses` are means over the rows that the engines compute. The others are computed in
+NumPy from the predictions that the engines hand out, thousands of rows at a time.
 """
 
 from __future__ import annotations
@@ -30,6 +30,29 @@ from fastmlp.metrics.means import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
+from fastmlp.metrics.of_losses import (
+    CLASSES,
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    GaussianNLL,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    Quantile,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+    of_loss,
+)
 from fastmlp.registry import Registry
 
 __all__ = [
@@ -37,24 +60,38 @@ __all__ = [
     "Accuracy",
     "BinaryAccuracy",
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
     "F1Score",
     "FBetaScore",
     "FalseNegatives",
     "FalsePositives",
+    "GaussianNLL",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCoshError",
     "Mean",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
     "MeanMetricWrapper",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
     "Metric",
+    "Poisson",
     "Precision",
+    "Quantile",
     "R2Score",
     "Recall",
     "RootMeanSquaredError",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy",
+    "SquaredHinge",
     "TopKCategoricalAccuracy",
     "TrueNegatives",
     "TruePositives",
@@ -95,46 +132,6 @@ class SparseCategoricalAccuracy(EngineMetric):
     higher_is_better = True
 
 
-class MeanSquaredError(EngineMetric):
-    """mean((y − p)²)."""
-
-    kind = "mean_squared_error"
-
-
-class MeanAbsoluteError(EngineMetric):
-    """mean(|y − p|)."""
-
-    kind = "mean_absolute_error"
-
-
-class BinaryCrossentropy(EngineMetric):
-    """The binary cross-entropy of the predictions."""
-
-    kind = "binary_crossentropy"
-
-
-class CategoricalCrossentropy(EngineMetric):
-    """The cross-entropy of the predictions, one-hot targets."""
-
-    kind = "categorical_crossentropy"
-
-
-class SparseCategoricalCrossentropy(EngineMetric):
-    """The cross-entropy of the predictions, class numbers as targets."""
-
-    kind = "sparse_categorical_crossentropy"
-
-
-_CLASSES = (
-    BinaryAccuracy,
-    CategoricalAccuracy,
-    SparseCategoricalAccuracy,
-    MeanSquaredError,
-    MeanAbsoluteError,
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    SparseCategoricalCrossentropy,
-)
 _OF_PREDICTIONS = (
     Accuracy,
     TopKCategoricalAccuracy,
@@ -151,13 +148,20 @@ _OF_PREDICTIONS = (
     RootMeanSquaredError,
     R2Score,
 )
-_OF_LOSS = {cls.kind: cls for cls in _CLASSES}
 
 registry: Registry[Metric] = Registry(
     "metric",
     Metric,
-    (*_CLASSES, *_OF_PREDICTIONS),
-    {"mse": MeanSquaredError, "mae": MeanAbsoluteError, "bce": BinaryCrossentropy},
+    (BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, *CLASSES, *_OF_PREDICTIONS),
+    {
+        "mse": MeanSquaredError,
+        "mae": MeanAbsoluteError,
+        "mape": MeanAbsolutePercentageError,
+        "msle": MeanSquaredLogarithmicError,
+        "bce": BinaryCrossentropy,
+        "kld": KLDivergence,
+        "log_cosh": LogCoshError,
+    },
     {
         **losses.LATER,
         **dict.fromkeys(
@@ -176,9 +180,9 @@ def get(identifier: Any) -> Metric:
     ``"accuracy"`` and ``"crossentropy"`` mean different metrics for different models; ``compile`` resolves them.
     """
     if isinstance(identifier, losses.Loss):
-        return _OF_LOSS[identifier.kind](identifier.name)
+        return of_loss(identifier)
     if callable(identifier) and not isinstance(identifier, (type, Metric)):
-        return MeanMetricWrapper(identifier)
+        return of_loss(losses.get(identifier)) if identifier in losses.functions.CLASSES else MeanMetricWrapper(identifier)
     if isinstance(identifier, Mean) or identifier is Mean:
         raise TypeError("Mean averages the values it is given, so it can't be a metric of a model; give a function of y_true and y_pred")
     return registry.get(identifier)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,6 +33,8 @@ class Metric(Configurable):
 
     higher_is_better: ClassVar[bool | None] = None
     """None where neither is."""
+    is_mean: ClassVar[bool] = False
+    """Whether the value is the mean of a number that each row has."""
     takes_chunks: ClassVar[bool] = False
     """Whether several batches may be handed over as one, with the same result."""
 
@@ -64,6 +67,13 @@ class Metric(Configurable):
     def reset_state(self) -> None:
         """Forget all rows."""
 
+    def _fit_state(self) -> dict[str, Any] | None:
+        """What has been added up since :meth:`reset_state`, as JSON values, for a ``fit`` that goes on later; None where nobody knows."""
+        return None
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`_fit_state` gave."""
+
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """:meth:`update_state`, then :meth:`result`."""
         self.update_state(y_true, y_pred, sample_weight)
@@ -83,7 +93,11 @@ class RowMetric(Metric):
         return False
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        self._add(*as_rows(self.name, y_true, y_pred, sample_weight, labels=bool(self.sparse)))
+        self._add(*as_rows(self.name, y_true, y_pred, sample_weight, self._target_shape, labels=bool(self.sparse)))
+
+    def _target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the targets of predictions ``(rows, outputs)``, where they are no labels."""
+        return shape
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
         raise NotImplementedError
@@ -92,11 +106,19 @@ class RowMetric(Metric):
 class MeanOfRows(RowMetric):
     """The mean of one number a row: Σ weight·value / Σ weight."""
 
+    is_mean = True
+
     def reset_state(self) -> None:
         self.total = self.count = 0.0
 
     def result(self) -> float:
         return self.total / self.count if self.count else 0.0
+
+    def _fit_state(self) -> dict[str, Any]:
+        return {"sums": to_json([self.total, self.count])}
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        self.total, self.count = from_json(state["sums"]).tolist()
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
         self._add_values(np.asarray(self.row_values(y, p), np.float32), weight)
@@ -117,6 +139,9 @@ class EngineMetric(MeanOfRows):
     """The engines' name of the metric."""
     higher_is_better = False
     threshold: float = 0.5
+    from_logits: bool = False
+    parameters: tuple[float, ...] = ()
+    smoothing: float = 0.0
 
     @property
     def sparse(self) -> bool:
@@ -127,12 +152,13 @@ class EngineMetric(MeanOfRows):
 
     def in_plan(self, weighted: bool) -> PlanMetric:
         """What the engines are told."""
-        return PlanMetric(self.kind, weighted, self.threshold)
+        return PlanMetric(self.kind, weighted, self.threshold, self.from_logits, self.parameters, self.smoothing)
 
     def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-        from fastmlp.reference.metrics import METRICS
+        from fastmlp.reference.metrics import make_metric
 
-        return METRICS[self.kind](y, p, self.threshold)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return make_metric(self.in_plan(weighted=False))(y, p)
 
 
 def in_order(total: Any, values: np.ndarray) -> Any:
@@ -142,7 +168,13 @@ def in_order(total: Any, values: np.ndarray) -> Any:
 
 
 def as_rows(
-    name: str, y_true: Any, y_pred: Any, sample_weight: Any, *, labels: bool = False
+    name: str,
+    y_true: Any,
+    y_pred: Any,
+    sample_weight: Any,
+    target_shape: Callable[[tuple[int, ...]], tuple[int, ...]],
+    *,
+    labels: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Targets, predictions ``(rows, outputs)`` and weights ``(rows,)`` or None, as float32; targets are int64 labels with ``labels``."""
     p = np.asarray(y_pred, np.float32)
@@ -161,8 +193,10 @@ def as_rows(
             raise ValueError(f"{name}: y_true holds the class number {wrong}, but y_pred has {p.shape[1]} columns")
     else:
         y = y[:, None] if y.ndim == 1 else y
-        if y.shape != p.shape:
-            raise ValueError(f"{name}: y_true has shape {np.shape(y_true)}, but y_pred {np.shape(y_pred)}; they must have the same")
+        wanted = target_shape(p.shape)
+        if y.shape != wanted:
+            same = "they must have the same" if wanted == p.shape else f"for that y_true must have {wanted}"
+            raise ValueError(f"{name}: y_true has shape {np.shape(y_true)}, but y_pred {np.shape(y_pred)}; {same}")
         y = y.astype(np.float32, copy=False)
     if sample_weight is None:
         return y, p, None
@@ -178,6 +212,17 @@ def divide(a: Any, b: Any) -> Any:
     """a / b in float64, 0 where b is 0."""
     a, b = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
     return np.divide(a, b, out=np.zeros(a.shape), where=b != 0)
+
+
+def to_json(values: Any) -> dict[str, Any]:
+    """Numbers as JSON values that hold every bit, of NaN too."""
+    array = np.asarray(values, np.float64)
+    return {"shape": list(array.shape), "float64": array.astype("<f8").tobytes().hex()}
+
+
+def from_json(stored: Mapping[str, Any]) -> np.ndarray:
+    """The float64 array that :func:`to_json` stored."""
+    return np.frombuffer(bytes.fromhex(stored["float64"]), "<f8").astype(np.float64).reshape(stored["shape"])
 
 
 def plain(value: Any) -> Any:

@@ -5,13 +5,13 @@ Rows are sorted into the gaps between the thresholds once; a count at a threshol
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from fastmlp import checks
-from fastmlp.metrics.base import RowMetric, divide, in_order, plain
+from fastmlp.metrics.base import RowMetric, divide, from_json, in_order, plain, to_json
 
 EPSILON = 1e-7
 LOWEST = -1e10
@@ -62,6 +62,14 @@ class Counts:
         parts = {"tp": passed[0], "fp": passed[1], "fn": failed[0], "tn": failed[1]}
         return parts if self._columns > 1 else {name: part[:, 0] for name, part in parts.items()}
 
+    def state(self) -> dict[str, Any]:
+        """Everything, as JSON values."""
+        return to_json(self._gaps)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a :meth:`state`."""
+        self._gaps = from_json(state)
+
 
 class _Thresholded(RowMetric):
     """The base of what is counted at given thresholds."""
@@ -76,6 +84,12 @@ class _Thresholded(RowMetric):
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
         self._counts.add(y, p, None if weight is None else np.broadcast_to(weight[:, None], p.shape))
+
+    def _fit_state(self) -> dict[str, Any]:
+        return {"counts": self._counts.state()}
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        self._counts.restore(state["counts"])
 
     def _single(self, values: np.ndarray) -> Any:
         return plain(values[0] if len(self.thresholds) == 1 else values)
@@ -268,6 +282,14 @@ class AUC(RowMetric):
             weights = np.broadcast_to(self.label_weights, p.shape) * (1 if weights is None else weights)
         self._counts.add(y, p, weights)
 
+    def _fit_state(self) -> dict[str, Any]:
+        return {"counts": None if self._counts is None else self._counts.state()}
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        if state["counts"] is not None:
+            self._counts = Counts(self.thresholds, state["counts"]["shape"][1] // (self.num_thresholds + 1))
+            self._counts.restore(state["counts"])
+
     def result(self) -> float:
         if self._counts is None:
             return 0.0
@@ -355,6 +377,12 @@ class FBetaScore(RowMetric):
         positive = largest if self.threshold is None else p > self.threshold
         terms = np.stack([positive * y, positive * (1 - y), ~positive * y], axis=1).astype(np.float64)
         self._sums = in_order(self._sums, terms if weight is None else terms * weight[:, None, None])
+
+    def _fit_state(self) -> dict[str, Any]:
+        return {"sums": to_json(self._sums)}
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        self._sums = from_json(state["sums"])
 
     def result(self) -> Any:
         if np.ndim(self._sums) == 0:

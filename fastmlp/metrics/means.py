@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from fastmlp import checks
-from fastmlp.metrics.base import MeanOfRows, RowMetric, in_order, plain
+from fastmlp.metrics.base import MeanOfRows, RowMetric, from_json, in_order, plain, to_json
 
 
 class Mean(MeanOfRows):
@@ -145,6 +145,7 @@ def _in_top(labels: np.ndarray, p: np.ndarray, k: int) -> np.ndarray:
 class RootMeanSquaredError(MeanOfRows):
     """√mean((y − p)²), the mean taken over all rows before the root."""
 
+    is_mean = False
     higher_is_better = False
 
     def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
@@ -188,6 +189,12 @@ class R2Score(RowMetric):
         terms = np.stack([y * ones, y * y * ones, (y - p) ** 2 * ones, np.broadcast_to(ones, y.shape)], axis=1)
         self._sums = in_order(self._sums, terms)
         self._samples += y.size
+
+    def _fit_state(self) -> dict[str, Any]:
+        return {"sums": to_json(self._sums), "samples": self._samples}
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        self._sums, self._samples = from_json(state["sums"]), state["samples"]
 
     def result(self) -> Any:
         if not self._samples:

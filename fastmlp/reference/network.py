@@ -21,8 +21,8 @@ import numpy as np
 from fastmlp.errors import NonFiniteLossError
 from fastmlp.plan import Batches, Objective, Plan, SparseRows, Update
 from fastmlp.reference.lookup import lookup
-from fastmlp.reference.losses import LOGIT_LOSSES, LOSSES, Loss
-from fastmlp.reference.metrics import METRICS, MetricFunction
+from fastmlp.reference.losses import Loss, RowFunction, make_loss, of_function
+from fastmlp.reference.metrics import make_metric
 from fastmlp.reference.operations import OPERATIONS, Operation, Pass
 from fastmlp.reference.optimizers import OPTIMIZERS, Optimizer
 
@@ -49,7 +49,7 @@ class Task:
 
     objective: Objective
     loss: Loss
-    metrics: tuple[MetricFunction, ...]
+    metrics: tuple[RowFunction, ...]
     update: Update
     optimizer: Optimizer
 
@@ -99,11 +99,11 @@ class Network:
 
     def configure(self, objective: Objective, update: Update) -> None:
         """Says what to minimise and by which rule. The optimizer starts afresh: its slots are zero, and so is ``iterations``."""
-        losses = LOGIT_LOSSES if objective.from_logits else LOSSES
+        parts = (objective.loss, objective.from_logits, objective.parameters, objective.smoothing)
         task = Task(
             objective=objective,
-            loss=lookup("loss", losses, objective.loss),
-            metrics=tuple(lookup("metric", METRICS, metric.kind) for metric in objective.metrics),
+            loss=make_loss(*parts) if objective.function is None else of_function(objective.function),
+            metrics=tuple(make_metric(metric) for metric in objective.metrics),
             update=update,
             optimizer=lookup("optimizer", OPTIMIZERS, update.kind),
         )
@@ -191,6 +191,8 @@ class Network:
         task = self._configured("train")
 
         def learn(index: int) -> None:
+            if batches.rates is not None:
+                self._learning_rate = float(batches.rates[index])
             state, batch = self._state, self._batch(batches, index, task)
             loss, predictions, gradients = self._differentiate(batch, state, task)
             if not math.isfinite(loss):
@@ -380,7 +382,7 @@ def _add_totals(totals: np.ndarray, task: Task, batch: Batch, loss: float, predi
     rows = len(batch.x)
     totals[:2] += loss * rows, rows
     for k, (metric, function) in enumerate(zip(task.objective.metrics, task.metrics, strict=True)):
-        values = function(batch.y, predictions, metric.threshold)
+        values = function(batch.y, predictions)
         weight = batch.weight if metric.weighted else np.ones_like(batch.weight)
         totals[2 + 2 * k : 4 + 2 * k] += (values * weight).sum(dtype=np.float64), weight.sum(dtype=np.float64)
 

@@ -59,7 +59,7 @@ int fm_take_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_
 int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
-    const ptrdiff_t inputs = network->width[0], outputs = network->width[network->output];
+    const ptrdiff_t inputs = network->width[0], outputs = network->width[network->output], targets = network->target_columns;
     const ptrdiff_t x_row = network->stride[0], y_row = network->stride[network->output];
     const fm_range rows = fm_share_rows(pass->rows, pass->worker);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
@@ -87,7 +87,7 @@ int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
             if (w->labels[i] < 0 || w->labels[i] >= outputs)
                 return 0;
         } else {
-            memcpy(w->y + i * y_row, b->y + from * outputs, (size_t)outputs * sizeof *b->y);
+            memcpy(w->y + i * y_row, b->y + from * targets, (size_t)targets * sizeof *b->y);
         }
         if (b->sample_weight)
             w->weight[i] = b->sample_weight[from];

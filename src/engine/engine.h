@@ -105,6 +105,7 @@ typedef struct fm_workspace {
     float **strips;  /* [output of a dense node] -> [strip of 16 rows][padded width][16], the same transposed */
     float **mask;    /* [node] -> [rows][stride] of a dropout node */
     float *y;        /* [rows][stride of the output] */
+    float *smoothed; /* the same, NULL where no target is smoothed */
     int32_t *labels; /* [rows] */
     float *weight;   /* [rows] */
     float *loss;     /* [rows] */
@@ -117,7 +118,7 @@ typedef struct fm_workspace {
     int32_t *compressed_index; /* [rows][inputs] */
     float *compressed_value;   /* [rows][inputs] */
     fm_columns *columns;       /* [workers]; NULL until the gradient of a sparse input is wanted */
-    ptrdiff_t *place;          /* [inputs] zero between batches */
+    int32_t *place;            /* [inputs] zero between batches */
 } fm_workspace;
 
 #define FM_LAZY_STEPS 4096
@@ -140,6 +141,7 @@ typedef struct fm_pace {
     double seconds_per_row[2]; /* on one thread, on many */
     double until_probe;        /* seconds of work until both are measured again */
     int threads;               /* how many `many` is */
+    int probes;                /* how often both were measured */
 } fm_pace;
 
 #define FM_SPARE_WORKSPACES 8
@@ -171,6 +173,7 @@ struct fm_network {
     fm_update_spec update;
     fm_state state;
     fm_pace pace[2]; /* of evaluation and of training */
+    ptrdiff_t target_columns; /* of y */
     int source_node; /* the node that writes the buffer the loss reads */
 
     fm_workspace *batch; /* training's; NULL until wanted */
@@ -309,6 +312,24 @@ int fm_take_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_
 
 /* Numbers that are not zero in a few rows spread over the data, and how many were looked at. */
 void fm_sample_nonzeros(const fm_network *network, const fm_batches *batches, ptrdiff_t *nonzeros, ptrdiff_t *count);
+
+/* -- what is minimised and measured: objective.c ----------------------------------------------------------------------------------- */
+
+int fm_is_sound_objective(const fm_network *network, const fm_objective *objective);
+
+/* True if the targets are integer labels. */
+int fm_reads_labels(const fm_network *network);
+
+/* True if the loss or a metric smooths its targets, which takes room for a second copy. */
+int fm_smooths(const fm_network *network);
+
+/* Whether a loss is NaN or infinite, and whether the caller's own loss function failed. */
+typedef struct fm_outcome {
+    int non_finite, interrupted;
+} fm_outcome;
+
+/* Loss, its gradient when training, and the metrics, for this worker's rows. */
+fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches);
 
 /* -- whole passes: pass.c ---------------------------------------------------------------------------------------------------------- */
 

@@ -54,8 +54,8 @@ static int is_sound_node(const fm_plan *plan, const fm_node_spec *node) {
         return 0;
     const int64_t inputs = plan->widths[node->input], units = plan->widths[node->output];
     if (node->op == FM_OP_DENSE) {
-        if (!is_index(node->kernel, plan->parameter_count) || plan->shapes[node->kernel][0] != inputs ||
-            plan->shapes[node->kernel][1] != units)
+        if (!is_index(node->activation, FM_OUTPUT_ACTIVATION_COUNT) || !is_index(node->kernel, plan->parameter_count) ||
+            plan->shapes[node->kernel][0] != inputs || plan->shapes[node->kernel][1] != units)
             return 0;
         return node->bias == -1 ||
                (is_index(node->bias, plan->parameter_count) && plan->shapes[node->bias][0] == 1 && plan->shapes[node->bias][1] == units);
@@ -94,7 +94,8 @@ static void link_nodes(fm_network *network) {
             if (node->trained_below && i > 0) {
                 fm_node *below = &network->nodes[i - 1];
                 const int elementwise = below->spec.op == FM_OP_DENSE || below->spec.op == FM_OP_ACTIVATION;
-                below->derived = elementwise && below->spec.activation != FM_ACTIVATION_linear;
+                below->derived =
+                    elementwise && below->spec.activation != FM_ACTIVATION_linear && below->spec.activation < FM_OUTPUT_ACTIVATION_COUNT;
                 below->in_panels = below->spec.op == FM_OP_DENSE;
             }
             network->row_flops += 2.0 * (double)node->inputs * (double)node->units;
@@ -342,6 +343,7 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
     for (int i = 0; i < network->node_count; i++)
         carve_gradient(network, w, layout, memory, i);
     w->y = take(layout, memory, rows, network->stride[network->output], sizeof(float));
+    w->smoothed = fm_smooths(network) ? take(layout, memory, rows, network->stride[network->output], sizeof(float)) : NULL;
     w->labels = take(layout, memory, rows, 1, sizeof(int32_t));
     w->weight = take(layout, memory, rows, 1, sizeof(float));
     w->loss = take(layout, memory, rows, 1, sizeof(float));

@@ -17,43 +17,6 @@ static double now(void) {
 
 /* -- the objective ----------------------------------------------------------------------------------------------------------------- */
 
-static int has_labels(int loss) {
-    return loss == FM_LOSS_sparse_categorical_crossentropy || loss == FM_LOSS_sparse_categorical_crossentropy_from_logits ||
-           loss == FM_LOSS_sparse_categorical_accuracy;
-}
-
-static int is_from_logits(int loss) {
-    return loss == FM_LOSS_binary_crossentropy_from_logits || loss == FM_LOSS_categorical_crossentropy_from_logits ||
-           loss == FM_LOSS_sparse_categorical_crossentropy_from_logits;
-}
-
-/* The accuracy that a loss kernel reports beside the loss, or -1. */
-static int accuracy_beside(int loss) {
-    switch (loss) {
-    case FM_LOSS_binary_crossentropy:
-    case FM_LOSS_binary_crossentropy_from_logits:
-        return FM_LOSS_binary_accuracy;
-    case FM_LOSS_categorical_crossentropy:
-    case FM_LOSS_categorical_crossentropy_from_logits:
-        return FM_LOSS_categorical_accuracy;
-    case FM_LOSS_sparse_categorical_crossentropy:
-    case FM_LOSS_sparse_categorical_crossentropy_from_logits:
-        return FM_LOSS_sparse_categorical_accuracy;
-    default:
-        return -1;
-    }
-}
-
-typedef void loss_kernel(const fm_loss *);
-
-static loss_kernel *loss_of(const fm_kernels *kernels, int kind) {
-    loss_kernel *const table[] = {
-#define FM_LOSS(name) kernels->loss_##name,
-#include "../kernels/isa.inc"
-    };
-    return table[kind];
-}
-
 static fm_step rule_of(const fm_kernels *kernels, int kind) {
     const fm_step table[] = {
 #define FM_OPTIMIZER(name, slots) {.update = kernels->update_##name, .replay = kernels->replay_##name},
@@ -74,26 +37,8 @@ static int slots_used(const fm_update_spec *update) {
     }
 }
 
-static int is_sound_objective(const fm_network *network, const fm_objective *objective) {
-    if (objective->loss < 0 || objective->loss >= FM_LOSS_binary_accuracy || objective->metric_count < 0)
-        return 0;
-    for (int m = 0; m < objective->metric_count; m++) {
-        const int kind = objective->metrics[m].kind;
-        if (kind < 0 || kind >= FM_LOSS_COUNT || has_labels(kind) != has_labels(objective->loss) || is_from_logits(kind))
-            return 0;
-    }
-    if (objective->source == network->output)
-        return 1;
-    const fm_node *last = &network->nodes[network->node_count - 1];
-    if (objective->source != last->spec.input || network->node_count < 2 || !is_from_logits(objective->loss))
-        return 0;
-    return objective->loss == FM_LOSS_binary_crossentropy_from_logits
-               ? last->spec.op == FM_OP_ACTIVATION && last->spec.activation == FM_ACTIVATION_sigmoid
-               : last->spec.op == FM_OP_SOFTMAX;
-}
-
 fm_status fm_network_configure(fm_network *network, const fm_objective *objective, const fm_update_spec *update) {
-    if (!is_sound_objective(network, objective) || update->kind < 0 || update->kind >= FM_OPTIMIZER_COUNT)
+    if (!fm_is_sound_objective(network, objective) || update->kind < 0 || update->kind >= FM_OPTIMIZER_COUNT)
         return FM_BAD_PLAN;
     const size_t count = (size_t)objective->metric_count;
     fm_metric_spec *metrics = calloc(count + 1, sizeof *metrics);
@@ -124,6 +69,7 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
     network->objective = *objective;
     network->objective.metrics = metrics;
     network->update = *update;
+    network->target_columns = network->width[network->output] / (objective->loss == FM_LOSS_gaussian_nll ? 2 : 1);
     network->source_node = objective->source == network->output ? network->node_count - 1 : network->node_count - 2;
     network->state.iterations = 0;
     network->configured = 1;
@@ -167,7 +113,7 @@ typedef struct run {
     int apart;    /* gradients go through memory before the update */
     int sparse;   /* the input is listed without its zeros */
     int lazy;     /* rows of the first kernel put off steps while their input is zero */
-    atomic_int bad_row, non_finite, no_memory;
+    atomic_int bad_row, non_finite, no_memory, interrupted;
     int ended;
 } run;
 
@@ -177,65 +123,14 @@ static ptrdiff_t rows_of(const fm_batches *b, int64_t batch) {
 }
 
 /* This worker's rows of the output, for metrics that the engine does not compute. */
-static void hand_out(const run *r, fm_range rows, const float *predictions, ptrdiff_t stride) {
-    const ptrdiff_t width = r->network->width[r->network->output];
-    float *out = r->batches->predictions + ((r->batch - r->first) * r->batches->batch_size + rows.begin) * width;
-    for (ptrdiff_t i = 0; i < rows.end - rows.begin; i++)
-        memcpy(out + i * width, predictions + i * stride, (size_t)width * sizeof *out);
-}
-
-/* Loss, its gradient, and the metrics, for this worker's rows. */
-static void measure(run *r, const fm_pass *pass) {
+static void hand_out(const run *r, const fm_pass *pass) {
     const fm_network *network = r->network;
-    const fm_workspace *w = pass->workspace;
-    const fm_objective *o = &network->objective;
     const fm_range rows = fm_share_rows(pass->rows, pass->worker);
-    if (rows.begin >= rows.end)
-        return;
-    const ptrdiff_t row = network->stride[o->source]; /* source and output have the same width */
-    const ptrdiff_t begin = rows.begin * row;
-    float *predictions = w->value[network->output] + begin;
-    const float *weight = r->batches->sample_weight ? w->weight + rows.begin : NULL;
-    int hit = -1; /* the first unweighted metric that the loss kernel gives away */
-    for (int m = 0; m < o->metric_count && hit < 0; m++)
-        if (o->metrics[m].kind == accuracy_beside(o->loss) && !(weight && o->metrics[m].weighted) && o->metrics[m].threshold == 0.5f &&
-            (o->source != network->output || !is_from_logits(o->loss)))
-            hit = m;
-    const fm_loss loss = {
-        .rows = rows.end - rows.begin,
-        .cols = network->width[o->source],
-        .x = w->value[o->source] + begin,
-        .x_row = row,
-        .y = r->batches->labels ? NULL : w->y + begin,
-        .y_row = row,
-        .labels = r->batches->labels ? w->labels + rows.begin : NULL,
-        .weight = weight,
-        .scale = 1.0f / (float)pass->rows,
-        .threshold = 0.5f,
-        .loss = w->loss + rows.begin,
-        .grad = r->training ? w->grad[o->source] + begin : NULL,
-        .grad_row = row,
-        .probs = o->source == network->output ? NULL : predictions,
-        .probs_row = row,
-        .hit = hit < 0 ? NULL : w->metric + hit * FM_ROUND_UP(w->rows) + rows.begin,
-    };
-    loss_of(network->kernels, o->loss)(&loss);
-    for (ptrdiff_t i = rows.begin; i < rows.end; i++)
-        if (!isfinite(w->loss[i]))
-            atomic_store(&r->non_finite, 1);
-    for (int m = 0; m < o->metric_count; m++) {
-        if (m == hit)
-            continue;
-        fm_loss metric = loss;
-        metric.x = predictions;
-        metric.weight = o->metrics[m].weighted ? weight : NULL;
-        metric.threshold = o->metrics[m].threshold;
-        metric.loss = w->metric + m * FM_ROUND_UP(w->rows) + rows.begin;
-        metric.grad = metric.probs = metric.hit = NULL;
-        loss_of(network->kernels, o->metrics[m].kind)(&metric);
-    }
-    if (r->batches->predictions)
-        hand_out(r, rows, predictions, row);
+    const ptrdiff_t width = network->width[network->output], stride = network->stride[network->output];
+    const float *from = pass->workspace->value[network->output] + rows.begin * stride;
+    float *to = r->batches->predictions + ((r->batch - r->first) * r->batches->batch_size + rows.begin) * width;
+    for (ptrdiff_t i = 0; i < rows.end - rows.begin; i++)
+        memcpy(to + i * width, from + i * stride, (size_t)width * sizeof *to);
 }
 
 static double sum(const float *values, ptrdiff_t n) {
@@ -299,6 +194,12 @@ static int prepare_columns(run *r, const fm_pass *pass) {
     return 1;
 }
 
+/* The learning rate of the batch to come, where each has its own. */
+static void take_rate(const run *r) {
+    if (r->updating && r->batches->rates)
+        r->network->state.learning_rate = r->batches->rates[r->batch];
+}
+
 static void run_task(void *argument, fm_worker worker) {
     run *r = argument;
     fm_network *network = r->network;
@@ -326,8 +227,16 @@ static void run_task(void *argument, fm_worker worker) {
         if (pass.sparse && r->training && !prepare_columns(r, &pass))
             return;
         fm_forward(&pass, network->source_node);
-        measure(r, &pass);
+        const fm_outcome outcome = fm_measure(&pass, r->batches);
+        if (r->batches->predictions && !outcome.interrupted)
+            hand_out(r, &pass);
+        if (outcome.non_finite)
+            atomic_store(&r->non_finite, 1);
+        if (outcome.interrupted)
+            atomic_store(&r->interrupted, 1);
         fm_team_barrier(worker);
+        if (atomic_load(&r->interrupted))
+            return;
         if (r->training) {
             const int failed = atomic_load(&r->non_finite);
             if (r->lazy)
@@ -344,27 +253,43 @@ static void run_task(void *argument, fm_worker worker) {
                 network->state.iterations++;
             r->batch++;
             r->ended = r->batch >= r->stop || now() >= r->deadline;
+            if (!r->ended)
+                take_rate(r);
         }
         fm_team_barrier(worker);
     }
 }
 
+#define PROBE_SECONDS 0.005
+#define PROBE_SHARE 50 /* of the running time goes into probes, one part in so many; more of it while the choice is new */
+#define EARLY_PROBE_SHARE 5
+
 /* Runs batches on one thread or on many until the stop, the end of its time or a fault, and notes how fast that went. */
 static void run_until(run *r, int threads, int many, int64_t stop, double deadline, fm_pace *pace) {
     const int64_t first = r->batch;
     const double begin = now();
-    if (first >= stop || atomic_load(&r->bad_row) || atomic_load(&r->no_memory) || (r->training && atomic_load(&r->non_finite)))
+    if (first >= stop || atomic_load(&r->bad_row) || atomic_load(&r->no_memory) || atomic_load(&r->interrupted) ||
+        (r->training && atomic_load(&r->non_finite)))
         return;
     r->stop = stop;
     r->deadline = deadline;
     r->ended = 0;
+    take_rate(r);
     fm_team_run(run_task, r, many ? threads : 1);
     if (r->batch > first)
         pace->seconds_per_row[many] = (now() - begin) / (double)((r->batch - first) * r->batches->batch_size);
 }
 
-#define PROBE_SECONDS 0.01
-#define PROBE_SHARE 50 /* of the running time goes into probes, one part in so many */
+/* Measures both ways, each twice, because anything may slow a moment down, and a thread just woken may still share this one's core. */
+static void probe(run *r, int threads, int64_t stop, fm_pace *pace) {
+    double best[2] = {INFINITY, INFINITY};
+    for (int i = 0; i < 4; i++) {
+        const int many = i % 2 == 0;
+        run_until(r, threads, many, stop, now() + PROBE_SECONDS, pace);
+        best[many] = fmin(best[many], pace->seconds_per_row[many]);
+    }
+    memcpy(pace->seconds_per_row, best, sizeof best);
+}
 
 /* Whether many threads beat one is not for the engine to know: cores may be two halves of one, or busy with something else. It tries both
  * for a few batches, keeps to the way that was faster when last seen, and tries both again now and then. The bits do not depend on it. */
@@ -374,10 +299,9 @@ static void run_at_best_pace(run *r, int threads, fm_pace *pace) {
     if (pace->threads != threads)
         *pace = (fm_pace){.threads = threads}; /* what was measured was something else */
     if (threads > 1 && pace->until_probe <= 0.0) {
-        /* Twice on many threads: at first the system may have put them all on one core. */
-        for (int probe = 0; probe < 3; probe++)
-            run_until(r, threads, probe < 2, stop, now() + PROBE_SECONDS, pace);
-        pace->until_probe = PROBE_SHARE * (now() - begin);
+        probe(r, threads, stop, pace);
+        pace->until_probe = (pace->probes < 2 ? EARLY_PROBE_SHARE : PROBE_SHARE) * (now() - begin);
+        pace->probes++;
     }
     const double probed = now();
     if (r->batch == start || probed < deadline)
@@ -436,7 +360,7 @@ static fm_status run_locked(run *r, int64_t *next) {
     if (!network->configured)
         return FM_NOT_READY;
     if (b->rows < 1 || b->batch_size < 1 || *next < 0 || r->stop > (b->rows - 1) / b->batch_size + 1 || !(b->x || b->x_uint8 || b->x_csr) ||
-        !(has_labels(network->objective.loss) ? b->labels != NULL : b->y != NULL))
+        !(fm_reads_labels(network) ? b->labels != NULL : b->y != NULL))
         return FM_BAD_PLAN;
     if (*next >= r->stop)
         return FM_OK;
@@ -460,6 +384,8 @@ static fm_status run_locked(run *r, int64_t *next) {
         return FM_NO_MEMORY;
     if (atomic_load(&r->bad_row))
         return FM_BAD_ROW;
+    if (atomic_load(&r->interrupted))
+        return FM_INTERRUPTED;
     return r->training && atomic_load(&r->non_finite) ? FM_NON_FINITE : FM_OK;
 }
 

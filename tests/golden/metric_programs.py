@@ -65,6 +65,16 @@ CASES = [
     ("BinaryCrossentropy", {}, "labels"),
     ("CategoricalCrossentropy", {}, "classes"),
     ("SparseCategoricalCrossentropy", {}, "numbers"),
+    *[
+        (name, {}, "amounts")
+        for name in ("MeanAbsolutePercentageError", "MeanSquaredLogarithmicError", "LogCoshError", "CosineSimilarity", "Poisson")
+    ],
+    ("Hinge", {}, "labels"),
+    ("SquaredHinge", {}, "labels"),
+    ("CategoricalHinge", {}, "classes"),
+    ("KLDivergence", {}, "classes"),
+    ("BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.1}, "logits"),
+    ("CategoricalCrossentropy", {"label_smoothing": 0.1}, "classes"),
     ("MeanMetricWrapper", {"fn": "squares"}, "amounts"),
     ("MeanMetricWrapper", {"fn": "of the batch"}, "amounts"),
 ]
