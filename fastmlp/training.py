@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, data, engines, sparse, targets
+from fastmlp import checks, data, ema, engines, sparse, targets
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.diskreads import in_random_order
@@ -152,7 +152,13 @@ class Trainer:
                 rows, held_out = _split(rows, validation_split, goal)
             rows = rows.weighted_by_class(class_weight)
             network = self._configured_network()
+            if compiled.optimizer.full_batch and batch_size is None:
+                batch_size = len(rows)
             source: EpochPlan | Feed = feed or EpochPlan(rows, batch_size, steps_per_epoch, reorder)
+            if feed and compiled.optimizer.full_batch and feed.steps != 1:
+                raise ValueError(
+                    f"{type(compiled.optimizer).__name__} needs all rows at once, but x gives batches; pass the rows as arrays"
+                )
             params = {"epochs": epochs, "steps": source.steps}
             listeners = CallbackList(callbacks, add_history=True, verbose=verbose, model=self, params=params)
             assert listeners.history is not None
@@ -163,7 +169,7 @@ class Trainer:
 
             def train(batches: Batches, first: int, stop: int, totals: np.ndarray) -> int:
                 network.learning_rate = compiled.optimizer.learning_rate
-                return int(network.train(batches, first, stop, CHUNK_SECONDS, totals))
+                return int(compiled.optimizer.trainer(network).train(batches, first, stop, CHUNK_SECONDS, totals))
 
             try:
                 listeners.on_train_begin()
@@ -197,6 +203,8 @@ class Trainer:
                     listeners.on_epoch_end(epoch, logs)
                     if self.stop_training:
                         break
+                if compiled.optimizer.use_ema:
+                    ema.finish(network, listeners.callbacks)
                 listeners.on_train_end(logs)
             except BaseException:
                 listeners._abandon()
@@ -333,7 +341,8 @@ class Trainer:
             network.learning_rate = compiled.optimizer.learning_rate
             tally = self._tally(goal).use(rows.batches(len(rows)))
             try:
-                tally.run(lambda batches, first, stop, totals: int(network.train(batches, first, stop, 0.0, totals)), 0, 1)
+                trainer = compiled.optimizer.trainer(network)
+                tally.run(lambda batches, first, stop, totals: int(trainer.train(batches, first, stop, 0.0, totals)), 0, 1)
             except NonFiniteLossError:
                 raise _diverged(0, None, compiled) from None
         return _result(tally.values(), return_dict)

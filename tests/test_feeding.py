@@ -220,3 +220,10 @@ def test_a_schedule_gives_every_batch_of_a_generator_its_rate():
         return model
 
     assert_same(trained(batches(3), steps_per_epoch=len(STARTS)), trained(X, Y, batch_size=SIZE, shuffle=False))
+
+
+def test_an_optimizer_that_needs_all_rows_takes_no_batches():
+    model = made()
+    model.compile(optimizer="lbfgs", loss="binary_crossentropy")
+    with pytest.raises(ValueError, match="LBFGS needs all rows at once, but x gives batches; pass the rows as arrays"):
+        model.fit(Dataset(), verbose=0)
