@@ -319,6 +319,9 @@ class Batches:
     batch_size: int
     rates: np.ndarray | None = None
     """``(count,)`` float64: the learning rate of each batch, which becomes the network's when it is trained; None to leave that alone."""
+    predictions: np.ndarray | None = None
+    """``(at least the rows of the batches run, outputs)`` float32, or None. ``train`` and ``evaluate`` fill it with the outputs in the
+    order of the batches; row 0 is the first row of the first batch that the call runs."""
 
     @property
     def count(self) -> int:

@@ -62,14 +62,15 @@ class Registry(Generic[T]):
         if isinstance(identifier, self.base):
             return identifier
         if isinstance(identifier, str):
-            return self._named(identifier)()
+            return self.named(identifier)()
         if isinstance(identifier, type) and issubclass(identifier, self.base):
             return identifier()
         if isinstance(identifier, Mapping):
             return self.deserialize(identifier)
         raise TypeError(f"{identifier!r} is not {_article(self.kind)}; give one of {', '.join(self.classes)}, as a name or an object")
 
-    def _named(self, name: str) -> type[T]:
+    def named(self, name: str) -> type[T]:
+        """The class of this name."""
         plain = _plain(name)
         if plain in self._by_name:
             return self._by_name[plain]

@@ -510,6 +510,8 @@ cdef class Network:
         self._point_batches(&c_batches, &csr, batches)
         if len(totals) != 2 + 2 * len(self.objective.metrics):
             raise ValueError(f"totals has {len(totals)} elements, but {2 + 2 * len(self.objective.metrics)} are wanted")
+        if batches.predictions is not None:
+            c_batches.predictions = self._room(batches.predictions, min(stop * batches.batch_size, c_batches.rows) - first * batches.batch_size)
         with nogil:
             if training:
                 status = fm_network_train(self.network, &c_batches, &following, stop, seconds, data)
@@ -521,6 +523,12 @@ cdef class Network:
             raise NonFiniteLossError(batch=following)
         self._raise_from_loss(status)
         return following
+
+    cdef float *_room(self, predictions, int64_t rows) except? NULL:
+        cdef cnp.ndarray out = _checked("predictions", predictions, np.float32, 2, True)
+        if len(predictions) < rows or predictions.shape[1] != self.outputs:
+            raise ValueError(f"predictions has shape {predictions.shape}, but these batches fill ({rows}, {self.outputs})")
+        return <float *>cnp.PyArray_DATA(out)
 
     def gradients(self, batches):
         cdef fm_batches c_batches
@@ -552,7 +560,7 @@ cdef class Network:
         self._point_input(&c_input, csr, batches.x)
         cdef int64_t rows = c_input.rows
         c.rows, c.batch_size, c.x, c.x_uint8, c.x_csr = rows, batches.batch_size, c_input.x, c_input.x_uint8, c_input.x_csr
-        c.y, c.labels, c.sample_weight, c.order, c.rates = NULL, NULL, NULL, NULL, NULL
+        c.y, c.labels, c.sample_weight, c.order, c.rates, c.predictions = NULL, NULL, NULL, NULL, NULL, NULL
         if self.objective.sparse:
             c.labels = <const int32_t *>_rows_of("y", batches.y, np.int32, 1, rows)
         else:

@@ -161,6 +161,7 @@ cdef extern from "fastmlp.h" nogil:
         const float *sample_weight
         const uint32_t *order
         const double *rates
+        float *predictions
 
     ctypedef struct fm_input:
         int64_t rows

@@ -193,6 +193,7 @@ typedef struct fm_batches {
     const float *sample_weight;  /* [rows] or NULL */
     const uint32_t *order;       /* [rows] or NULL */
     const double *rates;         /* the learning rate of each batch, for training; or NULL for the state's */
+    float *predictions;          /* [rows of the batches run][outputs] to fill, in the order of the batches from *next on, or NULL */
 } fm_batches;
 
 /* Rows of the first kernel put off steps while their input is zero. Whoever looks at parameters, slots or predictions sees none of that,

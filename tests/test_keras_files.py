@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import initializers, layers, saving, utils
+from fastmlp import initializers, layers, metrics, saving, utils
 from fastmlp.errors import ModelFileError
 from fastmlp.losses import BinaryCrossentropy
 from fastmlp.optimizers import SGD, Adam, RMSprop
@@ -370,3 +370,13 @@ def test_an_h5_file_has_the_groups_attributes_and_configuration_that_keras_write
                 assert names(ours[place].attrs[key]) == names(theirs[place].attrs[key])
         assert strip(json.loads(ours.attrs["model_config"])) == strip(json.loads(theirs.attrs["model_config"]))
         assert set(json.loads(ours.attrs["training_config"])) == set(json.loads(theirs.attrs["training_config"]))
+
+
+def test_metrics_of_predictions_go_with_the_model(tmp_path):
+    model = fastmlp.Sequential([layers.Dense(2, activation="softmax", input_shape=(3,))])
+    model.compile(loss="huber", metrics=["AUC", metrics.Precision(thresholds=[0.2, 0.5]), metrics.F1Score(average="macro")])
+    model.save(tmp_path / "model.keras")
+    found = fastmlp.load_model(tmp_path / "model.keras").get_compile_config()["metrics"]
+    assert found[0] == "auc"
+    assert found[1]["config"]["thresholds"] == [0.2, 0.5]
+    assert found[2]["config"]["average"] == "macro"

@@ -204,6 +204,7 @@ class Network:
                 raise NonFiniteLossError(batch=index)
             self._state = self._step(state, gradients, task, saved)
             _add_totals(totals, task, batch, loss, predictions)
+            _hand_out(batches, index - first, predictions)
 
         with self._lock:
             return _repeat(learn, first, stop, seconds)
@@ -219,6 +220,7 @@ class Network:
             penalty, _ = updates.penalize(self._plan.parameters, state.parameters)
             loss = _mean_loss(task, batch, buffers[task.objective.source]) + penalty + self._activity(buffers)
             _add_totals(totals, task, batch, loss, buffers[self._plan.output])
+            _hand_out(batches, index - first, buffers[self._plan.output])
 
         return _repeat(measure, first, stop, seconds)
 
@@ -401,6 +403,13 @@ def _add_totals(totals: np.ndarray, task: Task, batch: Batch, loss: float, predi
         values = function(batch.y, predictions)
         weight = batch.weight if metric.weighted else np.ones_like(batch.weight)
         totals[2 + 2 * k : 4 + 2 * k] += (values * weight).sum(dtype=np.float64), weight.sum(dtype=np.float64)
+
+
+def _hand_out(batches: Batches, place: int, predictions: np.ndarray) -> None:
+    """Writes a minibatch's predictions (rows, outputs) where the caller wants them: the minibatch is number ``place`` of this call."""
+    if batches.predictions is not None:
+        start = place * batches.batch_size
+        batches.predictions[start : start + len(predictions)] = predictions
 
 
 def _repeat(do: Callable[[int], None], first: int, stop: int, seconds: float) -> int:

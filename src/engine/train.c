@@ -56,7 +56,7 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
 typedef struct run {
     fm_network *network;
     const fm_batches *batches;
-    int64_t batch, stop;
+    int64_t first, batch, stop;
     double deadline;
     double *totals;
     int training; /* dropout and gradients */
@@ -72,6 +72,17 @@ typedef struct run {
 static ptrdiff_t rows_of(const fm_batches *b, int64_t batch) {
     const int64_t left = b->rows - batch * b->batch_size;
     return (ptrdiff_t)(left < b->batch_size ? left : b->batch_size);
+}
+
+/* This worker's rows of the output, for metrics that the engine does not compute. */
+static void hand_out(const run *r, const fm_pass *pass) {
+    const fm_network *network = r->network;
+    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    const ptrdiff_t width = network->width[network->output], stride = network->stride[network->output];
+    const float *from = pass->workspace->value[network->output] + rows.begin * stride;
+    float *to = r->batches->predictions + ((r->batch - r->first) * r->batches->batch_size + rows.begin) * width;
+    for (ptrdiff_t i = 0; i < rows.end - rows.begin; i++)
+        memcpy(to + i * width, from + i * stride, (size_t)width * sizeof *to);
 }
 
 static double sum(const float *values, ptrdiff_t n) {
@@ -165,6 +176,8 @@ static void run_task(void *argument, fm_worker worker) {
             return;
         fm_forward(&pass, network->source_node);
         const fm_outcome outcome = fm_measure(&pass, r->batches);
+        if (r->batches->predictions && !outcome.interrupted)
+            hand_out(r, &pass);
         if (outcome.non_finite)
             atomic_store(&r->non_finite, 1);
         if (outcome.interrupted)
@@ -318,7 +331,7 @@ static fm_status run_locked(run *r, int64_t *next) {
         return status;
     if (!r->lazy)
         fm_settle(network);
-    r->batch = *next;
+    r->batch = r->first = *next;
     fm_follow_iterations(network);
     run_at_best_pace(r, threads, &network->pace[r->training]);
     *next = r->batch;
