@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         metrics,
         models,
         optimizers,
+        sweep,
         utils,
     )
     from fastmlp.capi import get_include
@@ -55,6 +56,7 @@ _MODULES = (
     "metrics",
     "models",
     "optimizers",
+    "sweep",
     "utils",
 )
 _ATTRIBUTES = {
@@ -90,6 +92,7 @@ __all__ = [
     "models",
     "optimizers",
     "set_num_threads",
+    "sweep",
     "utils",
 ]
 
