@@ -194,10 +194,11 @@ def _report(task: Task, data: Data, results: Results, options: argparse.Namespac
     console = output.console()
     if not console.is_terminal:
         console.width = output.WIDE_PIPE
-    table = Table(title=Text(title), title_justify="left", title_style="bold", caption=Text(note), caption_justify="left")
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
     axes = len(results.varying)
     for number, name in enumerate(results.header()):
         table.add_column(Text(name), justify="left" if number < axes else "right", no_wrap=number < axes)
     for number, cells in enumerate(results.cells()):
         table.add_row(*(Text(output.writable(cell)) for cell in cells), style="bold green" if number == 0 else None)
     console.print(table)
+    console.print(note, style="dim", markup=False, soft_wrap=True)

@@ -70,7 +70,7 @@ class Journal:
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
             self._lock()
-            self._read()
+            self.read()
         except BaseException:
             self.close()
             raise
@@ -82,8 +82,10 @@ class Journal:
         except (BlockingIOError, PermissionError):
             raise ValueError(f"another sweep is writing {self.path}; wait for it, or choose another file") from None
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Takes note of everything that is in the file, and drops an incomplete last line."""
         with open(self._file, "rb", closefd=False) as file:
+            file.seek(0)
             content = file.read()
         whole, newline, rest = content.rpartition(b"\n")
         lines = (whole + newline).decode("utf-8-sig", "replace").split("\n")[:-1]
@@ -108,9 +110,8 @@ class Journal:
             raise self._foreign()
         axes = columns[: columns.index("seed")]
         if sorted(axes) != sorted(self._axes):
-            raise ValueError(
-                f"{self.path} is of a sweep over {', '.join(axes)}, this one is over {', '.join(self._axes)}; choose another file"
-            )
+            theirs, ours = ", ".join(axes), ", ".join(self._axes)
+            raise ValueError(f"{self.path} is of a sweep over {theirs}; this one is over {ours}, so choose another file")
         self._axes, self._numbers = axes, columns[len(axes) + 1 : -len(_TAIL)]
 
     def _foreign(self) -> ValueError:

@@ -1,7 +1,7 @@
 """The worker processes of a sweep.
 
-On Linux they are forked: they start in milliseconds, share the data with their parent, and take any function, one of a notebook too; fastmlp
-is safe after ``fork``. Elsewhere they are started anew and import the function that builds models, where that is possible.
+On Linux they are forked: they start in milliseconds, share the data with their parent, and take any function, one of a notebook too:
+fastmlp is safe after ``fork``. Elsewhere they are started anew and import the function that builds models, where that is possible.
 """
 
 from __future__ import annotations

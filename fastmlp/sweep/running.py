@@ -98,6 +98,7 @@ def run(
                     task = waiting.pop(future)
                     state.add(task, future.result())
         except KeyboardInterrupt:
+            state.look()  # Ctrl-C may have come after a run was written and before it was counted
             raise SweepInterrupted(state.results(), state.status()) from None
         except BrokenProcessPool:
             raise RuntimeError(
@@ -169,9 +170,19 @@ class _State:
                 self._about.setdefault(of_combination[number], (combination, seed))
         if self._journal is not None:
             self._journal.check_strangers(self._about)
+        self._count()
+        self._tell(None)
+
+    def look(self) -> None:
+        """Counts again what is in the file."""
+        if self._journal is not None:
+            self._journal.read()
+        self._count()
+
+    def _count(self) -> None:
+        if self._journal is not None:
             found = {name: self._journal.find(name) for name in self._about}
             self._numbers = {name: numbers for name, numbers in found.items() if numbers is not None}
-        self._tell(None)
 
     def tasks(self, apart: bool) -> list[Task]:
         """The work that is left.
