@@ -63,6 +63,8 @@ def main() -> None:
             f"{size:4}  {steps:11}  {epoch / steps * 1e6:7.1f}  {epoch * 1e3:8.2f}  {usual.mean('test_accuracy'):17.4f}  "
             f"{rows[0].mean('test_accuracy'):8.4f} ({rows[0].combination['learning_rate']:g})"
         )
+    best = results.best
+    print(f"best held-out accuracy {best.mean('test_accuracy'):.4f} with {best.combination}")
 
     draw(table, len(x_train), grid["epochs"]).savefig(options.plots / "batch_size.png", dpi=100)
 

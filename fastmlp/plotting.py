@@ -144,7 +144,7 @@ def plot_sweep(results: Results, x: str | None = None, y: str | None = None) -> 
     from fastmlp.sweep.grid import text
 
     y = y or results.score
-    rows = [row for row in results.sorted(y) if np.isfinite(row.mean(y))]
+    rows = [row for row in results.sorted(y) if not row.diverged and np.isfinite(row.mean(y))]
     if not rows:
         raise ValueError("the sweep has no results to draw")
     values = {name: list(dict.fromkeys(text(row.combination[name]) for row in rows)) for name in results.varying or rows[0].combination}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -171,6 +172,25 @@ def test_piped_output_has_no_control_characters_and_fits_ascii():
     assert not CONTROL.search(done.stdout + done.stderr)
     assert (done.stdout + done.stderr).isascii()
     assert " +/- " in done.stdout
+
+
+def test_on_a_terminal_one_bar_is_drawn_over_and_over():
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "fastmlp", "sweep", *map(str, SMALL)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=follower) as process:
+        os.close(follower)
+        shown = b""
+        try:
+            while block := os.read(leader, 65536):
+                shown += block
+        except OSError:  # what Linux gives when the other end is closed
+            pass
+        assert process.wait(60) == 0
+    os.close(leader)
+    text = shown.decode()
+    assert "8/8" in text
+    assert "held out" in text
+    assert text.count("\n") <= 2
 
 
 def test_ctrl_c_shows_the_runs_that_are_done_and_how_to_go_on(tmp_path):

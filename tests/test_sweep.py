@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -256,6 +257,21 @@ def test_several_grids_are_swept_one_after_another():
 def test_arguments_that_make_no_sense_are_errors(options, message):
     with pytest.raises(ValueError, match=message):
         run(**options)
+
+
+def test_a_progress_line_is_drawn_unless_it_is_not_wanted(capsys):
+    run({"units": 2, "epochs": [1, 2]}, verbose=1)
+    assert re.fullmatch(r"4/4 ━+ \d+s \S+/step - test_loss: [\d.]+ - test_accuracy: [\d.]+\n", capsys.readouterr().out)
+    run({"units": 2, "epochs": [1, 2]}, verbose=0)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_worker_has_one_thread():
+    def counting(units):
+        assert fastmlp.get_num_threads() == 1
+        return build(units)
+
+    assert len(run({"units": [2], "epochs": 1}, counting).runs) == 2
 
 
 # What goes wrong in a worker
