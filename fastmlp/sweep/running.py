@@ -94,7 +94,8 @@ def run(
                 waiting[crew.submit(worker.train, task)] = task
             while waiting:
                 done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
+                # What is done is kept before an error ends the sweep.
+                for future in sorted(done, key=lambda future: future.exception() is not None):
                     task = waiting.pop(future)
                     state.add(task, future.result())
         except KeyboardInterrupt:
