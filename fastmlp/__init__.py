@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         models,
         optimizers,
         regularizers,
+        sweep,
         utils,
     )
     from fastmlp.capi import get_include
@@ -59,6 +60,7 @@ _MODULES = (
     "models",
     "optimizers",
     "regularizers",
+    "sweep",
     "utils",
 )
 _ATTRIBUTES = {
@@ -96,6 +98,7 @@ __all__ = [
     "optimizers",
     "regularizers",
     "set_num_threads",
+    "sweep",
     "utils",
 ]
 
