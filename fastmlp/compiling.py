@@ -177,7 +177,7 @@ def _only_one(what: str, value: Any) -> Any:
     if isinstance(value, (list, tuple)) and len(value) == 1:
         return value[0]
     if isinstance(value, (list, tuple)) or (isinstance(value, Mapping) and "class" not in value):
-        raise UnsupportedError(f"several {what} values are for models with several outputs, which are not in fastmlp yet; give one")
+        raise UnsupportedError(f"several {what} values are for models with several outputs, which are not in fastmlp; give one")
     return value
 
 
@@ -185,7 +185,7 @@ def _metric_list(argument: str, given: Any) -> list[str | Metric]:
     if given is None:
         return []
     if isinstance(given, Mapping) and "class" not in given:
-        raise UnsupportedError(f"{argument} as a dict is for models with several outputs, which are not in fastmlp yet; give a list")
+        raise UnsupportedError(f"{argument} as a dict is for models with several outputs, which are not in fastmlp; give a list")
     items: Sequence[Any] = given if isinstance(given, (list, tuple)) else [given]
     result: list[str | Metric] = []
     for item in items:

@@ -134,6 +134,7 @@ class MinMaxNorm(_Norm):
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 
 registry: Registry[Constraint] = Registry("constraint", Constraint, (MaxNorm, MinMaxNorm, NonNeg, UnitNorm))
+deserialize = registry.deserialize
 
 
 def get(identifier: Any) -> Constraint | None:

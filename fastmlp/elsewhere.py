@@ -63,7 +63,6 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("export", "use model.save"),
         **_all("legacy src version", "use fastmlp.__version__"),
         **_all("preprocessing", _FILES),
-        **_all("saving", "use model.save and fastmlp.load_model"),
         **_all("visualization", "use fastmlp.utils.plot_model and callbacks.LivePlot"),
         **_all("wrappers", "call fit and predict, which take scikit-learn's arrays"),
     },
@@ -87,7 +86,7 @@ TABLES: dict[str, dict[str, str]] = {
         "fashion_mnist": "use datasets.mnist.load_data with the path of those files, which have the same format",
         **_all("imdb reuters", "count the words with sklearn's CountVectorizer; fit takes its sparse matrices"),
     },
-    "initializers": _all("STFT STFTInitializer", "it is for sound; set the values with layer.set_weights"),
+    "initializers": _all("STFT STFTInitializer stft", "it is for short-time Fourier transforms; set such values with layer.set_weights"),
     "layers": {
         **_all("Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose", _IMAGES),
         **_all("Convolution1D Convolution2D Convolution3D Convolution1DTranspose Convolution2DTranspose Convolution3DTranspose", _IMAGES),
@@ -112,7 +111,6 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("RandomShear RandomTranslation RandomZoom Resizing Solarization", _PICTURES),
         **_all("FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper", _OTHER_FRAMEWORK),
         **_all("MelSpectrogram STFTSpectrogram", "compute the spectrogram before fit"),
-        "ActivityRegularization": "give the layer before it an activity_regularizer",
         "Discretization": "cut the data with np.digitize before fit",
         **_all("Dot dot", "use Multiply and a Dense(1) behind it, or compute the products before fit"),
         "EinsumDense": "use Dense: rows are vectors",
@@ -144,6 +142,11 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("SensitivityAtSpecificity SpecificityAtSensitivity PrecisionAtRecall RecallAtPrecision", _OPERATING_POINT),
         **_all("BinaryIoU IoU MeanIoU OneHotIoU OneHotMeanIoU", _OVERLAP),
         **_all("ConcordanceCorrelation concordance_correlation PearsonCorrelation pearson_correlation", "use R2Score"),
+        "binary_accuracy": "use metrics.BinaryAccuracy()",
+        "categorical_accuracy": "use metrics.CategoricalAccuracy()",
+        "sparse_categorical_accuracy": "use metrics.SparseCategoricalAccuracy()",
+        "sparse_top_k_categorical_accuracy": "use metrics.SparseTopKCategoricalAccuracy(k=5)",
+        "top_k_categorical_accuracy": "use metrics.TopKCategoricalAccuracy(k=5)",
         "Sum": "use np.sum on the values",
     },
     "models": {
@@ -191,6 +194,7 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("train_step test_step predict_step make_train_function make_test_function make_predict_function", _ONE_STEP),
         "export": "use model.save; the C interface (docs/c-api.md) calls a model from other programs",
         "get_quantization_layer_structure": _FLOAT32,
+        "compute_output_shape": "use the model's output_shape",
         **_all("get_state_tree set_state_tree", "use get_weights and set_weights, or save and load_model"),
         **_all("input output", "use model.inputs and model.outputs"),
         **_all("jit_compile run_eagerly", _COMPILED),
@@ -198,7 +202,12 @@ TABLES: dict[str, dict[str, str]] = {
         "reset_metrics": "metrics start anew in every epoch and every call",
         "to_json": "use json.dumps(model.get_config())",
     },
-    "Layer": {**_MODEL_AND_LAYER, "losses": "the history's loss holds the penalties of regularizers", "metrics": "pass metrics to compile"},
+    "Layer": {
+        **_MODEL_AND_LAYER,
+        **_all("input output", "use the layer's input_shape and output_shape"),
+        "losses": "the history's loss holds the penalties of regularizers",
+        "metrics": "pass metrics to compile",
+    },
 }
 """By module (``""`` is fastmlp itself) or base class: names of Keras, each with the nearest alternative."""
 

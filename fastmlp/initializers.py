@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, randomness
+from fastmlp import checks, elsewhere, randomness
 from fastmlp.registry import Configurable, Registry
 
 __all__ = [
@@ -124,7 +124,7 @@ class TruncatedNormal(RandomNormal):
     """Normal with ``mean`` and ``stddev``, values further than two ``stddev`` from the mean drawn again."""
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-        return self.mean + self.stddev * truncated_normal(shape, generator)
+        return self.mean + self.stddev * draw_truncated(shape, generator)
 
 
 class RandomUniform(Initializer):
@@ -172,7 +172,7 @@ class VarianceScaling(Initializer):
             return generator.uniform(-limit, limit, shape)
         if self.distribution == "untruncated_normal":
             return generator.normal(0.0, math.sqrt(variance), shape)
-        return math.sqrt(variance) / TRUNCATED_STDDEV * truncated_normal(shape, generator)
+        return math.sqrt(variance) / TRUNCATED_STDDEV * draw_truncated(shape, generator)
 
     def get_config(self) -> dict[str, Any]:
         return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
@@ -182,7 +182,7 @@ TRUNCATED_STDDEV = 0.87962566103423978
 """Standard deviation of a standard normal cut at ±2."""
 
 
-def truncated_normal(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+def draw_truncated(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
     """Standard normal values; those beyond ±2 are drawn again."""
     values = generator.standard_normal(shape)
     outside = np.abs(values) > 2
@@ -285,6 +285,12 @@ class Identity(Initializer):
         return {"gain": self.gain}
 
 
+zeros, ones, constant = Zeros, Ones, Constant
+random_normal, random_uniform, truncated_normal, variance_scaling = RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling
+glorot_normal, glorot_uniform, he_normal, he_uniform = GlorotNormal, GlorotUniform, HeNormal, HeUniform
+lecun_normal, lecun_uniform = LecunNormal, LecunUniform
+orthogonal, identity = OrthogonalInitializer, IdentityInitializer = Orthogonal, Identity
+
 registry: Registry[Initializer] = Registry(
     "initializer",
     Initializer,
@@ -313,8 +319,10 @@ registry: Registry[Initializer] = Registry(
         "orthogonal_initializer": Orthogonal,
         "identity_initializer": Identity,
     },
-    dict.fromkeys(("stft", "stft_initializer"), "it is for short-time Fourier transforms; set such values with layer.set_weights"),
+    "initializers",
 )
+
+serialize, deserialize = registry.serialize, registry.deserialize
 
 
 def get(identifier: Any) -> Initializer:
@@ -324,3 +332,7 @@ def get(identifier: Any) -> Initializer:
             f"initializers that are functions are not in fastmlp; give one of {', '.join(registry.classes)} or use layer.set_weights"
         )
     return registry.get(identifier)
+
+
+def __getattr__(name: str) -> Any:
+    elsewhere.missing("initializers", name)

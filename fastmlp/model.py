@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from fastmlp import checks, data, engines, naming, planning, randomness, sparse, summary
+from fastmlp import checks, data, elsewhere, engines, naming, planning, randomness, sparse, summary
 from fastmlp.callbacks import History
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.errors import UnsupportedError
@@ -32,7 +32,7 @@ class Model(Trainer):
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         if cls is Model:
-            raise UnsupportedError("functional models are not in fastmlp yet; use Sequential([layer, layer, ...])")
+            raise UnsupportedError("functional models are not in fastmlp; use Sequential([layer, layer, ...])")
         return super().__new__(cls)
 
     def __init__(self, name: str | None = None) -> None:
@@ -228,7 +228,7 @@ class Model(Trainer):
         """
         if loss_weights is not None:
             raise UnsupportedError(
-                "loss_weights are for models with several outputs, which are not in fastmlp yet; scale the learning rate instead"
+                "loss_weights are for models with several outputs, which are not in fastmlp; scale the learning rate instead"
             )
         checks.reject_unknown("compile", {name: value for name, value in options.items() if name not in _COMPILE_IGNORED}, {})
         self._set_compiled(Compiled(optimizer, loss, metrics, weighted_metrics, engine or engines.DEFAULT, skip_zeros))
@@ -473,6 +473,11 @@ class Model(Trainer):
             "history": self.history,
         }
         return _unpickle, (type(self), self.get_config(), state)
+
+    if not TYPE_CHECKING:  # checkers of types know what is there
+
+        def __getattr__(self, name: str) -> Any:
+            elsewhere.missing_attribute(self, "Model", name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

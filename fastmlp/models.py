@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastmlp import checks
+from fastmlp import checks, elsewhere
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import InputLayer, Layer, registry
 from fastmlp.model import Model
@@ -99,7 +99,7 @@ class Sequential(Model):
         if isinstance(layer, type) and issubclass(layer, Layer):
             raise TypeError(f"add takes a layer, got the class {layer.__name__}; make a layer of it: {layer.__name__}(...)")
         if isinstance(layer, Model):
-            raise UnsupportedError("models inside models are not in fastmlp yet; add the layers one by one")
+            raise UnsupportedError("models inside models are not in fastmlp; add the layers one by one")
         if not isinstance(layer, Layer):
             raise TypeError(f"add takes a layer such as layers.Dense(10), got {layer!r:.80}")
         owner = layer._owner() if layer._owner else None
@@ -153,8 +153,8 @@ class Sequential(Model):
 
 
 def __getattr__(name: str) -> Any:
-    if name == "load_model":
-        from fastmlp.saving import load_model
+    if name != "load_model":
+        elsewhere.missing("models", name)
+    from fastmlp.saving import load_model
 
-        return load_model
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return load_model

@@ -134,6 +134,7 @@ def _mean_cosine(w: np.ndarray) -> float:
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
 registry: Registry[Regularizer] = Registry("regularizer", Regularizer, (L1, L2, L1L2, OrthogonalRegularizer))
+deserialize = registry.deserialize
 
 
 def get(identifier: Any) -> Regularizer | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, naming, randomness
+from fastmlp import checks, elsewhere, naming, randomness
 
 __all__ = ["PyDataset", "clear_session", "k_fold", "set_random_seed", "split_dataset", "to_categorical"]
 
@@ -218,3 +218,7 @@ def k_fold(
         by_class = order[np.argsort(classes[order], kind="stable")]
         fold[by_class] = np.arange(rows) % k
     return ((np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(k))
+
+
+def __getattr__(name: str) -> Any:
+    elsewhere.missing("utils", name)

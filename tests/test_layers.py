@@ -143,12 +143,12 @@ def test_what_get_weights_returns_is_a_copy(engine):
         (lambda: layers.Dense("8"), TypeError, "units must be a whole number of at least 1, got '8'"),
         (lambda: layers.Dense(True), TypeError, "units must be a whole number of at least 1, got True"),
         (lambda: layers.Dense(2, activation="rely"), ValueError, "unknown activation 'rely'; there are linear, relu"),
-        (lambda: layers.Dense(2, activation="squareplus"), UnsupportedError, "'squareplus' is not in fastmlp yet; use 'softplus'"),
+        (lambda: layers.Dense(2, activation="squareplus"), UnsupportedError, "'squareplus' is not in fastmlp; use 'softplus'"),
         (lambda: layers.Dense(2, activation=np.tanh), TypeError, "a function of your own needs its derivative as well"),
         (
             lambda: layers.ReLU(activity_regularizer="l2"),
             UnsupportedError,
-            "ReLU(activity_regularizer=...) is not in fastmlp yet; only Dense has it",
+            "ReLU(activity_regularizer=...) is not in fastmlp; only Dense has it",
         ),
         (lambda: layers.Dense(2, kernel_constraint="max_form"), ValueError, "unknown constraint 'max_form'; did you mean MaxNorm?"),
         (lambda: layers.Dense(2, kernel_regularizer="l3"), ValueError, "unknown regularizer 'l3'; there are L1, L2"),
@@ -191,7 +191,7 @@ def test_what_get_weights_returns_is_a_copy(engine):
         (lambda: layers.Embedding(4, 2, weights=np.zeros((2, 4))), ValueError, "has shape (4, 2), got (2, 4)"),
         (lambda: layers.Input((3,), dtype="float64"), UnsupportedError, "everything is computed in float32"),
         (lambda: layers.Conv2D, UnsupportedError, "layers.Conv2D is not in fastmlp; networks are made of Dense layers"),
-        (lambda: layers.StringLookup, UnsupportedError, "number the strings with np.unique(return_inverse=True) before fit"),
+        (lambda: layers.StringLookup, UnsupportedError, "number the values with np.unique(return_inverse=True) before fit"),
         (lambda: layers.Dnese, AttributeError, "module 'fastmlp.layers' has no attribute 'Dnese'"),
         (lambda: layers.Dense(2, dtype="float64"), UnsupportedError, "everything is computed in float32, so leave dtype out"),
         (lambda: layers.Dense(2, actvation="relu"), TypeError, "Dense has no argument 'actvation'"),
@@ -215,7 +215,7 @@ def test_what_get_weights_returns_is_a_copy(engine):
         (lambda: layers.ELU(alpha=-1), ValueError, "alpha must be at least 0, got -1"),
         (lambda: layers.Softmax(axis=0), UnsupportedError, "rows are vectors, so the axis is -1"),
         (lambda: layers.Flatten("channels_first"), UnsupportedError, "transpose the data to channels last"),
-        (lambda: layers.Dense(2)(layers.Input((3,))), UnsupportedError, "functional models, which are not in fastmlp yet; use Sequential"),
+        (lambda: layers.Dense(2)(layers.Input((3,))), UnsupportedError, "functional models, which are not in fastmlp; use Sequential"),
     ],
 )
 def test_bad_arguments_are_told(make, error, message):

@@ -107,8 +107,8 @@ def test_all_come_back_from_their_configurations(registry):
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: losses.get("dice"), UnsupportedError, "the loss 'dice' is not in fastmlp yet; use 'binary_crossentropy' or"),
-        (lambda: losses.get("ctc"), UnsupportedError, "the loss 'ctc' is not in fastmlp yet; it is for sequences"),
+        (lambda: losses.get("dice"), UnsupportedError, "the loss 'dice' is not in fastmlp; use 'binary_crossentropy' or"),
+        (lambda: losses.get("ctc"), UnsupportedError, "the loss 'ctc' is not in fastmlp; it is for sequences"),
         (lambda: losses.get("msee"), ValueError, "unknown loss 'msee'; did you mean MeanSquaredError?"),
         (lambda: losses.get("zzz"), ValueError, "unknown loss 'zzz'; there are MeanSquaredError, MeanAbsoluteError"),
         (lambda: losses.get(1), TypeError, "1 is not a loss; give one of MeanSquaredError"),
@@ -160,9 +160,9 @@ def test_positional_arguments_stand_where_keras_has_them():
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: optimizers.get("adafactor"), UnsupportedError, "the optimizer 'adafactor' is not in fastmlp yet; it saves memory"),
+        (lambda: optimizers.get("adafactor"), UnsupportedError, "the optimizer 'adafactor' is not in fastmlp; it saves memory"),
         (lambda: optimizers.get("adamm"), ValueError, "unknown optimizer 'adamm'; did you mean Adam?"),
-        (lambda: optimizers.Adam(loss_scale_factor=2.0), UnsupportedError, "Adam(loss_scale_factor=...) is not in fastmlp yet"),
+        (lambda: optimizers.Adam(loss_scale_factor=2.0), UnsupportedError, "Adam(loss_scale_factor=...) is not in fastmlp"),
         (lambda: optimizers.SGD(decay=1e-6), UnsupportedError, "use learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay)"),
         (lambda: optimizers.SGD(momentun=0.9), TypeError, "SGD has no argument 'momentun'"),
         (lambda: optimizers.SGD(-1), ValueError, "learning_rate must be at least 0, got -1"),

@@ -106,7 +106,7 @@ def test_evaluate_gives_a_number_without_metrics_and_a_list_with(engine):
     ("arguments", "error", "message"),
     [
         ({"metrics": ["acuracy"]}, ValueError, "unknown metric 'acuracy'"),
-        ({"metrics": ["mean_io_u"]}, UnsupportedError, "the metric 'mean_io_u' is not in fastmlp yet; use Precision and Recall"),
+        ({"metrics": ["mean_io_u"]}, UnsupportedError, "the metric 'mean_io_u' is not in fastmlp; use Precision and Recall"),
         ({"metrics": {"out": "mae"}}, UnsupportedError, "metrics as a dict is for models with several outputs"),
         ({"metrics": [3]}, TypeError, "3 is not a metric"),
     ],

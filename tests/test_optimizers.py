@@ -83,10 +83,10 @@ def test_configurations_make_the_same_optimizer(name):
         (lambda: optimizers.SGD().exclude_from_weight_decay(var_names="bias"), TypeError, "var_names must be a list of names, got 'bias'"),
         (lambda: optimizers.SGD().exclude_from_weight_decay(var_names=["("]), ValueError, "'(', which is not a regular expression"),
         (lambda: optimizers.SGD().exclude_from_weight_decay([1]), UnsupportedError, "name the weights: var_names=['bias']"),
-        (lambda: optimizers.Muon, UnsupportedError, "the optimizer Muon is not in fastmlp yet; use 'adamw' or 'nadam'"),
+        (lambda: optimizers.Muon, UnsupportedError, "optimizers.Muon is not in fastmlp; use 'adamw' or 'nadam'"),
         (lambda: optimizers.LossScaleOptimizer, UnsupportedError, "everything is float32, so no loss needs a scale"),
         (lambda: optimizers.Ftrl, UnsupportedError, "use 'adagrad', with a kernel_regularizer for its L1 and L2"),
-        (lambda: optimizers.LBFGS(weight_decay=0.1), UnsupportedError, "LBFGS(weight_decay=...) is not in fastmlp yet"),
+        (lambda: optimizers.LBFGS(weight_decay=0.1), UnsupportedError, "LBFGS(weight_decay=...) is not in fastmlp"),
         (lambda: optimizers.LBFGS(history=0), ValueError, "history must be at least 1, got 0"),
     ],
 )

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastmlp import elsewhere
 from fastmlp.callbacks.average import SwapEMAWeights
 from fastmlp.callbacks.backup import BackupAndRestore
 from fastmlp.callbacks.base import Callback
@@ -27,7 +28,6 @@ from fastmlp.callbacks.liveplot import LivePlot
 from fastmlp.callbacks.logs import CSVLogger, TensorBoard
 from fastmlp.callbacks.monitoring import EarlyStopping, MonitorCallback, ReduceLROnPlateau
 from fastmlp.callbacks.simple import LambdaCallback, LearningRateScheduler, TerminateOnNaN
-from fastmlp.errors import UnsupportedError
 
 __all__ = [
     "BackupAndRestore",
@@ -49,13 +49,6 @@ __all__ = [
     "TerminateOnNaN",
 ]
 
-_ELSEWHERE = {
-    "OrbaxCheckpoint": "use ModelCheckpoint, or BackupAndRestore to go on with an interrupted fit",
-    "RemoteMonitor": "send the logs yourself, with LambdaCallback(on_epoch_end=lambda epoch, logs: ...)",
-}
-
 
 def __getattr__(name: str) -> Any:
-    if name in _ELSEWHERE:
-        raise UnsupportedError(f"the callback {name!r} is not in fastmlp yet; {_ELSEWHERE[name]}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    elsewhere.missing("callbacks", name)

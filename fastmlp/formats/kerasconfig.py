@@ -112,7 +112,7 @@ def read_compile(data: Any) -> dict[str, Any] | None:
     if optimizer is None:
         return None
     if data.get("loss_weights") not in (None, [1.0], 1.0):
-        raise UnsupportedError("its loss has weights, which are for models with several outputs; those are not in fastmlp yet")
+        raise UnsupportedError("its loss has weights, which are for models with several outputs; those are not in fastmlp")
     return {
         "optimizer": _read_optimizer(optimizer),
         "loss": _read_measure(data.get("loss"), losses.registry.classes, "loss"),

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmlp.errors import UnsupportedError
+from fastmlp import elsewhere
 from fastmlp.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from fastmlp.layers.activity import ActivityRegularization
 from fastmlp.layers.base import Layer, Operation, assign_all
 from fastmlp.layers.categories import CategoryEncoding, Embedding
 from fastmlp.layers.dense import Dense
-from fastmlp.layers.elsewhere import ELSEWHERE
 from fastmlp.layers.inputs import Input, InputLayer
 from fastmlp.layers.normalization import BatchNormalization, LayerNormalization, RMSNormalization
 from fastmlp.layers.preprocessing import Normalization, Rescaling
@@ -53,7 +52,9 @@ __all__ = [
     "Reshape",
     "Softmax",
     "assign_all",
+    "deserialize",
     "registry",
+    "serialize",
 ]
 
 registry: Registry[Layer] = Registry(
@@ -83,11 +84,11 @@ registry: Registry[Layer] = Registry(
         CategoryEncoding,
         Embedding,
     ),
-    elsewhere=ELSEWHERE,
+    module="layers",
 )
+
+serialize, deserialize = registry.serialize, registry.deserialize
 
 
 def __getattr__(name: str) -> Any:
-    if name in ELSEWHERE:
-        raise UnsupportedError(f"layers.{name} is not in fastmlp; {ELSEWHERE[name]}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    elsewhere.missing("layers", name)

@@ -110,7 +110,7 @@ class Softmax(_ActivationLayer):
     def __init__(self, axis: int = -1, **options: Any) -> None:
         super().__init__(**options)
         if axis not in (-1, 1):
-            raise UnsupportedError(f"Softmax(axis={axis!r}) is not in fastmlp yet; rows are vectors, so the axis is -1")
+            raise UnsupportedError(f"Softmax(axis={axis!r}) is not in fastmlp; rows are vectors, so the axis is -1")
         self.activation = activations.softmax
 
     def get_config(self) -> dict[str, Any]:

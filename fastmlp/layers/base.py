@@ -9,11 +9,11 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from fastmlp import activations, checks, constraints, naming, regularizers, shapes
+from fastmlp import activations, checks, constraints, elsewhere, naming, regularizers, shapes
 from fastmlp.activations import Activation as ActivationFunction
 from fastmlp.errors import UnsupportedError
 from fastmlp.initializers import Initializer
@@ -186,9 +186,12 @@ class Layer(Configurable):
         return input_shape[0]
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        raise UnsupportedError(
-            "calling a layer builds functional models, which are not in fastmlp yet; use Sequential([layer, layer, ...])"
-        )
+        raise UnsupportedError("calling a layer builds functional models, which are not in fastmlp; use Sequential([layer, layer, ...])")
+
+    if not TYPE_CHECKING:  # checkers of types know what is there
+
+        def __getattr__(self, name: str) -> Any:
+            elsewhere.missing_attribute(self, "Layer", name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -8,7 +8,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmlp import checks, losses
+from fastmlp import checks, elsewhere, losses
+from fastmlp.losses import (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
 from fastmlp.metrics.base import EngineMetric, Metric
 from fastmlp.metrics.confusion import (
     AUC,
@@ -95,7 +113,25 @@ __all__ = [
     "TopKCategoricalAccuracy",
     "TrueNegatives",
     "TruePositives",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "deserialize",
     "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "serialize",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
 ]
 
 
@@ -162,16 +198,10 @@ registry: Registry[Metric] = Registry(
         "kld": KLDivergence,
         "log_cosh": LogCoshError,
     },
-    {
-        **losses.LATER,
-        **dict.fromkeys(
-            ("sensitivity_at_specificity", "specificity_at_sensitivity", "precision_at_recall", "recall_at_precision"),
-            "use AUC, or Precision and Recall with thresholds=[...]",
-        ),
-        **dict.fromkeys(("mean_io_u", "binary_io_u", "io_u", "one_hot_io_u", "one_hot_mean_io_u"), "use Precision and Recall"),
-        **dict.fromkeys(("concordance_correlation", "pearson_correlation"), "use R2Score"),
-    },
+    "metrics",
 )
+
+serialize, deserialize = registry.serialize, registry.deserialize
 
 
 def get(identifier: Any) -> Metric:
@@ -186,3 +216,7 @@ def get(identifier: Any) -> Metric:
     if isinstance(identifier, Mean) or identifier is Mean:
         raise TypeError("Mean averages the values it is given, so it can't be a metric of a model; give a function of y_true and y_pred")
     return registry.get(identifier)
+
+
+def __getattr__(name: str) -> Any:
+    elsewhere.missing("metrics", name)
