@@ -1,0 +1,117 @@
+"""The examples run as a user runs them, learn what they should, and draw the pictures that their pages show."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "examples"
+PAGES = ROOT / "docs" / "examples"
+DATA = os.environ.get("FASTMLP_DATA", "")
+
+
+class Example(NamedTuple):
+    """What the reduced run of a script must give."""
+
+    prints: dict[str, tuple[float, float]]  # words of the output, and the bounds of the number after them
+    pictures: tuple[str, ...]
+    data: str = ""  # the file under FASTMLP_DATA that it reads
+
+
+# A new example is a script, a page of the same name, a line in docs/examples/README.md, and a row here.
+EXAMPLES = {
+    "digits": Example({"test accuracy": (0.8, 1)}, ("digits-curves.png", "digits-wrong.png"), "mnist/train-images-idx3-ubyte.gz"),
+}
+
+
+def run(name: str, *arguments: str | Path, data: str | None = DATA, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """The script, started as from a shell, in the reduced form unless it is asked for help."""
+    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
+    environment.pop("FASTMLP_DATA", None)
+    if data:
+        environment["FASTMLP_DATA"] = data
+    command = [sys.executable, FOLDER / f"{name}.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd, env=environment)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_learns_and_draws_its_pictures(name, tmp_path):
+    pytest.importorskip("matplotlib")
+    example = EXAMPLES[name]
+    if example.data and not Path(DATA or "nowhere", example.data).is_file():
+        pytest.skip(f"reads {example.data}: set FASTMLP_DATA to the folder that has it")
+    done = run(name, "--quick", "--plots", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    for words, (low, high) in example.prints.items():
+        numbers = re.findall(rf"{re.escape(words)}\D*?(-?\d+\.?\d*)", done.stdout)
+        assert numbers, f"{words!r} is not in {done.stdout}"
+        assert low <= float(numbers[-1]) <= high, done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == set(example.pictures)
+
+
+@pytest.mark.parametrize("name", [name for name, example in EXAMPLES.items() if example.data and "mnist" not in example.data])
+def test_an_example_without_its_data_says_what_to_fetch(name, tmp_path):
+    done = run(name, "--quick", "--plots", tmp_path, data=None)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert Path(EXAMPLES[name].data).name in done.stderr
+    assert "https://" in done.stderr
+    assert "FASTMLP_DATA" in done.stderr
+
+
+def test_every_script_is_in_the_table():
+    assert {path.stem for path in FOLDER.glob("*.py")} == set(EXAMPLES)
+
+
+# The pages
+
+
+def page(name: str) -> str:
+    return (PAGES / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_code_on_a_page_is_the_script_s_own(name):
+    script = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    pieces = re.findall(r"^```python\n(.*?)^```$", page(name), re.MULTILINE | re.DOTALL)
+    assert pieces
+    for piece in pieces:
+        indented = [textwrap.indent(piece, " " * depth) for depth in (0, 4, 8, 12)]
+        assert any(text in script for text in indented), f"not in examples/{name}.py:\n{piece}"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_page_tells_how_to_run_its_script(name):
+    assert f"\npython examples/{name}.py" in page(name)
+    assert f"\npython examples/{name}.py" in (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_page_shows_pictures_that_its_script_draws(name):
+    shown = re.findall(r"!\[[^\]]+\]\(\.\./images/([\w-]+\.png)\)", page(name))
+    assert shown
+    assert set(shown) <= set(EXAMPLES[name].pictures)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_links_of_a_page_lead_to_files_of_the_repository(name):
+    for target in re.findall(r"\]\(([^)#]+)\)", page(name)):
+        assert target.startswith("https://") or (PAGES / target).exists(), target
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_gallery_shows_an_example(name):
+    gallery = (PAGES / "README.md").read_text(encoding="utf-8")
+    assert f"]({name}.md)" in gallery
+    pictures = re.findall(rf'<img src="../images/({name}[\w-]*\.png)"', gallery)
+    assert pictures
+    assert all((ROOT / "docs" / "images" / picture).exists() for picture in pictures)
