@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="where the pictures go (default: here)")
     parser.add_argument("--data", metavar="FOLDER", help="with the four IDX files (default: $FASTMLP_DATA/mnist, or a download)")
     options = parser.parse_args()
+    options.plots.mkdir(parents=True, exist_ok=True)
     rows, epochs = (6_000, 4) if options.quick else (60_000, 10)
 
     # The digits: images of 28 × 28 bytes become rows of 784 numbers from 0 to 1, and a label k becomes a row with a 1 in column k.

@@ -29,6 +29,16 @@ class Example(NamedTuple):
 # A new example is a script, a page of the same name, a line in docs/examples/README.md, and a row here.
 EXAMPLES = {
     "digits": Example({"test accuracy": (0.8, 1)}, ("digits-curves.png", "digits-wrong.png"), "mnist/train-images-idx3-ubyte.gz"),
+    "movie_reviews": Example({"test accuracy": (0.64, 1)}, ("movie_reviews-curves.png", "movie_reviews-words.png"), "text/rt-polarity.pos"),
+    "perceptron": Example(
+        {
+            "2 hidden units learn XOR from": (1, 5),
+            "8 hidden units learn XOR from": (4, 5),
+            "XOR         0.50   0.50   0.50   0.50": (0.69, 0.7),
+            "AND         0.00   0.04   0.04   0.94": (0, 0.1),
+        },
+        ("perceptron-gates.png", "perceptron-hidden.png"),
+    ),
 }
 
 
