@@ -30,6 +30,10 @@ class Example(NamedTuple):
 EXAMPLES = {
     "digits": Example({"test accuracy": (0.8, 1)}, ("digits-curves.png", "digits-wrong.png"), "mnist/train-images-idx3-ubyte.gz"),
     "movie_reviews": Example({"test accuracy": (0.64, 1)}, ("movie_reviews-curves.png", "movie_reviews-words.png"), "text/rt-polarity.pos"),
+    "multi_class": Example(
+        {"16 hidden units": (0.84, 0.9), "with class weights": (0.83, 0.9), "Bayes' rule": (0.87, 0.88)},
+        ("multi_class-confusion.png", "multi_class-plane.png"),
+    ),
     "perceptron": Example(
         {
             "2 hidden units learn XOR from": (1, 5),
@@ -38,6 +42,10 @@ EXAMPLES = {
             "AND         0.00   0.04   0.04   0.94": (0, 0.1),
         },
         ("perceptron-gates.png", "perceptron-hidden.png"),
+    ),
+    "spiral": Example(
+        {"test accuracy": (0.9, 1), "90%                   30 / 270": (0.6, 0.9), "10%                  270 / 30": (0.92, 1)},
+        ("spiral-live.png", "spiral-plane.png", "spiral-ratios.png"),
     ),
 }
 
