@@ -21,7 +21,7 @@ DATA = os.environ.get("FASTMLP_DATA", "")
 class Example(NamedTuple):
     """What the reduced run of a script must give."""
 
-    prints: dict[str, tuple[float, float]]  # words of the output, and the bounds of the number after them
+    prints: dict[str, tuple[float, float]]  # words of the output (a pattern), and the bounds of the number after them
     pictures: tuple[str, ...]
     data: str = ""  # the file under FASTMLP_DATA that it reads
 
@@ -29,10 +29,15 @@ class Example(NamedTuple):
 # A new example is a script, a page of the same name, a line in docs/examples/README.md, and a row here.
 EXAMPLES = {
     "digits": Example({"test accuracy": (0.8, 1)}, ("digits-curves.png", "digits-wrong.png"), "mnist/train-images-idx3-ubyte.gz"),
+    "housing": Example({"test MAE": (1.5, 2.6)}, ("housing-folds.png", "housing-test.png"), "tabular/housing.csv"),
     "movie_reviews": Example({"test accuracy": (0.64, 1)}, ("movie_reviews-curves.png", "movie_reviews-words.png"), "text/rt-polarity.pos"),
     "multi_class": Example(
         {"16 hidden units": (0.84, 0.9), "with class weights": (0.83, 0.9), "Bayes' rule": (0.87, 0.88)},
         ("multi_class-confusion.png", "multi_class-plane.png"),
+    ),
+    "overfitting": Example(
+        {r"^large: 2-256-256-1 +0\.\d+": (0.45, 0.6), r"^L2 0.01 +0\.\d+": (0.3, 0.36), r"^large, 4,000 points +0\.\d+": (0.3, 0.36)},
+        ("overfitting-curves.png",),
     ),
     "perceptron": Example(
         {
@@ -70,7 +75,7 @@ def test_an_example_learns_and_draws_its_pictures(name, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
     for words, (low, high) in example.prints.items():
-        numbers = re.findall(rf"{re.escape(words)}\D*?(-?\d+\.?\d*)", done.stdout)
+        numbers = re.findall(rf"{words}\D*?(\d+\.?\d*)", done.stdout, re.MULTILINE)
         assert numbers, f"{words!r} is not in {done.stdout}"
         assert low <= float(numbers[-1]) <= high, done.stdout
     assert {path.name for path in tmp_path.iterdir()} == set(example.pictures)
