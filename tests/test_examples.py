@@ -55,19 +55,20 @@ EXAMPLES = {
 }
 
 
-def run(name: str, *arguments: str | Path, data: str | None = DATA, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """The script, started as from a shell, in the reduced form unless it is asked for help."""
+def run(name: str, *arguments: str | Path, data: str | None = DATA) -> subprocess.CompletedProcess[str]:
+    """The script, started as from a shell."""
+    for library in ("matplotlib", "scipy"):
+        pytest.importorskip(library)
     environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
     environment.pop("FASTMLP_DATA", None)
     if data:
         environment["FASTMLP_DATA"] = data
     command = [sys.executable, FOLDER / f"{name}.py", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT, env=environment)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_learns_and_draws_its_pictures(name, tmp_path):
-    pytest.importorskip("matplotlib")
     example = EXAMPLES[name]
     if example.data and not Path(DATA or "nowhere", example.data).is_file():
         pytest.skip(f"reads {example.data}: set FASTMLP_DATA to the folder that has it")
