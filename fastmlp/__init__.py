@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fastmlp import (
         activations,
         callbacks,
+        constraints,
         datasets,
         errors,
         initializers,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         metrics,
         models,
         optimizers,
+        regularizers,
         utils,
     )
     from fastmlp.capi import get_include
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 _MODULES = (
     "activations",
     "callbacks",
+    "constraints",
     "datasets",
     "errors",
     "initializers",
@@ -55,6 +58,7 @@ _MODULES = (
     "metrics",
     "models",
     "optimizers",
+    "regularizers",
     "utils",
 )
 _ATTRIBUTES = {
@@ -78,6 +82,7 @@ __all__ = [
     "activations",
     "build_info",
     "callbacks",
+    "constraints",
     "datasets",
     "errors",
     "get_include",
@@ -89,6 +94,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "regularizers",
     "set_num_threads",
     "utils",
 ]

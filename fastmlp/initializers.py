@@ -20,10 +20,12 @@ __all__ = [
     "GlorotUniform",
     "HeNormal",
     "HeUniform",
+    "Identity",
     "Initializer",
     "LecunNormal",
     "LecunUniform",
     "Ones",
+    "Orthogonal",
     "RandomNormal",
     "RandomUniform",
     "TruncatedNormal",
@@ -241,6 +243,48 @@ class LecunNormal(_Scaled):
     choice = (1.0, "fan_in", "truncated_normal")
 
 
+class Orthogonal(Initializer):
+    """An orthogonal matrix: its rows, or its columns where it has more rows, have length 1 and stand at right angles.
+
+    Saxe et al. 2014, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks".
+
+    Args:
+        gain: What the matrix is multiplied by.
+        seed: See :class:`Initializer`.
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.gain = checks.number("gain", gain)
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal gives matrices, but an array of shape {shape} is wanted")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(generator.standard_normal((max(rows, columns), min(rows, columns))))
+        q *= np.sign(np.diagonal(r))  # all orthogonal matrices become equally likely (Mezzadri 2007)
+        return self.gain * (q.T if rows < columns else q).reshape(shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gain": self.gain, "seed": self.seed}
+
+
+class Identity(Initializer):
+    """A matrix with ``gain`` on the diagonal and zeros elsewhere, square or not."""
+
+    def __init__(self, gain: float = 1.0) -> None:
+        super().__init__()
+        self.gain = checks.number("gain", gain)
+
+    def sample(self, shape: tuple[int, ...], unseeded: Any) -> np.ndarray:
+        if len(shape) != 2:
+            raise ValueError(f"Identity gives matrices, but an array of shape {shape} is wanted")
+        return self.gain * np.eye(*shape, dtype=np.float32)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gain": self.gain}
+
+
 registry: Registry[Initializer] = Registry(
     "initializer",
     Initializer,
@@ -258,9 +302,18 @@ registry: Registry[Initializer] = Registry(
         HeNormal,
         LecunUniform,
         LecunNormal,
+        Orthogonal,
+        Identity,
     ),
-    {"zero": Zeros, "one": Ones, "normal": RandomNormal, "uniform": RandomUniform},
-    dict.fromkeys(("orthogonal", "identity"), "use 'glorot_uniform', or set the values with layer.set_weights"),
+    {
+        "zero": Zeros,
+        "one": Ones,
+        "normal": RandomNormal,
+        "uniform": RandomUniform,
+        "orthogonal_initializer": Orthogonal,
+        "identity_initializer": Identity,
+    },
+    dict.fromkeys(("stft", "stft_initializer"), "it is for short-time Fourier transforms; set such values with layer.set_weights"),
 )
 
 

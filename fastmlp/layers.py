@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastmlp import activations, checks, initializers, naming, shapes
+from fastmlp import activations, checks, constraints, initializers, naming, regularizers, shapes
 from fastmlp.activations import Activation as ActivationFunction
 from fastmlp.errors import UnsupportedError
 from fastmlp.initializers import Initializer
@@ -26,11 +26,11 @@ __all__ = ["ELU", "Activation", "Dense", "Dropout", "Flatten", "Input", "InputLa
 
 _FREEZE = "every layer is trained; to keep weights fixed, train the layers that follow on predict's output"
 _UNSUPPORTED = {
-    "activity_regularizer": "use Dropout or stop early (callbacks.EarlyStopping)",
-    "kernel_regularizer": "use Dropout or stop early (callbacks.EarlyStopping)",
-    "bias_regularizer": "use Dropout or stop early (callbacks.EarlyStopping)",
-    "kernel_constraint": "project the weights yourself in a callback with layer.set_weights",
-    "bias_constraint": "project the weights yourself in a callback with layer.set_weights",
+    "activity_regularizer": "use kernel_regularizer and bias_regularizer, or Dropout",
+    "kernel_regularizer": "only Dense has it",
+    "bias_regularizer": "only Dense has it",
+    "kernel_constraint": "only Dense has it",
+    "bias_constraint": "only Dense has it",
     "lora_rank": "train all weights",
     "lora_alpha": "train all weights",
     "quantization_config": "weights are float32",
@@ -237,6 +237,10 @@ class Dense(Layer):
         use_bias: Whether a bias is added.
         kernel_initializer: For the kernel ``(inputs, units)``.
         bias_initializer: For the bias ``(units,)``.
+        kernel_regularizer: What the kernel adds to the loss: ``"l2"``, ``regularizers.L2(1e-4)``, …
+        bias_regularizer: The same for the bias.
+        kernel_constraint: What the kernel is brought back to after each update: ``"non_neg"``, ``constraints.MaxNorm(3)``, …
+        bias_constraint: The same for the bias.
 
     Example:
 
@@ -251,23 +255,33 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: None = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **options: Any,
     ) -> None:
-        super().__init__(**options)
+        super().__init__(activity_regularizer=activity_regularizer, **options)
         self.units = checks.whole_number("units", units)
         self.activation = activations.get(activation)
         self.use_bias = checks.flag("use_bias", use_bias)
         self.kernel_initializer: Initializer = initializers.get(kernel_initializer)
         self.bias_initializer: Initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
         if len(input_shape) != 1:
             raise ValueError(
                 f"layer {self.name!r} takes rows that are vectors, but gets rows of shape {input_shape}; put a Flatten() before it"
             )
-        weights = [Weight(self.name, "kernel", (input_shape[0], self.units), self.kernel_initializer)]
+        shape = (input_shape[0], self.units)
+        weights = [Weight(self.name, "kernel", shape, self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint)]
         if self.use_bias:
-            weights.append(Weight(self.name, "bias", (self.units,), self.bias_initializer))
+            weights.append(Weight(self.name, "bias", shape[1:], self.bias_initializer, self.bias_regularizer, self.bias_constraint))
         return weights
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -301,6 +315,10 @@ class Dense(Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": initializers.registry.serialize(self.kernel_initializer),
             "bias_initializer": initializers.registry.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
         }
 
 

@@ -164,7 +164,7 @@ class Model(Trainer):
         network = self._connected_network()
         assert self._compiled is not None
         goal = self._current_goal()
-        wanted = (goal.objective, self._compiled.optimizer.update())
+        wanted = (goal.objective, self._compiled.optimizer.update(self._require_plan().parameters))
         if self._configured is None:
             with self._connecting:
                 network.configure(*wanted)

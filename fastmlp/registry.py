@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from fastmlp.errors import UnsupportedError
 
@@ -62,14 +62,15 @@ class Registry(Generic[T]):
         if isinstance(identifier, self.base):
             return identifier
         if isinstance(identifier, str):
-            return self._named(identifier)()
+            return self.named(identifier)()
         if isinstance(identifier, type) and issubclass(identifier, self.base):
             return identifier()
         if isinstance(identifier, Mapping):
             return self.deserialize(identifier)
         raise TypeError(f"{identifier!r} is not {_article(self.kind)}; give one of {', '.join(self.classes)}, as a name or an object")
 
-    def _named(self, name: str) -> type[T]:
+    def named(self, name: str) -> type[T]:
+        """The class of this name."""
         plain = _plain(name)
         if plain in self._by_name:
             return self._by_name[plain]
@@ -78,6 +79,12 @@ class Registry(Generic[T]):
         close = difflib.get_close_matches(plain, self._by_name, n=1)
         hint = f"; did you mean {self._by_name[close[0]].__name__}?" if close else f"; there are {', '.join(self.classes)}"
         raise ValueError(f"unknown {self.kind} {name!r}{hint}")
+
+    def missing(self, name: str, module: str) -> NoReturn:
+        """For a module's ``__getattr__``: the error for a class that Keras has there and fastmlp does not."""
+        if name[:1].isupper() and _plain(name) in self._elsewhere:
+            raise UnsupportedError(f"the {self.kind} {name} is not in fastmlp yet; {self._elsewhere[_plain(name)]}")
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
     def serialize(self, item: T) -> dict[str, Any]:
         """``{"class": name, "config": {...}}`` of an object; its class has to be one of the table's."""

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from fastmlp import randomness
+from fastmlp.constraints import Constraint
 from fastmlp.initializers import Initializer
 from fastmlp.plan import Parameter
+from fastmlp.regularizers import Regularizer
 
 
 class Weight:
@@ -24,15 +26,29 @@ class Weight:
         name: ``kernel`` or ``bias``.
         shape: Its shape, all sizes positive.
         initializer: Draws the first values.
+        regularizer: What it adds to the loss.
+        constraint: What it is brought back to after each update.
     """
 
-    __slots__ = ("_index", "_initializer", "_network", "_seed", "_value", "name", "owner", "shape")
+    __slots__ = ("_bounds", "_index", "_initializer", "_network", "_penalty", "_seed", "_value", "name", "owner", "shape")
 
-    def __init__(self, owner: str, name: str, shape: tuple[int, ...], initializer: Initializer) -> None:
+    def __init__(
+        self,
+        owner: str,
+        name: str,
+        shape: tuple[int, ...],
+        initializer: Initializer,
+        regularizer: Regularizer | None = None,
+        constraint: Constraint | None = None,
+    ) -> None:
+        if regularizer is not None:
+            regularizer.check_shape(shape)
         self.owner = owner
         self.name = name
         self.shape = shape
         self._initializer = initializer
+        self._penalty = None if regularizer is None else regularizer.penalty()
+        self._bounds = None if constraint is None else constraint.bounds(shape)
         self._seed = randomness.draw_seed()  # now, so that the order of drawing does not depend on who looks first
         self._value: np.ndarray | None = None
         self._network: Any = None
@@ -46,7 +62,7 @@ class Weight:
     @property
     def parameter(self) -> Parameter:
         """How a plan names this array."""
-        return Parameter(f"{self.owner}/{self.name}", self.shape)
+        return Parameter(f"{self.owner}/{self.name}", self.shape, self._penalty, self._bounds)
 
     def read(self) -> np.ndarray:
         """A copy of the current values, float32."""

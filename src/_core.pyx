@@ -42,7 +42,6 @@ ACTIVATIONS = {name: index for index, name in enumerate(_names("activation"))}
 LOSSES = {name: index for index, name in enumerate(_names("loss"))}
 OPTIMIZERS = {name: index for index, name in enumerate(_names("optimizer"))}
 _ROW_OPS = {"softmax": FM_OP_SOFTMAX, "log_softmax": FM_OP_LOG_SOFTMAX}
-_SLOT_NAMES = {"sgd": ("momentum",), "rmsprop": ("velocity", "momentum"), "adam": ("momentum", "velocity")}
 
 
 cdef const fm_kernels *_find_kernels(str isa) except? NULL:
@@ -453,14 +452,16 @@ cdef class Network:
         if own:
             c_objective.function = _call_loss_function
         c_objective.context = <void *>self
-        c_update.kind = _index(OPTIMIZERS, "optimizer", update.kind)
-        c_update.momentum, c_update.rho, c_update.nesterov = update.momentum, update.rho, update.nesterov
-        c_update.beta_1, c_update.beta_2, c_update.epsilon = update.beta_1, update.beta_2, update.epsilon
-        c_update.rounded = update.rounded
         cdef fm_metric_spec *metrics = <fm_metric_spec *>calloc(count + 1, sizeof(fm_metric_spec))
+        cdef fm_parameter_rule *rules = <fm_parameter_rule *>calloc(len(self.plan.parameters) + 1, sizeof(fm_parameter_rule))
         try:
-            if metrics == NULL:
-                raise MemoryError("no memory for the metrics")
+            if metrics == NULL or rules == NULL:
+                raise MemoryError("no memory for the metrics and the rules of the parameters")
+            _fill_update(&c_update, update)
+            for i, parameter in enumerate(self.plan.parameters):
+                _fill_rule(&rules[i], parameter)
+                rules[i].undecayed = i in update.undecayed
+            c_update.parameters = rules
             for i, metric in enumerate(objective.metrics):
                 metrics[i].kind = _loss_index("metric", metric)
                 metrics[i].weighted, metrics[i].threshold, metrics[i].smoothing = metric.weighted, metric.threshold, metric.smoothing
@@ -471,9 +472,9 @@ cdef class Network:
             _raise(status)
         finally:
             free(metrics)
+            free(rules)
         self.objective = objective
-        names = _SLOT_NAMES[update.kind]
-        self.slot_names = names if update.kind == "adam" or update.momentum else names[:-1]
+        self.slot_names = update.slots
 
     def train(self, batches, first: int, stop: int, seconds: float, totals) -> int:
         return self._run(batches, first, stop, seconds, totals, True)
@@ -491,6 +492,8 @@ cdef class Network:
         self._point_batches(&c_batches, &csr, batches)
         if len(totals) != 2 + 2 * len(self.objective.metrics):
             raise ValueError(f"totals has {len(totals)} elements, but {2 + 2 * len(self.objective.metrics)} are wanted")
+        if batches.predictions is not None:
+            c_batches.predictions = self._room(batches.predictions, min(stop * batches.batch_size, c_batches.rows) - first * batches.batch_size)
         with nogil:
             if training:
                 status = fm_network_train(self.network, &c_batches, &following, stop, seconds, data)
@@ -502,6 +505,12 @@ cdef class Network:
             raise NonFiniteLossError(batch=following)
         self._raise_from_loss(status)
         return following
+
+    cdef float *_room(self, predictions, int64_t rows) except? NULL:
+        cdef cnp.ndarray out = _checked("predictions", predictions, np.float32, 2, True)
+        if len(predictions) < rows or predictions.shape[1] != self.outputs:
+            raise ValueError(f"predictions has shape {predictions.shape}, but these batches fill ({rows}, {self.outputs})")
+        return <float *>cnp.PyArray_DATA(out)
 
     def gradients(self, batches):
         cdef fm_batches c_batches
@@ -533,7 +542,7 @@ cdef class Network:
         self._point_input(&c_input, csr, batches.x)
         cdef int64_t rows = c_input.rows
         c.rows, c.batch_size, c.x, c.x_uint8, c.x_csr = rows, batches.batch_size, c_input.x, c_input.x_uint8, c_input.x_csr
-        c.y, c.labels, c.sample_weight, c.order, c.rates = NULL, NULL, NULL, NULL, NULL
+        c.y, c.labels, c.sample_weight, c.order, c.rates, c.predictions = NULL, NULL, NULL, NULL, NULL, NULL
         if self.objective.sparse:
             c.labels = <const int32_t *>_rows_of("y", batches.y, np.int32, 1, rows)
         else:
@@ -577,6 +586,30 @@ cdef int64_t _point_csr(fm_csr *c, x) except -1:
     c.begin, c.column = <const int64_t *>cnp.PyArray_DATA(starts), <const int32_t *>cnp.PyArray_DATA(columns)
     c.value, c.entries = <const float *>cnp.PyArray_DATA(values), cnp.PyArray_DIM(values, 0)
     return cnp.PyArray_DIM(starts, 0) - 1
+
+
+cdef int _fill_update(fm_update_spec *c, update) except -1:
+    c.kind = _index(OPTIMIZERS, "optimizer", update.kind)
+    c.momentum, c.rho, c.beta_1, c.beta_2, c.epsilon = update.momentum, update.rho, update.beta_1, update.beta_2, update.epsilon
+    c.nesterov, c.centered, c.amsgrad, c.rounded = update.nesterov, update.centered, update.amsgrad, update.rounded
+    c.initial_accumulator, c.weight_decay = update.initial_accumulator, update.weight_decay
+    c.clipnorm, c.global_clipnorm, c.clipvalue = update.clipnorm, update.global_clipnorm, update.clipvalue
+    c.accumulate, c.average = update.accumulate, update.average_momentum is not None
+    c.average_momentum, c.overwrite_every = update.average_momentum or 0.0, update.overwrite_every
+    return 0
+
+
+cdef int _fill_rule(fm_parameter_rule *c, parameter) except -1:
+    """What a parameter asks for; the rest stays zero."""
+    if parameter.penalty is not None:
+        c.l1, c.l2 = parameter.penalty.l1, parameter.penalty.l2
+        c.orthogonal, c.orthogonal_columns = parameter.penalty.orthogonal, parameter.penalty.columns
+    bounds = parameter.bounds
+    if bounds is not None:
+        c.constraint = FM_NON_NEGATIVE if bounds.kind == "non_negative" else FM_NORM
+        c.axis = {0: FM_EACH_UNIT, 1: FM_EACH_INPUT, None: FM_ALL}[bounds.axis]
+        c.least, c.most, c.rate = bounds.least, bounds.most, bounds.rate
+    return 0
 
 
 cdef fm_op _op(node) except *:

@@ -61,9 +61,8 @@ cdef extern from "fastmlp.h" nogil:
 
     ctypedef enum fm_array:
         FM_VALUE
-        FM_SLOT_0
-        FM_SLOT_1
         FM_GRADIENT
+        FM_SLOT_0
 
     ctypedef struct fm_node_spec:
         fm_op op
@@ -92,10 +91,32 @@ cdef extern from "fastmlp.h" nogil:
         fm_loss_function *function
         void *context
 
+    ctypedef enum fm_constraint:
+        FM_FREE
+        FM_NON_NEGATIVE
+        FM_NORM
+
+    ctypedef enum fm_axis:
+        FM_EACH_UNIT
+        FM_EACH_INPUT
+        FM_ALL
+
+    ctypedef struct fm_parameter_rule:
+        double l1, l2, orthogonal
+        int orthogonal_columns, constraint, axis
+        double least, most, rate
+        int undecayed
+
     ctypedef struct fm_update_spec:
         int kind
         double momentum, rho, beta_1, beta_2, epsilon
-        int nesterov, rounded
+        int nesterov, centered, amsgrad, rounded
+        double initial_accumulator, weight_decay, clipnorm, global_clipnorm, clipvalue
+        int64_t accumulate
+        int average
+        double average_momentum
+        int64_t overwrite_every
+        const fm_parameter_rule *parameters
 
     ctypedef struct fm_state:
         uint64_t seed, iterations
@@ -117,6 +138,7 @@ cdef extern from "fastmlp.h" nogil:
         const float *sample_weight
         const uint32_t *order
         const double *rates
+        float *predictions
 
     ctypedef struct fm_input:
         int64_t rows

@@ -174,15 +174,21 @@ class Update(Structure):
         ("n", c_ssize_t),
         ("w", Floats),
         ("g", Floats),
-        ("slot", Floats * 2),
+        ("slot", Floats * 3),
         ("learning_rate", c_float),
         ("momentum", c_float),
         ("rho", c_float),
         ("one_minus_rho", c_float),
+        ("beta_1", c_float),
         ("one_minus_beta_1", c_float),
+        ("beta_2", c_float),
         ("one_minus_beta_2", c_float),
         ("epsilon", c_float),
+        ("ahead", c_float),
+        ("correction", c_float),
         ("nesterov", c_int),
+        ("centered", c_int),
+        ("amsgrad", c_int),
         ("index", POINTER(c_int32)),
     ]
 
@@ -217,6 +223,22 @@ class Dropout(Structure):
     ]
 
 
+class Adjust(Structure):
+    _fields_ = [("n", c_ssize_t), ("w", Floats), ("g", Floats), *((name, c_float) for name in ("l1", "l2", "scale", "clip", "decay"))]
+
+
+class Combine(Structure):
+    _fields_ = [("n", c_ssize_t), ("x", Floats), ("y", Floats), ("a", c_float), ("b", c_float), ("out", Floats)]
+
+
+class Norms(Structure):
+    _fields_ = [("rows", c_ssize_t), ("cols", c_ssize_t), ("x", Floats), ("x_panel", c_ssize_t), ("absolute", Floats), ("square", Floats)]
+
+
+class Scale(Structure):
+    _fields_ = [("rows", c_ssize_t), ("cols", c_ssize_t), ("x", Floats), ("x_panel", c_ssize_t), ("column", Floats), ("row", Floats)]
+
+
 class Peak(Structure):
     _fields_ = [("iterations", c_ssize_t), ("factor", c_float), ("term", c_float), ("out", Floats), ("count", Sizes)]
 
@@ -233,12 +255,17 @@ STRUCTS: dict[str, type[Structure]] = {
     "from_uint8": FromUint8,
     **dict.fromkeys(("softmax", "softmax_backward", "log_softmax", "log_softmax_backward"), Softmax),
     "dropout_mask": Dropout,
+    "adjust": Adjust,
+    "combine": Combine,
+    "column_norms": Norms,
+    "row_norms": Norms,
+    "scale": Scale,
     "smooth": Smooth,
     "peak": Peak,
     **dict.fromkeys(("activate", "derive", "multiply", "exp", "log", "erf"), Elementwise),
     **{f"loss_{name}": Loss for name in _core.LOSSES},
     **{f"update_{name}": Update for name in _core.OPTIMIZERS},
-    **{f"replay_{name}": Replay for name in _core.OPTIMIZERS},
+    **{f"replay_{name}": Replay for name in ("sgd", "rmsprop", "adam")},
 }
 
 
@@ -259,7 +286,7 @@ def filled(struct: type[Structure], fields: dict[str, Any]) -> Structure:
         kind = kinds[field]  # a misspelt field is a KeyError
         if kind in DTYPES:
             value = pointer(value, kind)
-        elif kind == Floats * 2:
+        elif kind == Floats * 3:
             value = kind(*(pointer(array) for array in value))
         elif kind in (c_uint32 * 2, c_float * 3):
             value = kind(*value)

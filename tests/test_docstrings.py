@@ -10,9 +10,8 @@ import pytest
 
 import fastmlp
 
-MODULES = sorted(
-    module.name for package in (fastmlp, fastmlp.callbacks) for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
-)
+PACKAGES = (fastmlp, fastmlp.callbacks, fastmlp.optimizers)
+MODULES = sorted(module.name for package in PACKAGES for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."))
 
 
 @pytest.mark.parametrize("name", ["fastmlp", *MODULES])

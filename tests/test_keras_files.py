@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import initializers, layers, saving, utils
+from fastmlp import initializers, layers, metrics, saving, utils
 from fastmlp.errors import ModelFileError, UnsupportedError
-from fastmlp.losses import BinaryCrossentropy
+from fastmlp.losses import BinaryCrossentropy, SparseCategoricalCrossentropy
 from fastmlp.optimizers import SGD, Adam, RMSprop
 
 GOLDEN = Path(__file__).parent / "golden" / "keras_files.npz"
@@ -398,7 +398,8 @@ def test_keras_loads_what_is_saved_here_predicts_the_same_and_trains_on(golden, 
     x, y = data(golden, "classes")
     model = fastmlp.Sequential([layers.Dense(5, activation=layers.LeakyReLU(0.13), input_shape=(6,)), layers.ReLU(), layers.Dropout(0.0)])
     model.add(layers.Dense(3, activation="softmax", use_bias=False))
-    model.compile(type(optimizer)(**optimizer.get_config()), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    measured = ["accuracy", metrics.SparseTopKCategoricalAccuracy(k=2), metrics.SparseCategoricalCrossentropy()]
+    model.compile(type(optimizer)(**optimizer.get_config()), "sparse_categorical_crossentropy", metrics=measured)
     model.fit(x, y, epochs=2, **HOW)
     for name in ("model.keras", "model.h5"):
         model.save(tmp_path / name)
@@ -412,19 +413,22 @@ def test_keras_loads_what_is_saved_here_predicts_the_same_and_trains_on(golden, 
     assert done.stdout.strip().endswith("the same"), done.stderr
 
 
-@pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_a_schedule_of_the_learning_rate_goes_with_the_model(tmp_path, suffix):
-    schedule = fastmlp.optimizers.schedules.CosineDecay(0.1, 100, warmup_target=0.2, warmup_steps=10)
-    model = fastmlp.Sequential([layers.Dense(2, input_shape=(3,))])
-    model.compile(optimizer=fastmlp.optimizers.Adam(schedule), loss="mse")
-    model.save(tmp_path / f"model{suffix}")
-    loaded = fastmlp.load_model(tmp_path / f"model{suffix}")
-    assert loaded.optimizer.get_config()["learning_rate"] == model.optimizer.get_config()["learning_rate"]
-
-
-def test_a_schedule_that_keras_has_not_is_no_part_of_its_files(tmp_path):
-    model = fastmlp.Sequential([layers.Dense(2, input_shape=(3,))])
-    model.compile(optimizer=fastmlp.optimizers.SGD(fastmlp.optimizers.schedules.OneCycle(0.1, 100)), loss="mse")
-    with pytest.raises(UnsupportedError, match="Keras has no schedule like OneCycle; save the model with include_optimizer=False"):
+def test_losses_and_metrics_that_keras_has_not_are_no_part_of_its_files(tmp_path):
+    def save(loss, measured=()):
+        model = fastmlp.Sequential([layers.Dense(2, activation="softmax", input_shape=(3,))])
+        model.compile(loss=loss, metrics=list(measured))
         model.save(tmp_path / "model.keras")
+
+    with pytest.raises(UnsupportedError, match="Keras has no loss like Quantile; save the model"):
+        save("quantile")
+    for metric in ("huber", metrics.BinaryFocalCrossentropy()):
+        with pytest.raises(UnsupportedError, match="Keras has no metric like"):
+            save("mse", [metric])
+    with pytest.raises(UnsupportedError, match="Keras has no label_smoothing for class numbers; use categorical_crossentropy"):
+        save(SparseCategoricalCrossentropy(label_smoothing=0.1))
     assert list(tmp_path.iterdir()) == []
+    save("huber", ["AUC", metrics.Precision(thresholds=[0.2, 0.5]), metrics.F1Score(average="macro")])
+    found = fastmlp.load_model(tmp_path / "model.keras").get_compile_config()["metrics"]
+    assert found[0] == "AUC"
+    assert found[1]["config"]["thresholds"] == [0.2, 0.5]
+    assert found[2]["config"]["average"] == "macro"

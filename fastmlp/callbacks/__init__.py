@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastmlp.callbacks.average import SwapEMAWeights
 from fastmlp.callbacks.backup import BackupAndRestore
 from fastmlp.callbacks.base import Callback
 from fastmlp.callbacks.checkpoint import ModelCheckpoint
@@ -43,6 +44,7 @@ __all__ = [
     "MonitorCallback",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
 ]
@@ -50,7 +52,6 @@ __all__ = [
 _ELSEWHERE = {
     "OrbaxCheckpoint": "use ModelCheckpoint, or BackupAndRestore to go on with an interrupted fit",
     "RemoteMonitor": "send the logs yourself, with LambdaCallback(on_epoch_end=lambda epoch, logs: ...)",
-    "SwapEMAWeights": "keep the best weights with EarlyStopping(restore_best_weights=True)",
 }
 
 

@@ -21,7 +21,9 @@ def ours(taken: Snapshot, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What Keras has no place for, and fastmlp needs to go on exactly where training stopped."""
     import fastmlp
 
-    return {"version": fastmlp.__version__, "training": taken.training, "provenance": dict(provenance)}
+    described = {"version": fastmlp.__version__, "training": taken.training, "provenance": dict(provenance)}
+    options = taken.compile["optimizer"]["config"] if taken.compile else {}
+    return {**described, "optimizer": {name: options[name] for name in sorted(kerasconfig.OUR_OPTIMIZER & set(options))}}
 
 
 def make(path: str | os.PathLike[str], config: Any) -> Model:
@@ -53,7 +55,7 @@ def restore(
     snapshot.assign(path, model, weights)
     state: tuple[int, dict[str, list[Array]]] | None = None
     with blaming(path, "its compile configuration"):
-        described = kerasconfig.read_compile(compiled)
+        described = _read_compile(compiled, stored)
         if described is not None:
             model.compile_from_config(described)
             if optimizer is not None and variables.has_optimizer(model):
@@ -92,7 +94,17 @@ def checked_ours(path: str | os.PathLike[str], stored: Any) -> dict[str, Any] | 
     kinds = {"version": str, "training": dict, "provenance": dict}
     if not isinstance(stored, Mapping) or not all(isinstance(stored.get(name), kind) for name, kind in kinds.items()):
         raise ModelFileError(path, "what fastmlp wrote beside Keras' description is not valid")
+    options = stored.get("optimizer", {})
+    if not isinstance(options, Mapping) or set(options) - kerasconfig.OUR_OPTIMIZER:
+        raise ModelFileError(path, "what fastmlp wrote of the optimizer is not valid")
     return dict(stored)
+
+
+def _read_compile(compiled: Any, stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    described = kerasconfig.read_compile(compiled)
+    if described is not None and stored is not None:
+        described["optimizer"]["config"] |= stored.get("optimizer", {})
+    return described
 
 
 def description(
@@ -107,7 +119,7 @@ def description(
             "created": created,
             "kind": "sequential",
             "model": kerasconfig.read_model(config),
-            "compile": kerasconfig.read_compile(compiled),
+            "compile": _read_compile(compiled, stored),
             "training": stored["training"] if stored else None,
             "provenance": stored["provenance"] if stored else {},
         }

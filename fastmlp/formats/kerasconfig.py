@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from fastmlp import activations, layers, losses, metrics, optimizers, schedules
+from fastmlp import activations, compiling, layers, losses, metrics, optimizers, schedules
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import Layer
 
-__all__ = ["KERAS_VERSION", "LAYERS", "legacy", "read_compile", "read_model", "write_compile", "write_model"]
+__all__ = ["KERAS_VERSION", "LAYERS", "OUR_OPTIMIZER", "legacy", "read_compile", "read_model", "write_compile", "write_model"]
 
 KERAS_VERSION = "3.15.1"
 """The version whose files these are like."""
@@ -26,7 +26,7 @@ _DTYPE = MappingProxyType({"module": "keras", "class_name": "DTypePolicy", "conf
 
 LAYERS: dict[str, dict[str, Any]] = {
     "InputLayer": {"sparse": False, "ragged": False, "optional": False},
-    "Dense": {"kernel_regularizer": None, "bias_regularizer": None, "kernel_constraint": None, "bias_constraint": None},
+    "Dense": {},
     "Activation": {},
     "Dropout": {"noise_shape": None},
     "Flatten": {"data_format": "channels_last"},
@@ -40,8 +40,15 @@ A layer's weights need no table: both list them in the same order and under the 
 """
 
 _INITIALIZER = {"input_axes": None, "output_axes": None}
-_OUR_OPTIMIZER = frozenset(("catch_up",))  # how, not what, an optimizer computes
-_KERAS_SCHEDULES = frozenset(schedules.registry.classes) - {"OneCycle"}
+OUR_OPTIMIZER = frozenset(("catch_up", "not_decayed"))
+"""Arguments of optimizers that Keras' files have no place for."""
+_OURS = {
+    "optimizer": frozenset(("LBFGS",)),
+    "schedule": frozenset(("OneCycle",)),
+    "loss": frozenset(("GaussianNLL", "Quantile")),
+    "metric": frozenset(("GaussianNLL", "Quantile", "Huber", "BinaryFocalCrossentropy", "CategoricalFocalCrossentropy")),
+}
+"""What Keras has not."""
 _OPTIMIZER = {"decay": 0.0, "is_legacy_optimizer": False}  # of Keras 2
 _LOSS = {"label_smoothing": 0.0, "axis": -1, "ignore_class": None}
 
@@ -280,10 +287,10 @@ def write_compile(config: Mapping[str, Any]) -> dict[str, Any]:
     """What Keras stores of ``Model.get_compile_config()``."""
     return {
         "optimizer": _write_optimizer(config["optimizer"]),
-        "loss": _write_measure(config["loss"], "keras.losses"),
+        "loss": _write_measure("loss", "keras.losses", config["loss"]),
         "loss_weights": None,
-        "metrics": [_write_measure(metric, "keras.metrics") for metric in config["metrics"]] or None,
-        "weighted_metrics": [_write_measure(metric, "keras.metrics") for metric in config["weighted_metrics"]] or None,
+        "metrics": [_write_measure("metric", "keras.metrics", metric) for metric in config["metrics"]] or None,
+        "weighted_metrics": [_write_measure("metric", "keras.metrics", metric) for metric in config["weighted_metrics"]] or None,
         "run_eagerly": False,
         "steps_per_execution": 1,
         "jit_compile": "auto",
@@ -291,15 +298,19 @@ def write_compile(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write_optimizer(data: Mapping[str, Any]) -> dict[str, Any]:
-    config = {name: value for name, value in data["config"].items() if name not in _OUR_OPTIMIZER}
+    config = {name: value for name, value in data["config"].items() if name not in OUR_OPTIMIZER}
     rate = config["learning_rate"]
     if isinstance(rate, Mapping):
-        if rate["class"] not in _KERAS_SCHEDULES:
-            raise UnsupportedError(
-                f"Keras has no schedule like {rate['class']}; save the model with include_optimizer=False, or as .safetensors"
-            )
-        config["learning_rate"] = _object("keras.optimizers.schedules", rate["class"], rate["config"])
-    return _object("keras.optimizers", data["class"], config)
+        config["learning_rate"] = _object_of_keras("schedule", "keras.optimizers.schedules", rate)
+    return _object_of_keras("optimizer", "keras.optimizers", {**data, "config": config})
+
+
+def _object_of_keras(kind: str, module: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    if data["class"] in _OURS[kind]:
+        raise UnsupportedError(
+            f"Keras has no {kind} like {data['class']}; save the model as .safetensors, or its weights alone with model.save_weights"
+        )
+    return _object(module, data["class"], data["config"])
 
 
 def legacy(data: Any) -> Any:
@@ -336,5 +347,15 @@ def _write_argument(key: str, value: Any) -> Any:
     return _object(f"keras.{key.rpartition('_')[2]}s", value["class"], value["config"])
 
 
-def _write_measure(value: Any, module: str) -> Any:
-    return _object(module, value["class"], value["config"]) if isinstance(value, Mapping) else value
+def _write_measure(kind: str, module: str, value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        if kind == "metric" and value.lower() not in compiling.ACCURACY + compiling.CROSSENTROPY:
+            _object_of_keras(kind, module, {"class": metrics.registry.named(value).__name__, "config": {}})  # refuses what Keras has not
+        return value
+    config = dict(value["config"])
+    if value["class"] == "SparseCategoricalCrossentropy" and config.pop("label_smoothing"):
+        raise UnsupportedError(
+            "Keras has no label_smoothing for class numbers; use categorical_crossentropy and one-hot targets, or save the model as "
+            ".safetensors"
+        )
+    return _object_of_keras(kind, module, {**value, "config": config})

@@ -73,7 +73,8 @@ def _write_optimizer(group: Any, model: Model, snapshot: Snapshot) -> None:
     owner = model.optimizer.name
     weights = [f"{model.name}_{layer.name}_{weight}" for layer in model.layers for weight in layer.weight_shapes]
     state = [f"{owner}/{weights[index]}_{slot}" for slot, index in variables.optimizer_order(model)]
-    names = [f"{owner}/iteration", f"{owner}/learning_rate", *state]
+    before, behind = ([f"{owner}/{name}" for name in names(model)] for names in (variables.numbers_before, variables.numbers_behind))
+    names = [*before, *state, *behind]
     h5.write_texts(group, "weight_names", names)
     for name, array in zip(names, variables.optimizer_arrays(model, snapshot), strict=True):
         group[name] = array
@@ -141,4 +142,4 @@ def _optimizer(root: Group, model: Model) -> tuple[Group, list[str]] | None:
     group = root.find("optimizer_weights")
     if group is None:
         return None
-    return group, group.texts("weight_names", most=2 + 4 * sum(len(layer.weight_shapes) for layer in model.layers))
+    return group, group.texts("weight_names", most=3 + variables.MOST_SLOTS * sum(len(layer.weight_shapes) for layer in model.layers))

@@ -20,11 +20,12 @@ import numpy as np
 
 from fastmlp.errors import NonFiniteLossError
 from fastmlp.plan import Batches, Objective, Plan, SparseRows, Update
+from fastmlp.reference import updates
 from fastmlp.reference.lookup import lookup
 from fastmlp.reference.losses import Loss, RowFunction, make_loss, of_function
 from fastmlp.reference.metrics import make_metric
 from fastmlp.reference.operations import OPERATIONS, Operation, Pass
-from fastmlp.reference.optimizers import OPTIMIZERS, Optimizer
+from fastmlp.reference.optimizers import OPTIMIZERS, Step
 
 __all__ = ["Network"]
 
@@ -51,7 +52,7 @@ class Task:
     loss: Loss
     metrics: tuple[RowFunction, ...]
     update: Update
-    optimizer: Optimizer
+    step: Step
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,11 @@ class Network:
             loss=make_loss(*parts) if objective.function is None else of_function(objective.function),
             metrics=tuple(make_metric(metric) for metric in objective.metrics),
             update=update,
-            optimizer=lookup("optimizer", OPTIMIZERS, update.kind),
+            step=lookup("optimizer", OPTIMIZERS, update.kind),
         )
-        slots = tuple({name: np.zeros_like(w) for name in task.optimizer.slots(update)} for w in self._state.parameters)
         with self._lock:
             self._task = task
-            self._state = State(self._state.parameters, slots)
+            self._state = State(self._state.parameters, updates.initial_slots(update, self._state.parameters))
 
     # Forward, backward, step
 
@@ -161,14 +161,11 @@ class Network:
                 dparameters[i][...] += share
         return dparameters
 
-    def _step(self, state: State, gradients: tuple[np.ndarray, ...], task: Task) -> State:
-        """Moves every parameter by the optimizer's rule."""
-        t = state.iterations + 1
-        moved = [
-            task.optimizer.step(task.update, self._learning_rate, t, w, g, **slots)
-            for w, g, slots in zip(state.parameters, gradients, state.slots, strict=True)
-        ]
-        return State(parameters=tuple(w for w, _ in moved), slots=tuple(slots for _, slots in moved), iterations=t)
+    def _step(self, state: State, gradients: list[np.ndarray], task: Task) -> State:
+        """Moves every parameter by the optimizer's rule, with all that goes before and after."""
+        rate, described = self._learning_rate, self._plan.parameters
+        moved = updates.update(task.update, task.step, rate, state.iterations, described, state.parameters, gradients, state.slots)
+        return State(*moved, iterations=state.iterations + 1)
 
     # Training and evaluating
 
@@ -199,6 +196,7 @@ class Network:
                 raise NonFiniteLossError(batch=index)
             self._state = self._step(state, gradients, task)
             _add_totals(totals, task, batch, loss, predictions)
+            _hand_out(batches, index - first, predictions)
 
         with self._lock:
             return _repeat(learn, first, stop, seconds)
@@ -211,8 +209,10 @@ class Network:
         def measure(index: int) -> None:
             batch = self._batch(batches, index, task)
             buffers, _ = self._forward(batch.x, state.parameters, self._pass(state, training=False))
-            loss = _mean_loss(task, batch, buffers[task.objective.source])
+            penalty, _ = updates.penalize(self._plan.parameters, state.parameters)
+            loss = _mean_loss(task, batch, buffers[task.objective.source]) + penalty
             _add_totals(totals, task, batch, loss, buffers[self._plan.output])
+            _hand_out(batches, index - first, buffers[self._plan.output])
 
         return _repeat(measure, first, stop, seconds)
 
@@ -221,17 +221,23 @@ class Network:
         task = self._configured("gradients")
         with _quiet():
             loss, _, gradients = self._differentiate(self._batch(batches, 0, task), self._state, task)
-        return loss, list(gradients)
+        return loss, gradients
 
-    def _differentiate(self, batch: Batch, state: State, task: Task) -> tuple[float, np.ndarray, tuple[np.ndarray, ...]]:
-        """Gives the loss of a minibatch, the predictions (rows, outputs), and the derivative of the loss with respect to each parameter."""
+    def _differentiate(self, batch: Batch, state: State, task: Task) -> tuple[float, np.ndarray, list[np.ndarray]]:
+        """Differentiates the loss of a minibatch.
+
+        Returns:
+            The loss, penalties included, the predictions (rows, outputs), and the derivative of the loss with respect to each parameter.
+        """
         buffers, saved = self._forward(batch.x, state.parameters, self._pass(state, training=True))
         source = buffers[task.objective.source]
-        loss = _mean_loss(task, batch, source)
+        penalty, slopes = updates.penalize(self._plan.parameters, state.parameters)
+        loss = _mean_loss(task, batch, source) + penalty
         share = (batch.weight / len(batch.x))[:, None]  # of each row in the loss
         dsource = task.loss.gradient(batch.y, source) * share
         gradients = self._backward(task.objective.source, dsource, saved, state.parameters)
-        return loss, buffers[self._plan.output], gradients
+        gradients_and_slopes = zip(gradients, slopes, strict=True)
+        return loss, buffers[self._plan.output], [g if slope is None else g + slope for g, slope in gradients_and_slopes]
 
     def _configured(self, method: str) -> Task:
         if self._task is None:
@@ -334,7 +340,7 @@ class Network:
     @property
     def slot_names(self) -> tuple[str, ...]:
         """Names of what the optimizer remembers for each parameter; none before ``configure``."""
-        return () if self._task is None else self._task.optimizer.slots(self._task.update)
+        return () if self._task is None else self._task.update.slots
 
     def get_slot(self, name: str, index: int) -> np.ndarray:
         """Gives a copy of what the optimizer remembers under ``name`` for parameter ``index``, in the parameter's shape."""
@@ -383,6 +389,13 @@ def _add_totals(totals: np.ndarray, task: Task, batch: Batch, loss: float, predi
         values = function(batch.y, predictions)
         weight = batch.weight if metric.weighted else np.ones_like(batch.weight)
         totals[2 + 2 * k : 4 + 2 * k] += (values * weight).sum(dtype=np.float64), weight.sum(dtype=np.float64)
+
+
+def _hand_out(batches: Batches, place: int, predictions: np.ndarray) -> None:
+    """Writes a minibatch's predictions (rows, outputs) where the caller wants them: the minibatch is number ``place`` of this call."""
+    if batches.predictions is not None:
+        start = place * batches.batch_size
+        batches.predictions[start : start + len(predictions)] = predictions
 
 
 def _repeat(do: Callable[[int], None], first: int, stop: int, seconds: float) -> int:

@@ -16,6 +16,9 @@ static int stands_still(const fm_update_spec *update) { return update->kind == F
 
 int fm_may_put_off(const fm_network *network) {
     const fm_update_spec *update = &network->update;
+    const fm_surroundings *around = &network->around;
+    if (!fm_step_of(network).replay || update->centered || update->amsgrad || around->adjusts || around->whole || around->follows)
+        return 0;
     /* Without an epsilon zero is divided by zero, and the NaN must be seen at once. */
     return !network->unfused && (update->kind == FM_OPTIMIZER_sgd || (float)update->epsilon > 0.0f);
 }
@@ -131,7 +134,7 @@ static void replay(const fm_network *network, const int32_t *rows, ptrdiff_t fir
         return;
     replay.update.w = network->value + offset;
     replay.update.index = rows;
-    for (int s = 0; s < 2; s++)
+    for (int s = 0; s < FM_RULE_SLOTS; s++)
         replay.update.slot[s] = network->slot[s] ? network->slot[s] + offset : NULL;
     step.replay(&replay);
 }

@@ -17,58 +17,31 @@ static double now(void) {
 
 /* -- the objective ----------------------------------------------------------------------------------------------------------------- */
 
-static fm_step rule_of(const fm_kernels *kernels, int kind) {
-    const fm_step table[] = {
-#define FM_OPTIMIZER(name, slots) {.update = kernels->update_##name, .replay = kernels->replay_##name},
-#include "../kernels/isa.inc"
-    };
-    return table[kind];
-}
-
-/* Slots this rule really uses: none for plain SGD, no momentum array for RMSprop without momentum. */
-static int slots_used(const fm_update_spec *update) {
-    switch (update->kind) {
-    case FM_OPTIMIZER_sgd:
-        return update->momentum != 0.0;
-    case FM_OPTIMIZER_rmsprop:
-        return 1 + (update->momentum != 0.0);
-    default:
-        return 2;
-    }
-}
-
 fm_status fm_network_configure(fm_network *network, const fm_objective *objective, const fm_update_spec *update) {
     if (!fm_is_sound_objective(network, objective) || update->kind < 0 || update->kind >= FM_OPTIMIZER_COUNT)
         return FM_BAD_PLAN;
     const size_t count = (size_t)objective->metric_count;
     fm_metric_spec *metrics = calloc(count + 1, sizeof *metrics);
-    fm_layout layout = {0, 0};
-    size_t at[2] = {0, 0};
-    for (int s = 0; s < slots_used(update); s++)
-        at[s] = fm_layout_add(&layout, network->size, 1, sizeof(float));
-    char *memory = fm_layout_allocate(&layout);
-    if (!metrics || !memory) {
-        free(metrics);
-        free(memory);
+    if (!metrics)
         return FM_NO_MEMORY;
-    }
     if (count)
         memcpy(metrics, objective->metrics, count * sizeof *metrics);
 
     fm_lock(network, 0);
     fm_settle(network);
+    const fm_status status = fm_new_update(network, update);
+    if (status != FM_OK) {
+        fm_unlock(network);
+        free(metrics);
+        return status;
+    }
     fm_forget_lazy(network); /* its tables are the old rule's */
     free(network->metrics);
-    free(network->slot_memory);
     fm_workspace_free(network->batch); /* it has a row array for each metric */
     network->batch = NULL;
     network->metrics = metrics;
-    network->slot_memory = memory;
-    for (int s = 0; s < 2; s++)
-        network->slot[s] = s < slots_used(update) ? (float *)(memory + at[s]) : NULL;
     network->objective = *objective;
     network->objective.metrics = metrics;
-    network->update = *update;
     network->target_columns = network->width[network->output] / (objective->loss == FM_LOSS_gaussian_nll ? 2 : 1);
     network->source_node = objective->source == network->output ? network->node_count - 1 : network->node_count - 2;
     network->state.iterations = 0;
@@ -77,35 +50,13 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
     return FM_OK;
 }
 
-/* This iteration's constants of the optimizer, as float32. */
-fm_step fm_step_of(const fm_network *network) {
-    const fm_update_spec *u = &network->update;
-    fm_step step = rule_of(network->kernels, u->kind);
-    double rate = network->state.learning_rate;
-    if (u->kind == FM_OPTIMIZER_adam) {
-        const double t = (double)network->state.iterations + 1.0;
-        rate *= sqrt(1.0 - pow(u->beta_2, t)) / (1.0 - pow(u->beta_1, t));
-    }
-    step.constants = (fm_update){
-        .learning_rate = (float)rate,
-        .momentum = (float)u->momentum,
-        .rho = (float)u->rho,
-        .one_minus_rho = (float)(1.0 - u->rho),
-        .one_minus_beta_1 = (float)(1.0 - u->beta_1),
-        .one_minus_beta_2 = (float)(1.0 - u->beta_2),
-        .epsilon = (float)u->epsilon,
-        .nesterov = u->nesterov,
-    };
-    return step;
-}
-
 /* -- one batch --------------------------------------------------------------------------------------------------------------------- */
 
 /* A call of train, evaluate or gradients, shared by its workers. Between two barriers only worker 0 writes what others read. */
 typedef struct run {
     fm_network *network;
     const fm_batches *batches;
-    int64_t batch, stop;
+    int64_t first, batch, stop;
     double deadline;
     double *totals;
     int training; /* dropout and gradients */
@@ -113,6 +64,7 @@ typedef struct run {
     int apart;    /* gradients go through memory before the update */
     int sparse;   /* the input is listed without its zeros */
     int lazy;     /* rows of the first kernel put off steps while their input is zero */
+    double penalty; /* of the weights before the update */
     atomic_int bad_row, non_finite, no_memory, interrupted;
     int ended;
 } run;
@@ -120,6 +72,17 @@ typedef struct run {
 static ptrdiff_t rows_of(const fm_batches *b, int64_t batch) {
     const int64_t left = b->rows - batch * b->batch_size;
     return (ptrdiff_t)(left < b->batch_size ? left : b->batch_size);
+}
+
+/* This worker's rows of the output, for metrics that the engine does not compute. */
+static void hand_out(const run *r, const fm_pass *pass) {
+    const fm_network *network = r->network;
+    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    const ptrdiff_t width = network->width[network->output], stride = network->stride[network->output];
+    const float *from = pass->workspace->value[network->output] + rows.begin * stride;
+    float *to = r->batches->predictions + ((r->batch - r->first) * r->batches->batch_size + rows.begin) * width;
+    for (ptrdiff_t i = 0; i < rows.end - rows.begin; i++)
+        memcpy(to + i * width, from + i * stride, (size_t)width * sizeof *to);
 }
 
 static double sum(const float *values, ptrdiff_t n) {
@@ -134,7 +97,7 @@ static void account(const run *r, const fm_pass *pass) {
     const fm_objective *o = &r->network->objective;
     const fm_workspace *w = pass->workspace;
     double *totals = r->totals;
-    totals[0] += sum(w->loss, pass->rows);
+    totals[0] += sum(w->loss, pass->rows) + r->penalty * (double)pass->rows;
     totals[1] += (double)pass->rows;
     for (int m = 0; m < o->metric_count; m++) {
         totals[2 + 2 * m] += sum(w->metric + m * FM_ROUND_UP(w->rows), pass->rows);
@@ -142,29 +105,23 @@ static void account(const run *r, const fm_pass *pass) {
     }
 }
 
-/* The update as a pass of its own, over gradients that have been through memory. */
-static void update_all(const fm_network *network, const fm_step *step, fm_worker worker) {
-    const fm_range panels = fm_share(network->size / FM_PANEL, worker);
-    const ptrdiff_t from = panels.begin * FM_PANEL;
-    fm_update update = step->constants;
-    update.n = (panels.end - panels.begin) * FM_PANEL;
-    update.w = network->value + from;
-    update.g = network->gradient + from;
-    for (int s = 0; s < 2; s++)
-        update.slot[s] = network->slot[s] ? network->slot[s] + from : NULL;
-    step->update(&update);
-}
-
 static void backward_and_update(const run *r, const fm_pass *pass, const fm_step *step) {
+    const fm_surroundings *around = &r->network->around;
     if (r->updating && !r->apart) {
         fm_backward(pass, step);
-        return;
+    } else {
+        const fm_step keep = {.update = NULL};
+        fm_backward(pass, &keep);
+        if (r->updating || around->penalized)
+            fm_team_barrier(pass->worker);
+        if (r->updating)
+            fm_update_apart(pass, step);
+        else if (around->penalized)
+            fm_add_penalty_gradients(pass);
     }
-    const fm_step keep = {.update = NULL};
-    fm_backward(pass, &keep);
-    if (r->updating) {
+    if (r->updating && around->follows) {
         fm_team_barrier(pass->worker);
-        update_all(r->network, step, pass->worker);
+        fm_follow_update(pass, step);
     }
 }
 
@@ -217,13 +174,19 @@ static void run_task(void *argument, fm_worker worker) {
             return;
         fm_forward(&pass, network->source_node);
         const fm_outcome outcome = fm_measure(&pass, r->batches);
+        if (r->batches->predictions && !outcome.interrupted)
+            hand_out(r, &pass);
         if (outcome.non_finite)
             atomic_store(&r->non_finite, 1);
         if (outcome.interrupted)
             atomic_store(&r->interrupted, 1);
+        if (network->around.penalized)
+            fm_sum_penalties(&pass);
         fm_team_barrier(worker);
         if (atomic_load(&r->interrupted))
             return;
+        if (network->around.penalized && worker.id == 0)
+            r->penalty = fm_penalty(network);
         if (r->training) {
             const int failed = atomic_load(&r->non_finite);
             if (r->lazy)
@@ -236,8 +199,10 @@ static void run_task(void *argument, fm_worker worker) {
             account(r, &pass);
             if (r->lazy)
                 fm_note_step(network, &step);
-            if (r->updating)
+            if (r->updating) {
                 network->state.iterations++;
+                fm_follow_iterations(network);
+            }
             r->batch++;
             r->ended = r->batch >= r->stop || now() >= r->deadline;
             if (!r->ended)
@@ -355,7 +320,7 @@ static fm_status run_locked(run *r, int64_t *next) {
     fm_status status = need_batch_memory(network, b, threads);
     r->sparse = is_sparse_input(network, b);
     r->lazy = r->sparse && r->updating && fm_may_put_off(network);
-    r->apart = network->unfused || (r->sparse && !r->lazy);
+    r->apart = network->unfused || network->around.whole || (r->sparse && !r->lazy);
     if (status == FM_OK && r->training && (!r->updating || r->apart))
         status = fm_need_gradient(network);
     if (status == FM_OK)
@@ -364,7 +329,8 @@ static fm_status run_locked(run *r, int64_t *next) {
         return status;
     if (!r->lazy)
         fm_settle(network);
-    r->batch = *next;
+    r->batch = r->first = *next;
+    fm_follow_iterations(network);
     run_at_best_pace(r, threads, &network->pace[r->training]);
     *next = r->batch;
     if (atomic_load(&r->no_memory))
