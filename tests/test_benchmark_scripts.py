@@ -71,8 +71,8 @@ def test_a_script_prints_its_table_and_draws_its_picture(arguments, words, tmp_p
 
 def test_the_pictures_of_the_documentation_are_those_the_pages_show():
     folder = FOLDER.parent / "docs"
-    pages = [page.read_text(encoding="utf-8") for page in folder.glob("*.md")]
-    shown = {picture for page in pages for picture in re.findall(r"\]\((images/[\w-]+\.png)\)", page)}
+    pages = [page.read_text(encoding="utf-8") for page in folder.rglob("*.md")]
+    shown = {picture for page in pages for picture in re.findall(r"\]\((?:\.\./)?(images/[\w-]+\.png)\)", page)}
     assert shown == {path.relative_to(folder).as_posix() for path in folder.glob("images/*.png")}
     assert all(path.stat().st_size < 80_000 for path in folder.glob("images/*"))
 
