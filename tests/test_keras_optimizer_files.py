@@ -204,7 +204,7 @@ def test_only_that_is_taken_from_there(tmp_path, optimizer):
         ({"loss": losses.Quantile()}, "Keras has no loss like Quantile; save"),
         ({"metrics": [metrics.Huber()]}, "Keras has no metric like Huber; save"),
         (
-            {"loss": losses.SparseCategoricalCrossentropy(label_smoothing=0.1)},
+            {"loss": losses.SparseCategoricalCrossentropy(True, label_smoothing=0.1)},
             r"Keras has no loss like SparseCategoricalCrossentropy\(label_smoothing=\.\.\.\); save",
         ),
     ],
