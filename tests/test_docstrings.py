@@ -10,7 +10,7 @@ import pytest
 
 import fastmlp
 
-MODULES = sorted(module.name for module in pkgutil.iter_modules(fastmlp.__path__, "fastmlp."))
+MODULES = sorted(name for _, name, _ in pkgutil.walk_packages(fastmlp.__path__, "fastmlp.") if not name.endswith("__main__"))
 
 
 @pytest.mark.parametrize("name", ["fastmlp", *MODULES])

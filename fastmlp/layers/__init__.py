@@ -1,0 +1,42 @@
+"""Layers: what a :class:`~fastmlp.models.Sequential` model is made of.
+
+Example:
+
+>>> from fastmlp import layers, models
+>>> model = models.Sequential([layers.Dense(8, activation="relu", input_shape=(3,)), layers.Dense(1)])
+>>> model.count_params()
+41
+"""
+
+from __future__ import annotations
+
+from fastmlp.layers.activation import Activation, LeakyReLU, ReLU, Softmax
+from fastmlp.layers.base import Layer, Operation, assign_all
+from fastmlp.layers.dense import Dense
+from fastmlp.layers.inputs import Input, InputLayer
+from fastmlp.layers.regularization import Dropout
+from fastmlp.layers.reshaping import Flatten
+from fastmlp.registry import Registry
+
+__all__ = [
+    "Activation",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LeakyReLU",
+    "Operation",
+    "ReLU",
+    "Softmax",
+    "assign_all",
+    "registry",
+]
+
+registry: Registry[Layer] = Registry(
+    "layer",
+    Layer,
+    (InputLayer, Dense, Activation, Dropout, Flatten, ReLU, LeakyReLU, Softmax),
+    elsewhere=dict.fromkeys(("Conv2D", "LSTM", "BatchNormalization", "Embedding"), "networks are made of Dense layers"),
+)

@@ -1,0 +1,157 @@
+"""What all layers have in common.
+
+A layer checks its arguments, knows the shape it gives, owns its weights and says in :meth:`Layer.operations` which steps the engines have
+to run. It computes nothing itself.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fastmlp import activations, checks, naming, shapes
+from fastmlp.activations import Activation as ActivationFunction
+from fastmlp.errors import UnsupportedError
+from fastmlp.registry import Configurable
+from fastmlp.shapes import Shape
+from fastmlp.weights import Weight
+
+_FREEZE = "every layer is trained; to keep weights fixed, train the layers that follow on predict's output"
+_UNSUPPORTED = {
+    "activity_regularizer": "use Dropout or stop early (callbacks.EarlyStopping)",
+    "kernel_regularizer": "use Dropout or stop early (callbacks.EarlyStopping)",
+    "bias_regularizer": "use Dropout or stop early (callbacks.EarlyStopping)",
+    "kernel_constraint": "project the weights yourself in a callback with layer.set_weights",
+    "bias_constraint": "project the weights yourself in a callback with layer.set_weights",
+    "lora_rank": "train all weights",
+    "lora_alpha": "train all weights",
+    "quantization_config": "weights are float32",
+    "noise_shape": "every element is dropped independently",
+    "autocast": "everything is float32",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One step a layer asks for: ``dense`` (with the layer's weights), ``activation`` or ``dropout``."""
+
+    op: str
+    activation: ActivationFunction = activations.linear
+    rate: float = 0.0
+
+
+class Layer(Configurable):
+    """The base of all layers.
+
+    Args:
+        name: Unique in its model; made from the class where it is left out.
+        input_shape: For the first layer of a model: the shape of one row, without the batch axis.
+        input_dim: The same for rows that are vectors.
+    """
+
+    weightless: ClassVar[bool] = False
+    """True where there is nothing to build, so that the layer has 0 parameters from the start."""
+
+    def __init__(self, *, name: str | None = None, **options: Any) -> None:
+        shape = shapes.pop_input_shape(options)
+        if not options.pop("trainable", True):
+            raise UnsupportedError(f"{type(self).__name__}(trainable=False) is not in fastmlp yet; {_FREEZE}")
+        checks.float32_only(options.pop("dtype", None))
+        checks.reject_unknown(type(self).__name__, options, _UNSUPPORTED)
+        if name is not None and (not isinstance(name, str) or not name):
+            raise TypeError(f"name must be a non-empty string, got {name!r}")
+        self.name = name or naming.automatic(type(self).__name__)
+        self.declared_shape: Shape | None = shape
+        """The shape of a row as given to the constructor."""
+        self.input_shape: Shape | None = None
+        self.output_shape: Shape | None = None
+        self._weights: list[Weight] = []
+        self._owner: weakref.ref[Any] | None = None
+
+    @property
+    def built(self) -> bool:
+        """True once the layer knows the shape of its input and so has its weights."""
+        return self.input_shape is not None
+
+    @property
+    def trainable(self) -> bool:
+        """Always true."""
+        return True
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if not value:
+            raise UnsupportedError(f"freezing layers is not in fastmlp yet; {_FREEZE}")
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make the weights for rows of ``input_shape``, given without the batch axis."""
+        shape = tuple(checks.whole_number("a size in input_shape", size) for size in input_shape)
+        if self.built:
+            if shape != self.input_shape and self._weights:
+                raise ValueError(
+                    f"layer {self.name!r} has weights for rows of shape {self.input_shape}, but now gets {shape}; make a new layer"
+                )
+        else:
+            self._weights = self.make_weights(shape)
+        self.input_shape = shape
+        self.output_shape = self.compute_output_shape(shape)
+
+    def make_weights(self, input_shape: Shape) -> list[Weight]:
+        """The weights for rows of this shape; most layers have none."""
+        return []
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The shape of a row after the layer."""
+        return input_shape
+
+    def operations(self) -> tuple[Operation, ...]:
+        """The steps the engines run for this layer, first to last."""
+        return ()
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """Copies of the weights; the same as :meth:`get_weights`."""
+        return self.get_weights()
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the layer's arrays: ``[kernel, bias]`` for Dense, ``[]`` before the layer is built."""
+        return [weight.read() for weight in self._weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace the layer's arrays by others of the same shapes."""
+        if not self.built:
+            raise ValueError(
+                f"layer {self.name!r} has no weights yet: it does not know its input shape; give input_shape=, or build the model"
+            )
+        assign_all(self._weights, weights, f"layer {self.name!r}")
+
+    def count_params(self) -> int:
+        """The number of elements in all weights."""
+        if not self.built and not self.weightless:
+            raise ValueError(f"layer {self.name!r} does not know its input shape yet; give input_shape=, or build the model")
+        return sum(weight.size for weight in self._weights)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        raise UnsupportedError(
+            "calling a layer builds functional models, which are not in fastmlp yet; use Sequential([layer, layer, ...])"
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def assign_all(targets: Sequence[Weight], values: Any, owner: str) -> None:
+    """Set all of ``targets``, or none if any value does not fit."""
+    values = list(values)
+    if len(values) != len(targets):
+        wanted = ", ".join(f"{weight.name} {weight.shape}" for weight in targets[:6]) + (", ..." if len(targets) > 6 else "")
+        raise ValueError(f"{owner} has {len(targets)} arrays ({wanted}), got {len(values)}")
+    for weight, value in zip(targets, [weight.check(value) for weight, value in zip(targets, values, strict=True)], strict=True):
+        weight.assign(value)

@@ -1,0 +1,70 @@
+"""The shape of the data at the head of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastmlp import checks, shapes
+from fastmlp.layers.base import Layer
+
+
+class InputLayer(Layer):
+    """The shape of one row of the data; see :func:`Input`."""
+
+    def __init__(
+        self,
+        shape: int | Sequence[int] | None = None,
+        batch_size: int | None = None,
+        dtype: str | None = None,
+        *,
+        batch_shape: Sequence[int | None] | None = None,
+        name: str | None = None,
+        **options: Any,
+    ) -> None:
+        if batch_shape is not None:
+            if shape is not None:
+                raise ValueError("give shape or batch_shape, not both")
+            shape = shapes.without_batch_axis("batch_shape", batch_shape)
+        elif "input_shape" in options:
+            shape = options.pop("input_shape")
+        if shape is None:
+            raise ValueError("Input needs shape=, the shape of one row: Input(shape=(784,))")
+        if batch_size is not None:
+            checks.whole_number("batch_size", batch_size)
+        checks.reject_unknown(
+            "Input", options, dict.fromkeys(("sparse", "ragged", "tensor", "input_tensor", "optional"), "inputs are dense arrays")
+        )
+        super().__init__(name=name, dtype=dtype)
+        self.build(shapes.row_shape("shape", shape))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "batch_shape": [None, *(self.input_shape or ())]}
+
+
+def Input(
+    shape: int | Sequence[int] | None = None,
+    batch_size: int | None = None,
+    dtype: str | None = None,
+    *,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+    **options: Any,
+) -> InputLayer:
+    """Say at the head of a model what one row of the data looks like, so that the model is built at once.
+
+    Args:
+        shape: The shape of one row, without the batch axis: ``(784,)``, or ``(28, 28)`` before a Flatten.
+        batch_size: Checked and not used: any number of rows may come.
+        dtype: None or ``"float32"``.
+        batch_shape: The shape with the batch axis in front: ``(None, 784)``.
+        name: The layer's name.
+
+    Example:
+
+    >>> from fastmlp import layers, models
+    >>> model = models.Sequential([layers.Input(shape=(3,)), layers.Dense(2)])
+    >>> model.count_params()
+    8
+    """
+    return InputLayer(shape, batch_size, dtype, batch_shape=batch_shape, name=name, **options)
