@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastmlp import activations, layers, models
+from fastmlp import activations, initializers, layers, models
 from fastmlp.errors import UnsupportedError
 
 
@@ -73,7 +73,7 @@ def test_automatic_names_count_per_class_over_the_process():
     "layer",
     [
         layers.Dense(3, "relu", use_bias=False, kernel_initializer="he_normal", name="hidden"),
-        layers.Dense(3, activation=layers.LeakyReLU(0.7), bias_initializer=layers.initializers.Constant(0.5)),
+        layers.Dense(3, activation=layers.LeakyReLU(0.7), bias_initializer=initializers.Constant(0.5)),
         layers.Activation("tanh"),
         layers.ReLU(negative_slope=0.25),
         layers.LeakyReLU(0.1),
