@@ -36,6 +36,12 @@ class Node:
       bias. The activation is elementwise, never softmax.
     - ``"activation"``: ``output = activation(input)``, softmax (over the columns) included.
     - ``"dropout"``: while training, each element is kept with probability ``1 - rate`` and scaled by ``1 / (1 - rate)``; a copy otherwise.
+    - ``"add"``, ``"subtract"``, ``"multiply"``, ``"maximum"``: of two inputs, element by element; where two are equal, each has half a part
+      in the maximum's gradient.
+    - ``"concatenate"``: the columns of the first input, then those of the second.
+    - ``"scale"``: ``alpha * input``.
+    - ``"branch"``: the input, for one of several readers.
+    - ``"slice"``: columns ``column … column + width`` of buffer 0.
     """
 
     op: str
@@ -44,14 +50,22 @@ class Node:
     parameters: tuple[int, ...] = ()
     activation: str = "linear"
     alpha: float = 0.0
-    """Slope of ``leaky_relu`` for negative input."""
+    """Slope of ``leaky_relu`` for negative input; factor of a scale."""
     rate: float = 0.0
     """Fraction of elements a dropout node sets to zero, 0 ≤ rate < 1."""
+    column: int = 0
+    """Where a slice begins."""
+    width: int = 0
+    """Columns of a slice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A network as a topologically ordered list of nodes over numbered buffers."""
+    """A network as a topologically ordered list of nodes over numbered buffers.
+
+    A buffer is written once and read by at most one node, unless all that read it are branches or slices. So a node's backward pass never
+    has to ask whether it is the only one. Nodes may share parameters.
+    """
 
     widths: tuple[int, ...]
     """Columns of each buffer; ``widths[0]`` is the number of input features."""

@@ -39,6 +39,14 @@ def _names(kind: str) -> list[str]:
 ACTIVATIONS = {name: index for index, name in enumerate(_names("activation"))}
 LOSSES = {name: index for index, name in enumerate(_names("loss"))}
 OPTIMIZERS = {name: index for index, name in enumerate(_names("optimizer"))}
+_JOINS = {
+    "add": FM_OP_ADD,
+    "subtract": FM_OP_SUBTRACT,
+    "multiply": FM_OP_MULTIPLY,
+    "maximum": FM_OP_MAXIMUM,
+    "concatenate": FM_OP_CONCATENATE,
+}
+_PARTS = {"branch": FM_OP_BRANCH, "slice": FM_OP_SLICE, "scale": FM_OP_SCALE}
 _SLOT_NAMES = {"sgd": ("momentum",), "rmsprop": ("velocity", "momentum"), "adam": ("momentum", "velocity")}
 
 
@@ -242,9 +250,10 @@ cdef class Network:
                 self.row_work += shapes[i][0] * shapes[i][1]
             for i, node in enumerate(plan.nodes):
                 specs[i].op = _op(node)
-                if len(node.inputs) != 1:
-                    raise ValueError(f"node {i} ({node.op}) reads {len(node.inputs)} buffers, but this engine runs nodes with one")
-                specs[i].input, specs[i].output = node.inputs[0], node.output
+                if len(node.inputs) != (2 if node.op in _JOINS else 1):
+                    raise ValueError(f"node {i} ({node.op}) can't read {len(node.inputs)} buffers")
+                specs[i].input, specs[i].other, specs[i].output = node.inputs[0], node.inputs[-1], node.output
+                specs[i].column = node.column
                 specs[i].kernel = node.parameters[0] if node.parameters else -1
                 specs[i].bias = node.parameters[1] if len(node.parameters) > 1 else -1
                 specs[i].activation = 0 if node.activation == "softmax" else _index(ACTIVATIONS, "activation", node.activation)
@@ -556,6 +565,8 @@ cdef fm_op _op(node) except *:
         return FM_OP_SOFTMAX if node.activation == "softmax" else FM_OP_ACTIVATION
     if node.op == "dropout":
         return FM_OP_DROPOUT
+    if node.op in _JOINS or node.op in _PARTS:
+        return <fm_op><int>{**_JOINS, **_PARTS}[node.op]
     raise ValueError(f"the engine has no node {node.op!r}")
 
 

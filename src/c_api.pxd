@@ -43,6 +43,14 @@ cdef extern from "fastmlp.h" nogil:
         FM_OP_ACTIVATION
         FM_OP_SOFTMAX
         FM_OP_DROPOUT
+        FM_OP_BRANCH
+        FM_OP_SLICE
+        FM_OP_SCALE
+        FM_OP_ADD
+        FM_OP_SUBTRACT
+        FM_OP_MULTIPLY
+        FM_OP_MAXIMUM
+        FM_OP_CONCATENATE
 
     ctypedef enum fm_array:
         FM_VALUE
@@ -54,6 +62,7 @@ cdef extern from "fastmlp.h" nogil:
         fm_op op
         int input, output, kernel, bias, activation
         float alpha, rate
+        int other, column
 
     ctypedef struct fm_plan:
         int buffer_count, node_count, parameter_count

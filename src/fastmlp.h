@@ -26,7 +26,20 @@ typedef enum fm_status {
     FM_NOT_READY,    /* train, evaluate or gradients before configure */
 } fm_status;
 
-typedef enum fm_op { FM_OP_DENSE, FM_OP_ACTIVATION, FM_OP_SOFTMAX, FM_OP_DROPOUT } fm_op;
+typedef enum fm_op {
+    FM_OP_DENSE,
+    FM_OP_ACTIVATION,
+    FM_OP_SOFTMAX,
+    FM_OP_DROPOUT,
+    FM_OP_BRANCH, /* its input, for one of several nodes that read it */
+    FM_OP_SLICE,  /* of the network's input, the columns from `column` on */
+    FM_OP_SCALE,  /* alpha·input */
+    FM_OP_ADD,    /* this one and those below also read `other` */
+    FM_OP_SUBTRACT,
+    FM_OP_MULTIPLY,
+    FM_OP_MAXIMUM,
+    FM_OP_CONCATENATE, /* the columns of `input`, then those of `other` */
+} fm_op;
 
 /* One step of the forward pass. `kernel` and `bias` are indices of parameters, -1 for none. */
 typedef struct fm_node_spec {
@@ -34,10 +47,14 @@ typedef struct fm_node_spec {
     int input, output; /* buffers */
     int kernel, bias;  /* dense */
     int activation;    /* dense and activation: FM_ACTIVATION_* */
-    float alpha;       /* slope of leaky_relu */
+    float alpha;       /* slope of leaky_relu; factor of a scale */
     float rate;        /* dropout */
+    int other;         /* buffer: second input */
+    int column;        /* slice */
 } fm_node_spec;
 
+/* Nodes in an order in which each reads what the network's input or a node before it has written. A buffer is written once and read by one
+ * node at most, unless all that read it are branches or slices. Nodes may have the same parameters. */
 typedef struct fm_plan {
     int buffer_count, node_count, parameter_count;
     const int64_t *widths; /* [buffer_count] columns of each buffer; buffer 0 is the input */

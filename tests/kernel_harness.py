@@ -116,6 +116,10 @@ class Elementwise(Structure):
     _fields_ = [("n", c_ssize_t), ("x", Floats), ("y", Floats), ("out", Floats), ("activation", c_int), ("alpha", c_float)]
 
 
+class MaximumBackward(Structure):
+    _fields_ = [("n", c_ssize_t), ("x", Floats), ("y", Floats), ("grad", Floats), ("out", Floats)]
+
+
 class FromUint8(Structure):
     _fields_ = [("n", c_ssize_t), ("x", POINTER(c_uint8)), ("out", Floats)]
 
@@ -211,7 +215,9 @@ STRUCTS: dict[str, type[Structure]] = {
     "softmax_backward": Softmax,
     "dropout_mask": Dropout,
     "peak": Peak,
-    **dict.fromkeys(("activate", "derive", "multiply", "exp", "log"), Elementwise),
+    **dict.fromkeys(("activate", "derive", "exp", "log"), Elementwise),
+    **dict.fromkeys(("multiply", "add", "subtract", "maximum", "scale"), Elementwise),
+    "maximum_backward": MaximumBackward,
     **{f"loss_{name}": Loss for name in _core.LOSSES},
     **{f"update_{name}": Update for name in _core.OPTIMIZERS},
     **{f"replay_{name}": Replay for name in _core.OPTIMIZERS},

@@ -18,6 +18,7 @@ import numpy as np
 from fastmlp.plan import Node
 from fastmlp.reference.activations import ACTIVATIONS
 from fastmlp.reference.lookup import lookup
+from fastmlp.reference.merges import MERGES
 from fastmlp.reference.random import dropout_mask
 
 __all__ = ["OPERATIONS", "Operation", "Pass"]
@@ -129,4 +130,5 @@ OPERATIONS: dict[str, type[Operation]] = {
     "dense": Dense,
     "activation": Activation,
     "dropout": Dropout,
+    **MERGES,
 }

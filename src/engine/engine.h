@@ -64,8 +64,11 @@ typedef struct fm_node {
     ptrdiff_t inputs, units; /* widths of the buffers read and written */
     ptrdiff_t panels;        /* dense: weight panels of 16 units */
     ptrdiff_t kernel, bias;  /* dense: offsets into the parameter arrays; bias -1 for none */
-    int is_last;             /* nothing after it reads its output: the prediction */
-    int trained_below;       /* some node before it has parameters: the gradient of its input is wanted */
+    int trained_below;       /* its input depends on parameters: the gradient of it is wanted */
+    int trained_other;       /* the same for its second input */
+    int needed;              /* the objective needs its output, and does not compute it itself */
+    int reached;             /* the gradient of the loss comes to its output, and goes on from there */
+    int first_back;          /* branch: its gradient is the first that its input gets, so it may as well be that one */
     int derived;             /* the gradient of its output arrives multiplied by the activation's derivative */
     int in_panels;           /* dense: … and in panels, transposed as well if the gradient of its input is wanted */
     const struct fm_node *producer; /* the node that writes its input; NULL for the network's input */
@@ -154,7 +157,9 @@ struct fm_network {
     ptrdiff_t *offset;     /* [parameter] */
     ptrdiff_t size;        /* floats in each parameter array */
     int output;
-    int direct_input; /* only dense nodes read the input, so it need not be copied to padded rows */
+    int *root;         /* [buffer] the buffer whose values it shows: itself, or where branches begin */
+    int direct_input; /* only one dense node, with a kernel of its own, reads the input, so it need not be copied to padded rows */
+    int accumulates;  /* gradients are added up in their array: some parameters have none, or several nodes */
     double row_flops; /* of one row's forward pass */
 
     float *value;    /* [size] kernels in panels, biases padded */
@@ -171,7 +176,6 @@ struct fm_network {
     fm_update_spec update;
     fm_state state;
     fm_pace pace[2]; /* of evaluation and of training */
-    int source_node; /* the node that writes the buffer the loss reads */
 
     fm_workspace *batch; /* training's; NULL until wanted */
     fm_workspace *spare[FM_SPARE_WORKSPACES];
@@ -207,6 +211,7 @@ typedef struct fm_pass {
     const float *input; /* [rows][input_row] */
     ptrdiff_t input_row;
     int training; /* dropout is on */
+    int measured; /* only nodes that the objective needs are run */
     int sparse;   /* the input is in the workspace's lists */
     fm_worker worker;
 } fm_pass;
@@ -310,10 +315,35 @@ int fm_take_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_
 /* Numbers that are not zero in a few rows spread over the data, and how many were looked at. */
 void fm_sample_nonzeros(const fm_network *network, const fm_batches *batches, ptrdiff_t *nonzeros, ptrdiff_t *count);
 
+/* -- how nodes are connected: graph.c ---------------------------------------------------------------------------------------------- */
+
+/* 1 if nodes read what is there when their turn comes, and buffers are read as fm_plan says; 0 if not, -1 if there is no memory. */
+int fm_is_sound_graph(const fm_plan *plan);
+
+/* True for nodes that read `other` as well. */
+int fm_reads_two(fm_op op);
+
+/* What each node's neighbours do for it: see fm_node. */
+void fm_link_nodes(fm_network *network);
+
+/* Which nodes a loss at `source` needs, and which its gradient reaches. */
+void fm_link_objective(fm_network *network, int source);
+
+/* -- nodes that join and part: merge.c --------------------------------------------------------------------------------------------- */
+
+void fm_merge_forward(const fm_pass *pass, const fm_node *node);
+void fm_merge_backward(const fm_pass *pass, const fm_node *node);
+
+/* Elements of a buffer that this worker's rows cover, when all rows are handled alike: whole padded rows, end to end. */
+typedef struct fm_span {
+    ptrdiff_t first_row, rows, begin, n;
+} fm_span;
+fm_span fm_share_buffer(const fm_pass *pass, int buffer);
+
 /* -- whole passes: pass.c ---------------------------------------------------------------------------------------------------------- */
 
-/* Fills the buffers up to and including the output of nodes[last]; ends with a barrier. */
-void fm_forward(const fm_pass *pass, int last);
+/* Fills the buffers; ends with a barrier. */
+void fm_forward(const fm_pass *pass);
 
 /* From the gradient of the objective's source down to the first parameters, updating each node as soon as its gradient is known; ends
  * without a barrier. */

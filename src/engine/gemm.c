@@ -151,7 +151,12 @@ void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node) {
 /* One optimizer step, or with no rule the gradient's way to its array, on `n` parameters from `offset`. */
 void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, const float *gradient) {
     if (!step->update) {
-        memcpy(network->gradient + offset, gradient, (size_t)n * sizeof *gradient);
+        float *whole = network->gradient + offset;
+        const fm_elementwise sum = {.n = n, .x = whole, .y = gradient, .out = whole};
+        if (network->accumulates)
+            network->kernels->add(&sum);
+        else
+            memcpy(whole, gradient, (size_t)n * sizeof *gradient);
         return;
     }
     fm_update update = step->constants;

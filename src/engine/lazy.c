@@ -17,7 +17,7 @@ static int stands_still(const fm_update_spec *update) { return update->kind == F
 int fm_may_put_off(const fm_network *network) {
     const fm_update_spec *update = &network->update;
     /* Without an epsilon zero is divided by zero, and the NaN must be seen at once. */
-    return !network->unfused && (update->kind == FM_OPTIMIZER_sgd || (float)update->epsilon > 0.0f);
+    return !network->unfused && !network->accumulates && (update->kind == FM_OPTIMIZER_sgd || (float)update->epsilon > 0.0f);
 }
 
 /* Steps after which Adam's momentum has faded to 2⁻³⁰, or 0 if the series would not give its sum up to rounding: what is left out, the mean of

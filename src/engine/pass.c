@@ -3,20 +3,8 @@
 
 #include <string.h>
 
-/* Elements of a buffer that this worker's rows cover, when all rows are handled alike: whole padded rows, end to end. */
-typedef struct fm_span {
-    ptrdiff_t first_row, rows, begin, n;
-} fm_span;
-
-static fm_span share_buffer(const fm_pass *pass, int buffer) {
-    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
-    const ptrdiff_t stride = pass->network->stride[buffer];
-    const ptrdiff_t count = rows.end > rows.begin ? rows.end - rows.begin : 0;
-    return (fm_span){rows.begin, count, rows.begin * stride, count * stride};
-}
-
 static void softmax(const fm_pass *pass, const fm_node *node, const float *x, const float *grad, float *out) {
-    const fm_span span = share_buffer(pass, node->spec.output);
+    const fm_span span = fm_share_buffer(pass, node->spec.output);
     if (span.rows == 0)
         return;
     const fm_softmax arguments = {
@@ -46,7 +34,7 @@ static fm_elementwise elementwise(const fm_node *node, fm_span span, const float
 
 static void dropout_forward(const fm_pass *pass, const fm_node *node, int index, const float *x, float *out) {
     const fm_network *network = pass->network;
-    const fm_span span = share_buffer(pass, node->spec.output);
+    const fm_span span = fm_share_buffer(pass, node->spec.output);
     if (span.rows == 0)
         return;
     if (!pass->training) {
@@ -74,11 +62,13 @@ static void dropout_forward(const fm_pass *pass, const fm_node *node, int index,
 /* True for a node whose input comes as lists without zeros. */
 static int reads_lists(const fm_pass *pass, const fm_node *node) { return pass->sparse && node->spec.input == 0; }
 
-void fm_forward(const fm_pass *pass, int last) {
+void fm_forward(const fm_pass *pass) {
     const fm_network *network = pass->network;
     float **value = pass->workspace->value;
-    for (int i = 0; i <= last; i++) {
+    for (int i = 0; i < network->node_count; i++) {
         const fm_node *node = &network->nodes[i];
+        if ((pass->measured && !node->needed) || node->spec.op == FM_OP_BRANCH)
+            continue; /* a branch is its input under another name */
         const float *x = value[node->spec.input];
         float *out = value[node->spec.output];
         switch (node->spec.op) {
@@ -89,7 +79,7 @@ void fm_forward(const fm_pass *pass, int last) {
                 fm_dense_forward(pass, node);
             break;
         case FM_OP_ACTIVATION: {
-            const fm_elementwise arguments = elementwise(node, share_buffer(pass, node->spec.output), x, NULL, out);
+            const fm_elementwise arguments = elementwise(node, fm_share_buffer(pass, node->spec.output), x, NULL, out);
             network->kernels->activate(&arguments);
             break;
         }
@@ -98,6 +88,9 @@ void fm_forward(const fm_pass *pass, int last) {
             break;
         case FM_OP_DROPOUT:
             dropout_forward(pass, node, i, x, out);
+            break;
+        default:
+            fm_merge_forward(pass, node);
             break;
         }
         fm_team_barrier(pass->worker);
@@ -120,7 +113,7 @@ static void prepare_gradient(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_workspace *workspace = pass->workspace;
     const int output = node->spec.output;
-    const fm_span span = share_buffer(pass, output);
+    const fm_span span = fm_share_buffer(pass, output);
     float *grad = workspace->grad[output];
     if (span.rows == 0)
         return;
@@ -163,23 +156,25 @@ static void dense_backward(const fm_pass *pass, const fm_node *node, const fm_st
 void fm_backward(const fm_pass *pass, const fm_step *step) {
     const fm_network *network = pass->network;
     const fm_workspace *workspace = pass->workspace;
-    for (int i = network->source_node; i >= 0; i--) {
+    for (int i = network->node_count - 1; i >= 0; i--) {
         const fm_node *node = &network->nodes[i];
+        if (!node->reached || node->first_back)
+            continue;
         if (node->spec.op == FM_OP_DENSE) {
             dense_backward(pass, node, step);
             continue;
         }
-        if (!node->trained_below)
-            continue;
         const float *grad = workspace->grad[node->spec.output];
         const float *out = workspace->value[node->spec.output];
         float *below = workspace->grad[node->spec.input];
-        const fm_span span = share_buffer(pass, node->spec.output);
+        const fm_span span = fm_share_buffer(pass, node->spec.output);
         if (node->spec.op == FM_OP_SOFTMAX) {
             softmax(pass, node, out, grad, below);
         } else if (node->spec.op == FM_OP_DROPOUT) {
             const fm_elementwise product = elementwise(node, span, grad, workspace->mask[i], below);
             network->kernels->multiply(&product);
+        } else if (node->spec.op != FM_OP_ACTIVATION) {
+            fm_merge_backward(pass, node);
         } else if (node->derived) {
             memcpy(below + span.begin, grad + span.begin, (size_t)span.n * sizeof *grad);
         } else {

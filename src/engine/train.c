@@ -85,7 +85,7 @@ static int is_sound_objective(const fm_network *network, const fm_objective *obj
     if (objective->source == network->output)
         return 1;
     const fm_node *last = &network->nodes[network->node_count - 1];
-    if (objective->source != last->spec.input || network->node_count < 2 || !is_from_logits(objective->loss))
+    if (last->spec.output != network->output || objective->source != last->spec.input || !is_from_logits(objective->loss))
         return 0;
     return objective->loss == FM_LOSS_binary_crossentropy_from_logits
                ? last->spec.op == FM_OP_ACTIVATION && last->spec.activation == FM_ACTIVATION_sigmoid
@@ -121,10 +121,10 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
     network->slot_memory = memory;
     for (int s = 0; s < 2; s++)
         network->slot[s] = s < slots_used(update) ? (float *)(memory + at[s]) : NULL;
+    fm_link_objective(network, objective->source);
     network->objective = *objective;
     network->objective.metrics = metrics;
     network->update = *update;
-    network->source_node = objective->source == network->output ? network->node_count - 1 : network->node_count - 2;
     network->state.iterations = 0;
     network->configured = 1;
     fm_unlock(network);
@@ -267,6 +267,11 @@ static void backward_and_update(const run *r, const fm_pass *pass, const fm_step
         return;
     }
     const fm_step keep = {.update = NULL};
+    if (r->network->accumulates) {
+        const fm_range share = fm_share(r->network->size, pass->worker);
+        memset(r->network->gradient + share.begin, 0, (size_t)(share.end - share.begin) * sizeof(float));
+        fm_team_barrier(pass->worker);
+    }
     fm_backward(pass, &keep);
     if (r->updating) {
         fm_team_barrier(pass->worker);
@@ -304,6 +309,7 @@ static void run_task(void *argument, fm_worker worker) {
             .input = workspace->value[0],
             .input_row = network->stride[0],
             .training = r->training,
+            .measured = 1,
             .sparse = r->sparse,
             .worker = worker,
         };
@@ -315,7 +321,7 @@ static void run_task(void *argument, fm_worker worker) {
             return;
         if (pass.sparse && r->training && !prepare_columns(r, &pass))
             return;
-        fm_forward(&pass, network->source_node);
+        fm_forward(&pass);
         measure(r, &pass);
         fm_team_barrier(worker);
         if (r->training) {
@@ -434,7 +440,7 @@ static fm_status run_locked(run *r, int64_t *next) {
     fm_status status = need_batch_memory(network, b, threads);
     r->sparse = is_sparse_input(network, b);
     r->lazy = r->sparse && r->updating && fm_may_put_off(network);
-    r->apart = network->unfused || (r->sparse && !r->lazy);
+    r->apart = network->unfused || network->accumulates || (r->sparse && !r->lazy);
     if (status == FM_OK && r->training && (!r->updating || r->apart))
         status = fm_need_gradient(network);
     if (status == FM_OK)

@@ -1,0 +1,121 @@
+/* How nodes are connected: which plans make sense, what neighbours do for one another, and what a loss needs and reaches. */
+#include "engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int fm_reads_two(fm_op op) {
+    return op == FM_OP_ADD || op == FM_OP_SUBTRACT || op == FM_OP_MULTIPLY || op == FM_OP_MAXIMUM || op == FM_OP_CONCATENATE;
+}
+
+/* Branches and slices leave a buffer to others as well. */
+static int shares_input(fm_op op) { return op == FM_OP_BRANCH || op == FM_OP_SLICE; }
+
+enum { WRITTEN = 1, READ = 2, SHARED = 4 };
+
+static int may_read(char *state, int shares) {
+    if (!(*state & WRITTEN) || *state & READ || (!shares && *state & SHARED))
+        return 0;
+    *state |= shares ? SHARED : READ;
+    return 1;
+}
+
+int fm_is_sound_graph(const fm_plan *plan) {
+    char *state = calloc((size_t)plan->buffer_count, 1);
+    if (!state)
+        return -1;
+    int sound = 1;
+    state[0] = WRITTEN;
+    for (int i = 0; i < plan->node_count && sound; i++) {
+        const fm_node_spec *node = &plan->nodes[i];
+        sound = may_read(&state[node->input], shares_input(node->op)) && (!fm_reads_two(node->op) || may_read(&state[node->other], 0)) &&
+                !(state[node->output] & WRITTEN);
+        state[node->output] |= WRITTEN;
+    }
+    sound = sound && plan->output != 0 && state[plan->output] & WRITTEN;
+    free(state);
+    return sound;
+}
+
+static fm_node *writer_of(fm_network *network, int buffer, int before) {
+    for (int i = before - 1; i >= 0; i--)
+        if (network->nodes[i].spec.output == buffer)
+            return &network->nodes[i];
+    return NULL;
+}
+
+static int depends_on_parameters(const fm_node *node) {
+    return node && (node->spec.op == FM_OP_DENSE || node->trained_below || node->trained_other);
+}
+
+void fm_link_nodes(fm_network *network) {
+    for (int b = 0; b < network->buffer_count; b++)
+        network->root[b] = b;
+    for (int i = 0; i < network->node_count; i++) {
+        fm_node *node = &network->nodes[i], *below = writer_of(network, node->spec.input, i);
+        node->producer = below;
+        node->trained_below = depends_on_parameters(below);
+        node->trained_other = fm_reads_two(node->spec.op) && depends_on_parameters(writer_of(network, node->spec.other, i));
+        if (node->spec.op == FM_OP_BRANCH)
+            network->root[node->spec.output] = network->root[node->spec.input];
+        if (node->spec.op == FM_OP_DENSE) {
+            if (node->trained_below) {
+                const int elementwise = below->spec.op == FM_OP_DENSE || below->spec.op == FM_OP_ACTIVATION;
+                below->derived = elementwise && below->spec.activation != FM_ACTIVATION_linear;
+                below->in_panels = below->spec.op == FM_OP_DENSE;
+            }
+            network->row_flops += 2.0 * (double)node->inputs * (double)node->units;
+        }
+    }
+    const fm_node_spec *first = &network->nodes[0].spec;
+    network->direct_input = first->op == FM_OP_DENSE;
+    for (int i = 1; i < network->node_count && network->direct_input; i++)
+        network->direct_input = network->nodes[i].spec.op != FM_OP_DENSE || network->nodes[i].kernel != network->nodes[0].kernel;
+}
+
+/* -- what the loss needs and reaches ----------------------------------------------------------------------------------------------- */
+
+static int reads(const fm_node_spec *node, int buffer) {
+    return node->input == buffer || (fm_reads_two(node->op) && node->other == buffer);
+}
+
+/* Marks the nodes whose output a marked node reads, from the last to the first. */
+static void find_needed(fm_network *network, int source) {
+    for (int i = network->node_count - 1; i >= 0; i--) {
+        fm_node *node = &network->nodes[i];
+        node->needed = node->spec.output == source;
+        for (int j = i + 1; j < network->node_count && !node->needed; j++)
+            node->needed = network->nodes[j].needed && reads(&network->nodes[j].spec, node->spec.output);
+    }
+}
+
+/* The gradient reaches what the loss needs, except where nothing that is trained lies behind it. */
+static void find_reached(fm_network *network) {
+    for (int i = network->node_count - 1; i >= 0; i--) {
+        fm_node *node = &network->nodes[i];
+        node->reached = node->needed && depends_on_parameters(node);
+        node->first_back = node->reached && node->spec.op == FM_OP_BRANCH;
+        for (int j = i + 1; j < network->node_count && node->first_back; j++)
+            node->first_back = !(network->nodes[j].reached && reads(&network->nodes[j].spec, node->spec.input));
+    }
+}
+
+/* True if the gradient of some parameters has no term, or several. */
+static int must_accumulate(const fm_network *network) {
+    for (int p = 0; p < network->parameter_count; p++) {
+        int nodes = 0;
+        for (int i = 0; i < network->node_count; i++) {
+            const fm_node *node = &network->nodes[i];
+            nodes += node->reached && node->spec.op == FM_OP_DENSE && (node->spec.kernel == p || node->spec.bias == p);
+        }
+        if (nodes != 1)
+            return 1;
+    }
+    return 0;
+}
+
+void fm_link_objective(fm_network *network, int source) {
+    find_needed(network, source);
+    find_reached(network);
+    network->accumulates = must_accumulate(network);
+}

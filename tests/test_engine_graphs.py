@@ -1,0 +1,160 @@
+"""Networks that are graphs: both engines alike, gradients right, the same bits on any number of threads."""
+
+import numpy as np
+import pytest
+from graphs import GRAPHS, Builder
+from networks import UPDATES, configured, data_for, fill, parameters_of, same_bits, state_of, train
+
+from fastmlp import _core, reference
+from fastmlp.plan import Node, Objective, Plan
+
+ENGINES = (_core, reference)
+every_graph = pytest.mark.parametrize("graph", GRAPHS)
+
+
+def objective(plan, graph):
+    if graph == "residual":
+        return Objective("categorical_crossentropy", plan.nodes[-1].inputs[0], True), "cce"
+    return Objective("mean_squared_error", plan.output), "mse"
+
+
+@every_graph
+def test_engines_predict_alike(graph):
+    plan = GRAPHS[graph]()
+    native, expected = (fill(engine.Network(plan)) for engine in ENGINES)
+    for rows in (0, 1, 3, 16, 17, 100):
+        x = np.random.default_rng(rows).normal(size=(rows, plan.widths[0])).astype(np.float32)
+        np.testing.assert_allclose(native.predict(x), expected.predict(x), rtol=2e-5, atol=2e-6)
+    x = np.random.default_rng(0).integers(0, 3, (9, plan.widths[0])).astype(np.uint8)
+    np.testing.assert_allclose(native.predict(x), expected.predict(x), rtol=2e-5, atol=2e-6)
+    np.testing.assert_allclose(native(x[0]), expected(x[0]), rtol=2e-5, atol=2e-6)
+
+
+@every_graph
+def test_engines_have_the_same_gradients(graph):
+    plan = GRAPHS[graph]()
+    goal, loss = objective(plan, graph)
+    native, expected = (configured(engine, plan, goal) for engine in ENGINES)
+    for rows in (1, 16, 37):
+        batches = data_for(plan, loss, rows, rows, weighted=True)
+        loss_native, gradients_native = native.gradients(batches)
+        loss_expected, gradients_expected = expected.gradients(batches)
+        assert loss_native == pytest.approx(loss_expected, rel=1e-5)
+        for left, right in zip(gradients_native, gradients_expected, strict=True):
+            assert right.any()
+            np.testing.assert_allclose(left, right, rtol=2e-5, atol=2e-6)
+
+
+@every_graph
+@pytest.mark.parametrize("update", ["sgd", "nesterov", "adam"])
+def test_training_runs_stay_together(graph, update):
+    plan = GRAPHS[graph]()
+    goal, loss = objective(plan, graph)
+    batches = data_for(plan, loss, 94, 8)
+    networks = [configured(engine, plan, goal, update) for engine in ENGINES]
+    before = parameters_of(networks[0])
+    totals = [train(network, batches, epochs=2) for network in networks]
+    np.testing.assert_allclose(totals[0], totals[1], rtol=1e-4)
+    for start, left, right in zip(before, *map(state_of, networks), strict=False):
+        assert not np.array_equal(start, left)
+        np.testing.assert_allclose(left, right, rtol=2e-3, atol=2e-4)
+
+
+@every_graph
+def test_gradients_are_the_slopes_of_the_loss(graph):
+    """Along one random direction, in float64, with dropout for the same iteration."""
+    plan = GRAPHS[graph]()
+    goal, loss = objective(plan, graph)
+    network = reference.Network(plan, seed=3, dtype=np.float64)
+    rng = np.random.default_rng(5)
+    start = [rng.normal(0, 0.4, parameter.shape) for parameter in plan.parameters]
+    way = [rng.normal(size=parameter.shape) for parameter in plan.parameters]
+    network.configure(goal, UPDATES["sgd"])
+    batches = data_for(plan, loss, 12, 12, weighted=True)
+
+    def at(step):
+        for index, (value, direction) in enumerate(zip(start, way, strict=True)):
+            network.set_parameter(index, value + step * direction)
+        return network.gradients(batches)
+
+    slope = sum(float((gradient * direction).sum()) for gradient, direction in zip(at(0.0)[1], way, strict=True))
+    assert (at(1e-6)[0] - at(-1e-6)[0]) / 2e-6 == pytest.approx(slope, rel=1e-5)
+
+
+@every_graph
+@pytest.mark.parametrize("unfused", [False, True])
+def test_threads_change_no_bit(graph, unfused):
+    plan = GRAPHS[graph](inputs=160, units=160, outputs=33)
+    goal, loss = objective(plan, graph)
+    batches = data_for(plan, loss, 900, 300)
+    before = _core.get_threads()
+    states = []
+    try:
+        for threads in (1, 2, 3, 5):
+            _core.set_threads(threads)
+            network = configured(_core, plan, goal, "adam")
+            network.set_unfused(unfused)
+            train(network, batches, epochs=3)
+            states.append(state_of(network))
+    finally:
+        _core.set_threads(before)
+    for state in states[1:]:
+        assert same_bits(states[0], state)
+
+
+def test_a_branch_is_its_input_under_another_name():
+    """A chain through one branch trains to the bits of the chain."""
+    plans = []
+    for branched in (False, True):
+        b = Builder(5)
+        x = b.dense(0, 19, "tanh")
+        x = b.branches(x, 1)[0] if branched else x
+        plans.append(b.plan(b.dense(x, 2)))
+    states = []
+    for plan in plans:
+        network = configured(_core, plan, Objective("mean_squared_error", plan.output), "adam")
+        train(network, data_for(plan, "mse", 50, 8), epochs=3)
+        states.append(state_of(network))
+    assert same_bits(*states)
+
+
+def test_parameters_that_the_loss_does_not_reach_stay_as_they_are():
+    b = Builder(4)
+    left, right = b.branches(0, 2)
+    x = b.dense(left, 3)
+    b.dense(right, 3)
+    plan = b.plan(x)
+    goal = Objective("mean_squared_error", x)
+    for engine in ENGINES:
+        network = configured(engine, plan, goal, "adam")
+        before = parameters_of(network)
+        train(network, data_for(plan, "mse", 20, 4), epochs=2)
+        after = parameters_of(network)
+        assert not np.array_equal(before[0], after[0])
+        assert same_bits(before[2:], after[2:])
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    {
+        "reads what is not written": (Node("scale", (2,), 1), Node("scale", (1,), 2)),
+        "written twice": (Node("scale", (0,), 1), Node("scale", (1,), 2), Node("branch", (2,), 1)),
+        "read twice": (Node("scale", (0,), 1), Node("add", (1, 1), 2)),
+        "read beside a branch": (Node("branch", (0,), 1), Node("add", (0, 1), 2)),
+        "an input that is not there": (Node("scale", (0,), 1), Node("add", (1, 9), 2)),
+        "a slice of another buffer": (Node("scale", (0,), 1), Node("slice", (1,), 2)),
+        "a slice past the end": (Node("slice", (0,), 2, column=1),),
+        "the output is the input": (Node("scale", (0,), 1), Node("add", (1, 0), 0)),
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_plans_that_make_no_sense_are_refused(nodes):
+    with pytest.raises(ValueError, match="the plan, objective or index does not fit"):
+        _core.Network(Plan((3, 3, 3), nodes[1], (), 2))
+
+
+def test_joins_need_two_inputs_of_one_width():
+    with pytest.raises(ValueError, match=r"node 0 \(add\) can't read 1 buffers"):
+        _core.Network(Plan((3, 3), (Node("add", (0,), 1),), (), 1))
+    with pytest.raises(ValueError, match="does not fit"):
+        _core.Network(Plan((3, 3, 2, 3), (Node("branch", (0,), 1), Node("slice", (0,), 2), Node("add", (1, 2), 3)), (), 3))
