@@ -27,9 +27,15 @@ CROSSENTROPY = ("crossentropy", "ce")
 class Goal:
     """A resolved objective, and how its totals are called."""
 
-    objective: Objective
+    objective: Objective | tuple[Objective, ...]
+    """One, or one for each loss of a model with several outputs."""
     names: tuple[str, ...]
-    """Names of the metrics, in the order of ``objective.metrics``."""
+    """Names of the metrics, in the order of ``objective.metrics``; with several losses each loss and its metrics, one after another."""
+
+    @property
+    def terms(self) -> tuple[Objective, ...]:
+        """The losses, one or several."""
+        return self.objective if isinstance(self.objective, tuple) else (self.objective,)
 
     def new_totals(self) -> np.ndarray:
         """Zeros for an engine to add to."""
@@ -71,12 +77,21 @@ class Compiled:
         self.weighted_metrics = _metric_list("weighted_metrics", weighted_metrics)
 
     @property
+    def has_loss(self) -> bool:
+        """Whether there is a loss to train for."""
+        return self.loss is not None or self.any_crossentropy
+
+    @property
     def resolvable(self) -> bool:
         """True when the objective follows from the network alone, without a look at the targets."""
         return self.loss is not None
 
-    def see_targets(self, y: Any, width: int) -> None:
+    def see_targets(self, y: Any, plan: Plan) -> None:
         """Decide what ``"crossentropy"`` means, from the shape of the first targets."""
+        self.see_targets_of(y, plan.widths[plan.output])
+
+    def see_targets_of(self, y: Any, width: int) -> None:
+        """The same for an output of this width."""
         if self.any_crossentropy and self.loss is None:
             shape = np.shape(y)
             if width == 1:
@@ -86,12 +101,13 @@ class Compiled:
             else:
                 self.loss = losses.CategoricalCrossentropy()
 
-    def goal(self, plan: Plan) -> Goal:
-        """The objective for a network; the loss must be known."""
+    def goal(self, plan: Plan, output: int | None = None, weight: float = 1.0) -> Goal:
+        """The objective for a network, or for one of its outputs; the loss must be known."""
         if self.loss is None:
             raise ValueError("the model was compiled without a loss, so it can only predict; name one, for example compile(loss='mse')")
-        last = plan.nodes[-1]
-        width = plan.widths[plan.output]
+        predictions = plan.output if output is None else output
+        last = next(node for node in plan.nodes if node.output == predictions)
+        width = plan.widths[predictions]
         closing = last.activation if last.op == "activation" else "linear"
         absorbed = not self.loss.from_logits and closing == _CLOSING.get(self.loss.kind)
         _warn_of_mismatch(self.loss, closing, width)
@@ -104,15 +120,16 @@ class Compiled:
                     raise ValueError(_form_mismatch(metric, name, self.loss))
                 chosen.append(PlanMetric(metric.kind, weighted, metric.threshold))
                 names.append(_unique(name, names, weighted))
-        source = last.inputs[0] if absorbed else plan.output
-        return Goal(Objective(self.loss.kind, source, absorbed or self.loss.from_logits, tuple(chosen)), tuple(names))
+        source = last.inputs[0] if absorbed else predictions
+        from_logits = absorbed or self.loss.from_logits
+        return Goal(Objective(self.loss.kind, source, from_logits, tuple(chosen), output, weight), tuple(names))
 
-    def direction(self, name: str, plan: Plan) -> bool | None:
+    def direction(self, name: str, plan: Plan, output: int | None = None) -> bool | None:
         """True if a higher value of the metric called ``name`` is better, False if a lower is, None if there is no such metric."""
         if name == "loss":
             return False
-        goal = self.goal(plan)
-        kinds = dict(zip(goal.names, (metric.kind for metric in goal.objective.metrics), strict=True))
+        goal = self.goal(plan, output)
+        kinds = dict(zip(goal.names, (metric.kind for metric in goal.terms[0].metrics), strict=True))
         return kinds[name].endswith("accuracy") if name in kinds else None
 
     def get_config(self) -> dict[str, Any]:
@@ -153,7 +170,7 @@ def _only_one(what: str, value: Any) -> Any:
     if isinstance(value, (list, tuple)) and len(value) == 1:
         return value[0]
     if isinstance(value, (list, tuple)) or (isinstance(value, Mapping) and "class" not in value):
-        raise UnsupportedError(f"several {what} values are for models with several outputs, which are not in fastmlp yet; give one")
+        raise UnsupportedError(f"several {what} values are for models with several outputs, but this one has one; give one")
     return value
 
 
@@ -161,7 +178,7 @@ def _metric_list(argument: str, given: Any) -> list[str | Metric]:
     if given is None:
         return []
     if isinstance(given, Mapping) and "class" not in given:
-        raise UnsupportedError(f"{argument} as a dict is for models with several outputs, which are not in fastmlp yet; give a list")
+        raise UnsupportedError(f"{argument} as a dict is for models with several outputs, but this one has one; give a list")
     items: Sequence[Any] = given if isinstance(given, (list, tuple)) else [given]
     result: list[str | Metric] = []
     for item in items:

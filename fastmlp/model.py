@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 
-from fastmlp import checks, data, engines, naming, planning, randomness, sparse, summary
+from fastmlp import checks, data, engines, naming, planning, randomness, sparse, summary, symbolic
 from fastmlp.callbacks import History
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.errors import UnsupportedError
@@ -16,6 +16,8 @@ from fastmlp.layers import Layer, assign_all
 from fastmlp.metrics import Metric
 from fastmlp.optimizers import Optimizer
 from fastmlp.plan import Objective, Plan, Update
+from fastmlp.shapes import Shape
+from fastmlp.symbolic import Graph, holds_tensors
 from fastmlp.training import Trainer
 from fastmlp.weights import Weight
 
@@ -32,7 +34,9 @@ class Model(Trainer):
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         if cls is Model:
-            raise UnsupportedError("functional models are not in fastmlp yet; use Sequential([layer, layer, ...])")
+            from fastmlp.functional import Functional
+
+            return cast(Self, super().__new__(Functional))
         return super().__new__(cls)
 
     def __init__(self, name: str | None = None) -> None:
@@ -44,18 +48,39 @@ class Model(Trainer):
         self._weights: list[Weight] = []
         self._network: Any = None
         self._forward: Callable[[Any], np.ndarray] | None = None  # the network, when model(x) can go straight to it
-        self._configured: tuple[Objective, Update] | None = None
+        self._configured: tuple[Objective | tuple[Objective, ...], Update] | None = None
         self._goal: Goal | None = None
         self._connecting = threading.RLock()
+        self._shares_weights = False  # some belong to other models too, whose training changes them
 
     @property
     def layers(self) -> list[Layer]:
         """The layers, without the input layer."""
         raise NotImplementedError
 
+    @property
+    def graph(self) -> Graph:
+        """How the layers are connected; they must be built."""
+        raise NotImplementedError
+
+    # As a layer of another model
+
+    def connect(self, rows: Sequence[Shape]) -> tuple[Shape, ...]:
+        """Take part in another model, called on tensors whose rows have these shapes; the shapes of what comes out."""
+        if self._row_shape() is None and len(rows) == 1:
+            self._build_from(rows[0])
+        wanted = [tensor.row for tensor in self.graph.inputs]
+        if list(rows) != wanted:
+            raise ValueError(f"model {self.name!r} takes rows of shape {_listed(wanted)}, but is called on {_listed(rows)}")
+        return tuple(tensor.row for tensor in self.graph.outputs)
+
+    def arrange_outputs(self, outputs: Sequence[Any]) -> Any:
+        """Outputs one by one, in the form the model gives them: one alone, a list or a dict."""
+        return outputs[0]
+
     # Predicting
 
-    def __call__(self, x: Any, training: bool = False) -> np.ndarray:
+    def __call__(self, x: Any, training: bool = False) -> Any:
         """The output for a few rows, as fast as can be: ``x`` is only converted, not searched for NaN; NaN in gives NaN out.
 
         Args:
@@ -81,7 +106,9 @@ class Model(Trainer):
         except (TypeError, ValueError):
             return self._call(x, training)  # which says more about what is wrong with x
 
-    def _call(self, x: Any, training: bool) -> np.ndarray:
+    def _call(self, x: Any, training: bool) -> Any:
+        if holds_tensors(x):
+            return symbolic.apply(self, x, {"training": training or None})
         shape = self._row_shape()
         if not sparse.is_sparse(x):
             x = data.as_array("x", x)
@@ -89,7 +116,7 @@ class Model(Trainer):
                 x = x[None]
         inputs = self._inputs(x, check_finite=False)
         network = self._connected_network()
-        return np.asarray(network.apply(inputs, training=True) if training else network.predict(inputs))
+        return self._arranged(np.asarray(network.apply(inputs, training=True) if training else network.predict(inputs)))
 
     # The network
 
@@ -128,20 +155,39 @@ class Model(Trainer):
     def _require_plan(self) -> Plan:
         if self.plan is None:
             self._require_layers()
-            self._adopt(self._require_shape(), self.layers)  # which says what is missing
+            self._require_shape()
+            self._adopt(self.graph)  # which says what is missing
         assert self.plan is not None
         return self.plan
 
-    def _adopt(self, input_shape: tuple[int, ...], layers: Sequence[Layer]) -> None:
+    def _adopt(self, graph: Graph) -> None:
         """Describe the network anew after layers have come or gone."""
+        self._forget_plan()
+        self.plan, self._weights = planning.make_plan(graph)
+        for weight in self._weights:
+            weight.models.add(self)
+        sharing = {model for weight in self._weights for model in weight.models} if self._weights else set()
+        for model in sharing if len(sharing) > 1 else ():
+            model._forward, model._shares_weights = None, True
+
+    def _forget_plan(self) -> None:
         self._disconnect()
-        self.plan, self._weights = planning.make_plan(input_shape, layers)
+        for weight in self._weights:
+            weight.models.discard(self)
+        self.plan, self._weights = None, []
+
+    def _catch_up(self, network: Any, *, training: bool = False) -> None:
+        """Bring what other models have changed into this model's network; before training, let them read the weights there."""
+        for index, weight in enumerate(self._weights):
+            weight.lend(network, index, move=training)
 
     def _connected_network(self) -> Any:
         if self._network is None:
             with self._connecting:
                 if self._network is None:
                     self._connect()
+        if self._shares_weights:
+            self._catch_up(self._network)
         return self._network
 
     def _connect(self) -> None:
@@ -153,12 +199,21 @@ class Model(Trainer):
         shape = self._require_shape()
         self._network = network
         self._configured = None
-        self._forward = network if len(shape) == 1 and shape[0] > 1 else None
+        self._forward = network if len(shape) == 1 and shape[0] > 1 and self._goes_straight() else None
+
+    def _goes_straight(self) -> bool:
+        """Whether model(x) may hand an array to the network as it is, and return what it gives."""
+        return not self._shares_weights
 
     def _disconnect(self) -> None:
         for weight in self._weights:
-            weight.detach()
+            weight.detach(self._network)
         self._network = self._forward = self._configured = self._goal = None
+
+    def _training_network(self) -> Any:
+        network = self._configured_network()
+        self._catch_up(network, training=True)
+        return network
 
     def _configured_network(self) -> Any:
         network = self._connected_network()
@@ -181,7 +236,7 @@ class Model(Trainer):
     def _goal_for(self, y: Any) -> Goal:
         assert self._compiled is not None
         plan = self._require_plan()
-        self._compiled.see_targets(y, plan.widths[plan.output])
+        self._compiled.see_targets(y, plan)
         return self._current_goal()
 
     def _require_layers(self) -> None:
@@ -208,7 +263,7 @@ class Model(Trainer):
             optimizer: A name or an object: ``"adam"``, ``Adam(1e-3)``.
             loss: A name or an object: ``"mse"``, ``"mae"``, ``"binary_crossentropy"``, ``"categorical_crossentropy"``,
                 ``"sparse_categorical_crossentropy"``, or ``"crossentropy"`` for whichever of them the targets call for.
-            loss_weights: None; for models with several outputs.
+            loss_weights: For models with several outputs: a number for the loss of each, 1 unless told.
             metrics: One or several names or objects: ``"accuracy"``, ``"mae"``, ``BinaryAccuracy(threshold=0.8)``.
             weighted_metrics: The same, but these use the sample weights.
             engine: ``"native"``, which is the default, or ``"reference"``, the readable NumPy one: the same numbers, slowly.
@@ -223,12 +278,17 @@ class Model(Trainer):
         >>> model = models.Sequential([layers.Dense(10, activation="softmax", input_shape=(784,))])
         >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
         """
-        if loss_weights is not None:
-            raise UnsupportedError(
-                "loss_weights are for models with several outputs, which are not in fastmlp yet; scale the learning rate instead"
-            )
         checks.reject_unknown("compile", {name: value for name, value in options.items() if name not in _COMPILE_IGNORED}, {})
-        self._set_compiled(Compiled(optimizer, loss, metrics, weighted_metrics, engine or engines.DEFAULT, skip_zeros))
+        self._set_compiled(
+            self._compiled_from(optimizer, loss, loss_weights, metrics, weighted_metrics, engine or engines.DEFAULT, skip_zeros)
+        )
+
+    def _compiled_from(
+        self, optimizer: Any, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any, engine: str, skip_zeros: Any
+    ) -> Compiled:
+        if loss_weights is not None:
+            raise UnsupportedError(f"loss_weights are for models with several outputs, but {self.name!r} has one; scale the learning rate")
+        return Compiled(optimizer, loss, metrics, weighted_metrics, engine, skip_zeros)
 
     def _set_compiled(self, compiled: Compiled) -> None:
         with self._exclusively("compile"):
@@ -399,7 +459,10 @@ class Model(Trainer):
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """Compile as :meth:`get_compile_config` described."""
-        self._set_compiled(Compiled.from_config(config))
+        self._set_compiled(self._compiled_from_config(config))
+
+    def _compiled_from_config(self, config: Mapping[str, Any]) -> Compiled:
+        return Compiled.from_config(config)
 
     def save(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the model to a safetensors file: layers, weights, optimizer state; see :func:`fastmlp.load_model`.
@@ -424,6 +487,10 @@ class Model(Trainer):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _listed(shapes: Sequence[Shape]) -> str:
+    return ", ".join(map(str, shapes))
 
 
 def _unpickle(cls: type[Model], config: dict[str, Any], state: dict[str, Any]) -> Model:

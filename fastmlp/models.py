@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from fastmlp import checks
 from fastmlp.errors import UnsupportedError
+from fastmlp.functional import Functional
 from fastmlp.layers import InputLayer, Layer, registry
 from fastmlp.model import Model
+from fastmlp.symbolic import Graph, Tensor, chain
 
 if TYPE_CHECKING:
     from fastmlp.saving import load_model
 
-__all__ = ["Model", "Sequential", "load_model"]
+__all__ = ["Functional", "Model", "Sequential", "load_model"]
 
 
 class Sequential(Model):
@@ -37,7 +39,7 @@ class Sequential(Model):
     407050
     """
 
-    def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
+    def __init__(self, layers: Sequence[Layer | Tensor] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name)
         if not trainable:
             raise UnsupportedError("freezing layers is not in fastmlp yet; every layer is trained")
@@ -55,15 +57,14 @@ class Sequential(Model):
     def layers(self) -> list[Layer]:
         return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
-    def add(self, layer: Layer) -> None:
+    def add(self, layer: Layer | Tensor) -> None:
         """Put a layer at the end. Layers that are there keep their weights; the optimizer starts anew."""
         with self._exclusively("add"):
             self._append(layer)
             try:
                 self._rebuild()
             except ValueError:
-                self._layers.remove(layer)
-                layer._owner = None
+                self._layers.pop()._owner = None
                 self._rebuild()
                 raise
 
@@ -94,11 +95,22 @@ class Sequential(Model):
         self._require_layers()
         self._require_shape()
 
+    @property
+    def graph(self) -> Graph:
+        """The chain of built layers."""
+        return chain(self._require_shape(), self.layers)
+
     def _append(self, layer: Any) -> None:
+        if isinstance(layer, Tensor):
+            if layer.call.inputs:
+                raise TypeError(f"add takes a layer, got what the layer {layer.name!r} gives; use Model(inputs, outputs) for that")
+            layer = layer.call.layer
         if isinstance(layer, type) and issubclass(layer, Layer):
             raise TypeError(f"add takes a layer, got the class {layer.__name__}; make a layer of it: {layer.__name__}(...)")
         if isinstance(layer, Model):
-            raise UnsupportedError("models inside models are not in fastmlp yet; add the layers one by one")
+            raise UnsupportedError(
+                "models inside a Sequential are not in fastmlp; add the layers one by one, or call the model: Model(x, model(x))"
+            )
         if not isinstance(layer, Layer):
             raise TypeError(f"add takes a layer such as layers.Dense(10), got {layer!r:.80}")
         owner = layer._owner() if layer._owner else None
@@ -127,8 +139,7 @@ class Sequential(Model):
 
     def _rebuild(self) -> None:
         shape = self._row_shape()
-        self._disconnect()
-        self.plan, self._weights = None, []
+        self._forget_plan()
         if shape is None:
             return
         for layer in self.layers:
@@ -136,7 +147,7 @@ class Sequential(Model):
             assert layer.output_shape is not None
             shape = layer.output_shape
         if any(layer.operations() for layer in self.layers):
-            self._adopt(self._require_shape(), self.layers)
+            self._adopt(self.graph)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "layers": [registry.serialize(layer) for layer in self._layers]}

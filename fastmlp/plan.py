@@ -73,6 +73,8 @@ class Plan:
     parameters: tuple[Parameter, ...]
     output: int
     """The buffer that holds the predictions."""
+    outputs: tuple[int, ...] = ()
+    """Where a model has several outputs, the buffer of each; their columns stand side by side in ``output``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,9 @@ class Objective:
     ``loss`` is ``mean_squared_error``, ``mean_absolute_error``, ``binary_crossentropy``, ``categorical_crossentropy`` or
     ``sparse_categorical_crossentropy``. With ``from_logits`` the cross-entropies read unnormalised scores.
 
-    ``source`` is the buffer the loss reads and where the backward pass begins. It is the plan's output, except when the last node is a
+    A model with several outputs has a tuple of these, one for each loss; what is minimised is their weighted sum.
+
+    ``source`` is the buffer the loss reads and where the backward pass begins. It is the output, except when the last node is a
     softmax or sigmoid that the loss absorbs: then ``from_logits`` is true, ``source`` is that node's input, and the engine writes the
     probabilities into the output buffer while it computes the loss.
     """
@@ -105,6 +109,10 @@ class Objective:
     source: int
     from_logits: bool = False
     metrics: tuple[Metric, ...] = ()
+    output: int | None = None
+    """The buffer that holds the predictions; None for the plan's output."""
+    weight: float = 1.0
+    """Of this loss in the sum of all."""
 
     @property
     def sparse(self) -> bool:
@@ -177,9 +185,10 @@ class Batches:
     x: np.ndarray | SparseRows
     """``(rows, inputs)``, float32 or uint8, or the same without its zeros."""
     y: np.ndarray
-    """``(rows, outputs)`` float32, or ``(rows,)`` int32 labels when the objective is sparse."""
+    """``(rows, outputs)`` float32, or ``(rows,)`` int32 labels when the objective is sparse. For several objectives float32, their columns
+    side by side, labels as one column of whole numbers."""
     sample_weight: np.ndarray | None
-    """``(rows,)`` float32, or None for ones."""
+    """``(rows,)`` float32, or ``(rows, objectives)``; None for ones."""
     order: np.ndarray | None
     """``(rows,)`` uint32 permutation, or None for the order of the rows."""
     batch_size: int

@@ -4,10 +4,10 @@ The tensors are named as in the plan, ``dense/kernel`` and ``dense/bias``, and `
 state. The document beside them (how it is stored, :mod:`fastmlp.modelfile` tells) is
 
     format            "fastmlp"
-    version           1; a file with a higher one is refused
+    version           1, or 2 for functional models; a file with a higher one is refused
     fastmlp_version   what wrote it
     created           when, UTC
-    kind              "sequential"
+    kind              "sequential" or "functional"
     model             Model.get_config(): classes come from a fixed list, nothing is imported by name
     compile           Model.get_compile_config(), or null
     training          Model.training_state(): iterations, epochs, seed
@@ -35,7 +35,9 @@ from fastmlp.modelfile import ModelFile
 
 __all__ = ["describe", "load_model", "save_model"]
 
-_VERSION = 1
+_VERSION = 2
+_KINDS = {"sequential": 1, "functional": 2}
+"""What a file may hold, and since which version."""
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "fastmlp_version": str,
     "created": str,
@@ -84,6 +86,8 @@ def save_model(
     """
     if not isinstance(model, Model):
         raise TypeError(f"save_model takes a model, got {model!r:.80}")
+    from fastmlp.models import Sequential
+
     target = modelfile.check_target(path, overwrite)
     if model.plan is None:
         raise ValueError("the model is not built, so it has no weights to save; begin it with Input(shape=...), or call build or fit first")
@@ -96,10 +100,10 @@ def save_model(
             tensors |= {_slot_tensor(slot, name): value for name, value in zip(names, state["slots"][slot], strict=True)}
         document = {
             "format": "fastmlp",
-            "version": _VERSION,
+            "version": 1 if isinstance(model, Sequential) else _VERSION,
             "fastmlp_version": _library_version(),
             "created": _now(),
-            "kind": "sequential",
+            "kind": "sequential" if isinstance(model, Sequential) else "functional",
             "model": model.get_config(),
             "compile": model.get_compile_config(),
             "training": model.training_state() | {"iterations": state["iterations"]},
@@ -215,7 +219,7 @@ def _checked_document(file: ModelFile) -> dict[str, Any]:
     for field, kind in _FIELDS.items():
         if not isinstance(document.get(field, ...), kind):
             raise file.fail(f"its document has no valid {field!r}")
-    if version < 1 or document["kind"] != "sequential":
+    if version < _KINDS.get(document["kind"], _VERSION + 1):
         raise file.fail(f"it holds a model of the unknown kind {document['kind']!r:.40}, version {version}")
     for field in ("slots", "non_finite"):
         if not all(isinstance(name, str) for name in document[field]):
@@ -225,13 +229,13 @@ def _checked_document(file: ModelFile) -> dict[str, Any]:
 
 def _described_model(file: ModelFile, document: Mapping[str, Any]) -> Model:
     """The model, still without memory for its weights, if the tensors in the file are exactly those it needs."""
-    from fastmlp.models import Sequential
+    from fastmlp.models import Functional, Sequential
 
     layers = document["model"].get("layers")
     if isinstance(layers, list) and len(layers) > _LAYER_LIMIT:
         raise file.fail(f"its model has {len(layers)} layers; the limit is {_LAYER_LIMIT}")
     with _blaming(file, "its model configuration"):
-        model = Sequential.from_config(document["model"])
+        model = (Sequential if document["kind"] == "sequential" else Functional).from_config(document["model"])
     if model.plan is None:
         raise file.fail("its model configuration has no input shape")
     wanted = {parameter.name: parameter.shape for parameter in model.plan.parameters}

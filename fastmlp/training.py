@@ -126,7 +126,7 @@ class Trainer:
             elif validation_split:
                 rows, held_out = _split(rows, validation_split, goal)
             rows = rows.weighted_by_class(class_weight)
-            network = self._configured_network()
+            network = self._training_network()
 
             def new_order(order: np.ndarray) -> None:
                 engines.module(compiled.engine).shuffle(self.seed, self.epochs_trained, order)
@@ -207,9 +207,7 @@ class Trainer:
             raise
         return _result(values, return_dict)
 
-    def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None
-    ) -> np.ndarray:
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None) -> Any:
         """The model's output for every row of ``x``; dropout is off.
 
         Several threads may predict with one model at the same time.
@@ -222,7 +220,7 @@ class Trainer:
             callbacks: See :meth:`fit`.
 
         Returns:
-            A float32 array ``(rows, outputs)``.
+            A float32 array ``(rows, outputs)``; a list or dict of them where the model has several outputs.
         """
         size = _optional_count("batch_size", batch_size)
         steps = _optional_count("steps", steps)
@@ -233,11 +231,11 @@ class Trainer:
             inputs = inputs[: steps * size]
         network = self._connected_network()
         if len(inputs) <= size and not verbose and not callbacks:
-            return np.asarray(network.predict(inputs))  # one batch that nobody watches
+            return self._arranged(np.asarray(network.predict(inputs)))  # one batch that nobody watches
         plan = self._require_plan()
         out = np.empty((len(inputs), plan.widths[plan.output]), np.float32)
         if not len(inputs):
-            return out
+            return self._arranged(out)
         listeners = CallbackList(callbacks, verbose=verbose, model=self, params={"epochs": 1, "steps": -(-len(inputs) // size)})
         each = listeners.listens_to_batches("predict")
         multiply_adds = sum(parameter.shape[0] * parameter.shape[-1] for parameter in plan.parameters)
@@ -253,7 +251,7 @@ class Trainer:
                 network.predict(inputs[at:stop], out[at:stop])
                 elapsed = time.perf_counter() - start
                 if each:
-                    listeners.on_predict_batch_end(at // size, {"outputs": out[at:stop]})
+                    listeners.on_predict_batch_end(at // size, {"outputs": self._arranged(out[at:stop])})
                 elif elapsed < CHUNK_SECONDS / 2:
                     chunk *= 2
                 elif elapsed > CHUNK_SECONDS * 2:
@@ -264,7 +262,7 @@ class Trainer:
         except BaseException:
             listeners.abandon()
             raise
-        return out
+        return self._arranged(out)
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None, return_dict: bool = False
@@ -279,7 +277,7 @@ class Trainer:
         with self._exclusively("train_on_batch"):
             rows, goal = self._rows(x, y, sample_weight)
             rows = rows.weighted_by_class(class_weight)
-            network = self._configured_network()
+            network = self._training_network()
             network.learning_rate = compiled.optimizer.learning_rate
             totals = goal.new_totals()
             try:
@@ -296,7 +294,7 @@ class Trainer:
         self._configured_network().evaluate(rows.batches(len(rows)), 0, 1, 0.0, totals)
         return _result(goal.values(totals), return_dict)
 
-    def predict_on_batch(self, x: Any) -> np.ndarray:
+    def predict_on_batch(self, x: Any) -> Any:
         """:meth:`predict` without any output."""
         return self.predict(x, verbose=0)
 
@@ -314,6 +312,13 @@ class Trainer:
 
     def _configured_network(self) -> Any:
         raise NotImplementedError
+
+    def _training_network(self) -> Any:
+        raise NotImplementedError
+
+    def _arranged(self, predictions: np.ndarray) -> Any:
+        """What an engine predicts, as the user gets it."""
+        return predictions
 
     def _goal_for(self, y: Any) -> Goal:
         raise NotImplementedError
@@ -343,10 +348,15 @@ class Trainer:
             raise ValueError(f"{prefix}y is missing: give the targets, one per row of x")
         goal = self._goal_for(y)
         plan = self._require_plan()
-        outputs = targets.as_targets(y, goal.objective.loss, plan.widths[plan.output], name=f"{prefix}y")
-        weight = None if sample_weight is None else targets.as_sample_weight(sample_weight, name=f"{prefix}sample_weight")
+        outputs, weight = self._targets(y, sample_weight, goal, plan, prefix)
         targets.check_lengths(**{f"{prefix}x": inputs, f"{prefix}y": outputs, f"{prefix}sample_weight": weight})
         return Rows(inputs, outputs, weight), goal
+
+    def _targets(self, y: Any, sample_weight: Any, goal: Goal, plan: Plan, prefix: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """Targets and weights as an engine reads them."""
+        outputs = targets.as_targets(y, goal.terms[0].loss, plan.widths[plan.output], name=f"{prefix}y")
+        weight = None if sample_weight is None else targets.as_sample_weight(sample_weight, name=f"{prefix}sample_weight")
+        return outputs, weight
 
     def _evaluate(self, rows: Rows, goal: Goal, batch_size: int | None, steps: int | None, listeners: CallbackList) -> dict[str, float]:
         network = self._configured_network()
@@ -421,8 +431,9 @@ def _one_kind_of_weight(class_weight: Any, sample_weight: Any) -> None:
 def _split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:
     point = targets.split_point(len(rows), share)
     train, held_out = rows.part(0, point), rows.part(point, len(rows))
-    several_answers = goal.objective.loss == "binary_crossentropy" and rows.y.shape[1] > 1
-    if goal.objective.loss.endswith("crossentropy") and not several_answers:
+    loss = goal.terms[0].loss
+    several_answers = len(goal.terms) > 1 or (loss == "binary_crossentropy" and rows.y.shape[1] > 1)
+    if loss.endswith("crossentropy") and not several_answers:
         targets.warn_of_unseen_classes(train.y, held_out.y)
     return train, held_out
 

@@ -222,8 +222,8 @@ cdef class Network:
     cdef fm_network *network
     cdef readonly object plan
     cdef readonly tuple slot_names
-    cdef object objective
-    cdef int64_t inputs, outputs, row_work
+    cdef tuple terms  # what it is configured for: an Objective for each loss; None before
+    cdef int64_t inputs, outputs, row_work, target_columns, totals
 
     def __cinit__(self, plan, seed=0):
         self.plan = plan
@@ -440,29 +440,35 @@ cdef class Network:
     # training
 
     def configure(self, objective, update) -> None:
-        cdef fm_objective c_objective
         cdef fm_update_spec c_update
-        cdef int count = len(objective.metrics), i
-        suffix = "_from_logits" if objective.from_logits else ""
-        c_objective.loss = _index(LOSSES, "loss", objective.loss + suffix)
-        c_objective.source = objective.source
-        c_objective.metric_count = count
+        terms = objective if isinstance(objective, tuple) else (objective,)
+        cdef int count = len(terms), metric_count = sum(len(term.metrics) for term in terms), t, i, m = 0
         c_update.kind = _index(OPTIMIZERS, "optimizer", update.kind)
         c_update.momentum, c_update.rho, c_update.nesterov = update.momentum, update.rho, update.nesterov
         c_update.beta_1, c_update.beta_2, c_update.epsilon = update.beta_1, update.beta_2, update.epsilon
         c_update.rounded = update.rounded
-        cdef fm_metric_spec *metrics = <fm_metric_spec *>calloc(count + 1, sizeof(fm_metric_spec))
+        cdef fm_metric_spec *metrics = <fm_metric_spec *>calloc(metric_count + 1, sizeof(fm_metric_spec))
+        cdef fm_objective *objectives = <fm_objective *>calloc(count + 1, sizeof(fm_objective))
         try:
-            if metrics == NULL:
+            if metrics == NULL or objectives == NULL:
                 raise MemoryError("no memory for the metrics")
-            for i, metric in enumerate(objective.metrics):
-                metrics[i].kind = _index(LOSSES, "metric", metric.kind)
-                metrics[i].weighted, metrics[i].threshold = metric.weighted, metric.threshold
-            c_objective.metrics = metrics
-            _raise(fm_network_configure(self.network, &c_objective, &c_update))
+            for t, term in enumerate(terms):
+                suffix = "_from_logits" if term.from_logits else ""
+                objectives[t].loss = _index(LOSSES, "loss", term.loss + suffix)
+                objectives[t].source, objectives[t].weight = term.source, term.weight
+                objectives[t].output = self.plan.output if term.output is None else term.output
+                objectives[t].metric_count, objectives[t].metrics = len(term.metrics), metrics + m
+                for i, metric in enumerate(term.metrics):
+                    metrics[m].kind = _index(LOSSES, "metric", metric.kind)
+                    metrics[m].weighted, metrics[m].threshold = metric.weighted, metric.threshold
+                    m += 1
+            _raise(fm_network_configure(self.network, objectives, count, &c_update))
         finally:
             free(metrics)
-        self.objective = objective
+            free(objectives)
+        self.terms = terms
+        self.target_columns = sum(1 if term.sparse else self.plan.widths[self.plan.output if term.output is None else term.output] for term in terms)
+        self.totals = 2 * (1 + metric_count + (count if count > 1 else 0))
         names = _SLOT_NAMES[update.kind]
         self.slot_names = names if update.kind == "adam" or update.momentum else names[:-1]
 
@@ -480,8 +486,8 @@ cdef class Network:
         cdef int64_t following = first
         cdef fm_status status
         self._point_batches(&c_batches, &csr, batches)
-        if len(totals) != 2 + 2 * len(self.objective.metrics):
-            raise ValueError(f"totals has {len(totals)} elements, but {2 + 2 * len(self.objective.metrics)} are wanted")
+        if len(totals) != self.totals:
+            raise ValueError(f"totals has {len(totals)} elements, but {self.totals} are wanted")
         with nogil:
             if training:
                 status = fm_network_train(self.network, &c_batches, &following, stop, seconds, data)
@@ -511,21 +517,25 @@ cdef class Network:
 
     cdef int _point_batches(self, fm_batches *c, fm_csr *csr, batches) except -1:
         """Points C at the arrays of a Batches, which the caller keeps alive during the call."""
-        if self.objective is None:
+        if self.terms is None:
             return _raise(FM_NOT_READY)
         cdef fm_input c_input
         self._point_input(&c_input, csr, batches.x)
         cdef int64_t rows = c_input.rows
         c.rows, c.batch_size, c.x, c.x_uint8, c.x_csr = rows, batches.batch_size, c_input.x, c_input.x_uint8, c_input.x_csr
         c.y, c.labels, c.sample_weight, c.order = NULL, NULL, NULL, NULL
-        if self.objective.sparse:
+        if len(self.terms) == 1 and self.terms[0].sparse:
             c.labels = <const int32_t *>_rows_of("y", batches.y, np.int32, 1, rows)
         else:
             c.y = <const float *>_rows_of("y", batches.y, np.float32, 2, rows)
-            if batches.y.shape[1] != self.outputs:
-                raise ValueError(f"y has {batches.y.shape[1]} columns, but the network has {self.outputs} outputs")
+            if batches.y.shape[1] != self.target_columns:
+                raise ValueError(f"y has {batches.y.shape[1]} columns, but the network has {self.target_columns} outputs")
+        c.weights = 1
         if batches.sample_weight is not None:
-            c.sample_weight = <const float *>_rows_of("sample_weight", batches.sample_weight, np.float32, 1, rows)
+            c.weights = batches.sample_weight.shape[1] if batches.sample_weight.ndim == 2 else 1
+            c.sample_weight = <const float *>_rows_of("sample_weight", batches.sample_weight, np.float32, batches.sample_weight.ndim, rows)
+            if batches.sample_weight.ndim > 1 and c.weights != len(self.terms):
+                raise ValueError(f"sample_weight has {c.weights} columns, but there are {len(self.terms)} losses")
         if batches.order is not None:
             c.order = <const uint32_t *>_rows_of("order", batches.order, np.uint32, 1, rows)
         return 0

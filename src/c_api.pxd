@@ -78,6 +78,8 @@ cdef extern from "fastmlp.h" nogil:
     ctypedef struct fm_objective:
         int loss, source, metric_count
         const fm_metric_spec *metrics
+        int output
+        double weight
 
     ctypedef struct fm_update_spec:
         int kind
@@ -102,6 +104,7 @@ cdef extern from "fastmlp.h" nogil:
         const float *y
         const int32_t *labels
         const float *sample_weight
+        int weights
         const uint32_t *order
 
     ctypedef struct fm_input:
@@ -116,7 +119,7 @@ cdef extern from "fastmlp.h" nogil:
     void fm_network_free(fm_network *network)
     fm_status fm_network_get(fm_network *network, fm_array which, int parameter, float *values)
     fm_status fm_network_set(fm_network *network, fm_array which, int parameter, const float *values)
-    fm_status fm_network_configure(fm_network *network, const fm_objective *objective, const fm_update_spec *update)
+    fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update)
     fm_state *fm_network_state(fm_network *network)
     void fm_network_settle(fm_network *network)
     void fm_network_set_unfused(fm_network *network, int unfused)

@@ -82,9 +82,11 @@ typedef struct fm_metric_spec {
 
 typedef struct fm_objective {
     int loss;   /* FM_LOSS_*, not an accuracy */
-    int source; /* the buffer the loss reads; the plan's output, or the input of its last softmax or sigmoid */
+    int source; /* the buffer the loss reads: `output`, or the input of the softmax or sigmoid that writes it */
     int metric_count;
     const fm_metric_spec *metrics;
+    int output;    /* the buffer that holds the predictions */
+    double weight; /* of this loss in the sum of all */
 } fm_objective;
 
 typedef struct fm_update_spec {
@@ -94,8 +96,9 @@ typedef struct fm_update_spec {
     int rounded; /* adam: rows of a sparse input add up the steps they put off, the same up to rounding, instead of taking each */
 } fm_update_spec;
 
-/* Says what training does. Slots and iterations start at zero. */
-fm_status fm_network_configure(fm_network *network, const fm_objective *objective, const fm_update_spec *update);
+/* Says what training does: minimise the weighted sum of some losses, each of an output that no node reads which a loss needs. Slots and
+ * iterations start at zero. */
+fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update);
 
 /* Numbers that may be read and set at any time between calls. */
 typedef struct fm_state {
@@ -134,9 +137,10 @@ typedef struct fm_batches {
     const uint8_t *x_uint8;      /* [rows][inputs], or NULL and */
     const fm_csr *x_csr;
     const float *y;              /* [rows][outputs], or NULL and */
-    const int32_t *labels;       /* [rows] for the sparse losses */
-    const float *sample_weight;  /* [rows] or NULL */
-    const uint32_t *order;       /* [rows] or NULL */
+    const int32_t *labels; /* [rows] for a sparse loss. With several losses y is [rows][columns of all], sparse ones having one column */
+    const float *sample_weight; /* [rows][weights] or NULL */
+    int weights; /* one for all losses, or one for each */
+    const uint32_t *order; /* [rows] or NULL */
 } fm_batches;
 
 /* Rows of the first kernel put off steps while their input is zero. Whoever looks at parameters, slots or predictions sees none of that,
@@ -144,7 +148,8 @@ typedef struct fm_batches {
 void fm_network_settle(fm_network *network);
 
 /* Trains on the batches *next … stop − 1, returning early at a batch boundary once `seconds` have passed; at least one batch is done.
- * *next becomes the number of the next batch. Adds to totals: Σ loss·rows, rows, then for each metric Σ value·weight, Σ weight.
+ * *next becomes the number of the next batch. Adds to totals: Σ loss·rows, rows, then for each metric Σ value·weight, Σ weight. With several
+ * losses the first two are of their weighted sum, and before the metrics of each stand the same two of it alone.
  * FM_NON_FINITE leaves *next at the batch whose loss was not finite. */
 fm_status fm_network_train(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals);
 
@@ -157,7 +162,7 @@ fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, d
 /* out[rows][outputs] from x[rows][inputs]. Many threads may predict at once. */
 typedef struct fm_input {
     int64_t rows;
-    const float *x;         /* or NULL and */
+    const float *x; /* or NULL and */
     const uint8_t *x_uint8; /* or NULL and */
     const fm_csr *x_csr;
 } fm_input;

@@ -80,7 +80,7 @@ def test_automatic_names_count_per_class_over_the_process():
         layers.Softmax(),
         layers.Dropout(0.4, seed=3),
         layers.Flatten(),
-        layers.Input((28, 28)),
+        layers.InputLayer((28, 28)),
     ],
     ids=lambda layer: type(layer).__name__,
 )
@@ -150,7 +150,6 @@ def test_what_get_weights_returns_is_a_copy(engine):
         (lambda: layers.ReLU(threshold=1), UnsupportedError, "ReLU(threshold=...) is not in fastmlp yet"),
         (lambda: layers.Softmax(axis=0), UnsupportedError, "rows are vectors, so the axis is -1"),
         (lambda: layers.Flatten("channels_first"), UnsupportedError, "transpose the data to channels last"),
-        (lambda: layers.Dense(2)(layers.Input((3,))), UnsupportedError, "functional models, which are not in fastmlp yet; use Sequential"),
     ],
 )
 def test_bad_arguments_are_told(make, error, message):

@@ -14,12 +14,16 @@ from fastmlp.layers.activation import Activation, LeakyReLU, ReLU, Softmax
 from fastmlp.layers.base import Layer, Operation, assign_all
 from fastmlp.layers.dense import Dense
 from fastmlp.layers.inputs import Input, InputLayer
+from fastmlp.layers.merging import Add, Average, Concatenate, Maximum, Multiply, Subtract
 from fastmlp.layers.regularization import Dropout
 from fastmlp.layers.reshaping import Flatten
 from fastmlp.registry import Registry
 
 __all__ = [
     "Activation",
+    "Add",
+    "Average",
+    "Concatenate",
     "Dense",
     "Dropout",
     "Flatten",
@@ -27,9 +31,12 @@ __all__ = [
     "InputLayer",
     "Layer",
     "LeakyReLU",
+    "Maximum",
+    "Multiply",
     "Operation",
     "ReLU",
     "Softmax",
+    "Subtract",
     "assign_all",
     "registry",
 ]
@@ -37,6 +44,6 @@ __all__ = [
 registry: Registry[Layer] = Registry(
     "layer",
     Layer,
-    (InputLayer, Dense, Activation, Dropout, Flatten, ReLU, LeakyReLU, Softmax),
+    (InputLayer, Dense, Activation, Dropout, Flatten, ReLU, LeakyReLU, Softmax, Add, Subtract, Multiply, Maximum, Average, Concatenate),
     elsewhere=dict.fromkeys(("Conv2D", "LSTM", "BatchNormalization", "Embedding"), "networks are made of Dense layers"),
 )

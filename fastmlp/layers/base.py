@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastmlp import activations, checks, naming, shapes
+from fastmlp import activations, checks, naming, shapes, symbolic
 from fastmlp.activations import Activation as ActivationFunction
 from fastmlp.errors import UnsupportedError
 from fastmlp.registry import Configurable
@@ -37,7 +37,7 @@ _UNSUPPORTED = {
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One step a layer asks for: ``dense`` (with the layer's weights), ``activation`` or ``dropout``."""
+    """One step a layer asks for: ``dense`` (with the layer's weights), ``activation``, ``dropout`` or a way to merge tensors."""
 
     op: str
     activation: ActivationFunction = activations.linear
@@ -138,10 +138,23 @@ class Layer(Configurable):
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name}
 
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
-        raise UnsupportedError(
-            "calling a layer builds functional models, which are not in fastmlp yet; use Sequential([layer, layer, ...])"
-        )
+    def __call__(self, inputs: Any, **options: Any) -> Any:
+        """What the layer gives for a tensor of ``Input`` or of another layer, to build a model from: ``Model(inputs, outputs)``.
+
+        A layer may be called several times; it has its weights once.
+        """
+        return symbolic.apply(self, inputs, options)
+
+    def connect(self, rows: Sequence[Shape]) -> tuple[Shape, ...]:
+        """Build the layer for tensors whose rows have these shapes; the shapes of what it gives."""
+        if len(rows) != 1:
+            raise ValueError(f"layer {self.name!r} takes one tensor, got {len(rows)}; merge them first, for example with Concatenate")
+        self.build(rows[0])
+        return (self.compute_output_shape(rows[0]),)
+
+    def arrange_outputs(self, outputs: Sequence[Any]) -> Any:
+        """What a call returns: a layer has one output."""
+        return outputs[0]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

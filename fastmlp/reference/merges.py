@@ -6,6 +6,7 @@ They have no parameters, so ``backward`` gives gradients with respect to the inp
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,11 +19,17 @@ __all__ = ["MERGES"]
 Arrays = Sequence[np.ndarray]
 
 
-class Merge:
-    """The base of all that follow."""
+class Merge(ABC):
+    """The base of all that follow; see ``operations.Operation``."""
 
     def __init__(self, node: Node, index: int) -> None:
         self.node = node
+
+    @abstractmethod
+    def forward(self, inputs: Arrays, parameters: Arrays, now: Any) -> tuple[np.ndarray, Any]: ...
+
+    @abstractmethod
+    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]: ...
 
 
 class Add(Merge):
@@ -119,7 +126,7 @@ class Slice(Merge):
         return [dx], []
 
 
-MERGES = {
+MERGES: dict[str, type[Merge]] = {
     "add": Add,
     "subtract": Subtract,
     "multiply": Multiply,

@@ -44,12 +44,21 @@ class State:
 
 
 @dataclass(frozen=True)
+class Term:
+    """One of the losses whose weighted sum is minimised."""
+
+    objective: Objective
+    output: int
+    """The buffer of the predictions."""
+    loss: Loss
+    metrics: tuple[MetricFunction, ...]
+
+
+@dataclass(frozen=True)
 class Task:
     """What a network is trained for, and by which rule."""
 
-    objective: Objective
-    loss: Loss
-    metrics: tuple[MetricFunction, ...]
+    terms: tuple[Term, ...]
     update: Update
     optimizer: Optimizer
 
@@ -60,10 +69,10 @@ class Batch:
 
     x: np.ndarray
     """``(rows, inputs)``, still bytes if the data are."""
-    y: np.ndarray
-    """``(rows, outputs)``, or integer labels ``(rows,)``."""
-    weight: np.ndarray
-    """``(rows,)``: the sample weights, or ones."""
+    y: tuple[np.ndarray, ...]
+    """For each term ``(rows, outputs)``, or integer labels ``(rows,)``."""
+    weight: tuple[np.ndarray, ...]
+    """For each term ``(rows,)``: the sample weights, or ones."""
 
 
 class Network:
@@ -97,20 +106,26 @@ class Network:
         self._learning_rate = 0.001
         self._lock = threading.RLock()
 
-    def configure(self, objective: Objective, update: Update) -> None:
-        """Says what to minimise and by which rule. The optimizer starts afresh: its slots are zero, and so is ``iterations``."""
-        losses = LOGIT_LOSSES if objective.from_logits else LOSSES
-        task = Task(
-            objective=objective,
-            loss=lookup("loss", losses, objective.loss),
-            metrics=tuple(lookup("metric", METRICS, metric.kind) for metric in objective.metrics),
-            update=update,
-            optimizer=lookup("optimizer", OPTIMIZERS, update.kind),
-        )
+    def configure(self, objective: Objective | tuple[Objective, ...], update: Update) -> None:
+        """Says what to minimise, one loss or the weighted sum of several, and by which rule.
+
+        The optimizer starts afresh: its slots are zero, and so is ``iterations``.
+        """
+        objectives = objective if isinstance(objective, tuple) else (objective,)
+        terms = tuple(self._term(objective) for objective in objectives)
+        task = Task(terms=terms, update=update, optimizer=lookup("optimizer", OPTIMIZERS, update.kind))
         slots = tuple({name: np.zeros_like(w) for name in task.optimizer.slots(update)} for w in self._state.parameters)
         with self._lock:
             self._task = task
             self._state = State(self._state.parameters, slots)
+
+    def _term(self, objective: Objective) -> Term:
+        return Term(
+            objective=objective,
+            output=self._plan.output if objective.output is None else objective.output,
+            loss=lookup("loss", LOGIT_LOSSES if objective.from_logits else LOSSES, objective.loss),
+            metrics=tuple(lookup("metric", METRICS, metric.kind) for metric in objective.metrics),
+        )
 
     # Forward, backward, step
 
@@ -133,7 +148,7 @@ class Network:
             saved.append(memory)
         return buffers, saved
 
-    def _backward(self, source: int, dsource: np.ndarray, saved: list[Any], parameters: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    def _backward(self, dsources: dict[int, np.ndarray], saved: list[Any], parameters: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         """Runs the nodes in reverse: backpropagation.
 
         When a node's turn comes, all the nodes that read its output have had theirs, so the gradient of that output is complete: what
@@ -141,15 +156,14 @@ class Network:
         final softmax that the loss has absorbed.
 
         Args:
-            source: The buffer the loss read.
-            dsource: (rows, width), derivative of the loss with respect to that buffer.
+            dsources: For each buffer that a loss read, (rows, width), the derivative of the sum of all losses with respect to it.
             saved: What ``_forward`` saved.
             parameters: Those of the forward pass.
 
         Returns:
             The derivative of the loss with respect to each parameter.
         """
-        dbuffers = {source: dsource}
+        dbuffers = dict(dsources)
         dparameters = self._zeros()
         for node, operation, memory in zip(reversed(self._plan.nodes), reversed(self._operations), reversed(saved), strict=True):
             if node.output not in dbuffers:
@@ -192,11 +206,11 @@ class Network:
 
         def learn(index: int) -> None:
             state, batch = self._state, self._batch(batches, index, task)
-            loss, predictions, gradients = self._differentiate(batch, state, task)
-            if not math.isfinite(loss):
+            losses, buffers, gradients = self._differentiate(batch, state, task)
+            if not all(map(math.isfinite, losses)):
                 raise NonFiniteLossError(batch=index)
             self._state = self._step(state, gradients, task)
-            _add_totals(totals, task, batch, loss, predictions)
+            _add_totals(totals, task, batch, losses, buffers)
 
         with self._lock:
             return _repeat(learn, first, stop, seconds)
@@ -209,8 +223,7 @@ class Network:
         def measure(index: int) -> None:
             batch = self._batch(batches, index, task)
             buffers, _ = self._forward(batch.x, state.parameters, self._pass(state, training=False))
-            loss = _mean_loss(task, batch, buffers[task.objective.source])
-            _add_totals(totals, task, batch, loss, buffers[self._plan.output])
+            _add_totals(totals, task, batch, _mean_losses(task, batch, buffers), buffers)
 
         return _repeat(measure, first, stop, seconds)
 
@@ -218,18 +231,18 @@ class Network:
         """Gives the loss of the first minibatch and its derivative with respect to each parameter; dropout is on, nothing moves."""
         task = self._configured("gradients")
         with _quiet():
-            loss, _, gradients = self._differentiate(self._batch(batches, 0, task), self._state, task)
-        return loss, list(gradients)
+            losses, _, gradients = self._differentiate(self._batch(batches, 0, task), self._state, task)
+        return _total_loss(task, losses), list(gradients)
 
-    def _differentiate(self, batch: Batch, state: State, task: Task) -> tuple[float, np.ndarray, tuple[np.ndarray, ...]]:
-        """Gives the loss of a minibatch, the predictions (rows, outputs), and the derivative of the loss with respect to each parameter."""
+    def _differentiate(self, batch: Batch, state: State, task: Task) -> tuple[list[float], dict[int, np.ndarray], tuple[np.ndarray, ...]]:
+        """Gives the losses of a minibatch, the buffers, and the derivative of the losses' weighted sum with respect to each parameter."""
         buffers, saved = self._forward(batch.x, state.parameters, self._pass(state, training=True))
-        source = buffers[task.objective.source]
-        loss = _mean_loss(task, batch, source)
-        share = (batch.weight / len(batch.x))[:, None]  # of each row in the loss
-        dsource = task.loss.gradient(batch.y, source) * share
-        gradients = self._backward(task.objective.source, dsource, saved, state.parameters)
-        return loss, buffers[self._plan.output], gradients
+        dsources = {}
+        for term, y, weight in zip(task.terms, batch.y, batch.weight, strict=True):
+            source = term.objective.source
+            share = (weight * weight.dtype.type(term.objective.weight) / len(batch.x))[:, None]  # of each row in the sum
+            dsources[source] = term.loss.gradient(y, buffers[source]) * share
+        return _mean_losses(task, batch, buffers), buffers, self._backward(dsources, saved, state.parameters)
 
     def _configured(self, method: str) -> Task:
         if self._task is None:
@@ -245,9 +258,23 @@ class Network:
         if batches.order is not None:
             rows = batches.order[rows]
         x = _with_zeros(batches.x, rows) if isinstance(batches.x, SparseRows) else batches.x[rows]
-        y = batches.y[rows] if task.objective.sparse else batches.y[rows].astype(self._dtype)
         weight = np.ones(len(x), self._dtype) if batches.sample_weight is None else batches.sample_weight[rows].astype(self._dtype)
-        return Batch(x, y, weight)
+        weights = tuple(weight.T) if weight.ndim == 2 else (weight,) * len(task.terms)
+        return Batch(x, self._targets(batches.y[rows], task), weights)
+
+    def _targets(self, y: np.ndarray, task: Task) -> tuple[np.ndarray, ...]:
+        """The targets of each term; where there are several, their columns stand side by side, labels as one column."""
+        if len(task.terms) == 1:
+            return (y if task.terms[0].objective.sparse else y.astype(self._dtype),)
+        result = []
+        column = 0
+        for term in task.terms:
+            sparse = term.objective.sparse
+            columns = 1 if sparse else self._plan.widths[term.output]
+            part = y[:, column : column + columns]
+            result.append(part[:, 0].astype(np.int32) if sparse else part.astype(self._dtype))
+            column += columns
+        return tuple(result)
 
     # Predicting
 
@@ -367,20 +394,35 @@ def _with_zeros(x: SparseRows, rows: Any) -> np.ndarray:
     return out
 
 
-def _mean_loss(task: Task, batch: Batch, source: np.ndarray) -> float:
-    """Σ over rows of weight · loss, divided by the number of rows."""
-    losses = batch.weight * task.loss.value(batch.y, source)
-    return float(losses.sum(dtype=np.float64)) / len(losses)
+def _mean_losses(task: Task, batch: Batch, buffers: dict[int, np.ndarray]) -> list[float]:
+    """For each term: Σ over rows of weight · loss, divided by the number of rows."""
+    losses = []
+    for term, y, weight in zip(task.terms, batch.y, batch.weight, strict=True):
+        values = weight * term.loss.value(y, buffers[term.objective.source])
+        losses.append(float(values.sum(dtype=np.float64)) / len(values))
+    return losses
 
 
-def _add_totals(totals: np.ndarray, task: Task, batch: Batch, loss: float, predictions: np.ndarray) -> None:
-    """Adds a minibatch to the totals: Σ loss·rows, Σ rows, then Σ value·weight and Σ weight of each metric."""
+def _total_loss(task: Task, losses: list[float]) -> float:
+    """What is minimised: the weighted sum."""
+    return sum(term.objective.weight * loss for term, loss in zip(task.terms, losses, strict=True))
+
+
+def _add_totals(totals: np.ndarray, task: Task, batch: Batch, losses: list[float], buffers: dict[int, np.ndarray]) -> None:
+    """Adds a minibatch to the totals: Σ loss·rows, Σ rows, then Σ value·weight and Σ weight of each metric.
+
+    With several terms the first two are of their weighted sum, and before each term's metrics stand the same two of it alone.
+    """
     rows = len(batch.x)
-    totals[:2] += loss * rows, rows
-    for k, (metric, function) in enumerate(zip(task.objective.metrics, task.metrics, strict=True)):
-        values = function(batch.y, predictions, metric.threshold)
-        weight = batch.weight if metric.weighted else np.ones_like(batch.weight)
-        totals[2 + 2 * k : 4 + 2 * k] += (values * weight).sum(dtype=np.float64), weight.sum(dtype=np.float64)
+    added = [_total_loss(task, losses) * rows, rows]
+    for term, loss, y, row_weight in zip(task.terms, losses, batch.y, batch.weight, strict=True):
+        if len(task.terms) > 1:
+            added += [loss * rows, rows]
+        for metric, function in zip(term.objective.metrics, term.metrics, strict=True):
+            values = function(y, buffers[term.output], metric.threshold)
+            weight = row_weight if metric.weighted else np.ones_like(row_weight)
+            added += [(values * weight).sum(dtype=np.float64), weight.sum(dtype=np.float64)]
+    totals += added
 
 
 def _repeat(do: Callable[[int], None], first: int, stop: int, seconds: float) -> int:

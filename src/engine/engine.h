@@ -96,6 +96,21 @@ typedef struct fm_columns {
     ptrdiff_t column_room, entry_room;
 } fm_columns;
 
+/* What one loss reads besides its predictions, and what it and its metrics give. */
+typedef struct fm_targets {
+    float *y;        /* [rows][stride of the output] */
+    int32_t *labels; /* [rows] */
+    float *weight;   /* [rows] */
+    float *loss;     /* [rows] */
+    float *metric;   /* [metric][rows] */
+} fm_targets;
+
+/* One of the losses whose weighted sum is minimised. */
+typedef struct fm_term {
+    fm_objective objective;
+    ptrdiff_t column, columns; /* of y */
+} fm_term;
+
 /* Memory for one batch. Rows are padded to multiples of 16 everywhere, columns too. */
 typedef struct fm_workspace {
     ptrdiff_t rows; /* capacity */
@@ -107,11 +122,7 @@ typedef struct fm_workspace {
     float **panels;  /* [output of a dense node] -> [panel][rows][16], the gradient of its sums; may be `grad` where that is the same */
     float **strips;  /* [output of a dense node] -> [strip of 16 rows][padded width][16], the same transposed */
     float **mask;    /* [node] -> [rows][stride] of a dropout node */
-    float *y;        /* [rows][stride of the output] */
-    int32_t *labels; /* [rows] */
-    float *weight;   /* [rows] */
-    float *loss;     /* [rows] */
-    float *metric;   /* [metric][rows] */
+    struct fm_targets *targets; /* [term] */
     float *scratch;  /* [workers][FM_BLOCK_PANELS][FM_BLOCK_ROWS][16] sums on their way to a transpose or an update */
     float *packed;   /* [workers][fm_packed_floats] the rows' operand of a block, in the order in which tiles read it */
     char *list_memory; /* NULL until a sparse input comes */
@@ -171,8 +182,9 @@ struct fm_network {
     fm_lazy lazy;
 
     int configured, unfused;
-    fm_objective objective;
-    fm_metric_spec *metrics; /* [objective.metric_count] */
+    fm_term *terms; /* [term_count], and behind them their metrics */
+    int term_count;
+    ptrdiff_t target_columns; /* of y */
     fm_update_spec update;
     fm_state state;
     fm_pace pace[2]; /* of evaluation and of training */
@@ -315,6 +327,9 @@ int fm_take_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_
 /* Numbers that are not zero in a few rows spread over the data, and how many were looked at. */
 void fm_sample_nonzeros(const fm_network *network, const fm_batches *batches, ptrdiff_t *nonzeros, ptrdiff_t *count);
 
+/* True for losses and accuracies whose targets are labels. */
+int fm_has_labels(int loss);
+
 /* -- how nodes are connected: graph.c ---------------------------------------------------------------------------------------------- */
 
 /* 1 if nodes read what is there when their turn comes, and buffers are read as fm_plan says; 0 if not, -1 if there is no memory. */
@@ -326,8 +341,8 @@ int fm_reads_two(fm_op op);
 /* What each node's neighbours do for it: see fm_node. */
 void fm_link_nodes(fm_network *network);
 
-/* Which nodes a loss at `source` needs, and which its gradient reaches. */
-void fm_link_objective(fm_network *network, int source);
+/* Which nodes these losses need, and which their gradient reaches. 0 if a loss reads what others read too. */
+int fm_link_objectives(fm_network *network, const fm_term *terms, int count);
 
 /* -- nodes that join and part: merge.c --------------------------------------------------------------------------------------------- */
 

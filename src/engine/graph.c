@@ -80,10 +80,12 @@ static int reads(const fm_node_spec *node, int buffer) {
 }
 
 /* Marks the nodes whose output a marked node reads, from the last to the first. */
-static void find_needed(fm_network *network, int source) {
+static void find_needed(fm_network *network, const fm_term *terms, int count) {
     for (int i = network->node_count - 1; i >= 0; i--) {
         fm_node *node = &network->nodes[i];
-        node->needed = node->spec.output == source;
+        node->needed = 0;
+        for (int t = 0; t < count; t++)
+            node->needed |= node->spec.output == terms[t].objective.source;
         for (int j = i + 1; j < network->node_count && !node->needed; j++)
             node->needed = network->nodes[j].needed && reads(&network->nodes[j].spec, node->spec.output);
     }
@@ -114,8 +116,26 @@ static int must_accumulate(const fm_network *network) {
     return 0;
 }
 
-void fm_link_objective(fm_network *network, int source) {
-    find_needed(network, source);
+/* True if nobody but the loss gives these buffers a gradient. */
+static int is_left_to_loss(const fm_network *network, const fm_term *terms, int count, int term) {
+    const fm_objective *o = &terms[term].objective;
+    for (int i = 0; i < network->node_count; i++) {
+        const fm_node *node = &network->nodes[i];
+        if (node->needed && (reads(&node->spec, o->source) || reads(&node->spec, o->output)))
+            return 0;
+    }
+    for (int t = 0; t < count; t++)
+        if (t != term && (terms[t].objective.source == o->source || terms[t].objective.output == o->source))
+            return 0;
+    return 1;
+}
+
+int fm_link_objectives(fm_network *network, const fm_term *terms, int count) {
+    find_needed(network, terms, count);
     find_reached(network);
     network->accumulates = must_accumulate(network);
+    for (int t = 0; t < count; t++)
+        if (!is_left_to_loss(network, terms, count, t))
+            return 0;
+    return 1;
 }

@@ -178,7 +178,7 @@ void fm_network_free(fm_network *network) {
     fm_workspace_free(network->batch);
     for (int i = 0; i < FM_SPARE_WORKSPACES; i++)
         fm_workspace_free(network->spare[i]);
-    free(network->metrics);
+    free(network->terms);
     fm_forget_lazy(network);
     free(network->gradient_memory);
     free(network->slot_memory);
@@ -339,11 +339,19 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
         return;
     for (int i = 0; i < network->node_count; i++)
         carve_gradient(network, w, layout, memory, i);
-    w->y = take(layout, memory, rows, network->stride[network->output], sizeof(float));
-    w->labels = take(layout, memory, rows, 1, sizeof(int32_t));
-    w->weight = take(layout, memory, rows, 1, sizeof(float));
-    w->loss = take(layout, memory, rows, 1, sizeof(float));
-    w->metric = take(layout, memory, rows, network->objective.metric_count, sizeof(float));
+    w->targets = take(layout, memory, network->term_count, 1, sizeof(fm_targets));
+    for (int t = 0; t < network->term_count; t++) {
+        const fm_objective *o = &network->terms[t].objective;
+        const fm_targets targets = {
+            .y = take(layout, memory, rows, network->stride[o->output], sizeof(float)),
+            .labels = take(layout, memory, rows, 1, sizeof(int32_t)),
+            .weight = take(layout, memory, rows, 1, sizeof(float)),
+            .loss = take(layout, memory, rows, 1, sizeof(float)),
+            .metric = take(layout, memory, rows, o->metric_count, sizeof(float)),
+        };
+        if (memory)
+            w->targets[t] = targets;
+    }
     w->scratch = take(layout, memory, w->workers, FM_BLOCK_PANELS * FM_SCRATCH_PANEL, sizeof(float));
     w->packed = take(layout, memory, w->workers, fm_packed_floats(rows), sizeof(float));
 }

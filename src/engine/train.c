@@ -17,7 +17,7 @@ static double now(void) {
 
 /* -- the objective ----------------------------------------------------------------------------------------------------------------- */
 
-static int has_labels(int loss) {
+int fm_has_labels(int loss) {
     return loss == FM_LOSS_sparse_categorical_crossentropy || loss == FM_LOSS_sparse_categorical_crossentropy_from_logits ||
            loss == FM_LOSS_sparse_categorical_accuracy;
 }
@@ -79,51 +79,83 @@ static int is_sound_objective(const fm_network *network, const fm_objective *obj
         return 0;
     for (int m = 0; m < objective->metric_count; m++) {
         const int kind = objective->metrics[m].kind;
-        if (kind < 0 || kind >= FM_LOSS_COUNT || has_labels(kind) != has_labels(objective->loss) || is_from_logits(kind))
+        if (kind < 0 || kind >= FM_LOSS_COUNT || fm_has_labels(kind) != fm_has_labels(objective->loss) || is_from_logits(kind))
             return 0;
     }
-    if (objective->source == network->output)
-        return 1;
-    const fm_node *last = &network->nodes[network->node_count - 1];
-    if (last->spec.output != network->output || objective->source != last->spec.input || !is_from_logits(objective->loss))
+    const fm_node *last = NULL;
+    for (int i = 0; i < network->node_count; i++)
+        if (network->nodes[i].spec.output == objective->output)
+            last = &network->nodes[i];
+    if (!last || objective->source == objective->output)
+        return last != NULL;
+    if (objective->source != last->spec.input || !is_from_logits(objective->loss))
         return 0;
     return objective->loss == FM_LOSS_binary_crossentropy_from_logits
                ? last->spec.op == FM_OP_ACTIVATION && last->spec.activation == FM_ACTIVATION_sigmoid
                : last->spec.op == FM_OP_SOFTMAX;
 }
 
-fm_status fm_network_configure(fm_network *network, const fm_objective *objective, const fm_update_spec *update) {
-    if (!is_sound_objective(network, objective) || update->kind < 0 || update->kind >= FM_OPTIMIZER_COUNT)
+/* Copies of the objectives and, behind them, of their metrics; NULL if there is no memory. */
+static fm_term *copy_terms(const fm_network *network, const fm_objective *objectives, int count) {
+    size_t metric_count = 0;
+    for (int t = 0; t < count; t++)
+        metric_count += (size_t)objectives[t].metric_count;
+    fm_term *terms = calloc(1, (size_t)count * sizeof *terms + metric_count * sizeof(fm_metric_spec));
+    if (!terms)
+        return NULL;
+    fm_metric_spec *metrics = (fm_metric_spec *)(terms + count);
+    ptrdiff_t column = 0;
+    for (int t = 0; t < count; t++) {
+        const fm_objective *o = &objectives[t];
+        terms[t] = (fm_term){*o, column, fm_has_labels(o->loss) ? 1 : network->width[o->output]};
+        terms[t].objective.metrics = metrics;
+        if (o->metric_count)
+            memcpy(metrics, o->metrics, (size_t)o->metric_count * sizeof *metrics);
+        metrics += o->metric_count;
+        column += terms[t].columns;
+    }
+    return terms;
+}
+
+fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update) {
+    if (count < 1 || update->kind < 0 || update->kind >= FM_OPTIMIZER_COUNT)
         return FM_BAD_PLAN;
-    const size_t count = (size_t)objective->metric_count;
-    fm_metric_spec *metrics = calloc(count + 1, sizeof *metrics);
+    for (int t = 0; t < count; t++)
+        if (!is_sound_objective(network, &objectives[t]))
+            return FM_BAD_PLAN;
+    fm_term *terms = copy_terms(network, objectives, count);
     fm_layout layout = {0, 0};
     size_t at[2] = {0, 0};
     for (int s = 0; s < slots_used(update); s++)
         at[s] = fm_layout_add(&layout, network->size, 1, sizeof(float));
     char *memory = fm_layout_allocate(&layout);
-    if (!metrics || !memory) {
-        free(metrics);
+    if (!terms || !memory) {
+        free(terms);
         free(memory);
         return FM_NO_MEMORY;
     }
-    if (count)
-        memcpy(metrics, objective->metrics, count * sizeof *metrics);
 
     fm_lock(network, 0);
+    if (!fm_link_objectives(network, terms, count)) {
+        if (network->configured)
+            fm_link_objectives(network, network->terms, network->term_count);
+        fm_unlock(network);
+        free(terms);
+        free(memory);
+        return FM_BAD_PLAN;
+    }
     fm_settle(network);
     fm_forget_lazy(network); /* its tables are the old rule's */
-    free(network->metrics);
+    free(network->terms);
     free(network->slot_memory);
     fm_workspace_free(network->batch); /* it has a row array for each metric */
     network->batch = NULL;
-    network->metrics = metrics;
+    network->terms = terms;
+    network->term_count = count;
+    network->target_columns = terms[count - 1].column + terms[count - 1].columns;
     network->slot_memory = memory;
     for (int s = 0; s < 2; s++)
         network->slot[s] = s < slots_used(update) ? (float *)(memory + at[s]) : NULL;
-    fm_link_objective(network, objective->source);
-    network->objective = *objective;
-    network->objective.metrics = metrics;
     network->update = *update;
     network->state.iterations = 0;
     network->configured = 1;
@@ -176,44 +208,47 @@ static ptrdiff_t rows_of(const fm_batches *b, int64_t batch) {
     return (ptrdiff_t)(left < b->batch_size ? left : b->batch_size);
 }
 
-/* Loss, its gradient, and the metrics, for this worker's rows. */
-static void measure(run *r, const fm_pass *pass) {
+/* A loss, its gradient, and its metrics, for this worker's rows. */
+static void measure(run *r, const fm_pass *pass, int term) {
     const fm_network *network = r->network;
     const fm_workspace *w = pass->workspace;
-    const fm_objective *o = &network->objective;
+    const fm_objective *o = &network->terms[term].objective;
+    const fm_targets *targets = &w->targets[term];
+    const int labels = fm_has_labels(o->loss);
     const fm_range rows = fm_share_rows(pass->rows, pass->worker);
     if (rows.begin >= rows.end)
         return;
     const ptrdiff_t row = network->stride[o->source]; /* source and output have the same width */
     const ptrdiff_t begin = rows.begin * row;
-    float *predictions = w->value[network->output] + begin;
-    const float *weight = r->batches->sample_weight ? w->weight + rows.begin : NULL;
+    float *predictions = w->value[o->output] + begin;
+    float *grad = w->grad[o->source]; /* none where nothing is trained */
+    const float *weight = r->batches->sample_weight ? targets->weight + rows.begin : NULL;
     int hit = -1; /* the first unweighted metric that the loss kernel gives away */
     for (int m = 0; m < o->metric_count && hit < 0; m++)
         if (o->metrics[m].kind == accuracy_beside(o->loss) && !(weight && o->metrics[m].weighted) && o->metrics[m].threshold == 0.5f &&
-            (o->source != network->output || !is_from_logits(o->loss)))
+            (o->source != o->output || !is_from_logits(o->loss)))
             hit = m;
     const fm_loss loss = {
         .rows = rows.end - rows.begin,
         .cols = network->width[o->source],
         .x = w->value[o->source] + begin,
         .x_row = row,
-        .y = r->batches->labels ? NULL : w->y + begin,
+        .y = labels ? NULL : targets->y + begin,
         .y_row = row,
-        .labels = r->batches->labels ? w->labels + rows.begin : NULL,
+        .labels = labels ? targets->labels + rows.begin : NULL,
         .weight = weight,
-        .scale = 1.0f / (float)pass->rows,
+        .scale = (float)o->weight / (float)pass->rows,
         .threshold = 0.5f,
-        .loss = w->loss + rows.begin,
-        .grad = r->training ? w->grad[o->source] + begin : NULL,
+        .loss = targets->loss + rows.begin,
+        .grad = r->training && grad ? grad + begin : NULL,
         .grad_row = row,
-        .probs = o->source == network->output ? NULL : predictions,
+        .probs = o->source == o->output ? NULL : predictions,
         .probs_row = row,
-        .hit = hit < 0 ? NULL : w->metric + hit * FM_ROUND_UP(w->rows) + rows.begin,
+        .hit = hit < 0 ? NULL : targets->metric + hit * FM_ROUND_UP(w->rows) + rows.begin,
     };
     loss_of(network->kernels, o->loss)(&loss);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++)
-        if (!isfinite(w->loss[i]))
+        if (!isfinite(targets->loss[i]))
             atomic_store(&r->non_finite, 1);
     for (int m = 0; m < o->metric_count; m++) {
         if (m == hit)
@@ -222,7 +257,7 @@ static void measure(run *r, const fm_pass *pass) {
         metric.x = predictions;
         metric.weight = o->metrics[m].weighted ? weight : NULL;
         metric.threshold = o->metrics[m].threshold;
-        metric.loss = w->metric + m * FM_ROUND_UP(w->rows) + rows.begin;
+        metric.loss = targets->metric + m * FM_ROUND_UP(w->rows) + rows.begin;
         metric.grad = metric.probs = metric.hit = NULL;
         loss_of(network->kernels, o->metrics[m].kind)(&metric);
     }
@@ -237,14 +272,24 @@ static double sum(const float *values, ptrdiff_t n) {
 
 /* Worker 0 adds the batch to the totals, in the order of the rows whatever the number of threads. */
 static void account(const run *r, const fm_pass *pass) {
-    const fm_objective *o = &r->network->objective;
-    const fm_workspace *w = pass->workspace;
-    double *totals = r->totals;
-    totals[0] += sum(w->loss, pass->rows);
-    totals[1] += (double)pass->rows;
-    for (int m = 0; m < o->metric_count; m++) {
-        totals[2 + 2 * m] += sum(w->metric + m * FM_ROUND_UP(w->rows), pass->rows);
-        totals[3 + 2 * m] += o->metrics[m].weighted && r->batches->sample_weight ? sum(w->weight, pass->rows) : (double)pass->rows;
+    const fm_network *network = r->network;
+    const ptrdiff_t room = FM_ROUND_UP(pass->workspace->rows);
+    const double rows = (double)pass->rows;
+    double *totals = r->totals, *next = totals + 2;
+    totals[1] += rows;
+    for (int t = 0; t < network->term_count; t++) {
+        const fm_objective *o = &network->terms[t].objective;
+        const fm_targets *targets = &pass->workspace->targets[t];
+        const double loss = sum(targets->loss, pass->rows);
+        totals[0] += o->weight * loss;
+        if (network->term_count > 1) {
+            *next++ += loss;
+            *next++ += rows;
+        }
+        for (int m = 0; m < o->metric_count; m++) {
+            *next++ += sum(targets->metric + m * room, pass->rows);
+            *next++ += o->metrics[m].weighted && r->batches->sample_weight ? sum(targets->weight, pass->rows) : rows;
+        }
     }
 }
 
@@ -322,7 +367,8 @@ static void run_task(void *argument, fm_worker worker) {
         if (pass.sparse && r->training && !prepare_columns(r, &pass))
             return;
         fm_forward(&pass);
-        measure(r, &pass);
+        for (int t = 0; t < network->term_count; t++)
+            measure(r, &pass, t);
         fm_team_barrier(worker);
         if (r->training) {
             const int failed = atomic_load(&r->non_finite);
@@ -432,7 +478,8 @@ static fm_status run_locked(run *r, int64_t *next) {
     if (!network->configured)
         return FM_NOT_READY;
     if (b->rows < 1 || b->batch_size < 1 || *next < 0 || r->stop > (b->rows - 1) / b->batch_size + 1 || !(b->x || b->x_uint8 || b->x_csr) ||
-        !(has_labels(network->objective.loss) ? b->labels != NULL : b->y != NULL))
+        !(network->term_count == 1 && fm_has_labels(network->terms[0].objective.loss) ? b->labels != NULL : b->y != NULL) ||
+        (b->sample_weight && b->weights != 1 && b->weights != network->term_count))
         return FM_BAD_PLAN;
     if (*next >= r->stop)
         return FM_OK;
@@ -478,7 +525,10 @@ fm_status fm_network_evaluate(fm_network *network, const fm_batches *batches, in
 }
 
 fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss) {
-    double *totals = calloc((size_t)network->objective.metric_count * 2 + 2, sizeof *totals);
+    size_t count = 1;
+    for (int t = 0; t < network->term_count; t++)
+        count += (size_t)network->terms[t].objective.metric_count + 1;
+    double *totals = calloc(count * 2, sizeof *totals);
     if (!totals)
         return FM_NO_MEMORY;
     run r = {.network = network, .batches = batches, .stop = 1, .totals = totals, .training = 1};
