@@ -190,6 +190,9 @@ class Functional(Model):
 
     # Describing
 
+    def _connections_to_show(self) -> Graph:
+        return self._graph
+
     def get_config(self) -> dict[str, Any]:
         return graphconfig.describe(self.name, self._graph, self._inputs_form, self._outputs_form)
 

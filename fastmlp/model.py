@@ -51,7 +51,7 @@ class Model(Trainer):
         self._configured: tuple[Objective | tuple[Objective, ...], Update] | None = None
         self._goal: Goal | None = None
         self._connecting = threading.RLock()
-        self._shares_weights = False  # some belong to other models too, whose training changes them
+        self._shares_weights = False  # whether some belong to other models too, whose training changes them
 
     @property
     def layers(self) -> list[Layer]:
@@ -415,7 +415,7 @@ class Model(Trainer):
             line_length: Characters in a line.
             positions: Where the columns end, as fractions of the line.
             print_fn: Gets the text instead of the standard output.
-            expand_nested: Not used: models are not nested.
+            expand_nested: Whether to show the layers of models that are part of the model.
             show_trainable: Whether to add a column for it.
             layer_range: Names of the first and the last layer to show.
         """
@@ -423,7 +423,21 @@ class Model(Trainer):
         if layer_range is not None:
             first, last = (shown.index(self.get_layer(name)) for name in layer_range)
             shown = shown[min(first, last) : max(first, last) + 1]
-        summary.print_summary(self.name, shown, self._optimizer_parameters(), line_length, positions, print_fn, show_trainable)
+        summary.print_summary(
+            self.name,
+            shown,
+            self._optimizer_parameters(),
+            line_length,
+            positions,
+            print_fn,
+            show_trainable,
+            self._connections_to_show(),
+            expand_nested,
+        )
+
+    def _connections_to_show(self) -> Graph | None:
+        """The graph, for models where the order of the layers does not tell how they are connected."""
+        return None
 
     def _optimizer_parameters(self) -> int:
         """Elements of the optimizer's state as Keras counts them: its slots, the iterations and the learning rate; 0 before training."""

@@ -16,7 +16,24 @@ from fastmlp.symbolic import Graph, Tensor, chain
 if TYPE_CHECKING:
     from fastmlp.saving import load_model
 
-__all__ = ["Functional", "Model", "Sequential", "load_model"]
+__all__ = ["Functional", "Model", "Sequential", "clone_model", "load_model"]
+
+
+def clone_model(model: Model) -> Model:
+    """A model with new layers of the same kind and names, connected in the same way, and weights of its own, drawn anew.
+
+    It is not compiled. To copy the weights as well, ``clone.set_weights(model.get_weights())``.
+
+    Example:
+
+    >>> from fastmlp import layers, models
+    >>> model = models.Sequential([layers.Dense(4, input_shape=(3,))])
+    >>> models.clone_model(model).count_params()
+    16
+    """
+    if not isinstance(model, Model):
+        raise TypeError(f"clone_model takes a model, got {model!r:.80}")
+    return type(model).from_config(model.get_config())
 
 
 class Sequential(Model):

@@ -17,6 +17,9 @@ from fastmlp.plan import Node, Parameter, Plan
 from fastmlp.symbolic import Graph, Tensor
 from fastmlp.weights import Weight
 
+MOST_NODES = 16384
+"""Models inside models can grow much larger than what describes them."""
+
 
 def make_plan(graph: Graph) -> tuple[Plan, list[Weight]]:
     """The plan of a graph of built layers, and the weights in the order of its parameters: layer by layer."""
@@ -98,6 +101,8 @@ class _Maker:
         return self._node("slice", (0,), width, column=column, width=width)
 
     def _node(self, op: str, inputs: tuple[int, ...], columns: int, **fields: Any) -> int:
+        if len(self.nodes) >= MOST_NODES:
+            raise ValueError(f"the model takes more than {MOST_NODES} steps, those of models inside it included; make it smaller")
         output = self.new_buffer(columns)
         self.nodes.append(Node(op, inputs, output, **fields))
         return output

@@ -77,6 +77,11 @@ class Graph:
         """The uses of a layer within this graph."""
         return [call for call in self.calls if call.layer is layer]
 
+    def place(self, tensor: Tensor) -> tuple[str, int, int]:
+        """The layer a tensor comes from, which of its calls in this graph gives it, and which output of that call it is."""
+        calls = self.calls_of(tensor.call.layer)
+        return tensor.name, calls.index(tensor.call) if tensor.call in calls else 0, tensor.index
+
 
 def holds_tensors(values: Any) -> bool:
     """Whether these are tensors without numbers, alone or in a list or dict."""

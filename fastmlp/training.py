@@ -17,7 +17,7 @@ from fastmlp import checks, data, engines, sparse, targets
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Rows
-from fastmlp.errors import NonFiniteLossError
+from fastmlp.errors import NonFiniteLossError, UnsupportedError
 from fastmlp.plan import Plan, SparseRows
 
 CHUNK_SECONDS = 0.05
@@ -38,6 +38,7 @@ class Trainer:
     history: History | None = None
     stop_training: bool = False
     _compiled: Compiled | None = None
+    _shares_weights: bool = False
 
     def __init__(self) -> None:
         self._training_lock = threading.Lock()
@@ -125,7 +126,7 @@ class Trainer:
                 held_out, _ = self._rows(val_x, val_y, val_weight, prefix="val_")
             elif validation_split:
                 rows, held_out = _split(rows, validation_split, goal)
-            rows = rows.weighted_by_class(class_weight)
+            rows = _weighted_by_class(rows, class_weight, goal)
             network = self._training_network()
 
             def new_order(order: np.ndarray) -> None:
@@ -142,6 +143,8 @@ class Trainer:
 
             def train(first: int, stop: int, totals: np.ndarray) -> int:
                 network.learning_rate = compiled.optimizer.learning_rate
+                if self._shares_weights:  # a callback may have trained another model
+                    self._catch_up(network, training=True)
                 return int(network.train(batches, first, stop, CHUNK_SECONDS, totals))
 
             try:
@@ -276,7 +279,7 @@ class Trainer:
         _one_kind_of_weight(class_weight, sample_weight)
         with self._exclusively("train_on_batch"):
             rows, goal = self._rows(x, y, sample_weight)
-            rows = rows.weighted_by_class(class_weight)
+            rows = _weighted_by_class(rows, class_weight, goal)
             network = self._training_network()
             network.learning_rate = compiled.optimizer.learning_rate
             totals = goal.new_totals()
@@ -314,6 +317,9 @@ class Trainer:
         raise NotImplementedError
 
     def _training_network(self) -> Any:
+        raise NotImplementedError
+
+    def _catch_up(self, network: Any, *, training: bool = False) -> None:
         raise NotImplementedError
 
     def _arranged(self, predictions: np.ndarray) -> Any:
@@ -426,6 +432,12 @@ class Trainer:
 def _one_kind_of_weight(class_weight: Any, sample_weight: Any) -> None:
     if class_weight is not None and sample_weight is not None:
         raise ValueError("give class_weight or sample_weight, not both")
+
+
+def _weighted_by_class(rows: Rows, class_weight: Any, goal: Goal) -> Rows:
+    if class_weight is not None and len(goal.terms) > 1:
+        raise UnsupportedError("class_weight is for models with one output; give sample_weight, one for each output")
+    return rows.weighted_by_class(class_weight)
 
 
 def _split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastmlp import checks, naming, randomness
 
-__all__ = ["clear_session", "set_random_seed", "to_categorical"]
+if TYPE_CHECKING:
+    from fastmlp.graph_plotting import plot_model
+
+__all__ = ["clear_session", "plot_model", "set_random_seed", "to_categorical"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "plot_model":
+        from fastmlp.graph_plotting import plot_model
+
+        return plot_model
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Networks that are graphs: both engines alike, gradients right, the same bits on any number of threads."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from graphs import GRAPHS, Builder
-from networks import UPDATES, configured, data_for, fill, parameters_of, same_bits, state_of, train
+from networks import ENDLESS, UPDATES, configured, data_for, fill, parameters_of, same_bits, state_of, train
 
 from fastmlp import _core, reference
-from fastmlp.plan import Node, Objective, Plan
+from fastmlp.plan import Batches, Metric, Node, Objective, Plan
 
 ENGINES = (_core, reference)
 every_graph = pytest.mark.parametrize("graph", GRAPHS)
@@ -100,6 +102,86 @@ def test_threads_change_no_bit(graph, unfused):
         _core.set_threads(before)
     for state in states[1:]:
         assert same_bits(states[0], state)
+
+
+# Several losses
+
+
+def two_losses():
+    """Class numbers beside numbers; each output has a branch of what both read, and one is read by the other."""
+    b = Builder(6)
+    x = b.dense(0, 20, "relu")
+    one, two = b.branches(x, 2)
+    score = b.dense(one, 2)
+    used, shown = b.branches(score, 2)
+    logits = b.dense(b.merge("concatenate", two, used), 5)
+    kind = b.activation(logits, "softmax")
+    plan = dataclasses.replace(b.plan(b.merge("concatenate", shown, kind)), outputs=(shown, kind))
+    objectives = (
+        Objective("mean_absolute_error", shown, metrics=(Metric("mean_squared_error", weighted=True),), output=shown, weight=0.25),
+        Objective("sparse_categorical_crossentropy", logits, True, (Metric("sparse_categorical_accuracy"),), kind, 2.0),
+    )
+    rng = np.random.default_rng(4)
+    y = np.concatenate([rng.normal(size=(90, 2)), rng.integers(0, 5, (90, 1))], axis=1).astype(np.float32)
+    x = rng.normal(size=(90, 6)).astype(np.float32)
+    return plan, objectives, Batches(x, y, rng.uniform(0.5, 2, (90, 2)).astype(np.float32), None, 16)
+
+
+def test_engines_train_alike_on_several_losses():
+    plan, objectives, batches = two_losses()
+    totals, networks = [], [configured(engine, plan, objectives, "adam") for engine in ENGINES]
+    gradients = [network.gradients(batches) for network in networks]
+    assert gradients[0][0] == pytest.approx(gradients[1][0], rel=1e-5)
+    for left, right in zip(gradients[0][1], gradients[1][1], strict=True):
+        np.testing.assert_allclose(left, right, rtol=2e-5, atol=2e-6)
+    for network in networks:
+        totals.append(np.zeros(10))
+        assert network.train(batches, 0, batches.count, ENDLESS, totals[-1]) == batches.count
+        network.evaluate(batches, 0, batches.count, ENDLESS, totals[-1])
+    np.testing.assert_allclose(totals[0], totals[1], rtol=1e-4)
+    assert totals[0][0] == pytest.approx(0.25 * totals[0][2] + 2 * totals[0][6])
+    for left, right in zip(state_of(networks[0]), state_of(networks[1]), strict=True):
+        np.testing.assert_allclose(left, right, rtol=2e-3, atol=2e-4)
+
+
+def test_gradients_are_the_slopes_of_the_weighted_sum():
+    plan, objectives, batches = two_losses()
+    network = reference.Network(plan, dtype=np.float64)
+    network.configure(objectives, UPDATES["sgd"])
+    rng = np.random.default_rng(5)
+    start, way = ([rng.normal(0, scale, parameter.shape) for parameter in plan.parameters] for scale in (0.4, 1.0))
+
+    def at(step):
+        for index, (value, direction) in enumerate(zip(start, way, strict=True)):
+            network.set_parameter(index, value + step * direction)
+        return network.gradients(batches)
+
+    slope = sum(float((gradient * direction).sum()) for gradient, direction in zip(at(0.0)[1], way, strict=True))
+    assert (at(1e-6)[0] - at(-1e-6)[0]) / 2e-6 == pytest.approx(slope, rel=1e-5)
+
+
+def test_a_label_out_of_range_is_refused_among_several_losses():
+    plan, objectives, batches = two_losses()
+    for wrong in (5, -1, np.nan):
+        batches.y[40, 2] = wrong
+        with pytest.raises(ValueError, match="a label is outside"):
+            configured(_core, plan, objectives).train(batches, 0, batches.count, ENDLESS, np.zeros(10))
+
+
+def test_losses_that_would_meet_in_a_buffer_are_refused():
+    plan, (first, second), _ = two_losses()
+    network = configured(_core, plan, (first, second))
+    for terms in ((first, first), (dataclasses.replace(first, source=2, output=2), second)):
+        with pytest.raises(ValueError, match="does not fit the network"):
+            network.configure(terms, UPDATES["sgd"])
+    assert network.slot_names == ("momentum", "velocity")  # still as it was configured
+    with pytest.raises(ValueError, match="y has 2 columns, but the network has 3 outputs"):
+        network.train(dataclasses.replace(two_losses()[2], y=np.zeros((90, 2), np.float32)), 0, 1, ENDLESS, np.zeros(10))
+    with pytest.raises(ValueError, match="sample_weight has 3 columns, but there are 2 losses"):
+        network.train(dataclasses.replace(two_losses()[2], sample_weight=np.ones((90, 3), np.float32)), 0, 1, ENDLESS, np.zeros(10))
+
+
+# Plans
 
 
 def test_a_branch_is_its_input_under_another_name():
