@@ -54,7 +54,7 @@ def test_training_follows_keras(name, optimizer, engine):
     np.testing.assert_allclose(result["evaluated"], expected["evaluated"], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(result["weights"], expected["weights"], rtol=1e-5, atol=1e-5)
     for prediction, values in zip(result["predictions"], expected["predictions"], strict=True):
-        np.testing.assert_allclose(prediction, values, rtol=1e-5, atol=2e-6)
+        np.testing.assert_allclose(prediction, values, rtol=1e-5, atol=1e-5)  # of numbers around 1, some near 0
 
 
 def test_summary_prints_what_keras_prints():
