@@ -55,7 +55,7 @@ def mostly_zeros():
 
 
 def loss(name: str):
-    weights = {"weight": floats(ROWS), "scale": 1.0, "threshold": 0.5}
+    weights = {"weight": floats(ROWS), "scale": 1.0, "threshold": 0.5, "parameter": (2.0, 0.5, 0.5)}
     targets = {
         "x": floats(ROWS, COLUMNS),
         "x_row": COLUMNS,
@@ -115,6 +115,16 @@ FIELDS = {
         "out": floats(SIZE),
     },
     "dropout_mask": lambda: {"rows": ROWS, "cols": COLUMNS, "mask": floats(SIZE), "mask_row": COLUMNS, "rate": 0.5, "keep_scale": 2.0},
+    "smooth": lambda: {
+        "rows": ROWS,
+        "cols": COLUMNS,
+        "y": floats(ROWS, COLUMNS),
+        "y_row": COLUMNS,
+        "keep": 0.9,
+        "share": 0.1,
+        "out": floats(ROWS, COLUMNS),
+        "out_row": COLUMNS,
+    },
     "peak": lambda: {"iterations": 10_000, "factor": 0.5, "term": 1.0, "out": floats(512), "count": np.zeros(1, np.intp)},
     **dict.fromkeys(("multiply", "add", "subtract", "maximum", "scale", "exp", "log"), elementwise),
     "maximum_backward": lambda: elementwise(grad=floats(SIZE)),

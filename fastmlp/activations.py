@@ -1,57 +1,279 @@
 """Activation functions, by name or as a value: ``Dense(8, activation="relu")`` and ``Dense(8, activation=activations.relu)`` are the same.
 
-An :class:`Activation` only says which function is meant; the engines compute it.
+================  ==========================================================  ======================================
+name              f(z)                                                        arguments and their defaults
+================  ==========================================================  ======================================
+``linear``        z
+``relu``          max(z, 0); in general min(z, max_value) where               ``negative_slope=0.0, max_value=None,
+                  z > threshold, else negative_slope · (z − threshold)        threshold=0.0``
+``relu6``         min(max(z, 0), 6)
+``leaky_relu``    z where z > 0, else negative_slope · z                      ``negative_slope=0.2``
+``elu``           z where z > 0, else alpha · (eᶻ − 1)                        ``alpha=1.0``
+``selu``          1.0507 · elu(z) with alpha 1.6733
+``celu``          z where z > 0, else alpha · (e^(z/alpha) − 1)               ``alpha=1.0``
+``gelu``          z · Φ(z), Φ the normal distribution function; approximate:  ``approximate=False``
+                  ½z · (1 + tanh(√(2/π) · (z + 0.044715 · z³)))
+``silu``          z · sigmoid(z); also ``swish``
+``mish``          z · tanh(softplus(z))
+``softplus``      log(1 + eᶻ)
+``softsign``      z / (1 + abs(z))
+``sigmoid``       1 / (1 + e⁻ᶻ)
+``log_sigmoid``   log(sigmoid(z))
+``hard_sigmoid``  min(max(z/6 + ½, 0), 1)
+``hard_silu``     z · hard_sigmoid(z); also ``hard_swish``
+``tanh``          tanh(z)
+``hard_tanh``     min(max(z, −1), 1)
+``exponential``   eᶻ
+``softmax``       exp(zⱼ) / Σₖ exp(zₖ) over the columns of each row           ``axis=-1`` (of an array)
+``log_softmax``   log(softmax(z))                                             ``axis=-1`` (of an array)
+================  ==========================================================  ======================================
+
+At a kink the slope is that of the left, and 0 where an upper limit begins. ``docs/activations.md`` shows them all.
+
+An :class:`Activation` says which function is meant, and in a network the engines compute it. Called with an array it computes the function:
+
+>>> from fastmlp import activations
+>>> activations.relu([-2.0, 3.0, 8.0], max_value=6.0)
+array([0., 3., 6.], dtype=float32)
+
+Functions of your own are a pair, the value and its derivative; see :func:`custom`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
-from fastmlp import checks
+import numpy as np
+
+from fastmlp import checks, engines
+from fastmlp.custom_activation import Derivative, Value
 from fastmlp.errors import UnsupportedError
+from fastmlp.plan import Function, Node, Plan
 
-__all__ = ["Activation", "deserialize", "get", "leaky_relu", "linear", "relu", "serialize", "sigmoid", "softmax", "tanh"]
+__all__ = [
+    "Activation",
+    "celu",
+    "custom",
+    "deserialize",
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "make",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "serialize",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "softsign",
+    "swish",
+    "tanh",
+]
+
+_ROWWISE = ("softmax", "log_softmax")
+_PROBE = object()
+"""Called with this, an activation gives itself with the arguments of the call: how ``get`` reads ``lambda x: relu(x, max_value=6)``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Activation:
     """One activation function.
 
     Args:
-        kind: ``linear``, ``relu``, ``leaky_relu``, ``sigmoid``, ``tanh`` or ``softmax``.
-        alpha: Slope of ``leaky_relu`` for negative input.
+        kind: What the engines call it: a name of the table above, ``gelu_tanh``, ``general_relu`` or ``custom``.
+        alpha: Slope of ``leaky_relu`` and ``general_relu`` to the left, factor of ``elu`` and ``celu``.
+        threshold: Of ``general_relu``.
+        max_value: Of ``general_relu``.
+        functions: Value and derivative of a ``custom`` one.
     """
 
     kind: str
     alpha: float = 0.0
+    threshold: float = 0.0
+    max_value: float = math.inf
+    functions: tuple[Function, Function] | None = None
 
     @property
     def elementwise(self) -> bool:
-        """False for softmax, which looks at all columns of a row."""
-        return self.kind != "softmax"
+        """False for softmax and log_softmax, which look at all columns of a row."""
+        return self.kind not in _ROWWISE
 
+    def constants(self) -> dict[str, Any]:
+        """What a :class:`~fastmlp.plan.Node` has to know of the function, by the names of its fields."""
+        return {"activation": self.kind, **{field.name: getattr(self, field.name) for field in fields(self)[1:]}}
+
+    def __call__(self, x: Any, *arguments: Any, **options: Any) -> Any:
+        """The function of an array or anything that becomes one, as a float32 array of the same shape.
+
+        The arguments are those of the table, by position or by name: ``activations.gelu(x, approximate=True)``. Without any, the function
+        is the one this object stands for.
+        """
+        axis = -1
+        if not self.elementwise:
+            axis = _only_axis(*arguments, **options)
+        elif arguments or options:
+            return make(_NAME_OF.get(self.kind, self.kind), *arguments, **options)(x)
+        if x is _PROBE:
+            return self
+        x = np.asarray(x)
+        if x.dtype.kind not in "biuf":
+            raise TypeError(f"x must hold real numbers, got dtype {x.dtype}")
+        x = x.astype(np.float32)
+        if self.functions is not None:
+            return self.functions[0](x)
+        rows = np.moveaxis(x, axis, -1) if not self.elementwise else x.reshape(1, -1)
+        if rows.size == 0:
+            return x
+        width = rows.shape[-1]
+        network = engines.module("native").Network(Plan((width, width), (Node("activation", (0,), 1, **self.constants()),), (), 1))
+        result = network.predict(np.ascontiguousarray(rows).reshape(-1, width)).reshape(rows.shape)
+        return result.reshape(x.shape) if self.elementwise else np.moveaxis(result, -1, axis)
+
+    def __repr__(self) -> str:
+        changed = (field for field in fields(self) if field.name == "kind" or getattr(self, field.name) != field.default)
+        return f"Activation({', '.join(f'{field.name}={getattr(self, field.name)!r}' for field in changed)})"
+
+
+# What takes arguments, by the name users know it under
+
+
+def _relu(negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Activation:
+    slope = checks.number("negative_slope", negative_slope, 0.0)
+    least = checks.number("threshold", threshold, 0.0)
+    most = math.inf if max_value is None else checks.number("max_value", max_value, 0.0)
+    if least == 0 and most == math.inf:
+        return Activation("leaky_relu", slope) if slope else relu
+    if (slope, least, most) == (0, 0, 6):
+        return relu6
+    return Activation("general_relu", slope, least, most)
+
+
+def _leaky_relu(negative_slope: float = 0.2) -> Activation:
+    return Activation("leaky_relu", checks.number("negative_slope", negative_slope, 0.0))
+
+
+def _elu(alpha: float = 1.0) -> Activation:
+    return Activation("elu", checks.number("alpha", alpha, 0.0))
+
+
+def _celu(alpha: float = 1.0) -> Activation:
+    if checks.number("alpha", alpha, 0.0) == 0:
+        raise ValueError("alpha of celu must be above 0, because it divides by it")
+    return Activation("celu", float(alpha))
+
+
+def _gelu(approximate: bool = False) -> Activation:
+    return Activation("gelu_tanh" if checks.flag("approximate", approximate) else "gelu")
+
+
+def _only_axis(axis: int = -1) -> int:
+    return axis
+
+
+_MAKERS: dict[str, Callable[..., Activation]] = {"relu": _relu, "leaky_relu": _leaky_relu, "elu": _elu, "celu": _celu, "gelu": _gelu}
+_NAME_OF = {"general_relu": "relu", "gelu_tanh": "gelu"}
 
 linear = Activation("linear")
 relu = Activation("relu")
+relu6 = Activation("relu6")
 leaky_relu = Activation("leaky_relu", 0.2)
+elu = Activation("elu", 1.0)
+selu = Activation("selu")
+celu = Activation("celu", 1.0)
+gelu = Activation("gelu")
+silu = swish = Activation("silu")
+mish = Activation("mish")
+softplus = Activation("softplus")
+softsign = Activation("softsign")
 sigmoid = Activation("sigmoid")
+log_sigmoid = Activation("log_sigmoid")
+hard_sigmoid = Activation("hard_sigmoid")
+hard_silu = hard_swish = Activation("hard_silu")
 tanh = Activation("tanh")
+hard_tanh = Activation("hard_tanh")
+exponential = Activation("exponential")
 softmax = Activation("softmax")
+log_softmax = Activation("log_softmax")
 
-_BY_NAME = {activation.kind: activation for activation in (linear, relu, leaky_relu, sigmoid, tanh, softmax)}
+_LISTED = (
+    *(linear, relu, relu6, leaky_relu, elu, selu, celu, gelu, silu, mish, softplus, softsign, sigmoid, log_sigmoid),
+    *(hard_sigmoid, hard_silu, tanh, hard_tanh, exponential, softmax, log_softmax),
+)
+_BY_NAME = {activation.kind: activation for activation in _LISTED}
+_ALIASES = {"swish": silu, "hard_swish": hard_silu}
 _ELSEWHERE = {
-    **dict.fromkeys(("elu", "selu", "celu", "gelu", "silu", "swish", "mish", "relu6", "prelu", "softplus"), "use 'relu' or 'leaky_relu'"),
-    **dict.fromkeys(("hard_sigmoid", "log_sigmoid"), "use 'sigmoid'"),
-    **dict.fromkeys(("softsign", "hard_tanh", "tanh_shrink"), "use 'tanh'"),
-    "log_softmax": "use 'softmax' with a cross-entropy loss; the two are computed together, from the logarithms",
-    "exponential": "use 'linear' and model the logarithm of the target",
+    "prelu": "use 'leaky_relu', whose slope is fixed",
+    "glu": "use 'silu', which gates each unit by itself",
+    **dict.fromkeys(("hard_shrink", "soft_shrink", "tanh_shrink"), "use activations.custom(value, derivative)"),
+    **dict.fromkeys(("sparse_plus", "squareplus"), "use 'softplus'"),
+    "sparse_sigmoid": "use 'hard_sigmoid'",
+    "sparsemax": "use 'softmax'",
+    "threshold": "use ReLU(threshold=...)",
 }
 
 
+def make(name: str, *arguments: Any, **options: Any) -> Activation:
+    """The activation of this name with arguments of the table: ``make("elu", alpha=0.5)``."""
+    maker = _MAKERS.get(name)
+    if maker is None:
+        raise TypeError(f"{name} takes no argument but x")
+    try:
+        inspect.signature(maker).bind(*arguments, **options)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}; its arguments are {_argument_names(maker)}") from None
+    return maker(*arguments, **options)
+
+
+def custom(value: Callable[[np.ndarray], Any], derivative: Callable[[np.ndarray], Any]) -> Activation:
+    """An activation made of two functions of your own; ``Dense(8, activation=(value, derivative))`` is short for it.
+
+    The native engine can't call Python, so a model with such an activation runs on the reference engine, in NumPy, whatever ``compile``
+    says: for small layers about six times slower. Each function is called once a batch. Such a model can't be saved, because a file never
+    holds code; save its weights.
+
+    Args:
+        value: Gives f(z) for an array z of any shape, elementwise, and leaves z as it is.
+        derivative: Gives f'(z) in the same way. When it is first used, it is compared with finite differences of ``value``.
+
+    Raises:
+        ValueError: When first used: a result has another shape than z, or the derivative is not that of the value.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastmlp import activations, layers
+    >>> bent = activations.custom(lambda z: np.arctan(z), lambda z: 1 / (1 + z * z))
+    >>> layer = layers.Dense(8, activation=bent)
+    """
+    for name, function in (("value", value), ("derivative", derivative)):
+        if not callable(function):
+            raise TypeError(f"{name} must be a function of an array, got {function!r}")
+    checked = Value(value)
+    return Activation("custom", functions=(checked, Derivative(checked, derivative)))
+
+
 def get(identifier: Any) -> Activation:
-    """The activation meant by a name, None (linear), an :class:`Activation`, an activation layer or a stored configuration.
+    """The activation meant by ``identifier``.
+
+    Args:
+        identifier: A name, None (linear), an :class:`Activation`, an activation layer, a stored configuration, a pair of functions (see
+            :func:`custom`), or a function that only calls an activation: ``lambda x: activations.relu(x, max_value=6)``.
 
     Example:
 
@@ -64,31 +286,71 @@ def get(identifier: Any) -> Activation:
     if isinstance(identifier, Activation):
         return identifier
     if isinstance(identifier, str):
-        if identifier in _BY_NAME:
-            return _BY_NAME[identifier]
-        if identifier in _ELSEWHERE:
-            raise UnsupportedError(f"the activation {identifier!r} is not in fastmlp yet; {_ELSEWHERE[identifier]}")
-        raise ValueError(f"unknown activation {identifier!r}; there are {', '.join(_BY_NAME)}")
+        return _named(identifier)
     if isinstance(identifier, Mapping):
         return deserialize(identifier)
+    if isinstance(identifier, tuple) and len(identifier) == 2:
+        return custom(*identifier)
     of_layer = getattr(identifier, "activation", None)  # Dense(8, activation=LeakyReLU(0.1))
     if isinstance(of_layer, Activation):
         return of_layer
-    raise TypeError(f"activation must be one of {', '.join(_BY_NAME)}, got {identifier!r}; functions of your own can't run in the engine")
+    if callable(identifier):
+        return _read(identifier)
+    raise TypeError(f"activation must be one of {', '.join(_BY_NAME)}, or a pair of functions (value, derivative), got {identifier!r}")
+
+
+def _named(name: str) -> Activation:
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    if name in _ALIASES:
+        return _ALIASES[name]
+    if name in _ELSEWHERE:
+        raise UnsupportedError(f"the activation {name!r} is not in fastmlp yet; {_ELSEWHERE[name]}")
+    raise ValueError(f"unknown activation {name!r}; there are {', '.join(_BY_NAME)}")
+
+
+def _read(function: Callable[[Any], Any]) -> Activation:
+    """The activation that a function of a user does nothing but call."""
+    try:
+        result = function(_PROBE)
+    except (TypeError, AttributeError):  # what computing with an object that is no array ends in
+        result = None
+    if isinstance(result, Activation):
+        return result
+    raise TypeError(f"a function of your own needs its derivative as well, activation=(value, derivative); got {function!r} alone")
 
 
 def serialize(activation: Activation) -> str | dict[str, Any]:
-    """A name, or name and slope where the slope is not the usual one."""
-    if _BY_NAME[activation.kind] == activation:
-        return activation.kind
-    return {"class": activation.kind, "config": {"negative_slope": activation.alpha}}
+    """A name, or name and arguments where these are not the usual ones."""
+    if activation.functions is not None:
+        raise UnsupportedError(
+            "an activation made of functions of your own can't be stored: files and configurations hold no code; "
+            "keep the weights (get_weights) and build the model again"
+        )
+    name = _NAME_OF.get(activation.kind, activation.kind)
+    if _BY_NAME[name] == activation:
+        return name
+    config: dict[str, Any]
+    if name == "relu":
+        limit = None if activation.max_value == math.inf else activation.max_value
+        config = {"negative_slope": activation.alpha, "max_value": limit, "threshold": activation.threshold}
+    elif name == "gelu":
+        config = {"approximate": True}
+    else:
+        config = {_argument_names(_MAKERS[name]): activation.alpha}
+    return {"class": name, "config": config}
 
 
 def deserialize(data: Any) -> Activation:
     """The activation that :func:`serialize` described."""
-    if isinstance(data, Mapping):
-        config = data.get("config")
-        if data.get("class") != "leaky_relu" or not isinstance(config, Mapping) or set(config) != {"negative_slope"}:
-            raise ValueError(f"the configuration of an activation is not valid: {data!r:.200}")
-        return Activation("leaky_relu", checks.number("negative_slope", config["negative_slope"], 0.0))
-    return get(data)
+    if not isinstance(data, Mapping):
+        return get(data)
+    name, config = data.get("class"), data.get("config")
+    maker = _MAKERS.get(name) if isinstance(name, str) else None
+    if maker is None or not isinstance(config, Mapping) or set(config) != set(inspect.signature(maker).parameters):
+        raise ValueError(f"the configuration of an activation is not valid: {data!r:.200}")
+    return maker(**config)
+
+
+def _argument_names(maker: Callable[..., Any]) -> str:
+    return ", ".join(inspect.signature(maker).parameters)

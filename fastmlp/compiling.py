@@ -14,6 +14,8 @@ import numpy as np
 from fastmlp import checks, engines, losses, metrics, optimizers
 from fastmlp.errors import UnsupportedError
 from fastmlp.losses import Loss
+from fastmlp.losses.base import MEANS
+from fastmlp.losses.custom import FunctionLoss
 from fastmlp.metrics import Metric
 from fastmlp.optimizers import Optimizer
 from fastmlp.plan import Metric as PlanMetric
@@ -73,6 +75,11 @@ class Compiled:
         self.any_crossentropy = isinstance(loss, str) and loss.lower() in CROSSENTROPY
         if loss is not None and not self.any_crossentropy:
             self.loss = losses.get(_only_one("loss", loss))
+            if self.loss.reduction not in MEANS:
+                raise UnsupportedError(
+                    f"training with reduction={self.loss.reduction!r} is not in fastmlp; the loss of a batch is the mean over its rows "
+                    "('sum_over_batch_size'), so scale the learning rate instead"
+                )
         self.metrics = _metric_list("metrics", metrics)
         self.weighted_metrics = _metric_list("weighted_metrics", weighted_metrics)
 
@@ -111,18 +118,31 @@ class Compiled:
         closing = last.activation if last.op == "activation" else "linear"
         absorbed = not self.loss.from_logits and closing == _CLOSING.get(self.loss.kind)
         _warn_of_mismatch(self.loss, closing, width)
+        if self.loss.kind == GAUSSIAN and width % 2:
+            raise ValueError(
+                f"gaussian_nll reads means and as many variances, but the last layer has {width} units; give it two per target"
+            )
         chosen: list[PlanMetric] = []
         names: list[str] = []
         for weighted, identifiers in ((False, self.metrics), (True, self.weighted_metrics)):
             for identifier in identifiers:
                 metric, name = _resolve(identifier, self.loss, width)
-                if metric.sparse != self.loss.sparse:
+                if metric.sparse != self.loss.sparse or (metric.kind == GAUSSIAN) != (self.loss.kind == GAUSSIAN):
                     raise ValueError(_form_mismatch(metric, name, self.loss))
-                chosen.append(PlanMetric(metric.kind, weighted, metric.threshold))
+                chosen.append(PlanMetric(metric.kind, weighted, metric.threshold, metric.from_logits, metric.parameters, metric.smoothing))
                 names.append(_unique(name, names, weighted))
-        source = last.inputs[0] if absorbed else predictions
-        from_logits = absorbed or self.loss.from_logits
-        return Goal(Objective(self.loss.kind, source, from_logits, tuple(chosen), output, weight), tuple(names))
+        objective = Objective(
+            self.loss.kind,
+            last.inputs[0] if absorbed else predictions,
+            absorbed or self.loss.from_logits,
+            tuple(chosen),
+            self.loss.parameters,
+            self.loss.smoothing,
+            self.loss.evaluate if isinstance(self.loss, FunctionLoss) else None,
+            output,
+            weight,
+        )
+        return Goal(objective, tuple(names))
 
     def direction(self, name: str, plan: Plan, output: int | None = None) -> bool | None:
         """True if a higher value of the metric called ``name`` is better, False if a lower is, None if there is no such metric."""
@@ -130,13 +150,13 @@ class Compiled:
             return False
         goal = self.goal(plan, output)
         kinds = dict(zip(goal.names, (metric.kind for metric in goal.terms[0].metrics), strict=True))
-        return kinds[name].endswith("accuracy") if name in kinds else None
+        return kinds[name].endswith("accuracy") or kinds[name] == "cosine_similarity" if name in kinds else None
 
     def get_config(self) -> dict[str, Any]:
         """Everything, as JSON values."""
         return {
             "optimizer": optimizers.registry.serialize(self.optimizer),
-            "loss": losses.registry.serialize(self.loss) if self.loss else "crossentropy" if self.any_crossentropy else None,
+            "loss": losses.serialize(self.loss) if self.loss else "crossentropy" if self.any_crossentropy else None,
             "metrics": [_store(metric) for metric in self.metrics],
             "weighted_metrics": [_store(metric) for metric in self.weighted_metrics],
             "engine": self.engine,
@@ -162,7 +182,16 @@ class Compiled:
             raise ValueError(f"the compile configuration is not valid: {error}") from error
 
 
-_CLOSING = {"categorical_crossentropy": "softmax", "sparse_categorical_crossentropy": "softmax", "binary_crossentropy": "sigmoid"}
+GAUSSIAN = "gaussian_nll"
+"""Its predictions have two columns for each target, so it goes with no other."""
+
+_CLOSING = {
+    "categorical_crossentropy": "softmax",
+    "categorical_focal_crossentropy": "softmax",
+    "sparse_categorical_crossentropy": "softmax",
+    "binary_crossentropy": "sigmoid",
+    "binary_focal_crossentropy": "sigmoid",
+}
 """The last activation that a loss is computed together with."""
 
 
@@ -214,6 +243,10 @@ def _unique(name: str, taken: Sequence[str], weighted: bool) -> str:
 
 
 def _form_mismatch(metric: Metric, name: str, loss: Loss) -> str:
+    if loss.kind == GAUSSIAN:
+        return f"the metric {name!r} compares columns, but with gaussian_nll half of the predictions are variances; use 'gaussian_nll'"
+    if metric.kind == GAUSSIAN:
+        return f"the metric {name!r} reads means and variances, which only models trained with the loss gaussian_nll predict"
     if loss.sparse:
         return (
             f"the metric {name!r} compares columns, but the targets of {loss.kind} are class numbers; use the metric 'accuracy', "
@@ -235,8 +268,8 @@ def _warn_of_mismatch(loss: Loss, closing: str, width: int) -> None:
             f"{loss.kind} takes the output for probabilities, but the last layer has no {wanted}; "
             f"add activation='{wanted}' there, or from_logits=True to the loss"
         )
-    elif loss.kind == "categorical_crossentropy" and width == 1:
-        text = "categorical_crossentropy of a single output is always 0; use Dense(1, activation='sigmoid') and binary_crossentropy"
+    elif loss.kind.startswith("categorical") and width == 1:
+        text = f"{loss.kind} of a single output is always 0; use Dense(1, activation='sigmoid') and binary_crossentropy"
     if text:
         checks.warn(text)
 

@@ -36,7 +36,12 @@ def module(name: str) -> ModuleType:
 
 
 def make_network(name: str, plan: Plan, seed: int) -> Any:
-    """A network of this engine for ``plan``; its parameters are zero."""
+    """A network of this engine for ``plan``; its parameters are zero.
+
+    A plan with functions of the user's own always gets the reference engine: the native one can't call Python.
+    """
+    if any(node.functions is not None for node in plan.nodes):
+        name = "reference"
     if name == "native":
         threads.apply_default()
     return module(name).Network(plan, seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -47,37 +48,109 @@ class EpochPlan:
         rows: The training data.
         batch_size: Rows in a batch; 32 unless told, or what makes one pass of ``steps`` batches.
         steps: Batches in an epoch.
-        shuffle: Fills an order of rows for a new pass; None for the order of the rows.
+        shuffle: Fills an order of rows for the pass of this number; None for the order of the rows.
     """
 
-    def __init__(self, rows: Rows, batch_size: int | None, steps: int | None, shuffle: Callable[[np.ndarray], None] | None) -> None:
+    def __init__(self, rows: Rows, batch_size: int | None, steps: int | None, shuffle: Callable[[int, np.ndarray], None] | None) -> None:
         self.batch_size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
         self._rows = rows
         self._available = -(-len(rows) // self.batch_size)
         self._wanted = steps
         self._shuffle = shuffle
-        self._next: int | None = None
         self._order: np.ndarray | None = None
+        self._order_number = -1
+        self.number = 0
+        """Which order the pass has that the epoch belongs to."""
+        self.first: int | None = None
+        """The batch of the pass that the epoch begins with; None when a new pass begins."""
+        self._following: int | None = None
 
     @property
     def steps(self) -> int:
         """Batches in an epoch."""
         return self._wanted or self._available
 
-    def epoch(self) -> tuple[Batches, int, int]:
-        """The batches, and the range of them, that the next epoch runs."""
-        if self._next is None:
-            self._next = 0
-            if self._shuffle is not None:
-                if self._order is None:
-                    self._order = np.empty(len(self._rows), np.uint32)
-                self._shuffle(self._order)
-        first = self._next
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self._rows)
+
+    def epoch(self, number: int) -> tuple[Batches, int, int]:
+        """The batches, and the range of them, that the next epoch runs; a pass that begins with it has the order of this number."""
+        if self.first is None:
+            self.first, self.number = 0, number
+        if self._shuffle is not None and self._order_number != self.number:
+            if self._order is None:
+                self._order = np.empty(len(self._rows), np.uint32)
+            self._shuffle(self.number, self._order)
+            self._order_number = self.number
+        first = self.first
         stop = min(first + self.steps, self._available)
         if stop < first + self.steps:
             checks.warn(
                 f"the data ran out after {stop - first} of {self.steps} steps; "
                 f"{len(self._rows)} rows give only {self._available} batches of {self.batch_size}, so lower steps_per_epoch",
             )
-        self._next = None if stop == self._available else stop
+        self._following = None if stop == self._available else stop
         return self._rows.batches(self.batch_size, self._order), first, stop
+
+    def end_epoch(self) -> None:
+        """The epoch is over."""
+        self.first = self._following
+
+
+class Progress:
+    """Where a call of ``fit`` stands between two batches, so that another call can go on from there.
+
+    Args:
+        plan: Which batches it runs.
+        listeners: Its callbacks.
+        epoch: The first epoch, from 0.
+    """
+
+    def __init__(self, plan: EpochPlan, listeners: Any, epoch: int) -> None:
+        self.plan = plan
+        self.listeners = listeners
+        self.epoch = epoch
+        self.batches = 0
+        """Batches done in the epoch."""
+        self.totals = np.zeros(0)
+        """What the engine has added up over them."""
+
+    def begin_epoch(self, epoch: int, totals: np.ndarray) -> np.ndarray:
+        """The totals of an epoch: those given, or what they were when it was interrupted."""
+        self.epoch = epoch
+        if not self.batches:
+            self.totals = totals
+        return self.totals
+
+    def end_epoch(self) -> None:
+        """All batches of the epoch are done."""
+        self.plan.end_epoch()
+        self.epoch += 1
+        self.batches = 0
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as JSON values."""
+        plan = self.plan
+        return {
+            "epoch": self.epoch,
+            "batches": self.batches,
+            "totals": self.totals.tolist() if self.batches else [],
+            "first": plan.first,
+            "number": plan.number,
+            "rows": len(plan),
+            "batch_size": plan.batch_size,
+            "steps": plan.steps,
+        }
+
+    def restore(self, state: Mapping[str, Any], source: Any) -> None:
+        """Go on from a :meth:`state` found in ``source``; a ValueError if it is of other data."""
+        plan = self.plan
+        inside_a_pass = state["batches"] or state["first"] is not None
+        if inside_a_pass and (state["rows"], state["batch_size"], state["steps"]) != (len(plan), plan.batch_size, plan.steps):
+            raise ValueError(
+                f"{source} holds an epoch of {state['steps']} batches of {state['batch_size']} out of {state['rows']} rows, "
+                f"but this fit has {plan.steps} batches of {plan.batch_size} out of {len(plan)}; give fit what it had, or delete {source}"
+            )
+        self.epoch, self.batches, self.totals = state["epoch"], state["batches"], np.array(state["totals"], np.float64)
+        plan.first, plan.number = state["first"], state["number"]

@@ -261,8 +261,9 @@ class Model(Trainer):
 
         Args:
             optimizer: A name or an object: ``"adam"``, ``Adam(1e-3)``.
-            loss: A name or an object: ``"mse"``, ``"mae"``, ``"binary_crossentropy"``, ``"categorical_crossentropy"``,
-                ``"sparse_categorical_crossentropy"``, or ``"crossentropy"`` for whichever of them the targets call for.
+            loss: A name or an object of :mod:`fastmlp.losses`: ``"mse"``, ``Huber(0.5)``, ``"sparse_categorical_crossentropy"``, or
+                ``"crossentropy"`` for whichever cross-entropy the targets call for; or a function of your own that returns the loss of
+                each row and its gradient.
             loss_weights: For models with several outputs: a number for the loss of each, 1 unless told.
             metrics: One or several names or objects: ``"accuracy"``, ``"mae"``, ``BinaryAccuracy(threshold=0.8)``.
             weighted_metrics: The same, but these use the sample weights.
@@ -299,6 +300,7 @@ class Model(Trainer):
             self._compiled, self._goal, self._configured = compiled, None, None
             if self._network is not None:
                 engines.set_skip_zeros(self._network, compiled.skip_zeros)
+            compiled.optimizer.attach(self)
             if state is not None and compiled.resolvable and self.built:
                 self._restore_optimizer_state(state)
 
@@ -479,15 +481,37 @@ class Model(Trainer):
         return Compiled.from_config(config)
 
     def save(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write the model to a safetensors file: layers, weights, optimizer state; see :func:`fastmlp.load_model`.
+        """Write the model to a file: layers, weights, optimizer state; see :func:`fastmlp.load_model`.
 
         Args:
-            filepath: Where to; the name should end in ``.safetensors``.
+            filepath: Where to. The name's ending chooses the format: ``.safetensors``, or Keras' ``.keras`` and ``.h5``, which need h5py.
             overwrite: Whether a file that is there may be replaced.
         """
         from fastmlp.saving import save_model
 
         save_model(self, filepath, overwrite=overwrite)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the weights and the optimizer's state to a file whose name ends in ``.weights.h5``, which Keras loads too.
+
+        Args:
+            filepath: Where to.
+            overwrite: Whether a file that is there may be replaced.
+        """
+        from fastmlp.saving import save_weights
+
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
+        """Take the weights from a ``.weights.h5`` file or from a saved model; layers are matched by their order.
+
+        Args:
+            filepath: The file.
+            skip_mismatch: Whether layers with other shapes keep their weights, with a warning, instead of being an error.
+        """
+        from fastmlp.saving import load_weights
+
+        load_weights(self, filepath, skip_mismatch)
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {

@@ -18,11 +18,9 @@ import hashlib
 import json
 import math
 import os
-import secrets
-import stat
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from io import BufferedRandom, BufferedReader
+from io import BufferedRandom
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -30,11 +28,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.errors import ModelFileError, UnsupportedError
+from fastmlp.errors import ModelFileError
+from fastmlp.files import open_regular, parse_json, replacing
 
-__all__ = ["SUFFIX", "ModelFile", "check_target", "write"]
+__all__ = ["ModelFile", "write"]
 
-SUFFIX = ".safetensors"
 _LENGTH_BYTES = 8
 _HEADER_LIMIT = 4 << 20
 """Bytes; room for some thousands of layers. Python's JSON objects take up to 25 times as much memory."""
@@ -44,8 +42,6 @@ _TO_COME = "." * 64
 _ITEM_BYTES = 4
 
 _MAGIC = (
-    (b"\x89HDF", "an HDF5 file; models saved by Keras as .h5 are not in fastmlp yet"),
-    (b"PK\x03\x04", "a zip file; models saved by Keras as .keras are not in fastmlp yet"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
@@ -62,40 +58,11 @@ _MAGIC = (
 # Writing
 
 
-def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
-    """Where a model saved as ``path`` goes, links followed; an error if it can't go there.
-
-    Raises:
-        UnsupportedError: The name ends like one of Keras' formats.
-        ValueError: The name does not end in ``.safetensors``.
-        FileExistsError: There is a file, and ``overwrite`` is false.
-        FileNotFoundError: There is no such folder.
-        IsADirectoryError: The name is that of a folder.
-    """
-    path = os.fspath(path)
-    if not isinstance(path, str):
-        raise TypeError(f"the name of a file must be a str or a Path, got {path!r}")
-    target = Path(path)
-    suffix = target.suffix.lower()
-    if suffix in {".keras", ".h5", ".hdf5"}:
-        raise UnsupportedError(f"saving as {suffix} is not in fastmlp yet; use a name that ends in {SUFFIX}, such as {target.stem}{SUFFIX}")
-    if suffix != SUFFIX:
-        raise ValueError(f"models are saved as {SUFFIX} files: use {str(target) + SUFFIX!r} instead of {str(target)!r}")
-    target = target.resolve()
-    if target.is_dir():
-        raise IsADirectoryError(f"cannot save to {target}: it is a folder")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot save to {target}: the folder {target.parent} does not exist; make it first")
-    if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} exists already; choose another name, or save with overwrite=True")
-    return target
-
-
 def write(target: Path, document: Mapping[str, Any], tensors: Mapping[str, NDArray[np.float32]]) -> None:
     """Writes a file that is either complete or not there: under another name first, renamed when it is on the disk.
 
     Args:
-        target: A path that passed :func:`check_target`. A file that is there keeps its permissions.
+        target: A path that passed :func:`fastmlp.files.check_target`. A file that is there keeps its permissions.
         document: JSON values only.
         tensors: C-contiguous arrays.
 
@@ -108,25 +75,13 @@ def write(target: Path, document: Mapping[str, Any], tensors: Mapping[str, NDArr
 
     text = json.dumps(document, allow_nan=False, separators=(",", ":"))
     metadata = {"fastmlp": text, "data_sha256": _TO_COME, "header_sha256": _ZEROS}
-    temporary = target.parent / f".fastmlp-{secrets.token_hex(8)}.tmp"
-    try:
-        # Made here first, for the permissions a new file gets in this folder; the library would give its own.
-        temporary.touch(exist_ok=False)
-        mode = stat.S_IMODE((target if target.exists() else temporary).stat().st_mode)
+    with replacing(target) as temporary:
         try:
             save_file(dict(tensors), temporary, metadata=metadata)
         except SafetensorError as error:
             raise OSError(f"cannot save to {target}: {error}") from error
         with temporary.open("r+b") as file:
-            os.fchmod(file.fileno(), mode)
             _seal(file, target)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
 
 
 def _seal(file: BufferedRandom, target: Path) -> None:
@@ -144,15 +99,6 @@ def _seal(file: BufferedRandom, target: Path) -> None:
 def _replaced(header: bytes, old: str, new: str) -> bytes:
     """The header with one string of its metadata replaced; strings inside the document have escaped quotes and cannot be meant."""
     return header.replace(f'"{old}"'.encode(), f'"{new}"'.encode())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes the new name survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # Reading
@@ -188,7 +134,7 @@ class ModelFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path
-        self._file = self._open()
+        self._file = open_regular(path)
         try:
             self._read_header()
         except BaseException:
@@ -226,21 +172,6 @@ class ModelFile:
             raise self.fail("it is damaged: the tensors do not have the checksum they were saved with")
         return result
 
-    def _open(self) -> BufferedReader:
-        path = Path(self.path)
-        if path.is_dir():
-            raise self.fail("it is a folder, not a file")
-        if not path.exists():
-            raise FileNotFoundError(
-                f"there is no file {path}" + (f"; the folder {path.parent} does not exist" * (not path.parent.exists()))
-            )
-        if not path.is_file():
-            raise self.fail("it is not a regular file")
-        try:
-            return path.open("rb")
-        except PermissionError:
-            raise self.fail("you have no permission to read it") from None
-
     def _read_header(self) -> None:
         size = os.fstat(self._file.fileno()).st_size
         if size == 0:
@@ -258,12 +189,12 @@ class ModelFile:
         if length > _HEADER_LIMIT:
             raise self.fail(f"its header of {length} bytes is larger than the {_HEADER_LIMIT} a model can have")
         header = self._file.read(length)
-        parsed = self._parse(header, "header")
+        parsed = parse_json(self.path, header, "header")
         metadata = parsed.pop("__metadata__", {})
         if not isinstance(metadata, dict) or "fastmlp" not in metadata:
             raise self.fail("it is a safetensors file, but not of a model saved by fastmlp")
         self._check_header_hash(begin + header, metadata)
-        self.document = self._parse(metadata["fastmlp"], "document")
+        self.document = parse_json(self.path, metadata["fastmlp"], "document")
         self._data_start = _LENGTH_BYTES + length
         self._data_sha256 = metadata.get("data_sha256")
         self._entries = sorted((self._entry(*item) for item in parsed.items()), key=lambda entry: (entry.begin, entry.end))
@@ -276,17 +207,6 @@ class ModelFile:
             stored = ""
         if hashlib.sha256(_replaced(header, stored, _ZEROS)).hexdigest() != stored:
             raise self.fail("it is damaged: its header does not have the checksum it was saved with")
-
-    def _parse(self, text: str | bytes, what: str) -> dict[str, Any]:
-        try:
-            value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
-        except RecursionError:
-            raise self.fail(f"its {what} is nested too deeply") from None
-        except (ValueError, TypeError) as error:
-            raise self.fail(f"it is damaged or foreign: its {what} is not valid JSON ({error})") from None
-        if not isinstance(value, dict):
-            raise self.fail(f"its {what} is not a JSON object")
-        return value
 
     def _entry(self, name: str, value: Any) -> _Entry:
         if not isinstance(value, dict) or set(value) != {"dtype", "shape", "data_offsets"}:
@@ -314,26 +234,6 @@ class ModelFile:
             raise self.fail(f"it is truncated: it declares {at} bytes of tensors, and {room} are left")
         if at < room:
             raise self.fail(f"it is damaged: {room - at} bytes follow the last tensor")
-
-
-def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in result:
-            raise ValueError(f"the key {key!r:.80} occurs twice")
-        result[key] = value
-    return result
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number of JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"the number {text:.40} is too large")
-    return value
 
 
 def _all_sizes(value: Any) -> bool:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+import weakref
 from typing import Any
 
-from fastmlp import checks
-from fastmlp.errors import UnsupportedError
+import numpy as np
+
+from fastmlp import checks, schedules
 from fastmlp.plan import Update
 from fastmlp.registry import Configurable, Registry
 
-__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "get"]
+__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "get", "schedules"]
+
+sys.modules[f"{__name__}.schedules"] = schedules  # importable under Keras' name too, as os.path is
 
 _CLIP = "lower the learning rate, or scale the inputs"
 _UNSUPPORTED = {
@@ -23,7 +28,7 @@ _UNSUPPORTED = {
     "gradient_accumulation_steps": "use a larger batch_size: memory is no limit at these sizes",
     "amsgrad": "use Adam() or RMSprop()",
     "centered": "use RMSprop() or Adam()",
-    "decay": "set model.optimizer.learning_rate in a callback's on_epoch_begin",
+    "decay": "use learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay)",
 }
 
 
@@ -32,10 +37,16 @@ class Optimizer(Configurable):
 
     Args:
         learning_rate: The step size, at least 0; may be changed at any time, in callbacks too: ``model.optimizer.learning_rate = 1e-4``.
+            Or one of :mod:`fastmlp.optimizers.schedules`, which gives every update its own; then it can't be changed, but reads as the rate
+            of the next update.
         name: Its name.
     """
 
-    def __init__(self, learning_rate: float, name: str | None = None, **options: Any) -> None:
+    _learning_rate: float = 0.0
+    _schedule: schedules.LearningRateSchedule | None = None
+    _model: weakref.ReferenceType[Any] | None = None
+
+    def __init__(self, learning_rate: Any, name: str | None = None, **options: Any) -> None:
         self.learning_rate = options.pop("lr", learning_rate)
         options.pop("ema_momentum", None)
         checks.reject_unknown(type(self).__name__, options, _UNSUPPORTED)
@@ -43,25 +54,73 @@ class Optimizer(Configurable):
 
     @property
     def learning_rate(self) -> float:
-        """The step size; a change takes effect at the next batches."""
-        return self._learning_rate
+        """The step size, now; a change takes effect at the next batches, a new schedule at the next epoch."""
+        return self._learning_rate if self._schedule is None else float(self._rates_of(self._schedule, self.iterations, 1)[0])
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        if callable(value) or hasattr(value, "get_config"):
-            raise UnsupportedError(
-                "learning rate schedules are not in fastmlp yet; set model.optimizer.learning_rate in a callback's on_epoch_begin"
+        schedule = schedules.of(value)
+        if schedule is not None:
+            self._schedule = schedule
+        elif self._schedule is not None:
+            raise TypeError(
+                f"this optimizer follows a schedule, {type(self._schedule).__name__}, so its learning rate can't be set; "
+                f"make the optimizer with a number, such as {type(self).__name__}(learning_rate=0.001), to change it while training"
             )
-        self._learning_rate = checks.number("learning_rate", value, 0.0)
+        else:
+            self._learning_rate = checks.number("learning_rate", value, 0.0)
 
     lr = learning_rate
+
+    @property
+    def iterations(self) -> int:
+        """Updates done in the model that was compiled with this optimizer; 0 before."""
+        model = self._model() if self._model is not None else None
+        return 0 if model is None else int(model.training_state()["iterations"])
+
+    def attach(self, model: Any) -> None:
+        """Called by ``compile``: whose updates :attr:`iterations` counts."""
+        self._model = weakref.ref(model)
+
+    @property
+    def follows_schedule(self) -> bool:
+        """Whether the learning rate comes from a schedule, and so can't be set."""
+        return self._schedule is not None
+
+    def swap_rate(self, learning_rate: Any) -> Any:
+        """Put another number or schedule in the place of the learning rate, whichever it is; returns what was there."""
+        before = self._schedule or self._learning_rate
+        self._schedule = None
+        self.learning_rate = learning_rate
+        return before
+
+    def rates(self, first: int, count: int) -> np.ndarray | None:
+        """The rates of ``count`` updates from number ``first`` on, float64; None without a schedule."""
+        return None if self._schedule is None else self._rates_of(self._schedule, first, count)
+
+    @staticmethod
+    def _rates_of(schedule: schedules.LearningRateSchedule, first: int, count: int) -> np.ndarray:
+        rates = schedule.rates(np.arange(first, first + count))
+        bad = np.flatnonzero(~(np.isfinite(rates) & (rates >= 0)))
+        if len(bad):
+            raise ValueError(
+                f"{type(schedule).__name__} gives the learning rate {rates[bad[0]]:g} at step {first + bad[0]}; it must be at least 0"
+            )
+        return rates
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_model"}
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self._schedule is None else f"{type(self).__name__}(learning_rate={self._schedule!r}, ...)"
 
     def update(self) -> Update:
         """The rule and its constants, for the engines."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "learning_rate": self.learning_rate}
+        rate = self._learning_rate if self._schedule is None else schedules.serialize(self._schedule)
+        return {"name": self.name, "learning_rate": rate}
 
 
 class SGD(Optimizer):
@@ -75,7 +134,7 @@ class SGD(Optimizer):
     """
 
     def __init__(
-        self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False, weight_decay: None = None, **options: Any
+        self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, weight_decay: None = None, **options: Any
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
         self.momentum = checks.number("momentum", momentum, 0.0, 1.0)
@@ -100,7 +159,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: Any = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-7,
@@ -134,7 +193,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: Any = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,

@@ -9,13 +9,22 @@ Matrices are row-major; a *buffer* holds one batch of one tensor, ``(rows, width
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Batches", "Metric", "Node", "Objective", "Parameter", "Plan", "SparseRows", "Update"]
+__all__ = ["READ_INPUT", "Batches", "LossFunction", "Metric", "Node", "Objective", "Parameter", "Plan", "SparseRows", "Update"]
+
+READ_INPUT = frozenset(("gelu", "gelu_tanh", "silu", "mish", "hard_silu", "general_relu", "custom"))
+"""Activations whose derivative can't be told from their output. They are nodes of their own, which keep their input, and never part of a
+dense node."""
+
+
+Function = Callable[["np.ndarray"], "np.ndarray"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +42,8 @@ class Node:
     ``op`` is one of
 
     - ``"dense"``: ``output = activation(input @ kernel + bias)``; ``parameters`` holds the indices of the kernel and, if there is one, the
-      bias. The activation is elementwise, never softmax.
-    - ``"activation"``: ``output = activation(input)``, softmax (over the columns) included.
+      bias. The activation is elementwise, never softmax or log_softmax, and none of ``READ_INPUT``.
+    - ``"activation"``: ``output = activation(input)``, softmax and log_softmax (over the columns) included.
     - ``"dropout"``: while training, each element is kept with probability ``1 - rate`` and scaled by ``1 / (1 - rate)``; a copy otherwise.
     - ``"add"``, ``"subtract"``, ``"multiply"``, ``"maximum"``: of two inputs, element by element; where two are equal, each has half a part
       in the maximum's gradient.
@@ -50,9 +59,15 @@ class Node:
     parameters: tuple[int, ...] = ()
     activation: str = "linear"
     alpha: float = 0.0
-    """Slope of ``leaky_relu`` for negative input; factor of a scale."""
+    """Slope of ``leaky_relu`` and ``general_relu`` to the left, factor of ``elu`` and ``celu``; factor of a scale."""
     rate: float = 0.0
     """Fraction of elements a dropout node sets to zero, 0 ≤ rate < 1."""
+    threshold: float = 0.0
+    """Where ``general_relu`` begins to let its input through, at least 0."""
+    max_value: float = math.inf
+    """What ``general_relu`` gives at most, at least 0."""
+    functions: tuple[Function, Function] | None = None
+    """Of a ``custom`` activation, which only the reference engine runs: value and derivative of an array of inputs."""
     column: int = 0
     """Where a slice begins."""
     width: int = 0
@@ -81,22 +96,37 @@ class Plan:
 class Metric:
     """A number averaged over rows beside the loss.
 
-    ``kind`` is ``binary_accuracy``, ``categorical_accuracy``, ``sparse_categorical_accuracy`` or the name of a loss, taken on predictions
-    (never on logits). A weighted metric uses the sample weights: Σ w·value / Σ w.
+    ``kind`` is ``binary_accuracy``, ``categorical_accuracy``, ``sparse_categorical_accuracy`` or the name of a loss, taken on predictions.
+    A weighted metric uses the sample weights: Σ w·value / Σ w.
     """
 
     kind: str
     weighted: bool = False
     threshold: float = 0.5
     """``binary_accuracy`` counts a prediction strictly above this as class 1."""
+    from_logits: bool = False
+    """Whether a cross-entropy takes the predictions for unnormalised scores."""
+    parameters: tuple[float, ...] = ()
+    """See :class:`Objective`."""
+    smoothing: float = 0.0
+    """See :class:`Objective`."""
+
+    @property
+    def sparse(self) -> bool:
+        """True when it reads integer labels."""
+        return self.kind.startswith("sparse_")
+
+
+LossFunction = Callable[["np.ndarray", "np.ndarray"], tuple["np.ndarray", "np.ndarray"]]
+"""From targets and predictions, both ``(rows, outputs)`` float32, to the loss of each row, ``(rows,)``, and its derivative with respect to
+the predictions, ``(rows, outputs)``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
     """What training minimises and measures.
 
-    ``loss`` is ``mean_squared_error``, ``mean_absolute_error``, ``binary_crossentropy``, ``categorical_crossentropy`` or
-    ``sparse_categorical_crossentropy``. With ``from_logits`` the cross-entropies read unnormalised scores.
+    ``loss`` is one of the names in docs/losses.md. With ``from_logits`` the cross-entropies read unnormalised scores.
 
     A model with several outputs has a tuple of these, one for each loss; what is minimised is their weighted sum.
 
@@ -109,6 +139,12 @@ class Objective:
     source: int
     from_logits: bool = False
     metrics: tuple[Metric, ...] = ()
+    parameters: tuple[float, ...] = ()
+    """Constants of the loss, in the order that docs/losses.md gives: the δ of ``huber``, the γ of a focal loss."""
+    smoothing: float = 0.0
+    """Share of a cross-entropy's targets that is spread evenly: over all classes, or over yes and no."""
+    function: LossFunction | None = None
+    """The loss itself, where it is the user's own function; ``loss`` is then its name."""
     output: int | None = None
     """The buffer that holds the predictions; None for the plan's output."""
     weight: float = 1.0
@@ -118,6 +154,12 @@ class Objective:
     def sparse(self) -> bool:
         """True when targets are integer labels ``(rows,)``, false when they are float32 ``(rows, width)``."""
         return self.loss == "sparse_categorical_crossentropy"
+
+    def target_columns(self, width: int) -> int:
+        """Columns of the targets of predictions with ``width`` columns, labels counted as one."""
+        if self.sparse:
+            return 1
+        return width // 2 if self.loss == "gaussian_nll" else width
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +227,15 @@ class Batches:
     x: np.ndarray | SparseRows
     """``(rows, inputs)``, float32 or uint8, or the same without its zeros."""
     y: np.ndarray
-    """``(rows, outputs)`` float32, or ``(rows,)`` int32 labels when the objective is sparse. For several objectives float32, their columns
-    side by side, labels as one column of whole numbers."""
+    """``(rows, outputs)`` float32, half as many columns for ``gaussian_nll``, or ``(rows,)`` int32 labels when the objective is sparse. For
+    several objectives float32, their columns side by side, labels as one column of whole numbers."""
     sample_weight: np.ndarray | None
     """``(rows,)`` float32, or ``(rows, objectives)``; None for ones."""
     order: np.ndarray | None
     """``(rows,)`` uint32 permutation, or None for the order of the rows."""
     batch_size: int
+    rates: np.ndarray | None = None
+    """``(count,)`` float64: the learning rate of each batch, which becomes the network's when it is trained; None to leave that alone."""
 
     @property
     def count(self) -> int:

@@ -1,7 +1,7 @@
 """From a graph of layers to a :class:`~fastmlp.plan.Plan`: layers become nodes, shapes become widths.
 
-Nodes are made as the layers are called. Then activations move into the dense nodes before them, what leads to no output is left out, and
-tensors that are read several times get branches, since the engines let one node only read a buffer.
+Nodes are made as the layers are called. Then activations move into the dense nodes before them where they can, what leads to no output is
+left out, and tensors that are read several times get branches, since the engines let one node only read a buffer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from fastmlp.layers import Operation
-from fastmlp.plan import Node, Parameter, Plan
+from fastmlp.plan import READ_INPUT, Node, Parameter, Plan
 from fastmlp.symbolic import Graph, Tensor
 from fastmlp.weights import Weight
 
@@ -84,10 +84,8 @@ class _Maker:
             if operation.op == "dense":
                 parameters = tuple(self._index[weight] for weight in layer._weights)
                 width = math.prod(row)
-            function = operation.activation
-            buffer = self._node(
-                operation.op, (buffer,), width, parameters=parameters, activation=function.kind, alpha=function.alpha, rate=operation.rate
-            )
+            constants = operation.activation.constants()
+            buffer = self._node(operation.op, (buffer,), width, parameters=parameters, rate=operation.rate, **constants)
         return buffer
 
     def _join(self, join: str, inputs: Sequence[int]) -> int:
@@ -108,6 +106,9 @@ class _Maker:
         return output
 
 
+_ALONE = READ_INPUT | {"softmax", "log_softmax"}
+"""Activations that stay nodes of their own."""
+
 _JOINS = ("add", "subtract", "multiply", "maximum", "average", "concatenate")
 
 
@@ -123,7 +124,7 @@ def _fused(nodes: Sequence[Node], outputs: Sequence[int]) -> list[Node]:
     for node in nodes:
         below = writer.get(node.inputs[0], -1)
         if below >= 0 and readers[node.inputs[0]] == 1 and _fits_into_dense(node, result[below], last=node.output in outputs):
-            result[below] = replace(result[below], output=node.output, activation=node.activation, alpha=node.alpha)
+            result[below] = replace(node, op="dense", inputs=result[below].inputs, parameters=result[below].parameters)
             writer[node.output] = below
         else:
             writer[node.output] = len(result)
@@ -132,7 +133,7 @@ def _fused(nodes: Sequence[Node], outputs: Sequence[int]) -> list[Node]:
 
 
 def _fits_into_dense(node: Node, below: Node, *, last: bool) -> bool:
-    if node.op != "activation" or node.activation == "softmax":
+    if node.op != "activation" or node.activation in _ALONE:
         return False
     if last and node.activation == "sigmoid":
         return False  # a node of its own, which binary cross-entropy can absorb

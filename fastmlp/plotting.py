@@ -5,7 +5,7 @@ Needs matplotlib: ``pip install "fastmlp[plot]"``. Figures are made without pypl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_decision_boundary", "plot_history", "plot_training"]
+__all__ = ["draw_live", "new_figure", "plot_decision_boundary", "plot_history", "plot_learning_rates", "plot_training"]
 
 _COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB")
 """Paul Tol's bright scheme: distinct for colour-blind eyes and in print."""
@@ -47,7 +47,7 @@ def plot_training(history: Any, model: Any = None, train: Any = None, test: Any 
     curves = _curves(history)
     two_features = model is not None and train is not None and np.ndim(train[0]) == 2 and np.shape(train[0])[1] == 2
     panels = len(curves) + two_features
-    figure = _figure(panels)
+    figure = new_figure(panels)
     axes = figure.subplots(1, panels, squeeze=False)[0]
     for name, ax in zip(curves, axes, strict=False):
         _draw_curve(ax, name, curves[name])
@@ -82,12 +82,65 @@ def plot_decision_boundary(model: Any, x: ArrayLike, y: ArrayLike, test: Any = N
     """
     if np.ndim(x) != 2 or np.shape(x)[1] != 2:
         raise ValueError(f"a decision boundary is drawn over two features; x has the shape {np.shape(x)}")
-    figure = _figure(1)
+    figure = new_figure(1)
     _draw_boundary(figure.subplots(), model, (x, y), test)
     return figure
 
 
-def _figure(panels: int) -> Figure:
+def plot_learning_rates(rates: Sequence[float], losses: Sequence[float], smoothed: ArrayLike, suggestion: float) -> Figure:
+    """The loss against the learning rate, from a range test; see :class:`fastmlp.callbacks.LearningRateFinder`.
+
+    Args:
+        rates: Learning rates, ascending.
+        losses: The loss of the minibatch trained at each.
+        smoothed: The same, smoothed.
+        suggestion: The rate to mark.
+    """
+    figure = new_figure(1.5)
+    ax = figure.subplots()
+    smoothed = np.asarray(smoothed)
+    ax.plot(rates, losses, color=_COLOURS[6], linewidth=0.8, label="each minibatch")
+    ax.plot(rates, smoothed, color=_TRAIN, linewidth=1.8, label="smoothed")
+    ax.axvline(suggestion, color=_HELD_OUT, linewidth=1.2, linestyle="--", label=f"suggestion {suggestion:.2g}")
+    ax.set_xscale("log")
+    lowest = int(np.argmin(smoothed))
+    low, high = float(smoothed[lowest]), float(smoothed[: lowest + 1].max())
+    span = max(high - low, 1e-12)
+    ax.set_ylim(low - 0.25 * span, high + 0.4 * span)  # beyond, only the explosion is to be seen
+    ax.set_xlabel("learning rate", color=_TEXT)
+    ax.set_title("Loss by learning rate", loc="left", color=_TEXT, fontweight="bold")
+    ax.grid(color="#E5E5E5", linewidth=0.8)
+    ax.set_axisbelow(True)
+    _quiet(ax)
+    ax.legend(frameon=False, labelcolor=_TEXT)
+    return figure
+
+
+def draw_live(figure: Figure, curves: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]) -> None:
+    """Draw a training that is still going on: a panel for each number, the loss first and the learning rate last.
+
+    Args:
+        figure: What was drawn on it before is wiped off.
+        curves: ``{"loss": {"train": [(epoch, value), …], "held out": […]}, …}``
+    """
+    figure.clear()
+    names = sorted(curves, key=lambda name: (name == "learning rate", name != "loss", name))
+    for name, ax in zip(names, figure.subplots(1, max(len(names), 1), squeeze=False)[0], strict=False):
+        for curve, points in curves[name].items():
+            places, values = zip(*points, strict=True) if points else ((), ())
+            colour = _HELD_OUT if curve == "held out" else _TRAIN
+            ax.plot(places, values, color=colour, label=curve or None, linewidth=1.8, marker="o" if len(points) < 3 else None, markersize=4)
+        ax.set_title(_TITLES.get(name, name.replace("_", " ").capitalize()), loc="left", color=_TEXT, fontweight="bold")
+        ax.set_xlabel("epoch", color=_TEXT)
+        ax.grid(color="#E5E5E5", linewidth=0.8)
+        ax.set_axisbelow(True)
+        _quiet(ax)
+        if len(curves[name]) > 1:
+            ax.legend(frameon=False, labelcolor=_TEXT)
+
+
+def new_figure(panels: float) -> Figure:
+    """An empty figure, wide enough for so many panels side by side."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

@@ -1,5 +1,8 @@
 """Saves a model to one file and loads it again: layers, weights, what it was compiled for, and where its training stands.
 
+A name's ending says which format is written: ``.safetensors`` is fastmlp's own and described here, ``.keras``, ``.h5`` and ``.weights.h5``
+are Keras' (:mod:`fastmlp.formats`). A file's first bytes say which one is read.
+
 The tensors are named as in the plan, ``dense/kernel`` and ``dense/bias``, and ``optimizer/momentum/dense/kernel`` for the optimizer's
 state. The document beside them (how it is stored, :mod:`fastmlp.modelfile` tells) is
 
@@ -21,19 +24,21 @@ It is JSON: a file cannot run code.
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp import modelfile
+from fastmlp import checks, modelfile, snapshot
+from fastmlp.errors import ModelFileError, UnsupportedError
+from fastmlp.files import MODEL_SUFFIXES, WEIGHTS_SUFFIX, blaming, check_target, ending, open_regular
 from fastmlp.model import Model
 from fastmlp.modelfile import ModelFile
 
-__all__ = ["describe", "load_model", "save_model"]
+__all__ = ["describe", "load_model", "load_weights", "save_model", "save_weights"]
 
 _VERSION = 2
 _KINDS = {"sequential": 1, "functional": 2}
@@ -49,8 +54,6 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
     "non_finite": list,
     "provenance": dict,
 }
-_LAYER_LIMIT = 4096
-_SPARE_WIDTH = 1 << 20
 
 
 def save_model(
@@ -61,20 +64,20 @@ def save_model(
     *,
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes a model to a safetensors file; ``model.save(path)`` does the same.
+    """Writes a model to a file; ``model.save(path)`` does the same.
 
     The file is complete or not there: it gets its name when all of it is on the disk.
 
     Args:
         model: A built model, compiled or not.
-        path: Where to; the name must end in ``.safetensors``.
+        path: Where to; the name's ending chooses the format: ``.safetensors``, or Keras' ``.keras`` and ``.h5``, which need h5py.
         include_optimizer: Whether to save the optimizer's state too, so that training can go on as if it had not stopped. The file is then
             up to three times as large.
         overwrite: Whether a file that is there may be replaced.
         provenance: JSON values to keep with the model: where the data came from, how they were prepared, how good it is.
 
     Raises:
-        ValueError: The model is not built, or the name does not end in ``.safetensors``.
+        ValueError: The model is not built, or the name ends in none of these.
         FileExistsError: There is a file, and ``overwrite`` is false.
         OSError: The folder is missing or can't be written, the disk is full, …
 
@@ -86,32 +89,67 @@ def save_model(
     """
     if not isinstance(model, Model):
         raise TypeError(f"save_model takes a model, got {model!r:.80}")
-    from fastmlp.models import Sequential
-
-    target = modelfile.check_target(path, overwrite)
-    if model.plan is None:
-        raise ValueError("the model is not built, so it has no weights to save; begin it with Input(shape=...), or call build or fit first")
+    target = check_target(path, overwrite)
+    suffix = ending(path, MODEL_SUFFIXES)
+    if suffix != ".safetensors":
+        _check_chain(model, suffix)
+        _keras_format(suffix == ".keras").save(model, target, include_optimizer, provenance or {})
+        return
+    taken = snapshot.take(model, include_optimizer)
+    assert model.plan is not None
     names = [parameter.name for parameter in model.plan.parameters]
-    with _standing_still(model):
-        tensors = dict(zip(names, model.get_weights(), strict=True))
-        state = (model._optimizer_state() if include_optimizer else None) or {"iterations": 0, "slots": {}}
-        slots = list(state["slots"]) if state["iterations"] else []  # before the first update they are zero
-        for slot in slots:
-            tensors |= {_slot_tensor(slot, name): value for name, value in zip(names, state["slots"][slot], strict=True)}
-        document = {
-            "format": "fastmlp",
-            "version": 1 if isinstance(model, Sequential) else _VERSION,
-            "fastmlp_version": _library_version(),
-            "created": _now(),
-            "kind": "sequential" if isinstance(model, Sequential) else "functional",
-            "model": model.get_config(),
-            "compile": model.get_compile_config(),
-            "training": model.training_state() | {"iterations": state["iterations"]},
-            "slots": slots,
-            "non_finite": [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()],
-            "provenance": dict(provenance or {}),
-        }
+    tensors = dict(zip(names, taken.weights, strict=True))
+    for slot, values in taken.slots.items():
+        tensors |= {_slot_tensor(slot, name): value for name, value in zip(names, values, strict=True)}
+    document = {
+        "format": "fastmlp",
+        "version": _KINDS[taken.kind],
+        "fastmlp_version": _library_version(),
+        "created": _now(),
+        "kind": taken.kind,
+        "model": taken.config,
+        "compile": taken.compile,
+        "training": taken.training,
+        "slots": list(taken.slots),
+        "non_finite": [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()],
+        "provenance": dict(provenance or {}),
+    }
     modelfile.write(target, document, tensors)
+
+
+def save_weights(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Writes a model's weights, and its optimizer's state, to a ``.weights.h5`` file; ``model.save_weights(path)`` does the same.
+
+    A name that ends in ``.safetensors`` gets a whole model, whose weights :func:`load_weights` reads as well.
+    """
+    target = check_target(path, overwrite, (WEIGHTS_SUFFIX, ".safetensors"))
+    if ending(path, (WEIGHTS_SUFFIX, ".safetensors")) == ".safetensors":
+        save_model(model, target)
+    else:
+        _check_chain(model, WEIGHTS_SUFFIX)
+        _keras_format(zipped=True).save_weights(model, target)
+
+
+def load_weights(model: Model, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+    """Gives a built model the weights in a file; ``model.load_weights(path)`` does the same.
+
+    Args:
+        model: A model with the same layers, in the same order, as the one that was saved.
+        path: A ``.weights.h5`` file, or a whole model in any of the formats.
+        skip_mismatch: Whether layers with weights of other shapes are left as they are, with a warning, instead of being an error.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ModelFileError: The file is damaged, foreign or hostile, or does not fit the model, which then keeps all its weights.
+    """
+    if not model.built:
+        raise ValueError("the model is not built, so it can't take weights; begin it with Input(shape=...), or call build first")
+    kind = _format(path)
+    if kind is None:
+        _load_tensors(model, path, skip_mismatch)
+    else:
+        _check_chain(model, "Keras'")
+        kind.load_weights(model, path, skip_mismatch)
 
 
 def load_model(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Model:
@@ -121,8 +159,8 @@ def load_model(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] |
     checksums, and no code is ever run.
 
     Args:
-        path: The file.
-        custom_objects: Accepted for Keras' sake. A file of fastmlp names fastmlp's own classes only, so there is nothing to look up here.
+        path: The file: a ``.safetensors`` file of fastmlp, or a ``.keras`` or ``.h5`` file of fastmlp or Keras, which needs h5py.
+        custom_objects: Accepted for Keras' sake. A file can name fastmlp's own classes only, so there is nothing to look up here.
         compile: Whether to compile the model as it was, with the optimizer's state. Without it the model can predict, or be compiled anew.
 
     Returns:
@@ -139,6 +177,12 @@ def load_model(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] |
         >>> fastmlp.load_model("model.safetensors").count_params()
         9
     """
+    if Path(path).name.lower().endswith(WEIGHTS_SUFFIX):
+        raise ModelFileError(path, "it holds weights alone: make the model, and give them to it with model.load_weights")
+    kind = _format(path)
+    if kind is not None:
+        loaded: Model = kind.load(path, compile)
+        return loaded
     with ModelFile(path) as file:
         document = _checked_document(file)
         model = _described_model(file, document)
@@ -147,26 +191,24 @@ def load_model(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] |
         slots = document["slots"] if compile and document["compile"] is not None else []
         tensors = file.read({*names, *(_slot_tensor(slot, name) for slot in slots for name in names)})
         _check_finite(file, tensors, document["non_finite"])
-        for weight, name in zip(model._weights, names, strict=True):
-            weight.assign(tensors[name])
-        with _blaming(file, "its compile configuration or training state"):
+        snapshot.assign(path, model, [tensors[name] for name in names])
+        with blaming(path, "its compile configuration or training state"):
             training = dict(document["training"])
             if compile and document["compile"] is not None:
                 model.compile_from_config(document["compile"])
             else:
                 training["iterations"] = 0
             if slots:
-                expected = model._configured_network().slot_names
+                expected = model.network.slot_names
                 if tuple(slots) != expected:
                     raise ValueError(f"the optimizer's state should be {', '.join(expected) or 'empty'}, got {', '.join(slots)}")
-                state = {slot: [tensors[_slot_tensor(slot, name)] for name in names] for slot in slots}
-                model._restore_optimizer_state({"iterations": 0, "slots": state})
-            model.restore_training_state(training)
+            state = {slot: [tensors[_slot_tensor(slot, name)] for name in names] for slot in slots}
+            snapshot.resume(model, state, training)
         return model
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The document of a saved model, without its tensors; only the beginning of the file is read.
+    """The document of a saved model, without its tensors; in Keras' formats what they know of it.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -180,13 +222,38 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         >>> saving.describe("model.safetensors")["provenance"]
         {'author': 'me'}
     """
+    kind = _format(path)
+    if kind is not None:
+        described: dict[str, Any] = kind.describe(path)
+        return described
     with ModelFile(path) as file:
         return _checked_document(file)
 
 
-def _standing_still(model: Model) -> AbstractContextManager[None]:
-    """Keeps other threads from training the model while it is read; a callback may save the model that calls it."""
-    return nullcontext() if model._is_training_here() else model._exclusively("save")
+def _format(path: str | os.PathLike[str]) -> ModuleType | None:
+    """Which of Keras' formats a file has by its first bytes, None for safetensors and all else."""
+    with open_regular(path) as file:
+        begin = file.read(4)
+    zipped, hdf5 = begin == b"PK\x03\x04", begin == b"\x89HDF"
+    name = Path(path).name.lower()
+    if zipped or hdf5:
+        return _keras_format(zipped or name.endswith(WEIGHTS_SUFFIX))
+    if begin and name.endswith((".keras", ".h5", ".hdf5")):
+        raise ModelFileError(path, "it is neither a zip file, as .keras files are, nor an HDF5 file, as .h5 files are")
+    return None
+
+
+def _keras_format(zipped: bool) -> ModuleType:
+    from fastmlp.formats import kerasfile, legacyh5
+
+    return kerasfile if zipped else legacyh5
+
+
+def _check_chain(model: Model, suffix: str) -> None:
+    from fastmlp.models import Sequential
+
+    if not isinstance(model, Sequential):
+        raise UnsupportedError(f"{suffix} files of functional models are not in fastmlp yet; use .safetensors")
 
 
 def _slot_tensor(slot: str, parameter: str) -> str:
@@ -229,15 +296,8 @@ def _checked_document(file: ModelFile) -> dict[str, Any]:
 
 def _described_model(file: ModelFile, document: Mapping[str, Any]) -> Model:
     """The model, still without memory for its weights, if the tensors in the file are exactly those it needs."""
-    from fastmlp.models import Functional, Sequential
-
-    layers = document["model"].get("layers")
-    if isinstance(layers, list) and len(layers) > _LAYER_LIMIT:
-        raise file.fail(f"its model has {len(layers)} layers; the limit is {_LAYER_LIMIT}")
-    with _blaming(file, "its model configuration"):
-        model = (Sequential if document["kind"] == "sequential" else Functional).from_config(document["model"])
-    if model.plan is None:
-        raise file.fail("its model configuration has no input shape")
+    model = snapshot.make(file.path, document["model"], document["kind"])
+    assert model.plan is not None
     wanted = {parameter.name: parameter.shape for parameter in model.plan.parameters}
     for slot in document["slots"]:
         wanted |= {_slot_tensor(slot, parameter.name): parameter.shape for parameter in model.plan.parameters}
@@ -248,25 +308,36 @@ def _described_model(file: ModelFile, document: Mapping[str, Any]) -> Model:
             raise file.fail(f"its model needs the tensor {name!r:.80} with shape {shape}, but there it has {file.shapes[name]}")
     if spare := file.shapes.keys() - wanted.keys():
         raise file.fail(f"it has a tensor {min(spare)!r:.80} that its model does not use")
-    # Layers without weights have widths that no tensor vouches for.
-    if sum(model.plan.widths) > _SPARE_WIDTH + 16 * sum(int(np.prod(shape)) for shape in file.shapes.values()):
-        raise file.fail(f"its model has layers of {max(model.plan.widths)} outputs, out of proportion to the weights in the file")
+    snapshot.check_widths(file.path, model, sum(int(np.prod(shape)) for shape in file.shapes.values()))
     return model
 
 
+def _load_tensors(model: Model, path: str | os.PathLike[str], skip_mismatch: bool) -> None:
+    """Gives ``model`` the weights of a safetensors file, in the order of the layers."""
+    with ModelFile(path) as file:
+        document = _checked_document(file)
+        stored = _described_model(file, document).plan
+        assert stored is not None
+        assert model.plan is not None
+        if len(stored.parameters) != len(model.plan.parameters):
+            counts = f"the model has {len(model.plan.parameters)} arrays of weights, but there are {len(stored.parameters)}"
+            raise file.fail(f"it does not fit the model: {counts}")
+        wanted: list[str | None] = []
+        for own, other in zip(model.plan.parameters, stored.parameters, strict=True):
+            fits = own.shape == other.shape
+            problem = f"{own.name} has the shape {own.shape}, but there it has {other.shape}"
+            if not fits and not skip_mismatch:
+                raise file.fail(f"it does not fit the model: {problem}")
+            if not fits:
+                checks.warn(f"weights are not loaded: {problem}")
+            wanted.append(other.name if fits else None)
+        tensors = file.read({name for name in wanted if name is not None})
+        _check_finite(file, tensors, document["non_finite"])
+    with snapshot.exclusively(model, "load_weights"):
+        snapshot.assign(path, model, [tensors[name] if name is not None else None for name in wanted])
+
+
 def _check_finite(file: ModelFile, tensors: Mapping[str, NDArray[np.float32]], declared: list[str]) -> None:
-    broken = [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()]
-    for name in broken:
-        if name not in declared:
+    for name, tensor in tensors.items():
+        if name not in declared and not np.isfinite(tensor).all():
             raise file.fail(f"the tensor {name!r:.80} holds NaN or Inf, but had none when it was saved")
-    if broken:
-        warnings.warn(f"{os.fspath(file.path)}: {', '.join(broken)} held NaN or Inf when it was saved", UserWarning, stacklevel=3)
-
-
-@contextmanager
-def _blaming(file: ModelFile, part: str) -> Iterator[None]:
-    """Turns what the rest of the package says about malformed values into an error about the file."""
-    try:
-        yield
-    except (TypeError, ValueError, OverflowError, KeyError) as error:
-        raise file.fail(f"{part} is not valid: {error}") from error

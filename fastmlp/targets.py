@@ -29,13 +29,16 @@ def as_targets(value: Any, loss: str, width: int, *, name: str = "y") -> np.ndar
     array = as_array(name, value)
     if loss == "sparse_categorical_crossentropy":
         return _labels(array, width, name)
-    if array.ndim == 1 and width == 1:
+    columns = width // 2 if loss == "gaussian_nll" else width
+    if array.ndim == 1 and columns == 1:
         array = array.reshape(-1, 1)
-    if array.ndim != 2 or array.shape[1] != width:
-        raise ValueError(_wrong_shape(name, array.shape, loss, width))
+    if array.ndim != 2 or array.shape[1] != columns:
+        raise ValueError(_wrong_shape(name, array.shape, loss, width, columns))
     result = as_float32(name, array)
-    if loss in ("binary_crossentropy", "categorical_crossentropy"):
+    if loss.endswith("crossentropy"):
         _check_probabilities(array, loss, name)
+    elif loss in ("hinge", "squared_hinge"):
+        _check_sides(array, loss, name)
     return result
 
 
@@ -63,12 +66,16 @@ def _labels(array: np.ndarray, width: int, name: str) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=np.int32)
 
 
-def _wrong_shape(name: str, shape: tuple[int, ...], loss: str, width: int) -> str:
-    text = f"{name} has shape {shape}, but the last layer has {_units(width)}, so {loss} takes (rows, {width})"
+def _wrong_shape(name: str, shape: tuple[int, ...], loss: str, width: int, columns: int) -> str:
+    text = f"{name} has shape {shape}, but the last layer has {_units(width)}, so {loss} takes (rows, {columns})"
     labels = len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
+    if loss == "gaussian_nll":
+        return f"{text}: it reads a mean and a variance for each target"
+    if labels and loss in ("categorical_focal_crossentropy", "categorical_hinge", "kl_divergence"):
+        return f"{text}: one-hot rows; pass utils.to_categorical({name}, {width})"
     if labels and loss == "categorical_crossentropy":
         return f"{text}: one-hot rows; use loss='sparse_categorical_crossentropy', or pass utils.to_categorical({name}, {width})"
-    if labels and loss == "binary_crossentropy":
+    if labels and loss.startswith("binary"):
         return f"{text}; for one yes-no answer end the model in Dense(1, activation='sigmoid')"
     return text
 
@@ -80,8 +87,17 @@ def _units(width: int) -> str:
 def _check_probabilities(array: np.ndarray, loss: str, name: str) -> None:
     if array.size and (array.min() < -1e-6 or array.max() > 1 + 1e-6):
         row, column = np.argwhere((array < -1e-6) | (array > 1 + 1e-6))[0]
-        hint = "use labels 0 and 1" if loss == "binary_crossentropy" else "use one-hot rows (utils.to_categorical)"
+        hint = "use labels 0 and 1" if loss.startswith("binary") else "use one-hot rows (utils.to_categorical)"
         raise ValueError(f"{name}[{row}, {column}] is {array[row, column]:g}, but {loss} takes values from 0 to 1; {hint}")
+
+
+def _check_sides(array: np.ndarray, loss: str, name: str) -> None:
+    zeros = array == 0
+    if zeros.any() and not (zeros | (array == 1)).all():
+        row, column = np.argwhere(~zeros & (array != 1))[0]
+        raise ValueError(
+            f"{name} holds 0 and also {array[row, column]:g} (at [{row}, {column}]), but {loss} takes -1 and 1, or 0 and 1, for no and yes"
+        )
 
 
 def check_lengths(**arrays: Sized | None) -> int:

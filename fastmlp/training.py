@@ -5,10 +5,12 @@ Between two calls Python runs the callbacks, draws the progress line and notices
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,9 @@ import numpy as np
 from fastmlp import checks, data, engines, sparse, targets
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.compiling import Compiled, Goal
-from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Rows
+from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Progress, Rows
 from fastmlp.errors import NonFiniteLossError, UnsupportedError
-from fastmlp.plan import Plan, SparseRows
+from fastmlp.plan import Batches, Plan, SparseRows
 
 CHUNK_SECONDS = 0.05
 EVALUATION_ROWS = 512
@@ -37,6 +39,8 @@ class Trainer:
     epochs_trained: int
     history: History | None = None
     stop_training: bool = False
+    fit_progress: Progress | None = None
+    """Where a running ``fit`` stands; None outside."""
     _compiled: Compiled | None = None
     _shares_weights: bool = False
 
@@ -129,8 +133,8 @@ class Trainer:
             rows = _weighted_by_class(rows, class_weight, goal)
             network = self._training_network()
 
-            def new_order(order: np.ndarray) -> None:
-                engines.module(compiled.engine).shuffle(self.seed, self.epochs_trained, order)
+            def new_order(number: int, order: np.ndarray) -> None:
+                engines.module(compiled.engine).shuffle(self.seed, number, order)
 
             plan = EpochPlan(rows, batch_size, steps_per_epoch, new_order if shuffle else None)
             listeners = CallbackList(
@@ -139,24 +143,34 @@ class Trainer:
             assert listeners.history is not None
             self.history = listeners.history
             self.stop_training = False
+            self.fit_progress = progress = Progress(plan, listeners, initial_epoch)
             logs: dict[str, float] = {}
 
-            def train(first: int, stop: int, totals: np.ndarray) -> int:
+            def train(at: int, stop: int, totals: np.ndarray) -> int:
                 network.learning_rate = compiled.optimizer.learning_rate
                 if self._shares_weights:  # a callback may have trained another model
                     self._catch_up(network, training=True)
-                return int(network.train(batches, first, stop, CHUNK_SECONDS, totals))
+                at = int(network.train(batches, at, stop, CHUNK_SECONDS, totals))
+                progress.batches = at - first
+                return at
 
             try:
                 listeners.on_train_begin()
-                for epoch in range(initial_epoch, epochs):
+                for epoch in range(progress.epoch, epochs):
                     listeners.on_epoch_begin(epoch)
-                    batches, first, stop = plan.epoch()
+                    batches, first, stop = plan.epoch(self.epochs_trained)
+                    totals = progress.begin_epoch(epoch, goal.new_totals())
+                    at = first + progress.batches
+                    batches = _with_rates(batches, at, stop, compiled.optimizer.rates(network.iterations, stop - at))
                     try:
-                        logs = self._sweep(train, first, stop, goal, listeners, "train")
+                        logs = self._sweep(train, first, stop, goal, listeners, "train", totals, done=progress.batches)
                     except NonFiniteLossError as error:
-                        raise _diverged(error.batch - first, epoch, compiled.optimizer.learning_rate) from None
+                        if not listeners._accepts_divergence(error.batch - first):
+                            raise _diverged(error.batch - first, epoch, compiled) from None
+                        logs = {**goal.logs(totals), "loss": math.nan}
+                        self.stop_training = True
                     engines.settle(network, compiled.optimizer.update())
+                    progress.end_epoch()
                     self.epochs_trained += 1
                     if held_out is not None and validate_after(epoch + 1):
                         values = self._evaluate(held_out, goal, validation_batch_size or batch_size, validation_steps, listeners)
@@ -166,8 +180,10 @@ class Trainer:
                         break
                 listeners.on_train_end(logs)
             except BaseException:
-                listeners.abandon()
+                listeners._abandon()
                 raise
+            finally:
+                self.fit_progress = None
             return listeners.history
 
     def evaluate(
@@ -206,7 +222,7 @@ class Trainer:
         try:
             values = self._evaluate(rows, goal, size, steps, listeners)
         except BaseException:
-            listeners.abandon()
+            listeners._abandon()
             raise
         return _result(values, return_dict)
 
@@ -263,7 +279,7 @@ class Trainer:
                 listeners.advance(at // size, {})
             listeners.on_predict_end()
         except BaseException:
-            listeners.abandon()
+            listeners._abandon()
             raise
         return self._arranged(out)
 
@@ -286,7 +302,7 @@ class Trainer:
             try:
                 network.train(rows.batches(len(rows)), 0, 1, 0.0, totals)
             except NonFiniteLossError:
-                raise _diverged(0, None, compiled.optimizer.learning_rate) from None
+                raise _diverged(0, None, compiled) from None
         return _result(goal.values(totals), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -391,21 +407,25 @@ class Trainer:
         phase: str,
         totals: np.ndarray | None = None,
         merged: int = 1,
+        done: int = 0,
     ) -> dict[str, float]:
-        """Run batches ``first`` … ``stop - 1`` in calls of about 50 ms, or one by one if a callback listens to them."""
+        """Run batches ``first`` … ``stop - 1``, of which some may be done, in calls of about 50 ms, or one by one if a callback listens."""
         totals = goal.new_totals() if totals is None else totals
         each = listeners.listens_to_batches(phase)
         before = getattr(listeners, f"on_{phase}_batch_begin")
         after = getattr(listeners, f"on_{phase}_batch_end")
-        at = first
-        logs: dict[str, float] = {}
+        at = first + done
+        logs: dict[str, float] = goal.logs(totals) if done else {}
         while at < stop:
             if each:
                 before(at - first)
-            at = run(at, at + 1 if each else stop, totals)
+            limit = 1 if each else listeners._batches_until_pause() if phase == "train" else None
+            at = run(at, stop if limit is None else min(at + limit, stop), totals)
             logs = goal.logs(totals)
             if each:
                 after(at - 1 - first, logs)
+            if phase == "train":
+                listeners._pause(at - 1 - first, logs, int(totals[1]))
             listeners.advance((at - first) * merged, logs)
             if phase == "train" and self.stop_training:
                 break
@@ -444,18 +464,28 @@ def _split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:
     point = targets.split_point(len(rows), share)
     train, held_out = rows.part(0, point), rows.part(point, len(rows))
     loss = goal.terms[0].loss
-    several_answers = len(goal.terms) > 1 or (loss == "binary_crossentropy" and rows.y.shape[1] > 1)
+    several_answers = len(goal.terms) > 1 or (loss.startswith("binary") and rows.y.shape[1] > 1)
     if loss.endswith("crossentropy") and not several_answers:
         targets.warn_of_unseen_classes(train.y, held_out.y)
     return train, held_out
 
 
-def _diverged(batch: int, epoch: int | None, learning_rate: float) -> NonFiniteLossError:
+def _with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None) -> Batches:
+    """The batches, with the rates of those from ``first`` to ``stop - 1``."""
+    if rates is None:
+        return batches
+    of_all = np.zeros(batches.count, np.float64)
+    of_all[first:stop] = rates
+    return replace(batches, rates=of_all)
+
+
+def _diverged(batch: int, epoch: int | None, compiled: Compiled) -> NonFiniteLossError:
+    rate, advice = compiled.optimizer.learning_rate, compiled.loss.advice if compiled.loss else ""
     where = f"in epoch {epoch + 1}, batch {batch + 1}" if epoch is not None else "in this batch"
     return NonFiniteLossError(
         batch,
         f"the loss became NaN or infinite {where}; the weights are those before that batch. "
-        f"Lower the learning rate (now {learning_rate:g}), scale x to about -1 ... 1 and y to a similar range, and check the targets",
+        f"Lower the learning rate (now {rate:g}), scale x to about -1 ... 1 and y to a similar range, and check the targets{advice}",
         epoch=epoch,
     )
 

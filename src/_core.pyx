@@ -6,8 +6,10 @@ import sys
 
 cimport numpy as cnp
 from c_api cimport *
+from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
 
 import numpy as np
 
@@ -39,6 +41,7 @@ def _names(kind: str) -> list[str]:
 ACTIVATIONS = {name: index for index, name in enumerate(_names("activation"))}
 LOSSES = {name: index for index, name in enumerate(_names("loss"))}
 OPTIMIZERS = {name: index for index, name in enumerate(_names("optimizer"))}
+_ROW_OPS = {"softmax": FM_OP_SOFTMAX, "log_softmax": FM_OP_LOG_SOFTMAX}
 _JOINS = {
     "add": FM_OP_ADD,
     "subtract": FM_OP_SUBTRACT,
@@ -223,10 +226,12 @@ cdef class Network:
     cdef readonly object plan
     cdef readonly tuple slot_names
     cdef tuple terms  # what it is configured for: an Objective for each loss; None before
+    cdef tuple loss_functions  # the user's own losses, which C points at
     cdef int64_t inputs, outputs, row_work, target_columns, totals
 
     def __cinit__(self, plan, seed=0):
         self.plan = plan
+        self.loss_functions = ()
         self.slot_names = ()
         self.inputs = plan.widths[0]
         self.outputs = plan.widths[plan.output]
@@ -256,8 +261,9 @@ cdef class Network:
                 specs[i].column = node.column
                 specs[i].kernel = node.parameters[0] if node.parameters else -1
                 specs[i].bias = node.parameters[1] if len(node.parameters) > 1 else -1
-                specs[i].activation = 0 if node.activation == "softmax" else _index(ACTIVATIONS, "activation", node.activation)
+                specs[i].activation = 0 if node.activation in _ROW_OPS else _index(ACTIVATIONS, "activation", node.activation)
                 specs[i].alpha, specs[i].rate = node.alpha, node.rate
+                specs[i].threshold, specs[i].max_value = node.threshold, node.max_value
             c_plan.buffer_count, c_plan.node_count, c_plan.parameter_count = buffers, nodes, parameters
             c_plan.widths, c_plan.nodes, c_plan.output = widths, specs, plan.output
             c_plan.shapes = shapes
@@ -429,6 +435,8 @@ cdef class Network:
             if out.shape != (rows, self.outputs):
                 raise ValueError(f"out has shape {out.shape}, but ({rows}, {self.outputs}) is wanted")
         data = <float *>cnp.PyArray_DATA(result)
+        if self._is_inside_loss():
+            raise RuntimeError("a loss function can't use the model that is being trained with it; it gets the predictions as an argument")
         if rows * self.row_work < HOLD_GIL_BELOW:
             status = fm_network_try_predict(self.network, c_input, data)
         if status == FM_BUSY:
@@ -441,8 +449,10 @@ cdef class Network:
 
     def configure(self, objective, update) -> None:
         cdef fm_update_spec c_update
+        cdef fm_status status
         terms = objective if isinstance(objective, tuple) else (objective,)
-        cdef int count = len(terms), metric_count = sum(len(term.metrics) for term in terms), t, i, m = 0
+        functions = tuple(_LossFunction(term.function) for term in terms)
+        cdef int count = len(terms), metric_count = sum(len(term.metrics) for term in terms), t, m = 0
         c_update.kind = _index(OPTIMIZERS, "optimizer", update.kind)
         c_update.momentum, c_update.rho, c_update.nesterov = update.momentum, update.rho, update.nesterov
         c_update.beta_1, c_update.beta_2, c_update.epsilon = update.beta_1, update.beta_2, update.epsilon
@@ -453,24 +463,35 @@ cdef class Network:
             if metrics == NULL or objectives == NULL:
                 raise MemoryError("no memory for the metrics")
             for t, term in enumerate(terms):
-                suffix = "_from_logits" if term.from_logits else ""
-                objectives[t].loss = _index(LOSSES, "loss", term.loss + suffix)
+                objectives[t].loss = -1 if term.function else _loss_index("loss", term)
                 objectives[t].source, objectives[t].weight = term.source, term.weight
-                objectives[t].output = self.plan.output if term.output is None else term.output
+                objectives[t].output = self._output_of(term)
+                objectives[t].smoothing = term.smoothing
+                _set_parameters(objectives[t].parameter, term.parameters)
+                if term.function:
+                    objectives[t].function = _call_loss_function
+                objectives[t].context = <void *>functions[t]
                 objectives[t].metric_count, objectives[t].metrics = len(term.metrics), metrics + m
-                for i, metric in enumerate(term.metrics):
-                    metrics[m].kind = _index(LOSSES, "metric", metric.kind)
-                    metrics[m].weighted, metrics[m].threshold = metric.weighted, metric.threshold
+                for metric in term.metrics:
+                    metrics[m].kind = _loss_index("metric", metric)
+                    metrics[m].weighted, metrics[m].threshold, metrics[m].smoothing = metric.weighted, metric.threshold, metric.smoothing
+                    _set_parameters(metrics[m].parameter, metric.parameters)
                     m += 1
-            _raise(fm_network_configure(self.network, objectives, count, &c_update))
+            with nogil:
+                status = fm_network_configure(self.network, objectives, count, &c_update)
+            _raise(status)
         finally:
             free(metrics)
             free(objectives)
-        self.terms = terms
-        self.target_columns = sum(1 if term.sparse else self.plan.widths[self.plan.output if term.output is None else term.output] for term in terms)
+        self.terms, self.loss_functions = terms, functions
+        self.target_columns = sum(term.target_columns(self.plan.widths[self._output_of(term)]) for term in terms)
         self.totals = 2 * (1 + metric_count + (count if count > 1 else 0))
         names = _SLOT_NAMES[update.kind]
         self.slot_names = names if update.kind == "adam" or update.momentum else names[:-1]
+
+    cdef int _output_of(self, term) except -1:
+        """The buffer that holds a term's predictions."""
+        return self.plan.output if term.output is None else term.output
 
     def train(self, batches, first: int, stop: int, seconds: float, totals) -> int:
         return self._run(batches, first, stop, seconds, totals, True)
@@ -497,7 +518,7 @@ cdef class Network:
             from fastmlp.errors import NonFiniteLossError
 
             raise NonFiniteLossError(batch=following)
-        _raise(status)
+        self._raise_from_loss(status)
         return following
 
     def gradients(self, batches):
@@ -512,8 +533,26 @@ cdef class Network:
             from fastmlp.errors import NonFiniteLossError
 
             raise NonFiniteLossError(batch=0)
-        _raise(status)
+        self._raise_from_loss(status)
         return loss, [self._get(FM_GRADIENT, i) for i in range(len(self.plan.parameters))]
+
+    cdef int _raise_from_loss(self, fm_status status) except -1:
+        """Like ``_raise``, but with the exception that the user's own loss function ended with."""
+        cdef _LossFunction function
+        if status == FM_INTERRUPTED:
+            for function in self.loss_functions:
+                if function.failure is not None:
+                    error, function.failure = function.failure, None
+                    raise error
+        return _raise(status)
+
+    cdef bint _is_inside_loss(self):
+        """Whether it is the user's own loss function that comes here, while the network is locked."""
+        cdef _LossFunction function
+        for function in self.loss_functions:
+            if function.thread and function.thread == <long>PyThread_get_thread_ident():
+                return True
+        return False
 
     cdef int _point_batches(self, fm_batches *c, fm_csr *csr, batches) except -1:
         """Points C at the arrays of a Batches, which the caller keeps alive during the call."""
@@ -523,7 +562,7 @@ cdef class Network:
         self._point_input(&c_input, csr, batches.x)
         cdef int64_t rows = c_input.rows
         c.rows, c.batch_size, c.x, c.x_uint8, c.x_csr = rows, batches.batch_size, c_input.x, c_input.x_uint8, c_input.x_csr
-        c.y, c.labels, c.sample_weight, c.order = NULL, NULL, NULL, NULL
+        c.y, c.labels, c.sample_weight, c.order, c.rates = NULL, NULL, NULL, NULL, NULL
         if len(self.terms) == 1 and self.terms[0].sparse:
             c.labels = <const int32_t *>_rows_of("y", batches.y, np.int32, 1, rows)
         else:
@@ -538,6 +577,11 @@ cdef class Network:
                 raise ValueError(f"sample_weight has {c.weights} columns, but there are {len(self.terms)} losses")
         if batches.order is not None:
             c.order = <const uint32_t *>_rows_of("order", batches.order, np.uint32, 1, rows)
+        if batches.rates is not None:
+            array = _checked("rates", batches.rates, np.float64, 1, False)
+            if cnp.PyArray_DIM(array, 0) != batches.count:
+                raise ValueError(f"rates has {len(batches.rates)} elements, but there are {batches.count} batches")
+            c.rates = <const double *>cnp.PyArray_DATA(array)
         return 0
 
 
@@ -572,12 +616,59 @@ cdef fm_op _op(node) except *:
     if node.op == "dense":
         return FM_OP_DENSE
     if node.op == "activation":
-        return FM_OP_SOFTMAX if node.activation == "softmax" else FM_OP_ACTIVATION
+        return <fm_op><int>_ROW_OPS.get(node.activation, FM_OP_ACTIVATION)
     if node.op == "dropout":
         return FM_OP_DROPOUT
     if node.op in _JOINS or node.op in _PARTS:
         return <fm_op><int>{**_JOINS, **_PARTS}[node.op]
     raise ValueError(f"the engine has no node {node.op!r}")
+
+
+cdef class _LossFunction:
+    """A loss of the user's own, as C knows it."""
+
+    cdef object function
+    cdef object failure  # what it raised
+    cdef long thread  # which thread it runs on, 0 when it does not
+
+    def __cinit__(self, function):
+        self.function = function
+
+
+cdef int _call_loss_function(void *context, const fm_loss *a) noexcept with gil:
+    """The user's own loss function, called by the engine: NumPy arrays for it, and its answers where the engine wants them."""
+    cdef _LossFunction own = <_LossFunction>context
+    cdef ptrdiff_t row_bytes = a.cols * sizeof(float), r
+    y = np.empty((a.rows, a.cols), np.float32)
+    predictions = np.empty((a.rows, a.cols), np.float32)
+    for r in range(a.rows):
+        memcpy(cnp.PyArray_GETPTR2(<cnp.ndarray>y, r, 0), a.y + r * a.y_row, row_bytes)
+        memcpy(cnp.PyArray_GETPTR2(<cnp.ndarray>predictions, r, 0), a.x + r * a.x_row, row_bytes)
+    own.thread = PyThread_get_thread_ident()
+    try:
+        values, slopes = own.function(y, predictions)
+        memcpy(a.loss, _rows_of("loss", values, np.float32, 1, a.rows), a.rows * sizeof(float))
+        _rows_of("gradient", slopes, np.float32, 2, a.rows)
+    except BaseException as error:  # raised again once the engine has returned
+        own.failure = error
+        return 1
+    finally:
+        own.thread = 0
+    if a.grad != NULL:
+        for r in range(a.rows):
+            memcpy(a.grad + r * a.grad_row, cnp.PyArray_GETPTR2(<cnp.ndarray>slopes, r, 0), row_bytes)
+    return 0
+
+
+cdef int _loss_index(str what, spec) except -1:
+    """Of an Objective or a Metric."""
+    return _index(LOSSES, what, (spec.loss if what == "loss" else spec.kind) + ("_from_logits" if spec.from_logits else ""))
+
+
+cdef int _set_parameters(float *target, parameters) except -1:
+    for i in range(FM_LOSS_PARAMETERS):
+        target[i] = parameters[i] if i < len(parameters) else 0.0
+    return 0
 
 
 cdef int _index(dict table, str what, str name) except -1:

@@ -3,12 +3,25 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "kernels/kernels.h" nogil:
     enum: FM_PEAK_MAX
+    enum: FM_LOSS_PARAMETERS
 
     ctypedef struct fm_peak:
         ptrdiff_t iterations
         float factor, term
         float *out
         ptrdiff_t *count
+
+    ctypedef struct fm_loss:
+        ptrdiff_t rows, cols
+        const float *x
+        ptrdiff_t x_row
+        const float *y
+        ptrdiff_t y_row
+        const float *weight
+        float scale
+        float *loss
+        float *grad
+        ptrdiff_t grad_row
 
     ctypedef struct fm_kernels:
         const char *name
@@ -37,11 +50,13 @@ cdef extern from "fastmlp.h" nogil:
         FM_NON_FINITE
         FM_BUSY
         FM_NOT_READY
+        FM_INTERRUPTED
 
     ctypedef enum fm_op:
         FM_OP_DENSE
         FM_OP_ACTIVATION
         FM_OP_SOFTMAX
+        FM_OP_LOG_SOFTMAX
         FM_OP_DROPOUT
         FM_OP_BRANCH
         FM_OP_SLICE
@@ -61,7 +76,7 @@ cdef extern from "fastmlp.h" nogil:
     ctypedef struct fm_node_spec:
         fm_op op
         int input, output, kernel, bias, activation
-        float alpha, rate
+        float alpha, threshold, max_value, rate
         int other, column
 
     ctypedef struct fm_plan:
@@ -73,13 +88,20 @@ cdef extern from "fastmlp.h" nogil:
 
     ctypedef struct fm_metric_spec:
         int kind, weighted
-        float threshold
+        float threshold, smoothing
+        float[3] parameter
+
+    ctypedef int fm_loss_function(void *context, const fm_loss *arguments) noexcept
 
     ctypedef struct fm_objective:
         int loss, source, metric_count
         const fm_metric_spec *metrics
         int output
         double weight
+        float smoothing
+        float[3] parameter
+        fm_loss_function *function
+        void *context
 
     ctypedef struct fm_update_spec:
         int kind
@@ -106,6 +128,7 @@ cdef extern from "fastmlp.h" nogil:
         const float *sample_weight
         int weights
         const uint32_t *order
+        const double *rates
 
     ctypedef struct fm_input:
         int64_t rows

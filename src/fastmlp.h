@@ -15,6 +15,7 @@
 
 typedef struct fm_network fm_network;
 typedef struct fm_kernels fm_kernels; /* one instruction set's kernels: see kernels/kernels.h */
+struct fm_loss;
 
 typedef enum fm_status {
     FM_OK,
@@ -24,12 +25,14 @@ typedef enum fm_status {
     FM_NON_FINITE,   /* a batch's loss is NaN or infinite; its update was not applied */
     FM_BUSY,         /* fm_network_try_predict only: the network is being trained or changed just now */
     FM_NOT_READY,    /* train, evaluate or gradients before configure */
+    FM_INTERRUPTED,  /* the caller's own loss function failed; its batch was not applied */
 } fm_status;
 
 typedef enum fm_op {
     FM_OP_DENSE,
     FM_OP_ACTIVATION,
     FM_OP_SOFTMAX,
+    FM_OP_LOG_SOFTMAX,
     FM_OP_DROPOUT,
     FM_OP_BRANCH, /* its input, for one of several nodes that read it */
     FM_OP_SLICE,  /* of the network's input, the columns from `column` on */
@@ -46,8 +49,9 @@ typedef struct fm_node_spec {
     fm_op op;
     int input, output; /* buffers */
     int kernel, bias;  /* dense */
-    int activation;    /* dense and activation: FM_ACTIVATION_* */
-    float alpha;       /* slope of leaky_relu; factor of a scale */
+    int activation;    /* activation: FM_ACTIVATION_*; dense: the same, but none whose derivative needs its input */
+    float alpha;       /* slope of leaky_relu and general_relu, alpha of elu and celu; factor of a scale */
+    float threshold, max_value; /* general_relu */
     float rate;        /* dropout */
     int other;         /* buffer: second input */
     int column;        /* slice */
@@ -78,15 +82,26 @@ typedef struct fm_metric_spec {
     int kind; /* FM_LOSS_*, on predictions */
     int weighted;
     float threshold;
+    float smoothing;    /* of the targets: see fm_objective */
+    float parameter[3]; /* see fm_loss in kernels/kernels.h */
 } fm_metric_spec;
 
+/* A loss that the caller computes, of all rows of a batch, on the thread that called the engine: fills loss with the value of each row and,
+ * where it is given, grad with the value's derivative (see fm_loss in kernels/kernels.h; the engine weights and scales them itself).
+ * Anything but 0 ends the call with FM_INTERRUPTED. It may not use the network, which is locked. */
+typedef int fm_loss_function(void *context, const struct fm_loss *arguments);
+
 typedef struct fm_objective {
-    int loss;   /* FM_LOSS_*, not an accuracy */
+    int loss;   /* FM_LOSS_*, not an accuracy; -1 with a function */
     int source; /* the buffer the loss reads: `output`, or the input of the softmax or sigmoid that writes it */
     int metric_count;
     const fm_metric_spec *metrics;
     int output;    /* the buffer that holds the predictions */
     double weight; /* of this loss in the sum of all */
+    float smoothing; /* cross-entropies: this share of a target is spread over all classes, or over yes and no */
+    float parameter[3];
+    fm_loss_function *function; /* or NULL */
+    void *context;              /* the function's first argument; has to stay valid until the next configure */
 } fm_objective;
 
 typedef struct fm_update_spec {
@@ -136,18 +151,20 @@ typedef struct fm_batches {
     const float *x;              /* [rows][inputs], or NULL and */
     const uint8_t *x_uint8;      /* [rows][inputs], or NULL and */
     const fm_csr *x_csr;
-    const float *y;              /* [rows][outputs], or NULL and */
+    const float *y;              /* [rows][outputs], half as many columns for gaussian_nll; or NULL and */
     const int32_t *labels; /* [rows] for a sparse loss. With several losses y is [rows][columns of all], sparse ones having one column */
     const float *sample_weight; /* [rows][weights] or NULL */
     int weights; /* one for all losses, or one for each */
     const uint32_t *order; /* [rows] or NULL */
+    const double *rates;   /* the learning rate of each batch, for training; or NULL for the state's */
 } fm_batches;
 
 /* Rows of the first kernel put off steps while their input is zero. Whoever looks at parameters, slots or predictions sees none of that,
  * and no bit depends on it; but with `rounded` the bits depend on when somebody looks, or calls this, which settles all of them. */
 void fm_network_settle(fm_network *network);
 
-/* Trains on the batches *next … stop − 1, returning early at a batch boundary once `seconds` have passed; at least one batch is done.
+/* Trains on the batches *next … stop − 1, at the state's learning rate, which follows `rates` where they are given; returning early at a
+ * batch boundary once `seconds` have passed; at least one batch is done.
  * *next becomes the number of the next batch. Adds to totals: Σ loss·rows, rows, then for each metric Σ value·weight, Σ weight. With several
  * losses the first two are of their weighted sum, and before the metrics of each stand the same two of it alone.
  * FM_NON_FINITE leaves *next at the batch whose loss was not finite. */

@@ -95,7 +95,16 @@ def two_inputs(inputs=8, units=17, outputs=3):
     return b.plan(b.dense(b.merge("concatenate", b.merge("concatenate", x, y), past), outputs))
 
 
+def gated(inputs=8, units=17, outputs=3):
+    """Activations whose derivatives need their input, one of them over branches, and one over whole rows."""
+    b = Builder(inputs)
+    left, right = b.branches(b.dense(0, units), 2)
+    x = b.merge("multiply", b.activation(left, "silu"), b.activation(right, "log_softmax"))
+    return b.plan(b.dense(b.activation(b.dense(x, units), "gelu"), outputs))
+
+
 GRAPHS = {
+    "gated": gated,
     "residual": residual,
     "shared": shared,
     "two inputs": two_inputs,

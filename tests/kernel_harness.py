@@ -113,7 +113,16 @@ class Pack(Structure):
 
 
 class Elementwise(Structure):
-    _fields_ = [("n", c_ssize_t), ("x", Floats), ("y", Floats), ("out", Floats), ("activation", c_int), ("alpha", c_float)]
+    _fields_ = [
+        ("n", c_ssize_t),
+        ("x", Floats),
+        ("y", Floats),
+        ("out", Floats),
+        ("activation", c_int),
+        ("alpha", c_float),
+        ("threshold", c_float),
+        ("max_value", c_float),
+    ]
 
 
 class MaximumBackward(Structure):
@@ -140,12 +149,27 @@ class Loss(Structure):
         ("weight", Floats),
         ("scale", c_float),
         ("threshold", c_float),
+        ("parameter", c_float * 3),
         ("loss", Floats),
         ("grad", Floats),
         ("grad_row", c_ssize_t),
         ("probs", Floats),
         ("probs_row", c_ssize_t),
         ("hit", Floats),
+    ]
+
+
+class Smooth(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("y", Floats),
+        ("y_row", c_ssize_t),
+        ("labels", POINTER(c_int32)),
+        ("keep", c_float),
+        ("share", c_float),
+        ("out", Floats),
+        ("out_row", c_ssize_t),
     ]
 
 
@@ -211,11 +235,11 @@ STRUCTS: dict[str, type[Structure]] = {
     "transpose": Transpose,
     "column_sums": ColumnSums,
     "from_uint8": FromUint8,
-    "softmax": Softmax,
-    "softmax_backward": Softmax,
+    **dict.fromkeys(("softmax", "softmax_backward", "log_softmax", "log_softmax_backward"), Softmax),
     "dropout_mask": Dropout,
+    "smooth": Smooth,
     "peak": Peak,
-    **dict.fromkeys(("activate", "derive", "exp", "log"), Elementwise),
+    **dict.fromkeys(("activate", "derive", "exp", "log", "erf"), Elementwise),
     **dict.fromkeys(("multiply", "add", "subtract", "maximum", "scale"), Elementwise),
     "maximum_backward": MaximumBackward,
     **{f"loss_{name}": Loss for name in _core.LOSSES},
@@ -243,7 +267,7 @@ def filled(struct: type[Structure], fields: dict[str, Any]) -> Structure:
             value = pointer(value, kind)
         elif kind == Floats * 2:
             value = kind(*(pointer(array) for array in value))
-        elif kind == c_uint32 * 2:
+        elif kind in (c_uint32 * 2, c_float * 3):
             value = kind(*value)
         elif isinstance(value, dict):
             value = filled(kind, value)

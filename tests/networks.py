@@ -3,8 +3,10 @@
 from itertools import pairwise
 
 import numpy as np
+from loss_cases import constants_of, draw_targets
 
-from fastmlp.plan import Batches, Metric, Node, Objective, Parameter, Plan, Update
+from fastmlp import _core
+from fastmlp.plan import READ_INPUT, Batches, Metric, Node, Objective, Parameter, Plan, Update
 
 ENDLESS = 1e9
 
@@ -33,8 +35,30 @@ LOSSES = {
     "scce": ("sparse_categorical_crossentropy", True, "softmax", True),
     "scce_logits": ("sparse_categorical_crossentropy", True, "linear", False),
     "scce_probabilities": ("sparse_categorical_crossentropy", False, "softmax", False),
+    "bce_smooth": ("binary_crossentropy", True, "sigmoid", True),
+    "cce_smooth": ("categorical_crossentropy", True, "softmax", True),
+    "scce_smooth": ("sparse_categorical_crossentropy", True, "softmax", True),
+    "mape": ("mean_absolute_percentage_error", False, "linear", False),
+    "msle": ("mean_squared_logarithmic_error", False, "sigmoid", False),
+    "huber": ("huber", False, "linear", False),
+    "log_cosh": ("log_cosh", False, "linear", False),
+    "quantile": ("quantile", False, "linear", False),
+    "poisson": ("poisson", False, "sigmoid", False),
+    "cosine_similarity": ("cosine_similarity", False, "sigmoid", False),
+    "hinge": ("hinge", False, "linear", False),
+    "squared_hinge": ("squared_hinge", False, "tanh", False),
+    "categorical_hinge": ("categorical_hinge", False, "linear", False),
+    "kld": ("kl_divergence", False, "softmax", False),
+    "bfce": ("binary_focal_crossentropy", True, "sigmoid", True),
+    "bfce_probabilities": ("binary_focal_crossentropy", False, "sigmoid", False),
+    "cfce": ("categorical_focal_crossentropy", True, "softmax", True),
+    "cfce_logits": ("categorical_focal_crossentropy", True, "linear", False),
+    "gaussian_nll": ("gaussian_nll", False, "sigmoid", False),
 }
+REAL_TARGETS = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh", "quantile", "gaussian_nll")
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh")
+"""A few, to combine with everything else."""
+EVERY_ACTIVATION = (*_core.ACTIVATIONS, "softmax", "log_softmax")
 
 
 def perceptron(widths, hidden="relu", last="linear", rate=0.0, bias=True):
@@ -46,12 +70,13 @@ def perceptron(widths, hidden="relu", last="linear", rate=0.0, bias=True):
         if bias:
             parameters.append(Parameter(f"dense_{layer}/bias", (units,)))
         indices = tuple(range(len(parameters) - (2 if bias else 1), len(parameters)))
-        own = final and last in ("softmax", "sigmoid")
-        activation = ("linear" if own else last) if final else hidden
-        nodes.append(Node("dense", (len(columns) - 1,), len(columns), indices, activation, 0.2))
+        activation = last if final else hidden
+        own = activation in READ_INPUT or activation.endswith("softmax") or (final and activation == "sigmoid")
+        constants = {"alpha": 0.2, "threshold": 0.3, "max_value": 1.5} if activation == "general_relu" else {"alpha": 0.2}
+        nodes.append(Node("dense", (len(columns) - 1,), len(columns), indices, **({} if own else {"activation": activation} | constants)))
         columns.append(units)
         if own:
-            nodes.append(Node("activation", (len(columns) - 1,), len(columns), activation=last))
+            nodes.append(Node("activation", (len(columns) - 1,), len(columns), activation=activation, **constants))
             columns.append(units)
         if rate and not final:
             nodes.append(Node("dropout", (len(columns) - 1,), len(columns), rate=rate))
@@ -61,13 +86,20 @@ def perceptron(widths, hidden="relu", last="linear", rate=0.0, bias=True):
 
 def objective_for(plan, loss, metrics=()):
     kind, from_logits, _, absorbed = LOSSES[loss]
-    return Objective(kind, plan.nodes[-1].inputs[0] if absorbed else plan.output, from_logits, tuple(metrics))
+    source = plan.nodes[-1].inputs[0] if absorbed else plan.output
+    return Objective(kind, source, from_logits, tuple(metrics), constants_of(kind), smoothing=0.2 if loss.endswith("_smooth") else 0.0)
 
 
 def metrics_for(loss):
     """Every metric that this loss's targets allow, one of them weighted."""
     if loss.startswith("scce"):
-        return (Metric("sparse_categorical_accuracy"), Metric("sparse_categorical_accuracy", weighted=True))
+        return (
+            Metric("sparse_categorical_accuracy"),
+            Metric("sparse_categorical_accuracy", weighted=True),
+            Metric("sparse_categorical_crossentropy", smoothing=0.1),
+        )
+    if loss == "gaussian_nll":
+        return (Metric("gaussian_nll", parameters=(1e-3, 0.0)),)
     return (
         Metric("categorical_accuracy"),
         Metric("binary_accuracy", threshold=0.3),
@@ -88,16 +120,15 @@ def fill(network, seed=0):
 
 def data_for(plan, loss, rows, batch_size, *, weighted=False, shuffled=True, uint8=False, seed=0):
     rng = np.random.default_rng(seed)
+    kind = LOSSES[loss][0]
     inputs, outputs = plan.widths[0], plan.widths[plan.output]
     x = rng.integers(0, 256, (rows, inputs)).astype(np.uint8) if uint8 else rng.normal(size=(rows, inputs)).astype(np.float32)
-    if loss.startswith("scce"):
-        y = rng.integers(0, outputs, rows, dtype=np.int32)
-    elif loss.startswith("cce"):
+    if kind.startswith("categorical"):
         y = np.eye(outputs, dtype=np.float32)[rng.integers(0, outputs, rows)]
-    elif loss.startswith("bce"):
-        y = rng.integers(0, 2, (rows, outputs)).astype(np.float32)
     else:
-        y = rng.normal(size=(rows, outputs)).astype(np.float32)
+        y = draw_targets(kind, rng, rows, outputs)
+    if not kind.startswith("sparse"):
+        y = (y / 3 if kind in REAL_TARGETS else y).astype(np.float32)
     weight = rng.uniform(0.2, 2, rows).astype(np.float32) if weighted else None
     order = rng.permutation(rows).astype(np.uint32) if shuffled else None
     return Batches(x, y, weight, order, batch_size)

@@ -135,13 +135,18 @@ def test_every_row_is_trained_on_once_per_pass(rows, batch_size, steps, epochs):
     from fastmlp.epochs import EpochPlan, Rows
 
     data = Rows(np.zeros((rows, 1), np.float32), np.zeros((rows, 1), np.float32), None)
-    plan = EpochPlan(data, batch_size, None, lambda order: order.__setitem__(slice(None), np.arange(rows)[::-1]))
-    for _ in range(epochs):
-        batches, first, stop = plan.epoch()
+    plan = EpochPlan(data, batch_size, None, lambda number, order: order.__setitem__(slice(None), np.roll(np.arange(rows), number)))
+    for epoch in range(epochs):
+        batches, first, stop = plan.epoch(epoch)
         assert (first, stop) == (0, batches.count) == (0, plan.steps)
-        np.testing.assert_array_equal(batches.order, np.arange(rows)[::-1])
+        np.testing.assert_array_equal(batches.order, np.roll(np.arange(rows), epoch))
+        plan.end_epoch()
     count = -(-rows // batch_size)
     plan = EpochPlan(data, batch_size, min(steps, count), None)
-    covered = [range(first, stop) for _, first, stop in (plan.epoch() for _ in range(count))] if count % min(steps, count) == 0 else []
+    covered = []
+    for epoch in range(count if count % min(steps, count) == 0 else 0):
+        _, first, stop = plan.epoch(epoch)
+        covered.append(range(first, stop))
+        plan.end_epoch()
     flat = [batch for part in covered for batch in part]
     assert flat == [batch % count for batch in range(len(flat))]

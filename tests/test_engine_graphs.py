@@ -119,7 +119,7 @@ def two_losses():
     plan = dataclasses.replace(b.plan(b.merge("concatenate", shown, kind)), outputs=(shown, kind))
     objectives = (
         Objective("mean_absolute_error", shown, metrics=(Metric("mean_squared_error", weighted=True),), output=shown, weight=0.25),
-        Objective("sparse_categorical_crossentropy", logits, True, (Metric("sparse_categorical_accuracy"),), kind, 2.0),
+        Objective("sparse_categorical_crossentropy", logits, True, (Metric("sparse_categorical_accuracy"),), output=kind, weight=2.0),
     )
     rng = np.random.default_rng(4)
     y = np.concatenate([rng.normal(size=(90, 2)), rng.integers(0, 5, (90, 1))], axis=1).astype(np.float32)

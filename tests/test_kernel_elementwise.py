@@ -5,9 +5,12 @@ import pytest
 from kernel_harness import ISAS, Guarded, fixed_sum, kernels, padded, round_up, same_bits
 
 from fastmlp import _core
+from fastmlp.plan import READ_INPUT
 from fastmlp.reference.activations import ACTIVATIONS
 
 ALPHA = 0.25
+LIMITS = {"threshold": 0.5, "max_value": 4.0}  # of general_relu
+ROWWISE = {"softmax", "log_softmax"}
 SIZES = [*range(36), 63, 64, 65, 127, 1000]
 SHAPES = [(rows, cols) for rows in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33) for cols in range(1, 36)] + [(3, 1000), (32, 10)]
 
@@ -17,14 +20,15 @@ Y = rng.normal(0, 1, 1000).astype(np.float32)
 
 
 def test_every_activation_of_the_manifest_is_tested():
-    assert set(_core.ACTIVATIONS) == set(ACTIVATIONS) - {"softmax"}
+    assert set(_core.ACTIVATIONS) == set(ACTIVATIONS) - ROWWISE
 
 
-def on_every_isa(name, n, side="end", in_place=False, **fields):
-    """The kernel's output for the first n numbers of X, the same on every ISA, all arrays between guards."""
+def on_every_isa(name, n, side="end", in_place=False, x=X, **fields):
+    """The kernel's output for the first n numbers of x, the same on every ISA, all arrays between guards."""
+    given = x
     results = []
     for isa in ISAS:
-        x, y, out = Guarded(X[:n], side), Guarded(Y[:n], side), Guarded(np.full(n, 7, np.float32), side)
+        x, y, out = Guarded(given[:n], side), Guarded(Y[:n], side), Guarded(np.full(n, 7, np.float32), side)
         target = x if in_place else out
         kernels(isa)[name](n=n, x=x.array, y=y.array, out=target.array, **fields)
         for guarded in (x, y, out):
@@ -39,15 +43,17 @@ def on_every_isa(name, n, side="end", in_place=False, **fields):
 @pytest.mark.parametrize("side", ["end", "start"])
 @pytest.mark.parametrize("name", _core.ACTIVATIONS)
 def test_activations_and_derivatives_of_any_length(name, side, in_place):
-    code = _core.ACTIVATIONS[name]
+    fields = {"activation": _core.ACTIVATIONS[name], "alpha": ALPHA, **LIMITS}
+    constants = (ALPHA, *LIMITS.values()) if name == "general_relu" else (ALPHA,)
     z = X.astype(np.float64)
-    a = ACTIVATIONS[name].forward(z, ALPHA)
+    a = ACTIVATIONS[name].forward(z, *constants)
+    read = (X if name in READ_INPUT else a).astype(np.float32)
+    slopes = ACTIVATIONS[name].backward(read.astype(np.float64), Y.astype(np.float64), *constants)
     for n in SIZES:
-        activated = on_every_isa("activate", n, side, in_place, activation=code, alpha=ALPHA)
-        np.testing.assert_allclose(activated, a[:n], rtol=2e-7)
-        derived = on_every_isa("derive", n, side, in_place, activation=code, alpha=ALPHA)  # here X is the activation's output
-        expected = ACTIVATIONS[name].backward(z, Y.astype(np.float64), ALPHA)
-        np.testing.assert_allclose(derived, expected[:n], rtol=2e-6)
+        activated = on_every_isa("activate", n, side, in_place, **fields)
+        np.testing.assert_allclose(activated, a[:n], rtol=3e-7, atol=5e-7 if name in READ_INPUT else 0)
+        derived = on_every_isa("derive", n, side, in_place, x=read, **fields)
+        np.testing.assert_allclose(derived, slopes[:n], rtol=2e-6, atol=5e-7 if name in READ_INPUT else 1e-7)
 
 
 @pytest.mark.parametrize("side", ["end", "start"])
@@ -124,6 +130,7 @@ def test_slopes_at_zero(isa):
 
 
 softmax, softmax_backward = ACTIVATIONS["softmax"]
+log_softmax, log_softmax_backward = ACTIVATIONS["log_softmax"]
 
 
 def run_softmax(isa, name, x, side="end", in_place=False, **extra):
@@ -144,6 +151,22 @@ def test_softmax_of_any_shape(in_place):
         results = [run_softmax(isa, "softmax", x, side, in_place) for isa in ISAS for side in ("end", "start")]
         np.testing.assert_allclose(results[0], softmax(x.astype(np.float64)), rtol=2e-6)  # x − max is rounded too
         assert all(same_bits(results[0], result) for result in results[1:])
+
+
+@pytest.mark.parametrize("in_place", [False, True], ids=["apart", "in place"])
+def test_log_softmax_of_any_shape(in_place):
+    for rows, cols in SHAPES:
+        x = rng.normal(0, 3, (rows, cols)).astype(np.float32)
+        results = [run_softmax(isa, "log_softmax", x, side, in_place) for isa in ISAS for side in ("end", "start")]
+        np.testing.assert_allclose(results[0], log_softmax(x.astype(np.float64)), rtol=1e-6, atol=2e-6)
+        assert all(same_bits(results[0], result) for result in results[1:])
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_log_softmax_survives_huge_scores_and_minus_infinity(isa):
+    x = np.array([[3e38, 0, -3e38], [1000, 999, -np.inf]], np.float32)
+    a = run_softmax(isa, "log_softmax", x)
+    np.testing.assert_allclose(a, [[0, -3e38, -np.inf], [-0.31326169, -1.31326169, -np.inf]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -172,20 +195,21 @@ def test_a_row_with_nan_spoils_only_itself_and_not_its_padding(isa):
 
 
 @pytest.mark.parametrize("onto", ["out", "x", "grad"])
-def test_softmax_backward_of_any_shape(onto):
+@pytest.mark.parametrize(("name", "backward"), [("softmax", softmax_backward), ("log_softmax", log_softmax_backward)])
+def test_softmax_backward_of_any_shape(name, backward, onto):
     for rows, cols in SHAPES:
-        s = softmax(rng.normal(0, 2, (rows, cols))).astype(np.float32)
+        s = ACTIVATIONS[name].forward(rng.normal(0, 2, (rows, cols))).astype(np.float32)
         g = rng.normal(0, 1, (rows, cols)).astype(np.float32)
         results = []
         for isa in ISAS:
             x, grad, out = Guarded(padded(s)), Guarded(padded(g)), Guarded(np.full((rows, round_up(cols)), 7, np.float32))
             target = {"out": out, "x": x, "grad": grad}[onto].array
             stride = round_up(cols)
-            kernels(isa)["softmax_backward"](rows=rows, cols=cols, stride=stride, x=x.array, grad=grad.array, out=target)
+            kernels(isa)[f"{name}_backward"](rows=rows, cols=cols, stride=stride, x=x.array, grad=grad.array, out=target)
             for guarded in (x, grad, out):
                 guarded.check()
             assert (target[:, cols:] == 0).all()
             results.append(target[:, :cols].copy())
-        expected = softmax_backward(s.astype(np.float64), g.astype(np.float64))
-        np.testing.assert_allclose(results[0], expected, rtol=1e-5, atol=1e-6)
+        expected = backward(s.astype(np.float64), g.astype(np.float64))
+        np.testing.assert_allclose(results[0], expected, rtol=1e-5, atol=2e-6)
         assert all(same_bits(results[0], result) for result in results[1:])

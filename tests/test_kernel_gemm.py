@@ -8,6 +8,7 @@ import pytest
 from kernel_harness import ISAS, PANEL, Guarded, kernels, round_up, same_bits
 
 from fastmlp import _core
+from fastmlp.plan import READ_INPUT
 
 RELU = _core.ACTIVATIONS["relu"]
 TANH = _core.ACTIVATIONS["tanh"]
@@ -160,7 +161,7 @@ def test_every_activation_can_end_a_product(isa):
     product = {"rows": 9, "depth": 20, "panels": 3, "a": x, "a_row": 20, "b": panels_of(w), "b_step": PANEL, "b_panel": 20 * PANEL}
     plain = np.zeros((9, 48), np.float32)
     table["gemm_forward"](**product, c=plain, c_row=48, c_panel=PANEL)
-    for activation in _core.ACTIVATIONS.values():
+    for activation in (code for name, code in _core.ACTIVATIONS.items() if name not in READ_INPUT):
         fused, apart = np.zeros_like(plain), np.zeros_like(plain)
         table["gemm_forward"](**product, c=fused, c_row=48, c_panel=PANEL, finish=1, activation=activation, alpha=0.3)
         table["activate"](n=plain.size, x=plain, out=apart, activation=activation, alpha=0.3)

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from fastmlp import losses, metrics, optimizers
 from fastmlp.errors import UnsupportedError
 
+
+class OwnLoss(losses.Loss):
+    pass
+
+
+def fourth_power(y_true, y_pred):
+    error = y_pred - y_true
+    return (error**4).sum(axis=1), 4 * error**3
+
+
 NAMES = {
+    "mape": "mean_absolute_percentage_error",
+    "MSLE": "mean_squared_logarithmic_error",
+    "kld": "kl_divergence",
+    "logcosh": "log_cosh",
+    "huber": "huber",
+    "gaussian_nll": "gaussian_nll",
+    "CategoricalFocalCrossentropy": "categorical_focal_crossentropy",
     "mse": "mean_squared_error",
     "mean_squared_error": "mean_squared_error",
     "MeanSquaredError": "mean_squared_error",
@@ -34,6 +52,48 @@ def test_a_loss_may_be_an_object_a_class_or_a_configuration():
     assert losses.get(losses.registry.serialize(loss)).from_logits
 
 
+def test_a_function_of_the_module_stands_for_its_class():
+    assert isinstance(losses.get(losses.huber), losses.Huber)
+    assert isinstance(metrics.get(losses.huber), metrics.Huber)
+
+
+def test_an_object_keeps_its_arguments_as_a_metric():
+    metric = metrics.get(losses.BinaryFocalCrossentropy(apply_class_balancing=True, alpha=0.1, from_logits=True, name="focal"))
+    assert metric.parameters == (2.0, 0.1, 0.9)
+    assert metric.from_logits
+    assert metric.name == "focal"
+
+
+@pytest.mark.parametrize(
+    ("reduction", "expected"),
+    [
+        ("sum_over_batch_size", 2.25),
+        ("mean", 2.25),
+        ("sum", 4.5),
+        ("mean_with_sample_weight", 1.125),
+        ("none", [0.0, 4.5]),
+        (None, [0.0, 4.5]),
+    ],
+)
+def test_a_loss_called_on_arrays_reduces_as_it_was_told(reduction, expected):
+    result = losses.MeanSquaredError(reduction=reduction)([[0, 1], [2, 4]], [[0, 3], [2, 2.5]], sample_weight=[0, 4])
+    assert result == pytest.approx(expected)
+
+
+def test_losses_of_arrays_take_any_rank_and_a_trailing_one():
+    assert losses.mean_absolute_error([1, 2, 3], [1, 2, 6]) == pytest.approx(1)
+    assert losses.mean_absolute_error([1, 2], [[1], [4]]).tolist() == [0, 2]
+    assert losses.mean_absolute_error(np.zeros((2, 3, 4)), np.ones((2, 3, 4))).shape == (2, 3)
+    assert losses.sparse_categorical_crossentropy([[0], [1]], [[1, 0], [0, 1]]).shape == (2,)
+
+
+def test_the_cosine_loss_is_the_negative_of_the_metric():
+    y, p = np.array([[1.0, 0.0]], np.float32), np.array([[3.0, 4.0]], np.float32)
+    assert losses.CosineSimilarity()(y, p) == pytest.approx(-0.6)
+    assert metrics.CosineSimilarity().parameters == (1.0,)
+    assert metrics.CosineSimilarity().higher_is_better
+
+
 @pytest.mark.parametrize("registry", [losses.registry, metrics.registry, optimizers.registry], ids=lambda registry: registry.kind)
 def test_all_come_back_from_their_configurations(registry):
     for cls in registry.classes.values():
@@ -47,16 +107,26 @@ def test_all_come_back_from_their_configurations(registry):
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: losses.get("mape"), UnsupportedError, "the loss 'mape' is not in fastmlp yet; use 'mse' on the logarithm of y"),
-        (lambda: losses.get("huber"), UnsupportedError, "the loss 'huber' is not in fastmlp yet; use 'mse' or 'mae'"),
+        (lambda: losses.get("dice"), UnsupportedError, "the loss 'dice' is not in fastmlp yet; use 'binary_crossentropy' or"),
+        (lambda: losses.get("ctc"), UnsupportedError, "the loss 'ctc' is not in fastmlp yet; it is for sequences"),
         (lambda: losses.get("msee"), ValueError, "unknown loss 'msee'; did you mean MeanSquaredError?"),
         (lambda: losses.get("zzz"), ValueError, "unknown loss 'zzz'; there are MeanSquaredError, MeanAbsoluteError"),
-        (lambda: losses.get(lambda y, p: 0), TypeError, "losses that are functions are not in fastmlp"),
         (lambda: losses.get(1), TypeError, "1 is not a loss; give one of MeanSquaredError"),
-        (lambda: losses.MeanSquaredError(reduction="sum"), UnsupportedError, "reduction='sum' is not in fastmlp yet"),
-        (lambda: losses.CategoricalCrossentropy(label_smoothing=0.1), UnsupportedError, "smooth the targets: y * (1 - a)"),
-        (lambda: losses.CategoricalCrossentropy(False, 0.1), UnsupportedError, "label_smoothing is not in fastmlp yet"),
-        (lambda: losses.CategoricalCrossentropy(axis=0), UnsupportedError, "classes stand in the columns (axis=-1)"),
+        (lambda: losses.MeanSquaredError(reduction="total"), ValueError, "reduction must be one of 'sum_over_batch_size', 'mean', 'sum'"),
+        (lambda: losses.CategoricalCrossentropy(label_smoothing=2), ValueError, "label_smoothing must be at least 0 and at most 1, got 2"),
+        (lambda: losses.CategoricalCrossentropy(axis=0), UnsupportedError, "axis=0 is not in fastmlp; a row's columns are its last axis"),
+        (lambda: losses.Huber(delta=-1), ValueError, "delta must be at least 0, got -1"),
+        (lambda: losses.Quantile(q=1.5), ValueError, "q must be at least 0 and at most 1, got 1.5"),
+        (lambda: losses.BinaryFocalCrossentropy(gamma=-1), ValueError, "gamma must be at least 0"),
+        (lambda: losses.get(OwnLoss()), TypeError, "OwnLoss is a Loss class of your own, which the engines can't compute"),
+        (lambda: losses.mean_squared_error([[1, 2]], [[1, 2, 3]]), ValueError, "y_true has shape (1, 2), but for y_pred of shape (1, 3)"),
+        (lambda: losses.SparseCategoricalCrossentropy()([3], [[0.5, 0.5]]), ValueError, "class numbers from 3 to 3, but y_pred has 2"),
+        (lambda: losses.gaussian_nll([[1]], [[1, 2, 3]]), ValueError, "y_pred has 3 columns, but gaussian_nll reads means and as many"),
+        (
+            lambda: losses.serialize(losses.get(fourth_power)),
+            TypeError,
+            "the loss fourth_power is a Python function, which a configuration",
+        ),
         (lambda: losses.SparseCategoricalCrossentropy(ignore_class=0), UnsupportedError, "give those rows sample_weight 0"),
         (lambda: losses.BinaryCrossentropy(from_logits=1), TypeError, "from_logits must be True or False, got 1"),
         (lambda: losses.MeanSquaredError(logits=True), TypeError, "MeanSquaredError has no argument 'logits'"),
@@ -71,7 +141,8 @@ def test_losses_refuse_what_they_can_not_do(make, error, message):
 def test_optimizers_have_the_defaults_of_keras():
     assert optimizers.SGD().get_config() == {"name": "sgd", "learning_rate": 0.01, "momentum": 0.0, "nesterov": False}
     assert optimizers.RMSprop().get_config() == {"name": "rmsprop", "learning_rate": 0.001, "rho": 0.9, "momentum": 0.0, "epsilon": 1e-7}
-    assert optimizers.Adam().get_config() == {"name": "adam", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+    adam = {"name": "adam", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+    assert optimizers.Adam().get_config() == {**adam, "catch_up": "exact"}  # the last is fastmlp's own
 
 
 @pytest.mark.parametrize("name", ["adam", "Adam", "ADAM"])
@@ -102,12 +173,16 @@ def test_positional_arguments_stand_where_keras_has_them():
         (lambda: optimizers.Adam(amsgrad=True), UnsupportedError, "Adam(amsgrad=...) is not in fastmlp yet; use Adam()"),
         (lambda: optimizers.RMSprop(centered=True), UnsupportedError, "RMSprop(centered=...) is not in fastmlp yet"),
         (lambda: optimizers.SGD(weight_decay=0.1), UnsupportedError, "SGD(weight_decay=...) is not in fastmlp yet"),
-        (lambda: optimizers.SGD(decay=1e-6), UnsupportedError, "set model.optimizer.learning_rate in a callback's on_epoch_begin"),
+        (lambda: optimizers.SGD(decay=1e-6), UnsupportedError, "use learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay)"),
         (lambda: optimizers.SGD(momentun=0.9), TypeError, "SGD has no argument 'momentun'"),
         (lambda: optimizers.SGD(-1), ValueError, "learning_rate must be at least 0, got -1"),
         (lambda: optimizers.SGD(float("nan")), ValueError, "learning_rate must be finite, got nan"),
         (lambda: optimizers.SGD("fast"), TypeError, "learning_rate must be a number, got 'fast'"),
-        (lambda: optimizers.SGD(lambda: 0.1), UnsupportedError, "learning rate schedules are not in fastmlp yet"),
+        (
+            lambda: optimizers.SGD(lambda: 0.1),
+            UnsupportedError,
+            "the learning rate must be a number or a schedule of fastmlp.optimizers.schedules",
+        ),
         (lambda: optimizers.SGD(momentum=1.5), ValueError, "momentum must be at least 0 and at most 1, got 1.5"),
         (lambda: optimizers.Adam(beta_1=1.0), ValueError, "beta_1 must be at least 0 and below 1, got 1"),
         (lambda: optimizers.SGD(nesterov=2), TypeError, "nesterov must be True or False, got 2"),

@@ -6,15 +6,16 @@ For a direction v over all the parameters θ, the derivative of the loss is know
 
 import numpy as np
 import pytest
+from loss_cases import constants_of, draw_targets
 
-from fastmlp.plan import Batches, Node, Objective, Parameter, Plan, Update
+from fastmlp.plan import READ_INPUT, Batches, Node, Objective, Parameter, Plan, Update
 from fastmlp.reference import Network
 from fastmlp.reference.activations import ACTIVATIONS
 from fastmlp.reference.losses import LOGIT_LOSSES, LOSSES
 from fastmlp.reference.operations import OPERATIONS
 
 ROWS, INPUTS, HIDDEN, OUTPUTS = 9, 4, 6, 3
-STEP = 1e-6
+STEP = 1e-5
 
 
 def dense_parameters(*shapes):
@@ -51,7 +52,7 @@ def data_for(objective, weighted=False, seed=0):
     elif objective.loss.endswith("crossentropy"):
         y = rng.dirichlet(np.ones(OUTPUTS), ROWS)
     else:
-        y = rng.normal(size=(ROWS, OUTPUTS))
+        y = draw_targets(objective.loss, rng, ROWS, OUTPUTS)
     weight = rng.uniform(0.1, 2, ROWS) if weighted else None
     return Batches(x, y, weight, None, ROWS)
 
@@ -66,20 +67,27 @@ def assert_gradients_are_right(network, batches, directions=3):
             network.set_parameter(i, parameter + distance * part)
         return network.gradients(batches)[0]
 
+    length = np.sqrt(sum(float((gradient**2).sum()) for gradient in gradients))
+    assert length > 1e-4, "the test needs a slope to measure"
     for _ in range(directions):
-        direction = [rng.normal(size=parameter.shape) for parameter in parameters]
+        # Partly along the gradient, or a random direction may happen to lie across it.
+        direction = [rng.normal(size=gradient.shape) + gradient / length for gradient in gradients]
         told = sum(float((gradient * part).sum()) for gradient, part in zip(gradients, direction, strict=True))
-        measured = (loss_at(STEP, direction) - loss_at(-STEP, direction)) / (2 * STEP)
-        assert abs(told) > 1e-4, "the test needs a slope to measure"
-        assert told == pytest.approx(measured, rel=1e-6)
+        near, far = (loss_at(step, direction) - loss_at(-step, direction) for step in (STEP, 2 * STEP))
+        measured = (8 * near - far) / (12 * STEP)  # of fourth order: some of these losses bend a lot
+        # A probability near 1 leaves few digits to 1 − p, whose logarithm is then measured no better than this.
+        assert told == pytest.approx(measured, rel=1e-6, abs=1e-7 * length)
 
 
 def objectives(final):
     """Every way to train a network that ends in ``final``: losses of its output, and losses that absorb it or read logits."""
-    usable = {"linear": ["mean_squared_error", "mean_absolute_error"]}.get(final, list(LOSSES))
-    plain = [Objective(loss, source=5) for loss in usable]
-    absorbing = {"linear": list(LOGIT_LOSSES), "sigmoid": ["binary_crossentropy"], "softmax": list(LOGIT_LOSSES)[1:]}[final]
-    return plain + [Objective(loss, source=4, from_logits=True) for loss in absorbing]
+    positive = ("kl_divergence", "poisson", "mean_squared_logarithmic_error", "gaussian_nll")
+    of_numbers = [loss for loss in LOSSES if not loss.endswith("crossentropy") and loss not in positive]
+    usable = of_numbers if final == "linear" else list(LOSSES)
+    plain = [Objective(loss, source=5, parameters=constants_of(loss)) for loss in usable if loss != "gaussian_nll"]
+    binary = [loss for loss in LOGIT_LOSSES if loss.startswith("binary")]
+    absorbing = {"linear": list(LOGIT_LOSSES), "sigmoid": binary, "softmax": [loss for loss in LOGIT_LOSSES if loss not in binary]}[final]
+    return plain + [Objective(loss, source=4, from_logits=True, parameters=constants_of(loss)) for loss in absorbing]
 
 
 CASES = [(final, objective) for final in ("linear", "sigmoid", "softmax") for objective in objectives(final)]
@@ -94,7 +102,7 @@ def test_backpropagation_agrees_with_finite_differences(final, objective, hidden
     assert_gradients_are_right(network, data_for(objective, weighted))
 
 
-@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "softmax"])
+@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if not name.endswith("softmax")])
 def test_the_activation_of_a_dense_node_is_differentiated(activation):
     nodes = (Node("dense", (0,), 1, (0, 1), activation, alpha=0.2), Node("dense", (1,), 2, (2, 3)))
     plan = Plan((INPUTS, HIDDEN, OUTPUTS), nodes, dense_parameters((INPUTS, HIDDEN), (HIDDEN, OUTPUTS)), output=2)
@@ -177,9 +185,11 @@ def test_the_slope_at_the_kink_is_that_of_the_left(activation, alpha, slope):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations_neither_overflow_nor_change_dtype(name):
     z = np.array([[-1e30, -100, 0, 100, 1e30]], np.float32)
+    if name == "exponential":
+        z = np.minimum(z, 80)
     with np.errstate(all="raise", under="ignore"):
         a = ACTIVATIONS[name].forward(z, 0.2)
-        dz = ACTIVATIONS[name].backward(a, np.ones_like(a), 0.2)
+        dz = ACTIVATIONS[name].backward(z if name in READ_INPUT else a, np.ones_like(a), 0.2)
     assert np.isfinite(a).all()
     assert np.isfinite(dz).all()
     assert a.dtype == dz.dtype == np.float32

@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 import tracemalloc
-import zipfile
 
 import numpy as np
 import pytest
@@ -25,7 +24,7 @@ from safetensors.numpy import load_file, save_file
 
 import fastmlp
 from fastmlp import layers, modelfile, saving, utils
-from fastmlp.errors import ModelFileError, UnsupportedError
+from fastmlp.errors import ModelFileError
 from fastmlp.modelfile import ModelFile
 from fastmlp.optimizers import SGD, Adam, RMSprop
 
@@ -245,8 +244,7 @@ def test_describe_reads_the_beginning_of_the_file_only(path):
     [
         ("model", ValueError, r"models are saved as \.safetensors files: use '.*model\.safetensors' instead"),
         ("model.pkl", ValueError, r"use '.*model\.pkl\.safetensors' instead"),
-        ("model.keras", UnsupportedError, r"saving as \.keras is not in fastmlp yet; use .* such as model\.safetensors"),
-        ("model.h5", UnsupportedError, r"saving as \.h5 is not in fastmlp yet"),
+        ("model.weights.h5", ValueError, r"'.*model\.weights\.h5' is a name for weights alone: use save_weights and load_weights"),
         ("missing/model.safetensors", FileNotFoundError, r"the folder .*missing does not exist; make it first"),
         ("folder.safetensors", IsADirectoryError, "it is a folder"),
     ],
@@ -408,7 +406,6 @@ def png():
     [
         (b"", "it is empty"),
         (b"\0", "it is not a safetensors file"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(100), r"it is an HDF5 file; models saved by Keras as \.h5 are not in fastmlp yet"),
         (png(), "it is a PNG image"),
         (pickle.dumps({"weights": [1, 2, 3]}), "it is a pickle, which fastmlp never reads: it could run code"),
         (b"\x1f\x8b" + bytes(40), "it is a gzip file"),
@@ -418,19 +415,11 @@ def png():
         ((1 << 60).to_bytes(8, "little") + b"{}" * 50, "it is not a safetensors file, or its beginning is damaged"),
         ((1 << 20).to_bytes(8, "little") + b"{}" * 50, "it is truncated: it declares a header of 1048576 bytes, and 100 are left"),
     ],
-    ids=["empty", "byte", "h5", "png", "pickle", "gzip", "npy", "python", "zeros", "2^60", "truncated"],
+    ids=["empty", "byte", "png", "pickle", "gzip", "npy", "python", "zeros", "2^60", "truncated"],
 )
 def test_foreign_files_are_named_for_what_they_are(path, content, reason):
     path.write_bytes(content)
     with pytest.raises(ModelFileError, match=f"cannot load {re.escape(str(path))}: {reason}"):
-        fastmlp.load_model(path)
-
-
-def test_a_keras_file_is_recognised(tmp_path):
-    path = tmp_path / "model.keras"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("config.json", "{}")
-    with pytest.raises(ModelFileError, match=r"models saved by Keras as \.keras are not in fastmlp yet"):
         fastmlp.load_model(path)
 
 

@@ -16,7 +16,7 @@ def add_parser(commands: Any) -> None:
         description="Show the layers of a saved model, how it was trained and where it comes from. The whole file is checked for damage.",
         allow_abbrev=False,
     )
-    parser.add_argument("model", metavar="MODEL", help="a file saved by fastmlp (.safetensors)")
+    parser.add_argument("model", metavar="MODEL", help="a saved model (.safetensors, .keras or .h5)")
     parser.set_defaults(run=_run)
 
 
@@ -35,8 +35,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _facts(path: Path, document: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
-    yield "size", f"{path.stat().st_size:,} bytes, checksums are right"
-    yield "saved", f"{document['created']} by fastmlp {document['fastmlp_version']}"
+    keras = document["format"] == "keras"
+    yield "size", f"{path.stat().st_size:,} bytes" + ("" if keras else ", checksums are right")
+    writer = f"fastmlp {document['fastmlp_version']}" if document["fastmlp_version"] else f"Keras {document['keras_version']}"
+    yield "saved", f"{document['created']} by {writer}".lstrip()
     compiled, training = document["compile"], document["training"]
     if compiled is None:
         yield "compiled", "no"
@@ -44,6 +46,8 @@ def _facts(path: Path, document: Mapping[str, Any]) -> Iterator[tuple[str, objec
     yield "optimizer", _call(compiled["optimizer"])
     losses = compiled["loss"] if isinstance(compiled["loss"], list) else [compiled["loss"]]
     yield "loss", ", ".join(_call(loss) if isinstance(loss, Mapping) else str(loss) for loss in losses)
+    if keras:
+        return
     yield "trained", f"{training['epochs']} epochs, {training['iterations']} updates, seed {training['seed']}"
     yield "optimizer state", ", ".join(document["slots"]) or "none"
 

@@ -123,7 +123,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
 
 def _check_save(path: str) -> None:
-    from fastmlp.modelfile import check_target
+    from fastmlp.files import check_target
 
     check_target(path, overwrite=True)
 

@@ -10,7 +10,7 @@ Example:
 
 from __future__ import annotations
 
-from fastmlp.layers.activation import Activation, LeakyReLU, ReLU, Softmax
+from fastmlp.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from fastmlp.layers.base import Layer, Operation, assign_all
 from fastmlp.layers.dense import Dense
 from fastmlp.layers.inputs import Input, InputLayer
@@ -20,6 +20,7 @@ from fastmlp.layers.reshaping import Flatten
 from fastmlp.registry import Registry
 
 __all__ = [
+    "ELU",
     "Activation",
     "Add",
     "Average",
@@ -44,6 +45,22 @@ __all__ = [
 registry: Registry[Layer] = Registry(
     "layer",
     Layer,
-    (InputLayer, Dense, Activation, Dropout, Flatten, ReLU, LeakyReLU, Softmax, Add, Subtract, Multiply, Maximum, Average, Concatenate),
+    (
+        InputLayer,
+        Dense,
+        Activation,
+        Dropout,
+        Flatten,
+        ELU,
+        ReLU,
+        LeakyReLU,
+        Softmax,
+        Add,
+        Subtract,
+        Multiply,
+        Maximum,
+        Average,
+        Concatenate,
+    ),
     elsewhere=dict.fromkeys(("Conv2D", "LSTM", "BatchNormalization", "Embedding"), "networks are made of Dense layers"),
 )

@@ -32,7 +32,7 @@ class Activation(_ActivationLayer):
     """An activation function as a layer of its own.
 
     Args:
-        activation: A name (``"sigmoid"``) or an activation.
+        activation: A name (``"sigmoid"``), an activation, or a pair of functions (value, derivative); see :mod:`fastmlp.activations`.
     """
 
     def __init__(self, activation: Any, **options: Any) -> None:
@@ -44,25 +44,24 @@ class Activation(_ActivationLayer):
 
 
 class ReLU(_ActivationLayer):
-    """``max(x, 0)``, or ``negative_slope * x`` for negative x.
+    """``min(x, max_value)`` where x is above the threshold, ``negative_slope * (x - threshold)`` elsewhere; by default ``max(x, 0)``.
 
     Args:
-        max_value: None; an upper limit is not in fastmlp yet.
-        negative_slope: Slope for negative input.
-        threshold: 0; other thresholds are not in fastmlp yet.
+        max_value: The largest output, at least 0; None for no limit.
+        negative_slope: Slope up to the threshold, at least 0.
+        threshold: Where the input begins to pass, at least 0.
     """
 
     def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        if max_value is not None:
-            raise UnsupportedError("ReLU(max_value=...) is not in fastmlp yet; use ReLU() or a bounded activation: 'sigmoid', 'tanh'")
-        if checks.number("threshold", threshold, 0.0) != 0:
-            raise UnsupportedError("ReLU(threshold=...) is not in fastmlp yet; the bias before it can move the threshold")
+        self.max_value = None if max_value is None else checks.number("max_value", max_value, 0.0)
         self.negative_slope = checks.number("negative_slope", negative_slope, 0.0)
-        self.activation = ActivationFunction("leaky_relu", self.negative_slope) if self.negative_slope else activations.relu
+        self.threshold = checks.number("threshold", threshold, 0.0)
+        config = {"negative_slope": self.negative_slope, "max_value": self.max_value, "threshold": self.threshold}
+        self.activation = activations.make("relu", **config)
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "negative_slope": self.negative_slope}
+        return {"name": self.name, "max_value": self.max_value, "negative_slope": self.negative_slope, "threshold": self.threshold}
 
 
 class LeakyReLU(_ActivationLayer):
@@ -80,6 +79,22 @@ class LeakyReLU(_ActivationLayer):
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "negative_slope": self.negative_slope}
+
+
+class ELU(_ActivationLayer):
+    """``x`` for x > 0, ``alpha * (exp(x) - 1)`` below (Clevert et al. 2016, "Fast and accurate deep network learning by ELUs").
+
+    Args:
+        alpha: How far below 0 the output may go, at least 0.
+    """
+
+    def __init__(self, alpha: float = 1.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.activation = activations.make("elu", alpha=alpha)
+        self.alpha = self.activation.alpha
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "alpha": self.alpha}
 
 
 class Softmax(_ActivationLayer):

@@ -117,6 +117,11 @@ class Layer(Configurable):
         """Copies of the weights; the same as :meth:`get_weights`."""
         return self.get_weights()
 
+    @property
+    def weight_shapes(self) -> dict[str, Shape]:
+        """The names of the layer's arrays with their shapes, in the order of :meth:`get_weights`; nothing is copied or drawn."""
+        return {weight.name: weight.shape for weight in self._weights}
+
     def get_weights(self) -> list[np.ndarray]:
         """Copies of the layer's arrays: ``[kernel, bias]`` for Dense, ``[]`` before the layer is built."""
         return [weight.read() for weight in self._weights]

@@ -18,7 +18,8 @@ class Dense(Layer):
 
     Args:
         units: The number of outputs.
-        activation: A name (``"relu"``), an activation, or None for linear.
+        activation: A name (``"relu"``), an activation, a pair of functions (value, derivative), or None for linear; see
+            :mod:`fastmlp.activations` for the list.
         use_bias: Whether a bias is added.
         kernel_initializer: For the kernel ``(inputs, units)``.
         bias_initializer: For the bias ``(units,)``.

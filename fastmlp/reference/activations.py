@@ -6,18 +6,23 @@ pair of functions:
 - ``forward(z, alpha)`` gives a = f(z);
 - ``backward(a, da, alpha)`` gives dz from da, by the chain rule dz = da · f'(z).
 
-All the derivatives here can be told from the output a alone, so z need not be kept. ``z``, ``a``, ``da`` and ``dz`` have the shape
-(rows, units); ``alpha`` matters to ``leaky_relu`` only. To add an activation, write its pair and add a row to ``ACTIVATIONS``.
+Most derivatives can be told from the output a alone, so z need not be kept. For those named in :data:`fastmlp.plan.READ_INPUT` that is not
+so, because they give the same a for several z; their second function is ``backward(z, da, alpha)``. ``z``, ``a``, ``da`` and ``dz`` have
+the shape (rows, units); ``alpha`` matters to the few that say so. To add an activation, write its pair and add a row to ``ACTIVATIONS``.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["ACTIVATIONS", "Activation", "sigmoid", "softmax"]
+__all__ = ["ACTIVATIONS", "Activation", "of_functions", "sigmoid", "softmax"]
+
+SELU_SCALE = 1.0507009873554805
+SELU_ALPHA = 1.6732632423543772
 
 
 def linear(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
@@ -74,6 +79,189 @@ def tanh_backward(a: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarr
     return da * (1 - a * a)
 
 
+def relu6(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = z, but at least 0 and at most 6."""
+    return np.clip(z, 0, 6)
+
+
+def relu6_backward(a: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = 1 strictly between the limits, else 0."""
+    return np.where((a > 0) & (a < 6), da, 0)
+
+
+def elu(z: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+    """f(z) = z where z > 0, else alpha·(eᶻ − 1) (Clevert et al., 2016)."""
+    return np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))
+
+
+def elu_backward(a: np.ndarray, da: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+    """f' = 1 where a > 0, else alpha·eᶻ = a + alpha (alpha ≥ 0, so a has the sign of z)."""
+    return np.where(a > 0, da, da * (a + alpha))
+
+
+def selu(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = scale·elu(z, α), with the two constants that keep mean 0 and variance 1 from layer to layer (Klambauer et al., 2017)."""
+    return SELU_SCALE * elu(z, SELU_ALPHA)
+
+
+def selu_backward(a: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = scale where a > 0, else scale·α·eᶻ = a + scale·α."""
+    return da * np.where(a > 0, SELU_SCALE, a + SELU_SCALE * SELU_ALPHA).astype(a.dtype)
+
+
+def celu(z: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+    """f(z) = z where z > 0, else alpha·(e^(z/alpha) − 1), whose slope has no jump at 0 (Barron, 2017)."""
+    return np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0) / alpha))
+
+
+def celu_backward(a: np.ndarray, da: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+    """f' = 1 where a > 0, else e^(z/alpha) = a/alpha + 1."""
+    return np.where(a > 0, da, da * (a / alpha + 1))
+
+
+def softplus(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = log(1 + eᶻ), a smooth relu."""
+    return np.logaddexp(z, 0)
+
+
+def softplus_backward(a: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = sigmoid(z) = 1 − e⁻ᵃ."""
+    return da * -np.expm1(-a)
+
+
+def softsign(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = z / (1 + |z|)."""
+    return z / (1 + np.abs(z))
+
+
+def softsign_backward(a: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = 1 / (1 + |z|)² = (1 − |a|)²."""
+    return da * (1 - np.abs(a)) ** 2
+
+
+def exponential(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = eᶻ."""
+    return np.exp(z)
+
+
+def exponential_backward(a: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = f."""
+    return da * a
+
+
+def log_sigmoid(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = log(sigmoid(z)) = −softplus(−z)."""
+    return -softplus(-z)
+
+
+def log_sigmoid_backward(a: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = 1 − sigmoid(z) = 1 − eᵃ."""
+    return da * -np.expm1(a)
+
+
+def hard_sigmoid(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = z/6 + ½, but at least 0 and at most 1: a sigmoid of straight lines."""
+    return relu6(z + 3) / 6
+
+
+def hard_sigmoid_backward(a: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = 1/6 strictly between the limits, else 0."""
+    return np.where((a > 0) & (a < 1), da / 6, 0)
+
+
+def hard_tanh(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = z, but at least −1 and at most 1."""
+    return np.clip(z, -1, 1)
+
+
+def hard_tanh_backward(a: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = 1 strictly between the limits, else 0."""
+    return np.where(np.abs(a) < 1, da, 0)
+
+
+_erfc = np.vectorize(math.erfc, otypes=[float])  # NumPy has none
+
+
+def normal_cdf(z: np.ndarray) -> np.ndarray:
+    """Φ(z), the probability that a standard normal number is at most z, by erfc: far to the left ½ + ½·erf would lose its digits."""
+    return (_erfc(z.astype(np.float64) * -math.sqrt(0.5)) / 2).astype(z.dtype)
+
+
+def normal_density(z: np.ndarray) -> np.ndarray:
+    """φ(z) = Φ'(z) = e^(−z²/2) / √(2π)."""
+    return (np.exp(z.astype(np.float64) ** 2 / -2) / math.sqrt(2 * math.pi)).astype(z.dtype)
+
+
+def gelu(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = z·Φ(z) (Hendrycks and Gimpel, 2016)."""
+    return z * normal_cdf(z)
+
+
+def gelu_backward(z: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = Φ(z) + z·φ(z)."""
+    return da * (normal_cdf(z) + z * normal_density(z))
+
+
+def gelu_tanh(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = ½z·(1 + tanh y) = z·sigmoid(2y) with y = √(2/π)·(z + 0.044715·z³): close to ``gelu``, and made of simpler functions.
+
+    Beyond ±16 the sigmoid is 0 or 1, and z³ might overflow.
+    """
+    near = np.clip(z, -16, 16)
+    return z * sigmoid(math.sqrt(8 / math.pi) * (near + 0.044715 * near**3))
+
+
+def gelu_tanh_backward(z: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = s + z·s·(1 − s)·2y' with s = sigmoid(2y)."""
+    near = np.clip(z, -16, 16)
+    s = sigmoid(math.sqrt(8 / math.pi) * (near + 0.044715 * near**3))
+    return da * (s + near * s * (1 - s) * math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * near**2))
+
+
+def silu(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = z·sigmoid(z), also called swish (Ramachandran et al., 2017)."""
+    return z * sigmoid(z)
+
+
+def silu_backward(z: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = s + z·s·(1 − s) with s = sigmoid(z)."""
+    s = sigmoid(z)
+    return da * (s + z * (s * (1 - s)))
+
+
+def mish(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = z·tanh(softplus(z)) (Misra, 2019)."""
+    return z * np.tanh(softplus(z))
+
+
+def mish_backward(z: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = t + z·(1 − t²)·sigmoid(z) with t = tanh(softplus(z))."""
+    t = np.tanh(softplus(z))
+    return da * (t + z * ((1 - t * t) * sigmoid(z)))
+
+
+def hard_silu(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = z·hard_sigmoid(z), also called hard swish (Howard et al., 2019)."""
+    return z * hard_sigmoid(z)
+
+
+def hard_silu_backward(z: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = 0 up to −3, 1 from 3 on, z/3 + ½ between."""
+    return da * np.where(z <= -3, 0, np.where(z >= 3, 1, z / 3 + 0.5))
+
+
+def general_relu(z: np.ndarray, alpha: float = 0.0, threshold: float = 0.0, max_value: float = math.inf) -> np.ndarray:
+    """f(z) = z, at most max_value, where z > threshold, else alpha·(z − threshold)."""
+    return np.where(z > threshold, np.minimum(z, max_value), alpha * (z - threshold))
+
+
+def general_relu_backward(
+    z: np.ndarray, da: np.ndarray, alpha: float = 0.0, threshold: float = 0.0, max_value: float = math.inf
+) -> np.ndarray:
+    """f' = 1 above the threshold and 0 from max_value on; alpha up to the threshold."""
+    return np.where(z > threshold, np.where(z < max_value, da, 0), alpha * da)
+
+
 def softmax(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
     """aⱼ = exp(zⱼ) / Σₖ exp(zₖ): each row becomes a probability distribution over the columns.
 
@@ -91,11 +279,29 @@ def softmax_backward(a: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.nd
     return a * (da - (a * da).sum(axis=1, keepdims=True))
 
 
+def log_softmax(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """aⱼ = log(softmax(z)ⱼ) = zⱼ − log Σₖ exp(zₖ), again with the row's largest z subtracted first."""
+    z = z - z.max(axis=1, keepdims=True)
+    return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+
+
+def log_softmax_backward(a: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """dzⱼ = daⱼ − exp(aⱼ)·Σₖ daₖ, because ∂aₖ/∂zⱼ = [k = j] − softmax(z)ⱼ."""
+    return da - np.exp(a) * da.sum(axis=1, keepdims=True)
+
+
 class Activation(NamedTuple):
     """A function and its chain rule."""
 
-    forward: Callable[[np.ndarray, float], np.ndarray]
-    backward: Callable[[np.ndarray, np.ndarray, float], np.ndarray]
+    forward: Callable[..., np.ndarray]
+    """From z and the constants of the node."""
+    backward: Callable[..., np.ndarray]
+    """From the output, or the input, and the gradient of the output, and the constants of the node."""
+
+
+def of_functions(value: Callable[[np.ndarray], Any], derivative: Callable[[np.ndarray], Any]) -> Activation:
+    """An activation made of a user's two functions, value and derivative of z."""
+    return Activation(lambda z, alpha: value(z), lambda z, da, alpha: da * derivative(z))
 
 
 ACTIVATIONS = {
@@ -104,5 +310,22 @@ ACTIVATIONS = {
     "leaky_relu": Activation(leaky_relu, leaky_relu_backward),
     "sigmoid": Activation(sigmoid, sigmoid_backward),
     "tanh": Activation(tanh, tanh_backward),
+    "relu6": Activation(relu6, relu6_backward),
+    "elu": Activation(elu, elu_backward),
+    "selu": Activation(selu, selu_backward),
+    "celu": Activation(celu, celu_backward),
+    "softplus": Activation(softplus, softplus_backward),
+    "softsign": Activation(softsign, softsign_backward),
+    "exponential": Activation(exponential, exponential_backward),
+    "log_sigmoid": Activation(log_sigmoid, log_sigmoid_backward),
+    "hard_sigmoid": Activation(hard_sigmoid, hard_sigmoid_backward),
+    "hard_tanh": Activation(hard_tanh, hard_tanh_backward),
+    "gelu": Activation(gelu, gelu_backward),
+    "gelu_tanh": Activation(gelu_tanh, gelu_tanh_backward),
+    "silu": Activation(silu, silu_backward),
+    "mish": Activation(mish, mish_backward),
+    "hard_silu": Activation(hard_silu, hard_silu_backward),
+    "general_relu": Activation(general_relu, general_relu_backward),
     "softmax": Activation(softmax, softmax_backward),
+    "log_softmax": Activation(log_softmax, log_softmax_backward),
 }

@@ -1,6 +1,6 @@
 """Losses: how wrong the predictions of a batch are, and the slope of that.
 
-A loss is a pair of functions of the targets ``y`` and the predictions ``p``, both (rows, columns):
+A loss is a pair of functions of the targets ``y`` and the predictions ``p``, both (rows, columns), and perhaps of constants:
 
 - ``value(y, p)`` gives one number a row, (rows,);
 - ``gradient(y, p)`` gives its derivative with respect to p, (rows, columns).
@@ -9,7 +9,8 @@ A loss is a pair of functions of the targets ``y`` and the predictions ``p``, bo
 exponential of the activation and the logarithm of the loss then cancel on paper instead of in float32, where they lose digits or
 overflow, and the gradient becomes simply prediction minus target.
 
-A sparse loss takes integer class labels (rows,) in place of one-hot rows. To add a loss, write its pair and add a row to a table.
+A sparse loss takes integer class labels (rows,) in place of one-hot rows. To add a loss, write its pair (in regression_losses.py or
+class_losses.py) and add a row to a table.
 """
 
 from __future__ import annotations
@@ -19,112 +20,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastmlp.reference.activations import sigmoid, softmax
+from fastmlp.plan import LossFunction
+from fastmlp.reference import class_losses as classes
+from fastmlp.reference import regression_losses as regression
+from fastmlp.reference.lookup import lookup
 
-__all__ = ["LOGIT_LOSSES", "LOSSES", "Loss", "one_hot"]
+__all__ = ["LOGIT_LOSSES", "LOSSES", "Loss", "RowFunction", "make_loss", "of_function", "one_hot"]
 
-EPSILON = 1e-7
-"""Probabilities are kept this far from 0 and 1, where a logarithm or its slope would be infinite."""
-
-
-# Regression
-
-
-def mean_squared_error(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """ℓ = 1/columns · Σⱼ (pⱼ − yⱼ)²."""
-    return np.square(p - y).mean(axis=1)
-
-
-def mean_squared_error_gradient(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """∂ℓ/∂pⱼ = 2·(pⱼ − yⱼ) / columns."""
-    return 2 * (p - y) / p.shape[1]
-
-
-def mean_absolute_error(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """ℓ = 1/columns · Σⱼ |pⱼ − yⱼ|."""
-    return np.abs(p - y).mean(axis=1)
-
-
-def mean_absolute_error_gradient(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """∂ℓ/∂pⱼ = sign(pⱼ − yⱼ) / columns; 0 where they are equal."""
-    return np.sign(p - y) / p.shape[1]
-
-
-# Cross-entropies of probabilities
-
-
-def _clip(p: np.ndarray) -> np.ndarray:
-    return np.clip(p, EPSILON, 1 - EPSILON)
-
-
-def _zero_where_clipped(p: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """A clipped probability is a constant, so nothing can be learnt through it."""
-    return np.where(p == _clip(p), gradient, 0)
-
-
-def binary_crossentropy(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """ℓ = −1/columns · Σⱼ yⱼ·log pⱼ + (1 − yⱼ)·log(1 − pⱼ), with p clipped to [10⁻⁷, 1 − 10⁻⁷]."""
-    q = _clip(p)
-    return -(y * np.log(q) + (1 - y) * np.log(1 - q)).mean(axis=1)
-
-
-def binary_crossentropy_gradient(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """∂ℓ/∂pⱼ = (pⱼ − yⱼ) / (pⱼ·(1 − pⱼ)) / columns; 0 where p was clipped."""
-    q = _clip(p)
-    return _zero_where_clipped(p, (q - y) / (q * (1 - q)) / p.shape[1])
-
-
-def categorical_crossentropy(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """ℓ = −Σⱼ yⱼ·log qⱼ, with q = p / Σₖ pₖ (rows of p need not add up to one), clipped to [10⁻⁷, 1 − 10⁻⁷]."""
-    q = p / p.sum(axis=1, keepdims=True)
-    return -(y * np.log(_clip(q))).sum(axis=1)
-
-
-def categorical_crossentropy_gradient(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """∂ℓ/∂pⱼ = (gⱼ − Σₖ gₖ·qₖ) / Σₖ pₖ, where gⱼ = ∂ℓ/∂qⱼ = −yⱼ / qⱼ, or 0 where q was clipped.
-
-    The second term is the normalisation's: ∂qₖ/∂pⱼ = ([k = j] − qₖ) / Σ p.
-    """
-    total = p.sum(axis=1, keepdims=True)
-    q = p / total
-    g = _zero_where_clipped(q, -y / _clip(q))
-    return (g - (g * q).sum(axis=1, keepdims=True)) / total
-
-
-# Cross-entropies of logits
-
-
-def binary_crossentropy_of_logits(y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """ℓ = 1/columns · Σⱼ max(zⱼ, 0) − zⱼ·yⱼ + log(1 + exp(−|zⱼ|)).
-
-    This is binary cross-entropy of p = sigmoid(z), rearranged so that the exponential cannot overflow.
-    """
-    return (np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))).mean(axis=1)
-
-
-def binary_crossentropy_of_logits_gradient(y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """∂ℓ/∂zⱼ = (sigmoid(zⱼ) − yⱼ) / columns."""
-    return (sigmoid(z) - y) / z.shape[1]
-
-
-def categorical_crossentropy_of_logits(y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """ℓ = −Σⱼ yⱼ·log softmax(z)ⱼ = lse·Σⱼ yⱼ − Σⱼ yⱼ·zⱼ, with lse = log Σₖ exp(zₖ).
-
-    The log-sum-exp is taken relative to the row's largest logit, which keeps it from overflowing.
-    """
-    largest = z.max(axis=1)
-    lse = largest + np.log(np.exp(z - largest[:, None]).sum(axis=1))
-    return lse * y.sum(axis=1) - (y * z).sum(axis=1)
-
-
-def categorical_crossentropy_of_logits_gradient(y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """∂ℓ/∂zⱼ = softmax(z)ⱼ·Σₖ yₖ − yⱼ: prediction minus target, since Σ y is normally one."""
-    return softmax(z) * y.sum(axis=1, keepdims=True) - y
-
-
-# Integer labels
-
-RowFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
+RowFunction = Callable[..., np.ndarray]
+"""Of targets, predictions and constants."""
 
 
 class Loss(NamedTuple):
@@ -151,19 +55,69 @@ def sparse(loss: Loss) -> Loss:
     return Loss(value, gradient)
 
 
-CATEGORICAL = Loss(categorical_crossentropy, categorical_crossentropy_gradient)
-CATEGORICAL_OF_LOGITS = Loss(categorical_crossentropy_of_logits, categorical_crossentropy_of_logits_gradient)
+def make_loss(name: str, from_logits: bool, parameters: tuple[float, ...] = (), smoothing: float = 0.0) -> Loss:
+    """The loss of that name with its constants in place: a pair of functions of targets and predictions alone.
+
+    Args:
+        name: One of ``LOSSES``.
+        from_logits: Whether it is one of ``LOGIT_LOSSES`` instead.
+        parameters: Its constants.
+        smoothing: Share of the targets that is spread evenly, over all columns or for a binary loss over yes and no, before anything else.
+    """
+    dense = name.removeprefix("sparse_") if smoothing else name
+    loss = lookup("loss", LOGIT_LOSSES if from_logits else LOSSES, dense)
+
+    def targets(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        if not smoothing:
+            return y
+        choices = 2 if name.startswith("binary") else p.shape[1]
+        return (y if y.ndim == 2 else one_hot(y, p)) * (1 - smoothing) + smoothing / choices
+
+    def value(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return loss.value(targets(y, p), p, *parameters)
+
+    def gradient(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return loss.gradient(targets(y, p), p, *parameters)
+
+    return Loss(value, gradient)
+
+
+def of_function(function: LossFunction) -> Loss:
+    """The user's own loss, a function that gives value and gradient at once; it is asked twice a batch, once for each."""
+    return Loss(lambda y, p: function(y, p)[0], lambda y, p: function(y, p)[1])
+
+
+CATEGORICAL = Loss(classes.categorical_crossentropy, classes.categorical_crossentropy_gradient)
+CATEGORICAL_OF_LOGITS = Loss(classes.categorical_crossentropy_of_logits, classes.categorical_crossentropy_of_logits_gradient)
 
 LOSSES = {
-    "mean_squared_error": Loss(mean_squared_error, mean_squared_error_gradient),
-    "mean_absolute_error": Loss(mean_absolute_error, mean_absolute_error_gradient),
-    "binary_crossentropy": Loss(binary_crossentropy, binary_crossentropy_gradient),
+    "mean_squared_error": Loss(regression.mean_squared_error, regression.mean_squared_error_gradient),
+    "mean_absolute_error": Loss(regression.mean_absolute_error, regression.mean_absolute_error_gradient),
+    "mean_absolute_percentage_error": Loss(regression.mean_absolute_percentage_error, regression.mean_absolute_percentage_error_gradient),
+    "mean_squared_logarithmic_error": Loss(regression.mean_squared_logarithmic_error, regression.mean_squared_logarithmic_error_gradient),
+    "huber": Loss(regression.huber, regression.huber_gradient),
+    "log_cosh": Loss(regression.log_cosh, regression.log_cosh_gradient),
+    "quantile": Loss(regression.quantile, regression.quantile_gradient),
+    "poisson": Loss(regression.poisson, regression.poisson_gradient),
+    "gaussian_nll": Loss(regression.gaussian_nll, regression.gaussian_nll_gradient),
+    "cosine_similarity": Loss(regression.cosine_similarity, regression.cosine_similarity_gradient),
+    "hinge": Loss(classes.hinge, classes.hinge_gradient),
+    "squared_hinge": Loss(classes.squared_hinge, classes.squared_hinge_gradient),
+    "categorical_hinge": Loss(classes.categorical_hinge, classes.categorical_hinge_gradient),
+    "kl_divergence": Loss(classes.kl_divergence, classes.kl_divergence_gradient),
+    "binary_crossentropy": Loss(classes.binary_crossentropy, classes.binary_crossentropy_gradient),
+    "binary_focal_crossentropy": Loss(classes.binary_focal_crossentropy, classes.binary_focal_crossentropy_gradient),
     "categorical_crossentropy": CATEGORICAL,
+    "categorical_focal_crossentropy": Loss(classes.categorical_focal_crossentropy, classes.categorical_focal_crossentropy_gradient),
     "sparse_categorical_crossentropy": sparse(CATEGORICAL),
 }
 
 LOGIT_LOSSES = {
-    "binary_crossentropy": Loss(binary_crossentropy_of_logits, binary_crossentropy_of_logits_gradient),
+    "binary_crossentropy": Loss(classes.binary_crossentropy_of_logits, classes.binary_crossentropy_of_logits_gradient),
+    "binary_focal_crossentropy": Loss(classes.binary_focal_crossentropy_of_logits, classes.binary_focal_crossentropy_of_logits_gradient),
     "categorical_crossentropy": CATEGORICAL_OF_LOGITS,
+    "categorical_focal_crossentropy": Loss(
+        classes.categorical_focal_crossentropy_of_logits, classes.categorical_focal_crossentropy_of_logits_gradient
+    ),
     "sparse_categorical_crossentropy": sparse(CATEGORICAL_OF_LOGITS),
 }

@@ -1,7 +1,7 @@
 """Metrics: numbers to watch beside the loss; nothing is learnt from them, so they need no derivative.
 
 A metric is a function of the targets, the predictions (rows, columns) and a threshold that gives one number a row, (rows,). Any loss is a
-metric too. To add one, write the function and add a row to ``METRICS``.
+metric too; ``make_metric`` finds either. To add one, write the function and add a row to ``METRICS``.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastmlp.reference.losses import LOSSES, RowFunction
+from fastmlp.plan import Metric
+from fastmlp.reference.lookup import lookup
+from fastmlp.reference.losses import LOSSES, RowFunction, make_loss
 
-__all__ = ["METRICS"]
+__all__ = ["METRICS", "make_metric"]
 
 MetricFunction = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
@@ -32,13 +34,17 @@ def sparse_categorical_accuracy(labels: np.ndarray, p: np.ndarray, threshold: fl
     return p.argmax(axis=1) == labels
 
 
-def _of_loss(value: RowFunction) -> MetricFunction:
-    return lambda y, p, threshold: value(y, p)
-
-
 METRICS: dict[str, MetricFunction] = {
     "binary_accuracy": binary_accuracy,
     "categorical_accuracy": categorical_accuracy,
     "sparse_categorical_accuracy": sparse_categorical_accuracy,
-    **{name: _of_loss(loss.value) for name, loss in LOSSES.items()},
 }
+
+
+def make_metric(metric: Metric) -> RowFunction:
+    """The function of targets and predictions that a metric of the plan means: one of ``METRICS``, or the value of a loss."""
+    if metric.kind in METRICS:
+        function = METRICS[metric.kind]
+        return lambda y, p: function(y, p, metric.threshold)
+    lookup("metric", {**dict.fromkeys(METRICS), **dict.fromkeys(LOSSES)}, metric.kind)
+    return make_loss(metric.kind, metric.from_logits, metric.parameters, metric.smoothing).value

@@ -21,8 +21,8 @@ import numpy as np
 from fastmlp.errors import NonFiniteLossError
 from fastmlp.plan import Batches, Objective, Plan, SparseRows, Update
 from fastmlp.reference.lookup import lookup
-from fastmlp.reference.losses import LOGIT_LOSSES, LOSSES, Loss
-from fastmlp.reference.metrics import METRICS, MetricFunction
+from fastmlp.reference.losses import Loss, RowFunction, make_loss, of_function
+from fastmlp.reference.metrics import make_metric
 from fastmlp.reference.operations import OPERATIONS, Operation, Pass
 from fastmlp.reference.optimizers import OPTIMIZERS, Optimizer
 
@@ -51,7 +51,7 @@ class Term:
     output: int
     """The buffer of the predictions."""
     loss: Loss
-    metrics: tuple[MetricFunction, ...]
+    metrics: tuple[RowFunction, ...]
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,12 @@ class Network:
             self._state = State(self._state.parameters, slots)
 
     def _term(self, objective: Objective) -> Term:
+        parts = (objective.loss, objective.from_logits, objective.parameters, objective.smoothing)
         return Term(
             objective=objective,
             output=self._plan.output if objective.output is None else objective.output,
-            loss=lookup("loss", LOGIT_LOSSES if objective.from_logits else LOSSES, objective.loss),
-            metrics=tuple(lookup("metric", METRICS, metric.kind) for metric in objective.metrics),
+            loss=make_loss(*parts) if objective.function is None else of_function(objective.function),
+            metrics=tuple(make_metric(metric) for metric in objective.metrics),
         )
 
     # Forward, backward, step
@@ -205,6 +206,8 @@ class Network:
         task = self._configured("train")
 
         def learn(index: int) -> None:
+            if batches.rates is not None:
+                self._learning_rate = float(batches.rates[index])
             state, batch = self._state, self._batch(batches, index, task)
             losses, buffers, gradients = self._differentiate(batch, state, task)
             if not all(map(math.isfinite, losses)):
@@ -269,10 +272,9 @@ class Network:
         result = []
         column = 0
         for term in task.terms:
-            sparse = term.objective.sparse
-            columns = 1 if sparse else self._plan.widths[term.output]
+            columns = term.objective.target_columns(self._plan.widths[term.output])
             part = y[:, column : column + columns]
-            result.append(part[:, 0].astype(np.int32) if sparse else part.astype(self._dtype))
+            result.append(part[:, 0].astype(np.int32) if term.objective.sparse else part.astype(self._dtype))
             column += columns
         return tuple(result)
 
@@ -419,7 +421,7 @@ def _add_totals(totals: np.ndarray, task: Task, batch: Batch, losses: list[float
         if len(task.terms) > 1:
             added += [loss * rows, rows]
         for metric, function in zip(term.objective.metrics, term.metrics, strict=True):
-            values = function(y, buffers[term.output], metric.threshold)
+            values = function(y, buffers[term.output])
             weight = row_weight if metric.weighted else np.ones_like(row_weight)
             added += [(values * weight).sum(dtype=np.float64), weight.sum(dtype=np.float64)]
     totals += added

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from fastmlp.plan import Node
-from fastmlp.reference.activations import ACTIVATIONS
+from fastmlp.plan import READ_INPUT, Node
+from fastmlp.reference.activations import ACTIVATIONS, of_functions
 from fastmlp.reference.lookup import lookup
 from fastmlp.reference.merges import MERGES
 from fastmlp.reference.random import dropout_mask
@@ -49,6 +49,26 @@ class Operation(Protocol):
         ...
 
 
+class Bend:
+    """The activation of a node: a = f(z), and the way back, which reads the a, or the z where the a does not tell enough."""
+
+    def __init__(self, node: Node) -> None:
+        self.function = of_functions(*node.functions) if node.functions else lookup("activation", ACTIVATIONS, node.activation)
+        self.reads_input = node.activation in READ_INPUT
+        self.constants: tuple[float, ...] = (node.alpha,)
+        if node.activation == "general_relu":
+            self.constants = (node.alpha, node.threshold, node.max_value)
+
+    def forward(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Gives a, and what the way back will read."""
+        a = self.function.forward(z, *self.constants)
+        return a, z if self.reads_input else a
+
+    def backward(self, read: np.ndarray, da: np.ndarray) -> np.ndarray:
+        """Gives dz = da·f'(z)."""
+        return self.function.backward(read, da, *self.constants)
+
+
 class Dense:
     """A fully connected layer: a = f(z), z = x·W + b.
 
@@ -56,8 +76,7 @@ class Dense:
     """
 
     def __init__(self, node: Node, index: int) -> None:
-        self.activation = lookup("activation", ACTIVATIONS, node.activation)
-        self.alpha = node.alpha
+        self.activation = Bend(node)
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
         (x,) = inputs
@@ -65,8 +84,8 @@ class Dense:
         z = x @ kernel
         if bias:
             z = z + bias[0]
-        a = self.activation.forward(z, self.alpha)
-        return a, (x, a)
+        a, read = self.activation.forward(z)
+        return a, (x, read)
 
     def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
         """dz = da·f'(z), then dW = xᵀ·dz, db = Σ over rows of dz, dx = dz·Wᵀ.
@@ -74,9 +93,9 @@ class Dense:
         Every weight Wᵢⱼ carries xᵢ into zⱼ in each row, so its gradient sums xᵢ·dzⱼ over the rows; every xᵢ reaches all the zⱼ of its
         row, so its gradient sums Wᵢⱼ·dzⱼ over the units.
         """
-        x, a = saved
+        x, read = saved
         kernel, *bias = parameters
-        dz = self.activation.backward(a, doutput, self.alpha)
+        dz = self.activation.backward(read, doutput)
         dkernel = x.T @ dz
         dbias = [dz.sum(axis=0)] if bias else []
         dx = dz @ kernel.T
@@ -87,17 +106,14 @@ class Activation:
     """An activation on its own: a = f(x), all (rows, width)."""
 
     def __init__(self, node: Node, index: int) -> None:
-        self.activation = lookup("activation", ACTIVATIONS, node.activation)
-        self.alpha = node.alpha
+        self.activation = Bend(node)
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
         (x,) = inputs
-        a = self.activation.forward(x, self.alpha)
-        return a, a
+        return self.activation.forward(x)
 
     def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
-        a = saved
-        return [self.activation.backward(a, doutput, self.alpha)], []
+        return [self.activation.backward(saved, doutput)], []
 
 
 class Dropout:

@@ -99,6 +99,7 @@ typedef struct fm_columns {
 /* What one loss reads besides its predictions, and what it and its metrics give. */
 typedef struct fm_targets {
     float *y;        /* [rows][stride of the output] */
+    float *smoothed; /* the same, NULL where no target is smoothed */
     int32_t *labels; /* [rows] */
     float *weight;   /* [rows] */
     float *loss;     /* [rows] */
@@ -131,7 +132,7 @@ typedef struct fm_workspace {
     int32_t *compressed_index; /* [rows][inputs] */
     float *compressed_value;   /* [rows][inputs] */
     fm_columns *columns;       /* [workers]; NULL until the gradient of a sparse input is wanted */
-    ptrdiff_t *place;          /* [inputs] zero between batches */
+    int32_t *place;            /* [inputs] zero between batches */
 } fm_workspace;
 
 #define FM_LAZY_STEPS 4096
@@ -154,6 +155,7 @@ typedef struct fm_pace {
     double seconds_per_row[2]; /* on one thread, on many */
     double until_probe;        /* seconds of work until both are measured again */
     int threads;               /* how many `many` is */
+    int probes;                /* how often both were measured */
 } fm_pace;
 
 #define FM_SPARE_WORKSPACES 8
@@ -327,9 +329,6 @@ int fm_take_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_
 /* Numbers that are not zero in a few rows spread over the data, and how many were looked at. */
 void fm_sample_nonzeros(const fm_network *network, const fm_batches *batches, ptrdiff_t *nonzeros, ptrdiff_t *count);
 
-/* True for losses and accuracies whose targets are labels. */
-int fm_has_labels(int loss);
-
 /* -- how nodes are connected: graph.c ---------------------------------------------------------------------------------------------- */
 
 /* 1 if nodes read what is there when their turn comes, and buffers are read as fm_plan says; 0 if not, -1 if there is no memory. */
@@ -354,6 +353,30 @@ typedef struct fm_span {
     ptrdiff_t first_row, rows, begin, n;
 } fm_span;
 fm_span fm_share_buffer(const fm_pass *pass, int buffer);
+
+/* -- what is minimised and measured: objective.c ----------------------------------------------------------------------------------- */
+
+int fm_is_sound_objective(const fm_network *network, const fm_objective *objective);
+
+/* Copies of the objectives and, behind them, of their metrics; NULL if there is no memory. */
+fm_term *fm_copy_terms(const fm_network *network, const fm_objective *objectives, int count);
+
+/* True for losses and accuracies whose targets are labels. */
+int fm_has_labels(int loss);
+
+/* True if the targets are integers, not numbers: those of the only loss, which reads labels. */
+int fm_reads_labels(const fm_network *network);
+
+/* True if the loss or a metric smooths its targets, which takes room for a second copy. */
+int fm_smooths(const fm_objective *objective);
+
+/* Whether a loss is NaN or infinite, and whether the caller's own loss function failed. */
+typedef struct fm_outcome {
+    int non_finite, interrupted;
+} fm_outcome;
+
+/* One of the losses, its gradient when training, and its metrics, for this worker's rows. */
+fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term);
 
 /* -- whole passes: pass.c ---------------------------------------------------------------------------------------------------------- */
 

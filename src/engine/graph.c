@@ -61,7 +61,8 @@ void fm_link_nodes(fm_network *network) {
         if (node->spec.op == FM_OP_DENSE) {
             if (node->trained_below) {
                 const int elementwise = below->spec.op == FM_OP_DENSE || below->spec.op == FM_OP_ACTIVATION;
-                below->derived = elementwise && below->spec.activation != FM_ACTIVATION_linear;
+                below->derived =
+                    elementwise && below->spec.activation != FM_ACTIVATION_linear && below->spec.activation < FM_OUTPUT_ACTIVATION_COUNT;
                 below->in_panels = below->spec.op == FM_OP_DENSE;
             }
             network->row_flops += 2.0 * (double)node->inputs * (double)node->units;

@@ -54,8 +54,8 @@ static int is_sound_node(const fm_plan *plan, const fm_node_spec *node) {
         return 0;
     const int64_t inputs = plan->widths[node->input], units = plan->widths[node->output];
     if (node->op == FM_OP_DENSE) {
-        if (!is_index(node->kernel, plan->parameter_count) || plan->shapes[node->kernel][0] != inputs ||
-            plan->shapes[node->kernel][1] != units)
+        if (!is_index(node->activation, FM_OUTPUT_ACTIVATION_COUNT) || !is_index(node->kernel, plan->parameter_count) ||
+            plan->shapes[node->kernel][0] != inputs || plan->shapes[node->kernel][1] != units)
             return 0;
         return node->bias == -1 ||
                (is_index(node->bias, plan->parameter_count) && plan->shapes[node->bias][0] == 1 && plan->shapes[node->bias][1] == units);
@@ -342,8 +342,10 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
     w->targets = take(layout, memory, network->term_count, 1, sizeof(fm_targets));
     for (int t = 0; t < network->term_count; t++) {
         const fm_objective *o = &network->terms[t].objective;
+        const ptrdiff_t stride = network->stride[o->output];
         const fm_targets targets = {
-            .y = take(layout, memory, rows, network->stride[o->output], sizeof(float)),
+            .y = take(layout, memory, rows, stride, sizeof(float)),
+            .smoothed = fm_smooths(o) ? take(layout, memory, rows, stride, sizeof(float)) : NULL,
             .labels = take(layout, memory, rows, 1, sizeof(int32_t)),
             .weight = take(layout, memory, rows, 1, sizeof(float)),
             .loss = take(layout, memory, rows, 1, sizeof(float)),

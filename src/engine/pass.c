@@ -15,10 +15,11 @@ static void softmax(const fm_pass *pass, const fm_node *node, const float *x, co
         .grad = grad ? grad + span.begin : NULL,
         .out = out + span.begin,
     };
-    if (grad)
-        pass->network->kernels->softmax_backward(&arguments);
+    const fm_kernels *kernels = pass->network->kernels;
+    if (node->spec.op == FM_OP_SOFTMAX)
+        (grad ? kernels->softmax_backward : kernels->softmax)(&arguments);
     else
-        pass->network->kernels->softmax(&arguments);
+        (grad ? kernels->log_softmax_backward : kernels->log_softmax)(&arguments);
 }
 
 static fm_elementwise elementwise(const fm_node *node, fm_span span, const float *x, const float *y, float *out) {
@@ -29,6 +30,8 @@ static fm_elementwise elementwise(const fm_node *node, fm_span span, const float
         .out = out + span.begin,
         .activation = node->spec.activation,
         .alpha = node->spec.alpha,
+        .threshold = node->spec.threshold,
+        .max_value = node->spec.max_value,
     };
 }
 
@@ -84,6 +87,7 @@ void fm_forward(const fm_pass *pass) {
             break;
         }
         case FM_OP_SOFTMAX:
+        case FM_OP_LOG_SOFTMAX:
             softmax(pass, node, x, NULL, out);
             break;
         case FM_OP_DROPOUT:
@@ -168,7 +172,7 @@ void fm_backward(const fm_pass *pass, const fm_step *step) {
         const float *out = workspace->value[node->spec.output];
         float *below = workspace->grad[node->spec.input];
         const fm_span span = fm_share_buffer(pass, node->spec.output);
-        if (node->spec.op == FM_OP_SOFTMAX) {
+        if (node->spec.op == FM_OP_SOFTMAX || node->spec.op == FM_OP_LOG_SOFTMAX) {
             softmax(pass, node, out, grad, below);
         } else if (node->spec.op == FM_OP_DROPOUT) {
             const fm_elementwise product = elementwise(node, span, grad, workspace->mask[i], below);
@@ -178,7 +182,8 @@ void fm_backward(const fm_pass *pass, const fm_step *step) {
         } else if (node->derived) {
             memcpy(below + span.begin, grad + span.begin, (size_t)span.n * sizeof *grad);
         } else {
-            const fm_elementwise derive = elementwise(node, span, out, grad, below);
+            const int from_output = node->spec.activation < FM_OUTPUT_ACTIVATION_COUNT;
+            const fm_elementwise derive = elementwise(node, span, from_output ? out : workspace->value[node->spec.input], grad, below);
             network->kernels->derive(&derive);
         }
         fm_team_barrier(pass->worker);

@@ -91,13 +91,13 @@ fm_status fm_need_column_lists(const fm_network *network, fm_workspace *w) {
         return FM_OK;
     fm_layout layout = {0, 0};
     const size_t columns = fm_layout_add(&layout, w->workers, 1, sizeof(fm_columns));
-    const size_t place = fm_layout_add(&layout, network->width[0], 1, sizeof(ptrdiff_t));
+    const size_t place = fm_layout_add(&layout, network->width[0], 1, sizeof(int32_t));
     const size_t parts = fm_layout_add(&layout, w->workers, w->rows, 2 * sizeof(ptrdiff_t));
     char *memory = fm_layout_allocate(&layout);
     if (!memory)
         return FM_NO_MEMORY;
     w->columns = (fm_columns *)(memory + columns);
-    w->place = (ptrdiff_t *)(memory + place);
+    w->place = (int32_t *)(memory + place);
     for (int i = 0; i < w->workers; i++) {
         w->columns[i].from = (ptrdiff_t *)(memory + parts) + 2 * i * w->rows;
         w->columns[i].to = w->columns[i].from + w->rows;
@@ -196,42 +196,60 @@ static ptrdiff_t part_rows(const fm_pass *pass, const fm_columns *own) {
 
 /* How many entries each column has, in `place`, and which columns have any: in order where that takes no longer than the entries do. */
 static void count_columns(const fm_pass *pass, fm_columns *own, ptrdiff_t entries) {
-    const int32_t *index = pass->workspace->by_row.index;
-    ptrdiff_t *place = pass->workspace->place;
+    const int32_t *const index = pass->workspace->by_row.index;
+    int32_t *const place = pass->workspace->place, *const column = own->column;
     const int in_order = own->range.end - own->range.begin <= 4 * entries;
-    own->count = 0;
-    for (ptrdiff_t r = 0; r < pass->rows; r++)
-        for (ptrdiff_t e = own->from[r]; e < own->to[r]; e++)
-            if (place[index[e]]++ == 0 && !in_order)
-                own->column[own->count++] = index[e];
+    ptrdiff_t count = 0;
+    for (ptrdiff_t r = 0; r < pass->rows; r++) {
+        const ptrdiff_t end = own->to[r];
+        ptrdiff_t e = own->from[r];
+        for (; in_order && e < end; e++)
+            place[index[e]]++;
+        for (; e < end; e++)
+            if (place[index[e]]++ == 0)
+                column[count++] = index[e];
+    }
     for (ptrdiff_t c = own->range.begin; in_order && c < own->range.end; c++) {
-        own->column[own->count] = (int32_t)c;
-        own->count += place[c] > 0;
+        column[count] = (int32_t)c;
+        count += place[c] > 0;
+    }
+    own->count = count;
+}
+
+/* Every entry to its column's list; `place` is where the next one of each column goes. */
+static void scatter_entries(const fm_pass *pass, const fm_columns *own) {
+    const int32_t *const row_index = pass->workspace->by_row.index;
+    const float *const row_value = pass->workspace->by_row.value;
+    int32_t *const place = pass->workspace->place, *const index = own->index;
+    float *const value = own->value;
+    for (ptrdiff_t r = 0; r < pass->rows; r++) {
+        const ptrdiff_t end = own->to[r];
+        for (ptrdiff_t e = own->from[r]; e < end; e++) {
+            const int32_t to = place[row_index[e]]++;
+            index[to] = (int32_t)r;
+            value[to] = row_value[e];
+        }
     }
 }
 
 int fm_list_columns(const fm_pass *pass) {
-    const fm_lists *rows = &pass->workspace->by_row;
     fm_columns *own = &pass->workspace->columns[pass->worker.id];
-    ptrdiff_t *place = pass->workspace->place;
+    int32_t *const place = pass->workspace->place;
     own->range = share_columns(pass);
     own->count = own->late = 0;
     const ptrdiff_t entries = part_rows(pass, own), width = own->range.end - own->range.begin;
-    if (!need_room(own, (entries < width ? entries : width) + 1, entries)) /* one more: count_columns writes ahead */
+    /* One column more: count_columns writes ahead. Places are 32 bits wide. */
+    if (entries > INT32_MAX || !need_room(own, (entries < width ? entries : width) + 1, entries))
         return 0;
     count_columns(pass, own, entries);
-    ptrdiff_t begin = 0;
+    int32_t begin = 0;
     for (ptrdiff_t i = 0; i < own->count; i++) {
-        const ptrdiff_t count = place[own->column[i]];
-        place[own->column[i]] = own->begin[i] = begin;
+        const int32_t count = place[own->column[i]];
+        place[own->column[i]] = begin;
+        own->begin[i] = begin;
         own->end[i] = begin += count;
     }
-    for (ptrdiff_t r = 0; r < pass->rows; r++)
-        for (ptrdiff_t e = own->from[r]; e < own->to[r]; e++) {
-            const ptrdiff_t to = place[rows->index[e]]++;
-            own->index[to] = (int32_t)r;
-            own->value[to] = rows->value[e];
-        }
+    scatter_entries(pass, own);
     for (ptrdiff_t i = 0; i < own->count; i++)
         place[own->column[i]] = 0;
     return 1;

@@ -15,44 +15,7 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* -- the objective ----------------------------------------------------------------------------------------------------------------- */
-
-int fm_has_labels(int loss) {
-    return loss == FM_LOSS_sparse_categorical_crossentropy || loss == FM_LOSS_sparse_categorical_crossentropy_from_logits ||
-           loss == FM_LOSS_sparse_categorical_accuracy;
-}
-
-static int is_from_logits(int loss) {
-    return loss == FM_LOSS_binary_crossentropy_from_logits || loss == FM_LOSS_categorical_crossentropy_from_logits ||
-           loss == FM_LOSS_sparse_categorical_crossentropy_from_logits;
-}
-
-/* The accuracy that a loss kernel reports beside the loss, or -1. */
-static int accuracy_beside(int loss) {
-    switch (loss) {
-    case FM_LOSS_binary_crossentropy:
-    case FM_LOSS_binary_crossentropy_from_logits:
-        return FM_LOSS_binary_accuracy;
-    case FM_LOSS_categorical_crossentropy:
-    case FM_LOSS_categorical_crossentropy_from_logits:
-        return FM_LOSS_categorical_accuracy;
-    case FM_LOSS_sparse_categorical_crossentropy:
-    case FM_LOSS_sparse_categorical_crossentropy_from_logits:
-        return FM_LOSS_sparse_categorical_accuracy;
-    default:
-        return -1;
-    }
-}
-
-typedef void loss_kernel(const fm_loss *);
-
-static loss_kernel *loss_of(const fm_kernels *kernels, int kind) {
-    loss_kernel *const table[] = {
-#define FM_LOSS(name) kernels->loss_##name,
-#include "../kernels/isa.inc"
-    };
-    return table[kind];
-}
+/* -- the task ---------------------------------------------------------------------------------------------------------------------- */
 
 static fm_step rule_of(const fm_kernels *kernels, int kind) {
     const fm_step table[] = {
@@ -74,56 +37,13 @@ static int slots_used(const fm_update_spec *update) {
     }
 }
 
-static int is_sound_objective(const fm_network *network, const fm_objective *objective) {
-    if (objective->loss < 0 || objective->loss >= FM_LOSS_binary_accuracy || objective->metric_count < 0)
-        return 0;
-    for (int m = 0; m < objective->metric_count; m++) {
-        const int kind = objective->metrics[m].kind;
-        if (kind < 0 || kind >= FM_LOSS_COUNT || fm_has_labels(kind) != fm_has_labels(objective->loss) || is_from_logits(kind))
-            return 0;
-    }
-    const fm_node *last = NULL;
-    for (int i = 0; i < network->node_count; i++)
-        if (network->nodes[i].spec.output == objective->output)
-            last = &network->nodes[i];
-    if (!last || objective->source == objective->output)
-        return last != NULL;
-    if (objective->source != last->spec.input || !is_from_logits(objective->loss))
-        return 0;
-    return objective->loss == FM_LOSS_binary_crossentropy_from_logits
-               ? last->spec.op == FM_OP_ACTIVATION && last->spec.activation == FM_ACTIVATION_sigmoid
-               : last->spec.op == FM_OP_SOFTMAX;
-}
-
-/* Copies of the objectives and, behind them, of their metrics; NULL if there is no memory. */
-static fm_term *copy_terms(const fm_network *network, const fm_objective *objectives, int count) {
-    size_t metric_count = 0;
-    for (int t = 0; t < count; t++)
-        metric_count += (size_t)objectives[t].metric_count;
-    fm_term *terms = calloc(1, (size_t)count * sizeof *terms + metric_count * sizeof(fm_metric_spec));
-    if (!terms)
-        return NULL;
-    fm_metric_spec *metrics = (fm_metric_spec *)(terms + count);
-    ptrdiff_t column = 0;
-    for (int t = 0; t < count; t++) {
-        const fm_objective *o = &objectives[t];
-        terms[t] = (fm_term){*o, column, fm_has_labels(o->loss) ? 1 : network->width[o->output]};
-        terms[t].objective.metrics = metrics;
-        if (o->metric_count)
-            memcpy(metrics, o->metrics, (size_t)o->metric_count * sizeof *metrics);
-        metrics += o->metric_count;
-        column += terms[t].columns;
-    }
-    return terms;
-}
-
 fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update) {
     if (count < 1 || update->kind < 0 || update->kind >= FM_OPTIMIZER_COUNT)
         return FM_BAD_PLAN;
     for (int t = 0; t < count; t++)
-        if (!is_sound_objective(network, &objectives[t]))
+        if (!fm_is_sound_objective(network, &objectives[t]))
             return FM_BAD_PLAN;
-    fm_term *terms = copy_terms(network, objectives, count);
+    fm_term *terms = fm_copy_terms(network, objectives, count);
     fm_layout layout = {0, 0};
     size_t at[2] = {0, 0};
     for (int s = 0; s < slots_used(update); s++)
@@ -199,68 +119,13 @@ typedef struct run {
     int apart;    /* gradients go through memory before the update */
     int sparse;   /* the input is listed without its zeros */
     int lazy;     /* rows of the first kernel put off steps while their input is zero */
-    atomic_int bad_row, non_finite, no_memory;
+    atomic_int bad_row, non_finite, no_memory, interrupted;
     int ended;
 } run;
 
 static ptrdiff_t rows_of(const fm_batches *b, int64_t batch) {
     const int64_t left = b->rows - batch * b->batch_size;
     return (ptrdiff_t)(left < b->batch_size ? left : b->batch_size);
-}
-
-/* A loss, its gradient, and its metrics, for this worker's rows. */
-static void measure(run *r, const fm_pass *pass, int term) {
-    const fm_network *network = r->network;
-    const fm_workspace *w = pass->workspace;
-    const fm_objective *o = &network->terms[term].objective;
-    const fm_targets *targets = &w->targets[term];
-    const int labels = fm_has_labels(o->loss);
-    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
-    if (rows.begin >= rows.end)
-        return;
-    const ptrdiff_t row = network->stride[o->source]; /* source and output have the same width */
-    const ptrdiff_t begin = rows.begin * row;
-    float *predictions = w->value[o->output] + begin;
-    float *grad = w->grad[o->source]; /* none where nothing is trained */
-    const float *weight = r->batches->sample_weight ? targets->weight + rows.begin : NULL;
-    int hit = -1; /* the first unweighted metric that the loss kernel gives away */
-    for (int m = 0; m < o->metric_count && hit < 0; m++)
-        if (o->metrics[m].kind == accuracy_beside(o->loss) && !(weight && o->metrics[m].weighted) && o->metrics[m].threshold == 0.5f &&
-            (o->source != o->output || !is_from_logits(o->loss)))
-            hit = m;
-    const fm_loss loss = {
-        .rows = rows.end - rows.begin,
-        .cols = network->width[o->source],
-        .x = w->value[o->source] + begin,
-        .x_row = row,
-        .y = labels ? NULL : targets->y + begin,
-        .y_row = row,
-        .labels = labels ? targets->labels + rows.begin : NULL,
-        .weight = weight,
-        .scale = (float)o->weight / (float)pass->rows,
-        .threshold = 0.5f,
-        .loss = targets->loss + rows.begin,
-        .grad = r->training && grad ? grad + begin : NULL,
-        .grad_row = row,
-        .probs = o->source == o->output ? NULL : predictions,
-        .probs_row = row,
-        .hit = hit < 0 ? NULL : targets->metric + hit * FM_ROUND_UP(w->rows) + rows.begin,
-    };
-    loss_of(network->kernels, o->loss)(&loss);
-    for (ptrdiff_t i = rows.begin; i < rows.end; i++)
-        if (!isfinite(targets->loss[i]))
-            atomic_store(&r->non_finite, 1);
-    for (int m = 0; m < o->metric_count; m++) {
-        if (m == hit)
-            continue;
-        fm_loss metric = loss;
-        metric.x = predictions;
-        metric.weight = o->metrics[m].weighted ? weight : NULL;
-        metric.threshold = o->metrics[m].threshold;
-        metric.loss = targets->metric + m * FM_ROUND_UP(w->rows) + rows.begin;
-        metric.grad = metric.probs = metric.hit = NULL;
-        loss_of(network->kernels, o->metrics[m].kind)(&metric);
-    }
 }
 
 static double sum(const float *values, ptrdiff_t n) {
@@ -339,6 +204,23 @@ static int prepare_columns(run *r, const fm_pass *pass) {
     return 1;
 }
 
+/* All losses and metrics, for this worker's rows. */
+static void measure(run *r, const fm_pass *pass) {
+    for (int t = 0; t < r->network->term_count && !atomic_load(&r->interrupted); t++) {
+        const fm_outcome outcome = fm_measure(pass, r->batches, t);
+        if (outcome.non_finite)
+            atomic_store(&r->non_finite, 1);
+        if (outcome.interrupted)
+            atomic_store(&r->interrupted, 1);
+    }
+}
+
+/* The learning rate of the batch to come, where each has its own. */
+static void take_rate(const run *r) {
+    if (r->updating && r->batches->rates)
+        r->network->state.learning_rate = r->batches->rates[r->batch];
+}
+
 static void run_task(void *argument, fm_worker worker) {
     run *r = argument;
     fm_network *network = r->network;
@@ -367,11 +249,11 @@ static void run_task(void *argument, fm_worker worker) {
         if (pass.sparse && r->training && !prepare_columns(r, &pass))
             return;
         fm_forward(&pass);
-        for (int t = 0; t < network->term_count; t++)
-            measure(r, &pass, t);
+        measure(r, &pass);
         fm_team_barrier(worker);
-        if (r->training) {
-            const int failed = atomic_load(&r->non_finite);
+        const int interrupted = atomic_load(&r->interrupted);
+        if (r->training || interrupted) {
+            const int failed = interrupted || atomic_load(&r->non_finite);
             if (r->lazy)
                 fm_mark_columns(&pass, failed ? put_off : put_off + 1);
             if (failed)
@@ -386,27 +268,43 @@ static void run_task(void *argument, fm_worker worker) {
                 network->state.iterations++;
             r->batch++;
             r->ended = r->batch >= r->stop || now() >= r->deadline;
+            if (!r->ended)
+                take_rate(r);
         }
         fm_team_barrier(worker);
     }
 }
 
+#define PROBE_SECONDS 0.005
+#define PROBE_SHARE 50 /* of the running time goes into probes, one part in so many; more of it while the choice is new */
+#define EARLY_PROBE_SHARE 5
+
 /* Runs batches on one thread or on many until the stop, the end of its time or a fault, and notes how fast that went. */
 static void run_until(run *r, int threads, int many, int64_t stop, double deadline, fm_pace *pace) {
     const int64_t first = r->batch;
     const double begin = now();
-    if (first >= stop || atomic_load(&r->bad_row) || atomic_load(&r->no_memory) || (r->training && atomic_load(&r->non_finite)))
+    if (first >= stop || atomic_load(&r->bad_row) || atomic_load(&r->no_memory) || atomic_load(&r->interrupted) ||
+        (r->training && atomic_load(&r->non_finite)))
         return;
     r->stop = stop;
     r->deadline = deadline;
     r->ended = 0;
+    take_rate(r);
     fm_team_run(run_task, r, many ? threads : 1);
     if (r->batch > first)
         pace->seconds_per_row[many] = (now() - begin) / (double)((r->batch - first) * r->batches->batch_size);
 }
 
-#define PROBE_SECONDS 0.01
-#define PROBE_SHARE 50 /* of the running time goes into probes, one part in so many */
+/* Measures both ways, each twice, because anything may slow a moment down, and a thread just woken may still share this one's core. */
+static void probe(run *r, int threads, int64_t stop, fm_pace *pace) {
+    double best[2] = {INFINITY, INFINITY};
+    for (int i = 0; i < 4; i++) {
+        const int many = i % 2 == 0;
+        run_until(r, threads, many, stop, now() + PROBE_SECONDS, pace);
+        best[many] = fmin(best[many], pace->seconds_per_row[many]);
+    }
+    memcpy(pace->seconds_per_row, best, sizeof best);
+}
 
 /* Whether many threads beat one is not for the engine to know: cores may be two halves of one, or busy with something else. It tries both
  * for a few batches, keeps to the way that was faster when last seen, and tries both again now and then. The bits do not depend on it. */
@@ -416,10 +314,9 @@ static void run_at_best_pace(run *r, int threads, fm_pace *pace) {
     if (pace->threads != threads)
         *pace = (fm_pace){.threads = threads}; /* what was measured was something else */
     if (threads > 1 && pace->until_probe <= 0.0) {
-        /* Twice on many threads: at first the system may have put them all on one core. */
-        for (int probe = 0; probe < 3; probe++)
-            run_until(r, threads, probe < 2, stop, now() + PROBE_SECONDS, pace);
-        pace->until_probe = PROBE_SHARE * (now() - begin);
+        probe(r, threads, stop, pace);
+        pace->until_probe = (pace->probes < 2 ? EARLY_PROBE_SHARE : PROBE_SHARE) * (now() - begin);
+        pace->probes++;
     }
     const double probed = now();
     if (r->batch == start || probed < deadline)
@@ -478,7 +375,7 @@ static fm_status run_locked(run *r, int64_t *next) {
     if (!network->configured)
         return FM_NOT_READY;
     if (b->rows < 1 || b->batch_size < 1 || *next < 0 || r->stop > (b->rows - 1) / b->batch_size + 1 || !(b->x || b->x_uint8 || b->x_csr) ||
-        !(network->term_count == 1 && fm_has_labels(network->terms[0].objective.loss) ? b->labels != NULL : b->y != NULL) ||
+        !(fm_reads_labels(network) ? b->labels != NULL : b->y != NULL) ||
         (b->sample_weight && b->weights != 1 && b->weights != network->term_count))
         return FM_BAD_PLAN;
     if (*next >= r->stop)
@@ -503,6 +400,8 @@ static fm_status run_locked(run *r, int64_t *next) {
         return FM_NO_MEMORY;
     if (atomic_load(&r->bad_row))
         return FM_BAD_ROW;
+    if (atomic_load(&r->interrupted))
+        return FM_INTERRUPTED;
     return r->training && atomic_load(&r->non_finite) ? FM_NON_FINITE : FM_OK;
 }
 

@@ -71,6 +71,8 @@ const char *fm_activation_name(int index) {
     static const char *const names[] = {
 #define FM_ACTIVATION(name) #name,
 #include "isa.inc"
+#define FM_INPUT_ACTIVATION(name) #name,
+#include "isa.inc"
     };
     return index >= 0 && index < FM_ACTIVATION_COUNT ? names[index] : NULL;
 }

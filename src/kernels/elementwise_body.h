@@ -1,12 +1,13 @@
 /* Kernels over flat arrays, and softmax over rows. A tail of fewer than 16 elements goes through a buffer, so nothing outside is touched. */
 
-enum { FM_ACTIVATE, FM_DERIVE, FM_MULTIPLY, FM_ADD, FM_SUBTRACT, FM_MAXIMUM, FM_SCALE, FM_EXP, FM_LOG };
+enum { FM_ACTIVATE, FM_DERIVE, FM_MULTIPLY, FM_ADD, FM_SUBTRACT, FM_MAXIMUM, FM_SCALE, FM_EXP, FM_LOG, FM_ERF };
 
 /* The larger one; NaN where they do not compare. */
 FM_INLINE vf fm_larger(vf x, vf y) { return v_select(v_le(x, y), y, v_select(v_le(y, x), x, v_add(x, y))); }
 
 /* 16 elements; out may be x. */
-FM_INLINE void fm_elementwise_panel(const int kernel, int activation, float alpha, const float *x, const float *y, float *out) {
+FM_INLINE void fm_elementwise_panel(const int kernel, const fm_elementwise *e, const float *x, const float *y, float *out) {
+    const fm_constants constants = {v_set1(e->alpha), v_set1(e->threshold), v_set1(e->max_value)};
     vf a[FM_VECTORS], b[FM_VECTORS];
     for (int v = 0; v < FM_VECTORS; v++) {
         a[v] = v_load(x + v * V_LANES);
@@ -14,10 +15,16 @@ FM_INLINE void fm_elementwise_panel(const int kernel, int activation, float alph
     }
     switch (kernel) {
     case FM_ACTIVATE:
-        fm_activate_block(activation, alpha, a, FM_VECTORS);
+        if (e->activation < FM_OUTPUT_ACTIVATION_COUNT)
+            fm_activate_block(e->activation, e->alpha, a, FM_VECTORS);
+        else
+            fm_activate_input_block(e->activation, constants, a, FM_VECTORS);
         break;
     case FM_DERIVE:
-        fm_derive_block(activation, alpha, b, a, FM_VECTORS);
+        if (e->activation < FM_OUTPUT_ACTIVATION_COUNT)
+            fm_derive_block(e->activation, e->alpha, b, a, FM_VECTORS);
+        else
+            fm_derive_input_block(e->activation, constants, b, a, FM_VECTORS);
         break;
     case FM_MULTIPLY:
         for (int v = 0; v < FM_VECTORS; v++)
@@ -37,7 +44,7 @@ FM_INLINE void fm_elementwise_panel(const int kernel, int activation, float alph
         break;
     case FM_SCALE:
         for (int v = 0; v < FM_VECTORS; v++)
-            a[v] = v_mul(a[v], v_set1(alpha));
+            a[v] = v_mul(a[v], v_set1(e->alpha));
         break;
     case FM_EXP:
         for (int v = 0; v < FM_VECTORS; v++)
@@ -47,27 +54,30 @@ FM_INLINE void fm_elementwise_panel(const int kernel, int activation, float alph
         for (int v = 0; v < FM_VECTORS; v++)
             a[v] = v_log(a[v]);
         break;
+    case FM_ERF:
+        for (int v = 0; v < FM_VECTORS; v++)
+            a[v] = v_erf(a[v]);
+        break;
     }
     for (int v = 0; v < FM_VECTORS; v++)
         v_store(out + v * V_LANES, kernel == FM_DERIVE ? b[v] : a[v]);
 }
 
-FM_INLINE void fm_elementwise_all(const int kernel, const fm_elementwise *e) {
-    const ptrdiff_t n = e->n;
-    const int activation = e->activation;
-    const float alpha = e->alpha;
-    const float *x = e->x, *y = kernel >= FM_DERIVE && kernel <= FM_MAXIMUM ? e->y : e->x;
-    float *out = e->out;
-    ptrdiff_t i = 0;
-    for (; i + FM_PANEL <= n; i += FM_PANEL)
-        fm_elementwise_panel(kernel, activation, alpha, x + i, y + i, out + i);
-    if (i < n) {
-        const size_t bytes = (size_t)(n - i) * sizeof(float);
-        float x_tail[FM_PANEL] = {0}, y_tail[FM_PANEL] = {0};
-        memcpy(x_tail, x + i, bytes);
-        memcpy(y_tail, y + i, bytes);
-        fm_elementwise_panel(kernel, activation, alpha, x_tail, y_tail, x_tail);
-        memcpy(out + i, x_tail, bytes);
+/* The last, incomplete panel takes the same way as the others, through the tails: the code for all activations is long. */
+FM_INLINE void fm_elementwise_all(const int kernel, const fm_elementwise *arguments) {
+    const fm_elementwise copy = *arguments, *const e = &copy; /* a copy, so that the compiler knows no store changes it */
+    const float *y = kernel >= FM_DERIVE && kernel <= FM_MAXIMUM ? e->y : e->x;
+    float x_tail[FM_PANEL] = {0}, y_tail[FM_PANEL] = {0};
+    for (ptrdiff_t i = 0; i < e->n; i += FM_PANEL) {
+        const int whole = e->n - i >= FM_PANEL;
+        const size_t bytes = (size_t)(e->n - i) * sizeof(float);
+        if (!whole) {
+            memcpy(x_tail, e->x + i, bytes);
+            memcpy(y_tail, y + i, bytes);
+        }
+        fm_elementwise_panel(kernel, e, whole ? e->x + i : x_tail, whole ? y + i : y_tail, whole ? e->out + i : x_tail);
+        if (!whole)
+            memcpy(e->out + i, x_tail, bytes);
     }
 }
 
@@ -80,6 +90,7 @@ static void kernel_maximum(const fm_elementwise *e) { fm_elementwise_all(FM_MAXI
 static void kernel_scale(const fm_elementwise *e) { fm_elementwise_all(FM_SCALE, e); }
 static void kernel_exp(const fm_elementwise *e) { fm_elementwise_all(FM_EXP, e); }
 static void kernel_log(const fm_elementwise *e) { fm_elementwise_all(FM_LOG, e); }
+static void kernel_erf(const fm_elementwise *e) { fm_elementwise_all(FM_ERF, e); }
 
 /* 16 elements. */
 FM_INLINE void fm_maximum_backward_panel(const float *x, const float *y, const float *grad, float *out) {
@@ -168,6 +179,47 @@ static void kernel_softmax_backward(const fm_softmax *s) {
         for (int i = 0; i < here; i++)
             for (ptrdiff_t c = i * stride; c < i * stride + FM_ROUND_UP(cols); c += V_LANES) {
                 const vf slope = v_mul(v_load(x + c), v_sub(v_load(grad + c), v_set1(dot[i])));
+                v_store(out + c, v_keep(slope, cols - (c - i * stride), tail, v_set1(0.0f)));
+            }
+    }
+}
+
+static void kernel_log_softmax(const fm_softmax *s) {
+    const ptrdiff_t rows = s->rows, cols = s->cols, stride = s->stride;
+    const vm tail = v_tail(cols);
+    for (ptrdiff_t r = 0; r < rows; r += V_LANES) {
+        const ptrdiff_t here = rows - r < V_LANES ? rows - r : V_LANES;
+        const float *x = s->x + r * stride;
+        float *out = s->out + r * stride, max[V_LANES], log_sum[V_LANES];
+        vf lanes[V_LANES];
+        for (int i = 0; i < V_LANES; i++)
+            lanes[i] = i < here ? fm_row_max(x + i * stride, cols, tail) : v_set1(0.0f);
+        v_store(max, fm_max_rows(lanes));
+        for (int i = 0; i < V_LANES; i++)
+            lanes[i] = i < here ? fm_row_exp(x + i * stride, NULL, cols, tail, v_set1(max[i])) : v_set1(1.0f);
+        v_store(log_sum, v_log(fm_sum_rows(lanes)));
+        for (int i = 0; i < here; i++)
+            for (ptrdiff_t c = 0; c < FM_ROUND_UP(cols); c += V_LANES) {
+                const vf a = v_sub(v_sub(v_load(x + i * stride + c), v_set1(max[i])), v_set1(log_sum[i]));
+                v_store(out + i * stride + c, v_keep(a, cols - c, tail, v_set1(0.0f)));
+            }
+    }
+}
+
+static void kernel_log_softmax_backward(const fm_softmax *s) {
+    const ptrdiff_t rows = s->rows, cols = s->cols, stride = s->stride;
+    const vm tail = v_tail(cols);
+    for (ptrdiff_t r = 0; r < rows; r += V_LANES) {
+        const ptrdiff_t here = rows - r < V_LANES ? rows - r : V_LANES;
+        const float *x = s->x + r * stride, *grad = s->grad + r * stride;
+        float *out = s->out + r * stride, sum[V_LANES];
+        vf lanes[V_LANES];
+        for (int i = 0; i < V_LANES; i++)
+            lanes[i] = i < here ? fm_row_sum(grad + i * stride, cols, tail) : v_set1(0.0f);
+        v_store(sum, fm_sum_rows(lanes));
+        for (int i = 0; i < here; i++)
+            for (ptrdiff_t c = i * stride; c < i * stride + FM_ROUND_UP(cols); c += V_LANES) {
+                const vf slope = v_fnma(v_exp_nonpositive(v_load(x + c)), v_set1(sum[i]), v_load(grad + c));
                 v_store(out + c, v_keep(slope, cols - (c - i * stride), tail, v_set1(0.0f)));
             }
     }

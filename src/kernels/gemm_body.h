@@ -66,16 +66,19 @@ FM_INLINE void fm_tile_begin(const int rows, const int panels, const fm_output *
 /* The activations that take more than an instruction work on the tile just stored, still in the first cache. One copy for all tiles. */
 static __attribute__((noinline)) void fm_activate_tile(const fm_output *out, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t panel,
                                                        ptrdiff_t panels) {
-    for (ptrdiff_t j = panel; j < panel + panels; j++)
-        for (ptrdiff_t i = row; i < row + rows; i++) {
-            float *c = fm_tile_at(out, i, j, 0);
-            vf values[FM_VECTORS];
-            for (int v = 0; v < FM_VECTORS; v++)
-                values[v] = v_load(c + v * V_LANES);
-            fm_activate_block(out->activation, out->alpha, values, FM_VECTORS);
-            for (int v = 0; v < FM_VECTORS; v++)
-                v_store(c + v * V_LANES, values[v]);
-        }
+    const vf alpha = v_set1(out->alpha);
+    switch (out->activation) {
+#define FM_ACTIVATION(name)                                                                                                                \
+    case FM_ACTIVATION_##name:                                                                                                             \
+        for (ptrdiff_t j = panel; j < panel + panels; j++)                                                                                 \
+            for (ptrdiff_t i = row; i < row + rows; i++) {                                                                                 \
+                float *c = fm_tile_at(out, i, j, 0);                                                                                       \
+                for (int v = 0; v < FM_VECTORS; v++)                                                                                       \
+                    v_store(c + v * V_LANES, fm_##name(v_load(c + v * V_LANES), alpha));                                                   \
+            }                                                                                                                              \
+        break;
+#include "isa.inc"
+    }
 }
 
 /* Stores a tile. The bias, or a zero where there is none, also turns −0, what is left of terms too small for a float32, into +0. */

@@ -22,8 +22,13 @@
 #define FM_PANEL 16
 #define FM_ROUND_UP(n) (((n) + (FM_PANEL - 1)) / FM_PANEL * FM_PANEL)
 
+/* Those whose derivative follows from their output come first: only they end a product. */
 enum {
 #define FM_ACTIVATION(name) FM_ACTIVATION_##name,
+#include "isa.inc"
+    FM_OUTPUT_ACTIVATION_COUNT,
+    FM_LAST_OUTPUT_ACTIVATION = FM_OUTPUT_ACTIVATION_COUNT - 1,
+#define FM_INPUT_ACTIVATION(name) FM_ACTIVATION_##name,
 #include "isa.inc"
     FM_ACTIVATION_COUNT
 };
@@ -62,7 +67,7 @@ typedef struct fm_gemm {
     int carry;         /* start from the values in c */
     int finish;        /* gemm_forward only: add the bias and apply the activation */
     const float *bias; /* [16·panels], or NULL */
-    int activation;    /* FM_ACTIVATION_* */
+    int activation;    /* FM_ACTIVATION_*, one that its output derives; so wherever there is no word of the input */
     float alpha;
 } fm_gemm;
 
@@ -135,20 +140,21 @@ typedef struct fm_column_sums {
 
 /* n ≥ 0 elements, any alignment; out may be x.
  *   activate   out = activation(x)
- *   derive     out = y · activation'(z), where x = activation(z)
+ *   derive     out = y · activation'(z), where x = activation(z), or for an activation whose input derives it x = z
  *   multiply   out = x · y
  *   add        out = x + y
  *   subtract   out = x − y
  *   maximum    out = the larger of x and y, NaN if one of them is
  *   scale      out = alpha · x
  *   exp, log   out = exp(x), log(x), within 1.5 ULP
+ *   erf        out = erf(x), within 2 ULP
  */
 typedef struct fm_elementwise {
     ptrdiff_t n;
     const float *x, *y;
     float *out;
     int activation;
-    float alpha;
+    float alpha, threshold, max_value; /* the last two: general_relu */
 } fm_elementwise;
 
 /* out = grad·∂max(x, y)/∂x: grad where x > y, half of it where x = y, else +0. n ≥ 0 elements, any alignment; out may be grad. */
@@ -167,6 +173,8 @@ typedef struct fm_from_uint8 {
 
 /* softmax            out[r][c] = exp(x[r][c] − max_r) / Σ_c exp(x[r][c] − max_r)
  * softmax_backward   x holds softmax's output s and grad dLoss/ds: out[r][c] = s·(grad − Σ_c s·grad)
+ * log_softmax            out[r][c] = (x[r][c] − max_r) − log Σ_c exp(x[r][c] − max_r)
+ * log_softmax_backward   x holds log_softmax's output a and grad dLoss/da: out[r][c] = grad − exp(a)·Σ_c grad
  * Padded rows, one stride for all; pad columns of out become +0. out may be x or grad.
  */
 typedef struct fm_softmax {
@@ -175,15 +183,22 @@ typedef struct fm_softmax {
     float *out;
 } fm_softmax;
 
-/* One loss or accuracy over a block of rows; targets are y, or labels for the sparse ones.
+/* One loss or accuracy over a block of rows; targets are y, or labels for the sparse ones. docs/losses.md has the formulas.
  *
- *   loss[r]      = weight[r]·value_r, weight 1 where NULL (value_r: mean over the columns for MSE, MAE, BCE and binary accuracy)
+ *   loss[r]      = weight[r]·value_r, weight 1 where NULL
  *   grad[r][c]   = weight[r]·scale·∂value_r/∂x[r][c]; pad columns become +0; NULL: not wanted (accuracies have none)
  *   probs[r][c]  = softmax or sigmoid of logits, pad +0; only the _from_logits kernels; NULL: not wanted
  *   hit[r]       = the matching accuracy of the row, unweighted, threshold 0.5: cross-entropies only; NULL: not wanted
  * grad may be x. Probabilities given by the caller are clipped to [1e-7, 1 − 1e-7] (categorical ones after division by their sum), the
- * gradient is zero where they were clipped.
+ * gradient is zero where they were clipped. Parameters:
+ *   huber               δ, where the square turns into a line
+ *   quantile            which one, 0 … 1
+ *   gaussian_nll        the least variance, a constant added; x holds means and then variances, y as many columns as there are means
+ *   cosine_similarity   −1 for the loss, 1 for the metric
+ *   binary_focal_…      γ, the weight of ones, the weight of zeros
+ *   categorical_focal_… γ, a weight
  */
+#define FM_LOSS_PARAMETERS 3
 typedef struct fm_loss {
     ptrdiff_t rows, cols;
     const float *x; /* [rows][x_row], padded */
@@ -194,6 +209,7 @@ typedef struct fm_loss {
     const float *weight;   /* [rows] */
     float scale;
     float threshold; /* binary_accuracy */
+    float parameter[FM_LOSS_PARAMETERS];
     float *loss;     /* [rows] */
     float *grad;     /* [rows][grad_row], padded */
     ptrdiff_t grad_row;
@@ -201,6 +217,17 @@ typedef struct fm_loss {
     ptrdiff_t probs_row;
     float *hit; /* [rows] */
 } fm_loss;
+
+/* Smoothed targets: out[r][c] = y[r][c]·keep + share, with y one-hot where labels are given; pad columns become +0. out may be y. */
+typedef struct fm_smooth {
+    ptrdiff_t rows, cols;
+    const float *y; /* [rows][y_row], padded; or NULL and */
+    ptrdiff_t y_row;
+    const int32_t *labels; /* [rows], 0 ≤ label < cols */
+    float keep, share;
+    float *out; /* [rows][out_row], padded */
+    ptrdiff_t out_row;
+} fm_smooth;
 
 /* One optimizer step over n parameters; slots 0 and 1 by the order of the optimizer's slot names.
  *   sgd       momentum 0: w −= lr·g; else m = μ·m − lr·g, w += m, or with nesterov w += μ·m − lr·g            slot: m

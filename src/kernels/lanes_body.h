@@ -85,6 +85,20 @@ FM_INLINE vf fm_row_max(const float *x, ptrdiff_t cols, vm tail) {
     return fm_fold_max(largest);
 }
 
+/* The lanes of Σ_c x. */
+FM_INLINE vf fm_row_sum(const float *x, ptrdiff_t cols, vm tail) {
+    vf sums[FM_VECTORS];
+    for (int v = 0; v < FM_VECTORS; v++)
+        sums[v] = v_set1(0.0f);
+    ptrdiff_t c = 0;
+    for (; c + FM_PANEL <= cols; c += FM_PANEL)
+        for (int v = 0; v < FM_VECTORS; v++)
+            sums[v] = v_add(sums[v], v_load(x + c + v * V_LANES));
+    for (int v = 0; v < FM_VECTORS && c < cols; v++, c += V_LANES)
+        sums[v] = v_add(sums[v], v_keep(v_load(x + c), cols - c, tail, v_set1(0.0f)));
+    return fm_fold_sum(sums);
+}
+
 /* out = exp(x − max) where out is wanted, pad columns +0; returns the sum as the lanes of one vector. */
 FM_INLINE void fm_row_exp_panel(const float *x, float *out, vf max, ptrdiff_t c, ptrdiff_t left, vm tail, vf *sums) {
     for (int v = 0; v < FM_VECTORS; v++, c += V_LANES, left -= V_LANES) {

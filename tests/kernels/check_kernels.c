@@ -35,7 +35,7 @@ static void try_gemm_forward(trial *t) {
     g.b = take_floats(t, g.panels * g.b_panel);
     g.finish = coin(t);
     g.bias = coin(t) ? take_floats(t, g.panels * FM_PANEL) : NULL;
-    g.activation = pick(t, 0, FM_ACTIVATION_COUNT - 1);
+    g.activation = pick(t, 0, FM_LAST_OUTPUT_ACTIVATION);
     g.alpha = draw_alpha(t);
     t->kernels->gemm_forward(&g);
 }
@@ -103,7 +103,7 @@ static void try_sparse_product(trial *t) {
     s.c_panel = FM_PANEL;
     s.c = take_room(t, s.rows * s.c_row);
     s.bias = coin(t) ? take_floats(t, s.panels * FM_PANEL) : NULL;
-    s.activation = pick(t, 0, FM_ACTIVATION_COUNT - 1);
+    s.activation = pick(t, 0, FM_LAST_OUTPUT_ACTIVATION);
     t->kernels->sparse_product(&s);
 }
 
@@ -118,7 +118,7 @@ static void try_transpose(trial *t) {
     a.out = take_room(t, FM_ROUND_UP(a.rows) * a.out_row);
     a.out_t_row = draw_stride(t, a.rows);
     a.out_t = coin(t) ? take_room(t, a.cols * a.out_t_row) : NULL;
-    a.activation = pick(t, 0, FM_ACTIVATION_COUNT - 1);
+    a.activation = pick(t, 0, FM_LAST_OUTPUT_ACTIVATION);
     t->kernels->transpose(&a);
 }
 
@@ -134,6 +134,8 @@ static void try_column_sums(trial *t) {
 static void try_elementwise(trial *t, void (*kernel)(const fm_elementwise *)) {
     const ptrdiff_t n = t->number % 100;
     fm_elementwise e = {.n = n, .y = take_floats(t, n), .activation = pick(t, 0, FM_ACTIVATION_COUNT - 1), .alpha = draw_alpha(t)};
+    e.threshold = draw_alpha(t);
+    e.max_value = coin(t) ? as_float(0x7F800000) : 4.0f * draw_alpha(t);
     float *x = take_floats(t, n);
     e.x = x;
     e.out = coin(t) ? x : take_room(t, n);
@@ -148,6 +150,7 @@ static void try_maximum(trial *t) { try_elementwise(t, t->kernels->maximum); }
 static void try_scale(trial *t) { try_elementwise(t, t->kernels->scale); }
 static void try_exp(trial *t) { try_elementwise(t, t->kernels->exp); }
 static void try_log(trial *t) { try_elementwise(t, t->kernels->log); }
+static void try_erf(trial *t) { try_elementwise(t, t->kernels->erf); }
 
 static void try_maximum_backward(trial *t) {
     const ptrdiff_t n = t->number % 100;
@@ -177,6 +180,8 @@ static void try_softmaxes(trial *t, void (*kernel)(const fm_softmax *)) {
 }
 static void try_softmax(trial *t) { try_softmaxes(t, t->kernels->softmax); }
 static void try_softmax_backward(trial *t) { try_softmaxes(t, t->kernels->softmax_backward); }
+static void try_log_softmax(trial *t) { try_softmaxes(t, t->kernels->log_softmax); }
+static void try_log_softmax_backward(trial *t) { try_softmaxes(t, t->kernels->log_softmax_backward); }
 
 static void try_dropout_mask(trial *t) {
     fm_dropout d = {.rows = 1 + t->number % 5, .cols = 1 + t->number % 139, .first_row = pick(t, 0, 1000), .node = draw(t) % 9};
@@ -220,6 +225,9 @@ static void draw_targets(trial *t, float *y, ptrdiff_t cols) {
 
 static void try_loss(trial *t, void (*kernel)(const fm_loss *)) {
     fm_loss a = {.rows = 1 + t->number % 41, .cols = 1 + t->number % 37, .scale = 1.0f / (float)pick(t, 1, 64), .threshold = 0.5f};
+    a.parameter[0] = 0.25f * (float)pick(t, 1, 12);
+    a.parameter[1] = 0.25f;
+    a.parameter[2] = 0.75f;
     a.x_row = draw_stride(t, a.cols);
     a.y_row = draw_stride(t, a.cols);
     a.grad_row = draw_stride(t, a.cols);
@@ -250,6 +258,22 @@ static void try_loss(trial *t, void (*kernel)(const fm_loss *)) {
         break;
     }
     kernel(&a);
+}
+
+static void try_smooth(trial *t) {
+    fm_smooth s = {.rows = 1 + t->number % 41, .cols = 1 + t->number % 37, .keep = 0.875f, .share = 0.125f};
+    int32_t *labels = take_integers(t, s.rows);
+    for (ptrdiff_t r = 0; r < s.rows; r++)
+        labels[r] = pick(t, 0, (int)s.cols - 1);
+    s.y_row = draw_stride(t, s.cols);
+    s.out_row = s.y_row;
+    float *y = take_rows(t, s.rows, s.cols, s.y_row);
+    s.out = coin(t) ? y : take_room(t, s.rows * s.out_row);
+    if (coin(t))
+        s.labels = labels;
+    else
+        s.y = y;
+    t->kernels->smooth(&s);
 }
 
 /* Every row or every other row of a panel, at random; NULL for all from the first. */

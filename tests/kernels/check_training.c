@@ -78,7 +78,12 @@ static uint64_t train(const fm_kernels *kernels, int optimizer, const variant *v
     uint64_t state = 1, hash = UINT64_C(0xCBF29CE484222325);
     const fm_plan plan = {6, 5, PARAMETERS, WIDTHS, NODES, SHAPES, 5};
     const fm_metric_spec accuracy = {.kind = FM_LOSS_sparse_categorical_accuracy, .threshold = 0.5f};
-    const fm_objective objective = {FM_LOSS_sparse_categorical_crossentropy_from_logits, 4, 1, &accuracy, 5, 1.0};
+    const fm_objective objective = {.loss = FM_LOSS_sparse_categorical_crossentropy_from_logits,
+                                    .source = 4,
+                                    .metric_count = 1,
+                                    .metrics = &accuracy,
+                                    .output = 5,
+                                    .weight = 1.0};
     fm_network *network;
 
     for (int i = 0; i < ROWS * INPUTS; i++) {

@@ -1,0 +1,60 @@
+"""Callbacks: objects whose methods ``fit``, ``evaluate`` and ``predict`` call as they go along.
+
+Training runs about 50 ms of minibatches per call into the engine. Only a callback that overrides one of the batch methods makes it go batch
+by batch; those of this module do not, even where they act after a number of batches.
+
+Example:
+
+>>> import numpy as np
+>>> from fastmlp import callbacks, layers, models
+>>> model = models.Sequential([layers.Dense(1, input_shape=(2,))])
+>>> model.compile(optimizer="sgd", loss="mse")
+>>> stopper = callbacks.EarlyStopping(monitor="loss", patience=2)
+>>> history = model.fit(np.eye(2), np.ones(2), epochs=5, verbose=0, callbacks=[stopper, callbacks.CSVLogger("training.csv")])
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastmlp.callbacks.backup import BackupAndRestore
+from fastmlp.callbacks.base import Callback
+from fastmlp.callbacks.checkpoint import ModelCheckpoint
+from fastmlp.callbacks.collection import CallbackList, History, ProgbarLogger
+from fastmlp.callbacks.finder import LearningRateFinder
+from fastmlp.callbacks.liveplot import LivePlot
+from fastmlp.callbacks.logs import CSVLogger, TensorBoard
+from fastmlp.callbacks.monitoring import EarlyStopping, MonitorCallback, ReduceLROnPlateau
+from fastmlp.callbacks.simple import LambdaCallback, LearningRateScheduler, TerminateOnNaN
+from fastmlp.errors import UnsupportedError
+
+__all__ = [
+    "BackupAndRestore",
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateFinder",
+    "LearningRateScheduler",
+    "LivePlot",
+    "ModelCheckpoint",
+    "MonitorCallback",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "TerminateOnNaN",
+]
+
+_ELSEWHERE = {
+    "OrbaxCheckpoint": "use ModelCheckpoint, or BackupAndRestore to go on with an interrupted fit",
+    "RemoteMonitor": "send the logs yourself, with LambdaCallback(on_epoch_end=lambda epoch, logs: ...)",
+    "SwapEMAWeights": "keep the best weights with EarlyStopping(restore_best_weights=True)",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ELSEWHERE:
+        raise UnsupportedError(f"the callback {name!r} is not in fastmlp yet; {_ELSEWHERE[name]}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

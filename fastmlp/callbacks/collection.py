@@ -1,0 +1,202 @@
+"""All callbacks of a run as one, with the two that are always there: the history and the progress line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from fastmlp import progress
+from fastmlp.callbacks.base import Callback, Logs
+
+__all__ = ["CallbackList", "History", "ProgbarLogger"]
+
+
+class History(Callback):
+    """Records every epoch's numbers; ``fit`` returns one.
+
+    Attributes:
+        history: ``{"loss": [first epoch, second epoch, …], "val_loss": […], …}``.
+        epoch: The epochs run, counted from 0.
+    """
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.epoch = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"history": self.history, "epoch": self.epoch, "params": self.params}  # without the model, which has this history
+
+
+class ProgbarLogger(Callback):
+    """Prints the progress of ``fit``, ``evaluate`` and ``predict``; they add it unless ``verbose=0``."""
+
+    def __init__(self) -> None:
+        self._line: progress.ProgressLine | None = None
+        self._in_fit = False
+        self._validating = False
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._in_fit = True
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        epochs = self._param("epochs")
+        if epochs > 1:
+            progress.write(f"Epoch {epoch + 1}/{epochs}\n")
+        self._open()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._close(logs)
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        self._validating = self._in_fit  # which is silent
+        if not self._validating:
+            self._open()
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        if not self._validating:
+            self._close(logs)
+        self._validating = False
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        self._open()
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        self._close({})
+
+    def advance(self, step: int, logs: Logs) -> None:
+        """``step`` steps of the epoch are done."""
+        if self._line is not None and not self._validating:
+            self._line.update(step, logs)
+
+    def _abandon(self) -> None:
+        """End the line that is being drawn: an exception is on its way."""
+        if self._line is not None:
+            self._line.abandon()
+            self._line = None
+
+    def _param(self, name: str) -> int:
+        return int((self.params or {})[name])
+
+    def _open(self) -> None:
+        self._line = progress.ProgressLine(self._param("steps"), self._param("verbose"))
+
+    def _close(self, logs: Logs | None) -> None:
+        if self._line is not None:
+            self._line.finish(logs or {})
+            self._line = None
+
+
+class CallbackList(Callback):
+    """Several callbacks as one, with a :class:`History` and the progress line behind the user's own.
+
+    Args:
+        callbacks: None, one callback, or several.
+        add_history: Whether a History is added if there is none.
+        verbose: 0 for no progress line.
+        model: Given to every callback.
+        params: ``epochs`` and ``steps``, given to every callback together with ``verbose``.
+    """
+
+    def __init__(
+        self,
+        callbacks: Any = None,
+        *,
+        add_history: bool = False,
+        verbose: int = 0,
+        model: Any = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.callbacks = list(_flatten(callbacks))
+        self.history = next((callback for callback in self.callbacks if isinstance(callback, History)), None)
+        if self.history is None and add_history:
+            self.history = History()
+            self.callbacks.append(self.history)
+        self.progress = next((callback for callback in self.callbacks if isinstance(callback, ProgbarLogger)), None)
+        if self.progress is None and verbose:
+            self.progress = ProgbarLogger()
+            self.callbacks.append(self.progress)
+        self.callbacks.sort(key=lambda callback: callback._runs_last)
+        self.set_model(model)
+        self.set_params({"verbose": verbose, **(params or {})})
+
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        self.params = params
+        for callback in self.callbacks:
+            callback.set_params(params)
+
+    def set_model(self, model: Any) -> None:
+        self.model = model
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    def listens_to_batches(self, phase: str) -> bool:
+        """True if a callback overrides a batch method of ``train``, ``test`` or ``predict``."""
+        names = [f"on_{phase}_batch_begin", f"on_{phase}_batch_end"]
+        if phase == "train":
+            names += ["on_batch_begin", "on_batch_end"]
+        return any(
+            getattr(getattr(callback, name, None), "__func__", None) is not getattr(Callback, name)
+            for callback in self.callbacks
+            for name in names
+        )
+
+    def advance(self, step: int, logs: Logs) -> None:
+        """Tell the progress line that ``step`` steps of the epoch are done."""
+        if self.progress is not None:
+            self.progress.advance(step, logs)
+
+    def _batches_until_pause(self) -> int | None:
+        return min((limit for callback in self.callbacks if (limit := callback._batches_until_pause()) is not None), default=None)
+
+    def _pause(self, batch: int, logs: Logs, rows: int) -> None:
+        for callback in self.callbacks:
+            callback._pause(batch, logs, rows)
+
+    def _accepts_divergence(self, batch: int) -> bool:
+        answers = [callback._accepts_divergence(batch) for callback in self.callbacks]  # every one hears of it
+        return any(answers)
+
+    def _abandon(self) -> None:
+        """End the progress line, and whatever else is open, before an exception is shown."""
+        for callback in self.callbacks:
+            callback._abandon()
+
+
+def _broadcast(name: str) -> Callable[..., None]:
+    counted = "epoch" in name or "batch" in name
+
+    def call_all(self: CallbackList, *args: Any) -> None:
+        if len(args) == counted:
+            args = (*args, {})  # hooks may be written without a default for logs
+        for callback in self.callbacks:
+            getattr(callback, name)(*args)
+
+    call_all.__name__ = name
+    call_all.__doc__ = f"Call ``{name}`` of every callback."
+    return call_all
+
+
+for _name in [name for name in vars(Callback) if name.startswith("on_")]:
+    setattr(CallbackList, _name, _broadcast(_name))
+
+
+def _flatten(callbacks: Any) -> Iterable[Callback]:
+    if callbacks is None:
+        return
+    if isinstance(callbacks, (list, tuple)):
+        for item in callbacks:
+            yield from _flatten(item)
+    elif isinstance(callbacks, type):
+        raise TypeError(f"callbacks holds the class {callbacks.__name__}; make an object of it: {callbacks.__name__}()")
+    elif not isinstance(callbacks, Callback):
+        raise TypeError(f"callbacks must be objects of fastmlp.callbacks.Callback, got {callbacks!r:.80}")
+    else:
+        yield callbacks

@@ -1,0 +1,220 @@
+"""LivePlot: loss, metrics and learning rate, drawn while the network trains."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from fastmlp import checks
+from fastmlp.callbacks.base import Callback, Logs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["LivePlot"]
+
+_DISPLAYS = ("auto", "notebook", "window", "file")
+
+
+class LivePlot(Callback):
+    """Draw loss, metrics and learning rate while training: in a notebook, in a window, or to a picture file where there is neither.
+
+    The picture is drawn between two calls of the engine, and only when all drawing so far, with the one to come, takes no more than its
+    share of the time since training began. So it is drawn often where that is cheap and seldom where it is not, in a short training perhaps
+    only at its end. That last picture is always drawn, after training. Needs matplotlib: ``pip install "fastmlp[plot]"``.
+
+    Args:
+        filename: The picture that is written where nothing can be shown; its suffix decides the format.
+        display: ``"notebook"``, ``"window"``, ``"file"``, or ``"auto"`` for the first of them that is there.
+        budget: The share of the training time that drawing may take.
+
+    Attributes:
+        figure: The matplotlib figure.
+        drawing_seconds: Time spent on drawing in the last training, without the last picture.
+        training_seconds: Time from the beginning to the end of the last training, drawing included.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastmlp import callbacks, layers, models
+    >>> model = models.Sequential([layers.Dense(1, input_shape=(2,))])
+    >>> model.compile(optimizer="sgd", loss="mse")
+    >>> live = callbacks.LivePlot("training.png", display="file")
+    >>> history = model.fit(np.eye(2), np.ones(2), epochs=3, verbose=0, callbacks=[live])
+    """
+
+    _runs_last = True
+
+    def __init__(self, filename: str | os.PathLike[str] = "training.png", display: str = "auto", budget: float = 0.02) -> None:
+        if display not in _DISPLAYS:
+            raise ValueError(f"display must be one of {', '.join(map(repr, _DISPLAYS))}, got {display!r}")
+        self.filename = Path(filename)
+        self.budget = checks.number("budget", budget, 0.0, 1.0)
+        self._screen = _screen(display, self.filename)
+        self.figure: Figure = self._screen.figure
+        self.drawing_seconds = self.training_seconds = 0.0
+        self._clear()
+        # Twice, before there is any training to keep waiting: the first drawing loads fonts and much else, the second tells what one costs.
+        for _ in range(2):
+            self._draw({"loss": {"train": [(0.0, 1.0), (1.0, 0.5)]}, "accuracy": {}, "learning rate": {"": [(0.0, 0.1), (1.0, 0.1)]}})
+
+    def _clear(self) -> None:
+        self._curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
+        self._epoch = 0
+        self._rows = 0
+        self._totals: dict[str, float] = {}
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._clear()
+        self.drawing_seconds = 0.0
+        self._begin = perf_counter()
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._epoch, self._rows, self._totals = epoch, 0, {}
+
+    def _pause(self, batch: int, logs: Logs, rows: int) -> None:
+        if self._is_affordable():
+            place = self._epoch + (batch + 1) / max(int((self.params or {})["steps"]), 1)
+            self._note_means(place, logs, rows)
+            self._draw(self._curves)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        for name, value in (logs or {}).items():
+            if name.startswith("val_"):
+                self._note(name.removeprefix("val_"), "held out", epoch + 1, value)
+            elif name != "learning_rate" and not self._totals:  # the epoch has no point of its own yet
+                self._note(name, "train", epoch + 1, value)
+        self._note("learning rate", "", epoch + 1, self.model.optimizer.learning_rate)
+        if self._is_affordable():
+            self._draw(self._curves)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self.training_seconds = perf_counter() - self._begin
+        spent = self.drawing_seconds
+        self._draw(self._curves)
+        self.drawing_seconds = spent
+        self._screen.finish()
+
+    def _abandon(self) -> None:
+        self._screen.finish()
+
+    def _is_affordable(self) -> bool:
+        now = perf_counter() - self._begin
+        return self.drawing_seconds + self._cost <= self.budget * now
+
+    def _note_means(self, place: float, logs: Logs, rows: int) -> None:
+        """The means over the rows since the last point, not since the epoch began: nothing is averaged over what has long been better."""
+        for name, value in logs.items():
+            total = value * rows
+            self._note(name, "train", place, (total - self._totals.get(name, 0.0)) / (rows - self._rows))
+            self._totals[name] = total
+        self._rows = rows
+        self._note("learning rate", "", place, self.model.optimizer.learning_rate)
+
+    def _note(self, panel: str, curve: str, place: float, value: float) -> None:
+        self._curves.setdefault(panel, {}).setdefault(curve, []).append((place, value))
+
+    def _draw(self, curves: Mapping[str, Mapping[str, list[tuple[float, float]]]]) -> None:
+        from fastmlp import plotting
+
+        begin = perf_counter()
+        plotting.draw_live(self.figure, curves)
+        self._screen.show()
+        self._cost = perf_counter() - begin
+        self.drawing_seconds += self._cost
+
+
+class _File:
+    """A picture file, replaced by each drawing."""
+
+    def __init__(self, figure: Figure, path: Path) -> None:
+        self.figure = figure
+        self.path = path
+
+    def show(self) -> None:
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(f"LivePlot writes to {self.path}, but the folder {self.path.parent} does not exist; make it first")
+        temporary = self.path.with_name(f".{self.path.stem}.tmp{self.path.suffix}")
+        self.figure.savefig(temporary)
+        temporary.replace(self.path)  # whoever looks at it never sees half a picture
+
+    def finish(self) -> None:
+        """Nothing is left open."""
+
+
+class _Notebook:
+    """A picture under the cell, replaced by each drawing."""
+
+    def __init__(self, figure: Figure) -> None:
+        self.figure = figure
+        self._handle: Any = None
+
+    def show(self) -> None:
+        from io import BytesIO
+
+        from IPython.display import Image, display
+
+        picture = BytesIO()
+        self.figure.savefig(picture, format="png")
+        image = Image(data=picture.getvalue(), width=int(72 * self.figure.get_figwidth()))
+        if self._handle is None:
+            self._handle = display(image, display_id=True)
+        else:
+            self._handle.update(image)
+
+    def finish(self) -> None:
+        self._handle = None  # the next training gets a picture of its own
+
+
+class _Window:
+    """A window, which stays when training has ended."""
+
+    def __init__(self, figure: Figure) -> None:
+        self.figure = figure
+
+    def show(self) -> None:
+        from matplotlib import pyplot
+
+        pyplot.show(block=False)
+        self.figure.canvas.draw_idle()
+        self.figure.canvas.flush_events()
+
+    def finish(self) -> None:
+        """The window belongs to the user now."""
+
+
+def _screen(display: str, path: Path) -> _File | _Notebook | _Window:
+    """Where to draw."""
+    from fastmlp import plotting
+
+    figure = plotting.new_figure(3)
+    if display == "notebook" or (display == "auto" and "ipykernel" in sys.modules):
+        return _Notebook(figure)
+    if display == "window" or (display == "auto" and _has_desktop()):
+        from matplotlib import pyplot
+
+        if pyplot.get_backend().lower() in _window_backends():
+            window = pyplot.figure(figsize=figure.get_size_inches(), layout="constrained")
+            return _Window(window)
+        if display == "window":
+            raise RuntimeError(
+                f"matplotlib can't open a window here: its backend is {pyplot.get_backend()}; install one for windows, such as PyQt6, "
+                "or use display='file'"
+            )
+    return _File(figure, path)
+
+
+def _has_desktop() -> bool:
+    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _window_backends() -> list[str]:
+    """Names of the backends that have windows."""
+    from matplotlib.backends import registry
+
+    backends: Any = registry.backend_registry  # without types where matplotlib is installed, unknown where it is not
+    return [name.lower() for name in backends.list_builtin(registry.BackendFilter.INTERACTIVE)]

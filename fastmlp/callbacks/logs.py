@@ -1,0 +1,211 @@
+"""Callbacks that write the numbers of a run to files: CSVLogger and TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from fastmlp import checks
+from fastmlp.callbacks.base import Callback, Logs
+
+__all__ = ["CSVLogger", "TensorBoard"]
+
+
+class CSVLogger(Callback):
+    """Write a line of numbers after every epoch.
+
+    Args:
+        filename: The file.
+        separator: What stands between two numbers.
+        append: Whether to go on with a file that is there; else it is replaced.
+
+    Example:
+
+    >>> from fastmlp.callbacks import CSVLogger
+    >>> logger = CSVLogger("training.csv")
+    """
+
+    def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
+        self.filename = Path(filename)
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ValueError(f"separator must be one character, got {separator!r}")
+        self.sep = separator
+        self.append = checks.flag("append", append)
+        self._file: TextIO | None = None
+        self._keys: list[str] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._abandon()
+        self._keys = []
+        self._file = self.filename.open("a" if self.append else "w", newline="", encoding="utf-8")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = logs or {}
+        if self._file is None:
+            return
+        rows = csv.writer(self._file, delimiter=self.sep)
+        if not self._keys:
+            self._keys = sorted(logs)
+            if not any(key.startswith("val_") for key in self._keys):  # an epoch with a validation may come yet
+                self._keys += [f"val_{key}" for key in self._keys]
+            if not self._file.tell():
+                rows.writerow(["epoch", *self._keys])
+        rows.writerow([epoch, *(_cell(logs.get(key, "NA")) for key in self._keys)])
+        self._file.flush()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._abandon()
+
+    def _abandon(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+        return value
+    return f'"[{", ".join(map(str, value))}]"'
+
+
+class TensorBoard(Callback):
+    """Write the numbers of a run as TensorBoard shows them: ``tensorboard --logdir logs``.
+
+    Needs the ``tensorboard`` package, not TensorFlow: ``pip install "fastmlp[tensorboard]"``. Scalars go to ``log_dir/train`` and
+    ``log_dir/validation`` under Keras' names: ``epoch_loss``, ``epoch_learning_rate``, ``batch_loss``, ``evaluation_loss_vs_iterations``.
+
+    Args:
+        log_dir: The folder.
+        histogram_freq: Epochs between two histograms of all weights; 0 for none.
+        write_graph: Accepted for Keras' sake; there is no graph to write.
+        write_images: Not in fastmlp.
+        write_steps_per_second: Whether to write how many batches a second were trained.
+        update_freq: ``"epoch"``, a number of batches, or ``"batch"`` for 1: how often to write the means of the epoch so far.
+        profile_batch: Not in fastmlp.
+        embeddings_freq: Not in fastmlp.
+        embeddings_metadata: Not in fastmlp.
+
+    Example:
+
+    >>> from fastmlp.callbacks import TensorBoard
+    >>> board = TensorBoard(log_dir="logs/first", histogram_freq=1)
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str] = "logs",
+        histogram_freq: int = 0,
+        write_graph: bool = True,
+        write_images: bool = False,
+        write_steps_per_second: bool = False,
+        update_freq: Any = "epoch",
+        profile_batch: Any = 0,
+        embeddings_freq: int = 0,
+        embeddings_metadata: Any = None,
+    ) -> None:
+        wanted = {
+            "write_images": write_images,
+            "profile_batch": profile_batch or None,
+            "embeddings_freq": embeddings_freq or None,
+            "embeddings_metadata": embeddings_metadata,
+        }
+        advice = dict.fromkeys(("write_images", "embeddings_freq", "embeddings_metadata"), "use histogram_freq to see the weights")
+        checks.reject_unknown("TensorBoard", wanted, {**advice, "profile_batch": "fastmlp bench measures the machine"})
+        self.log_dir = Path(log_dir)
+        self.histogram_freq = checks.whole_number("histogram_freq", histogram_freq, 0)
+        self.write_steps_per_second = checks.flag("write_steps_per_second", write_steps_per_second)
+        if isinstance(update_freq, str) and update_freq not in ("batch", "epoch"):
+            raise ValueError(f"update_freq must be 'batch', 'epoch' or a number of batches, got {update_freq!r}")
+        self.update_freq: int | None = (
+            {"batch": 1, "epoch": None}[update_freq] if isinstance(update_freq, str) else checks.whole_number("update_freq", update_freq)
+        )
+        self._writers: dict[str, Any] = {}
+        self._batches = 0  # in this fit
+        self._last = -1  # batch of the epoch
+        self._written = 0
+        self._clock = self._epoch_clock = 0.0
+        _event_writer()  # an error now, not after an epoch, if the package is missing
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._batches = self._written = 0
+        self._clock = time.perf_counter()
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._last = -1
+        self._epoch_clock = time.perf_counter()
+
+    def _batches_until_pause(self) -> int | None:
+        return None if self.update_freq is None else self.update_freq - self._batches % self.update_freq
+
+    def _pause(self, batch: int, logs: Logs, rows: int) -> None:
+        self._batches += batch - self._last
+        self._last = batch
+        if self.update_freq is None or self._batches % self.update_freq:
+            return
+        numbers = {f"batch_{name}": value for name, value in logs.items()}
+        if self.write_steps_per_second:
+            now = time.perf_counter()
+            numbers["batch_steps_per_second"] = (self._batches - self._written) / (now - self._clock)
+            self._clock, self._written = now, self._batches
+        self._scalars("train", numbers, self._batches)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = logs or {}
+        train = {name: value for name, value in logs.items() if not name.startswith("val_")}
+        train["learning_rate"] = self.model.optimizer.learning_rate
+        if self.write_steps_per_second:
+            train["steps_per_second"] = (self._last + 1) / (time.perf_counter() - self._epoch_clock)
+        self._scalars("train", {f"epoch_{name}": value for name, value in train.items()}, epoch)
+        held_out = {f"epoch_{name.removeprefix('val_')}": value for name, value in logs.items() if name.startswith("val_")}
+        self._scalars("validation", held_out, epoch)
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            self._histograms(epoch)
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        numbers = {f"evaluation_{name}_vs_iterations": value for name, value in (logs or {}).items()}
+        self._scalars("validation", numbers, self.model.optimizer.iterations)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._abandon()
+
+    def _abandon(self) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}
+
+    def _scalars(self, part: str, numbers: Mapping[str, float], step: int) -> None:
+        from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+
+        if numbers:
+            for name, value in numbers.items():
+                self._write(part, scalar_pb(name, value), step)
+            self._writers[part].flush()
+
+    def _histograms(self, epoch: int) -> None:
+        from tensorboard.plugins.histogram.summary_v2 import histogram_pb
+
+        for weight in self.model._weights:
+            values = weight.read()
+            self._write("train", histogram_pb(f"{weight.parameter.name}/histogram", values[np.isfinite(values)]), epoch)
+        self._writers["train"].flush()
+
+    def _write(self, part: str, summary: Any, step: int) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        if part not in self._writers:
+            self._writers[part] = _event_writer()(str(self.log_dir / part))
+        self._writers[part].add_event(Event(wall_time=time.time(), step=step, summary=summary))
+
+
+def _event_writer() -> Any:
+    try:
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    except ImportError:
+        raise ImportError('TensorBoard needs the tensorboard package: pip install "fastmlp[tensorboard]"') from None
+    return EventFileWriter

@@ -1,0 +1,253 @@
+"""Callbacks that watch a number of the epoch: EarlyStopping, ReduceLROnPlateau, and the base of these and ModelCheckpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks, progress
+from fastmlp.callbacks.base import Callback, Logs
+
+__all__ = ["EarlyStopping", "MonitorCallback", "ReduceLROnPlateau"]
+
+
+class MonitorCallback(Callback):
+    """Watches a number and knows whether it has become better.
+
+    Args:
+        monitor: The number to watch, a key of the epoch's logs.
+        mode: ``"min"``, ``"max"``, or ``"auto"`` to tell from the metric.
+        baseline: The best value before there is one.
+        min_delta: A smaller change is no improvement.
+    """
+
+    def __init__(self, monitor: str = "val_loss", mode: str = "auto", baseline: float | None = None, min_delta: float = 0) -> None:
+        if mode not in ("auto", "min", "max"):
+            checks.warn(f"{type(self).__name__} knows the modes 'auto', 'min' and 'max', not {mode!r}; taking 'auto'")
+            mode = "auto"
+        self.monitor = monitor
+        self.mode = mode
+        self.best: float | None = None if baseline is None else checks.number("the value to begin with", baseline)
+        self.min_delta = abs(checks.number("min_delta", min_delta))
+        self._sign: int | None = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._sign = None  # the model may have other metrics now
+
+    def _current(self, logs: Logs | None) -> float | None:
+        """The watched number, or None and a warning."""
+        current: float | None = (logs or {}).get(self.monitor)
+        if current is None:
+            available = ", ".join(logs or {})
+            checks.warn(f"{type(self).__name__} watches {self.monitor!r}, which is not available; there are {available}")
+        return current
+
+    def _direction(self) -> int:
+        """1 if higher is better, −1 if lower is."""
+        if self.mode != "auto":
+            return 1 if self.mode == "max" else -1
+        higher = self.model.metric_direction(self.monitor.removeprefix("val_"))
+        if higher is None:
+            raise ValueError(
+                f"{type(self).__name__} can't tell whether {self.monitor!r} should rise or fall; give mode='max' or mode='min'"
+            )
+        return 1 if higher else -1
+
+    def _improves(self, value: float, reference: float | None) -> bool:
+        if self._sign is None:
+            self._sign = self._direction()
+        return reference is None or bool((value - reference) * self._sign > self.min_delta)
+
+
+class EarlyStopping(MonitorCallback):
+    """Stop when a number has stopped getting better.
+
+    Args:
+        monitor: The number to watch, a key of the epoch's logs.
+        min_delta: A smaller change is no improvement.
+        patience: Stop after this many epochs without improvement.
+        verbose: 1 to say so.
+        mode: ``"min"``, ``"max"``, or ``"auto"`` to tell from the metric.
+        baseline: Stop unless the number becomes better than this.
+        restore_best_weights: Whether to put back the weights of the best epoch at the end of training, stopped or not.
+        start_from_epoch: Epochs before which nothing is watched.
+
+    Example:
+
+    >>> from fastmlp.callbacks import EarlyStopping
+    >>> stopper = EarlyStopping(monitor="val_loss", patience=3, restore_best_weights=True)
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta=min_delta)
+        self.patience = checks.whole_number("patience", patience, 0)
+        self.verbose = verbose
+        self.baseline = baseline
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = checks.whole_number("start_from_epoch", start_from_epoch, 0)
+        self._reset()
+
+    def _reset(self) -> None:
+        self.wait = 0
+        self.stopped_epoch = 0
+        self.best = None
+        self.best_epoch = 0
+        self.best_weights: list[np.ndarray] | None = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        super().on_train_begin(logs)
+        self._reset()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        current = self._current(logs)
+        if current is None:
+            return
+        if epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and self.best_weights is None:
+            self._remember(epoch)
+        self.wait += 1
+        if self._improves(current, self.best):
+            self.best = current
+            self.best_epoch = epoch
+            if self.restore_best_weights:
+                self._remember(epoch)
+            if self.baseline is None or self._improves(current, self.baseline):
+                self.wait = 0
+            return
+        if self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        if self.stopped_epoch > 0 and self.verbose:
+            progress.write(f"Epoch {self.stopped_epoch + 1}: early stopping\n")
+        if self.restore_best_weights and self.best_weights is not None:
+            if self.verbose:
+                progress.write(f"Restoring model weights from the end of the best epoch: {self.best_epoch + 1}.\n")
+            self.model.set_weights(self.best_weights)
+
+    def _remember(self, epoch: int) -> None:
+        self.best_weights = self.model.get_weights()
+        self.best_epoch = epoch
+
+    def _fit_state(self) -> dict[str, Any]:
+        numbers = {"best": as_text(self.best), "best_epoch": self.best_epoch, "stopped_epoch": self.stopped_epoch, "wait": self.wait}
+        return numbers | ({"best_weights": self.best_weights} if self.best_weights is not None else {})
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        self.best, self.best_epoch = from_text(state["best"]), state["best_epoch"]
+        self.stopped_epoch, self.wait = state["stopped_epoch"], state["wait"]
+        self.best_weights = state.get("best_weights")
+
+
+class ReduceLROnPlateau(MonitorCallback):
+    """Lower the learning rate when a number has stopped getting better. The history gets ``learning_rate``.
+
+    Args:
+        monitor: The number to watch, a key of the epoch's logs.
+        factor: What the learning rate is multiplied by, below 1.
+        patience: Epochs without improvement before that.
+        verbose: 1 to say so.
+        mode: ``"min"``, ``"max"``, or ``"auto"`` to tell from the metric.
+        min_delta: A smaller change is no improvement.
+        cooldown: Epochs to wait after a reduction before counting again.
+        min_lr: The learning rate never falls below this.
+
+    Raises:
+        TypeError: When the time has come, if the optimizer follows a schedule.
+
+    Example:
+
+    >>> from fastmlp.callbacks import ReduceLROnPlateau
+    >>> slower = ReduceLROnPlateau(monitor="val_loss", factor=0.2, patience=5, min_lr=1e-5)
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta=min_delta)
+        checks.reject_unknown("ReduceLROnPlateau", options, {})
+        self.factor = checks.number("factor", factor, 0.0)
+        if self.factor >= 1:
+            raise ValueError(f"factor must be below 1, so that the learning rate falls, got {self.factor:g}")
+        self.patience = checks.whole_number("patience", patience, 0)
+        self.verbose = verbose
+        self.cooldown = checks.whole_number("cooldown", cooldown, 0)
+        self.min_lr = checks.number("min_lr", min_lr, 0.0)
+        self.cooldown_counter = self.wait = 0
+
+    def in_cooldown(self) -> bool:
+        """Whether a reduction is so fresh that epochs do not count."""
+        return self.cooldown_counter > 0
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        super().on_train_begin(logs)
+        self.best = None
+        self.cooldown_counter = self.wait = 0
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs = {} if logs is None else logs
+        logs["learning_rate"] = self.model.optimizer.learning_rate
+        current = self._current(logs)
+        if current is None:
+            return
+        if self.in_cooldown():
+            self.cooldown_counter -= 1
+            self.wait = 0
+        if self._improves(current, self.best):
+            self.best = current
+            self.wait = 0
+        elif not self.in_cooldown():
+            self.wait += 1
+            if self.wait >= self.patience:
+                self._reduce(epoch)
+
+    def _reduce(self, epoch: int) -> None:
+        rate = self.model.optimizer.learning_rate
+        if rate <= self.min_lr:
+            return
+        rate = max(rate * self.factor, self.min_lr)
+        self.model.optimizer.learning_rate = rate
+        self.cooldown_counter = self.cooldown
+        self.wait = 0
+        if self.verbose:
+            progress.write(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate}.\n")
+
+    def _fit_state(self) -> dict[str, Any]:
+        return {"best": as_text(self.best), "cooldown_counter": self.cooldown_counter, "wait": self.wait}
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        self.best = from_text(state["best"])
+        self.cooldown_counter, self.wait = state["cooldown_counter"], state["wait"]
+
+
+def as_text(number: float | None) -> str | None:
+    """A float, NaN and infinity too, as JSON can hold it without losing a bit."""
+    return None if number is None else float(number).hex()
+
+
+def from_text(text: str | None) -> float | None:
+    """See :func:`as_text`."""
+    return None if text is None else float.fromhex(text)

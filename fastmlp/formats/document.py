@@ -1,0 +1,113 @@
+"""What both of Keras' formats have in common: the model's description on the way out, and the model that is made of it on the way in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastmlp import checks, snapshot
+from fastmlp.errors import ModelFileError
+from fastmlp.files import blaming
+from fastmlp.formats import kerasconfig, variables
+from fastmlp.formats.h5 import Group
+from fastmlp.model import Model
+from fastmlp.snapshot import Array, Snapshot
+
+__all__ = ["checked_ours", "description", "make", "ours", "restore", "restore_weights"]
+
+
+def ours(taken: Snapshot, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What Keras has no place for, and fastmlp needs to go on exactly where training stopped."""
+    import fastmlp
+
+    return {"version": fastmlp.__version__, "training": taken.training, "provenance": dict(provenance)}
+
+
+def make(path: str | os.PathLike[str], config: Any) -> Model:
+    """The model a file describes in Keras' words, still without memory for its weights."""
+    with blaming(path, "its model configuration"):
+        described = kerasconfig.read_model(config)
+    return snapshot.make(path, described)
+
+
+def restore(
+    path: str | os.PathLike[str],
+    model: Model,
+    weights: Sequence[Array | None],
+    compiled: Any,
+    optimizer: tuple[Group, Sequence[str]] | None,
+    stored: Any,
+) -> None:
+    """Gives a model what its file holds.
+
+    Args:
+        path: The file.
+        model: What :func:`make` gave.
+        weights: Its arrays.
+        compiled: Keras' compile configuration, None to leave the model uncompiled.
+        optimizer: Where the optimizer's state lies: a group, and the names of the arrays in Keras' order.
+        stored: What :func:`ours` gave, None in a file of Keras.
+    """
+    snapshot.check_widths(path, model, model.count_params())
+    snapshot.assign(path, model, weights)
+    state: tuple[int, dict[str, list[Array]]] | None = None
+    with blaming(path, "its compile configuration"):
+        described = kerasconfig.read_compile(compiled)
+        if described is not None:
+            model.compile_from_config(described)
+            if optimizer is not None and variables.has_optimizer(model):
+                state = variables.read_optimizer(*optimizer, model)
+    with blaming(path, "its training state"):
+        iterations, slots = state or (0, {})
+        training = {**model.training_state(), **(stored or {}).get("training", {}), "iterations": iterations}
+        snapshot.resume(model, slots, training)
+
+
+def restore_weights(
+    path: str | os.PathLike[str],
+    model: Model,
+    weights: Sequence[Array | None],
+    optimizer: tuple[Group, Sequence[str]] | None,
+    skip_mismatch: bool,
+) -> None:
+    """Gives a model that is in use the weights of a file and, if it is compiled and the file has one, the optimizer's state."""
+    state: tuple[int, dict[str, list[Array]]] | None = None
+    if optimizer is not None and variables.has_optimizer(model) and all(weight is not None for weight in weights):
+        try:
+            state = variables.read_optimizer(*optimizer, model)
+        except ModelFileError as error:  # the file of another optimizer
+            if not skip_mismatch:
+                checks.warn(f"the optimizer goes on with the state it has: {error.reason}")
+    with snapshot.exclusively(model, "load_weights"):
+        snapshot.assign(path, model, weights)
+        if state is not None:
+            snapshot.resume(model, state[1], {**model.training_state(), "iterations": state[0]})
+
+
+def checked_ours(path: str | os.PathLike[str], stored: Any) -> dict[str, Any] | None:
+    """What :func:`ours` gave, if it is of the right form; None in a file of Keras."""
+    if stored is None:
+        return None
+    kinds = {"version": str, "training": dict, "provenance": dict}
+    if not isinstance(stored, Mapping) or not all(isinstance(stored.get(name), kind) for name, kind in kinds.items()):
+        raise ModelFileError(path, "what fastmlp wrote beside Keras' description is not valid")
+    return dict(stored)
+
+
+def description(
+    path: str | os.PathLike[str], config: Any, compiled: Any, keras_version: str, created: str, stored: dict[str, Any] | None
+) -> dict[str, Any]:
+    """What :func:`fastmlp.saving.describe` says about a file of Keras' formats."""
+    with blaming(path, "its description"):
+        return {
+            "format": "keras",
+            "keras_version": keras_version,
+            "fastmlp_version": stored["version"] if stored else None,
+            "created": created,
+            "kind": "sequential",
+            "model": kerasconfig.read_model(config),
+            "compile": kerasconfig.read_compile(compiled),
+            "training": stored["training"] if stored else None,
+            "provenance": stored["provenance"] if stored else {},
+        }

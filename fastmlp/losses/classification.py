@@ -1,0 +1,206 @@
+"""Losses of predicted classes and probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastmlp import checks
+from fastmlp.errors import UnsupportedError
+from fastmlp.losses.base import Loss
+from fastmlp.losses.regression import last_axis_only
+
+
+class CrossEntropy(Loss):
+    """A cross-entropy: what all of them take.
+
+    Args:
+        from_logits: True when the last layer has no softmax or sigmoid and so gives unnormalised scores. It changes no number: a softmax or
+            sigmoid before the loss is computed together with it, from the scores, anyway.
+        label_smoothing: Share of the targets that is spread evenly: over all classes, or for a binary loss over yes and no. Szegedy et al.,
+            "Rethinking the Inception architecture for computer vision", 2015.
+        axis: −1; classes stand in the columns.
+        reduction: See :class:`Loss`.
+        name: See :class:`Loss`.
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(reduction, name, **options)
+        last_axis_only(axis)
+        self.from_logits = checks.flag("from_logits", from_logits)
+        self.smoothing = checks.number("label_smoothing", label_smoothing, 0.0, 1.0)
+
+    @property
+    def label_smoothing(self) -> float:
+        """Share of the targets that is spread evenly."""
+        return self.smoothing
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "from_logits": self.from_logits, "label_smoothing": self.smoothing}
+
+
+class BinaryCrossentropy(CrossEntropy):
+    """−mean(y·log p + (1 − y)·log(1 − p)), for one or several yes-no outputs; arguments as :class:`CrossEntropy`."""
+
+    kind = "binary_crossentropy"
+
+
+class CategoricalCrossentropy(CrossEntropy):
+    """−Σ y·log p over the classes; ``y`` is one-hot (``utils.to_categorical``); arguments as :class:`CrossEntropy`."""
+
+    kind = "categorical_crossentropy"
+
+
+class SparseCategoricalCrossentropy(CrossEntropy):
+    """−log p of the true class; ``y`` holds class numbers.
+
+    Args:
+        from_logits: See :class:`CrossEntropy`.
+        ignore_class: None; rows that are to be ignored get sample weight 0.
+        reduction: See :class:`Loss`.
+        axis: See :class:`CrossEntropy`.
+        name: See :class:`Loss`.
+        label_smoothing: See :class:`CrossEntropy`. Keras has it for one-hot targets only.
+    """
+
+    kind = "sparse_categorical_crossentropy"
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = None,
+        dtype: Any = None,
+        *,
+        label_smoothing: float = 0.0,
+        **options: Any,
+    ) -> None:
+        if ignore_class is not None:
+            raise UnsupportedError("ignore_class is not in fastmlp; give those rows sample_weight 0")
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype=dtype, **options)
+
+
+class BinaryFocalCrossentropy(CrossEntropy):
+    """mean(w·uᵞ·bce), binary cross-entropy that counts less where the prediction is good already: u = y·(1 − p) + (1 − y)·p.
+
+    Args:
+        apply_class_balancing: Whether ones weigh ``alpha`` and zeros 1 − ``alpha``.
+        alpha: The weight of ones.
+        gamma: How much less; 0 is binary cross-entropy.
+        from_logits: See :class:`CrossEntropy`.
+        label_smoothing: See :class:`CrossEntropy`.
+        axis: See :class:`CrossEntropy`.
+        reduction: See :class:`Loss`.
+        name: See :class:`Loss`.
+
+    Lin et al., "Focal loss for dense object detection", 2017.
+    """
+
+    kind = "binary_focal_crossentropy"
+
+    def __init__(
+        self,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, **options)
+        self.apply_class_balancing = checks.flag("apply_class_balancing", apply_class_balancing)
+        self.alpha = checks.number("alpha", alpha)
+        self.gamma = checks.number("gamma", gamma, 0.0, MOST_GAMMA)
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        return (self.gamma, self.alpha, 1 - self.alpha) if self.apply_class_balancing else (self.gamma, 1.0, 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"apply_class_balancing": self.apply_class_balancing, "alpha": self.alpha, "gamma": self.gamma}
+        return {**super().get_config(), **own}
+
+
+class CategoricalFocalCrossentropy(CrossEntropy):
+    """−alpha·Σ y·(1 − p)ᵞ·log p, categorical cross-entropy that counts less where the prediction is good already.
+
+    Args:
+        alpha: A weight.
+        gamma: How much less; 0 is categorical cross-entropy.
+        from_logits: See :class:`CrossEntropy`.
+        label_smoothing: See :class:`CrossEntropy`.
+        axis: See :class:`CrossEntropy`.
+        reduction: See :class:`Loss`.
+        name: See :class:`Loss`.
+
+    Lin et al., "Focal loss for dense object detection", 2017.
+    """
+
+    kind = "categorical_focal_crossentropy"
+
+    def __init__(
+        self,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, **options)
+        self.alpha = checks.number("alpha", alpha)
+        self.gamma = checks.number("gamma", gamma, 0.0, MOST_GAMMA)
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        return (self.gamma, self.alpha)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "alpha": self.alpha, "gamma": self.gamma}
+
+
+MOST_GAMMA = 1000.0
+
+
+class KLDivergence(Loss):
+    """Σ y·log(y / p), both clipped to [10⁻⁷, 1]: how far a predicted distribution is from the true one.
+
+    Kullback and Leibler, "On information and sufficiency", 1951.
+    """
+
+    kind = "kl_divergence"
+
+
+class Hinge(Loss):
+    """mean(max(1 − y·p, 0)); targets are −1 and 1, or 0 and 1."""
+
+    kind = "hinge"
+
+
+class SquaredHinge(Loss):
+    """mean(max(1 − y·p, 0)²); targets are −1 and 1, or 0 and 1."""
+
+    kind = "squared_hinge"
+
+
+class CategoricalHinge(Loss):
+    """max(1 + max((1 − y)·p) − Σ y·p, 0): the true column has to be ahead of all others by one; ``y`` is one-hot.
+
+    Crammer and Singer, "On the algorithmic implementation of multiclass kernel-based vector machines", 2001.
+    """
+
+    kind = "categorical_hinge"

@@ -1,0 +1,167 @@
+"""Losses of predicted numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from fastmlp import checks
+from fastmlp.errors import UnsupportedError
+from fastmlp.losses.base import Loss
+
+
+class MeanSquaredError(Loss):
+    """mean((y − p)²)."""
+
+    kind = "mean_squared_error"
+
+
+class MeanAbsoluteError(Loss):
+    """mean(|y − p|)."""
+
+    kind = "mean_absolute_error"
+
+
+class MeanAbsolutePercentageError(Loss):
+    """100 · mean(|y − p| / max(|y|, 10⁻⁷)). A target near zero outweighs all others."""
+
+    kind = "mean_absolute_percentage_error"
+
+
+class MeanSquaredLogarithmicError(Loss):
+    """mean((log(1 + y) − log(1 + p))²), where numbers below 10⁻⁷ count as 10⁻⁷: for targets that span magnitudes."""
+
+    kind = "mean_squared_logarithmic_error"
+
+
+class Huber(Loss):
+    """mean(½·e² where |e| ≤ delta, else delta·(|e| − ½·delta)) with e = p − y: outliers pull no harder than delta.
+
+    Args:
+        delta: Where the square turns into a line.
+        reduction: See :class:`Loss`.
+        name: See :class:`Loss`.
+
+    Huber, "Robust estimation of a location parameter", 1964.
+    """
+
+    kind = "huber"
+
+    def __init__(self, delta: float = 1.0, reduction: str | None = "sum_over_batch_size", name: str | None = None, **options: Any) -> None:
+        super().__init__(reduction, name, **options)
+        self.delta = checks.number("delta", delta, 0.0)
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        return (self.delta,)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "delta": self.delta}
+
+
+class LogCosh(Loss):
+    """mean(log cosh(p − y)): a square for small errors and a line for large ones, without a seam."""
+
+    kind = "log_cosh"
+
+
+class Quantile(Loss):
+    """mean(max(q·e, (q − 1)·e)) with e = y − p, the pinball loss: least where a share q of the targets lies below the prediction.
+
+    Args:
+        q: Which quantile, 0 ≤ q ≤ 1; 0.5 is the median.
+        reduction: See :class:`Loss`.
+        name: See :class:`Loss`.
+
+    Koenker and Bassett, "Regression quantiles", 1978. Keras has none.
+    """
+
+    kind = "quantile"
+
+    def __init__(self, q: float = 0.5, reduction: str | None = "sum_over_batch_size", name: str | None = None, **options: Any) -> None:
+        super().__init__(reduction, name, **options)
+        self.q = checks.number("q", q, 0.0, 1.0)
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        return (self.q,)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "q": self.q}
+
+
+class Poisson(Loss):
+    """mean(p − y·log(p + 10⁻⁷)), for counts y and predicted rates p, which must be positive."""
+
+    kind = "poisson"
+    advice = "; poisson takes positive predictions, so the last activation must not give others"
+
+
+class GaussianNLL(Loss):
+    """mean(½·(log v + (m − y)²/v)), the negative log-likelihood of y under means m and variances v that are both predicted.
+
+    For n targets a row the model has 2·n outputs: first the n means, then the n variances. Variances below ``eps`` count as ``eps``; their
+    slope is taken there, as in PyTorch, so that they can grow again. It is best to make them positive: a dense layer with
+    ``"softplus"`` for them, concatenated behind the one for the means.
+
+    Args:
+        full: Whether to add the constant ½·log 2π.
+        eps: The least variance.
+        reduction: See :class:`Loss`.
+        name: See :class:`Loss`.
+
+    Nix and Weigend, "Estimating the mean and variance of the target probability distribution", 1994. Keras has none.
+    """
+
+    kind = "gaussian_nll"
+    advice = "; gaussian_nll is steep where the variances, the second half of the outputs, are tiny"
+
+    def __init__(
+        self,
+        full: bool = False,
+        eps: float = 1e-6,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(reduction, name, **options)
+        self.full = checks.flag("full", full)
+        self.eps = checks.number("eps", eps, 1e-37)
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        return (self.eps, 0.5 * math.log(2 * math.pi) if self.full else 0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "full": self.full, "eps": self.eps}
+
+    def _target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if shape[-1] % 2:
+            raise ValueError(f"y_pred has {shape[-1]} columns, but {self.name} reads means and as many variances")
+        return (*shape[:-1], shape[-1] // 2)
+
+
+class CosineSimilarity(Loss):
+    """−Σ ŷ·p̂ over a row's columns, each row made one long: −1 for the same direction, 1 for the opposite one.
+
+    Args:
+        axis: −1; the columns of a row are the vector.
+        reduction: See :class:`Loss`.
+        name: See :class:`Loss`.
+    """
+
+    kind = "cosine_similarity"
+
+    def __init__(self, axis: int = -1, reduction: str | None = "sum_over_batch_size", name: str | None = None, **options: Any) -> None:
+        super().__init__(reduction, name, **options)
+        last_axis_only(axis)
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        return (-1.0,)
+
+
+def last_axis_only(axis: Any) -> None:
+    """Refuse any ``axis`` but the last one."""
+    if axis not in (-1, 1):
+        raise UnsupportedError(f"axis={axis!r} is not in fastmlp; a row's columns are its last axis (axis=-1)")

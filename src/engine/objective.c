@@ -1,0 +1,227 @@
+/* What is minimised and measured: which kernels a batch's loss and metrics need, and what those read. */
+#include "engine.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int fm_has_labels(int loss) {
+    return loss == FM_LOSS_sparse_categorical_crossentropy || loss == FM_LOSS_sparse_categorical_crossentropy_from_logits ||
+           loss == FM_LOSS_sparse_categorical_accuracy;
+}
+
+static int is_from_logits(int loss) {
+    return loss == FM_LOSS_binary_crossentropy_from_logits || loss == FM_LOSS_binary_focal_crossentropy_from_logits ||
+           loss == FM_LOSS_categorical_crossentropy_from_logits || loss == FM_LOSS_categorical_focal_crossentropy_from_logits ||
+           loss == FM_LOSS_sparse_categorical_crossentropy_from_logits;
+}
+
+/* The accuracy that a loss kernel reports beside the loss, or -1. */
+static int accuracy_beside(int loss) {
+    switch (loss) {
+    case FM_LOSS_binary_crossentropy:
+    case FM_LOSS_binary_crossentropy_from_logits:
+    case FM_LOSS_binary_focal_crossentropy:
+    case FM_LOSS_binary_focal_crossentropy_from_logits:
+        return FM_LOSS_binary_accuracy;
+    case FM_LOSS_categorical_crossentropy:
+    case FM_LOSS_categorical_crossentropy_from_logits:
+    case FM_LOSS_categorical_focal_crossentropy:
+    case FM_LOSS_categorical_focal_crossentropy_from_logits:
+        return FM_LOSS_categorical_accuracy;
+    case FM_LOSS_sparse_categorical_crossentropy:
+    case FM_LOSS_sparse_categorical_crossentropy_from_logits:
+        return FM_LOSS_sparse_categorical_accuracy;
+    default:
+        return -1;
+    }
+}
+
+/* Smoothed labels are no labels any more: the loss of one-hot targets takes them. */
+static int of_smoothed(int loss) {
+    switch (loss) {
+    case FM_LOSS_sparse_categorical_crossentropy:
+        return FM_LOSS_categorical_crossentropy;
+    case FM_LOSS_sparse_categorical_crossentropy_from_logits:
+        return FM_LOSS_categorical_crossentropy_from_logits;
+    default:
+        return loss;
+    }
+}
+
+static void call(const fm_kernels *kernels, int kind, const fm_loss *arguments) {
+    void (*const table[])(const fm_loss *) = {
+#define FM_LOSS(name) kernels->loss_##name,
+#include "../kernels/isa.inc"
+    };
+    table[kind](arguments);
+}
+
+static int is_sound_metric(const fm_objective *objective, int kind) {
+    return kind >= 0 && kind < FM_LOSS_COUNT && fm_has_labels(kind) == fm_has_labels(objective->loss) &&
+           (kind == FM_LOSS_gaussian_nll) == (objective->loss == FM_LOSS_gaussian_nll);
+}
+
+int fm_is_sound_objective(const fm_network *network, const fm_objective *objective) {
+    const int least = objective->function ? -1 : 0;
+    if (objective->loss < least || objective->loss >= FM_LOSS_binary_accuracy || objective->metric_count < 0)
+        return 0;
+    for (int m = 0; m < objective->metric_count; m++)
+        if (!is_sound_metric(objective, objective->metrics[m].kind))
+            return 0;
+    if (objective->loss == FM_LOSS_gaussian_nll && network->width[objective->output] % 2)
+        return 0;
+    const fm_node *last = NULL;
+    for (int i = 0; i < network->node_count; i++)
+        if (network->nodes[i].spec.output == objective->output)
+            last = &network->nodes[i];
+    if (!last || objective->source == objective->output)
+        return last != NULL;
+    if (objective->source != last->spec.input || !is_from_logits(objective->loss))
+        return 0;
+    return accuracy_beside(objective->loss) == FM_LOSS_binary_accuracy
+               ? last->spec.op == FM_OP_ACTIVATION && last->spec.activation == FM_ACTIVATION_sigmoid
+               : last->spec.op == FM_OP_SOFTMAX;
+}
+
+static ptrdiff_t target_columns(const fm_network *network, const fm_objective *objective) {
+    if (fm_has_labels(objective->loss))
+        return 1;
+    return network->width[objective->output] / (objective->loss == FM_LOSS_gaussian_nll ? 2 : 1);
+}
+
+fm_term *fm_copy_terms(const fm_network *network, const fm_objective *objectives, int count) {
+    size_t metric_count = 0;
+    for (int t = 0; t < count; t++)
+        metric_count += (size_t)objectives[t].metric_count;
+    fm_term *terms = calloc(1, (size_t)count * sizeof *terms + metric_count * sizeof(fm_metric_spec));
+    if (!terms)
+        return NULL;
+    fm_metric_spec *metrics = (fm_metric_spec *)(terms + count);
+    ptrdiff_t column = 0;
+    for (int t = 0; t < count; t++) {
+        const fm_objective *o = &objectives[t];
+        terms[t] = (fm_term){*o, column, target_columns(network, o)};
+        terms[t].objective.metrics = metrics;
+        if (o->metric_count)
+            memcpy(metrics, o->metrics, (size_t)o->metric_count * sizeof *metrics);
+        metrics += o->metric_count;
+        column += terms[t].columns;
+    }
+    return terms;
+}
+
+int fm_reads_labels(const fm_network *network) { return network->term_count == 1 && fm_has_labels(network->terms[0].objective.loss); }
+
+int fm_smooths(const fm_objective *objective) {
+    int smooths = objective->smoothing != 0.0f;
+    for (int m = 0; m < objective->metric_count; m++)
+        smooths |= objective->metrics[m].smoothing != 0.0f;
+    return smooths;
+}
+
+/* Calls a loss kernel, on smoothed targets if there is smoothing. */
+static void call_smoothed(const fm_network *network, int kind, float smoothing, float *room, const fm_loss *arguments) {
+    fm_loss a = *arguments;
+    if (smoothing != 0.0f) {
+        const ptrdiff_t classes = accuracy_beside(kind) == FM_LOSS_binary_accuracy ? 2 : a.cols;
+        const fm_smooth smooth = {
+            .rows = a.rows,
+            .cols = a.cols,
+            .y = a.y,
+            .y_row = a.y_row,
+            .labels = a.labels,
+            .keep = 1.0f - smoothing,
+            .share = smoothing / (float)classes,
+            .out = room,
+            .out_row = a.y_row,
+        };
+        network->kernels->smooth(&smooth);
+        a.y = room;
+        a.labels = NULL;
+        kind = of_smoothed(kind);
+    }
+    call(network->kernels, kind, &a);
+}
+
+/* The caller's own loss, weighted and scaled as a kernel would do it; 0 if it failed. */
+static int call_function(const fm_objective *o, const fm_loss *a) {
+    if (o->function(o->context, a) != 0)
+        return 0;
+    for (ptrdiff_t r = 0; r < a->rows; r++) {
+        const float weight = a->weight ? a->weight[r] : 1.0f;
+        float *grad = a->grad ? a->grad + r * a->grad_row : NULL;
+        a->loss[r] *= weight;
+        for (ptrdiff_t c = 0; grad && c < a->cols; c++)
+            grad[c] *= weight * a->scale;
+        for (ptrdiff_t c = a->cols; grad && c < FM_ROUND_UP(a->cols); c++)
+            grad[c] = 0.0f;
+    }
+    return 1;
+}
+
+fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) {
+    const fm_network *network = pass->network;
+    const fm_workspace *w = pass->workspace;
+    const fm_objective *o = &network->terms[term].objective;
+    const fm_targets *targets = &w->targets[term];
+    const int labels = fm_has_labels(o->loss);
+    /* A function of the caller's gets all rows at once, on the caller's thread; the metrics then go the same way. */
+    const fm_range rows = !o->function           ? fm_share_rows(pass->rows, pass->worker)
+                          : pass->worker.id == 0 ? (fm_range){0, pass->rows}
+                                                 : (fm_range){0, 0};
+    fm_outcome outcome = {0, 0};
+    if (rows.begin >= rows.end)
+        return outcome;
+    const ptrdiff_t row = network->stride[o->source]; /* source and output have the same width */
+    const ptrdiff_t begin = rows.begin * row;
+    float *predictions = w->value[o->output] + begin;
+    float *grad = w->grad[o->source]; /* none where nothing is trained */
+    const float *weight = batches->sample_weight ? targets->weight + rows.begin : NULL;
+    int hit = -1; /* the first unweighted metric that the loss kernel gives away */
+    for (int m = 0; m < o->metric_count && hit < 0 && o->smoothing == 0.0f; m++)
+        if (o->metrics[m].kind == accuracy_beside(o->loss) && !(weight && o->metrics[m].weighted) && o->metrics[m].threshold == 0.5f &&
+            (o->source != o->output || !is_from_logits(o->loss)))
+            hit = m;
+    fm_loss loss = {
+        .rows = rows.end - rows.begin,
+        .cols = network->width[o->source],
+        .x = w->value[o->source] + begin,
+        .x_row = row,
+        .y = labels ? NULL : targets->y + begin,
+        .y_row = row,
+        .labels = labels ? targets->labels + rows.begin : NULL,
+        .weight = weight,
+        .scale = (float)o->weight / (float)pass->rows,
+        .threshold = 0.5f,
+        .loss = targets->loss + rows.begin,
+        .grad = pass->training && grad ? grad + begin : NULL,
+        .grad_row = row,
+        .probs = o->source == o->output ? NULL : predictions,
+        .probs_row = row,
+        .hit = hit < 0 ? NULL : targets->metric + hit * FM_ROUND_UP(w->rows) + rows.begin,
+    };
+    for (int i = 0; i < FM_LOSS_PARAMETERS; i++)
+        loss.parameter[i] = o->parameter[i];
+    float *room = targets->smoothed ? targets->smoothed + begin : NULL;
+    if (!o->function)
+        call_smoothed(network, o->loss, o->smoothing, room, &loss);
+    else if (!call_function(o, &loss))
+        return (fm_outcome){.interrupted = 1};
+    for (ptrdiff_t i = rows.begin; i < rows.end; i++)
+        outcome.non_finite |= !isfinite(targets->loss[i]);
+    for (int m = 0; m < o->metric_count; m++) {
+        if (m == hit)
+            continue;
+        fm_loss metric = loss;
+        metric.x = predictions;
+        metric.weight = o->metrics[m].weighted ? weight : NULL;
+        metric.threshold = o->metrics[m].threshold;
+        for (int i = 0; i < FM_LOSS_PARAMETERS; i++)
+            metric.parameter[i] = o->metrics[m].parameter[i];
+        metric.loss = targets->metric + m * FM_ROUND_UP(w->rows) + rows.begin;
+        metric.grad = metric.probs = metric.hit = NULL;
+        call_smoothed(network, o->metrics[m].kind, o->metrics[m].smoothing, room, &metric);
+    }
+    return outcome;
+}

@@ -1,0 +1,112 @@
+"""Losses, their arguments and data, whose numbers were taken from Keras once; written to run on Keras and on fastmlp alike."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+ROWS, COLUMNS = 12, 5
+
+# name: (function, class, arguments)
+CASES = {
+    "mse": ("mean_squared_error", "MeanSquaredError", {}),
+    "mae": ("mean_absolute_error", "MeanAbsoluteError", {}),
+    "mape": ("mean_absolute_percentage_error", "MeanAbsolutePercentageError", {}),
+    "msle": ("mean_squared_logarithmic_error", "MeanSquaredLogarithmicError", {}),
+    "huber": ("huber", "Huber", {}),
+    "huber_delta": ("huber", "Huber", {"delta": 0.3}),
+    "log_cosh": ("log_cosh", "LogCosh", {}),
+    "poisson": ("poisson", "Poisson", {}),
+    "cosine": ("cosine_similarity", "CosineSimilarity", {}),
+    "hinge": ("hinge", "Hinge", {}),
+    "hinge_binary": ("hinge", "Hinge", {}),
+    "squared_hinge": ("squared_hinge", "SquaredHinge", {}),
+    "squared_hinge_binary": ("squared_hinge", "SquaredHinge", {}),
+    "categorical_hinge": ("categorical_hinge", "CategoricalHinge", {}),
+    "kld": ("kl_divergence", "KLDivergence", {}),
+    "bce": ("binary_crossentropy", "BinaryCrossentropy", {}),
+    "bce_smooth": ("binary_crossentropy", "BinaryCrossentropy", {"label_smoothing": 0.2}),
+    "bce_logits_smooth": ("binary_crossentropy", "BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.2}),
+    "bfce": ("binary_focal_crossentropy", "BinaryFocalCrossentropy", {}),
+    "bfce_balanced": ("binary_focal_crossentropy", "BinaryFocalCrossentropy", {"apply_class_balancing": True, "alpha": 0.3}),
+    "bfce_logits": ("binary_focal_crossentropy", "BinaryFocalCrossentropy", {"from_logits": True, "gamma": 1.5}),
+    "bfce_smooth": ("binary_focal_crossentropy", "BinaryFocalCrossentropy", {"label_smoothing": 0.1, "gamma": 3.0}),
+    "cce": ("categorical_crossentropy", "CategoricalCrossentropy", {}),
+    "cce_smooth": ("categorical_crossentropy", "CategoricalCrossentropy", {"label_smoothing": 0.1}),
+    "cce_logits_smooth": ("categorical_crossentropy", "CategoricalCrossentropy", {"from_logits": True, "label_smoothing": 0.1}),
+    "cfce": ("categorical_focal_crossentropy", "CategoricalFocalCrossentropy", {}),
+    "cfce_logits": ("categorical_focal_crossentropy", "CategoricalFocalCrossentropy", {"from_logits": True, "gamma": 1.5, "alpha": 0.7}),
+    "cfce_smooth": ("categorical_focal_crossentropy", "CategoricalFocalCrossentropy", {"label_smoothing": 0.2, "gamma": 0.5}),
+    "scce": ("sparse_categorical_crossentropy", "SparseCategoricalCrossentropy", {}),
+    "scce_logits": ("sparse_categorical_crossentropy", "SparseCategoricalCrossentropy", {"from_logits": True}),
+}
+
+METRICS = {
+    "mse": "MeanSquaredError",
+    "mae": "MeanAbsoluteError",
+    "mape": "MeanAbsolutePercentageError",
+    "msle": "MeanSquaredLogarithmicError",
+    "log_cosh": "LogCoshError",
+    "poisson": "Poisson",
+    "cosine": "CosineSimilarity",
+    "hinge_binary": "Hinge",
+    "squared_hinge": "SquaredHinge",
+    "categorical_hinge": "CategoricalHinge",
+    "kld": "KLDivergence",
+    "bce": "BinaryCrossentropy",
+    "bce_logits_smooth": "BinaryCrossentropy",
+    "cce_smooth": "CategoricalCrossentropy",
+    "scce_logits": "SparseCategoricalCrossentropy",
+}
+
+
+def data(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and predictions, some of them where a loss clips or bends."""
+    random = np.random.RandomState(6)
+    p = random.normal(0, 2, (ROWS, COLUMNS))
+    y = random.normal(0, 2, (ROWS, COLUMNS))
+    labels = random.randint(0, COLUMNS, ROWS)
+    signs = random.choice([-1.0, 1.0], (ROWS, COLUMNS))
+    kind = name.split("_")[0]
+    if kind in ("kld", "bce", "bfce", "cce", "cfce", "scce") and "logits" not in name:
+        p = random.uniform(0.02, 0.98, (ROWS, COLUMNS))
+        p[0, 0], p[1, 1], p[2, 2] = 0.0, 1e-9, 1.5
+    if kind in ("msle", "poisson"):
+        p, y = random.uniform(0.05, 4, (ROWS, COLUMNS)), random.randint(0, 4, (ROWS, COLUMNS)).astype(float)
+        p[0, 0], y[1, 1] = 1e-8, 0.0
+    if name == "msle":
+        p[2, 2], y[3, 3] = -0.5, -0.2
+    if name in ("mape",):
+        y[0, 0] = 0.0
+    if "hinge" in name:
+        y = signs
+        p[0, 0], p[1, 1] = y[0, 0], -y[1, 1]  # at the edge of the margin, and on the wrong side
+    if name.endswith("hinge_binary"):
+        y = (y + 1) / 2
+    if kind == "bce" or kind == "bfce":
+        y = (signs + 1) / 2
+    if kind in ("cce", "cfce", "kld") or name == "categorical_hinge":
+        y = np.eye(COLUMNS)[labels]
+    if name == "kld":
+        y = 0.7 * y + 0.3 * random.dirichlet(np.ones(COLUMNS), ROWS)
+        p[3, 3], y[4, 4] = 1.0, 0.0
+    if name == "categorical_hinge":
+        p[0] = 0.5  # all alike
+        p[1] = 3 * y[1]  # far ahead
+    return labels.astype(np.int32) if kind == "scce" else y.astype(np.float32), p.astype(np.float32)
+
+
+def weights() -> np.ndarray:
+    return np.random.RandomState(7).uniform(0, 2, ROWS).astype(np.float32)
+
+
+def make(api, name: str):
+    """The function with its arguments, the loss object, targets and predictions."""
+    function, cls, arguments = CASES[name]
+    return partial(getattr(api.losses, function), **arguments), getattr(api.losses, cls)(**arguments), *data(name)
+
+
+def metric(api, name: str):
+    arguments = {key: value for key, value in CASES[name][2].items() if key in ("from_logits", "label_smoothing")}
+    return getattr(api.metrics, METRICS[name])(**arguments)

@@ -1,0 +1,43 @@
+"""Takes the losses' golden numbers from Keras: run once, by hand, where keras and jax are installed.
+
+    python tests/golden/make_loss_golden.py
+
+writes ``losses.npz`` beside this file: for every case of ``loss_programs.CASES`` the loss of each row, the gradient of their mean with
+respect to the predictions, and what the loss object and the metric of that name give with sample weights.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "jax"
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+import jax
+import jax.numpy as jnp
+import keras
+import loss_programs
+import numpy as np
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    arrays = {}
+    for name in loss_programs.CASES:
+        function, loss, y, p = loss_programs.make(keras, name)
+        arrays[f"{name}/value"] = np.asarray(function(y, p))
+        arrays[f"{name}/gradient"] = np.asarray(jax.grad(lambda q, f=function, y=y: jnp.mean(f(y, q)))(jnp.array(p)))
+        arrays[f"{name}/weighted"] = np.float32(loss(y, p, sample_weight=loss_programs.weights()))
+    for name in loss_programs.METRICS:
+        metric = loss_programs.metric(keras, name)
+        y, p = loss_programs.data(name)
+        metric.update_state(y, p)
+        arrays[f"metric/{name}"] = np.float32(metric.result())
+    np.savez_compressed(HERE / "losses.npz", **arrays)
+    print(f"{len(arrays)} arrays from keras {keras.__version__}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Every loss and its gradient, and the metrics of the same names, against numbers from Keras (tests/golden/make_loss_golden.py)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from golden import loss_programs
+
+import fastmlp
+from fastmlp import layers, models
+
+with np.load(Path(__file__).parent / "golden" / "losses.npz") as file:
+    GOLDEN = dict(file)
+
+CLOSE = {"rtol": 1e-5, "atol": 2e-6}
+
+
+@pytest.mark.parametrize("name", loss_programs.CASES)
+def test_losses_of_arrays_are_those_of_keras(name):
+    function, loss, y, p = loss_programs.make(fastmlp, name)
+    np.testing.assert_allclose(function(y, p), GOLDEN[f"{name}/value"], **CLOSE)
+    assert loss(y, p, sample_weight=loss_programs.weights()) == pytest.approx(float(GOLDEN[f"{name}/weighted"]), rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.* takes the output for probabilities:UserWarning")
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("name", loss_programs.CASES)
+def test_losses_and_gradients_in_training_are_those_of_keras(name, engine):
+    _, loss, y, p = loss_programs.make(fastmlp, name)
+    columns = p.shape[1]
+    model = models.Sequential([layers.Dense(columns, input_shape=(columns,))])
+    model.compile(optimizer=fastmlp.optimizers.SGD(learning_rate=1.0), loss=loss, engine=engine)
+    values, gradients = [], []
+    for row in range(len(p)):
+        model.set_weights([np.eye(columns), np.zeros(columns)])
+        values.append(model.train_on_batch(p[row : row + 1], y[row : row + 1]))
+        gradients.append(-model.get_weights()[1] / len(p))
+    np.testing.assert_allclose(values, GOLDEN[f"{name}/value"], **CLOSE)
+    np.testing.assert_allclose(gradients, GOLDEN[f"{name}/gradient"], rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.* takes the output for probabilities:UserWarning")
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("name", loss_programs.METRICS)
+def test_metrics_of_losses_are_those_of_keras(name, engine):
+    y, p = loss_programs.data(name)
+    model = models.Sequential([layers.Dense(p.shape[1], input_shape=(p.shape[1],))])
+    loss = "sparse_categorical_crossentropy" if y.ndim == 1 else "mse"
+    model.compile(loss=loss, metrics=[loss_programs.metric(fastmlp, name)], engine=engine)
+    model.set_weights([np.eye(p.shape[1]), np.zeros(p.shape[1])])
+    _, measured = model.evaluate(p, y, verbose=0)
+    assert measured == pytest.approx(float(GOLDEN[f"metric/{name}"]), rel=1e-5)

@@ -1,0 +1,226 @@
+"""Training with every loss: weights, parameters, layouts, functions of the user's own, and what is refused."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import numpy as np
+import pytest
+
+from fastmlp import layers, losses, models, optimizers
+from fastmlp.errors import UnsupportedError
+
+
+def model_for(loss, units=2, engine="native", activation=None, **options):
+    model = models.Sequential([layers.Dense(units, activation=activation, input_shape=(3,))])
+    model.compile(optimizer=optimizers.SGD(0.1), loss=loss, engine=engine, **options)
+    model.set_weights([np.linspace(-1, 1, 3 * units).reshape(3, units), np.zeros(units)])
+    return model
+
+
+X = np.random.RandomState(0).normal(size=(40, 3)).astype(np.float32)
+Y = np.random.RandomState(1).normal(size=(40, 2)).astype(np.float32)
+
+
+def squares(y_true, y_pred):
+    error = y_pred - y_true
+    return np.square(error).mean(axis=1), 2 * error / error.shape[1]
+
+
+def absolutes(y_true, y_pred):
+    return np.abs(y_pred - y_true).sum(axis=1), np.sign(y_pred - y_true)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_function_trains_as_the_loss_it_computes(engine, weighted):
+    weight = np.linspace(0, 2, 40) if weighted else None
+    built_in, own = (model_for(loss, engine=engine, metrics=["mae"]) for loss in ("mse", squares))
+    for model in (built_in, own):
+        model.seed = 3
+        model.fit(X, Y, epochs=3, batch_size=16, sample_weight=weight, verbose=0)
+    assert own.history.history["loss"] == pytest.approx(built_in.history.history["loss"], rel=1e-5)
+    assert own.history.history["mae"] == pytest.approx(built_in.history.history["mae"], rel=1e-5)
+    for left, right in zip(own.get_weights(), built_in.get_weights(), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-6)
+    assert own.evaluate(X, Y, verbose=0) == pytest.approx(built_in.evaluate(X, Y, verbose=0), rel=1e-5)
+
+
+def test_a_function_may_have_kinks(engine):
+    model_for(absolutes, engine=engine).fit(X, Y, verbose=0)
+    model_for(absolutes, engine=engine).train_on_batch(np.zeros((4, 3)), np.zeros((4, 2)))  # every prediction on the kink
+
+
+def wrong_by_two(y_true, y_pred):
+    return np.square(y_pred - y_true).mean(axis=1), 2 * (y_pred - y_true)
+
+
+def of_the_whole_batch(y_true, y_pred):
+    return np.full(len(y_pred), np.square(y_pred - y_true).mean()), 2 * (y_pred - y_true) / y_pred.size
+
+
+def of_value_alone(y_true, y_pred):
+    return np.square(y_pred - y_true).mean(axis=1)
+
+
+def of_columns(y_true, y_pred):
+    return np.square(y_pred - y_true), 2 * (y_pred - y_true)
+
+
+def with_a_flat_gradient(y_true, y_pred):
+    return np.square(y_pred - y_true).mean(axis=1), (y_pred - y_true).sum(axis=1)
+
+
+def failing(y_true, y_pred):
+    raise KeyError("no such thing")
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "message"),
+    [
+        (wrong_by_two, ValueError, "the gradient of the loss function wrong_by_two is not the slope of its value: for y_pred["),
+        (wrong_by_two, ValueError, "which is the largest deviation"),
+        (of_the_whole_batch, ValueError, "each row's loss may depend on that row alone"),
+        (of_value_alone, TypeError, "must return two arrays, the loss of each row (rows,) and its gradient with respect to"),
+        (of_columns, ValueError, "gave losses of shape (40, 2), but one per row, (40,), is wanted"),
+        (with_a_flat_gradient, ValueError, "gave a gradient of shape (40,), but y_pred has (40, 2)"),
+        (failing, KeyError, "no such thing"),
+    ],
+)
+def test_a_function_that_is_wrong_is_told_so_and_moves_nothing(engine, function, error, message):
+    model = model_for(function, engine=engine)
+    before = model.get_weights()
+    with pytest.raises(error) as caught:
+        model.fit(X, Y, batch_size=40, verbose=0)
+    assert message in str(caught.value)
+    assert all(np.array_equal(left, right) for left, right in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_function_is_checked_once():
+    calls = []
+
+    def counting(y_true, y_pred):
+        calls.append(y_pred.dtype)
+        return squares(y_true, y_pred)
+
+    model = model_for(counting)
+    model.fit(X, Y, batch_size=20, verbose=0)
+    checked = len(calls)
+    model.fit(X, Y, batch_size=20, epochs=3, verbose=0)
+    assert len(calls) - checked == 6
+    assert calls[-1] == np.float32
+
+
+def test_the_number_of_threads_does_not_matter_to_a_function(monkeypatch):
+    import fastmlp
+
+    results = []
+    seen = set()
+
+    def noting(y_true, y_pred):
+        seen.add(threading.get_ident())
+        return squares(y_true, y_pred)
+
+    before = fastmlp.get_num_threads()
+    x = np.random.RandomState(0).normal(size=(512, 300)).astype(np.float32)
+    for threads in (1, 3):
+        fastmlp.set_num_threads(threads)
+        model = models.Sequential([layers.Dense(300, activation="relu", input_shape=(300,)), layers.Dense(4)])
+        model.compile(optimizer="sgd", loss=noting, metrics=["mae"])
+        model.set_weights([np.random.RandomState(i).normal(0, 0.05, w.shape) for i, w in enumerate(model.get_weights())])
+        model.fit(x, x[:, :4], batch_size=256, shuffle=False, verbose=0)
+        results.append(model.get_weights())
+    fastmlp.set_num_threads(before)
+    assert all(left.tobytes() == right.tobytes() for left, right in zip(*results, strict=True))
+    assert seen == {threading.get_ident()}
+
+
+def test_a_function_can_not_ask_the_model_it_trains():
+    def asking(y_true, y_pred):
+        model.predict(X, verbose=0)
+        return squares(y_true, y_pred)
+
+    model = model_for(asking)
+    with pytest.raises(RuntimeError, match="a loss function can't use the model that is being trained with it"):
+        model.fit(X, Y, verbose=0)
+
+
+def test_a_model_with_a_function_can_not_be_described_or_saved(tmp_path):
+    model = model_for(squares)
+    for attempt in (model.get_compile_config, lambda: model.save(tmp_path / "m.safetensors")):
+        with pytest.raises(TypeError, match="the loss squares is a Python function, which a configuration or a file can't hold"):
+            attempt()
+    assert not list(tmp_path.iterdir())
+
+
+def test_losses_keep_their_arguments_through_a_file(tmp_path):
+    from fastmlp import load_model
+
+    for loss in (losses.Huber(0.25), losses.Quantile(0.9), losses.GaussianNLL(full=True)):
+        model = model_for(loss)
+        y = Y[:, :1] if isinstance(loss, losses.GaussianNLL) else Y
+        model.save(tmp_path / "model.safetensors")
+        again = load_model(tmp_path / "model.safetensors")
+        assert again.loss.get_config() == loss.get_config()
+        assert again.evaluate(X, y, verbose=0) == model.evaluate(X, y, verbose=0)
+
+
+def test_gaussian_nll_reads_means_and_then_variances(engine):
+    model = model_for(losses.GaussianNLL(full=True), units=4, engine=engine, metrics=[losses.GaussianNLL()])
+    mean, variance = np.array([1.0, -1.0]), np.array([0.5, 2.0])
+    model.set_weights([np.zeros((3, 4)), np.concatenate([mean, variance])])
+    expected = (0.5 * (np.log(variance) + (mean - Y) ** 2 / variance)).mean()
+    loss, metric = model.evaluate(X, Y, verbose=0)
+    assert metric == pytest.approx(expected, rel=1e-5)
+    assert loss == pytest.approx(expected + 0.5 * np.log(2 * np.pi), rel=1e-5)
+
+
+def test_a_quantile_is_learned(engine):
+    x, y = np.zeros((1000, 1)), np.linspace(0, 1, 1000)
+    model = models.Sequential([layers.Dense(1, input_shape=(1,))])
+    model.compile(optimizer=optimizers.SGD(0.05), loss=losses.Quantile(0.9), engine=engine)
+    model.fit(x, y, batch_size=1000, epochs=100, verbose=0)
+    assert model.predict(x[:1], verbose=0)[0, 0] == pytest.approx(0.9, abs=0.02)
+
+
+@pytest.mark.parametrize("loss", [losses.CategoricalCrossentropy, losses.SparseCategoricalCrossentropy])
+def test_accuracy_is_that_of_targets_before_smoothing(engine, loss):
+    labels = np.arange(40) % 2
+    y = labels if loss is losses.SparseCategoricalCrossentropy else np.eye(2)[labels]
+    model = model_for(loss(label_smoothing=0.4), engine=engine, activation="softmax", metrics=["accuracy"])
+    plain = model_for(loss(), engine=engine, activation="softmax", metrics=["accuracy"])
+    assert model.evaluate(X, y, verbose=0)[1] == plain.evaluate(X, y, verbose=0)[1]
+    assert model.evaluate(X, y, verbose=0)[0] != plain.evaluate(X, y, verbose=0)[0]
+
+
+@pytest.mark.parametrize(
+    ("loss", "units", "y", "message"),
+    [
+        ("hinge", 1, [0, 1, -1], "y holds 0 and also -1 (at [2, 0]), but hinge takes -1 and 1, or 0 and 1"),
+        ("gaussian_nll", 3, [1, 2, 3], "gaussian_nll reads means and as many variances, but the last layer has 3 units"),
+        ("gaussian_nll", 4, [1, 2, 3], "the last layer has 4 units, so gaussian_nll takes (rows, 2): it reads a mean and a variance"),
+        ("categorical_focal_crossentropy", 3, [0, 1, 2], "one-hot rows; pass utils.to_categorical(y, 3)"),
+        ("binary_focal_crossentropy", 1, [0, 1, 2], "y[2, 0] is 2, but binary_focal_crossentropy takes values from 0 to 1"),
+        (squares, 2, [0, 1, 2], "so squares() takes (rows, 2)"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.* takes the output for probabilities:UserWarning")
+def test_targets_that_do_not_suit_the_loss_are_explained(loss, units, y, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model_for(loss, units).fit(X[:3], y, verbose=0)
+
+
+def test_a_rate_that_is_not_positive_is_explained_when_the_loss_breaks():
+    with pytest.raises(FloatingPointError, match="poisson takes positive predictions"):
+        model_for("poisson").fit(X, np.ones((40, 2)), verbose=0)
+
+
+@pytest.mark.parametrize(("loss", "metric"), [("gaussian_nll", "mae"), ("mse", "gaussian_nll")])
+def test_means_and_variances_go_with_their_own_loss_and_metric_only(loss, metric):
+    with pytest.raises(ValueError, match=r"the metric '(mae|gaussian_nll)'"):
+        model_for(loss, metrics=[metric]).evaluate(X, Y[:, :1] if loss == "gaussian_nll" else Y, verbose=0)
+
+
+def test_training_with_another_reduction_is_refused():
+    with pytest.raises(UnsupportedError, match="training with reduction='sum' is not in fastmlp"):
+        model_for(losses.Huber(reduction="sum"))
