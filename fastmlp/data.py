@@ -150,6 +150,17 @@ def as_float32(name: str, array: np.ndarray, *, check_finite: bool = True, row: 
     return result
 
 
+def check_whole_numbers(name: str, inputs: np.ndarray | SparseRows, count: int) -> None:
+    """An error if ``inputs`` holds anything but the whole numbers 0 … ``count - 1``, which Embedding and CategoryEncoding read."""
+    values = inputs.values if isinstance(inputs, SparseRows) else inputs
+    for first, part in blocks(values):
+        bad = ~((part >= 0) & (part < count) & (part == np.floor(part)))
+        if bad.any():
+            at = np.argwhere(bad)[0]
+            where = ", ".join(str(i) for i in (first + at[0], *at[1:]))
+            raise ValueError(f"{name}[{where}] is {part[tuple(at)]:g}, but the first layer reads whole numbers from 0 to {count - 1}")
+
+
 def first_nonfinite(array: np.ndarray) -> int:
     """The flat index of the first NaN or Inf of a C-contiguous float32 array, -1 if all are finite."""
     return _core.first_nonfinite(array)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import data, graphconfig, sparse, targets
+from fastmlp import checks, data, graphconfig, sparse, targets
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import InputLayer, Layer
@@ -29,6 +29,7 @@ class Functional(Model):
         inputs: What ``Input`` gave; several in a list or a dict.
         outputs: What layers gave when they were called; several in a list or a dict.
         name: The model's name.
+        trainable: False to freeze all layers.
 
     Raises:
         ValueError: An output depends on an input that is not given, or two layers have the same name.
@@ -47,8 +48,6 @@ class Functional(Model):
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True) -> None:
         if inputs is None or outputs is None:
             raise TypeError("Model takes inputs and outputs: Model(x, layers.Dense(1)(x)) with x = layers.Input(shape=(3,))")
-        if not trainable:
-            raise UnsupportedError("freezing layers is not in fastmlp yet; every layer is trained")
         self._inputs_form, starts = Structure.of("input", inputs)
         self._outputs_form, ends = Structure.of("output", outputs)
         for tensor in starts:
@@ -60,6 +59,8 @@ class Functional(Model):
             raise ValueError("the same Input is given twice as an input of the model")
         self._graph = trace(starts, ends)
         super().__init__(name)
+        if not trainable:
+            self.trainable = checks.flag("trainable", trainable)
         self._adopt(self._graph)
 
     @property
@@ -138,6 +139,7 @@ class Functional(Model):
         if self._inputs_form.count == 1:
             return super()._inputs(values[0], prefix, check_finite=check_finite)
         parts: list[np.ndarray] = []
+        begin = 0
         for key, value, tensor in zip(self._inputs_form.keys, values, self._graph.inputs, strict=True):
             called = f"{name}[{key!r}]"
             if sparse.is_sparse(value):
@@ -145,6 +147,10 @@ class Functional(Model):
             part = data.as_inputs(value, tensor.row, name=called, check_finite=check_finite)
             assert isinstance(part, np.ndarray)
             parts.append(part)
+            for numbers in self._whole_numbers:
+                if numbers.begin == begin:
+                    data.check_whole_numbers(called, part, numbers.count)
+            begin += part.shape[1]
             _same_length({f"{name}[{self._inputs_form.keys[0]!r}]": parts[0], called: part})
         return np.concatenate(parts, axis=1)
 

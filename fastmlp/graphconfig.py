@@ -1,6 +1,6 @@
 """A functional model's layers and how they are connected, as JSON values, and back.
 
-Calls have numbers, so that they are made again in the order they were: what dropout draws depends on it. A tensor is named by the layer it
+Calls have numbers, so that they are made again in the order in which they were. A tensor is named by the layer it
 comes from, which of the layer's calls in this model gives it, and which output of that call it is: ``["dense", 0, 0]``.
 """
 
@@ -20,7 +20,7 @@ _FIELDS = {"name": str, "layers": list, "inputs": dict, "outputs": dict}
 
 def describe(name: str, graph: Graph, inputs: Structure, outputs: Structure) -> dict[str, Any]:
     """The configuration of a functional model."""
-    step = {call: index for index, call in enumerate(graph.calls)}
+    step = {call: index for index, call in enumerate(sorted(graph.calls, key=lambda call: call.number))}
     return {
         "name": name,
         "layers": [

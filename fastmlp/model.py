@@ -1,36 +1,29 @@
-"""The base of all models: it owns a network, its weights, what it was compiled for, and how all of that is described."""
+"""The base of all models: what it was compiled for, and how it is called, described and stored."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, cast
 
 import numpy as np
 
-from fastmlp import checks, data, engines, naming, planning, randomness, sparse, summary, symbolic
+from fastmlp import checks, data, engines, naming, planning, sparse, summary, symbolic
 from fastmlp.callbacks import History
-from fastmlp.compiling import Compiled, Goal
+from fastmlp.compiling import Compiled
+from fastmlp.connected import Connected
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers import Layer, assign_all
+from fastmlp.layers import Layer
 from fastmlp.metrics import Metric
 from fastmlp.optimizers import Optimizer
-from fastmlp.plan import Objective, Plan, Update
 from fastmlp.shapes import Shape
 from fastmlp.symbolic import Graph, holds_tensors
-from fastmlp.training import Trainer
-from fastmlp.weights import Weight
 
 _COMPILE_IGNORED = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
 """Arguments of Keras' compile that change how, not what, is computed; fastmlp always runs compiled."""
 
 
-class Model(Trainer):
-    """A network with weights that can be compiled, trained, evaluated, asked and saved.
-
-    The engine's network is made when it is first needed. It is thrown away, its weights kept, when layers are added or another engine is
-    chosen.
-    """
+class Model(Connected):
+    """A network with weights that can be compiled, trained, evaluated, asked and saved."""
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         if cls is Model:
@@ -42,26 +35,6 @@ class Model(Trainer):
     def __init__(self, name: str | None = None) -> None:
         super().__init__()
         self.name = name or naming.automatic(type(self).__name__)
-        self.seed = randomness.draw_seed()
-        self.epochs_trained = 0
-        self.plan: Plan | None = None
-        self._weights: list[Weight] = []
-        self._network: Any = None
-        self._forward: Callable[[Any], np.ndarray] | None = None  # the network, when model(x) can go straight to it
-        self._configured: tuple[Objective | tuple[Objective, ...], Update] | None = None
-        self._goal: Goal | None = None
-        self._connecting = threading.RLock()
-        self._shares_weights = False  # whether some belong to other models too, whose training changes them
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers, without the input layer."""
-        raise NotImplementedError
-
-    @property
-    def graph(self) -> Graph:
-        """How the layers are connected; they must be built."""
-        raise NotImplementedError
 
     # As a layer of another model
 
@@ -118,131 +91,6 @@ class Model(Trainer):
         network = self._connected_network()
         return self._arranged(np.asarray(network.apply(inputs, training=True) if training else network.predict(inputs)))
 
-    # The network
-
-    @property
-    def built(self) -> bool:
-        """True once the shape of a row is known, and so all weights are."""
-        return self.plan is not None
-
-    @property
-    def network(self) -> Any:
-        """The engine's network, configured if the model is compiled; None before the model is built."""
-        if not self.built:
-            return None
-        compiled = self._compiled
-        return self._configured_network() if compiled and compiled.resolvable else self._connected_network()
-
-    @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """``(None, features)``: the shape of x, rows left open."""
-        return (None, *self._require_shape())
-
-    @property
-    def output_shape(self) -> tuple[int | None, ...]:
-        """``(None, outputs)``: the shape of the predictions, rows left open."""
-        self._require_shape()
-        return (None, *(self.layers[-1].output_shape or ()))
-
-    def _require_shape(self) -> tuple[int, ...]:
-        shape = self._row_shape()
-        if shape is None:
-            raise ValueError(
-                "the model is not built: it does not know its input shape; begin it with Input(shape=...), or call build or fit"
-            )
-        return shape
-
-    def _require_plan(self) -> Plan:
-        if self.plan is None:
-            self._require_layers()
-            self._require_shape()
-            self._adopt(self.graph)  # which says what is missing
-        assert self.plan is not None
-        return self.plan
-
-    def _adopt(self, graph: Graph) -> None:
-        """Describe the network anew after layers have come or gone."""
-        self._forget_plan()
-        self.plan, self._weights = planning.make_plan(graph)
-        for weight in self._weights:
-            weight.models.add(self)
-        sharing = {model for weight in self._weights for model in weight.models} if self._weights else set()
-        for model in sharing if len(sharing) > 1 else ():
-            model._forward, model._shares_weights = None, True
-
-    def _forget_plan(self) -> None:
-        self._disconnect()
-        for weight in self._weights:
-            weight.models.discard(self)
-        self.plan, self._weights = None, []
-
-    def _catch_up(self, network: Any, *, training: bool = False) -> None:
-        """Bring what other models have changed into this model's network; before training, let them read the weights there."""
-        for index, weight in enumerate(self._weights):
-            weight.lend(network, index, move=training)
-
-    def _connected_network(self) -> Any:
-        if self._network is None:
-            with self._connecting:
-                if self._network is None:
-                    self._connect()
-        if self._shares_weights:
-            self._catch_up(self._network)
-        return self._network
-
-    def _connect(self) -> None:
-        engine = self._compiled.engine if self._compiled else engines.DEFAULT
-        network = engines.make_network(engine, self._require_plan(), self.seed)
-        engines.set_skip_zeros(network, self._compiled.skip_zeros if self._compiled else "auto")
-        for index, weight in enumerate(self._weights):
-            weight.attach(network, index)
-        shape = self._require_shape()
-        self._network = network
-        self._configured = None
-        self._forward = network if len(shape) == 1 and shape[0] > 1 and self._goes_straight() else None
-
-    def _goes_straight(self) -> bool:
-        """Whether model(x) may hand an array to the network as it is, and return what it gives."""
-        return not self._shares_weights
-
-    def _disconnect(self) -> None:
-        for weight in self._weights:
-            weight.detach(self._network)
-        self._network = self._forward = self._configured = self._goal = None
-
-    def _training_network(self) -> Any:
-        network = self._configured_network()
-        self._catch_up(network, training=True)
-        return network
-
-    def _configured_network(self) -> Any:
-        network = self._connected_network()
-        assert self._compiled is not None
-        goal = self._current_goal()
-        wanted = (goal.objective, self._compiled.optimizer.update())
-        if self._configured is None:
-            with self._connecting:
-                network.configure(*wanted)
-                network.learning_rate = self._compiled.optimizer.learning_rate
-                self._configured = wanted
-        return network
-
-    def _current_goal(self) -> Goal:
-        if self._goal is None:
-            assert self._compiled is not None
-            self._goal = self._compiled.goal(self._require_plan())
-        return self._goal
-
-    def _goal_for(self, y: Any) -> Goal:
-        assert self._compiled is not None
-        plan = self._require_plan()
-        self._compiled.see_targets(y, plan)
-        return self._current_goal()
-
-    def _require_layers(self) -> None:
-        if not self.layers:
-            raise ValueError("the model has no layers; add some, for example model.add(layers.Dense(10))")
-
     # Compiling
 
     def compile(
@@ -298,11 +146,17 @@ class Model(Trainer):
             if self._network is not None and compiled.engine != (before.engine if before else engines.DEFAULT):
                 self._disconnect()
             self._compiled, self._goal, self._configured = compiled, None, None
+            self._follow_layers()
             if self._network is not None:
                 engines.set_skip_zeros(self._network, compiled.skip_zeros)
             compiled.optimizer.attach(self)
             if state is not None and compiled.resolvable and self.built:
                 self._restore_optimizer_state(state)
+
+    def _follow_layers(self) -> None:
+        """Describe the network anew if layers have been frozen or released since that was done."""
+        if self.plan is not None and planning.make_plan(self.graph)[0] != self.plan:
+            self._adopt(self.graph)
 
     @property
     def optimizer(self) -> Optimizer:
@@ -335,70 +189,6 @@ class Model(Trainer):
     def metric_direction(self, name: str) -> bool | None:
         """True if a higher value of the loss or metric ``name`` is better, False if a lower is, None if there is none of that name."""
         return self._require_compiled("metric_direction").direction(name, self._require_plan())
-
-    # Weights and state
-
-    @property
-    def weights(self) -> list[np.ndarray]:
-        """Copies of all weights; the same as :meth:`get_weights`."""
-        return self.get_weights()
-
-    @property
-    def trainable_weights(self) -> list[np.ndarray]:
-        """The same as :attr:`weights`: all layers are trained."""
-        return self.get_weights()
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all weights, layer by layer: ``[kernel, bias, kernel, bias, …]``; ``[]`` before the model is built."""
-        return [weight.read() for weight in self._weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Replace all weights by arrays of the same shapes, in the order of :meth:`get_weights`."""
-        self._require_layers()
-        self._require_shape()
-        assign_all(self._weights, weights, f"model {self.name!r}")
-
-    def count_params(self) -> int:
-        """The number of elements in all weights."""
-        self._require_shape()
-        return sum(weight.size for weight in self._weights)
-
-    def training_state(self) -> dict[str, int]:
-        """How far training has come: ``iterations`` (updates), ``epochs`` and ``seed``, which decides shuffling and dropout."""
-        return {
-            "iterations": self._network.iterations if self._network is not None else 0,
-            "epochs": self.epochs_trained,
-            "seed": self.seed,
-        }
-
-    def restore_training_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from a :meth:`training_state`; the model must be built and, if it had been trained, compiled."""
-        missing = {"iterations", "epochs", "seed"} - set(state)
-        if missing:
-            raise ValueError(f"the training state lacks {', '.join(sorted(missing))}")
-        iterations = checks.whole_number("iterations", state["iterations"], 0)
-        epochs = checks.whole_number("epochs", state["epochs"], 0)
-        seed = checks.whole_number("seed", state["seed"], 0)
-        if max(iterations, epochs, seed) >= 2**64:
-            raise ValueError("iterations, epochs and seed must be below 2**64")
-        self.epochs_trained, self.seed = epochs, seed
-        if self.built:
-            self.network.seed = seed
-            self.network.iterations = iterations
-
-    def _optimizer_state(self) -> dict[str, Any] | None:
-        network = self._network
-        if network is None or self._configured is None:
-            return None
-        slots = {name: [network.get_slot(name, index) for index in range(len(self._weights))] for name in network.slot_names}
-        return {"iterations": network.iterations, "slots": slots}
-
-    def _restore_optimizer_state(self, state: Mapping[str, Any]) -> None:
-        network = self._configured_network()
-        for name, values in state["slots"].items():
-            for index, value in enumerate(values):
-                network.set_slot(name, index, value)
-        network.iterations = state["iterations"]
 
     # Describing and storing
 
@@ -445,7 +235,7 @@ class Model(Trainer):
         """Elements of the optimizer's state as Keras counts them: its slots, the iterations and the learning rate; 0 before training."""
         if self._network is None or self._configured is None or not self._network.iterations:
             return 0
-        return len(self._network.slot_names) * sum(weight.size for weight in self._weights) + 2
+        return len(self._network.slot_names) * self.count_trainable() + 2
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name or index."""

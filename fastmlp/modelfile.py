@@ -177,8 +177,10 @@ class ModelFile:
         if size == 0:
             raise self.fail("it is empty")
         begin = self._file.read(_LENGTH_BYTES)
+        has_header = self._file.read(1) == b"{"  # then a length that reads like the first bytes of a pickle is a length
+        self._file.seek(_LENGTH_BYTES)
         for magic, kind in _MAGIC:
-            if begin.startswith(magic):
+            if begin.startswith(magic) and not has_header:
                 raise self.fail(f"it is {kind}")
         length = int.from_bytes(begin, "little")
         room = size - _LENGTH_BYTES

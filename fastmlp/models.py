@@ -44,6 +44,7 @@ class Sequential(Model):
 
     Args:
         layers: The layers, first to last; more can be added.
+        trainable: False to freeze all of them.
         name: The model's name.
 
     Example:
@@ -58,12 +59,12 @@ class Sequential(Model):
 
     def __init__(self, layers: Sequence[Layer | Tensor] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name)
-        if not trainable:
-            raise UnsupportedError("freezing layers is not in fastmlp yet; every layer is trained")
         self._layers: list[Layer] = []
         try:
             for layer in layers or ():
                 self._append(layer)
+            if not trainable:
+                self.trainable = checks.flag("trainable", trainable)
             self._rebuild()
         except (TypeError, ValueError):
             for layer in self._layers:
@@ -163,7 +164,7 @@ class Sequential(Model):
             layer.build(shape)
             assert layer.output_shape is not None
             shape = layer.output_shape
-        if any(layer.operations() for layer in self.layers):
+        if any(layer.operations(layer.input_shape or ()) for layer in self.layers):
             self._adopt(self.graph)
 
     def get_config(self) -> dict[str, Any]:

@@ -29,10 +29,12 @@ Function = Callable[["np.ndarray"], "np.ndarray"]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One array the network learns: a kernel ``(inputs, units)`` or a bias ``(units,)``."""
+    """One array of the network: a matrix such as a kernel ``(inputs, units)``, or a vector such as a bias ``(units,)``."""
 
     name: str
     shape: tuple[int, ...]
+    trainable: bool = True
+    """Whether the optimizer moves it. Moving statistics and frozen weights it leaves alone; their gradient reads as 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,23 @@ class Node:
       bias. The activation is elementwise, never softmax or log_softmax, and none of ``READ_INPUT``.
     - ``"activation"``: ``output = activation(input)``, softmax and log_softmax (over the columns) included.
     - ``"dropout"``: while training, each element is kept with probability ``1 - rate`` and scaled by ``1 / (1 - rate)``; a copy otherwise.
+    - ``"alpha_dropout"``, ``"gaussian_dropout"``, ``"gaussian_noise"``: other noise while training. ``rate`` is the standard deviation of
+      gaussian noise.
+    - ``"batch_normalization"``: with the moments of the batch while training, with the moving ones else and in the mode ``"inference"``.
+    - ``"layer_normalization"``, ``"rms_normalization"``: every row by its own moments.
+    - ``"normalization"``: ``(input - mean) / max(sqrt(variance), epsilon)``, or the way back in the mode ``"invert"``.
+    - ``"rescaling"``: ``input * scale + offset``.
+    - ``"prelu"``: ``input``, or ``alpha * input`` where it is negative.
+    - ``"embedding"``: each column of the input, a whole number, is replaced by that row of ``embeddings``.
+    - ``"category_encoding"``: whole numbers become columns, in the mode ``"one_hot"``, ``"multi_hot"`` or ``"count"``.
     - ``"add"``, ``"subtract"``, ``"multiply"``, ``"maximum"``: of two inputs, element by element; where two are equal, each has half a part
       in the maximum's gradient.
     - ``"concatenate"``: the columns of the first input, then those of the second.
     - ``"scale"``: ``alpha * input``.
     - ``"branch"``: the input, for one of several readers.
     - ``"slice"``: columns ``column … column + width`` of buffer 0.
+
+    The last two read the network's input, or what slices and branches give of it.
     """
 
     op: str
@@ -72,6 +85,16 @@ class Node:
     """Where a slice begins."""
     width: int = 0
     """Columns of a slice."""
+    roles: tuple[str, ...] = ()
+    """What each of ``parameters`` is, by the names above (``gamma``, ``moving_mean``, …); a dense node's are the kernel and the bias."""
+    constants: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    """Further arrays by role that nobody changes, a number for each column."""
+    epsilon: float = 0.0
+    momentum: float = 0.0
+    """Of the moving statistics: what stays of them after a batch."""
+    mode: str = ""
+    tokens: int = 0
+    """``category_encoding``: how many numbers there are."""
 
 
 @dataclass(frozen=True, slots=True)

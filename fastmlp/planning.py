@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastmlp.layers import Operation
 from fastmlp.plan import READ_INPUT, Node, Parameter, Plan
-from fastmlp.symbolic import Graph, Tensor
+from fastmlp.symbolic import Call, Graph, Tensor
 from fastmlp.weights import Weight
 
 MOST_NODES = 16384
@@ -31,6 +31,19 @@ def make_plan(graph: Graph) -> tuple[Plan, list[Weight]]:
     return _numbered(maker, nodes, outputs)
 
 
+def each_weight(layers: Iterable[Any], path: str = "", seen: set[Weight] | None = None) -> Iterator[tuple[str, Any, Weight]]:
+    """The weights of these layers and of models among them, each once: in which models it lies, as a path; its layer; itself."""
+    seen = set() if seen is None else seen
+    for layer in layers:
+        if hasattr(layer, "graph"):
+            yield from each_weight(layer.graph.layers, f"{path}{layer.name}/", seen)
+            continue
+        for weight in layer._weights:
+            if weight not in seen:
+                seen.add(weight)
+                yield path, layer, weight
+
+
 class _Maker:
     """Calls layers on buffers."""
 
@@ -38,11 +51,16 @@ class _Maker:
         self.weights: list[Weight] = []
         self.parameters: list[Parameter] = []
         self._index: dict[Weight, int] = {}
-        self._register(graph, "")
+        for path, layer, weight in each_weight(graph.layers):
+            parameter = weight.parameter
+            self._index[weight] = len(self.weights)
+            self.weights.append(weight)
+            self.parameters.append(replace(parameter, name=path + parameter.name, trainable=layer.trains(weight)))
         widths = [math.prod(tensor.row) for tensor in graph.inputs]
         self.widths = [sum(widths)]
         self.nodes: list[Node] = []
         starts = [0] if len(widths) == 1 else [self._slice(sum(widths[:index]), width) for index, width in enumerate(widths)]
+        self._given = set(starts)
         self.outputs = self.run(graph, starts)
 
     def new_buffer(self, width: int) -> int:
@@ -56,36 +74,28 @@ class _Maker:
         for call in graph.calls:
             given = [buffers[tensor] for tensor in call.inputs]
             inner = getattr(call.layer, "graph", None)
-            results = [self._layer(call.layer, given, call.outputs[0].row)] if inner is None else self.run(inner, given)
+            results = [self._layer(call, given)] if inner is None else self.run(inner, given)
             buffers.update(zip(call.outputs, results, strict=True))
         return [buffers[tensor] for tensor in graph.outputs]
 
-    def _register(self, graph: Graph, path: str) -> None:
-        for layer in graph.layers:
-            if hasattr(layer, "graph"):
-                self._register(layer.graph, f"{path}{layer.name}/")
-                continue
-            for weight in layer._weights:
-                if weight not in self._index:
-                    self._index[weight] = len(self.weights)
-                    self.weights.append(weight)
-                    self.parameters.append(replace(weight.parameter, name=path + weight.parameter.name))
-
-    def _layer(self, layer: Any, inputs: Sequence[int], row: tuple[int, ...]) -> int:
-        buffer = inputs[0]
-        for operation in layer.operations():
+    def _layer(self, call: Call, inputs: Sequence[int]) -> int:
+        layer, buffer = call.layer, inputs[0]
+        for operation in layer.operations(call.inputs[0].row):
             if _idle(operation):
                 continue
             if operation.op in _JOINS:
                 buffer = self._join(operation.op, inputs)
                 continue
-            parameters: tuple[int, ...] = ()
+            if operation.op in READS_NUMBERS:
+                self._check_given(layer, buffer)
             width = self.widths[buffer]
-            if operation.op == "dense":
-                parameters = tuple(self._index[weight] for weight in layer._weights)
-                width = math.prod(row)
-            constants = operation.activation.constants()
-            buffer = self._node(operation.op, (buffer,), width, parameters=parameters, rate=operation.rate, **constants)
+            settings: dict[str, Any] = {"rate": operation.rate, **operation.activation.constants(), **operation.settings}
+            if operation.op != "activation":
+                settings["parameters"] = tuple(self._index[weight] for weight in layer._weights)
+                width = math.prod(call.outputs[0].row)
+            if operation.op not in ("activation", "dense"):
+                settings["roles"] = tuple(weight.name for weight in layer._weights)
+            buffer = self._node(operation.op, (buffer,), width, **settings)
         return buffer
 
     def _join(self, join: str, inputs: Sequence[int]) -> int:
@@ -94,6 +104,11 @@ class _Maker:
             width = self.widths[buffer] + (self.widths[other] if join == "concatenate" else 0)
             buffer = self._node("add" if join == "average" else join, (buffer, other), width)
         return self._node("scale", (buffer,), self.widths[buffer], alpha=1 / len(inputs)) if join == "average" else buffer
+
+    def _check_given(self, layer: Any, buffer: int) -> None:
+        if buffer not in self._given:
+            before = next(node.op for node in self.nodes if node.output == buffer)
+            raise ValueError(f"layer {layer.name!r} reads whole numbers, so it must be the first of the model, but {before} is before it")
 
     def _slice(self, column: int, width: int) -> int:
         return self._node("slice", (0,), width, column=column, width=width)
@@ -110,6 +125,33 @@ _ALONE = READ_INPUT | {"softmax", "log_softmax"}
 """Activations that stay nodes of their own."""
 
 _JOINS = ("add", "subtract", "multiply", "maximum", "average", "concatenate")
+
+READS_NUMBERS = ("embedding", "category_encoding")
+
+
+@dataclass(frozen=True, slots=True)
+class WholeNumbers:
+    """Columns of the network's input that hold numbers 0 … ``count - 1``."""
+
+    begin: int
+    end: int
+    count: int
+
+
+def numbers_read(plan: Plan) -> tuple[WholeNumbers, ...]:
+    """What of the network's input has to be whole numbers."""
+    begin = {0: 0}
+    found = []
+    for node in plan.nodes:
+        start = begin.get(node.inputs[0])
+        if start is None:
+            continue
+        if node.op in ("slice", "branch"):
+            begin[node.output] = start + node.column
+        elif node.op in READS_NUMBERS:
+            count = node.tokens if node.op == "category_encoding" else plan.parameters[node.parameters[0]].shape[0]
+            found.append(WholeNumbers(start, start + plan.widths[node.inputs[0]], count))
+    return tuple(found)
 
 
 def _idle(operation: Operation) -> bool:

@@ -100,7 +100,7 @@ def save_model(
     names = [parameter.name for parameter in model.plan.parameters]
     tensors = dict(zip(names, taken.weights, strict=True))
     for slot, values in taken.slots.items():
-        tensors |= {_slot_tensor(slot, name): value for name, value in zip(names, values, strict=True)}
+        tensors |= {_slot_tensor(slot, name): value for name, value in zip(_with_slots(model), values, strict=True)}
     document = {
         "format": "fastmlp",
         "version": _KINDS[taken.kind],
@@ -189,7 +189,7 @@ def load_model(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] |
         assert model.plan is not None
         names = [parameter.name for parameter in model.plan.parameters]
         slots = document["slots"] if compile and document["compile"] is not None else []
-        tensors = file.read({*names, *(_slot_tensor(slot, name) for slot in slots for name in names)})
+        tensors = file.read({*names, *(_slot_tensor(slot, name) for slot in slots for name in _with_slots(model))})
         _check_finite(file, tensors, document["non_finite"])
         snapshot.assign(path, model, [tensors[name] for name in names])
         with blaming(path, "its compile configuration or training state"):
@@ -202,7 +202,7 @@ def load_model(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] |
                 expected = model.network.slot_names
                 if tuple(slots) != expected:
                     raise ValueError(f"the optimizer's state should be {', '.join(expected) or 'empty'}, got {', '.join(slots)}")
-            state = {slot: [tensors[_slot_tensor(slot, name)] for name in names] for slot in slots}
+            state = {slot: [tensors[_slot_tensor(slot, name)] for name in _with_slots(model)] for slot in slots}
             snapshot.resume(model, state, training)
         return model
 
@@ -260,6 +260,12 @@ def _slot_tensor(slot: str, parameter: str) -> str:
     return f"optimizer/{slot}/{parameter}"
 
 
+def _with_slots(model: Model) -> list[str]:
+    """Names of the arrays for which the optimizer keeps something, in the order of its slots."""
+    assert model.plan is not None
+    return [model.plan.parameters[index].name for index, _ in model._learned()]
+
+
 def _library_version() -> str:
     import fastmlp
 
@@ -300,7 +306,7 @@ def _described_model(file: ModelFile, document: Mapping[str, Any]) -> Model:
     assert model.plan is not None
     wanted = {parameter.name: parameter.shape for parameter in model.plan.parameters}
     for slot in document["slots"]:
-        wanted |= {_slot_tensor(slot, parameter.name): parameter.shape for parameter in model.plan.parameters}
+        wanted |= {_slot_tensor(slot, name): wanted[name] for name in _with_slots(model)}
     for name, shape in wanted.items():
         if name not in file.shapes:
             raise file.fail(f"its model needs the tensor {name!r:.80}, which is not there")

@@ -70,18 +70,19 @@ def print_summary(
         if connected and graph is not None:
             cells.append(escape(_connections(graph, layer)))
         if show_trainable:
-            cells.append("[bold][color(34)]Y[/][/]" if layer._weights else "[bold]-[/]")
+            cells.append(_trainable(layer))
         table.add_row(*cells)
 
     console = Console(highlight=False, force_terminal=False, color_system=None) if print_fn else Console(highlight=False)
     if print_fn:
         console.begin_capture()
     count = sum(layer.count_params() for layer in layers if layer.built)
+    moving = sum(layer.count_trainable() for layer in layers if layer.built)
     console.print(f'[bold]Model: "{escape(name)}"[/]')
     console.print(table)
     console.print(_total("Total params", count + optimizer_parameters))
-    console.print(_total("Trainable params", count))
-    console.print(_total("Non-trainable params", 0))
+    console.print(_total("Trainable params", moving))
+    console.print(_total("Non-trainable params", count - moving))
     if optimizer_parameters:
         console.print(_total("Optimizer params", optimizer_parameters))
     if print_fn:
@@ -123,6 +124,12 @@ def _connections(graph: Graph, layer: Any) -> str:
     """The tensors a layer is called on: ``dense[0][0], add[0][0]``."""
     tensors = [tensor for call in graph.calls_of(layer) for tensor in call.inputs]
     return ", ".join("{}[{}][{}]".format(*graph.place(tensor)) for tensor in tensors) or "-"
+
+
+def _trainable(layer: Any) -> str:
+    if not layer._weights:
+        return "[bold]-[/]"
+    return "[bold][color(34)]Y[/][/]" if layer.trainable else "[bold][color(9)]N[/][/]"
 
 
 def _shape(layer: Any) -> str:

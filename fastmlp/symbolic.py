@@ -7,7 +7,7 @@ between some inputs and some outputs, for planning to turn into nodes.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,7 @@ class Call:
         self.inputs = tuple(inputs)
         self.outputs = tuple(Tensor(row, self, index) for index, row in enumerate(rows))
         self.number = next(_numbers)
-        """Calls are made in this order, so one has a higher number than all that it depends on."""
+        """Calls are made in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ class Graph:
     """Each layer or model once, those of the inputs included, in the order of Keras: the farther from the outputs, the earlier."""
 
     def calls_of(self, layer: Any) -> list[Call]:
-        """The uses of a layer within this graph."""
-        return [call for call in self.calls if call.layer is layer]
+        """The uses of a layer within this graph, in the order in which they were made."""
+        return sorted((call for call in self.calls if call.layer is layer), key=lambda call: call.number)
 
     def place(self, tensor: Tensor) -> tuple[str, int, int]:
         """The layer a tensor comes from, which of its calls in this graph gives it, and which output of that call it is."""
@@ -133,43 +133,57 @@ def trace(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Graph:
         ValueError: An output depends on something that is not among the inputs, or two layers have the same name.
     """
     ends = {id(tensor) for tensor in inputs}
-    found: dict[int, Call] = {}
-    visited: dict[int, Any] = {}
-    stack = list(reversed(outputs))
-    while stack:
-        tensor = stack.pop()
-        call = tensor.call
-        visited.setdefault(id(call.layer), call.layer)
-        if id(tensor) in ends or id(call) in found:
-            continue
-        if not call.inputs:
+    found, visited = _traverse(outputs)
+    for call in found:
+        if not call.inputs and id(call.outputs[0]) not in ends:
             raise ValueError(
                 f"the outputs depend on the input {call.layer.name!r}, which is not among the model's inputs: "
                 f"{', '.join(repr(tensor.name) for tensor in inputs)}"
             )
-        found[id(call)] = call
-        stack += reversed(call.inputs)
-    calls = tuple(sorted(found.values(), key=lambda call: call.number))
-    for tensor in inputs:
-        visited.setdefault(id(tensor.call.layer), tensor.call.layer)
-    layers = _sorted_layers(calls, list(visited.values()))
+    unused = [tensor.call.layer for tensor in inputs if id(tensor.call.layer) not in {id(layer) for layer in visited}]
+    calls, layers = _sorted(found, [*unused, *visited])
     _check_names(layers)
-    return Graph(tuple(inputs), tuple(outputs), calls, layers)
+    return Graph(tuple(inputs), tuple(outputs), tuple(call for call in calls if call.inputs), layers)
 
 
-def _sorted_layers(calls: Sequence[Call], visited: Sequence[Any]) -> tuple[Any, ...]:
-    """By how many calls lie between a layer and the outputs, most first; equals as they were found going back from the outputs."""
+def _traverse(outputs: Sequence[Tensor]) -> tuple[list[Call], list[Any]]:
+    """The calls behind these tensors, each after all it depends on, depth first; and the layers in the order in which they are met."""
+    finished: list[Call] = []
+    met: set[int] = set()
+    layers: dict[int, Any] = {}
+    for output in outputs:
+        stack: list[tuple[Call, Iterator[Tensor]]] = []
+        tensor: Tensor | None = output
+        while tensor is not None or stack:
+            if tensor is not None and id(tensor.call) not in met:
+                met.add(id(tensor.call))
+                layers.setdefault(id(tensor.call.layer), tensor.call.layer)
+                stack.append((tensor.call, iter(tensor.call.inputs)))
+            if not stack:
+                break
+            tensor = next(stack[-1][1], None)
+            if tensor is None:
+                finished.append(stack.pop()[0])
+    return finished, list(layers.values())
+
+
+def _sorted(finished: Sequence[Call], met: Sequence[Any]) -> tuple[list[Call], tuple[Any, ...]]:
+    """Calls and layers by how many calls lie between them and the outputs, most first: in the order in which Keras has them.
+
+    Statistics that move with every call of a layer depend on it.
+    """
     depth_of_call: dict[int, int] = {}
     depth_of_layer: dict[int, int] = {}
-    for call in reversed(calls):
+    for call in reversed(finished):
         depth = max(depth_of_call.get(id(call), 0), depth_of_layer.get(id(call.layer), 0))
-        depth_of_layer[id(call.layer)] = depth
+        depth_of_call[id(call)] = depth_of_layer[id(call.layer)] = depth
         for tensor in call.inputs:
-            below = tensor.call
-            depth_of_call[id(below)] = max(depth_of_call.get(id(below), 0), depth + 1)
-            if not below.inputs:
-                depth_of_layer[id(below.layer)] = max(depth_of_layer.get(id(below.layer), 0), depth + 1)
-    return tuple(sorted(visited, key=lambda layer: -depth_of_layer.get(id(layer), 0)))
+            depth_of_call[id(tensor.call)] = max(depth_of_call.get(id(tensor.call), 0), depth + 1)
+    calls = {id(call): call for call in finished}
+    return (
+        [calls[key] for key in sorted(depth_of_call, key=lambda key: -depth_of_call[key])],
+        tuple(sorted(met, key=lambda layer: -depth_of_layer.get(id(layer), 0))),
+    )
 
 
 def _check_names(layers: Iterable[Any]) -> None:

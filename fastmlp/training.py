@@ -10,17 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, data, engines, sparse, targets
+from fastmlp import arguments, checks, data, engines, planning, sparse, targets
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Progress, Rows
-from fastmlp.errors import NonFiniteLossError, UnsupportedError
-from fastmlp.plan import Batches, Plan, SparseRows
+from fastmlp.errors import NonFiniteLossError
+from fastmlp.plan import Plan, SparseRows
 
 CHUNK_SECONDS = 0.05
 EVALUATION_ROWS = 512
@@ -43,6 +42,7 @@ class Trainer:
     """Where a running ``fit`` stands; None outside."""
     _compiled: Compiled | None = None
     _shares_weights: bool = False
+    _whole_numbers: tuple[planning.WholeNumbers, ...] = ()
 
     def __init__(self) -> None:
         self._training_lock = threading.Lock()
@@ -112,15 +112,15 @@ class Trainer:
         3
         """
         compiled = self._require_compiled("fit")
-        batch_size = _optional_count("batch_size", batch_size)
+        batch_size = arguments.optional_count("batch_size", batch_size)
         epochs = checks.whole_number("epochs", epochs)
         initial_epoch = checks.whole_number("initial_epoch", initial_epoch, 0)
-        steps_per_epoch = _optional_count("steps_per_epoch", steps_per_epoch)
-        validation_steps = _optional_count("validation_steps", validation_steps)
-        validation_batch_size = _optional_count("validation_batch_size", validation_batch_size)
-        validate_after = _validation_epochs(validation_freq)
-        verbose = _verbosity(verbose)
-        _one_kind_of_weight(class_weight, sample_weight)
+        steps_per_epoch = arguments.optional_count("steps_per_epoch", steps_per_epoch)
+        validation_steps = arguments.optional_count("validation_steps", validation_steps)
+        validation_batch_size = arguments.optional_count("validation_batch_size", validation_batch_size)
+        validate_after = arguments.validation_epochs(validation_freq)
+        verbose = arguments.verbosity(verbose)
+        arguments.one_kind_of_weight(class_weight, sample_weight)
         shuffle = checks.flag("shuffle", shuffle)
         with self._exclusively("fit"):
             rows, goal = self._rows(x, y, sample_weight)
@@ -129,8 +129,8 @@ class Trainer:
                 val_x, val_y, val_weight = targets.unpack_validation(validation_data)
                 held_out, _ = self._rows(val_x, val_y, val_weight, prefix="val_")
             elif validation_split:
-                rows, held_out = _split(rows, validation_split, goal)
-            rows = _weighted_by_class(rows, class_weight, goal)
+                rows, held_out = arguments.split(rows, validation_split, goal)
+            rows = arguments.weighted_by_class(rows, class_weight, goal)
             network = self._training_network()
 
             def new_order(number: int, order: np.ndarray) -> None:
@@ -161,12 +161,12 @@ class Trainer:
                     batches, first, stop = plan.epoch(self.epochs_trained)
                     totals = progress.begin_epoch(epoch, goal.new_totals())
                     at = first + progress.batches
-                    batches = _with_rates(batches, at, stop, compiled.optimizer.rates(network.iterations, stop - at))
+                    batches = arguments.with_rates(batches, at, stop, compiled.optimizer.rates(network.iterations, stop - at))
                     try:
                         logs = self._sweep(train, first, stop, goal, listeners, "train", totals, done=progress.batches)
                     except NonFiniteLossError as error:
                         if not listeners._accepts_divergence(error.batch - first):
-                            raise _diverged(error.batch - first, epoch, compiled) from None
+                            raise arguments.diverged(error.batch - first, epoch, compiled) from None
                         logs = {**goal.logs(totals), "loss": math.nan}
                         self.stop_training = True
                     engines.settle(network, compiled.optimizer.update())
@@ -213,8 +213,8 @@ class Trainer:
             The loss if there are no metrics, else ``[loss, *metrics]`` in the order of ``compile``.
         """
         self._require_compiled("evaluate")
-        batch_size, steps = _optional_count("batch_size", batch_size), _optional_count("steps", steps)
-        verbose = _verbosity(verbose)
+        batch_size, steps = arguments.optional_count("batch_size", batch_size), arguments.optional_count("steps", steps)
+        verbose = arguments.verbosity(verbose)
         rows, goal = self._rows(x, y, sample_weight)
         self._configured_network()
         size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
@@ -224,7 +224,7 @@ class Trainer:
         except BaseException:
             listeners._abandon()
             raise
-        return _result(values, return_dict)
+        return arguments.result(values, return_dict)
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None) -> Any:
         """The model's output for every row of ``x``; dropout is off.
@@ -241,9 +241,9 @@ class Trainer:
         Returns:
             A float32 array ``(rows, outputs)``; a list or dict of them where the model has several outputs.
         """
-        size = _optional_count("batch_size", batch_size)
-        steps = _optional_count("steps", steps)
-        verbose = _verbosity(verbose)
+        size = arguments.optional_count("batch_size", batch_size)
+        steps = arguments.optional_count("steps", steps)
+        verbose = arguments.verbosity(verbose)
         inputs = self._inputs(x)
         size = size or (max(1, -(-len(inputs) // steps)) if steps else DEFAULT_BATCH_SIZE)
         if steps:
@@ -292,18 +292,18 @@ class Trainer:
             What :meth:`evaluate` returns, for this batch before the update.
         """
         compiled = self._require_compiled("train_on_batch")
-        _one_kind_of_weight(class_weight, sample_weight)
+        arguments.one_kind_of_weight(class_weight, sample_weight)
         with self._exclusively("train_on_batch"):
             rows, goal = self._rows(x, y, sample_weight)
-            rows = _weighted_by_class(rows, class_weight, goal)
+            rows = arguments.weighted_by_class(rows, class_weight, goal)
             network = self._training_network()
             network.learning_rate = compiled.optimizer.learning_rate
             totals = goal.new_totals()
             try:
                 network.train(rows.batches(len(rows)), 0, 1, 0.0, totals)
             except NonFiniteLossError:
-                raise _diverged(0, None, compiled) from None
-        return _result(goal.values(totals), return_dict)
+                raise arguments.diverged(0, None, compiled) from None
+        return arguments.result(goal.values(totals), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Measure loss and metrics on all rows of ``x`` as one batch; see :meth:`evaluate`."""
@@ -311,7 +311,7 @@ class Trainer:
         rows, goal = self._rows(x, y, sample_weight)
         totals = goal.new_totals()
         self._configured_network().evaluate(rows.batches(len(rows)), 0, 1, 0.0, totals)
-        return _result(goal.values(totals), return_dict)
+        return arguments.result(goal.values(totals), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """:meth:`predict` without any output."""
@@ -361,7 +361,10 @@ class Trainer:
             x = x if isinstance(x, np.memmap) else array
             shape = self._row_shape()
         assert shape is not None
-        return data.as_inputs(x, shape, name=name, check_finite=check_finite)
+        inputs = data.as_inputs(x, shape, name=name, check_finite=check_finite)
+        for numbers in self._whole_numbers:
+            data.check_whole_numbers(name, inputs, numbers.count)
+        return inputs
 
     def _rows(self, x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[Rows, Goal]:
         """What the user passed as arrays an engine reads, or an error."""
@@ -447,71 +450,3 @@ class Trainer:
 
     def _is_training_here(self) -> bool:
         return self._training_thread == threading.get_ident()
-
-
-def _one_kind_of_weight(class_weight: Any, sample_weight: Any) -> None:
-    if class_weight is not None and sample_weight is not None:
-        raise ValueError("give class_weight or sample_weight, not both")
-
-
-def _weighted_by_class(rows: Rows, class_weight: Any, goal: Goal) -> Rows:
-    if class_weight is not None and len(goal.terms) > 1:
-        raise UnsupportedError("class_weight is for models with one output; give sample_weight, one for each output")
-    return rows.weighted_by_class(class_weight)
-
-
-def _split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:
-    point = targets.split_point(len(rows), share)
-    train, held_out = rows.part(0, point), rows.part(point, len(rows))
-    loss = goal.terms[0].loss
-    several_answers = len(goal.terms) > 1 or (loss.startswith("binary") and rows.y.shape[1] > 1)
-    if loss.endswith("crossentropy") and not several_answers:
-        targets.warn_of_unseen_classes(train.y, held_out.y)
-    return train, held_out
-
-
-def _with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None) -> Batches:
-    """The batches, with the rates of those from ``first`` to ``stop - 1``."""
-    if rates is None:
-        return batches
-    of_all = np.zeros(batches.count, np.float64)
-    of_all[first:stop] = rates
-    return replace(batches, rates=of_all)
-
-
-def _diverged(batch: int, epoch: int | None, compiled: Compiled) -> NonFiniteLossError:
-    rate, advice = compiled.optimizer.learning_rate, compiled.loss.advice if compiled.loss else ""
-    where = f"in epoch {epoch + 1}, batch {batch + 1}" if epoch is not None else "in this batch"
-    return NonFiniteLossError(
-        batch,
-        f"the loss became NaN or infinite {where}; the weights are those before that batch. "
-        f"Lower the learning rate (now {rate:g}), scale x to about -1 ... 1 and y to a similar range, and check the targets{advice}",
-        epoch=epoch,
-    )
-
-
-def _result(values: dict[str, float], return_dict: bool) -> Any:
-    if return_dict:
-        return values
-    listed = list(values.values())
-    return listed if len(listed) > 1 else listed[0]
-
-
-def _optional_count(name: str, value: Any) -> int | None:
-    return None if value is None else checks.whole_number(name, value)
-
-
-def _verbosity(value: Any) -> int:
-    if isinstance(value, str) and value == "auto":
-        return 1
-    if isinstance(value, (bool, int, np.integer)) and value in (0, 1, 2):
-        return int(value)
-    raise ValueError(f"verbose must be 'auto', 0, 1 or 2, got {value!r}")
-
-
-def _validation_epochs(frequency: Any) -> Callable[[int], bool]:
-    if isinstance(frequency, (list, tuple, set, range)):
-        epochs = {checks.whole_number("an epoch in validation_freq", epoch) for epoch in frequency}
-        return epochs.__contains__
-    every = checks.whole_number("validation_freq", frequency)
-    return lambda epoch: epoch % every == 0

@@ -25,14 +25,16 @@ class Weight:
         name: ``kernel`` or ``bias``.
         shape: Its shape, all sizes positive.
         initializer: Draws the first values.
+        trainable: False for what no gradient moves, in a frozen layer or not: moving statistics.
     """
 
-    __slots__ = ("_index", "_initializer", "_network", "_seed", "_value", "models", "name", "owner", "shape")
+    __slots__ = ("_index", "_initializer", "_network", "_seed", "_value", "models", "name", "owner", "shape", "trainable")
 
-    def __init__(self, owner: str, name: str, shape: tuple[int, ...], initializer: Initializer) -> None:
+    def __init__(self, owner: str, name: str, shape: tuple[int, ...], initializer: Initializer, trainable: bool = True) -> None:
         self.owner = owner
         self.name = name
         self.shape = shape
+        self.trainable = trainable
         self._initializer = initializer
         self._seed = randomness.draw_seed()  # now, so that the order of drawing does not depend on who looks first
         self._value: np.ndarray | None = None

@@ -20,204 +20,13 @@ cnp.import_array()
 # Below this many multiplications a prediction is over before another thread could make use of the GIL.
 cdef int64_t HOLD_GIL_BELOW = 200_000
 
+include "library.pxi"
+include "arrays.pxi"
+include "plans.pxi"
+include "losses.pxi"
 
-# -- the build: instruction sets, threads, names -------------------------------------------------------------------------------------------
-
-def _names(kind: str) -> list[str]:
-    cdef const char *name
-    names = []
-    while True:
-        if kind == "activation":
-            name = fm_activation_name(<int>len(names))
-        elif kind == "loss":
-            name = fm_loss_name(<int>len(names))
-        else:
-            name = fm_optimizer_name(<int>len(names))
-        if name == NULL:
-            return names
-        names.append(name.decode())
-
-
-ACTIVATIONS = {name: index for index, name in enumerate(_names("activation"))}
-LOSSES = {name: index for index, name in enumerate(_names("loss"))}
-OPTIMIZERS = {name: index for index, name in enumerate(_names("optimizer"))}
-_ROW_OPS = {"softmax": FM_OP_SOFTMAX, "log_softmax": FM_OP_LOG_SOFTMAX}
-_JOINS = {
-    "add": FM_OP_ADD,
-    "subtract": FM_OP_SUBTRACT,
-    "multiply": FM_OP_MULTIPLY,
-    "maximum": FM_OP_MAXIMUM,
-    "concatenate": FM_OP_CONCATENATE,
-}
-_PARTS = {"branch": FM_OP_BRANCH, "slice": FM_OP_SLICE, "scale": FM_OP_SCALE}
 _SLOT_NAMES = {"sgd": ("momentum",), "rmsprop": ("velocity", "momentum"), "adam": ("momentum", "velocity")}
 
-
-cdef const fm_kernels *_find_kernels(str isa) except? NULL:
-    cdef int index = 0
-    cdef const fm_kernels *kernels
-    while True:
-        kernels = fm_kernels_at(index)
-        if kernels == NULL:
-            return NULL
-        if kernels.name.decode() == isa:
-            return kernels
-        index += 1
-
-
-def compiled_isas() -> list[str]:
-    """Names of the instruction sets this build has kernels for, worst first."""
-    names = []
-    while fm_kernels_at(<int>len(names)) != NULL:
-        names.append(fm_kernels_at(<int>len(names)).name.decode())
-    return names
-
-
-def supported_isas() -> list[str]:
-    """Those of :func:`compiled_isas` that this processor and operating system can run."""
-    return [isa for isa in compiled_isas() if fm_kernels_supported(_find_kernels(isa))]
-
-
-def kernel_addresses(isa: str) -> dict[str, int]:
-    """Addresses of the C functions of one instruction set, by kernel name, for tests and benchmarks (see src/kernels/kernels.h)."""
-    cdef const fm_kernels *kernels = _find_kernels(isa)
-    if kernels == NULL:
-        raise ValueError(f"no kernels for {isa!r} in this build; there are {', '.join(compiled_isas())}")
-    addresses = {}
-    cdef fm_kernel_entry entry = fm_kernel_entry_at(kernels, 0)
-    while entry.name != NULL:
-        addresses[entry.name.decode()] = <uintptr_t>entry.function
-        entry = fm_kernel_entry_at(kernels, <int>len(addresses))
-    return addresses
-
-
-cdef const fm_kernels *_kernels = NULL
-
-
-def _select_isa() -> tuple[str, str]:
-    global _kernels
-    supported = supported_isas()
-    isa = supported[-1]
-    reason = "the best this processor supports"
-    wanted = os.environ.get("FASTMLP_ISA", "")
-    if wanted:
-        if wanted not in compiled_isas():
-            raise ImportError(f"FASTMLP_ISA is {wanted!r}, but this build of fastmlp has {', '.join(compiled_isas())}; choose one or unset it")
-        if wanted not in supported:
-            raise ImportError(f"FASTMLP_ISA is {wanted!r}, which this processor cannot run; choose from {', '.join(supported)} or unset it")
-        isa, reason = wanted, "FASTMLP_ISA asks for it"
-    _kernels = _find_kernels(isa)
-    return isa, reason
-
-
-_ISA, _ISA_REASON = _select_isa()
-
-
-def version() -> str:
-    """The version this binary was built as."""
-    return fm_version().decode()
-
-
-def build_info() -> dict[str, object]:
-    """Compiler, instruction sets compiled in, the one in use and why."""
-    return {"version": version(), "compiler": fm_compiler().decode(), "isas": compiled_isas(), "isa": _ISA, "isa_reason": _ISA_REASON}
-
-
-def multiply_adds(iterations: int) -> int:
-    """Does nothing but multiply-adds in registers, as fast as a core can; returns how many. A thread that calls it lets the others run."""
-    cdef float[FM_PEAK_MAX] out
-    cdef fm_peak peak
-    cdef ptrdiff_t count = 0
-    peak.iterations = iterations
-    peak.factor, peak.term = 0.5, 1.0  # every chain tends to 2: no infinity, no denormal
-    peak.out, peak.count = out, &count
-    with nogil:
-        _kernels.peak(&peak)
-    return count
-
-
-def set_threads(count: int) -> None:
-    """The most threads one call may use, the caller's included."""
-    fm_set_threads(count)
-
-
-def get_threads() -> int:
-    """See :func:`set_threads`."""
-    return fm_get_threads()
-
-
-def shuffle(seed: int, epoch: int, order) -> None:
-    """Fills ``order``, uint32 ``(rows,)``, with the permutation for this seed and epoch."""
-    cdef cnp.ndarray array = _checked("order", order, np.uint32, 1, True)
-    cdef uint64_t c_seed = seed, c_epoch = epoch
-    cdef uint32_t *data = <uint32_t *>cnp.PyArray_DATA(array)
-    cdef int64_t rows = cnp.PyArray_DIM(array, 0)
-    with nogil:
-        fm_shuffle(c_seed, c_epoch, data, rows)
-
-
-def first_nonfinite(values) -> int:
-    """Flat index of the first NaN or infinity in a C-contiguous float32 array, or -1."""
-    cdef cnp.ndarray array = _checked("values", values, np.float32, None, False)
-    cdef const float *data = <const float *>cnp.PyArray_DATA(array)
-    cdef int64_t size = cnp.PyArray_SIZE(array), found
-    with nogil:
-        found = fm_first_nonfinite(data, size)
-    return found
-
-
-def first_bad_row(starts, columns, width: int) -> int:
-    """The first row whose columns do not ascend, or that leaves the array or the width; -1 if all are as in a SparseRows."""
-    cdef fm_csr csr
-    csr.begin = <const int64_t *>cnp.PyArray_DATA(_checked("starts", starts, np.int64, 1, False))
-    csr.column = <const int32_t *>cnp.PyArray_DATA(_checked("columns", columns, np.int32, 1, False))
-    csr.entries = len(columns)
-    cdef int64_t rows = len(starts) - 1, inputs = width, found
-    with nogil:
-        found = fm_first_bad_row(&csr, rows, inputs)
-    return found
-
-
-# -- checks --------------------------------------------------------------------------------------------------------------------------------
-
-cdef cnp.ndarray _checked(str name, array, dtype, ndim, bint writable):
-    """The array itself if it is what C reads; an error that says what is wrong otherwise."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name} must be a NumPy array, not {type(array).__name__}")
-    if array.dtype != dtype:
-        raise TypeError(f"{name} has dtype {array.dtype}, but {np.dtype(dtype)} is wanted")
-    if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{name} has {array.ndim} dimensions, but {ndim} are wanted")
-    if not array.flags.c_contiguous:
-        raise ValueError(f"{name} is not C-contiguous; pass np.ascontiguousarray({name})")
-    if writable and not array.flags.writeable:
-        raise ValueError(f"{name} is read-only")
-    return array
-
-
-cdef object _numbers(x):
-    """Anything that is an array of real numbers, as one that C reads."""
-    if "numpy.ma" in sys.modules and np.ma.is_masked(x):  # nothing is masked before that module is there, and it is slow to import
-        raise ValueError("x has masked elements; fill them first, for example with x.filled(0)")
-    x = np.asarray(x)
-    if x.dtype.kind not in "biuf":
-        raise TypeError(f"x must hold real numbers, got dtype {x.dtype}")
-    return np.ascontiguousarray(x, dtype=np.uint8 if x.dtype == np.uint8 else np.float32)
-
-
-cdef int _raise(fm_status status) except -1:
-    if status == FM_OK:
-        return 0
-    if status == FM_NO_MEMORY:
-        raise MemoryError("fastmlp could not allocate memory for this network and batch size; make either smaller")
-    if status == FM_BAD_ROW:
-        raise ValueError("a label is outside 0 … outputs − 1, an entry of order outside the rows, or a sparse row not in order")
-    if status == FM_NOT_READY:
-        raise RuntimeError("the network has no loss and optimizer yet; call configure(objective, update) first")
-    raise ValueError("the plan, objective or index does not fit the network")
-
-
-# -- the network ---------------------------------------------------------------------------------------------------------------------------
 
 cdef class Network:
     """A compiled plan. See fastmlp.reference.Network, its readable twin, for what every method computes."""
@@ -240,38 +49,54 @@ cdef class Network:
 
     cdef int _create(self, plan) except -1:
         cdef fm_plan c_plan
-        cdef int nodes = len(plan.nodes), parameters = len(plan.parameters), buffers = len(plan.widths), i
+        constants = [values for node in plan.nodes for _, values in node.constants]  # they follow the parameters
+        cdef int nodes = len(plan.nodes), parameters = len(plan.parameters), buffers = len(plan.widths), i, at = parameters
         cdef fm_node_spec *specs = <fm_node_spec *>calloc(nodes + 1, sizeof(fm_node_spec))
         cdef int64_t *widths = <int64_t *>calloc(buffers + 1, sizeof(int64_t))
-        cdef int64_t[2] *shapes = <int64_t[2] *>calloc(parameters + 1, 2 * sizeof(int64_t))
+        cdef int64_t[2] *shapes = <int64_t[2] *>calloc(parameters + len(constants) + 1, 2 * sizeof(int64_t))
+        cdef uint8_t *trainable = <uint8_t *>calloc(parameters + len(constants) + 1, sizeof(uint8_t))
         try:
-            if specs == NULL or widths == NULL or shapes == NULL:
+            if specs == NULL or widths == NULL or shapes == NULL or trainable == NULL:
                 raise MemoryError("no memory for the plan")
             for i, width in enumerate(plan.widths):
                 widths[i] = width
             for i, parameter in enumerate(plan.parameters):
                 shapes[i][0] = parameter.shape[0] if len(parameter.shape) == 2 else 1
                 shapes[i][1] = parameter.shape[-1]
+                trainable[i] = parameter.trainable
                 self.row_work += shapes[i][0] * shapes[i][1]
+            for i, values in enumerate(constants, parameters):
+                shapes[i][0], shapes[i][1] = 1, len(values)
             for i, node in enumerate(plan.nodes):
                 specs[i].op = _op(node)
                 if len(node.inputs) != (2 if node.op in _JOINS else 1):
                     raise ValueError(f"node {i} ({node.op}) can't read {len(node.inputs)} buffers")
                 specs[i].input, specs[i].other, specs[i].output = node.inputs[0], node.inputs[-1], node.output
                 specs[i].column = node.column
-                specs[i].kernel = node.parameters[0] if node.parameters else -1
-                specs[i].bias = node.parameters[1] if len(node.parameters) > 1 else -1
+                roles = node.roles or ("kernel", "bias")[: len(node.parameters)]
+                specs[i].kernel = specs[i].bias = specs[i].mean = specs[i].variance = -1
+                for role, index in zip(roles, node.parameters, strict=True):
+                    _place(&specs[i], role, index)
+                for role, _ in node.constants:
+                    _place(&specs[i], role, at)
+                    at += 1
                 specs[i].activation = 0 if node.activation in _ROW_OPS else _index(ACTIVATIONS, "activation", node.activation)
                 specs[i].alpha, specs[i].rate = node.alpha, node.rate
                 specs[i].threshold, specs[i].max_value = node.threshold, node.max_value
-            c_plan.buffer_count, c_plan.node_count, c_plan.parameter_count = buffers, nodes, parameters
+                specs[i].epsilon, specs[i].momentum, specs[i].mode = node.epsilon, node.momentum, _mode(node)
+            c_plan.buffer_count, c_plan.node_count, c_plan.parameter_count = buffers, nodes, parameters + len(constants)
             c_plan.widths, c_plan.nodes, c_plan.output = widths, specs, plan.output
-            c_plan.shapes = shapes
-            return _raise(fm_network_new(_kernels, &c_plan, &self.network))
+            c_plan.shapes, c_plan.trainable = shapes, trainable
+            _raise(fm_network_new(_kernels, &c_plan, &self.network))
         finally:
             free(specs)
             free(widths)
             free(shapes)
+            free(trainable)
+        for i, values in enumerate(constants, parameters):
+            array = np.array(values, np.float32)
+            _raise(fm_network_set(self.network, FM_VALUE, i, <const float *>cnp.PyArray_DATA(<cnp.ndarray>array)))
+        return 0
 
     def __dealloc__(self):
         fm_network_free(self.network)
@@ -451,7 +276,7 @@ cdef class Network:
         cdef fm_update_spec c_update
         cdef fm_status status
         terms = objective if isinstance(objective, tuple) else (objective,)
-        functions = tuple(_LossFunction(term.function) for term in terms)
+        functions = {t: _LossFunction(term.function) for t, term in enumerate(terms) if term.function}
         cdef int count = len(terms), metric_count = sum(len(term.metrics) for term in terms), t, m = 0
         c_update.kind = _index(OPTIMIZERS, "optimizer", update.kind)
         c_update.momentum, c_update.rho, c_update.nesterov = update.momentum, update.rho, update.nesterov
@@ -463,14 +288,13 @@ cdef class Network:
             if metrics == NULL or objectives == NULL:
                 raise MemoryError("no memory for the metrics")
             for t, term in enumerate(terms):
-                objectives[t].loss = -1 if term.function else _loss_index("loss", term)
+                objectives[t].loss = -1 if t in functions else _loss_index("loss", term)
                 objectives[t].source, objectives[t].weight = term.source, term.weight
                 objectives[t].output = self._output_of(term)
                 objectives[t].smoothing = term.smoothing
                 _set_parameters(objectives[t].parameter, term.parameters)
-                if term.function:
-                    objectives[t].function = _call_loss_function
-                objectives[t].context = <void *>functions[t]
+                if t in functions:
+                    objectives[t].function, objectives[t].context = _call_loss_function, <void *>functions[t]
                 objectives[t].metric_count, objectives[t].metrics = len(term.metrics), metrics + m
                 for metric in term.metrics:
                     metrics[m].kind = _loss_index("metric", metric)
@@ -483,7 +307,7 @@ cdef class Network:
         finally:
             free(metrics)
             free(objectives)
-        self.terms, self.loss_functions = terms, functions
+        self.terms, self.loss_functions = terms, tuple(functions.values())
         self.target_columns = sum(term.target_columns(self.plan.widths[self._output_of(term)]) for term in terms)
         self.totals = 2 * (1 + metric_count + (count if count > 1 else 0))
         names = _SLOT_NAMES[update.kind]
@@ -583,98 +407,6 @@ cdef class Network:
                 raise ValueError(f"rates has {len(batches.rates)} elements, but there are {batches.count} batches")
             c.rates = <const double *>cnp.PyArray_DATA(array)
         return 0
-
-
-cdef void *_rows_of(str name, array, dtype, int ndim, int64_t rows) except NULL:
-    cdef cnp.ndarray checked = _checked(name, array, dtype, ndim, False)
-    if cnp.PyArray_DIM(checked, 0) != rows:
-        raise ValueError(f"{name} has {len(array)} rows, but x has {rows}")
-    return cnp.PyArray_DATA(checked)
-
-
-cdef void _point(fm_input *c, cnp.ndarray array, int64_t rows) noexcept:
-    c.rows, c.x, c.x_uint8, c.x_csr = rows, NULL, NULL, NULL
-    if cnp.PyArray_TYPE(array) == cnp.NPY_UINT8:
-        c.x_uint8 = <const uint8_t *>cnp.PyArray_DATA(array)
-    else:
-        c.x = <const float *>cnp.PyArray_DATA(array)
-
-
-cdef int64_t _point_csr(fm_csr *c, x) except -1:
-    """Points C at the arrays of a SparseRows; the number of its rows."""
-    cdef cnp.ndarray starts = _checked("x.starts", x.starts, np.int64, 1, False)
-    cdef cnp.ndarray columns = _checked("x.columns", x.columns, np.int32, 1, False)
-    cdef cnp.ndarray values = _checked("x.values", x.values, np.float32, 1, False)
-    if not len(starts) or len(columns) != len(values):
-        raise ValueError(f"x has {len(starts)} row starts, {len(columns)} columns and {len(values)} values")
-    c.begin, c.column = <const int64_t *>cnp.PyArray_DATA(starts), <const int32_t *>cnp.PyArray_DATA(columns)
-    c.value, c.entries = <const float *>cnp.PyArray_DATA(values), cnp.PyArray_DIM(values, 0)
-    return cnp.PyArray_DIM(starts, 0) - 1
-
-
-cdef fm_op _op(node) except *:
-    if node.op == "dense":
-        return FM_OP_DENSE
-    if node.op == "activation":
-        return <fm_op><int>_ROW_OPS.get(node.activation, FM_OP_ACTIVATION)
-    if node.op == "dropout":
-        return FM_OP_DROPOUT
-    if node.op in _JOINS or node.op in _PARTS:
-        return <fm_op><int>{**_JOINS, **_PARTS}[node.op]
-    raise ValueError(f"the engine has no node {node.op!r}")
-
-
-cdef class _LossFunction:
-    """A loss of the user's own, as C knows it."""
-
-    cdef object function
-    cdef object failure  # what it raised
-    cdef long thread  # which thread it runs on, 0 when it does not
-
-    def __cinit__(self, function):
-        self.function = function
-
-
-cdef int _call_loss_function(void *context, const fm_loss *a) noexcept with gil:
-    """The user's own loss function, called by the engine: NumPy arrays for it, and its answers where the engine wants them."""
-    cdef _LossFunction own = <_LossFunction>context
-    cdef ptrdiff_t row_bytes = a.cols * sizeof(float), r
-    y = np.empty((a.rows, a.cols), np.float32)
-    predictions = np.empty((a.rows, a.cols), np.float32)
-    for r in range(a.rows):
-        memcpy(cnp.PyArray_GETPTR2(<cnp.ndarray>y, r, 0), a.y + r * a.y_row, row_bytes)
-        memcpy(cnp.PyArray_GETPTR2(<cnp.ndarray>predictions, r, 0), a.x + r * a.x_row, row_bytes)
-    own.thread = PyThread_get_thread_ident()
-    try:
-        values, slopes = own.function(y, predictions)
-        memcpy(a.loss, _rows_of("loss", values, np.float32, 1, a.rows), a.rows * sizeof(float))
-        _rows_of("gradient", slopes, np.float32, 2, a.rows)
-    except BaseException as error:  # raised again once the engine has returned
-        own.failure = error
-        return 1
-    finally:
-        own.thread = 0
-    if a.grad != NULL:
-        for r in range(a.rows):
-            memcpy(a.grad + r * a.grad_row, cnp.PyArray_GETPTR2(<cnp.ndarray>slopes, r, 0), row_bytes)
-    return 0
-
-
-cdef int _loss_index(str what, spec) except -1:
-    """Of an Objective or a Metric."""
-    return _index(LOSSES, what, (spec.loss if what == "loss" else spec.kind) + ("_from_logits" if spec.from_logits else ""))
-
-
-cdef int _set_parameters(float *target, parameters) except -1:
-    for i in range(FM_LOSS_PARAMETERS):
-        target[i] = parameters[i] if i < len(parameters) else 0.0
-    return 0
-
-
-cdef int _index(dict table, str what, str name) except -1:
-    if name not in table:
-        raise ValueError(f"the engine has no {what} {name!r}; it has {', '.join(table)}")
-    return table[name]
 
 
 # -- the C API of other extension modules: fastmlp/include/fastmlp_api.h -------------------------------------------------------------------

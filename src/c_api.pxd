@@ -56,8 +56,19 @@ cdef extern from "fastmlp.h" nogil:
         FM_OP_DENSE
         FM_OP_ACTIVATION
         FM_OP_SOFTMAX
-        FM_OP_LOG_SOFTMAX
         FM_OP_DROPOUT
+        FM_OP_ALPHA_DROPOUT
+        FM_OP_GAUSSIAN_DROPOUT
+        FM_OP_GAUSSIAN_NOISE
+        FM_OP_BATCH_NORMALIZATION
+        FM_OP_LAYER_NORMALIZATION
+        FM_OP_RMS_NORMALIZATION
+        FM_OP_NORMALIZATION
+        FM_OP_RESCALING
+        FM_OP_PRELU
+        FM_OP_EMBEDDING
+        FM_OP_CATEGORY_ENCODING
+        FM_OP_LOG_SOFTMAX
         FM_OP_BRANCH
         FM_OP_SLICE
         FM_OP_SCALE
@@ -67,6 +78,14 @@ cdef extern from "fastmlp.h" nogil:
         FM_OP_MAXIMUM
         FM_OP_CONCATENATE
 
+    ctypedef enum fm_mode:
+        FM_MODE_NONE
+        FM_MODE_INFERENCE
+        FM_MODE_INVERT
+        FM_MODE_ONE_HOT
+        FM_MODE_MULTI_HOT
+        FM_MODE_COUNT
+
     ctypedef enum fm_array:
         FM_VALUE
         FM_SLOT_0
@@ -75,9 +94,10 @@ cdef extern from "fastmlp.h" nogil:
 
     ctypedef struct fm_node_spec:
         fm_op op
-        int input, output, kernel, bias, activation
-        float alpha, threshold, max_value, rate
-        int other, column
+        int input, output, kernel, bias, activation, mean, variance, other, column
+        float alpha, threshold, max_value, rate, epsilon
+        double momentum
+        fm_mode mode
 
     ctypedef struct fm_plan:
         int buffer_count, node_count, parameter_count
@@ -85,6 +105,7 @@ cdef extern from "fastmlp.h" nogil:
         const fm_node_spec *nodes
         const int64_t (*shapes)[2]
         int output
+        const uint8_t *trainable
 
     ctypedef struct fm_metric_spec:
         int kind, weighted

@@ -32,8 +32,19 @@ typedef enum fm_op {
     FM_OP_DENSE,
     FM_OP_ACTIVATION,
     FM_OP_SOFTMAX,
-    FM_OP_LOG_SOFTMAX,
     FM_OP_DROPOUT,
+    FM_OP_ALPHA_DROPOUT,
+    FM_OP_GAUSSIAN_DROPOUT,
+    FM_OP_GAUSSIAN_NOISE,
+    FM_OP_BATCH_NORMALIZATION,
+    FM_OP_LAYER_NORMALIZATION,
+    FM_OP_RMS_NORMALIZATION,
+    FM_OP_NORMALIZATION,
+    FM_OP_RESCALING,
+    FM_OP_PRELU,
+    FM_OP_EMBEDDING,
+    FM_OP_CATEGORY_ENCODING,
+    FM_OP_LOG_SOFTMAX,
     FM_OP_BRANCH, /* its input, for one of several nodes that read it */
     FM_OP_SLICE,  /* of the network's input, the columns from `column` on */
     FM_OP_SCALE,  /* alpha·input */
@@ -44,15 +55,28 @@ typedef enum fm_op {
     FM_OP_CONCATENATE, /* the columns of `input`, then those of `other` */
 } fm_op;
 
-/* One step of the forward pass. `kernel` and `bias` are indices of parameters, -1 for none. */
+typedef enum fm_mode {
+    FM_MODE_NONE,
+    FM_MODE_INFERENCE, /* batch normalization by the moving statistics, while training as well */
+    FM_MODE_INVERT,    /* normalization the other way round */
+    FM_MODE_ONE_HOT,   /* category encoding */
+    FM_MODE_MULTI_HOT,
+    FM_MODE_COUNT,
+} fm_mode;
+
+/* One step of the forward pass. `kernel`, `bias`, `mean` and `variance` are indices of parameters, -1 for none. */
 typedef struct fm_node_spec {
     fm_op op;
     int input, output; /* buffers */
-    int kernel, bias;  /* dense */
+    int kernel, bias;  /* dense; kernel: gamma, the scale, PReLU's alpha, the embeddings; bias: beta, the offset */
     int activation;    /* activation: FM_ACTIVATION_*; dense: the same, but none whose derivative needs its input */
     float alpha;       /* slope of leaky_relu and general_relu, alpha of elu and celu; factor of a scale */
     float threshold, max_value; /* general_relu */
-    float rate;        /* dropout */
+    float rate;        /* dropouts; the standard deviation of gaussian noise */
+    int mean, variance; /* batch normalization, normalization */
+    float epsilon;     /* the normalizations */
+    double momentum;   /* of the moving statistics */
+    fm_mode mode;
     int other;         /* buffer: second input */
     int column;        /* slice */
 } fm_node_spec;
@@ -65,6 +89,7 @@ typedef struct fm_plan {
     const fm_node_spec *nodes;
     const int64_t (*shapes)[2]; /* [parameter_count] {inputs, units} of a kernel, {1, units} of a bias */
     int output;                 /* the buffer that holds predictions */
+    const uint8_t *trainable;   /* [parameter_count] 0 where the optimizer leaves a parameter alone; NULL: it moves all */
 } fm_plan;
 
 /* Parameters start at zero. `kernels` must be supported by this processor. */

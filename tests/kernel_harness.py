@@ -221,6 +221,131 @@ class Dropout(Structure):
     ]
 
 
+class ColumnMoments(Structure):
+    _fields_ = [("rows", c_ssize_t), ("cols", c_ssize_t), ("x", Floats), ("x_row", c_ssize_t), ("mean", Floats), ("variance", Floats)]
+
+
+class Normalize(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("x", Floats),
+        ("x_row", c_ssize_t),
+        ("mean", Floats),
+        ("variance", Floats),
+        ("gamma", Floats),
+        ("beta", Floats),
+        ("epsilon", c_float),
+        ("kind", c_int),
+        ("out", Floats),
+        ("out_row", c_ssize_t),
+    ]
+
+
+class NormalizeColumnsBackward(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("x", Floats),
+        ("x_row", c_ssize_t),
+        ("grad", Floats),
+        ("grad_row", c_ssize_t),
+        ("mean", Floats),
+        ("variance", Floats),
+        ("gamma", Floats),
+        ("epsilon", c_float),
+        ("out", Floats),
+        ("out_row", c_ssize_t),
+        ("dgamma", Floats),
+        ("dbeta", Floats),
+    ]
+
+
+class NormalizeRows(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("x", Floats),
+        ("x_row", c_ssize_t),
+        ("gamma", Floats),
+        ("beta", Floats),
+        ("epsilon", c_float),
+        ("centered", c_int),
+        ("out", Floats),
+        ("out_row", c_ssize_t),
+        ("mean", Floats),
+        ("scale", Floats),
+    ]
+
+
+class NormalizeRowsBackward(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("x", Floats),
+        ("x_row", c_ssize_t),
+        ("grad", Floats),
+        ("grad_row", c_ssize_t),
+        ("gamma", Floats),
+        ("mean", Floats),
+        ("scale", Floats),
+        ("centered", c_int),
+        ("out", Floats),
+        ("out_row", c_ssize_t),
+    ]
+
+
+class NormalizedSums(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("x", Floats),
+        ("x_row", c_ssize_t),
+        ("grad", Floats),
+        ("grad_row", c_ssize_t),
+        ("mean", Floats),
+        ("scale", Floats),
+        ("dgamma", Floats),
+        ("dbeta", Floats),
+    ]
+
+
+class Prelu(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("x", Floats),
+        ("x_row", c_ssize_t),
+        ("alpha", Floats),
+        ("grad", Floats),
+        ("grad_row", c_ssize_t),
+        ("out", Floats),
+        ("out_row", c_ssize_t),
+        ("dalpha", Floats),
+    ]
+
+
+class GaussianNoise(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("first_row", c_ssize_t),
+        ("x", Floats),
+        ("x_row", c_ssize_t),
+        ("out", Floats),
+        ("out_row", c_ssize_t),
+        ("mean", c_float),
+        ("stddev", c_float),
+        ("key", c_uint32 * 2),
+        ("step", c_uint32),
+        ("node", c_uint32),
+    ]
+
+
+class AlphaDropout(Structure):
+    _fields_ = [("n", c_ssize_t), ("x", Floats), ("mask", Floats), ("out", Floats), ("kept", c_float), ("dropped", c_float)]
+
+
 class Peak(Structure):
     _fields_ = [("iterations", c_ssize_t), ("factor", c_float), ("term", c_float), ("out", Floats), ("count", Sizes)]
 
@@ -237,6 +362,16 @@ STRUCTS: dict[str, type[Structure]] = {
     "from_uint8": FromUint8,
     **dict.fromkeys(("softmax", "softmax_backward", "log_softmax", "log_softmax_backward"), Softmax),
     "dropout_mask": Dropout,
+    "column_moments": ColumnMoments,
+    "normalize_columns": Normalize,
+    "normalize_columns_backward": NormalizeColumnsBackward,
+    "normalize_rows": NormalizeRows,
+    "normalize_rows_backward": NormalizeRowsBackward,
+    "normalized_sums": NormalizedSums,
+    "prelu": Prelu,
+    "prelu_backward": Prelu,
+    "gaussian_noise": GaussianNoise,
+    "alpha_dropout": AlphaDropout,
     "smooth": Smooth,
     "peak": Peak,
     **dict.fromkeys(("activate", "derive", "exp", "log", "erf"), Elementwise),

@@ -147,7 +147,11 @@ def test_rows_of_any_shape_are_flattened_on_the_way():
         (lambda x: Model([x, x], layers.Dense(1)(x)), ValueError, "the same Input is given twice"),
         (lambda x: Model([], layers.Dense(1)(x)), ValueError, "a model needs at least one input"),
         (lambda x: Model(x, layers.Dense(1, name="d")(layers.Dense(2, name="d")(x))), ValueError, "two layers of the model are called 'd'"),
-        (lambda x: Model(x, layers.Dense(1)(x), trainable=False), UnsupportedError, "freezing layers is not in fastmlp yet"),
+        (
+            lambda x: Model(x, layers.Embedding(3, 2)(layers.Dense(2)(x))),
+            ValueError,
+            "so it must be the first of the model, but dense is before",
+        ),
         (lambda x: residual()(x), ValueError, "takes rows of shape (6,), but is called on (3,)"),
         (lambda x: models.clone_model(layers.Dense(2)), TypeError, "clone_model takes a model"),
     ],

@@ -175,7 +175,6 @@ def test_a_layer_that_does_not_fit_is_not_added():
         (lambda m: m.compile(loss=["mse", "mae"]), UnsupportedError, "several loss values are for models with several outputs"),
         (lambda m: m.compile(loss="mse", loss_weights=[1]), UnsupportedError, "loss_weights are for models with several outputs"),
         (lambda m: m.optimizer, RuntimeError, "the model must be compiled before"),
-        (lambda m: models.Sequential([layers.Dense(2)], trainable=False), UnsupportedError, "freezing layers is not in fastmlp yet"),
     ],
 )
 def test_misuse_is_told(use, error, message):

@@ -423,6 +423,17 @@ def test_foreign_files_are_named_for_what_they_are(path, content, reason):
         fastmlp.load_model(path)
 
 
+@pytest.mark.parametrize("length", [0x280, 0x380, 0x480, 0x580])
+def test_a_header_as_long_as_the_first_bytes_of_a_pickle_say_is_no_pickle(path, length):
+    modelfile.write(path, {"format": "fastmlp", "padding": ""}, {})
+    begin = int.from_bytes(path.read_bytes()[:2], "little")
+    document = {"format": "fastmlp", "padding": "." * (length - begin)}
+    modelfile.write(path, document, {})
+    assert path.read_bytes()[:2] == length.to_bytes(2, "little")
+    with ModelFile(path) as file:
+        assert file.document == document
+
+
 def test_safetensors_of_another_project_are_recognised(path):
     save_file({"layer.weight": np.zeros((2, 2), np.float32)}, path, metadata={"format": "pt"})
     with pytest.raises(ModelFileError, match="it is a safetensors file, but not of a model saved by fastmlp"):

@@ -10,32 +10,51 @@ Example:
 
 from __future__ import annotations
 
-from fastmlp.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from typing import Any
+
+from fastmlp.errors import UnsupportedError
+from fastmlp.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from fastmlp.layers.base import Layer, Operation, assign_all
+from fastmlp.layers.categories import CategoryEncoding, Embedding
 from fastmlp.layers.dense import Dense
+from fastmlp.layers.elsewhere import ELSEWHERE
 from fastmlp.layers.inputs import Input, InputLayer
 from fastmlp.layers.merging import Add, Average, Concatenate, Maximum, Multiply, Subtract
-from fastmlp.layers.regularization import Dropout
-from fastmlp.layers.reshaping import Flatten
+from fastmlp.layers.normalization import BatchNormalization, LayerNormalization, RMSNormalization
+from fastmlp.layers.preprocessing import Normalization, Rescaling
+from fastmlp.layers.regularization import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
+from fastmlp.layers.reshaping import Flatten, Reshape
 from fastmlp.registry import Registry
 
 __all__ = [
     "ELU",
     "Activation",
     "Add",
+    "AlphaDropout",
     "Average",
+    "BatchNormalization",
+    "CategoryEncoding",
     "Concatenate",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "Maximum",
     "Multiply",
+    "Normalization",
     "Operation",
+    "PReLU",
+    "RMSNormalization",
     "ReLU",
+    "Rescaling",
+    "Reshape",
     "Softmax",
     "Subtract",
     "assign_all",
@@ -55,6 +74,18 @@ registry: Registry[Layer] = Registry(
         ReLU,
         LeakyReLU,
         Softmax,
+        PReLU,
+        AlphaDropout,
+        GaussianDropout,
+        GaussianNoise,
+        Reshape,
+        BatchNormalization,
+        LayerNormalization,
+        RMSNormalization,
+        Rescaling,
+        Normalization,
+        CategoryEncoding,
+        Embedding,
         Add,
         Subtract,
         Multiply,
@@ -62,5 +93,11 @@ registry: Registry[Layer] = Registry(
         Average,
         Concatenate,
     ),
-    elsewhere=dict.fromkeys(("Conv2D", "LSTM", "BatchNormalization", "Embedding"), "networks are made of Dense layers"),
+    elsewhere=ELSEWHERE,
 )
+
+
+def __getattr__(name: str) -> Any:
+    if name in ELSEWHERE:
+        raise UnsupportedError(f"layers.{name} is not in fastmlp; {ELSEWHERE[name]}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

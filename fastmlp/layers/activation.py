@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmlp import activations, checks
+import numpy as np
+
+from fastmlp import activations, checks, initializers
 from fastmlp.activations import Activation as ActivationFunction
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer, Operation
 from fastmlp.shapes import Shape
+from fastmlp.weights import Weight
 
 
 class _ActivationLayer(Layer):
@@ -17,14 +20,12 @@ class _ActivationLayer(Layer):
     weightless = True
     activation: ActivationFunction
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("activation", self.activation),)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        if not self.activation.elementwise and len(input_shape) != 1:
-            raise ValueError(
-                f"layer {self.name!r} takes rows that are vectors, but gets rows of shape {input_shape}; put a Flatten() before it"
-            )
+        if not self.activation.elementwise:
+            self.require_vector(input_shape)
         return input_shape
 
 
@@ -40,7 +41,7 @@ class Activation(_ActivationLayer):
         self.activation = activations.get(activation)
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "activation": activations.serialize(self.activation)}
+        return super().get_config() | {"activation": activations.serialize(self.activation)}
 
 
 class ReLU(_ActivationLayer):
@@ -57,11 +58,13 @@ class ReLU(_ActivationLayer):
         self.max_value = None if max_value is None else checks.number("max_value", max_value, 0.0)
         self.negative_slope = checks.number("negative_slope", negative_slope, 0.0)
         self.threshold = checks.number("threshold", threshold, 0.0)
-        config = {"negative_slope": self.negative_slope, "max_value": self.max_value, "threshold": self.threshold}
-        self.activation = activations.make("relu", **config)
+        self.activation = activations.make("relu", **self._constants())
+
+    def _constants(self) -> dict[str, Any]:
+        return {"max_value": self.max_value, "negative_slope": self.negative_slope, "threshold": self.threshold}
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "max_value": self.max_value, "negative_slope": self.negative_slope, "threshold": self.threshold}
+        return super().get_config() | self._constants()
 
 
 class LeakyReLU(_ActivationLayer):
@@ -78,7 +81,7 @@ class LeakyReLU(_ActivationLayer):
         self.activation = ActivationFunction("leaky_relu", self.negative_slope)
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "negative_slope": self.negative_slope}
+        return super().get_config() | {"negative_slope": self.negative_slope}
 
 
 class ELU(_ActivationLayer):
@@ -94,7 +97,7 @@ class ELU(_ActivationLayer):
         self.alpha = self.activation.alpha
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "alpha": self.alpha}
+        return super().get_config() | {"alpha": self.alpha}
 
 
 class Softmax(_ActivationLayer):
@@ -111,4 +114,30 @@ class Softmax(_ActivationLayer):
         self.activation = activations.softmax
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name}
+        return super().get_config()
+
+
+class PReLU(Layer):
+    """``x`` for x > 0, ``alpha * x`` below, with an alpha that is learned for each column.
+
+    He et al. 2015, "Delving deep into rectifiers: surpassing human-level performance on ImageNet classification".
+
+    Args:
+        alpha_initializer: For alpha, of the shape of a row.
+        shared_axes: None; every element of a row has its own alpha.
+    """
+
+    def __init__(self, alpha_initializer: Any = "zeros", shared_axes: Any = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        if shared_axes is not None and list(np.atleast_1d(shared_axes)):
+            raise UnsupportedError(f"PReLU(shared_axes={shared_axes!r}) is not in fastmlp; use LeakyReLU() for one slope")
+
+    def make_weights(self, input_shape: Shape) -> list[Weight]:
+        return [Weight(self.name, "alpha", (self.require_vector(input_shape),), self.alpha_initializer)]
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        return (Operation("prelu"),)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"alpha_initializer": initializers.registry.serialize(self.alpha_initializer), "shared_axes": None}

@@ -7,21 +7,23 @@ to run. It computes nothing itself.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from fastmlp import activations, checks, naming, shapes, symbolic
 from fastmlp.activations import Activation as ActivationFunction
-from fastmlp.errors import UnsupportedError
 from fastmlp.registry import Configurable
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
 
-_FREEZE = "every layer is trained; to keep weights fixed, train the layers that follow on predict's output"
+_PENALTY = "use Dropout or stop early (callbacks.EarlyStopping)"
+_CONSTRAINT = "project the weights yourself in a callback with layer.set_weights"
 _UNSUPPORTED = {
+    **{f"{weight}_regularizer": _PENALTY for weight in ("beta", "gamma", "alpha", "embeddings")},
+    **{f"{weight}_constraint": _CONSTRAINT for weight in ("beta", "gamma", "alpha", "embeddings")},
     "activity_regularizer": "use Dropout or stop early (callbacks.EarlyStopping)",
     "kernel_regularizer": "use Dropout or stop early (callbacks.EarlyStopping)",
     "bias_regularizer": "use Dropout or stop early (callbacks.EarlyStopping)",
@@ -37,11 +39,13 @@ _UNSUPPORTED = {
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One step a layer asks for: ``dense`` (with the layer's weights), ``activation``, ``dropout`` or a way to merge tensors."""
+    """One step a layer asks for: an op of :class:`fastmlp.plan.Node`; any but ``activation`` gets the layer's weights."""
 
     op: str
     activation: ActivationFunction = activations.linear
     rate: float = 0.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Other fields of the node."""
 
 
 class Layer(Configurable):
@@ -51,6 +55,7 @@ class Layer(Configurable):
         name: Unique in its model; made from the class where it is left out.
         input_shape: For the first layer of a model: the shape of one row, without the batch axis.
         input_dim: The same for rows that are vectors.
+        trainable: False to freeze the layer: see :attr:`trainable`.
     """
 
     weightless: ClassVar[bool] = False
@@ -58,8 +63,7 @@ class Layer(Configurable):
 
     def __init__(self, *, name: str | None = None, **options: Any) -> None:
         shape = shapes.pop_input_shape(options)
-        if not options.pop("trainable", True):
-            raise UnsupportedError(f"{type(self).__name__}(trainable=False) is not in fastmlp yet; {_FREEZE}")
+        self._trainable = checks.flag("trainable", options.pop("trainable", True))
         checks.float32_only(options.pop("dtype", None))
         checks.reject_unknown(type(self).__name__, options, _UNSUPPORTED)
         if name is not None and (not isinstance(name, str) or not name):
@@ -79,13 +83,29 @@ class Layer(Configurable):
 
     @property
     def trainable(self) -> bool:
-        """Always true."""
-        return True
+        """Whether training changes the layer's weights. A change takes effect when the model is next compiled.
+
+        A frozen batch normalization also uses its moving statistics while training, and leaves them as they are.
+        """
+        return self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        if not value:
-            raise UnsupportedError(f"freezing layers is not in fastmlp yet; {_FREEZE}")
+        self._trainable = checks.flag("trainable", value)
+
+    def trains(self, weight: Weight) -> bool:
+        """Whether the optimizer moves this weight of the layer."""
+        return self.trainable and weight.trainable
+
+    @property
+    def trainable_weights(self) -> list[np.ndarray]:
+        """Copies of the weights that training changes by gradients."""
+        return [weight.read() for weight in self._weights if self.trains(weight)]
+
+    @property
+    def non_trainable_weights(self) -> list[np.ndarray]:
+        """Copies of the others: moving statistics, and all weights of a frozen layer."""
+        return [weight.read() for weight in self._weights if not self.trains(weight)]
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make the weights for rows of ``input_shape``, given without the batch axis."""
@@ -108,8 +128,8 @@ class Layer(Configurable):
         """The shape of a row after the layer."""
         return input_shape
 
-    def operations(self) -> tuple[Operation, ...]:
-        """The steps the engines run for this layer, first to last."""
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        """The steps the engines run, first to last, where rows of ``input_shape`` come in."""
         return ()
 
     @property
@@ -140,8 +160,20 @@ class Layer(Configurable):
             raise ValueError(f"layer {self.name!r} does not know its input shape yet; give input_shape=, or build the model")
         return sum(weight.size for weight in self._weights)
 
+    def count_trainable(self) -> int:
+        """The number of elements in the weights that the optimizer moves."""
+        return sum(weight.size for weight in self._weights if self.trains(weight))
+
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name}
+        return {"name": self.name} | ({} if self.trainable else {"trainable": False})
+
+    def require_vector(self, input_shape: Shape) -> int:
+        """The columns of rows that are vectors; an error where they are not."""
+        if len(input_shape) != 1:
+            raise ValueError(
+                f"layer {self.name!r} takes rows that are vectors, but gets rows of shape {input_shape}; put a Flatten() before it"
+            )
+        return input_shape[0]
 
     def __call__(self, inputs: Any, **options: Any) -> Any:
         """What the layer gives for a tensor of ``Input`` or of another layer, to build a model from: ``Model(inputs, outputs)``.

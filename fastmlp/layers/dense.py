@@ -47,11 +47,7 @@ class Dense(Layer):
         self.bias_initializer: Initializer = initializers.get(bias_initializer)
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
-        if len(input_shape) != 1:
-            raise ValueError(
-                f"layer {self.name!r} takes rows that are vectors, but gets rows of shape {input_shape}; put a Flatten() before it"
-            )
-        weights = [Weight(self.name, "kernel", (input_shape[0], self.units), self.kernel_initializer)]
+        weights = [Weight(self.name, "kernel", (self.require_vector(input_shape), self.units), self.kernel_initializer)]
         if self.use_bias:
             weights.append(Weight(self.name, "bias", (self.units,), self.bias_initializer))
         return weights
@@ -59,7 +55,7 @@ class Dense(Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (self.units,)
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return Operation("dense"), Operation("activation", self.activation)
 
     @property
@@ -80,8 +76,7 @@ class Dense(Layer):
         return self._weights[index].read()
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
+        return super().get_config() | {
             "units": self.units,
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,

@@ -10,6 +10,11 @@ from fastmlp.layers.base import Layer
 from fastmlp.symbolic import Call, Tensor
 
 
+def _is_whole(dtype: Any) -> bool:
+    """True for the dtypes Embedding and CategoryEncoding read in Keras; here all numbers arrive as float32, which holds them exactly."""
+    return str(getattr(dtype, "__name__", dtype)) in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "bool")
+
+
 class InputLayer(Layer):
     """The shape of one row of the data; see :func:`Input`."""
 
@@ -36,7 +41,7 @@ class InputLayer(Layer):
         checks.reject_unknown(
             "Input", options, dict.fromkeys(("sparse", "ragged", "tensor", "input_tensor", "optional"), "inputs are dense arrays")
         )
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name=name, dtype=None if _is_whole(dtype) else dtype)
         self.build(shapes.row_shape("shape", shape))
 
     def tensor(self) -> Tensor:
@@ -62,7 +67,7 @@ def Input(
     Args:
         shape: The shape of one row, without the batch axis: ``(784,)``, or ``(28, 28)`` before a Flatten.
         batch_size: Checked and not used: any number of rows may come.
-        dtype: None or ``"float32"``.
+        dtype: None, ``"float32"``, or a type of whole numbers for Embedding and CategoryEncoding.
         batch_shape: The shape with the batch axis in front: ``(None, 784)``.
         name: The layer's name.
 

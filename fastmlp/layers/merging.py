@@ -37,7 +37,7 @@ class Merge(Layer):
     def build(self, input_shape: Sequence[int | None]) -> None:
         raise ValueError(f"layer {self.name!r} merges several tensors, which a chain of layers does not have; use Model(inputs, outputs)")
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation(self.join),)
 
 

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from fastmlp import checks
 from fastmlp.layers.base import Layer, Operation
+from fastmlp.shapes import Shape
 
 
-class Dropout(Layer):
+class _Noise(Layer):
+    """A layer that does nothing but while training."""
+
+    weightless = True
+    op: ClassVar[str]
+
+    def __init__(self, rate: float, seed: int | None, **options: Any) -> None:
+        super().__init__(**options)
+        self.rate = checks.number("rate", rate, 0.0, 1.0, open_high=True)
+        self.seed = None if seed is None else checks.whole_number("seed", seed, 0)
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        return (Operation(self.op, rate=self.rate),) if self.rate else ()
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"rate": self.rate, "seed": self.seed}
+
+
+class Dropout(_Noise):
     """While training, set a random fraction of the inputs to 0 and scale the others up, so that their sum stays the same on average.
 
     Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
@@ -18,15 +37,58 @@ class Dropout(Layer):
         seed: Not used: the model's seed decides, so that a resumed run drops the same elements.
     """
 
-    weightless = True
+    op = "dropout"
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **options: Any) -> None:
-        super().__init__(noise_shape=noise_shape, **options)
-        self.rate = checks.number("rate", rate, 0.0, 1.0, open_high=True)
-        self.seed = None if seed is None else checks.whole_number("seed", seed, 0)
+        super().__init__(rate, seed, noise_shape=noise_shape, **options)
 
-    def operations(self) -> tuple[Operation, ...]:
-        return (Operation("dropout", rate=self.rate),) if self.rate else ()
+
+class AlphaDropout(_Noise):
+    """Dropout for SELU networks: mean and variance stay what they were, because the dropped take SELU's lowest value.
+
+    Klambauer et al. 2017, "Self-normalizing neural networks".
+
+    Args:
+        rate: The fraction to drop, from 0 up to but not including 1.
+        seed: Not used: the model's seed decides.
+    """
+
+    op = "alpha_dropout"
+
+    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **options: Any) -> None:
+        super().__init__(rate, seed, noise_shape=noise_shape, **options)
+
+
+class GaussianDropout(_Noise):
+    """While training, multiply every input by a normal deviate of mean 1 and standard deviation ``sqrt(rate / (1 - rate))``.
+
+    Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting", section 10.
+
+    Args:
+        rate: Of the dropout whose noise has the same variance; from 0 up to but not including 1.
+        seed: Not used: the model's seed decides.
+    """
+
+    op = "gaussian_dropout"
+
+    def __init__(self, rate: float, seed: int | None = None, **options: Any) -> None:
+        super().__init__(rate, seed, **options)
+
+
+class GaussianNoise(_Noise):
+    """While training, add a normal deviate to every input.
+
+    Args:
+        stddev: The standard deviation, from 0 to 1.
+        seed: Not used: the model's seed decides.
+    """
+
+    op = "gaussian_noise"
+
+    def __init__(self, stddev: float, seed: int | None = None, **options: Any) -> None:
+        super().__init__(0.0, seed, **options)
+        self.stddev = self.rate = checks.number("stddev", stddev, 0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "rate": self.rate, "seed": self.seed}
+        config = super().get_config()
+        return {("stddev" if name == "rate" else name): value for name, value in config.items()}

@@ -4,7 +4,8 @@ It is the twin of the compiled engine. ``reference.Network`` has the methods of 
 computes the same results within rounding; choose it with ``model.compile(..., engine="reference")``. To learn how a network learns, read
 
 1. ``activations.py``: the functions between the layers, and their derivatives;
-2. ``operations.py``: dense, activation, dropout: what a node of the network computes, and its share of the chain rule;
+2. ``operations.py``: dense, activation, dropout: what a node of the network computes, and its share of the chain rule; beside it
+   ``normalization.py``, ``noise.py`` and ``categories.py``;
 3. ``losses.py`` and ``metrics.py``: how wrong a prediction is, and in which direction to correct it;
 4. ``network.py``: the forward pass, backpropagation and the training loop that ties everything together;
 5. ``optimizers.py``: how a gradient becomes a step;

@@ -23,6 +23,7 @@ from fastmlp.plan import Batches, Objective, Plan, SparseRows, Update
 from fastmlp.reference.lookup import lookup
 from fastmlp.reference.losses import Loss, RowFunction, make_loss, of_function
 from fastmlp.reference.metrics import make_metric
+from fastmlp.reference.normalization import BatchNormalization
 from fastmlp.reference.operations import OPERATIONS, Operation, Pass
 from fastmlp.reference.optimizers import OPTIMIZERS, Optimizer
 
@@ -173,17 +174,24 @@ class Network:
             for i, share in zip(node.inputs, inputs_share, strict=True):
                 dbuffers[i] = dbuffers[i] + share if i in dbuffers else share
             for i, share in zip(node.parameters, parameters_share, strict=True):
-                dparameters[i][...] += share
+                if self._plan.parameters[i].trainable:
+                    dparameters[i][...] += share
         return dparameters
 
-    def _step(self, state: State, gradients: tuple[np.ndarray, ...], task: Task) -> State:
-        """Moves every parameter by the optimizer's rule."""
+    def _step(self, state: State, gradients: tuple[np.ndarray, ...], task: Task, saved: list[Any]) -> State:
+        """Moves every parameter by the optimizer's rule; those that are not trained stay, but for moving statistics."""
         t = state.iterations + 1
         moved = [
-            task.optimizer.step(task.update, self._learning_rate, t, w, g, **slots)
-            for w, g, slots in zip(state.parameters, gradients, state.slots, strict=True)
+            task.optimizer.step(task.update, self._learning_rate, t, w, g, **slots) if parameter.trainable else (w, slots)
+            for parameter, w, g, slots in zip(self._plan.parameters, state.parameters, gradients, state.slots, strict=True)
         ]
-        return State(parameters=tuple(w for w, _ in moved), slots=tuple(slots for _, slots in moved), iterations=t)
+        parameters = [w for w, _ in moved]
+        for node, operation, memory in zip(self._plan.nodes, self._operations, saved, strict=True):
+            if isinstance(operation, BatchNormalization):
+                statistics = operation.moved(memory, [parameters[i] for i in node.parameters])
+                for role, value in statistics.items():
+                    parameters[node.parameters[node.roles.index(role)]] = value
+        return State(parameters=tuple(parameters), slots=tuple(slots for _, slots in moved), iterations=t)
 
     # Training and evaluating
 
@@ -209,10 +217,10 @@ class Network:
             if batches.rates is not None:
                 self._learning_rate = float(batches.rates[index])
             state, batch = self._state, self._batch(batches, index, task)
-            losses, buffers, gradients = self._differentiate(batch, state, task)
+            losses, buffers, gradients, saved = self._differentiate(batch, state, task)
             if not all(map(math.isfinite, losses)):
                 raise NonFiniteLossError(batch=index)
-            self._state = self._step(state, gradients, task)
+            self._state = self._step(state, gradients, task, saved)
             _add_totals(totals, task, batch, losses, buffers)
 
         with self._lock:
@@ -234,18 +242,20 @@ class Network:
         """Gives the loss of the first minibatch and its derivative with respect to each parameter; dropout is on, nothing moves."""
         task = self._configured("gradients")
         with _quiet():
-            losses, _, gradients = self._differentiate(self._batch(batches, 0, task), self._state, task)
+            losses, _, gradients, _ = self._differentiate(self._batch(batches, 0, task), self._state, task)
         return _total_loss(task, losses), list(gradients)
 
-    def _differentiate(self, batch: Batch, state: State, task: Task) -> tuple[list[float], dict[int, np.ndarray], tuple[np.ndarray, ...]]:
-        """Gives the losses of a minibatch, the buffers, and the derivative of the losses' weighted sum with respect to each parameter."""
+    def _differentiate(
+        self, batch: Batch, state: State, task: Task
+    ) -> tuple[list[float], dict[int, np.ndarray], tuple[np.ndarray, ...], list[Any]]:
+        """Gives a minibatch's losses, buffers, the derivatives of the losses' weighted sum by the parameters, and what operations saved."""
         buffers, saved = self._forward(batch.x, state.parameters, self._pass(state, training=True))
         dsources = {}
         for term, y, weight in zip(task.terms, batch.y, batch.weight, strict=True):
             source = term.objective.source
             share = (weight * weight.dtype.type(term.objective.weight) / len(batch.x))[:, None]  # of each row in the sum
             dsources[source] = term.loss.gradient(y, buffers[source]) * share
-        return _mean_losses(task, batch, buffers), buffers, self._backward(dsources, saved, state.parameters)
+        return _mean_losses(task, batch, buffers), buffers, self._backward(dsources, saved, state.parameters), saved
 
     def _configured(self, method: str) -> Task:
         if self._task is None:

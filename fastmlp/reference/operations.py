@@ -5,48 +5,27 @@ loss with respect to that output; the operation answers with the gradients with 
 nodes, and with respect to its parameters. That is all there is to backpropagation (Rumelhart, Hinton, Williams, 1986, "Learning
 representations by back-propagating errors"): every operation knows its own derivative, and the chain rule joins them.
 
-To add an operation, write its class and add a row to ``OPERATIONS``.
+The plainest are here; ``normalization.py``, ``noise.py`` and ``categories.py`` have the others. To add an operation, write its class and
+add a row to ``OPERATIONS``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 
 from fastmlp.plan import READ_INPUT, Node
 from fastmlp.reference.activations import ACTIVATIONS, of_functions
+from fastmlp.reference.categories import CategoryEncoding, Embedding
 from fastmlp.reference.lookup import lookup
 from fastmlp.reference.merges import MERGES
+from fastmlp.reference.noise import AlphaDropout, GaussianDropout, GaussianNoise
+from fastmlp.reference.normalization import BatchNormalization, LayerNormalization, Normalization, PReLU, Rescaling, RMSNormalization
+from fastmlp.reference.operation import Arrays, Operation, Pass
 from fastmlp.reference.random import dropout_mask
 
 __all__ = ["OPERATIONS", "Operation", "Pass"]
-
-Arrays = Sequence[np.ndarray]
-
-
-class Pass(NamedTuple):
-    """What an operation may need to know about the pass it is part of."""
-
-    training: bool
-    seed: int
-    iteration: int
-    """Parameter updates done so far."""
-
-
-class Operation(Protocol):
-    """One node at work."""
-
-    def __init__(self, node: Node, index: int) -> None: ...
-
-    def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
-        """Gives the output, (rows, width), and whatever ``backward`` will need of this pass."""
-        ...
-
-    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
-        """Gives the gradients with respect to the inputs and to the parameters, each of the shape of what it belongs to."""
-        ...
 
 
 class Bend:
@@ -147,4 +126,15 @@ OPERATIONS: dict[str, type[Operation]] = {
     "activation": Activation,
     "dropout": Dropout,
     **MERGES,
+    "alpha_dropout": AlphaDropout,
+    "gaussian_dropout": GaussianDropout,
+    "gaussian_noise": GaussianNoise,
+    "batch_normalization": BatchNormalization,
+    "layer_normalization": LayerNormalization,
+    "rms_normalization": RMSNormalization,
+    "normalization": Normalization,
+    "rescaling": Rescaling,
+    "prelu": PReLU,
+    "embedding": Embedding,
+    "category_encoding": CategoryEncoding,
 }

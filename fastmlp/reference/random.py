@@ -1,4 +1,4 @@
-"""Random numbers that can be computed in any order: Philox4x32-10, shuffling and dropout masks.
+"""Random numbers that can be computed in any order: Philox4x32-10, shuffling, dropout masks and normal deviates.
 
 A usual generator is a chain: to know the millionth number one must draw all before it. A counter-based generator is a function:
 it scrambles a counter (which number?) with a key (which stream?) so thoroughly that the results look random. So threads can draw their
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["dropout_mask", "philox", "shuffle"]
+__all__ = ["deviates", "dropout_mask", "philox", "shuffle"]
 
 MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
 KEY_STEPS = 0x9E3779B9, 0xBB67AE85
@@ -91,9 +91,39 @@ def dropout_mask(rate: float, rows: int, columns: int, *, seed: int, node: int, 
     Returns:
         (rows, columns) bool, true where an element is kept.
     """
+    words = words_of(rows, columns, seed=seed, node=node, iteration=iteration)
+    uniform = (words >> 8).astype(np.float32) * np.float32(2**-24)
+    return uniform >= np.float32(rate)
+
+
+def words_of(rows: int, columns: int, *, seed: int, node: int, iteration: int) -> np.ndarray:
+    """The random word of every element of a batch, (rows, columns): see :func:`dropout_mask`."""
     groups = -(-columns // 64)
     counters = np.arange(groups * 16)
     words = philox((counters, np.arange(rows)[:, None], iteration & WORD, node), seed)
-    by_column = np.stack([word.reshape(rows, groups, 16) for word in words], axis=2).reshape(rows, groups * 64)[:, :columns]
-    uniform = (by_column >> 8).astype(np.float32) * np.float32(2**-24)
-    return uniform >= np.float32(rate)
+    return np.stack([word.reshape(rows, groups, 16) for word in words], axis=2).reshape(rows, groups * 64)[:, :columns]
+
+
+# fmt: off
+NEAR = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503, -0.00417768164, 0.246640727,
+        1.50140941)
+FAR = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613, 0.00943887047, 1.00167406,
+       2.83297682)
+# fmt: on
+"""Polynomials of the inverse error function, highest power first: of w − 2.5 near 0, of √w − 3 far from it, w = −log(1 − x²)."""
+
+
+def deviates(rows: int, columns: int, *, seed: int, node: int, iteration: int) -> np.ndarray:
+    """Normal deviates (mean 0, variance 1) for the elements of a batch, with the random words of :func:`dropout_mask`.
+
+    A number x drawn evenly from (−1, 1) becomes √2·erf⁻¹(x), the value below which a normal variable stays with probability (1 + x)/2. The
+    polynomials are those of Giles (2010), "Approximating the erfinv function".
+
+    Returns:
+        (rows, columns) float64; no element is beyond 5.5.
+    """
+    words = words_of(rows, columns, seed=seed, node=node, iteration=iteration)
+    x = (2.0 * (words >> 8) + 1) * 2**-24 - 1  # never 0, 1 or -1
+    w = -np.log((1 - x) * (1 + x))
+    inverse = np.where(w < 5, np.polyval(NEAR, w - 2.5), np.polyval(FAR, np.sqrt(w) - 3))
+    return np.asarray(np.sqrt(2) * inverse * x)

@@ -63,10 +63,12 @@ typedef struct fm_node {
     fm_node_spec spec;
     ptrdiff_t inputs, units; /* widths of the buffers read and written */
     ptrdiff_t panels;        /* dense: weight panels of 16 units */
-    ptrdiff_t kernel, bias;  /* dense: offsets into the parameter arrays; bias -1 for none */
-    int trained_below;       /* its input depends on parameters: the gradient of it is wanted */
+    ptrdiff_t kernel, bias;  /* offsets into the parameter arrays; -1 for none */
+    ptrdiff_t mean, variance;
+    int kernel_moves, bias_moves; /* the optimizer moves them */
+    int trained_below;       /* its input depends on parameters that move: the gradient of it is wanted */
     int trained_other;       /* the same for its second input */
-    int needed;              /* the objective needs its output, and does not compute it itself */
+    int needed;              /* the objective needs its output, and does not compute it itself; or its own statistics do */
     int reached;             /* the gradient of the loss comes to its output, and goes on from there */
     int first_back;          /* branch: its gradient is the first that its input gets, so it may as well be that one */
     int derived;             /* the gradient of its output arrives multiplied by the activation's derivative */
@@ -123,6 +125,7 @@ typedef struct fm_workspace {
     float **panels;  /* [output of a dense node] -> [panel][rows][16], the gradient of its sums; may be `grad` where that is the same */
     float **strips;  /* [output of a dense node] -> [strip of 16 rows][padded width][16], the same transposed */
     float **mask;    /* [node] -> [rows][stride] of a dropout node */
+    float **memo;    /* [node] -> what a node of normalize.c or embed.c keeps for its way back */
     struct fm_targets *targets; /* [term] */
     float *scratch;  /* [workers][FM_BLOCK_PANELS][FM_BLOCK_ROWS][16] sums on their way to a transpose or an update */
     float *packed;   /* [workers][fm_packed_floats] the rows' operand of a block, in the order in which tiles read it */
@@ -168,6 +171,7 @@ struct fm_network {
     fm_node *nodes;
     ptrdiff_t (*shape)[2]; /* [parameter] */
     ptrdiff_t *offset;     /* [parameter] */
+    uint8_t *trainable;    /* [parameter] the optimizer moves it */
     ptrdiff_t size;        /* floats in each parameter array */
     int output;
     int *root;         /* [buffer] the buffer whose values it shows: itself, or where branches begin */
@@ -264,6 +268,26 @@ void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node);
 void fm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
 void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
 
+/* -- normalisation, PReLU and scaling of columns: normalize.c ----------------------------------------------------------------------- */
+
+/* Floats such a node keeps for its way back, for batches of `rows` rows. */
+ptrdiff_t fm_normalize_memo(const fm_network *network, const fm_node *node, ptrdiff_t rows);
+
+void fm_normalize_forward(const fm_pass *pass, const fm_node *node, int index);
+
+/* The gradient of the input, where one is wanted, and the step of the parameters; begins after a barrier, ends without one. */
+void fm_normalize_backward(const fm_pass *pass, const fm_node *node, int index, const fm_step *step);
+
+/* Moves the moving statistics of all batch normalizations by this batch's: once a batch that the optimizer moves parameters for. */
+void fm_move_statistics(const fm_pass *pass);
+
+/* -- whole numbers as columns: embed.c --------------------------------------------------------------------------------------------- */
+
+ptrdiff_t fm_embed_memo(const fm_network *network, const fm_node *node);
+void fm_embed_forward(const fm_pass *pass, const fm_node *node);
+void fm_encode_forward(const fm_pass *pass, const fm_node *node);
+void fm_embed_update(const fm_pass *pass, const fm_node *node, int index, const fm_step *step);
+
 /* -- inputs that are mostly zero: sparse.c ----------------------------------------------------------------------------------------- */
 
 /* False if this network's input is never worth looking at: the first layer is narrow, or cannot skip. */
@@ -297,6 +321,9 @@ void fm_sparse_forward(const fm_pass *pass, const fm_node *node);
 void fm_sparse_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
 
 /* -- steps put off: lazy.c --------------------------------------------------------------------------------------------------------- */
+
+/* True if a step with gradient zero leaves parameters and slots alone. */
+int fm_stands_still(const fm_update_spec *update);
 
 /* False if rows must take every step when it comes. */
 int fm_may_put_off(const fm_network *network);

@@ -170,7 +170,7 @@ void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t off
 
 /* db[n] = Σ_b dY[b][n]. */
 void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
-    if (node->bias < 0)
+    if (!node->bias_moves)
         return;
     const fm_network *network = pass->network;
     float *scratch = fm_scratch(pass);

@@ -11,7 +11,10 @@ int fm_reads_two(fm_op op) {
 /* Branches and slices leave a buffer to others as well. */
 static int shares_input(fm_op op) { return op == FM_OP_BRANCH || op == FM_OP_SLICE; }
 
-enum { WRITTEN = 1, READ = 2, SHARED = 4 };
+/* These do so with whole numbers, of which there are some in the network's input alone. */
+static int reads_numbers(fm_op op) { return op == FM_OP_EMBEDDING || op == FM_OP_CATEGORY_ENCODING; }
+
+enum { WRITTEN = 1, READ = 2, SHARED = 4, GIVEN = 8 };
 
 static int may_read(char *state, int shares) {
     if (!(*state & WRITTEN) || *state & READ || (!shares && *state & SHARED))
@@ -25,12 +28,12 @@ int fm_is_sound_graph(const fm_plan *plan) {
     if (!state)
         return -1;
     int sound = 1;
-    state[0] = WRITTEN;
+    state[0] = WRITTEN | GIVEN;
     for (int i = 0; i < plan->node_count && sound; i++) {
         const fm_node_spec *node = &plan->nodes[i];
         sound = may_read(&state[node->input], shares_input(node->op)) && (!fm_reads_two(node->op) || may_read(&state[node->other], 0)) &&
-                !(state[node->output] & WRITTEN);
-        state[node->output] |= WRITTEN;
+                !(state[node->output] & WRITTEN) && (!reads_numbers(node->op) || state[node->input] & GIVEN);
+        state[node->output] |= WRITTEN | (shares_input(node->op) ? state[node->input] & GIVEN : 0);
     }
     sound = sound && plan->output != 0 && state[plan->output] & WRITTEN;
     free(state);
@@ -45,7 +48,7 @@ static fm_node *writer_of(fm_network *network, int buffer, int before) {
 }
 
 static int depends_on_parameters(const fm_node *node) {
-    return node && (node->spec.op == FM_OP_DENSE || node->trained_below || node->trained_other);
+    return node && (node->kernel_moves || node->bias_moves || node->trained_below || node->trained_other);
 }
 
 void fm_link_nodes(fm_network *network) {
@@ -92,6 +95,16 @@ static void find_needed(fm_network *network, const fm_term *terms, int count) {
     }
 }
 
+/* Moving statistics move with every batch, whether a loss needs the node or not. */
+static void find_moving(fm_network *network) {
+    for (int i = network->node_count - 1; i >= 0; i--) {
+        fm_node *node = &network->nodes[i];
+        node->needed |= node->spec.op == FM_OP_BATCH_NORMALIZATION && node->spec.mode != FM_MODE_INFERENCE;
+        for (int j = i + 1; j < network->node_count && !node->needed; j++)
+            node->needed = network->nodes[j].needed && reads(&network->nodes[j].spec, node->spec.output);
+    }
+}
+
 /* The gradient reaches what the loss needs, except where nothing that is trained lies behind it. */
 static void find_reached(fm_network *network) {
     for (int i = network->node_count - 1; i >= 0; i--) {
@@ -103,15 +116,15 @@ static void find_reached(fm_network *network) {
     }
 }
 
-/* True if the gradient of some parameters has no term, or several. */
+/* True if the gradient of some parameters that are trained has no term, or several. */
 static int must_accumulate(const fm_network *network) {
     for (int p = 0; p < network->parameter_count; p++) {
         int nodes = 0;
         for (int i = 0; i < network->node_count; i++) {
             const fm_node *node = &network->nodes[i];
-            nodes += node->reached && node->spec.op == FM_OP_DENSE && (node->spec.kernel == p || node->spec.bias == p);
+            nodes += node->reached && ((node->kernel_moves && node->spec.kernel == p) || (node->bias_moves && node->spec.bias == p));
         }
-        if (nodes != 1)
+        if (network->trainable[p] && nodes != 1)
             return 1;
     }
     return 0;
@@ -138,5 +151,6 @@ int fm_link_objectives(fm_network *network, const fm_term *terms, int count) {
     for (int t = 0; t < count; t++)
         if (!is_left_to_loss(network, terms, count, t))
             return 0;
+    find_moving(network);
     return 1;
 }

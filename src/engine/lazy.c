@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* True if a step with gradient zero leaves parameters and slots alone. */
-static int stands_still(const fm_update_spec *update) { return update->kind == FM_OPTIMIZER_sgd && update->momentum == 0.0; }
+int fm_stands_still(const fm_update_spec *update) { return update->kind == FM_OPTIMIZER_sgd && update->momentum == 0.0; }
 
 int fm_may_put_off(const fm_network *network) {
     const fm_update_spec *update = &network->update;
     /* Without an epsilon zero is divided by zero, and the NaN must be seen at once. */
-    return !network->unfused && !network->accumulates && (update->kind == FM_OPTIMIZER_sgd || (float)update->epsilon > 0.0f);
+    return !network->unfused && !network->accumulates && network->nodes[0].kernel_moves &&
+           (update->kind == FM_OPTIMIZER_sgd || (float)update->epsilon > 0.0f);
 }
 
 /* Steps after which Adam's momentum has faded to 2⁻³⁰, or 0 if the series would not give its sum up to rounding: what is left out, the mean of
@@ -55,7 +55,7 @@ static void fill_tables(const fm_update_spec *update, ptrdiff_t reach, float (*w
 
 fm_status fm_need_lazy(fm_network *network) {
     fm_lazy *lazy = &network->lazy;
-    if (lazy->memory || stands_still(&network->update))
+    if (lazy->memory || fm_stands_still(&network->update))
         return FM_OK;
     const ptrdiff_t reach = reach_of(&network->update);
     fm_layout layout = {0, 0};
@@ -88,7 +88,7 @@ void fm_forget_lazy(fm_network *network) {
 
 void fm_note_step(fm_network *network, const fm_step *step) {
     fm_lazy *lazy = &network->lazy;
-    if (stands_still(&network->update))
+    if (fm_stands_still(&network->update))
         return;
     const float rate = step->constants.learning_rate;
     const ptrdiff_t now = lazy->steps++;
@@ -147,7 +147,7 @@ void fm_catch_up(const fm_pass *pass) {
 
 void fm_mark_columns(const fm_pass *pass, ptrdiff_t steps) {
     const fm_columns *own = &pass->workspace->columns[pass->worker.id];
-    if (stands_still(&pass->network->update))
+    if (fm_stands_still(&pass->network->update))
         return;
     for (ptrdiff_t i = 0; i < own->count; i++)
         pass->network->lazy.done[own->column[i]] = (uint32_t)steps;

@@ -48,6 +48,15 @@ static ptrdiff_t padded_stride(ptrdiff_t width) {
 
 static int is_index(int i, int count) { return i >= 0 && i < count; }
 
+/* True for a node whose parameters are vectors with an element for each column. */
+static int has_columns(fm_op op) { return op >= FM_OP_BATCH_NORMALIZATION && op <= FM_OP_PRELU; }
+
+static int is_vector(const fm_plan *plan, int parameter, int64_t columns, int wanted) {
+    if (parameter == -1)
+        return !wanted;
+    return is_index(parameter, plan->parameter_count) && plan->shapes[parameter][0] == 1 && plan->shapes[parameter][1] == columns;
+}
+
 static int is_sound_node(const fm_plan *plan, const fm_node_spec *node) {
     if (!is_index(node->input, plan->buffer_count) || !is_index(node->output, plan->buffer_count) || node->output == 0 ||
         !is_index(node->activation, FM_ACTIVATION_COUNT))
@@ -68,7 +77,19 @@ static int is_sound_node(const fm_plan *plan, const fm_node_spec *node) {
         const int64_t others = plan->widths[node->other];
         return node->op == FM_OP_CONCATENATE ? inputs + others == units : inputs == units && others == units;
     }
-    return inputs == units && (node->op != FM_OP_DROPOUT || (node->rate >= 0.0f && node->rate < 1.0f));
+    if (node->op == FM_OP_EMBEDDING)
+        return is_index(node->kernel, plan->parameter_count) && plan->shapes[node->kernel][1] * inputs == units;
+    if (node->op == FM_OP_CATEGORY_ENCODING)
+        return node->mode == FM_MODE_ONE_HOT ? units % inputs == 0 : node->mode == FM_MODE_MULTI_HOT || node->mode == FM_MODE_COUNT;
+    if (has_columns(node->op)) {
+        const int wants_kernel = node->op == FM_OP_RESCALING || node->op == FM_OP_PRELU;
+        const int wants_moments = node->op == FM_OP_BATCH_NORMALIZATION || node->op == FM_OP_NORMALIZATION;
+        if (!is_vector(plan, node->kernel, units, wants_kernel) || !is_vector(plan, node->bias, units, 0) ||
+            !is_vector(plan, node->mean, units, wants_moments) || !is_vector(plan, node->variance, units, wants_moments))
+            return 0;
+    }
+    const int drops = node->op == FM_OP_DROPOUT || node->op == FM_OP_ALPHA_DROPOUT || node->op == FM_OP_GAUSSIAN_DROPOUT;
+    return inputs == units && (!drops || (node->rate >= 0.0f && node->rate < 1.0f));
 }
 
 static int is_sound_plan(const fm_plan *plan) {
@@ -99,6 +120,8 @@ static void make_lock(fm_network *network) {
     network->lock_fork_count = fm_fork_count();
 }
 
+static ptrdiff_t offset_of(const fm_network *network, int parameter) { return parameter < 0 ? -1 : network->offset[parameter]; }
+
 fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_network **result) {
     *result = NULL;
     if (!is_sound_plan(plan))
@@ -124,6 +147,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     const size_t nodes = fm_layout_add(&layout, plan->node_count, 1, sizeof(fm_node));
     const size_t shape = fm_layout_add(&layout, plan->parameter_count, 2, sizeof(ptrdiff_t));
     const size_t offset = fm_layout_add(&layout, plan->parameter_count, 1, sizeof(ptrdiff_t));
+    const size_t trainable = fm_layout_add(&layout, plan->parameter_count, 1, sizeof(uint8_t));
     char *memory = network->plan_memory = fm_layout_allocate(&layout);
     if (!memory) {
         free(network);
@@ -135,6 +159,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     network->nodes = (fm_node *)(memory + nodes);
     network->shape = (ptrdiff_t (*)[2])(memory + shape);
     network->offset = (ptrdiff_t *)(memory + offset);
+    network->trainable = (uint8_t *)(memory + trainable);
 
     for (int b = 0; b < plan->buffer_count; b++) {
         network->width[b] = (ptrdiff_t)plan->widths[b];
@@ -144,6 +169,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     for (int p = 0; p < plan->parameter_count; p++) {
         network->shape[p][0] = (ptrdiff_t)plan->shapes[p][0];
         network->shape[p][1] = (ptrdiff_t)plan->shapes[p][1];
+        network->trainable[p] = plan->trainable ? plan->trainable[p] : 1;
         network->offset[p] =
             (ptrdiff_t)(fm_layout_add(&values, network->shape[p][0], FM_ROUND_UP(network->shape[p][1]), sizeof(float)) / sizeof(float));
     }
@@ -162,8 +188,14 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
         node->inputs = network->width[node->spec.input];
         node->units = network->width[node->spec.output];
         node->panels = FM_ROUND_UP(node->units) / FM_PANEL;
-        node->kernel = node->spec.op == FM_OP_DENSE ? network->offset[node->spec.kernel] : -1;
-        node->bias = node->spec.op == FM_OP_DENSE && node->spec.bias >= 0 ? network->offset[node->spec.bias] : -1;
+        const int has_moments = has_columns(node->spec.op);
+        const int has_kernel = has_moments || node->spec.op == FM_OP_DENSE || node->spec.op == FM_OP_EMBEDDING;
+        node->kernel = offset_of(network, has_kernel ? node->spec.kernel : -1);
+        node->bias = offset_of(network, has_kernel ? node->spec.bias : -1);
+        node->mean = offset_of(network, has_moments ? node->spec.mean : -1);
+        node->variance = offset_of(network, has_moments ? node->spec.variance : -1);
+        node->kernel_moves = node->kernel >= 0 && network->trainable[node->spec.kernel];
+        node->bias_moves = node->bias >= 0 && network->trainable[node->spec.bias];
     }
     fm_link_nodes(network);
 
@@ -308,13 +340,16 @@ static void carve_gradient(const fm_network *network, fm_workspace *w, fm_layout
     float *grad = is_dense && node->in_panels ? NULL : take(layout, memory, rows, stride, sizeof(float));
     float *panels = is_dense && !rows_are_panels ? take(layout, memory, rows, node->panels * FM_PANEL, sizeof(float)) : NULL;
     float *strips = is_dense && node->trained_below ? take(layout, memory, rows, node->panels * FM_PANEL, sizeof(float)) : NULL;
-    float *mask = node->spec.op == FM_OP_DROPOUT ? take(layout, memory, rows, stride, sizeof(float)) : NULL;
+    const int drops = node->spec.op == FM_OP_DROPOUT || node->spec.op == FM_OP_ALPHA_DROPOUT || node->spec.op == FM_OP_GAUSSIAN_DROPOUT;
+    float *mask = drops ? take(layout, memory, rows, stride, sizeof(float)) : NULL;
+    float *memo = take(layout, memory, fm_normalize_memo(network, node, rows) + fm_embed_memo(network, node), 1, sizeof(float));
     if (!memory)
         return;
     w->grad[b] = grad;
     w->panels[b] = rows_are_panels ? grad : panels;
     w->strips[b] = strips;
     w->mask[index] = mask;
+    w->memo[index] = memo;
 }
 
 /* Lays a workspace out; with `memory` NULL only counts. */
@@ -325,6 +360,7 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
     w->panels = take(layout, memory, network->buffer_count, 1, sizeof(float *));
     w->strips = take(layout, memory, network->buffer_count, 1, sizeof(float *));
     w->mask = take(layout, memory, network->node_count, 1, sizeof(float *));
+    w->memo = take(layout, memory, network->node_count, 1, sizeof(float *));
     for (int b = 1; b < network->buffer_count; b++) { /* the input's: fm_need_input */
         float *value = network->root[b] == b ? take(layout, memory, rows, network->stride[b], sizeof(float)) : NULL;
         if (memory)

@@ -1,6 +1,7 @@
 /* Forward and backward over the list of nodes. */
 #include "engine.h"
 
+#include <math.h>
 #include <string.h>
 
 static void softmax(const fm_pass *pass, const fm_node *node, const float *x, const float *grad, float *out) {
@@ -35,6 +36,27 @@ static fm_elementwise elementwise(const fm_node *node, fm_span span, const float
     };
 }
 
+/* Normal deviates around `x`, or around 1 where it is NULL: see GaussianNoise and GaussianDropout. */
+static void gaussian_noise(const fm_pass *pass, const fm_node *node, int index, fm_span span, const float *x, float stddev, float *out) {
+    const fm_network *network = pass->network;
+    const ptrdiff_t stride = network->stride[node->spec.output];
+    const fm_gaussian_noise arguments = {
+        .rows = span.rows,
+        .cols = node->units,
+        .first_row = span.first_row,
+        .x = x ? x + span.begin : NULL,
+        .x_row = stride,
+        .out = out + span.begin,
+        .out_row = stride,
+        .mean = 1.0f,
+        .stddev = stddev,
+        .key = {fm_low(network->state.seed), fm_high(network->state.seed)},
+        .step = fm_low(network->state.iterations),
+        .node = (uint32_t)index,
+    };
+    network->kernels->gaussian_noise(&arguments);
+}
+
 static void dropout_forward(const fm_pass *pass, const fm_node *node, int index, const float *x, float *out) {
     const fm_network *network = pass->network;
     const fm_span span = fm_share_buffer(pass, node->spec.output);
@@ -44,7 +66,21 @@ static void dropout_forward(const fm_pass *pass, const fm_node *node, int index,
         memcpy(out + span.begin, x + span.begin, (size_t)span.n * sizeof *out);
         return;
     }
+    const double rate = (double)node->spec.rate;
+    if (node->spec.op == FM_OP_GAUSSIAN_NOISE) {
+        gaussian_noise(pass, node, index, span, x, node->spec.rate, out);
+        return;
+    }
     float *mask = pass->workspace->mask[index];
+    const fm_elementwise product = elementwise(node, span, x, mask, out);
+    if (node->spec.op == FM_OP_GAUSSIAN_DROPOUT) {
+        gaussian_noise(pass, node, index, span, NULL, (float)sqrt(rate / (1.0 - rate)), mask);
+        network->kernels->multiply(&product);
+        return;
+    }
+    /* AlphaDropout: what is dropped becomes −αλ, SELU's value at −∞, and a·x + b gives all its mean and variance back. */
+    const int is_alpha = node->spec.op == FM_OP_ALPHA_DROPOUT;
+    const double low = -1.6732632423543772 * 1.0507009873554805, a = 1.0 / sqrt((1.0 - rate) * (1.0 + rate * low * low));
     const fm_dropout arguments = {
         .rows = span.rows,
         .cols = node->units,
@@ -52,14 +88,25 @@ static void dropout_forward(const fm_pass *pass, const fm_node *node, int index,
         .mask = mask + span.begin,
         .mask_row = network->stride[node->spec.output],
         .rate = node->spec.rate,
-        .keep_scale = 1.0f / (1.0f - node->spec.rate),
+        .keep_scale = is_alpha ? (float)a : 1.0f / (1.0f - node->spec.rate),
         .key = {fm_low(network->state.seed), fm_high(network->state.seed)},
         .step = fm_low(network->state.iterations),
         .node = (uint32_t)index,
     };
     network->kernels->dropout_mask(&arguments);
-    const fm_elementwise product = elementwise(node, span, x, mask, out);
-    network->kernels->multiply(&product);
+    const double b = -a * low * rate;
+    const fm_alpha_dropout affine = {
+        .n = span.n,
+        .x = x + span.begin,
+        .mask = mask + span.begin,
+        .out = out + span.begin,
+        .kept = (float)b,
+        .dropped = (float)(a * low + b),
+    };
+    if (is_alpha)
+        network->kernels->alpha_dropout(&affine);
+    else
+        network->kernels->multiply(&product);
 }
 
 /* True for a node whose input comes as lists without zeros. */
@@ -91,7 +138,24 @@ void fm_forward(const fm_pass *pass) {
             softmax(pass, node, x, NULL, out);
             break;
         case FM_OP_DROPOUT:
+        case FM_OP_ALPHA_DROPOUT:
+        case FM_OP_GAUSSIAN_DROPOUT:
+        case FM_OP_GAUSSIAN_NOISE:
             dropout_forward(pass, node, i, x, out);
+            break;
+        case FM_OP_BATCH_NORMALIZATION:
+        case FM_OP_LAYER_NORMALIZATION:
+        case FM_OP_RMS_NORMALIZATION:
+        case FM_OP_NORMALIZATION:
+        case FM_OP_RESCALING:
+        case FM_OP_PRELU:
+            fm_normalize_forward(pass, node, i);
+            break;
+        case FM_OP_EMBEDDING:
+            fm_embed_forward(pass, node);
+            break;
+        case FM_OP_CATEGORY_ENCODING:
+            fm_encode_forward(pass, node);
             break;
         default:
             fm_merge_forward(pass, node);
@@ -151,6 +215,8 @@ static void dense_backward(const fm_pass *pass, const fm_node *node, const fm_st
         fm_team_barrier(pass->worker); /* the weights may change only when all of the input's gradient is known */
     }
     fm_bias_update(pass, node, step);
+    if (!node->kernel_moves)
+        return;
     if (reads_lists(pass, node))
         fm_sparse_kernel_update(pass, node, step);
     else
@@ -164,8 +230,33 @@ void fm_backward(const fm_pass *pass, const fm_step *step) {
         const fm_node *node = &network->nodes[i];
         if (!node->reached || node->first_back)
             continue;
-        if (node->spec.op == FM_OP_DENSE) {
+        switch (node->spec.op) {
+        case FM_OP_DENSE:
             dense_backward(pass, node, step);
+            continue;
+        case FM_OP_BATCH_NORMALIZATION:
+        case FM_OP_LAYER_NORMALIZATION:
+        case FM_OP_RMS_NORMALIZATION:
+        case FM_OP_NORMALIZATION:
+        case FM_OP_RESCALING:
+        case FM_OP_PRELU:
+            fm_normalize_backward(pass, node, i, step);
+            fm_team_barrier(pass->worker);
+            continue;
+        case FM_OP_EMBEDDING:
+            fm_embed_update(pass, node, i, step);
+            continue;
+        case FM_OP_ACTIVATION:
+        case FM_OP_SOFTMAX:
+        case FM_OP_LOG_SOFTMAX:
+        case FM_OP_DROPOUT:
+        case FM_OP_ALPHA_DROPOUT:
+        case FM_OP_GAUSSIAN_DROPOUT:
+        case FM_OP_GAUSSIAN_NOISE:
+            break;
+        default:
+            fm_merge_backward(pass, node);
+            fm_team_barrier(pass->worker);
             continue;
         }
         const float *grad = workspace->grad[node->spec.output];
@@ -174,12 +265,10 @@ void fm_backward(const fm_pass *pass, const fm_step *step) {
         const fm_span span = fm_share_buffer(pass, node->spec.output);
         if (node->spec.op == FM_OP_SOFTMAX || node->spec.op == FM_OP_LOG_SOFTMAX) {
             softmax(pass, node, out, grad, below);
-        } else if (node->spec.op == FM_OP_DROPOUT) {
+        } else if (workspace->mask[i]) {
             const fm_elementwise product = elementwise(node, span, grad, workspace->mask[i], below);
             network->kernels->multiply(&product);
-        } else if (node->spec.op != FM_OP_ACTIVATION) {
-            fm_merge_backward(pass, node);
-        } else if (node->derived) {
+        } else if (node->derived || node->spec.op == FM_OP_GAUSSIAN_NOISE) {
             memcpy(below + span.begin, grad + span.begin, (size_t)span.n * sizeof *grad);
         } else {
             const int from_output = node->spec.activation < FM_OUTPUT_ACTIVATION_COUNT;

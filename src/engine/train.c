@@ -160,18 +160,18 @@ static void account(const run *r, const fm_pass *pass) {
 
 /* The update as a pass of its own, over gradients that have been through memory. */
 static void update_all(const fm_network *network, const fm_step *step, fm_worker worker) {
-    const fm_range panels = fm_share(network->size / FM_PANEL, worker);
-    const ptrdiff_t from = panels.begin * FM_PANEL;
-    fm_update update = step->constants;
-    update.n = (panels.end - panels.begin) * FM_PANEL;
-    update.w = network->value + from;
-    update.g = network->gradient + from;
-    for (int s = 0; s < 2; s++)
-        update.slot[s] = network->slot[s] ? network->slot[s] + from : NULL;
-    step->update(&update);
+    for (int p = 0; p < network->parameter_count; p++) {
+        if (!network->trainable[p])
+            continue;
+        const fm_range panels = fm_share(network->shape[p][0] * FM_ROUND_UP(network->shape[p][1]) / FM_PANEL, worker);
+        const ptrdiff_t from = network->offset[p] + panels.begin * FM_PANEL;
+        fm_apply_step(network, step, from, (panels.end - panels.begin) * FM_PANEL, network->gradient + from);
+    }
 }
 
 static void backward_and_update(const run *r, const fm_pass *pass, const fm_step *step) {
+    if (r->updating)
+        fm_move_statistics(pass);
     if (r->updating && !r->apart) {
         fm_backward(pass, step);
         return;

@@ -24,6 +24,8 @@
 #include "loss_rows_body.h"
 #include "optimizer_body.h"
 #include "dropout_body.h"
+#include "noise_body.h"
+#include "normalize_body.h"
 #include "peak_body.h"
 
 #define FM_CONCAT_(a, b) a##b

@@ -77,7 +77,24 @@ def nested(api):
     return api.Model(x, layers.Dense(2, name="last")(tail(inner(inner(x)))))
 
 
+def shared_layers(api):
+    """Layers with statistics, tables and slopes of their own, each used twice; among them a frozen layer and a frozen model."""
+    layers = api.layers
+    words, more, numbers = _input(api, 4, "words"), _input(api, 4, "more"), _input(api, 5, "numbers")
+    table, flat = layers.Embedding(9, 3, name="table"), layers.Flatten(name="flat")
+    norm, slope = layers.BatchNormalization(momentum=0.8, name="norm"), layers.PReLU(name="slope")
+    first, second = (slope(norm(layers.Dense(10, use_bias=False, name=name)(flat(table(x))))) for name, x in (("a", words), ("b", more)))
+    inner_x = _input(api, 10, "inner_x")
+    inner_h = layers.BatchNormalization(name="inner_norm")(layers.Dense(10, activation="tanh", name="inner_h")(inner_x))
+    inner = api.Model(inner_x, inner_h, name="inner")
+    inner.trainable = False
+    fixed = layers.Dense(10, activation="relu", name="fixed", trainable=False)(layers.Rescaling(0.5, 0.1, name="half")(numbers))
+    h = layers.Add(name="sum")([inner(first), layers.LayerNormalization(name="rows")(second), fixed])
+    return api.Model([words, more, numbers], layers.Dense(2, name="last")(h))
+
+
 # name -> (program, what compile is told, widths of x, what y is: a number of columns or ("labels", classes))
+# columns of ("whole", columns) hold whole numbers
 PROGRAMS = {
     "residual": (residual, {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}, [6], [("labels", 3)]),
     "merges": (merges, {"loss": "mse", "metrics": ["mae"]}, [5], [1]),
@@ -101,6 +118,7 @@ PROGRAMS = {
     ),
     "shared": (shared, {"loss": "binary_crossentropy"}, [5, 5], [("yes or no", 1)]),
     "nested": (nested, {"loss": "mse"}, [8], [2]),
+    "shared layers": (shared_layers, {"loss": "mse"}, [("whole", 4), ("whole", 4), 5], [2]),
 }
 OPTIMIZERS = ("sgd", "adam")
 
@@ -108,7 +126,12 @@ OPTIMIZERS = ("sgd", "adam")
 def data(name):
     _, _, widths, targets = PROGRAMS[name]
     rng = np.random.default_rng(11)
-    x = [rng.normal(size=(ROWS, width)).astype("float32") for width in widths]
+    x = [
+        rng.integers(0, 9, (ROWS, width[1])).astype("float32")
+        if isinstance(width, tuple)
+        else rng.normal(size=(ROWS, width)).astype("float32")
+        for width in widths
+    ]
     y = []
     for target in targets:
         kind, size = target if isinstance(target, tuple) else ("numbers", target)
@@ -120,12 +143,17 @@ def data(name):
     return [values if len(values) > 1 else values[0] for values in (x, y, weight)]
 
 
+def _start(rng, weight, name):
+    values = rng.normal(0, 0.4, weight.shape).astype("float32")
+    return np.abs(values) if name == "shared layers" and weight.ndim == 1 else values  # variances are positive
+
+
 def run(api, name, optimizer, **more):
     """Logs of single steps, of a fit with weights and of an evaluation; the final weights; predictions."""
     program, compiled, *_ = PROGRAMS[name]
     model = program(api)
     rng = np.random.default_rng(5)
-    model.set_weights([rng.normal(0, 0.4, weight.shape).astype("float32") for weight in model.get_weights()])
+    model.set_weights([_start(rng, weight, name) for weight in model.get_weights()])
     model.compile(optimizer=api.optimizers.SGD(0.05) if optimizer == "sgd" else api.optimizers.Adam(0.003), **compiled, **more)
     x, y, weight = data(name)
     steps = [model.train_on_batch(x, y, return_dict=True) for _ in range(STEPS)]
@@ -146,7 +174,7 @@ def run(api, name, optimizer, **more):
 def summaries(api):
     """What summary prints, line length 80."""
     texts = {}
-    for name in ("residual", "two outputs", "shared", "nested"):
+    for name in ("residual", "two outputs", "shared", "nested", "shared layers"):
         lines = []
         model = PROGRAMS[name][0](api)
         model.name = "model"

@@ -195,6 +195,141 @@ static void try_dropout_mask(trial *t) {
     t->kernels->dropout_mask(&d);
 }
 
+/* Rows and whole panels of columns, and floats for them or for each column. */
+static ptrdiff_t draw_rows_of_panels(trial *t, ptrdiff_t *cols) {
+    *cols = (1 + t->number % 4) * FM_PANEL;
+    return 1 + t->number % 23;
+}
+/* Never negative, as mean squares are; NaN becomes 1. */
+static float *take_variances(trial *t, ptrdiff_t n) {
+    float *values = take_floats(t, n);
+    for (ptrdiff_t i = 0; i < n; i++)
+        values[i] = values[i] == values[i] ? fabsf(values[i]) : 1.0f;
+    return values;
+}
+static float draw_epsilon(trial *t) { return coin(t) ? 1e-3f : 0.0f; }
+
+static void try_column_moments(trial *t) {
+    fm_column_moments m;
+    m.rows = draw_rows_of_panels(t, &m.cols);
+    m.x_row = draw_stride(t, m.cols);
+    m.x = take_floats(t, m.rows * m.x_row);
+    m.mean = take_room(t, m.cols);
+    m.variance = take_room(t, m.cols);
+    t->kernels->column_moments(&m);
+}
+
+static void try_normalize_columns(trial *t) {
+    fm_normalize n = {.kind = pick(t, FM_NORMALIZE_BATCH, FM_NORMALIZE_SCALE), .epsilon = draw_epsilon(t)};
+    n.rows = draw_rows_of_panels(t, &n.cols);
+    n.x_row = n.out_row = draw_stride(t, n.cols);
+    float *x = take_floats(t, n.rows * n.x_row);
+    n.x = x;
+    n.mean = coin(t) ? take_floats(t, n.cols) : NULL;
+    n.variance = take_variances(t, n.cols);
+    n.gamma = n.kind == FM_NORMALIZE_SCALE || coin(t) ? take_floats(t, n.cols) : NULL;
+    n.beta = coin(t) ? take_floats(t, n.cols) : NULL;
+    n.out = coin(t) ? x : take_room(t, n.rows * n.out_row);
+    t->kernels->normalize_columns(&n);
+}
+
+static void try_normalize_columns_backward(trial *t) {
+    fm_normalize_columns_backward n = {.epsilon = draw_epsilon(t)};
+    n.rows = draw_rows_of_panels(t, &n.cols);
+    n.x_row = n.grad_row = n.out_row = draw_stride(t, n.cols);
+    n.x = take_floats(t, n.rows * n.x_row);
+    n.grad = take_floats(t, n.rows * n.grad_row);
+    n.mean = take_floats(t, n.cols);
+    n.variance = take_variances(t, n.cols);
+    n.gamma = coin(t) ? take_floats(t, n.cols) : NULL;
+    n.out = coin(t) ? take_room(t, n.rows * n.out_row) : NULL;
+    n.dgamma = take_room(t, n.cols);
+    n.dbeta = take_room(t, n.cols);
+    t->kernels->normalize_columns_backward(&n);
+}
+
+static void try_normalize_rows(trial *t) {
+    fm_normalize_rows n = {.rows = 1 + t->number % 19, .cols = 1 + t->number % 53, .epsilon = draw_epsilon(t), .centered = coin(t)};
+    n.x_row = n.out_row = draw_stride(t, n.cols);
+    n.x = take_rows(t, n.rows, n.cols, n.x_row);
+    n.gamma = coin(t) ? take_rows(t, 1, n.cols, FM_ROUND_UP(n.cols)) : NULL;
+    n.beta = coin(t) ? take_rows(t, 1, n.cols, FM_ROUND_UP(n.cols)) : NULL;
+    n.out = take_room(t, n.rows * n.out_row);
+    if (coin(t)) {
+        n.mean = take_room(t, n.rows);
+        n.scale = take_room(t, n.rows);
+    }
+    t->kernels->normalize_rows(&n);
+}
+
+static void try_normalize_rows_backward(trial *t) {
+    fm_normalize_rows_backward n = {.rows = 1 + t->number % 19, .cols = 1 + t->number % 53, .centered = coin(t)};
+    n.x_row = n.grad_row = n.out_row = draw_stride(t, n.cols);
+    n.x = take_rows(t, n.rows, n.cols, n.x_row);
+    n.grad = take_rows(t, n.rows, n.cols, n.grad_row);
+    n.gamma = coin(t) ? take_rows(t, 1, n.cols, FM_ROUND_UP(n.cols)) : NULL;
+    n.mean = take_floats(t, n.rows);
+    n.scale = take_floats(t, n.rows);
+    n.out = take_room(t, n.rows * n.out_row);
+    t->kernels->normalize_rows_backward(&n);
+}
+
+static void try_normalized_sums(trial *t) {
+    fm_normalized_sums n;
+    n.rows = draw_rows_of_panels(t, &n.cols);
+    n.x_row = n.grad_row = draw_stride(t, n.cols);
+    n.x = take_floats(t, n.rows * n.x_row);
+    n.grad = take_floats(t, n.rows * n.grad_row);
+    n.mean = take_floats(t, n.rows);
+    n.scale = take_floats(t, n.rows);
+    n.dgamma = take_room(t, n.cols);
+    n.dbeta = take_room(t, n.cols);
+    t->kernels->normalized_sums(&n);
+}
+
+static fm_prelu draw_prelu(trial *t) {
+    fm_prelu p = {.rows = 0};
+    p.rows = draw_rows_of_panels(t, &p.cols);
+    p.x_row = p.grad_row = p.out_row = draw_stride(t, p.cols);
+    p.x = take_floats(t, p.rows * p.x_row);
+    p.alpha = take_floats(t, p.cols);
+    p.out = take_room(t, p.rows * p.out_row);
+    return p;
+}
+static void try_prelu(trial *t) {
+    const fm_prelu p = draw_prelu(t);
+    t->kernels->prelu(&p);
+}
+static void try_prelu_backward(trial *t) {
+    fm_prelu p = draw_prelu(t);
+    p.grad = take_floats(t, p.rows * p.grad_row);
+    p.dalpha = take_room(t, p.cols);
+    p.out = coin(t) ? p.out : NULL;
+    t->kernels->prelu_backward(&p);
+}
+
+static void try_gaussian_noise(trial *t) {
+    fm_gaussian_noise n = {.rows = 1 + t->number % 5, .cols = 1 + t->number % 139, .first_row = pick(t, 0, 1000), .node = draw(t) % 9};
+    n.step = draw(t);
+    n.x_row = n.out_row = draw_stride(t, n.cols);
+    n.x = coin(t) ? take_floats(t, n.rows * n.x_row) : NULL;
+    n.out = take_room(t, n.rows * n.out_row);
+    n.mean = 1.0f;
+    n.stddev = 0.1f * (float)pick(t, 0, 9);
+    n.key[0] = draw(t);
+    n.key[1] = draw(t);
+    t->kernels->gaussian_noise(&n);
+}
+
+static void try_alpha_dropout(trial *t) {
+    const ptrdiff_t n = t->number % 9 * FM_PANEL;
+    float *mask = take_floats(t, n);
+    for (ptrdiff_t i = 0; i < n; i++)
+        mask[i] = coin(t) ? 1.25f : 0.0f;
+    const fm_alpha_dropout a = {n, take_floats(t, n), mask, take_room(t, n), 0.75f, -1.5f};
+    t->kernels->alpha_dropout(&a);
+}
+
 /* How many chains there are, and how wide, is the ISA's own; what each of them holds is not. Records whether all is as it should be. */
 static void try_peak(trial *t) {
     float out[FM_PEAK_MAX];

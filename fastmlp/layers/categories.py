@@ -1,0 +1,130 @@
+"""Layers that read whole numbers: classes, words, anything that is counted and not measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks, initializers
+from fastmlp.errors import UnsupportedError
+from fastmlp.layers.base import Layer, Operation
+from fastmlp.shapes import Shape
+from fastmlp.weights import Weight
+
+MOST_NUMBERS = 1 << 24
+"""Whole numbers up to this are exact in float32."""
+
+
+class CategoryEncoding(Layer):
+    """Whole numbers 0 … ``num_tokens - 1`` as columns of zeros and ones, or as counts.
+
+    ====================  ===========================================  ================================
+    ``output_mode``       what a row ``[2, 0, 2]`` of 4 tokens becomes  shape of a row
+    ====================  ===========================================  ================================
+    ``"multi_hot"``       ``[1, 0, 1, 0]``                             ``(tokens,)``
+    ``"count"``           ``[1, 0, 2, 0]``                             ``(tokens,)``
+    ``"one_hot"``         a one-hot row for each number                ``(length, tokens)``; ``(tokens,)`` for a single number
+    ====================  ===========================================  ================================
+
+    It must be the first layer. A number out of range is an error.
+
+    Args:
+        num_tokens: How many numbers there are.
+        output_mode: One of the three.
+    """
+
+    weightless = True
+
+    def __init__(self, num_tokens: int | None = None, output_mode: str = "multi_hot", sparse: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        if num_tokens is None:
+            raise ValueError("CategoryEncoding needs num_tokens=, one more than the largest number")
+        self.num_tokens = checks.whole_number("num_tokens", num_tokens)
+        if self.num_tokens > MOST_NUMBERS:
+            raise ValueError(f"num_tokens must be at most {MOST_NUMBERS}, the whole numbers float32 can hold, got {num_tokens}")
+        output_mode = "multi_hot" if output_mode == "binary" else output_mode
+        if output_mode not in ("one_hot", "multi_hot", "count"):
+            raise ValueError(f"output_mode must be 'one_hot', 'multi_hot' or 'count', got {output_mode!r}")
+        if checks.flag("sparse", sparse):
+            raise UnsupportedError("CategoryEncoding(sparse=True) is not in fastmlp; pass x as a scipy.sparse matrix instead")
+        self.output_mode = output_mode
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self.require_vector(input_shape)
+        if self.output_mode == "one_hot" and input_shape != (1,):
+            return (*input_shape, self.num_tokens)
+        return (self.num_tokens,)
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        return (Operation("category_encoding", settings={"mode": self.output_mode, "tokens": self.num_tokens}),)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"num_tokens": self.num_tokens, "output_mode": self.output_mode}
+
+
+class Embedding(Layer):
+    """Every whole number 0 … ``input_dim - 1`` becomes the row of a learned table: ``(length,)`` becomes ``(length, output_dim)``.
+
+    It must be the first layer; Flatten goes between it and a Dense layer. A number out of range is an error.
+
+    Args:
+        input_dim: How many numbers there are.
+        output_dim: Columns of the table.
+        embeddings_initializer: For the table ``(input_dim, output_dim)``.
+        mask_zero: False; masks are not in fastmlp.
+        weights: The table's first values, instead of the initializer's.
+
+    Example:
+
+    >>> from fastmlp import layers, models
+    >>> model = models.Sequential([layers.Input((3,)), layers.Embedding(100, 8), layers.Flatten(), layers.Dense(1)])
+    >>> model([[4, 7, 99]]).shape
+    (1, 1)
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        mask_zero: bool = False,
+        weights: Any = None,
+        **options: Any,
+    ) -> None:
+        length = options.pop("input_length", None)
+        if length is not None and options.get("input_shape") is None:
+            options["input_shape"] = (length,)
+        super().__init__(**options)
+        self.input_dim = checks.whole_number("input_dim", input_dim)
+        if self.input_dim > MOST_NUMBERS:
+            raise ValueError(f"input_dim must be at most {MOST_NUMBERS}, the whole numbers float32 can hold, got {input_dim}")
+        self.output_dim = checks.whole_number("output_dim", output_dim)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        if checks.flag("mask_zero", mask_zero):
+            raise UnsupportedError("Embedding(mask_zero=True) is not in fastmlp; keep a number of its own for padding")
+        table = Weight(self.name, "embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer)
+        self._weights = [table]
+        if weights is not None:
+            self._weights[0].assign(table.check(weights[0] if isinstance(weights, list) and len(weights) == 1 else weights))
+
+    def make_weights(self, input_shape: Shape) -> list[Weight]:
+        return self._weights
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (self.require_vector(input_shape), self.output_dim)
+
+    @property
+    def embeddings(self) -> np.ndarray:
+        """A copy of the table ``(input_dim, output_dim)``."""
+        return self._weights[0].read()
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        return (Operation("embedding"),)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "input_dim": self.input_dim,
+            "output_dim": self.output_dim,
+            "embeddings_initializer": initializers.registry.serialize(self.embeddings_initializer),
+        }

@@ -1,0 +1,177 @@
+"""Layers that keep what passes them near mean 0 and variance 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastmlp import checks, initializers
+from fastmlp.errors import UnsupportedError
+from fastmlp.initializers import Initializer
+from fastmlp.layers.base import Layer, Operation
+from fastmlp.shapes import Shape
+from fastmlp.weights import Weight
+
+
+def _last_axis(owner: str, axis: Any) -> int:
+    """``axis`` if it means the columns of rows that are vectors."""
+    given = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
+    if isinstance(given, bool) or given not in (-1, 1):
+        raise UnsupportedError(f"{owner}(axis={axis!r}) is not in fastmlp; rows are vectors, so the axis is -1")
+    return int(given)
+
+
+class _Normalization(Layer):
+    """A normalization with a learned scale gamma and shift beta."""
+
+    def __init__(
+        self, axis: Any, epsilon: float, center: bool, scale: bool, beta_initializer: Any, gamma_initializer: Any, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.axis = _last_axis(type(self).__name__, axis)
+        self.epsilon = checks.number("epsilon", epsilon, 0.0)
+        self.center = checks.flag("center", center)
+        self.scale = checks.flag("scale", scale)
+        self.beta_initializer: Initializer = initializers.get(beta_initializer)
+        self.gamma_initializer: Initializer = initializers.get(gamma_initializer)
+
+    def make_weights(self, input_shape: Shape) -> list[Weight]:
+        shape = (self.require_vector(input_shape),)
+        weights = [Weight(self.name, "gamma", shape, self.gamma_initializer)] if self.scale else []
+        return weights + ([Weight(self.name, "beta", shape, self.beta_initializer)] if self.center else [])
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "axis": self.axis,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "beta_initializer": initializers.registry.serialize(self.beta_initializer),
+            "gamma_initializer": initializers.registry.serialize(self.gamma_initializer),
+        }
+
+
+class BatchNormalization(_Normalization):
+    """``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, column by column.
+
+    While training, mean and variance are those of the batch; moving ones follow them, and take their place in ``predict`` and ``evaluate``,
+    and while the layer is frozen. Ioffe and Szegedy 2015, "Batch normalization: accelerating deep network training by reducing internal
+    covariate shift".
+
+    Args:
+        axis: -1; the columns.
+        momentum: How much of the moving mean and variance stays after each batch.
+        epsilon: Added to the variance.
+        center: Whether there is a beta.
+        scale: Whether there is a gamma.
+        beta_initializer: For beta ``(columns,)``.
+        gamma_initializer: For gamma ``(columns,)``.
+        moving_mean_initializer: For the moving mean ``(columns,)``.
+        moving_variance_initializer: For the moving variance ``(columns,)``.
+
+    Example:
+
+    >>> from fastmlp import layers, models
+    >>> model = models.Sequential([layers.Input((4,)), layers.Dense(8), layers.BatchNormalization(), layers.Activation("relu")])
+    >>> [weight.shape for weight in model.layers[1].weights]
+    [(8,), (8,), (8,), (8,)]
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        **options: Any,
+    ) -> None:
+        if options.pop("renorm", False):
+            raise UnsupportedError("BatchNormalization(renorm=True) is not in fastmlp; use larger batches, or LayerNormalization()")
+        options.pop("renorm_clipping", None)
+        options.pop("renorm_momentum", None)
+        if options.pop("synchronized", False):
+            raise UnsupportedError("BatchNormalization(synchronized=True) is not in fastmlp; there is one device, so leave it out")
+        super().__init__(axis, epsilon, center, scale, beta_initializer, gamma_initializer, **options)
+        self.momentum = checks.number("momentum", momentum, 0.0, 1.0)
+        self.moving_mean_initializer: Initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer: Initializer = initializers.get(moving_variance_initializer)
+
+    def make_weights(self, input_shape: Shape) -> list[Weight]:
+        shape = (self.require_vector(input_shape),)
+        return [
+            *super().make_weights(input_shape),
+            Weight(self.name, "moving_mean", shape, self.moving_mean_initializer, trainable=False),
+            Weight(self.name, "moving_variance", shape, self.moving_variance_initializer, trainable=False),
+        ]
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        settings = {"epsilon": self.epsilon, "momentum": self.momentum, "mode": "" if self.trainable else "inference"}
+        return (Operation("batch_normalization", settings=settings),)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "momentum": self.momentum,
+            "moving_mean_initializer": initializers.registry.serialize(self.moving_mean_initializer),
+            "moving_variance_initializer": initializers.registry.serialize(self.moving_variance_initializer),
+        }
+
+
+class LayerNormalization(_Normalization):
+    """``gamma * (x - mean) / sqrt(variance + epsilon) + beta`` with the mean and variance of each row.
+
+    Ba, Kiros and Hinton 2016, "Layer normalization".
+
+    Args:
+        axis: -1; the columns.
+        epsilon: Added to the variance.
+        center: Whether there is a beta.
+        scale: Whether there is a gamma.
+        beta_initializer: For beta ``(columns,)``.
+        gamma_initializer: For gamma ``(columns,)``.
+    """
+
+    def __init__(
+        self,
+        axis: Any = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        **options: Any,
+    ) -> None:
+        if options.pop("rms_scaling", False):
+            raise UnsupportedError("LayerNormalization(rms_scaling=True) is not in fastmlp; use RMSNormalization()")
+        super().__init__(axis, epsilon, center, scale, beta_initializer, gamma_initializer, **options)
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        return (Operation("layer_normalization", settings={"epsilon": self.epsilon}),)
+
+
+class RMSNormalization(Layer):
+    """``scale * x / sqrt(mean(x²) + epsilon)`` with the mean of each row.
+
+    Zhang and Sennrich 2019, "Root mean square layer normalization".
+
+    Args:
+        axis: -1; the columns.
+        epsilon: Added to the mean square.
+    """
+
+    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **options: Any) -> None:
+        super().__init__(**options)
+        self.axis = _last_axis("RMSNormalization", axis)
+        self.epsilon = checks.number("epsilon", epsilon, 0.0)
+
+    def make_weights(self, input_shape: Shape) -> list[Weight]:
+        return [Weight(self.name, "scale", (self.require_vector(input_shape),), initializers.get("ones"))]
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        return (Operation("rms_normalization", settings={"epsilon": self.epsilon}),)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"axis": self.axis, "epsilon": self.epsilon}

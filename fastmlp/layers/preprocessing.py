@@ -1,0 +1,211 @@
+"""Layers that prepare the data inside the model, so that whoever predicts need not know how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks, data, initializers
+from fastmlp.errors import UnsupportedError
+from fastmlp.layers.base import Layer, Operation
+from fastmlp.shapes import Shape
+from fastmlp.weights import Weight
+
+Constant = tuple[tuple[str, tuple[float, ...]], ...]
+
+
+def _numbers(name: str, value: Any) -> np.ndarray:
+    """``value`` as an array of finite float64 numbers, or one of them."""
+    try:
+        array = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number or an array of numbers, got {value!r:.80}") from None
+    if value is None or not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {value!r:.80}")
+    return array
+
+
+def _for_each_column(name: str, values: np.ndarray, row: Shape) -> tuple[float, ...]:
+    """``values`` for every element of a row, as NumPy broadcasts them."""
+    try:
+        return tuple(np.broadcast_to(values, row).ravel().tolist())
+    except ValueError:
+        raise ValueError(f"{name} has shape {values.shape}, which does not fit rows of shape {row}") from None
+
+
+class Rescaling(Layer):
+    """``x * scale + offset``, for example ``Rescaling(1 / 255)`` for images.
+
+    Args:
+        scale: A number, or an array that fits the rows.
+        offset: The same.
+
+    Example:
+
+    >>> from fastmlp import layers, models
+    >>> model = models.Sequential([layers.Input((28, 28)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(10)])
+    >>> model.count_params()
+    7850
+    """
+
+    weightless = True
+
+    def __init__(self, scale: Any, offset: Any = 0.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.scale = _numbers("scale", scale)
+        self.offset = _numbers("offset", offset)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._constants(input_shape)
+        return input_shape
+
+    def _constants(self, row: Shape) -> Constant:
+        return (("scale", _for_each_column("scale", self.scale, row)), ("offset", _for_each_column("offset", self.offset, row)))
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        return (Operation("rescaling", settings={"constants": self._constants(input_shape)}),)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"scale": self.scale.tolist(), "offset": self.offset.tolist()}
+
+
+class Normalization(Layer):
+    """``(x - mean) / sqrt(variance)`` with moments given, or learned from data by :meth:`adapt` before training.
+
+    Args:
+        axis: -1, a mean and a variance for every column; or None, one for all, which then have to be given.
+        mean: The mean, a number or an array; None to learn it.
+        variance: The variance, a number or an array; None to learn it.
+        invert: Whether to undo the normalization instead: ``x * sqrt(variance) + mean``.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastmlp import layers, models
+    >>> x = np.array([[0.0, 10.0], [2.0, 30.0]])
+    >>> normalization = layers.Normalization()
+    >>> normalization.adapt(x)
+    >>> models.Sequential([normalization])(x)
+    array([[-1., -1.],
+           [ 1.,  1.]], dtype=float32)
+    """
+
+    FLOOR = 1e-7
+    """The least standard deviation, which columns of a single value get."""
+
+    def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        given = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
+        if given is not None and (isinstance(given, bool) or given not in (-1, 1)):
+            raise UnsupportedError(f"Normalization(axis={axis!r}) is not in fastmlp; the axis is -1, or None with mean= and variance=")
+        if (mean is None) != (variance is None):
+            raise ValueError(f"give both mean and variance, or neither, got mean={mean!r:.40} and variance={variance!r:.40}")
+        if given is None and mean is None:
+            raise UnsupportedError("Normalization(axis=None) that learns is not in fastmlp; give mean=x.mean() and variance=x.var()")
+        self.axis = None if given is None else int(given)
+        self.mean_given = None if mean is None else _numbers("mean", mean)
+        self.variance_given = None if variance is None else _numbers("variance", variance)
+        if self.mean_given is not None and self.variance_given is not None:
+            if self.mean_given.shape != self.variance_given.shape:
+                raise ValueError(f"mean has shape {self.mean_given.shape}, but variance {self.variance_given.shape}")
+            if (self.variance_given < 0).any():
+                raise ValueError(f"variance must not be negative, got {variance!r:.40}")
+        self.invert = checks.flag("invert", invert)
+
+    @property
+    def mean(self) -> np.ndarray | None:
+        """The mean in use; None before there is one."""
+        return self._moment(0, self.mean_given)
+
+    @property
+    def variance(self) -> np.ndarray | None:
+        """The variance in use; None before there is one."""
+        return self._moment(1, self.variance_given)
+
+    def _moment(self, index: int, given: np.ndarray | None) -> np.ndarray | None:
+        if given is not None:
+            return given.astype(np.float32)
+        return self._weights[index].read() if self.built else None
+
+    def make_weights(self, input_shape: Shape) -> list[Weight]:
+        if self.mean_given is not None:
+            return []
+        shape = (self.require_vector(input_shape),)
+        return [
+            Weight(self.name, "mean", shape, initializers.get("zeros"), trainable=False),
+            Weight(self.name, "variance", shape, initializers.get("ones"), trainable=False),
+        ]
+
+    def adapt(self, data: Any) -> None:
+        """Learn mean and variance of every column, forgetting what was learned before.
+
+        Args:
+            data: ``(rows, columns)``, or an iterable of such batches (or of tuples that begin with one).
+        """
+        if self.mean_given is not None:
+            raise ValueError(f"layer {self.name!r} was given its mean and variance, so there is nothing to learn")
+        count, mean, variance = 0, np.zeros(()), np.zeros(())
+        for batch in _batches(data):
+            rows = _rows(batch)
+            if not len(rows):
+                continue
+            batch_mean, batch_variance = rows.mean(axis=0), rows.var(axis=0)
+            if count and batch_mean.shape != mean.shape:
+                raise ValueError(f"adapt got batches of {mean.size} and of {batch_mean.size} columns")
+            count += len(rows)
+            share = len(rows) / count
+            difference = batch_mean - mean
+            variance = variance * (1 - share) + batch_variance * share + difference**2 * share * (1 - share)
+            mean = mean + difference * share
+        if not count:
+            raise ValueError("adapt got no rows; give it some of the data the model will see")
+        self.build(mean.shape)
+        for weight, value in zip(self._weights, (mean, variance), strict=True):
+            weight.assign(weight.check(value))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._constants(input_shape)
+        return input_shape
+
+    def _constants(self, row: Shape) -> Constant:
+        if self.mean_given is None or self.variance_given is None:
+            return ()
+        return (
+            ("mean", _for_each_column("mean", self.mean_given, row)),
+            ("variance", _for_each_column("variance", self.variance_given, row)),
+        )
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        mode = "invert" if self.invert else ""
+        settings = {"constants": self._constants(input_shape), "epsilon": self.FLOOR, "mode": mode}
+        return (Operation("normalization", settings=settings),)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "axis": self.axis,
+            "mean": None if self.mean_given is None else self.mean_given.tolist(),
+            "variance": None if self.variance_given is None else self.variance_given.tolist(),
+            "invert": self.invert,
+        }
+
+
+def _batches(given: Any) -> Iterator[Any]:
+    """Batches of rows from an array, or from anything that gives batches."""
+    is_array = hasattr(given, "shape") or hasattr(given, "to_numpy")
+    if not is_array and isinstance(given, (list, tuple)) and given and np.ndim(given[0]) < 2:
+        is_array = True  # rows as lists
+    for batch in [given] if is_array else given:
+        yield batch[0] if isinstance(batch, tuple) else batch
+
+
+def _rows(batch: Any) -> np.ndarray:
+    rows = data.as_array("data", batch)
+    if rows.ndim != 2:
+        raise ValueError(f"adapt takes (rows, columns), got shape {rows.shape}; reshape it: data.reshape(len(data), -1)")
+    rows = rows.astype(np.float64)
+    if not np.isfinite(rows).all():
+        r, c = np.argwhere(~np.isfinite(rows))[0]
+        raise ValueError(f"data[{r}, {c}] is {rows[r, c]}; remove these rows or fill the gaps before adapt")
+    return rows

@@ -1,0 +1,37 @@
+"""What every operation has in common: see operations.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from fastmlp.plan import Node
+
+__all__ = ["Arrays", "Operation", "Pass"]
+
+Arrays = Sequence[np.ndarray]
+
+
+class Pass(NamedTuple):
+    """What an operation may need to know about the pass it is part of."""
+
+    training: bool
+    seed: int
+    iteration: int
+    """Parameter updates done so far."""
+
+
+class Operation(Protocol):
+    """One node at work."""
+
+    def __init__(self, node: Node, index: int) -> None: ...
+
+    def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
+        """Gives the output, (rows, width), and whatever ``backward`` will need of this pass."""
+        ...
+
+    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
+        """Gives the gradients with respect to the inputs and to the parameters, each of the shape of what it belongs to."""
+        ...

@@ -1,0 +1,123 @@
+/* Nodes that read whole numbers: Embedding, which looks rows up in a table, and CategoryEncoding, which turns numbers into columns.
+ *
+ * Numbers come as floats. One that is not a whole number of the range, which the caller should have refused, gives NaN, and moves nothing.
+ */
+#include "engine.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A number as an index below `count`, or -1. */
+static ptrdiff_t index_of(float number, ptrdiff_t count) {
+    const int inside = number >= 0.0f && number < (float)count; /* not of NaN */
+    return inside && number == truncf(number) ? (ptrdiff_t)number : -1;
+}
+
+static const float *numbers_of(const fm_pass *pass, const fm_node *node, ptrdiff_t row) {
+    return pass->workspace->value[node->spec.input] + row * pass->network->stride[node->spec.input];
+}
+
+static ptrdiff_t entries_of(const fm_network *network, const fm_node *node) { return network->shape[node->spec.kernel][0]; }
+
+static ptrdiff_t columns_of(const fm_network *network, const fm_node *node) { return network->shape[node->spec.kernel][1]; }
+
+ptrdiff_t fm_embed_memo(const fm_network *network, const fm_node *node) { /* the gradient of the table, in its panels */
+    if (node->spec.op != FM_OP_EMBEDDING || !node->kernel_moves)
+        return 0;
+    return entries_of(network, node) * FM_ROUND_UP(columns_of(network, node));
+}
+
+/* One row of the table; its panels stand entries · 16 apart. */
+static void look_up(const float *table, ptrdiff_t entries, ptrdiff_t columns, ptrdiff_t index, float *out) {
+    for (ptrdiff_t c = 0; c < columns; c += FM_PANEL) {
+        const ptrdiff_t n = columns - c < FM_PANEL ? columns - c : FM_PANEL;
+        if (index >= 0)
+            memcpy(out + c, table + c * entries + index * FM_PANEL, (size_t)n * sizeof *out);
+        for (ptrdiff_t i = 0; i < n && index < 0; i++)
+            out[c + i] = NAN;
+    }
+}
+
+void fm_embed_forward(const fm_pass *pass, const fm_node *node) {
+    const fm_network *network = pass->network;
+    const ptrdiff_t entries = entries_of(network, node), columns = columns_of(network, node);
+    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    for (ptrdiff_t r = rows.begin; r < rows.end; r++) {
+        const float *numbers = numbers_of(pass, node, r);
+        float *out = pass->workspace->value[node->spec.output] + r * network->stride[node->spec.output];
+        for (ptrdiff_t p = 0; p < node->inputs; p++)
+            look_up(network->value + node->kernel, entries, columns, index_of(numbers[p], entries), out + p * columns);
+    }
+}
+
+static void add_to_row(float *table, ptrdiff_t entries, ptrdiff_t columns, ptrdiff_t index, const float *grad) {
+    for (ptrdiff_t c = 0; c < columns; c += FM_PANEL) {
+        const ptrdiff_t n = columns - c < FM_PANEL ? columns - c : FM_PANEL;
+        float *to = table + c * entries + index * FM_PANEL;
+        for (ptrdiff_t i = 0; i < n; i++)
+            to[i] += grad[c + i];
+    }
+}
+
+/* The optimizer's step on some rows of the table, whose gradient becomes zero again. */
+static void step_rows(const fm_pass *pass, const fm_node *node, const fm_step *step, float *gradient, fm_range rows) {
+    const ptrdiff_t entries = entries_of(pass->network, node), n = (rows.end - rows.begin) * FM_PANEL;
+    for (ptrdiff_t panel = 0; panel < FM_ROUND_UP(columns_of(pass->network, node)) / FM_PANEL; panel++) {
+        const ptrdiff_t at = (panel * entries + rows.begin) * FM_PANEL;
+        fm_apply_step(pass->network, step, node->kernel + at, n, gradient + at);
+        memset(gradient + at, 0, (size_t)n * sizeof *gradient);
+    }
+}
+
+/* Each place, in the order of rows and places, where one of the worker's rows of the table was looked up: adds to the row's gradient, or
+ * with a step takes that. */
+static void visit_places(const fm_pass *pass, const fm_node *node, const fm_step *step, float *gradient, fm_range own) {
+    const fm_network *network = pass->network;
+    const ptrdiff_t entries = entries_of(network, node), columns = columns_of(network, node);
+    for (ptrdiff_t r = 0; r < pass->rows; r++) {
+        const float *numbers = numbers_of(pass, node, r);
+        const float *grad = pass->workspace->grad[node->spec.output] + r * network->stride[node->spec.output];
+        for (ptrdiff_t p = 0; p < node->inputs; p++) {
+            const ptrdiff_t entry = index_of(numbers[p], entries);
+            if (entry < own.begin || entry >= own.end)
+                continue;
+            if (step)
+                step_rows(pass, node, step, gradient, (fm_range){entry, entry + 1});
+            else
+                add_to_row(gradient, entries, columns, entry, grad + p * columns);
+        }
+    }
+}
+
+/* The gradient of a row of the table is the sum over the places where it was looked up. Each worker has rows of the table of its own, and
+ * looks through all numbers for them. */
+void fm_embed_update(const fm_pass *pass, const fm_node *node, int index, const fm_step *step) {
+    const fm_network *network = pass->network;
+    float *gradient = pass->workspace->memo[index]; /* zero between batches */
+    const fm_range own = fm_share(entries_of(network, node), pass->worker);
+    visit_places(pass, node, NULL, gradient, own);
+    /* Where a row without a gradient stands still, only those looked up take a step; once more at every place, which changes nothing. */
+    if (step->update && fm_stands_still(&network->update) && pass->rows * node->inputs < entries_of(network, node))
+        visit_places(pass, node, step, gradient, own);
+    else
+        step_rows(pass, node, step, gradient, own);
+}
+
+void fm_encode_forward(const fm_pass *pass, const fm_node *node) {
+    const fm_network *network = pass->network;
+    const int one_hot = node->spec.mode == FM_MODE_ONE_HOT, counts = node->spec.mode == FM_MODE_COUNT;
+    const ptrdiff_t tokens = one_hot ? node->units / node->inputs : node->units;
+    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    for (ptrdiff_t r = rows.begin; r < rows.end; r++) {
+        const float *numbers = numbers_of(pass, node, r);
+        float *out = pass->workspace->value[node->spec.output] + r * network->stride[node->spec.output];
+        memset(out, 0, (size_t)node->units * sizeof *out);
+        for (ptrdiff_t p = 0; p < node->inputs; p++) {
+            const ptrdiff_t token = index_of(numbers[p], tokens), at = one_hot ? p * tokens : 0;
+            for (ptrdiff_t t = 0; t < tokens && token < 0; t++)
+                out[at + t] = NAN;
+            if (token >= 0)
+                out[at + token] = (counts ? out[at + token] : 0.0f * out[at + token]) + 1.0f; /* NaN stays */
+        }
+    }
+}

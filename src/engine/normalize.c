@@ -1,0 +1,288 @@
+/* Nodes that shift and scale columns or rows: the normalisations, Rescaling and PReLU.
+ *
+ * A batch normalization that trains takes its moments over all rows of the batch, so each worker has columns of its own; what needs no
+ * such sum is cut as a dense node's output is, by rows or by columns. Parameters' gradients are sums over rows and always belong to
+ * columns. No sum is ever split, so no bit depends on the number of threads.
+ */
+#include "engine.h"
+
+#include <string.h>
+
+/* Gradient vectors of a node are made so many columns at a time, in the worker's scratch: first those of gamma, then those of beta. */
+#define GRADIENT_COLUMNS (FM_BLOCK_PANELS * FM_SCRATCH_PANEL / 2)
+
+static const float *vector_at(const fm_network *network, ptrdiff_t offset, ptrdiff_t column) {
+    return offset < 0 ? NULL : network->value + offset + column;
+}
+
+static int is_by_row(const fm_node *node) { return node->spec.op == FM_OP_LAYER_NORMALIZATION || node->spec.op == FM_OP_RMS_NORMALIZATION; }
+
+/* True for a batch normalization whose moments are the batch's own. */
+static int takes_moments(const fm_pass *pass, const fm_node *node) {
+    return node->spec.op == FM_OP_BATCH_NORMALIZATION && node->spec.mode != FM_MODE_INFERENCE && pass->training;
+}
+
+ptrdiff_t fm_normalize_memo(const fm_network *network, const fm_node *node, ptrdiff_t rows) {
+    if (is_by_row(node))
+        return 2 * rows; /* means, then scales */
+    return node->spec.op == FM_OP_BATCH_NORMALIZATION ? 2 * network->stride[node->spec.output] : 0; /* means, then variances */
+}
+
+/* The columns that this worker takes where each needs all rows. */
+static fm_range share_columns(const fm_pass *pass, const fm_node *node) {
+    const fm_range panels = fm_share(node->panels, pass->worker);
+    return (fm_range){panels.begin * FM_PANEL, panels.end * FM_PANEL};
+}
+
+static int kind_of(const fm_node *node) {
+    switch (node->spec.op) {
+    case FM_OP_RESCALING:
+        return FM_NORMALIZE_SCALE;
+    case FM_OP_NORMALIZATION:
+        return node->spec.mode == FM_MODE_INVERT ? FM_NORMALIZE_INVERSE : FM_NORMALIZE_STANDARD;
+    default:
+        return FM_NORMALIZE_BATCH;
+    }
+}
+
+/* Columns of some rows, shifted and scaled by the node's parameters. */
+static void normalize_part(const fm_pass *pass, const fm_node *node, fm_part part, const float *x, const float *mean, const float *variance,
+                           int shifts, float *out) {
+    const fm_network *network = pass->network;
+    const ptrdiff_t x_row = network->stride[node->spec.input], out_row = network->stride[node->spec.output];
+    const ptrdiff_t c = part.panels.begin * FM_PANEL;
+    if (part.rows.begin >= part.rows.end || part.panels.begin >= part.panels.end)
+        return;
+    const fm_normalize arguments = {
+        .rows = part.rows.end - part.rows.begin,
+        .cols = (part.panels.end - part.panels.begin) * FM_PANEL,
+        .x = x + part.rows.begin * x_row + c,
+        .x_row = x_row,
+        .mean = shifts && mean ? mean + c : NULL,
+        .variance = variance ? variance + c : NULL,
+        .gamma = vector_at(network, node->kernel, c),
+        .beta = shifts ? vector_at(network, node->bias, c) : NULL,
+        .epsilon = node->spec.epsilon,
+        .kind = kind_of(node),
+        .out = out + part.rows.begin * out_row + c,
+        .out_row = out_row,
+    };
+    network->kernels->normalize_columns(&arguments);
+}
+
+static void batch_forward(const fm_pass *pass, const fm_node *node, int index, const float *x, float *out) {
+    const fm_network *network = pass->network;
+    float *mean = pass->workspace->memo[index], *variance = mean + network->stride[node->spec.output];
+    const fm_range columns = share_columns(pass, node);
+    if (columns.begin >= columns.end)
+        return;
+    const fm_column_moments moments = {
+        .rows = pass->rows,
+        .cols = columns.end - columns.begin,
+        .x = x + columns.begin,
+        .x_row = network->stride[node->spec.input],
+        .mean = mean + columns.begin,
+        .variance = variance + columns.begin,
+    };
+    network->kernels->column_moments(&moments);
+    const fm_part part = {{0, pass->rows}, {columns.begin / FM_PANEL, columns.end / FM_PANEL}};
+    normalize_part(pass, node, part, x, mean, variance, 1, out);
+}
+
+static void rows_forward(const fm_pass *pass, const fm_node *node, int index, const float *x, float *out) {
+    const fm_network *network = pass->network;
+    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    if (rows.begin >= rows.end)
+        return;
+    const ptrdiff_t x_row = network->stride[node->spec.input], out_row = network->stride[node->spec.output];
+    float *memo = pass->training ? pass->workspace->memo[index] : NULL;
+    const fm_normalize_rows arguments = {
+        .rows = rows.end - rows.begin,
+        .cols = node->units,
+        .x = x + rows.begin * x_row,
+        .x_row = x_row,
+        .gamma = vector_at(network, node->kernel, 0),
+        .beta = vector_at(network, node->bias, 0),
+        .epsilon = node->spec.epsilon,
+        .centered = node->spec.op == FM_OP_LAYER_NORMALIZATION,
+        .out = out + rows.begin * out_row,
+        .out_row = out_row,
+        .mean = memo ? memo + rows.begin : NULL,
+        .scale = memo ? memo + FM_ROUND_UP(pass->workspace->rows) + rows.begin : NULL,
+    };
+    network->kernels->normalize_rows(&arguments);
+}
+
+static fm_prelu prelu(const fm_pass *pass, const fm_node *node, fm_part part, const float *x, float *out) {
+    const ptrdiff_t row = pass->network->stride[node->spec.input], c = part.panels.begin * FM_PANEL; /* the same for x and out */
+    return (fm_prelu){
+        .rows = part.rows.end - part.rows.begin,
+        .cols = (part.panels.end - part.panels.begin) * FM_PANEL,
+        .x = x + part.rows.begin * row + c,
+        .x_row = row,
+        .alpha = vector_at(pass->network, node->kernel, c),
+        .out = out ? out + part.rows.begin * row + c : NULL,
+        .out_row = row,
+    };
+}
+
+void fm_normalize_forward(const fm_pass *pass, const fm_node *node, int index) {
+    const fm_network *network = pass->network;
+    const float *x = pass->workspace->value[node->spec.input];
+    float *out = pass->workspace->value[node->spec.output];
+    if (takes_moments(pass, node)) {
+        batch_forward(pass, node, index, x, out);
+        return;
+    }
+    if (is_by_row(node)) {
+        rows_forward(pass, node, index, x, out);
+        return;
+    }
+    const fm_part part = fm_share_output(pass->rows, node->panels, pass->worker);
+    if (node->spec.op == FM_OP_PRELU) {
+        const fm_prelu arguments = prelu(pass, node, part, x, out);
+        network->kernels->prelu(&arguments);
+        return;
+    }
+    normalize_part(pass, node, part, x, vector_at(network, node->mean, 0), vector_at(network, node->variance, 0), 1, out);
+}
+
+/* -- the way back ------------------------------------------------------------------------------------------------------------------ */
+
+static void step_vectors(const fm_pass *pass, const fm_node *node, const fm_step *step, ptrdiff_t column, ptrdiff_t n) {
+    const float *gradient = fm_scratch(pass);
+    if (node->kernel_moves)
+        fm_apply_step(pass->network, step, node->kernel + column, n, gradient);
+    if (node->bias_moves)
+        fm_apply_step(pass->network, step, node->bias + column, n, gradient + GRADIENT_COLUMNS);
+}
+
+/* Some columns of a batch normalization that took this batch's moments. */
+static void batch_backward(const fm_pass *pass, const fm_node *node, int index, ptrdiff_t c, ptrdiff_t n) {
+    const fm_network *network = pass->network;
+    const fm_workspace *w = pass->workspace;
+    const ptrdiff_t x_row = network->stride[node->spec.input], grad_row = network->stride[node->spec.output];
+    const float *mean = w->memo[index];
+    const fm_normalize_columns_backward arguments = {
+        .rows = pass->rows,
+        .cols = n,
+        .x = w->value[node->spec.input] + c,
+        .x_row = x_row,
+        .grad = w->grad[node->spec.output] + c,
+        .grad_row = grad_row,
+        .mean = mean + c,
+        .variance = mean + network->stride[node->spec.output] + c,
+        .gamma = vector_at(network, node->kernel, c),
+        .epsilon = node->spec.epsilon,
+        .out = node->trained_below ? w->grad[node->spec.input] + c : NULL,
+        .out_row = x_row,
+        .dgamma = fm_scratch(pass),
+        .dbeta = fm_scratch(pass) + GRADIENT_COLUMNS,
+    };
+    network->kernels->normalize_columns_backward(&arguments);
+}
+
+static void prelu_backward(const fm_pass *pass, const fm_node *node, ptrdiff_t c, ptrdiff_t n) {
+    const fm_workspace *w = pass->workspace;
+    const fm_part part = {{0, pass->rows}, {c / FM_PANEL, (c + n) / FM_PANEL}};
+    fm_prelu arguments = prelu(pass, node, part, w->value[node->spec.input], node->trained_below ? w->grad[node->spec.input] : NULL);
+    arguments.grad = w->grad[node->spec.output] + c;
+    arguments.grad_row = pass->network->stride[node->spec.output];
+    arguments.dalpha = fm_scratch(pass);
+    pass->network->kernels->prelu_backward(&arguments);
+}
+
+/* Gradients of the parameters of a node that normalises rows, for some columns. */
+static void sum_normalized(const fm_pass *pass, const fm_node *node, int index, ptrdiff_t c, ptrdiff_t n) {
+    const fm_network *network = pass->network;
+    const fm_workspace *w = pass->workspace;
+    const fm_normalized_sums arguments = {
+        .rows = pass->rows,
+        .cols = n,
+        .x = w->value[node->spec.input] + c,
+        .x_row = network->stride[node->spec.input],
+        .grad = w->grad[node->spec.output] + c,
+        .grad_row = network->stride[node->spec.output],
+        .mean = w->memo[index],
+        .scale = w->memo[index] + FM_ROUND_UP(w->rows),
+        .dgamma = fm_scratch(pass),
+        .dbeta = fm_scratch(pass) + GRADIENT_COLUMNS,
+    };
+    network->kernels->normalized_sums(&arguments);
+}
+
+static void rows_backward(const fm_pass *pass, const fm_node *node, int index) {
+    const fm_network *network = pass->network;
+    const fm_workspace *w = pass->workspace;
+    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    const ptrdiff_t x_row = network->stride[node->spec.input], grad_row = network->stride[node->spec.output];
+    if (rows.begin >= rows.end)
+        return;
+    const fm_normalize_rows_backward arguments = {
+        .rows = rows.end - rows.begin,
+        .cols = node->units,
+        .x = w->value[node->spec.input] + rows.begin * x_row,
+        .x_row = x_row,
+        .grad = w->grad[node->spec.output] + rows.begin * grad_row,
+        .grad_row = grad_row,
+        .gamma = vector_at(network, node->kernel, 0),
+        .mean = w->memo[index] + rows.begin,
+        .scale = w->memo[index] + FM_ROUND_UP(w->rows) + rows.begin,
+        .centered = node->spec.op == FM_OP_LAYER_NORMALIZATION,
+        .out = w->grad[node->spec.input] + rows.begin * x_row,
+        .out_row = x_row,
+    };
+    network->kernels->normalize_rows_backward(&arguments);
+}
+
+void fm_normalize_backward(const fm_pass *pass, const fm_node *node, int index, const fm_step *step) {
+    const fm_network *network = pass->network;
+    const fm_workspace *w = pass->workspace;
+    const int by_row = is_by_row(node), by_moments = takes_moments(pass, node);
+    if (!by_row && !by_moments && node->spec.op != FM_OP_PRELU) {
+        /* Only a scale, by what is not trained: the gradient takes it too. */
+        const fm_part part = fm_share_output(pass->rows, node->panels, pass->worker);
+        normalize_part(pass, node, part, w->grad[node->spec.output], NULL, vector_at(network, node->variance, 0), 0,
+                       w->grad[node->spec.input]);
+        return;
+    }
+    if (by_row && node->trained_below) {
+        rows_backward(pass, node, index);
+        fm_team_barrier(pass->worker); /* gamma may change only when all of the input's gradient is known */
+    }
+    const fm_range columns = share_columns(pass, node);
+    for (ptrdiff_t c = columns.begin; c < columns.end; c += GRADIENT_COLUMNS) {
+        const ptrdiff_t left = columns.end - c, n = left < GRADIENT_COLUMNS ? left : GRADIENT_COLUMNS;
+        if (by_row)
+            sum_normalized(pass, node, index, c, n);
+        else if (by_moments)
+            batch_backward(pass, node, index, c, n);
+        else
+            prelu_backward(pass, node, c, n);
+        step_vectors(pass, node, step, c, n);
+    }
+}
+
+/* -- moving statistics ------------------------------------------------------------------------------------------------------------- */
+
+static void move(float *moving, const float *batch, ptrdiff_t n, double momentum) {
+    const float keep = (float)momentum, rest = (float)(1.0 - momentum);
+    for (ptrdiff_t i = 0; i < n; i++)
+        moving[i] = moving[i] * keep + batch[i] * rest;
+}
+
+void fm_move_statistics(const fm_pass *pass) {
+    const fm_network *network = pass->network;
+    for (int i = 0; i < network->node_count; i++) {
+        const fm_node *node = &network->nodes[i];
+        if (!takes_moments(pass, node))
+            continue;
+        const float *mean = pass->workspace->memo[i], *variance = mean + network->stride[node->spec.output];
+        const fm_range columns = share_columns(pass, node);
+        const ptrdiff_t c = columns.begin, n = columns.end - columns.begin;
+        if (n > 0) {
+            move(network->value + node->mean + c, mean + c, n, node->spec.momentum);
+            move(network->value + node->variance + c, variance + c, n, node->spec.momentum);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+"""Plans around each kind of node that layers other than Dense, activations and Dropout make, for tests that speak to the engines."""
+
+from fastmlp import layers, models, planning
+from fastmlp.plan import Objective
+
+INPUTS, NUMBERS = 19, 30
+
+MIDDLE = {
+    "batch_normalization": lambda: layers.BatchNormalization(momentum=0.8),
+    "batch_normalization_center": lambda: layers.BatchNormalization(scale=False),
+    "batch_normalization_scale": lambda: layers.BatchNormalization(center=False),
+    "batch_normalization_plain": lambda: layers.BatchNormalization(center=False, scale=False),
+    "batch_normalization_frozen": lambda: layers.BatchNormalization(trainable=False),
+    "layer_normalization": lambda: layers.LayerNormalization(),
+    "layer_normalization_plain": lambda: layers.LayerNormalization(center=False, scale=False),
+    "rms_normalization": lambda: layers.RMSNormalization(),
+    "normalization": lambda: layers.Normalization(mean=0.3, variance=2.0),
+    "normalization_learned": lambda: layers.Normalization(),
+    "normalization_inverted": lambda: layers.Normalization(mean=0.3, variance=2.0, invert=True),
+    "rescaling": lambda: layers.Rescaling(0.7, -0.2),
+    "prelu": lambda: layers.PReLU(),
+    "alpha_dropout": lambda: layers.AlphaDropout(0.2),
+    "gaussian_dropout": lambda: layers.GaussianDropout(0.2),
+    "gaussian_noise": lambda: layers.GaussianNoise(0.3),
+}
+FIRST = {
+    "embedding": lambda: [layers.Embedding(NUMBERS, 21), layers.Flatten()],
+    "one_hot": lambda: [layers.CategoryEncoding(NUMBERS, "one_hot"), layers.Flatten()],
+    "multi_hot": lambda: [layers.CategoryEncoding(NUMBERS, "multi_hot")],
+    "count": lambda: [layers.CategoryEncoding(NUMBERS, "count")],
+}
+KINDS = (*MIDDLE, *(f"{name}_first" for name in MIDDLE), *FIRST)
+
+
+def plan_of(stack):
+    model = models.Sequential([layers.Input((INPUTS,)), *stack])
+    return planning.make_plan(model.graph)[0]
+
+
+def stack_around(kind, units=37):
+    if kind in FIRST:
+        return [*FIRST[kind](), layers.Dense(units, "tanh"), layers.Dense(4)]
+    if kind.endswith("_first"):
+        return [MIDDLE[kind.removesuffix("_first")](), layers.Dense(units, "relu"), layers.Dense(4)]
+    return [layers.Dense(units, "tanh"), MIDDLE[kind](), layers.Dense(18), MIDDLE[kind](), layers.Activation("tanh"), layers.Dense(4)]
+
+
+def plan_around(kind, units=37):
+    """The node between dense ones, twice; or first; widths that fill no panel."""
+    return plan_of(stack_around(kind, units))
+
+
+def mse(plan):
+    return Objective("mean_squared_error", plan.output)

@@ -1,0 +1,38 @@
+"""Layers against numbers taken once from real Keras (tests/golden/make_keras_layers.py), on both engines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from golden import layers as programs
+
+import fastmlp
+
+pytestmark = pytest.mark.parametrize("engine", ["native", "reference"])
+
+
+@pytest.fixture(scope="module")
+def golden():
+    with np.load(Path(__file__).parent / "golden" / "layers.npz") as file:
+        return dict(file)
+
+
+@pytest.mark.parametrize("name", programs.NETWORKS)
+def test_predictions_gradients_statistics_and_training_are_those_of_keras(golden, engine, name):
+    found = programs.run(fastmlp, name, engine=engine)
+    at = 0
+    for what, values in found.items():
+        expected = golden[name][at : at + values.size]
+        at += values.size
+        scale = float(np.abs(expected).max())
+        tolerance = 2e-5 if what.startswith("adam") else 1e-5
+        np.testing.assert_allclose(values.ravel(), expected, rtol=tolerance, atol=tolerance * scale, err_msg=what)
+    assert at == golden[name].size
+
+
+def test_normalization_learns_what_keras_learns(golden, engine, monkeypatch):
+    monkeypatch.setattr(fastmlp.engines, "DEFAULT", engine)
+    found = np.concatenate([values.ravel() for values in programs.adapted(fastmlp).values()])
+    np.testing.assert_allclose(found, golden["adapted"], rtol=1e-5, atol=1e-5)
