@@ -14,7 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import arguments, checks, data, engines, planning, sparse, targets
+from fastmlp import checks, data, engines, planning, sparse, targets
+from fastmlp.arguments import (
+    diverged,
+    one_kind_of_weight,
+    optional_count,
+    result,
+    split,
+    validation_epochs,
+    verbosity,
+    weighted_by_class,
+    with_rates,
+)
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Progress, Rows
@@ -112,15 +123,15 @@ class Trainer:
         3
         """
         compiled = self._require_compiled("fit")
-        batch_size = arguments.optional_count("batch_size", batch_size)
+        batch_size = optional_count("batch_size", batch_size)
         epochs = checks.whole_number("epochs", epochs)
         initial_epoch = checks.whole_number("initial_epoch", initial_epoch, 0)
-        steps_per_epoch = arguments.optional_count("steps_per_epoch", steps_per_epoch)
-        validation_steps = arguments.optional_count("validation_steps", validation_steps)
-        validation_batch_size = arguments.optional_count("validation_batch_size", validation_batch_size)
-        validate_after = arguments.validation_epochs(validation_freq)
-        verbose = arguments.verbosity(verbose)
-        arguments.one_kind_of_weight(class_weight, sample_weight)
+        steps_per_epoch = optional_count("steps_per_epoch", steps_per_epoch)
+        validation_steps = optional_count("validation_steps", validation_steps)
+        validation_batch_size = optional_count("validation_batch_size", validation_batch_size)
+        validate_after = validation_epochs(validation_freq)
+        verbose = verbosity(verbose)
+        one_kind_of_weight(class_weight, sample_weight)
         shuffle = checks.flag("shuffle", shuffle)
         with self._exclusively("fit"):
             rows, goal = self._rows(x, y, sample_weight)
@@ -129,8 +140,8 @@ class Trainer:
                 val_x, val_y, val_weight = targets.unpack_validation(validation_data)
                 held_out, _ = self._rows(val_x, val_y, val_weight, prefix="val_")
             elif validation_split:
-                rows, held_out = arguments.split(rows, validation_split, goal)
-            rows = arguments.weighted_by_class(rows, class_weight, goal)
+                rows, held_out = split(rows, validation_split, goal)
+            rows = weighted_by_class(rows, class_weight, goal)
             network = self._training_network()
 
             def new_order(number: int, order: np.ndarray) -> None:
@@ -161,12 +172,12 @@ class Trainer:
                     batches, first, stop = plan.epoch(self.epochs_trained)
                     totals = progress.begin_epoch(epoch, goal.new_totals())
                     at = first + progress.batches
-                    batches = arguments.with_rates(batches, at, stop, compiled.optimizer.rates(network.iterations, stop - at))
+                    batches = with_rates(batches, at, stop, compiled.optimizer.rates(network.iterations, stop - at))
                     try:
                         logs = self._sweep(train, first, stop, goal, listeners, "train", totals, done=progress.batches)
                     except NonFiniteLossError as error:
                         if not listeners._accepts_divergence(error.batch - first):
-                            raise arguments.diverged(error.batch - first, epoch, compiled) from None
+                            raise diverged(error.batch - first, epoch, compiled) from None
                         logs = {**goal.logs(totals), "loss": math.nan}
                         self.stop_training = True
                     engines.settle(network, compiled.optimizer.update())
@@ -213,8 +224,8 @@ class Trainer:
             The loss if there are no metrics, else ``[loss, *metrics]`` in the order of ``compile``.
         """
         self._require_compiled("evaluate")
-        batch_size, steps = arguments.optional_count("batch_size", batch_size), arguments.optional_count("steps", steps)
-        verbose = arguments.verbosity(verbose)
+        batch_size, steps = optional_count("batch_size", batch_size), optional_count("steps", steps)
+        verbose = verbosity(verbose)
         rows, goal = self._rows(x, y, sample_weight)
         self._configured_network()
         size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
@@ -224,7 +235,7 @@ class Trainer:
         except BaseException:
             listeners._abandon()
             raise
-        return arguments.result(values, return_dict)
+        return result(values, return_dict)
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None) -> Any:
         """The model's output for every row of ``x``; dropout is off.
@@ -241,9 +252,9 @@ class Trainer:
         Returns:
             A float32 array ``(rows, outputs)``; a list or dict of them where the model has several outputs.
         """
-        size = arguments.optional_count("batch_size", batch_size)
-        steps = arguments.optional_count("steps", steps)
-        verbose = arguments.verbosity(verbose)
+        size = optional_count("batch_size", batch_size)
+        steps = optional_count("steps", steps)
+        verbose = verbosity(verbose)
         inputs = self._inputs(x)
         size = size or (max(1, -(-len(inputs) // steps)) if steps else DEFAULT_BATCH_SIZE)
         if steps:
@@ -292,18 +303,18 @@ class Trainer:
             What :meth:`evaluate` returns, for this batch before the update.
         """
         compiled = self._require_compiled("train_on_batch")
-        arguments.one_kind_of_weight(class_weight, sample_weight)
+        one_kind_of_weight(class_weight, sample_weight)
         with self._exclusively("train_on_batch"):
             rows, goal = self._rows(x, y, sample_weight)
-            rows = arguments.weighted_by_class(rows, class_weight, goal)
+            rows = weighted_by_class(rows, class_weight, goal)
             network = self._training_network()
             network.learning_rate = compiled.optimizer.learning_rate
             totals = goal.new_totals()
             try:
                 network.train(rows.batches(len(rows)), 0, 1, 0.0, totals)
             except NonFiniteLossError:
-                raise arguments.diverged(0, None, compiled) from None
-        return arguments.result(goal.values(totals), return_dict)
+                raise diverged(0, None, compiled) from None
+        return result(goal.values(totals), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Measure loss and metrics on all rows of ``x`` as one batch; see :meth:`evaluate`."""
@@ -311,7 +322,7 @@ class Trainer:
         rows, goal = self._rows(x, y, sample_weight)
         totals = goal.new_totals()
         self._configured_network().evaluate(rows.batches(len(rows)), 0, 1, 0.0, totals)
-        return arguments.result(goal.values(totals), return_dict)
+        return result(goal.values(totals), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """:meth:`predict` without any output."""

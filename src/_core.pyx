@@ -260,7 +260,7 @@ cdef class Network:
             if out.shape != (rows, self.outputs):
                 raise ValueError(f"out has shape {out.shape}, but ({rows}, {self.outputs}) is wanted")
         data = <float *>cnp.PyArray_DATA(result)
-        if self._is_inside_loss():
+        if self.loss_functions and self._is_inside_loss():
             raise RuntimeError("a loss function can't use the model that is being trained with it; it gets the predictions as an argument")
         if rows * self.row_work < HOLD_GIL_BELOW:
             status = fm_network_try_predict(self.network, c_input, data)
