@@ -145,7 +145,8 @@ FIELDS = {
         "out_row": COLUMNS,
     },
     "peak": lambda: {"iterations": 10_000, "factor": 0.5, "term": 1.0, "out": floats(512), "count": np.zeros(1, np.intp)},
-    **dict.fromkeys(("multiply", "exp", "log"), elementwise),
+    **dict.fromkeys(("multiply", "add", "subtract", "maximum", "scale", "exp", "log"), elementwise),
+    "maximum_backward": lambda: elementwise(grad=floats(SIZE)),
     **{
         f"{kernel} {name}": lambda code=code: elementwise(activation=code)
         for kernel in ("activate", "derive")

@@ -26,18 +26,49 @@ CROSSENTROPY = ("crossentropy", "ce")
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What a metric is computed from: columns of the predictions and of the targets, and which column of the weights."""
+
+    outputs: slice = slice(None)
+    targets: slice = slice(None)
+    labels: bool = False
+    """Whether the targets are class numbers in a column of numbers."""
+    weights: int = 0
+
+
+WHOLE = Part()
+
+
+@dataclass(frozen=True, slots=True)
 class Goal:
     """A resolved objective, and the metrics in the order of ``compile``; see :class:`fastmlp.tally.Tally` for their values."""
 
-    objective: Objective
+    objective: Objective | tuple[Objective, ...]
+    """One, or one for each loss of a model with several outputs."""
     names: tuple[str, ...]
-    metrics: tuple[Metric, ...]
-    """Those that the engine computes are in ``objective.metrics`` too, in the same order."""
+    """Names of the metrics, in the order of ``compile``; with several losses each loss and its metrics, one after another."""
+    metrics: tuple[Metric | None, ...]
+    """What they name, None for a loss. Those that the engine computes are in the objectives too, in the same order."""
     weighted: tuple[bool, ...]
+    """Which of them use the sample weights."""
+
+    @property
+    def terms(self) -> tuple[Objective, ...]:
+        """The losses, one or several."""
+        return self.objective if isinstance(self.objective, tuple) else (self.objective,)
+
+    def part(self, place: int) -> Part:
+        """What the metric in this place is computed from."""
+        return WHOLE
+
+    def arrange(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The loss and the metrics by name, in the order in which ``evaluate`` gives them."""
+        return values
 
     def new_totals(self) -> np.ndarray:
         """Zeros for an engine to add to."""
-        return np.zeros(2 + 2 * len(self.objective.metrics), np.float64)
+        several = len(self.terms) if len(self.terms) > 1 else 0
+        return np.zeros(2 + 2 * several + 2 * sum(len(term.metrics) for term in self.terms), np.float64)
 
 
 class Compiled:
@@ -70,12 +101,21 @@ class Compiled:
         self.weighted_metrics = _metric_list("weighted_metrics", weighted_metrics)
 
     @property
+    def has_loss(self) -> bool:
+        """Whether there is a loss to train for."""
+        return self.loss is not None or self.any_crossentropy
+
+    @property
     def resolvable(self) -> bool:
         """True when the objective follows from the network alone, without a look at the targets."""
         return self.loss is not None
 
-    def see_targets(self, y: Any, width: int) -> None:
+    def see_targets(self, y: Any, plan: Plan) -> None:
         """Decide what ``"crossentropy"`` means, from the shape of the first targets."""
+        self.see_targets_of(y, plan.widths[plan.output])
+
+    def see_targets_of(self, y: Any, width: int) -> None:
+        """The same for an output of this width."""
         if self.any_crossentropy and self.loss is None:
             shape = np.shape(y)
             if width == 1:
@@ -85,14 +125,18 @@ class Compiled:
             else:
                 self.loss = losses.CategoricalCrossentropy()
 
-    def goal(self, plan: Plan) -> Goal:
-        """The objective for a network; the loss must be known."""
+    def goal(self, plan: Plan, output: int | None = None, weight: float = 1.0) -> Goal:
+        """The objective for a network, or for one of its outputs; the loss must be known."""
         if self.loss is None:
             raise ValueError("the model was compiled without a loss, so it can only predict; name one, for example compile(loss='mse')")
-        last = plan.nodes[-1]
-        width = plan.widths[plan.output]
+        predictions = plan.output if output is None else output
+        last = next(node for node in plan.nodes if node.output == predictions)
+        penalized = last.op == "activity"
+        while last.op == "activity":
+            last = next(node for node in plan.nodes if node.output == last.inputs[0])
+        width = plan.widths[predictions]
         closing = last.activation if last.op == "activation" else "linear"
-        absorbed = not self.loss.from_logits and closing == _CLOSING.get(self.loss.kind)
+        absorbed = not penalized and not self.loss.from_logits and closing == _CLOSING.get(self.loss.kind)
         _warn_of_mismatch(self.loss, closing, width)
         if self.loss.kind == GAUSSIAN and width % 2:
             raise ValueError(
@@ -109,26 +153,27 @@ class Compiled:
                 chosen.append(metric)
                 weights.append(weighted)
                 names.append(_unique(name, names, weighted))
-        source = last.inputs[0] if absorbed else plan.output
         of_engine = tuple(m.in_plan(w) for m, w in zip(chosen, weights, strict=True) if isinstance(m, EngineMetric))
         objective = Objective(
             self.loss.kind,
-            source,
+            last.inputs[0] if absorbed else predictions,
             absorbed or self.loss.from_logits,
             of_engine,
             self.loss.parameters,
             self.loss.smoothing,
             self.loss.evaluate if isinstance(self.loss, FunctionLoss) else None,
+            output,
+            weight,
         )
         return Goal(objective, tuple(names), tuple(chosen), tuple(weights))
 
-    def direction(self, name: str, plan: Plan) -> bool | None:
+    def direction(self, name: str, plan: Plan, output: int | None = None) -> bool | None:
         """True if a higher value of the metric called ``name`` is better, False if a lower is, None if there is no such metric."""
         if name == "loss":
             return False
-        goal = self.goal(plan)
-        found = dict(zip(goal.names, goal.metrics, strict=True))
-        return found[name].higher_is_better if name in found else None
+        goal = self.goal(plan, output)
+        found = dict(zip(goal.names, goal.metrics, strict=True)).get(name)
+        return found.higher_is_better if found is not None else None
 
     def get_config(self) -> dict[str, Any]:
         """Everything, as JSON values."""
@@ -177,7 +222,7 @@ def _only_one(what: str, value: Any) -> Any:
     if isinstance(value, (list, tuple)) and len(value) == 1:
         return value[0]
     if isinstance(value, (list, tuple)) or (isinstance(value, Mapping) and "class" not in value):
-        raise UnsupportedError(f"several {what} values are for models with several outputs, which are not in fastmlp; give one")
+        raise UnsupportedError(f"several {what} values are for models with several outputs, but this one has one; give one")
     return value
 
 
@@ -185,7 +230,7 @@ def _metric_list(argument: str, given: Any) -> list[str | Metric]:
     if given is None:
         return []
     if isinstance(given, Mapping) and "class" not in given:
-        raise UnsupportedError(f"{argument} as a dict is for models with several outputs, which are not in fastmlp; give a list")
+        raise UnsupportedError(f"{argument} as a dict is for models with several outputs, but this one has one; give a list")
     items: Sequence[Any] = given if isinstance(given, (list, tuple)) else [given]
     result: list[str | Metric] = []
     for item in items:

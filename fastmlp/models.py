@@ -8,13 +8,32 @@ from typing import TYPE_CHECKING, Any
 
 from fastmlp import checks, elsewhere
 from fastmlp.errors import UnsupportedError
+from fastmlp.functional import Functional
 from fastmlp.layers import InputLayer, Layer, registry
 from fastmlp.model import Model
+from fastmlp.symbolic import Graph, Tensor, chain
 
 if TYPE_CHECKING:
     from fastmlp.saving import load_model
 
-__all__ = ["Model", "Sequential", "load_model"]
+__all__ = ["Functional", "Model", "Sequential", "clone_model", "load_model"]
+
+
+def clone_model(model: Model) -> Model:
+    """A model with new layers of the same kind and names, connected in the same way, and weights of its own, drawn anew.
+
+    It is not compiled. To copy the weights as well, ``clone.set_weights(model.get_weights())``.
+
+    Example:
+
+    >>> from fastmlp import layers, models
+    >>> model = models.Sequential([layers.Dense(4, input_shape=(3,))])
+    >>> models.clone_model(model).count_params()
+    16
+    """
+    if not isinstance(model, Model):
+        raise TypeError(f"clone_model takes a model, got {model!r:.80}")
+    return type(model).from_config(model.get_config())
 
 
 class Sequential(Model):
@@ -38,7 +57,7 @@ class Sequential(Model):
     407050
     """
 
-    def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
+    def __init__(self, layers: Sequence[Layer | Tensor] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name)
         self._layers: list[Layer] = []
         try:
@@ -56,15 +75,14 @@ class Sequential(Model):
     def layers(self) -> list[Layer]:
         return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
-    def add(self, layer: Layer) -> None:
+    def add(self, layer: Layer | Tensor) -> None:
         """Put a layer at the end. Layers that are there keep their weights; the optimizer starts anew."""
         with self._exclusively("add"):
             self._append(layer)
             try:
                 self._rebuild()
             except ValueError:
-                self._layers.remove(layer)
-                layer._owner = None
+                self._layers.pop()._owner = None
                 self._rebuild()
                 raise
 
@@ -95,11 +113,22 @@ class Sequential(Model):
         self._require_layers()
         self._require_shape()
 
+    @property
+    def graph(self) -> Graph:
+        """The chain of built layers."""
+        return chain(self._require_shape(), self.layers)
+
     def _append(self, layer: Any) -> None:
+        if isinstance(layer, Tensor):
+            if layer.call.inputs:
+                raise TypeError(f"add takes a layer, got what the layer {layer.name!r} gives; use Model(inputs, outputs) for that")
+            layer = layer.call.layer
         if isinstance(layer, type) and issubclass(layer, Layer):
             raise TypeError(f"add takes a layer, got the class {layer.__name__}; make a layer of it: {layer.__name__}(...)")
         if isinstance(layer, Model):
-            raise UnsupportedError("models inside models are not in fastmlp; add the layers one by one")
+            raise UnsupportedError(
+                "models inside a Sequential are not in fastmlp; add the layers one by one, or call the model: Model(x, model(x))"
+            )
         if not isinstance(layer, Layer):
             raise TypeError(f"add takes a layer such as layers.Dense(10), got {layer!r:.80}")
         owner = layer._owner() if layer._owner else None
@@ -128,16 +157,15 @@ class Sequential(Model):
 
     def _rebuild(self) -> None:
         shape = self._row_shape()
-        self._disconnect()
-        self.plan, self._weights = None, []
+        self._forget_plan()
         if shape is None:
             return
         for layer in self.layers:
             layer.build(shape)
             assert layer.output_shape is not None
             shape = layer.output_shape
-        if any(layer.operations() for layer in self.layers):
-            self._adopt(self._require_shape(), self.layers)
+        if any(layer.operations(layer.input_shape or ()) for layer in self.layers):
+            self._adopt(self.graph)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "layers": [registry.serialize(layer) for layer in self._layers]}

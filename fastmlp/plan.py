@@ -101,8 +101,14 @@ class Node:
     - ``"prelu"``: ``input``, or ``alpha * input`` where it is negative.
     - ``"embedding"``: each column of the input, a whole number, is replaced by that row of ``embeddings``.
     - ``"category_encoding"``: whole numbers become columns, in the mode ``"one_hot"``, ``"multi_hot"`` or ``"count"``.
+    - ``"add"``, ``"subtract"``, ``"multiply"``, ``"maximum"``: of two inputs, element by element; where two are equal, each has half a part
+      in the maximum's gradient.
+    - ``"concatenate"``: the columns of the first input, then those of the second.
+    - ``"scale"``: ``alpha * input``.
+    - ``"branch"``: the input, for one of several readers.
+    - ``"slice"``: columns ``column … column + width`` of buffer 0.
 
-    The last two read the network's input and nothing else.
+    The last two read the network's input, or what slices and branches give of it.
     """
 
     op: str
@@ -111,7 +117,7 @@ class Node:
     parameters: tuple[int, ...] = ()
     activation: str = "linear"
     alpha: float = 0.0
-    """Slope of ``leaky_relu`` and ``general_relu`` to the left, factor of ``elu`` and ``celu``."""
+    """Slope of ``leaky_relu`` and ``general_relu`` to the left, factor of ``elu`` and ``celu``; factor of a scale."""
     rate: float = 0.0
     """Fraction of elements a dropout node sets to zero, 0 ≤ rate < 1."""
     threshold: float = 0.0
@@ -122,6 +128,10 @@ class Node:
     """Of an activity node: its l1 and l2."""
     functions: tuple[Function, Function] | None = None
     """Of a ``custom`` activation, which only the reference engine runs: value and derivative of an array of inputs."""
+    column: int = 0
+    """Where a slice begins."""
+    width: int = 0
+    """Columns of a slice."""
     roles: tuple[str, ...] = ()
     """What each of ``parameters`` is, by the names above (``gamma``, ``moving_mean``, …); a dense node's are the kernel and the bias."""
     constants: tuple[tuple[str, tuple[float, ...]], ...] = ()
@@ -136,7 +146,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A network as a topologically ordered list of nodes over numbered buffers."""
+    """A network as a topologically ordered list of nodes over numbered buffers.
+
+    A buffer is written once and read by at most one node, unless all that read it are branches or slices. So a node's backward pass never
+    has to ask whether it is the only one. Nodes may share parameters.
+    """
 
     widths: tuple[int, ...]
     """Columns of each buffer; ``widths[0]`` is the number of input features."""
@@ -144,6 +158,8 @@ class Plan:
     parameters: tuple[Parameter, ...]
     output: int
     """The buffer that holds the predictions."""
+    outputs: tuple[int, ...] = ()
+    """Where a model has several outputs, the buffer of each; their columns stand side by side in ``output``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +198,9 @@ class Objective:
 
     ``loss`` is one of the names in docs/losses.md. With ``from_logits`` the cross-entropies read unnormalised scores.
 
-    ``source`` is the buffer the loss reads and where the backward pass begins. It is the plan's output, except when the last node is a
+    A model with several outputs has a tuple of these, one for each loss; what is minimised is their weighted sum.
+
+    ``source`` is the buffer the loss reads and where the backward pass begins. It is the output, except when the last node is a
     softmax or sigmoid that the loss absorbs: then ``from_logits`` is true, ``source`` is that node's input, and the engine writes the
     probabilities into the output buffer while it computes the loss.
     """
@@ -197,11 +215,21 @@ class Objective:
     """Share of a cross-entropy's targets that is spread evenly: over all classes, or over yes and no."""
     function: LossFunction | None = None
     """The loss itself, where it is the user's own function; ``loss`` is then its name."""
+    output: int | None = None
+    """The buffer that holds the predictions; None for the plan's output."""
+    weight: float = 1.0
+    """Of this loss in the sum of all."""
 
     @property
     def sparse(self) -> bool:
         """True when targets are integer labels ``(rows,)``, false when they are float32 ``(rows, width)``."""
         return self.loss == "sparse_categorical_crossentropy"
+
+    def target_columns(self, width: int) -> int:
+        """Columns of the targets of predictions with ``width`` columns, labels counted as one."""
+        if self.sparse:
+            return 1
+        return width // 2 if self.loss == "gaussian_nll" else width
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,9 +339,10 @@ class Batches:
     x: np.ndarray | SparseRows
     """``(rows, inputs)``, float32 or uint8, or the same without its zeros."""
     y: np.ndarray
-    """``(rows, outputs)`` float32, half as many columns for ``gaussian_nll``, or ``(rows,)`` int32 labels when the objective is sparse."""
+    """``(rows, outputs)`` float32, half as many columns for ``gaussian_nll``, or ``(rows,)`` int32 labels when the objective is sparse. For
+    several objectives float32, their columns side by side, labels as one column of whole numbers."""
     sample_weight: np.ndarray | None
-    """``(rows,)`` float32, or None for ones."""
+    """``(rows,)`` float32, or ``(rows, objectives)``; None for ones."""
     order: np.ndarray | None
     """``(rows,)`` uint32 permutation, or None for the order of the rows."""
     batch_size: int

@@ -1,47 +1,130 @@
-"""From layers to a :class:`~fastmlp.plan.Plan`: activations move into the dense node before them where they can, shapes become widths."""
+"""From a graph of layers to a :class:`~fastmlp.plan.Plan`: layers become nodes, shapes become widths.
+
+Nodes are made as the layers are called. Then activations move into the dense nodes before them where they can, what leads to no output is
+left out, and tensors that are read several times get branches, since the engines let one node only read a buffer.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from fastmlp.layers import Layer, Operation
+from fastmlp.layers import Operation
 from fastmlp.plan import READ_INPUT, Node, Parameter, Plan
-from fastmlp.shapes import Shape
+from fastmlp.symbolic import Call, Graph, Tensor
 from fastmlp.weights import Weight
 
+MOST_NODES = 16384
+"""Models inside models can grow much larger than what describes them."""
 
-def make_plan(input_shape: Shape, layers: Sequence[Layer]) -> tuple[Plan, list[Weight]]:
-    """The plan of a chain of built layers, and the weights in the order of its parameters."""
-    steps = [(layer, operation) for layer in layers for operation in layer.operations() if not _idle(operation)]
-    if not steps:
+
+def make_plan(graph: Graph) -> tuple[Plan, list[Weight]]:
+    """The plan of a graph of built layers, and the weights in the order of its parameters: layer by layer."""
+    maker = _Maker(graph)
+    nodes, outputs = _fused(maker.nodes, maker.outputs), maker.outputs
+    if outputs == [0]:
         raise ValueError("the model has no layer that computes anything; add one, for example model.add(layers.Dense(10))")
-    widths = [math.prod(input_shape)]
-    nodes: list[Node] = []
-    weights: list[Weight] = []
-    described: list[Parameter] = []
-    for number, (layer, operation) in enumerate(steps):
-        if _fits_into_dense(operation, nodes, last=number == len(steps) - 1):
-            nodes[-1] = replace(nodes[-1], **operation.activation.constants())
+    nodes = _branched(_needed(nodes, outputs), outputs, maker)
+    return _numbered(maker, nodes, outputs)
+
+
+def each_weight(layers: Iterable[Any], path: str = "", seen: set[Weight] | None = None) -> Iterator[tuple[str, Any, Weight]]:
+    """The weights of these layers and of models among them, each once: in which models it lies, as a path; its layer; itself."""
+    seen = set() if seen is None else seen
+    for layer in layers:
+        if hasattr(layer, "graph"):
+            yield from each_weight(layer.graph.layers, f"{path}{layer.name}/", seen)
             continue
-        parameters: tuple[int, ...] = ()
-        width = widths[-1]
-        settings = {"rate": operation.rate, **operation.activation.constants(), **operation.settings}
-        if operation.op not in _WITHOUT_WEIGHTS:
-            parameters = tuple(range(len(weights), len(weights) + len(layer._weights)))
-            weights.extend(layer._weights)
-            described.extend(replace(weight.parameter, trainable=layer.trains(weight)) for weight in layer._weights)
-            width = math.prod(layer.output_shape or ())
-        if operation.op in READS_NUMBERS and nodes:
-            raise ValueError(
-                f"layer {layer.name!r} reads whole numbers, so it must be the first of the model, but {nodes[-1].op} is before it"
-            )
-        if operation.op not in (*_WITHOUT_WEIGHTS, "dense"):
-            settings["roles"] = tuple(weight.name for weight in layer._weights)
-        nodes.append(Node(operation.op, (len(widths) - 1,), len(widths), parameters, **settings))
-        widths.append(width)
-    return Plan(tuple(widths), tuple(nodes), tuple(described), len(widths) - 1), weights
+        for weight in layer._weights:
+            if weight not in seen:
+                seen.add(weight)
+                yield path, layer, weight
+
+
+class _Maker:
+    """Calls layers on buffers."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.weights: list[Weight] = []
+        self.parameters: list[Parameter] = []
+        self._index: dict[Weight, int] = {}
+        for path, layer, weight in each_weight(graph.layers):
+            parameter = weight.parameter
+            self._index[weight] = len(self.weights)
+            self.weights.append(weight)
+            self.parameters.append(replace(parameter, name=path + parameter.name, trainable=layer.trains(weight)))
+        widths = [math.prod(tensor.row) for tensor in graph.inputs]
+        self.widths = [sum(widths)]
+        self.nodes: list[Node] = []
+        starts = [0] if len(widths) == 1 else [self._slice(sum(widths[:index]), width) for index, width in enumerate(widths)]
+        self._given = set(starts)
+        self.outputs = self.run(graph, starts)
+
+    def new_buffer(self, width: int) -> int:
+        """The number of a buffer of this width."""
+        self.widths.append(width)
+        return len(self.widths) - 1
+
+    def run(self, graph: Graph, inputs: Iterable[int]) -> list[int]:
+        """The buffers of a graph's outputs."""
+        buffers: dict[Tensor, int] = dict(zip(graph.inputs, inputs, strict=True))
+        for call in graph.calls:
+            given = [buffers[tensor] for tensor in call.inputs]
+            inner = getattr(call.layer, "graph", None)
+            results = [self._layer(call, given)] if inner is None else self.run(inner, given)
+            buffers.update(zip(call.outputs, results, strict=True))
+        return [buffers[tensor] for tensor in graph.outputs]
+
+    def _layer(self, call: Call, inputs: Sequence[int]) -> int:
+        layer, buffer = call.layer, inputs[0]
+        for operation in layer.operations(call.inputs[0].row):
+            if _idle(operation):
+                continue
+            if operation.op in _JOINS:
+                buffer = self._join(operation.op, inputs)
+                continue
+            if operation.op in READS_NUMBERS:
+                self._check_given(layer, buffer)
+            width = self.widths[buffer]
+            settings: dict[str, Any] = {"rate": operation.rate, **operation.activation.constants(), **operation.settings}
+            if operation.op not in _WITHOUT_WEIGHTS:
+                settings["parameters"] = tuple(self._index[weight] for weight in layer._weights)
+                width = math.prod(call.outputs[0].row)
+            if operation.op not in (*_WITHOUT_WEIGHTS, "dense"):
+                settings["roles"] = tuple(weight.name for weight in layer._weights)
+            buffer = self._node(operation.op, (buffer,), width, **settings)
+        return buffer
+
+    def _join(self, join: str, inputs: Sequence[int]) -> int:
+        buffer, *others = inputs
+        for other in others:
+            width = self.widths[buffer] + (self.widths[other] if join == "concatenate" else 0)
+            buffer = self._node("add" if join == "average" else join, (buffer, other), width)
+        return self._node("scale", (buffer,), self.widths[buffer], alpha=1 / len(inputs)) if join == "average" else buffer
+
+    def _check_given(self, layer: Any, buffer: int) -> None:
+        if buffer not in self._given:
+            before = next(node.op for node in self.nodes if node.output == buffer)
+            raise ValueError(f"layer {layer.name!r} reads whole numbers, so it must be the first of the model, but {before} is before it")
+
+    def _slice(self, column: int, width: int) -> int:
+        return self._node("slice", (0,), width, column=column, width=width)
+
+    def _node(self, op: str, inputs: tuple[int, ...], columns: int, **fields: Any) -> int:
+        if len(self.nodes) >= MOST_NODES:
+            raise ValueError(f"the model takes more than {MOST_NODES} steps, those of models inside it included; make it smaller")
+        output = self.new_buffer(columns)
+        self.nodes.append(Node(op, inputs, output, **fields))
+        return output
+
+
+_ALONE = READ_INPUT | {"softmax", "log_softmax"}
+"""Activations that stay nodes of their own."""
+
+_JOINS = ("add", "subtract", "multiply", "maximum", "average", "concatenate")
 
 
 _WITHOUT_WEIGHTS = ("activation", "activity")
@@ -49,23 +132,97 @@ _WITHOUT_WEIGHTS = ("activation", "activity")
 READS_NUMBERS = ("embedding", "category_encoding")
 
 
-def numbers_read(plan: Plan) -> int | None:
-    """How many numbers, counted from 0, the network's input is taken from; None where it is not whole numbers."""
-    limits = [
-        node.tokens if node.op == "category_encoding" else plan.parameters[node.parameters[0]].shape[0]
-        for node in plan.nodes
-        if node.op in READS_NUMBERS
-    ]
-    return min(limits, default=None)
+@dataclass(frozen=True, slots=True)
+class WholeNumbers:
+    """Columns of the network's input that hold numbers 0 … ``count - 1``."""
+
+    begin: int
+    end: int
+    count: int
+
+
+def numbers_read(plan: Plan) -> tuple[WholeNumbers, ...]:
+    """What of the network's input has to be whole numbers."""
+    begin = {0: 0}
+    found = []
+    for node in plan.nodes:
+        start = begin.get(node.inputs[0])
+        if start is None:
+            continue
+        if node.op in ("slice", "branch"):
+            begin[node.output] = start + node.column
+        elif node.op in READS_NUMBERS:
+            count = node.tokens if node.op == "category_encoding" else plan.parameters[node.parameters[0]].shape[0]
+            found.append(WholeNumbers(start, start + plan.widths[node.inputs[0]], count))
+    return tuple(found)
 
 
 def _idle(operation: Operation) -> bool:
     return operation.op == "activation" and operation.activation.kind == "linear"
 
 
-def _fits_into_dense(operation: Operation, nodes: Sequence[Node], *, last: bool) -> bool:
-    if operation.op != "activation" or not operation.activation.elementwise or not nodes or operation.activation.kind in READ_INPUT:
+def _fused(nodes: Sequence[Node], outputs: Sequence[int]) -> list[Node]:
+    """Elementwise activations as part of the dense nodes that nobody else reads."""
+    readers = Counter([*(buffer for node in nodes for buffer in node.inputs), *outputs])
+    result: list[Node] = []
+    writer: dict[int, int] = {}
+    for node in nodes:
+        below = writer.get(node.inputs[0], -1)
+        if below >= 0 and readers[node.inputs[0]] == 1 and _fits_into_dense(node, result[below], last=node.output in outputs):
+            result[below] = replace(node, op="dense", inputs=result[below].inputs, parameters=result[below].parameters)
+            writer[node.output] = below
+        else:
+            writer[node.output] = len(result)
+            result.append(node)
+    return result
+
+
+def _fits_into_dense(node: Node, below: Node, *, last: bool) -> bool:
+    if node.op != "activation" or node.activation in _ALONE:
         return False
-    if last and operation.activation.kind == "sigmoid":
+    if last and node.activation == "sigmoid":
         return False  # a node of its own, which binary cross-entropy can absorb
-    return nodes[-1].op == "dense" and nodes[-1].activation == "linear"
+    return below.op == "dense" and below.activation == "linear"
+
+
+def _needed(nodes: Sequence[Node], outputs: Iterable[int]) -> list[Node]:
+    """Those that an output depends on."""
+    wanted = set(outputs)
+    result = []
+    for node in reversed(nodes):
+        if node.output in wanted:
+            wanted.update(node.inputs)
+            result.append(node)
+    return result[::-1]
+
+
+def _branched(nodes: Sequence[Node], outputs: list[int], maker: _Maker) -> list[Node]:
+    """With a branch before each node that reads what others read too, and at the end for each output that is read."""
+    readers = Counter([*(buffer for node in nodes if node.op != "slice" for buffer in node.inputs), *outputs])
+    result: list[Node] = []
+
+    def branch(buffer: int) -> int:
+        if readers[buffer] == 1:
+            return buffer
+        result.append(Node("branch", (buffer,), maker.new_buffer(maker.widths[buffer])))
+        return result[-1].output
+
+    for node in nodes:
+        inputs = node.inputs if node.op == "slice" else tuple(branch(buffer) for buffer in node.inputs)
+        result.append(replace(node, inputs=inputs))
+    outputs[:] = [branch(buffer) for buffer in outputs]
+    return result
+
+
+def _numbered(maker: _Maker, nodes: Sequence[Node], outputs: Sequence[int]) -> tuple[Plan, list[Weight]]:
+    """The plan, its buffers numbered as they are written; several outputs side by side in one more."""
+    number = {0: 0, **{node.output: index for index, node in enumerate(nodes, 1)}}
+    made = [replace(node, inputs=tuple(number[buffer] for buffer in node.inputs), output=number[node.output]) for node in nodes]
+    widths = [maker.widths[0], *(maker.widths[node.output] for node in nodes)]
+    buffer, *others = ends = [number[output] for output in outputs]
+    for other in others:
+        widths.append(widths[buffer] + widths[other])
+        made.append(Node("concatenate", (buffer, other), len(widths) - 1))
+        buffer = len(widths) - 1
+    plan = Plan(tuple(widths), tuple(made), tuple(maker.parameters), buffer, tuple(ends) if others else ())
+    return plan, maker.weights

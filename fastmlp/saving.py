@@ -7,10 +7,10 @@ The tensors are named as in the plan, ``dense/kernel`` and ``dense/bias``, and `
 state. The document beside them (how it is stored, :mod:`fastmlp.modelfile` tells) is
 
     format            "fastmlp"
-    version           1; a file with a higher one is refused
+    version           1, or 2 for functional models; a file with a higher one is refused
     fastmlp_version   what wrote it
     created           when, UTC
-    kind              "sequential"
+    kind              "sequential" or "functional"
     model             Model.get_config(): classes come from a fixed list, nothing is imported by name
     compile           Model.get_compile_config(), or null
     training          Model.training_state(): iterations, epochs, seed
@@ -33,14 +33,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp import checks, modelfile, snapshot
-from fastmlp.errors import ModelFileError
+from fastmlp.errors import ModelFileError, UnsupportedError
 from fastmlp.files import MODEL_SUFFIXES, WEIGHTS_SUFFIX, blaming, check_target, ending, open_regular
 from fastmlp.model import Model
 from fastmlp.modelfile import ModelFile
 
 __all__ = ["describe", "load_model", "load_weights", "save_model", "save_weights"]
 
-_VERSION = 1
+_VERSION = 2
+_KINDS = {"sequential": 1, "functional": 2}
+"""What a file may hold, and since which version."""
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "fastmlp_version": str,
     "created": str,
@@ -90,6 +92,7 @@ def save_model(
     target = check_target(path, overwrite)
     suffix = ending(path, MODEL_SUFFIXES)
     if suffix != ".safetensors":
+        _check_chain(model, suffix)
         _keras_format(suffix == ".keras").save(model, target, include_optimizer, provenance or {})
         return
     taken = snapshot.take(model, include_optimizer)
@@ -100,10 +103,10 @@ def save_model(
         tensors |= {_slot_tensor(slot, name): value for name, value in zip(_with_slots(model), values, strict=True)}
     document = {
         "format": "fastmlp",
-        "version": _VERSION,
+        "version": _KINDS[taken.kind],
         "fastmlp_version": _library_version(),
         "created": _now(),
-        "kind": "sequential",
+        "kind": taken.kind,
         "model": taken.config,
         "compile": taken.compile,
         "training": taken.training,
@@ -123,6 +126,7 @@ def save_weights(model: Model, path: str | os.PathLike[str], overwrite: bool = T
     if ending(path, (WEIGHTS_SUFFIX, ".safetensors")) == ".safetensors":
         save_model(model, target)
     else:
+        _check_chain(model, WEIGHTS_SUFFIX)
         _keras_format(zipped=True).save_weights(model, target)
 
 
@@ -144,6 +148,7 @@ def load_weights(model: Model, path: str | os.PathLike[str], skip_mismatch: bool
     if kind is None:
         _load_tensors(model, path, skip_mismatch)
     else:
+        _check_chain(model, "Keras'")
         kind.load_weights(model, path, skip_mismatch)
 
 
@@ -244,6 +249,13 @@ def _keras_format(zipped: bool) -> ModuleType:
     return kerasfile if zipped else legacyh5
 
 
+def _check_chain(model: Model, suffix: str) -> None:
+    from fastmlp.models import Sequential
+
+    if not isinstance(model, Sequential):
+        raise UnsupportedError(f"{suffix} files of functional models are not in fastmlp yet; use .safetensors")
+
+
 def _slot_tensor(slot: str, parameter: str) -> str:
     return f"optimizer/{slot}/{parameter}"
 
@@ -280,7 +292,7 @@ def _checked_document(file: ModelFile) -> dict[str, Any]:
     for field, kind in _FIELDS.items():
         if not isinstance(document.get(field, ...), kind):
             raise file.fail(f"its document has no valid {field!r}")
-    if version < 1 or document["kind"] != "sequential":
+    if version < _KINDS.get(document["kind"], _VERSION + 1):
         raise file.fail(f"it holds a model of the unknown kind {document['kind']!r:.40}, version {version}")
     for field in ("slots", "non_finite"):
         if not all(isinstance(name, str) for name in document[field]):
@@ -290,7 +302,7 @@ def _checked_document(file: ModelFile) -> dict[str, Any]:
 
 def _described_model(file: ModelFile, document: Mapping[str, Any]) -> Model:
     """The model, still without memory for its weights, if the tensors in the file are exactly those it needs."""
-    model = snapshot.make(file.path, document["model"])
+    model = snapshot.make(file.path, document["model"], document["kind"])
     assert model.plan is not None
     wanted = {parameter.name: parameter.shape for parameter in model.plan.parameters}
     for slot in document["slots"]:

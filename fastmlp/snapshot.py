@@ -30,6 +30,8 @@ _SPARE_WIDTH = 1 << 20
 class Snapshot:
     """A model at one moment."""
 
+    kind: str
+    """``sequential`` or ``functional``."""
     config: dict[str, Any]
     """``Model.get_config()``."""
     compile: dict[str, Any] | None
@@ -49,11 +51,14 @@ def take(model: Model, include_optimizer: bool = True) -> Snapshot:
     Raises:
         ValueError: The model is not built.
     """
+    from fastmlp.models import Sequential
+
     if not model.built:
         raise ValueError("the model is not built, so it has no weights to save; begin it with Input(shape=...), or call build or fit first")
     with exclusively(model, "save"):
         state = (model._optimizer_state() if include_optimizer else None) or {"iterations": 0, "slots": {}}
         return Snapshot(
+            "sequential" if isinstance(model, Sequential) else "functional",
             model.get_config(),
             model.get_compile_config(),
             model.get_weights(),
@@ -69,23 +74,23 @@ def learned(model: Model) -> list[int]:
 
 def trained(model: Model) -> list[int]:
     """The indices of those that it moves."""
-    moved = [layer.trains(weight) for layer in model.layers for weight in layer._weights]
-    return [index for index, moves in enumerate(moved) if moves]
+    assert model.plan is not None
+    return [index for index, parameter in enumerate(model.plan.parameters) if parameter.trainable]
 
 
-def make(path: str | os.PathLike[str], config: Mapping[str, Any]) -> Model:
-    """The model that the file ``path`` describes, still without memory for its weights.
+def make(path: str | os.PathLike[str], config: Mapping[str, Any], kind: str = "sequential") -> Model:
+    """The model of this kind that the file ``path`` describes, still without memory for its weights.
 
     Raises:
         ModelFileError: The configuration is malformed, or not of a model that is built.
     """
-    from fastmlp.models import Sequential
+    from fastmlp.models import Functional, Sequential
 
     layers = config.get("layers")
     if isinstance(layers, list) and len(layers) > _LAYER_LIMIT:
         raise ModelFileError(path, f"its model has {len(layers)} layers; the limit is {_LAYER_LIMIT}")
     with blaming(path, "its model configuration"):
-        model = Sequential.from_config(config)
+        model = (Sequential if kind == "sequential" else Functional).from_config(config)
     if model.plan is None:
         raise ModelFileError(path, "its model configuration has no input shape")
     return model

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fastmlp.layers import Layer
+    from fastmlp.shapes import Shape
+    from fastmlp.symbolic import Graph
 
 BYTES_PER_PARAMETER = 4
 DEFAULT_WIDTH = 88
 COLUMN_ENDS = (0.45, 0.80, 1.0)
+GRAPH_WIDTH = 108
+GRAPH_COLUMN_ENDS = (0.3, 0.56, 0.74, 1.0)
 
 
 def print_summary(
@@ -23,6 +27,8 @@ def print_summary(
     positions: Sequence[float] | None = None,
     print_fn: Callable[[str], object] | None = None,
     show_trainable: bool = False,
+    graph: Graph | None = None,
+    expand_nested: bool = False,
 ) -> None:
     """Print the summary of a model.
 
@@ -34,16 +40,21 @@ def print_summary(
         positions: Where the columns end, as fractions of the line.
         print_fn: Gets the whole text instead of the standard output.
         show_trainable: Add a column saying whether a layer is trained.
+        graph: How the layers are connected; unless they form a chain, a column says so.
+        expand_nested: Show the layers of models that are part of the model.
     """
     from rich.console import Console, JustifyMethod
     from rich.markup import escape
     from rich.table import Column, Table
 
-    width = DEFAULT_WIDTH + (12 if show_trainable else 0)
+    connected = graph is not None and not _is_chain(graph)
+    width = (GRAPH_WIDTH if connected else DEFAULT_WIDTH) + (12 if show_trainable else 0)
     line_length = line_length or min(width, shutil.get_terminal_size().columns - 4)
-    ends = tuple(positions or COLUMN_ENDS)
+    ends = tuple(positions or (GRAPH_COLUMN_ENDS if connected else COLUMN_ENDS))
     header = ["Layer (type)", "Output Shape", "Param #"]
     align: list[JustifyMethod] = ["left", "left", "right"]
+    if connected:
+        header, align = [*header, "Connected to"], [*align, "left"]
     if show_trainable:
         ends = (*(end * 0.9 for end in ends), 1.0)
         header, align = [*header, "Trainable"], [*align, "center"]
@@ -53,9 +64,14 @@ def print_summary(
         raise ValueError(f"a line of {line_length} characters is too short for the summary; give a larger line_length")
     columns = [Column(title, justify=side, width=size) for title, side, size in zip(header, align, widths, strict=True)]
     table = Table(*columns, width=line_length, show_lines=True)
-    for layer in layers:
-        trainable = [_trainable(layer)] if show_trainable else []
-        table.add_row(f"{escape(layer.name)} ([color(33)]{type(layer).__name__}[/])", _shape(layer), _parameters(layer), *trainable)
+    for level, layer in _rows(layers, expand_nested):
+        prefix = "   " * level + "└ " if level else ""
+        cells = [f"{prefix}{escape(layer.name)} ([color(33)]{type(layer).__name__}[/])", _shape(layer), _parameters(layer)]
+        if connected and graph is not None:
+            cells.append(escape(_connections(graph, layer)))
+        if show_trainable:
+            cells.append(_trainable(layer))
+        table.add_row(*cells)
 
     console = Console(highlight=False, force_terminal=False, color_system=None) if print_fn else Console(highlight=False)
     if print_fn:
@@ -87,16 +103,46 @@ def _total(title: str, count: int) -> str:
     return f"[bold] {title}: [/][color(34)]{count:,}[/] ({memory(count)})"
 
 
-def _trainable(layer: Layer) -> str:
+def _rows(layers: Sequence[Any], expand_nested: bool, level: int = 0) -> Iterator[tuple[int, Any]]:
+    """The layers, and how deep in models inside the model each stands."""
+    for layer in layers:
+        yield level, layer
+        if expand_nested and hasattr(layer, "graph"):
+            yield from _rows(layer.layers, expand_nested, level + 1)
+
+
+def _is_chain(graph: Graph) -> bool:
+    tensor = graph.inputs[0]
+    for call in graph.calls:
+        if call.inputs != (tensor,):
+            return False
+        tensor = call.outputs[0]
+    return len(graph.inputs) == len(graph.outputs) == 1 and len(graph.layers) == len(graph.calls) + 1
+
+
+def _connections(graph: Graph, layer: Any) -> str:
+    """The tensors a layer is called on: ``dense[0][0], add[0][0]``."""
+    tensors = [tensor for call in graph.calls_of(layer) for tensor in call.inputs]
+    return ", ".join("{}[{}][{}]".format(*graph.place(tensor)) for tensor in tensors) or "-"
+
+
+def _trainable(layer: Any) -> str:
     if not layer._weights:
         return "[bold]-[/]"
     return "[bold][color(34)]Y[/][/]" if layer.trainable else "[bold][color(9)]N[/][/]"
 
 
-def _shape(layer: Layer) -> str:
+def _shape(layer: Any) -> str:
     if layer.output_shape is None:
         return "?"
-    return f"([color(45)]None[/], {', '.join(f'[color(34)]{size}[/]' for size in layer.output_shape)})"
+    if hasattr(layer, "graph"):
+        shapes = [_row(tensor.row) for tensor in layer.graph.outputs]
+        return shapes[0] if len(shapes) == 1 else f"[{', '.join(shapes)}]"
+    return _row(layer.output_shape)
+
+
+def _row(row: Shape) -> str:
+    return f"([color(45)]None[/], {', '.join(f'[color(34)]{size}[/]' for size in row)})"
 
 
 def _parameters(layer: Layer) -> str:

@@ -35,7 +35,7 @@ class Tally:
         self._batches: Batches | None = None
         self._watching: dict[int, Any] = {}
         for place, metric in enumerate(goal.metrics):
-            if not isinstance(metric, EngineMetric):
+            if metric is not None and not isinstance(metric, EngineMetric):
                 self._watching[place] = copy.deepcopy(metric)  # several passes may run at once
                 self._watching[place].reset_state()
         self._window = 0
@@ -62,10 +62,14 @@ class Tally:
         assert batches.predictions is not None
         start, end = first * batches.batch_size, min(stop * batches.batch_size, len(batches.x))
         rows: Any = slice(start, end) if batches.order is None else batches.order[start:end]
-        p, y = batches.predictions[: end - start], batches.y[rows]
-        weights = None if batches.sample_weight is None else batches.sample_weight[rows]
+        all_p, all_y = batches.predictions[: end - start], batches.y[rows]
+        weights = None if batches.sample_weight is None else batches.sample_weight[rows].reshape(end - start, -1)
         for place, metric in self._watching.items():
-            weight = weights if self._goal.weighted[place] else None
+            of = self._goal.part(place)
+            p, y = all_p[:, of.outputs], all_y if all_y.ndim == 1 else all_y[:, of.targets]
+            if of.labels:
+                y = y[:, 0].astype(np.int32)
+            weight = None if weights is None or not self._goal.weighted[place] else weights[:, min(of.weights, weights.shape[1] - 1)]
             step = end - start if metric.takes_chunks else self._batch_size or batches.batch_size
             for at in range(0, end - start, step):
                 part = slice(at, at + step)
@@ -95,7 +99,7 @@ class Tally:
             loss, *means = (self._totals[0::2] / self._totals[1::2]).tolist()
         mean = iter(means)
         values = [_plain(self._watching[i].result()) if i in self._watching else next(mean) for i in range(len(self._goal.names))]
-        return dict(zip(("loss", *self._goal.names), [loss, *values], strict=True))
+        return self._goal.arrange(dict(zip(("loss", *self._goal.names), [loss, *values], strict=True)))
 
     def logs(self) -> dict[str, Any]:
         """The values under sorted names, as callbacks get them."""

@@ -10,12 +10,23 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from fastmlp import checks, data, ema, engines, planning, sparse, targets
+from fastmlp.arguments import (
+    diverged,
+    joined,
+    one_kind_of_weight,
+    optional_count,
+    result,
+    split,
+    validation_epochs,
+    verbosity,
+    weighted_by_class,
+    with_rates,
+)
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.diskreads import in_random_order
@@ -23,7 +34,6 @@ from fastmlp.epochloop import run_epoch
 from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Progress, Rows
 from fastmlp.errors import NonFiniteLossError
 from fastmlp.feeding import ENDLESS, FedTally, Feed, is_feed, refuse_beside
-from fastmlp.fitarguments import one_kind_of_weight, optional_count, validation_epochs, verbosity
 from fastmlp.plan import Batches, Plan, SparseRows
 from fastmlp.tally import Tally
 
@@ -47,6 +57,8 @@ class Trainer:
     fit_progress: Progress | None = None
     """Where a running ``fit`` stands; None outside."""
     _compiled: Compiled | None = None
+    _shares_weights: bool = False
+    _whole_numbers: tuple[planning.WholeNumbers, ...] = ()
 
     def __init__(self) -> None:
         self._training_lock = threading.Lock()
@@ -149,9 +161,9 @@ class Trainer:
                 val_x, val_y, val_weight = targets.unpack_validation(validation_data)
                 held_out, _ = self._rows(val_x, val_y, val_weight, prefix="val_")
             elif validation_split:
-                rows, held_out = _split(rows, validation_split, goal)
-            rows = rows.weighted_by_class(class_weight)
-            network = self._configured_network()
+                rows, held_out = split(rows, validation_split, goal)
+            rows = weighted_by_class(rows, class_weight, goal)
+            network = self._training_network()
             if compiled.optimizer.full_batch and batch_size is None:
                 batch_size = len(rows)
             source: EpochPlan | Feed = feed or EpochPlan(rows, batch_size, steps_per_epoch, reorder)
@@ -169,6 +181,8 @@ class Trainer:
 
             def train(batches: Batches, first: int, stop: int, totals: np.ndarray) -> int:
                 network.learning_rate = compiled.optimizer.learning_rate
+                if self._shares_weights:  # a callback may have trained another model
+                    self._catch_up(network, training=True)
                 return int(compiled.optimizer.trainer(network).train(batches, first, stop, CHUNK_SECONDS, totals))
 
             try:
@@ -182,14 +196,14 @@ class Trainer:
                     else:
                         batches, first, stop = source.epoch(self.epochs_trained)
                         at = first + progress.batches
-                        batches = _with_rates(batches, at, stop, compiled.optimizer.rates(network.iterations, stop - at))
+                        batches = with_rates(batches, at, stop, compiled.optimizer.rates(network.iterations, stop - at))
                         tally = self._tally(goal).use(batches)
                     progress.begin_epoch(epoch, tally)
                     try:
                         logs = run_epoch(self, train, first, stop, tally, listeners, "train", done=progress.batches)
                     except NonFiniteLossError as error:
                         if not listeners._accepts_divergence(error.batch - first):
-                            raise _diverged(error.batch - first, epoch, compiled) from None
+                            raise diverged(error.batch - first, epoch, compiled) from None
                         logs = {**tally.logs(), "loss": math.nan}
                         self.stop_training = True
                     engines.settle(network, compiled.optimizer.update())
@@ -259,11 +273,9 @@ class Trainer:
         except BaseException:
             listeners._abandon()
             raise
-        return _result(values, return_dict)
+        return result(values, return_dict)
 
-    def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None
-    ) -> np.ndarray:
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None) -> Any:
         """The model's output for every row of ``x``; dropout is off.
 
         Several threads may predict with one model at the same time.
@@ -276,7 +288,7 @@ class Trainer:
             callbacks: See :meth:`fit`.
 
         Returns:
-            A float32 array ``(rows, outputs)``.
+            A float32 array ``(rows, outputs)``; a list or dict of them where the model has several outputs.
         """
         size = optional_count("batch_size", batch_size)
         steps = optional_count("steps", steps)
@@ -284,18 +296,18 @@ class Trainer:
         if is_feed(x):
             refuse_beside("predict", batch_size=batch_size)
             feed = Feed("x", x, steps)
-            return np.concatenate([self.predict(feed.parts(batch)[0], verbose=0, callbacks=callbacks) for batch in feed.epoch()])
+            return joined([self.predict(feed.parts(batch)[0], verbose=0, callbacks=callbacks) for batch in feed.epoch()])
         inputs = self._inputs(x)
         size = size or (max(1, -(-len(inputs) // steps)) if steps else DEFAULT_BATCH_SIZE)
         if steps:
             inputs = inputs[: steps * size]
         network = self._connected_network()
         if len(inputs) <= size and not verbose and not callbacks:
-            return np.asarray(network.predict(inputs))  # one batch that nobody watches
+            return self._arranged(np.asarray(network.predict(inputs)))  # one batch that nobody watches
         plan = self._require_plan()
         out = np.empty((len(inputs), plan.widths[plan.output]), np.float32)
         if not len(inputs):
-            return out
+            return self._arranged(out)
         listeners = CallbackList(callbacks, verbose=verbose, model=self, params={"epochs": 1, "steps": -(-len(inputs) // size)})
         each = listeners.listens_to_batches("predict")
         multiply_adds = sum(parameter.shape[0] * parameter.shape[-1] for parameter in plan.parameters)
@@ -311,7 +323,7 @@ class Trainer:
                 network.predict(inputs[at:stop], out[at:stop])
                 elapsed = time.perf_counter() - start
                 if each:
-                    listeners.on_predict_batch_end(at // size, {"outputs": out[at:stop]})
+                    listeners.on_predict_batch_end(at // size, {"outputs": self._arranged(out[at:stop])})
                 elif elapsed < CHUNK_SECONDS / 2:
                     chunk *= 2
                 elif elapsed > CHUNK_SECONDS * 2:
@@ -322,7 +334,7 @@ class Trainer:
         except BaseException:
             listeners._abandon()
             raise
-        return out
+        return self._arranged(out)
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None, return_dict: bool = False
@@ -336,16 +348,16 @@ class Trainer:
         one_kind_of_weight(class_weight, sample_weight)
         with self._exclusively("train_on_batch"):
             rows, goal = self._rows(x, y, sample_weight)
-            rows = rows.weighted_by_class(class_weight)
-            network = self._configured_network()
+            rows = weighted_by_class(rows, class_weight, goal)
+            network = self._training_network()
             network.learning_rate = compiled.optimizer.learning_rate
             tally = self._tally(goal).use(rows.batches(len(rows)))
             try:
                 trainer = compiled.optimizer.trainer(network)
                 tally.run(lambda batches, first, stop, totals: int(trainer.train(batches, first, stop, 0.0, totals)), 0, 1)
             except NonFiniteLossError:
-                raise _diverged(0, None, compiled) from None
-        return _result(tally.values(), return_dict)
+                raise diverged(0, None, compiled) from None
+        return result(tally.values(), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Measure loss and metrics on all rows of ``x`` as one batch; see :meth:`evaluate`."""
@@ -354,9 +366,9 @@ class Trainer:
         network = self._configured_network()
         tally = self._tally(goal).use(rows.batches(len(rows)))
         tally.run(lambda batches, first, stop, totals: int(network.evaluate(batches, first, stop, 0.0, totals)), 0, 1)
-        return _result(tally.values(), return_dict)
+        return result(tally.values(), return_dict)
 
-    def predict_on_batch(self, x: Any) -> np.ndarray:
+    def predict_on_batch(self, x: Any) -> Any:
         """:meth:`predict` without any output."""
         return self.predict(x, verbose=0)
 
@@ -374,6 +386,16 @@ class Trainer:
 
     def _configured_network(self) -> Any:
         raise NotImplementedError
+
+    def _training_network(self) -> Any:
+        raise NotImplementedError
+
+    def _catch_up(self, network: Any, *, training: bool = False) -> None:
+        raise NotImplementedError
+
+    def _arranged(self, predictions: np.ndarray) -> Any:
+        """What an engine predicts, as the user gets it."""
+        return predictions
 
     def _goal_for(self, y: Any) -> Goal:
         raise NotImplementedError
@@ -395,9 +417,8 @@ class Trainer:
             shape = self._row_shape()
         assert shape is not None
         inputs = data.as_inputs(x, shape, name=name, check_finite=check_finite)
-        numbers = planning.numbers_read(self._require_plan())
-        if numbers is not None:
-            data.check_whole_numbers(name, inputs, numbers)
+        for numbers in self._whole_numbers:
+            data.check_whole_numbers(name, inputs, numbers.count)
         return inputs
 
     def _rows(self, x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[Rows, Goal]:
@@ -407,10 +428,15 @@ class Trainer:
             raise ValueError(f"{prefix}y is missing: give the targets, one per row of x")
         goal = self._goal_for(y)
         plan = self._require_plan()
-        outputs = targets.as_targets(y, goal.objective.loss, plan.widths[plan.output], name=f"{prefix}y")
-        weight = None if sample_weight is None else targets.as_sample_weight(sample_weight, name=f"{prefix}sample_weight")
+        outputs, weight = self._targets(y, sample_weight, goal, plan, prefix)
         targets.check_lengths(**{f"{prefix}x": inputs, f"{prefix}y": outputs, f"{prefix}sample_weight": weight})
         return Rows(inputs, outputs, weight), goal
+
+    def _targets(self, y: Any, sample_weight: Any, goal: Goal, plan: Plan, prefix: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """Targets and weights as an engine reads them."""
+        outputs = targets.as_targets(y, goal.terms[0].loss, plan.widths[plan.output], name=f"{prefix}y")
+        weight = None if sample_weight is None else targets.as_sample_weight(sample_weight, name=f"{prefix}sample_weight")
+        return outputs, weight
 
     def _evaluate(
         self, rows: Rows | Feed, goal: Goal, batch_size: int | None, steps: int | None, listeners: CallbackList
@@ -438,12 +464,13 @@ class Trainer:
 
     def _tally(self, goal: Goal, batch_size: int | None = None) -> Tally:
         plan = self._require_plan()
-        return Tally(goal, plan.widths[plan.output], batch_size)
+        outputs = (plan.output if term.output is None else term.output for term in goal.terms)
+        return Tally(goal, sum(plan.widths[output] for output in outputs), batch_size)
 
     def _fed(self, feed: Feed, goal: Goal, class_weight: Mapping[int, float] | None = None, number: int = 0, done: int = 0) -> FedTally:
         def convert(batch: Any) -> Batches:
             rows, _ = self._rows(*feed.parts(batch))
-            return rows.weighted_by_class(class_weight).batches(len(rows))
+            return weighted_by_class(rows, class_weight, goal).batches(len(rows))
 
         return FedTally(feed.epoch(number, done), convert, self._tally(goal))
 
@@ -463,39 +490,3 @@ class Trainer:
 
     def _is_training_here(self) -> bool:
         return self._training_thread == threading.get_ident()
-
-
-def _split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:
-    point = targets.split_point(len(rows), share)
-    train, held_out = rows.part(0, point), rows.part(point, len(rows))
-    several_answers = goal.objective.loss.startswith("binary") and rows.y.shape[1] > 1
-    if goal.objective.loss.endswith("crossentropy") and not several_answers:
-        targets.warn_of_unseen_classes(train.y, held_out.y)
-    return train, held_out
-
-
-def _with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None) -> Batches:
-    """The batches, with the rates of those from ``first`` to ``stop - 1``."""
-    if rates is None:
-        return batches
-    of_all = np.zeros(batches.count, np.float64)
-    of_all[first:stop] = rates
-    return replace(batches, rates=of_all)
-
-
-def _diverged(batch: int, epoch: int | None, compiled: Compiled) -> NonFiniteLossError:
-    rate, advice = compiled.optimizer.learning_rate, compiled.loss.advice if compiled.loss else ""
-    where = f"in epoch {epoch + 1}, batch {batch + 1}" if epoch is not None else "in this batch"
-    return NonFiniteLossError(
-        batch,
-        f"the loss became NaN or infinite {where}; the weights are those before that batch. "
-        f"Lower the learning rate (now {rate:g}), scale x to about -1 ... 1 and y to a similar range, and check the targets{advice}",
-        epoch=epoch,
-    )
-
-
-def _result(values: dict[str, float], return_dict: bool) -> Any:
-    if return_dict:
-        return values
-    listed = list(values.values())
-    return listed if len(listed) > 1 else listed[0]

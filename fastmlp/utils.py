@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastmlp import checks, elsewhere, naming, randomness
 
-__all__ = ["PyDataset", "clear_session", "k_fold", "set_random_seed", "split_dataset", "to_categorical"]
+if TYPE_CHECKING:
+    from fastmlp.graph_plotting import plot_model
+
+__all__ = ["PyDataset", "clear_session", "k_fold", "plot_model", "set_random_seed", "split_dataset", "to_categorical"]
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
@@ -221,4 +224,8 @@ def k_fold(
 
 
 def __getattr__(name: str) -> Any:
-    elsewhere.missing("utils", name)
+    if name != "plot_model":
+        elsewhere.missing("utils", name)
+    from fastmlp.graph_plotting import plot_model
+
+    return plot_model

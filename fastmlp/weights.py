@@ -7,6 +7,7 @@ described, checked against a file and given its stored values without ever alloc
 from __future__ import annotations
 
 import math
+import weakref
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class Weight:
         "_penalty",
         "_seed",
         "_value",
+        "models",
         "name",
         "owner",
         "shape",
@@ -69,6 +71,8 @@ class Weight:
         self._value: np.ndarray | None = None
         self._network: Any = None
         self._index = -1
+        self.models: weakref.WeakSet[Any] = weakref.WeakSet()
+        """Those the weight is part of."""
 
     @property
     def size(self) -> int:
@@ -109,13 +113,24 @@ class Weight:
             self._value = value.copy()
 
     def attach(self, network: Any, index: int) -> None:
-        """Move the values into ``network``, as its parameter ``index``."""
-        network.set_parameter(index, self._values() if self._network is None else self.read())
+        """Move the values into ``network``, as its parameter ``index``; or copy them, if they live in another model's."""
+        if self._network is not None:
+            network.set_parameter(index, self.read())
+            return
+        network.set_parameter(index, self._values())
         self._network, self._index, self._value = network, index, None
 
-    def detach(self) -> None:
-        """Take the values back from the network."""
-        if self._network is not None:
+    def lend(self, network: Any, index: int, *, move: bool) -> None:
+        """Copy the values into a network they do not live in; with ``move`` they live there from now on."""
+        if self._network is network:
+            return
+        network.set_parameter(index, self.read())
+        if move:
+            self._network, self._index, self._value = network, index, None
+
+    def detach(self, network: Any) -> None:
+        """Take the values back from the network, if it is there that they live."""
+        if self._network is not None and self._network is network:
             self._value = np.asarray(self._network.get_parameter(self._index))
             self._network, self._index = None, -1
 

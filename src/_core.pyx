@@ -20,195 +20,12 @@ cnp.import_array()
 # Below this many multiplications a prediction is over before another thread could make use of the GIL.
 cdef int64_t HOLD_GIL_BELOW = 200_000
 
+include "library.pxi"
+include "arrays.pxi"
+include "plans.pxi"
+include "losses.pxi"
+include "updates.pxi"
 
-# -- the build: instruction sets, threads, names -------------------------------------------------------------------------------------------
-
-def _names(kind: str) -> list[str]:
-    cdef const char *name
-    names = []
-    while True:
-        if kind == "activation":
-            name = fm_activation_name(<int>len(names))
-        elif kind == "loss":
-            name = fm_loss_name(<int>len(names))
-        else:
-            name = fm_optimizer_name(<int>len(names))
-        if name == NULL:
-            return names
-        names.append(name.decode())
-
-
-ACTIVATIONS = {name: index for index, name in enumerate(_names("activation"))}
-LOSSES = {name: index for index, name in enumerate(_names("loss"))}
-OPTIMIZERS = {name: index for index, name in enumerate(_names("optimizer"))}
-_ROW_OPS = {"softmax": FM_OP_SOFTMAX, "log_softmax": FM_OP_LOG_SOFTMAX}
-
-
-cdef const fm_kernels *_find_kernels(str isa) except? NULL:
-    cdef int index = 0
-    cdef const fm_kernels *kernels
-    while True:
-        kernels = fm_kernels_at(index)
-        if kernels == NULL:
-            return NULL
-        if kernels.name.decode() == isa:
-            return kernels
-        index += 1
-
-
-def compiled_isas() -> list[str]:
-    """Names of the instruction sets this build has kernels for, worst first."""
-    names = []
-    while fm_kernels_at(<int>len(names)) != NULL:
-        names.append(fm_kernels_at(<int>len(names)).name.decode())
-    return names
-
-
-def supported_isas() -> list[str]:
-    """Those of :func:`compiled_isas` that this processor and operating system can run."""
-    return [isa for isa in compiled_isas() if fm_kernels_supported(_find_kernels(isa))]
-
-
-def kernel_addresses(isa: str) -> dict[str, int]:
-    """Addresses of the C functions of one instruction set, by kernel name, for tests and benchmarks (see src/kernels/kernels.h)."""
-    cdef const fm_kernels *kernels = _find_kernels(isa)
-    if kernels == NULL:
-        raise ValueError(f"no kernels for {isa!r} in this build; there are {', '.join(compiled_isas())}")
-    addresses = {}
-    cdef fm_kernel_entry entry = fm_kernel_entry_at(kernels, 0)
-    while entry.name != NULL:
-        addresses[entry.name.decode()] = <uintptr_t>entry.function
-        entry = fm_kernel_entry_at(kernels, <int>len(addresses))
-    return addresses
-
-
-cdef const fm_kernels *_kernels = NULL
-
-
-def _select_isa() -> tuple[str, str]:
-    global _kernels
-    supported = supported_isas()
-    isa = supported[-1]
-    reason = "the best this processor supports"
-    wanted = os.environ.get("FASTMLP_ISA", "")
-    if wanted:
-        if wanted not in compiled_isas():
-            raise ImportError(f"FASTMLP_ISA is {wanted!r}, but this build of fastmlp has {', '.join(compiled_isas())}; choose one or unset it")
-        if wanted not in supported:
-            raise ImportError(f"FASTMLP_ISA is {wanted!r}, which this processor cannot run; choose from {', '.join(supported)} or unset it")
-        isa, reason = wanted, "FASTMLP_ISA asks for it"
-    _kernels = _find_kernels(isa)
-    return isa, reason
-
-
-_ISA, _ISA_REASON = _select_isa()
-
-
-def version() -> str:
-    """The version this binary was built as."""
-    return fm_version().decode()
-
-
-def build_info() -> dict[str, object]:
-    """Compiler, instruction sets compiled in, the one in use and why."""
-    return {"version": version(), "compiler": fm_compiler().decode(), "isas": compiled_isas(), "isa": _ISA, "isa_reason": _ISA_REASON}
-
-
-def multiply_adds(iterations: int) -> int:
-    """Does nothing but multiply-adds in registers, as fast as a core can; returns how many. A thread that calls it lets the others run."""
-    cdef float[FM_PEAK_MAX] out
-    cdef fm_peak peak
-    cdef ptrdiff_t count = 0
-    peak.iterations = iterations
-    peak.factor, peak.term = 0.5, 1.0  # every chain tends to 2: no infinity, no denormal
-    peak.out, peak.count = out, &count
-    with nogil:
-        _kernels.peak(&peak)
-    return count
-
-
-def set_threads(count: int) -> None:
-    """The most threads one call may use, the caller's included."""
-    fm_set_threads(count)
-
-
-def get_threads() -> int:
-    """See :func:`set_threads`."""
-    return fm_get_threads()
-
-
-def shuffle(seed: int, epoch: int, order) -> None:
-    """Fills ``order``, uint32 ``(rows,)``, with the permutation for this seed and epoch."""
-    cdef cnp.ndarray array = _checked("order", order, np.uint32, 1, True)
-    cdef uint64_t c_seed = seed, c_epoch = epoch
-    cdef uint32_t *data = <uint32_t *>cnp.PyArray_DATA(array)
-    cdef int64_t rows = cnp.PyArray_DIM(array, 0)
-    with nogil:
-        fm_shuffle(c_seed, c_epoch, data, rows)
-
-
-def first_nonfinite(values) -> int:
-    """Flat index of the first NaN or infinity in a C-contiguous float32 array, or -1."""
-    cdef cnp.ndarray array = _checked("values", values, np.float32, None, False)
-    cdef const float *data = <const float *>cnp.PyArray_DATA(array)
-    cdef int64_t size = cnp.PyArray_SIZE(array), found
-    with nogil:
-        found = fm_first_nonfinite(data, size)
-    return found
-
-
-def first_bad_row(starts, columns, width: int) -> int:
-    """The first row whose columns do not ascend, or that leaves the array or the width; -1 if all are as in a SparseRows."""
-    cdef fm_csr csr
-    csr.begin = <const int64_t *>cnp.PyArray_DATA(_checked("starts", starts, np.int64, 1, False))
-    csr.column = <const int32_t *>cnp.PyArray_DATA(_checked("columns", columns, np.int32, 1, False))
-    csr.entries = len(columns)
-    cdef int64_t rows = len(starts) - 1, inputs = width, found
-    with nogil:
-        found = fm_first_bad_row(&csr, rows, inputs)
-    return found
-
-
-# -- checks --------------------------------------------------------------------------------------------------------------------------------
-
-cdef cnp.ndarray _checked(str name, array, dtype, ndim, bint writable):
-    """The array itself if it is what C reads; an error that says what is wrong otherwise."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name} must be a NumPy array, not {type(array).__name__}")
-    if array.dtype != dtype:
-        raise TypeError(f"{name} has dtype {array.dtype}, but {np.dtype(dtype)} is wanted")
-    if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{name} has {array.ndim} dimensions, but {ndim} are wanted")
-    if not array.flags.c_contiguous:
-        raise ValueError(f"{name} is not C-contiguous; pass np.ascontiguousarray({name})")
-    if writable and not array.flags.writeable:
-        raise ValueError(f"{name} is read-only")
-    return array
-
-
-cdef object _numbers(x):
-    """Anything that is an array of real numbers, as one that C reads."""
-    if "numpy.ma" in sys.modules and np.ma.is_masked(x):  # nothing is masked before that module is there, and it is slow to import
-        raise ValueError("x has masked elements; fill them first, for example with x.filled(0)")
-    x = np.asarray(x)
-    if x.dtype.kind not in "biuf":
-        raise TypeError(f"x must hold real numbers, got dtype {x.dtype}")
-    return np.ascontiguousarray(x, dtype=np.uint8 if x.dtype == np.uint8 else np.float32)
-
-
-cdef int _raise(fm_status status) except -1:
-    if status == FM_OK:
-        return 0
-    if status == FM_NO_MEMORY:
-        raise MemoryError("fastmlp could not allocate memory for this network and batch size; make either smaller")
-    if status == FM_BAD_ROW:
-        raise ValueError("a label is outside 0 … outputs − 1, an entry of order outside the rows, or a sparse row not in order")
-    if status == FM_NOT_READY:
-        raise RuntimeError("the network has no loss and optimizer yet; call configure(objective, update) first")
-    raise ValueError("the plan, objective or index does not fit the network")
-
-
-# -- the network ---------------------------------------------------------------------------------------------------------------------------
 
 cdef class Network:
     """A compiled plan. See fastmlp.reference.Network, its readable twin, for what every method computes."""
@@ -216,13 +33,14 @@ cdef class Network:
     cdef fm_network *network
     cdef readonly object plan
     cdef readonly tuple slot_names
-    cdef object objective
-    cdef object failure  # what the user's own loss function raised
-    cdef long loss_thread  # which thread that function runs on, 0 when it does not
-    cdef int64_t inputs, outputs, row_work
+    cdef tuple terms  # what it is configured for: an Objective for each loss; None before
+    cdef tuple loss_functions  # the user's own losses, which C points at
+    cdef int64_t inputs, outputs, row_work, target_columns, totals
+    cdef int64_t measured  # columns of the outputs that have a loss
 
     def __cinit__(self, plan, seed=0):
         self.plan = plan
+        self.loss_functions = ()
         self.slot_names = ()
         self.inputs = plan.widths[0]
         self.outputs = plan.widths[plan.output]
@@ -251,9 +69,10 @@ cdef class Network:
                 shapes[i][0], shapes[i][1] = 1, len(values)
             for i, node in enumerate(plan.nodes):
                 specs[i].op = _op(node)
-                if len(node.inputs) != 1:
-                    raise ValueError(f"node {i} ({node.op}) reads {len(node.inputs)} buffers, but this engine runs nodes with one")
-                specs[i].input, specs[i].output = node.inputs[0], node.output
+                if len(node.inputs) != (2 if node.op in _JOINS else 1):
+                    raise ValueError(f"node {i} ({node.op}) can't read {len(node.inputs)} buffers")
+                specs[i].input, specs[i].other, specs[i].output = node.inputs[0], node.inputs[-1], node.output
+                specs[i].column = node.column
                 roles = node.roles or ("kernel", "bias")[: len(node.parameters)]
                 specs[i].kernel = specs[i].bias = specs[i].mean = specs[i].variance = -1
                 for role, index in zip(roles, node.parameters, strict=True):
@@ -443,7 +262,7 @@ cdef class Network:
             if out.shape != (rows, self.outputs):
                 raise ValueError(f"out has shape {out.shape}, but ({rows}, {self.outputs}) is wanted")
         data = <float *>cnp.PyArray_DATA(result)
-        if self.loss_thread and self.loss_thread == <long>PyThread_get_thread_ident():
+        if self.loss_functions and self._is_inside_loss():
             raise RuntimeError("a loss function can't use the model that is being trained with it; it gets the predictions as an argument")
         if rows * self.row_work < HOLD_GIL_BELOW:
             status = fm_network_try_predict(self.network, c_input, data)
@@ -456,43 +275,52 @@ cdef class Network:
     # training
 
     def configure(self, objective, update) -> None:
-        cdef fm_objective c_objective
         cdef fm_update_spec c_update
         cdef fm_status status
-        cdef int count = len(objective.metrics), i
-        own = objective.function is not None
-        c_objective.loss = -1 if own else _loss_index("loss", objective)
-        c_objective.source = objective.source
-        c_objective.metric_count = count
-        c_objective.smoothing = objective.smoothing
-        _set_parameters(c_objective.parameter, objective.parameters)
-        c_objective.function = NULL
-        if own:
-            c_objective.function = _call_loss_function
-        c_objective.context = <void *>self
-        cdef fm_metric_spec *metrics = <fm_metric_spec *>calloc(count + 1, sizeof(fm_metric_spec))
+        terms = objective if isinstance(objective, tuple) else (objective,)
+        functions = {t: _LossFunction(term.function) for t, term in enumerate(terms) if term.function}
+        cdef int count = len(terms), metric_count = sum(len(term.metrics) for term in terms), t, m = 0, p
+        cdef fm_metric_spec *metrics = <fm_metric_spec *>calloc(metric_count + 1, sizeof(fm_metric_spec))
+        cdef fm_objective *objectives = <fm_objective *>calloc(count + 1, sizeof(fm_objective))
         cdef fm_parameter_rule *rules = <fm_parameter_rule *>calloc(len(self.plan.parameters) + 1, sizeof(fm_parameter_rule))
         try:
-            if metrics == NULL or rules == NULL:
-                raise MemoryError("no memory for the metrics and the rules of the parameters")
+            if metrics == NULL or objectives == NULL or rules == NULL:
+                raise MemoryError("no memory for the losses, the metrics and the rules of the parameters")
             _fill_update(&c_update, update)
-            for i, parameter in enumerate(self.plan.parameters):
-                _fill_rule(&rules[i], parameter)
-                rules[i].undecayed = i in update.undecayed
+            for p, parameter in enumerate(self.plan.parameters):
+                _fill_rule(&rules[p], parameter)
+                rules[p].undecayed = p in update.undecayed
             c_update.parameters = rules
-            for i, metric in enumerate(objective.metrics):
-                metrics[i].kind = _loss_index("metric", metric)
-                metrics[i].weighted, metrics[i].threshold, metrics[i].smoothing = metric.weighted, metric.threshold, metric.smoothing
-                _set_parameters(metrics[i].parameter, metric.parameters)
-            c_objective.metrics = metrics
+            for t, term in enumerate(terms):
+                objectives[t].loss = -1 if t in functions else _loss_index("loss", term)
+                objectives[t].source, objectives[t].weight = term.source, term.weight
+                objectives[t].output = self._output_of(term)
+                objectives[t].smoothing = term.smoothing
+                _set_parameters(objectives[t].parameter, term.parameters)
+                if t in functions:
+                    objectives[t].function, objectives[t].context = _call_loss_function, <void *>functions[t]
+                objectives[t].metric_count, objectives[t].metrics = len(term.metrics), metrics + m
+                for metric in term.metrics:
+                    metrics[m].kind = _loss_index("metric", metric)
+                    metrics[m].weighted, metrics[m].threshold, metrics[m].smoothing = metric.weighted, metric.threshold, metric.smoothing
+                    _set_parameters(metrics[m].parameter, metric.parameters)
+                    m += 1
             with nogil:
-                status = fm_network_configure(self.network, &c_objective, &c_update)
+                status = fm_network_configure(self.network, objectives, count, &c_update)
             _raise(status)
         finally:
             free(metrics)
+            free(objectives)
             free(rules)
-        self.objective = objective
+        self.terms, self.loss_functions = terms, tuple(functions.values())
+        self.measured = sum(self.plan.widths[self._output_of(term)] for term in terms)
+        self.target_columns = sum(term.target_columns(self.plan.widths[self._output_of(term)]) for term in terms)
+        self.totals = 2 * (1 + metric_count + (count if count > 1 else 0))
         self.slot_names = update.slots
+
+    cdef int _output_of(self, term) except -1:
+        """The buffer that holds a term's predictions."""
+        return self.plan.output if term.output is None else term.output
 
     def train(self, batches, first: int, stop: int, seconds: float, totals) -> int:
         return self._run(batches, first, stop, seconds, totals, True)
@@ -508,8 +336,8 @@ cdef class Network:
         cdef int64_t following = first
         cdef fm_status status
         self._point_batches(&c_batches, &csr, batches)
-        if len(totals) != 2 + 2 * len(self.objective.metrics):
-            raise ValueError(f"totals has {len(totals)} elements, but {2 + 2 * len(self.objective.metrics)} are wanted")
+        if len(totals) != self.totals:
+            raise ValueError(f"totals has {len(totals)} elements, but {self.totals} are wanted")
         if batches.predictions is not None:
             c_batches.predictions = self._room(batches.predictions, min(stop * batches.batch_size, c_batches.rows) - first * batches.batch_size)
         with nogil:
@@ -526,8 +354,8 @@ cdef class Network:
 
     cdef float *_room(self, predictions, int64_t rows) except? NULL:
         cdef cnp.ndarray out = _checked("predictions", predictions, np.float32, 2, True)
-        if len(predictions) < rows or predictions.shape[1] != self.outputs:
-            raise ValueError(f"predictions has shape {predictions.shape}, but these batches fill ({rows}, {self.outputs})")
+        if len(predictions) < rows or predictions.shape[1] != self.measured:
+            raise ValueError(f"predictions has shape {predictions.shape}, but these batches fill ({rows}, {self.measured})")
         return <float *>cnp.PyArray_DATA(out)
 
     def gradients(self, batches):
@@ -547,28 +375,43 @@ cdef class Network:
 
     cdef int _raise_from_loss(self, fm_status status) except -1:
         """Like ``_raise``, but with the exception that the user's own loss function ended with."""
+        cdef _LossFunction function
         if status == FM_INTERRUPTED:
-            error, self.failure = self.failure, None
-            raise error
+            for function in self.loss_functions:
+                if function.failure is not None:
+                    error, function.failure = function.failure, None
+                    raise error
         return _raise(status)
+
+    cdef bint _is_inside_loss(self):
+        """Whether it is the user's own loss function that comes here, while the network is locked."""
+        cdef _LossFunction function
+        for function in self.loss_functions:
+            if function.thread and function.thread == <long>PyThread_get_thread_ident():
+                return True
+        return False
 
     cdef int _point_batches(self, fm_batches *c, fm_csr *csr, batches) except -1:
         """Points C at the arrays of a Batches, which the caller keeps alive during the call."""
-        if self.objective is None:
+        if self.terms is None:
             return _raise(FM_NOT_READY)
         cdef fm_input c_input
         self._point_input(&c_input, csr, batches.x)
         cdef int64_t rows = c_input.rows
         c.rows, c.batch_size, c.x, c.x_uint8, c.x_csr = rows, batches.batch_size, c_input.x, c_input.x_uint8, c_input.x_csr
         c.y, c.labels, c.sample_weight, c.order, c.rates, c.predictions = NULL, NULL, NULL, NULL, NULL, NULL
-        if self.objective.sparse:
+        if len(self.terms) == 1 and self.terms[0].sparse:
             c.labels = <const int32_t *>_rows_of("y", batches.y, np.int32, 1, rows)
         else:
             c.y = <const float *>_rows_of("y", batches.y, np.float32, 2, rows)
-            if batches.y.shape[1] * (2 if self.objective.loss == "gaussian_nll" else 1) != self.outputs:
-                raise ValueError(f"y has {batches.y.shape[1]} columns, but the network has {self.outputs} outputs")
+            if batches.y.shape[1] != self.target_columns:
+                raise ValueError(f"y has {batches.y.shape[1]} columns, but the network has {self.target_columns} outputs")
+        c.weights = 1
         if batches.sample_weight is not None:
-            c.sample_weight = <const float *>_rows_of("sample_weight", batches.sample_weight, np.float32, 1, rows)
+            c.weights = batches.sample_weight.shape[1] if batches.sample_weight.ndim == 2 else 1
+            c.sample_weight = <const float *>_rows_of("sample_weight", batches.sample_weight, np.float32, batches.sample_weight.ndim, rows)
+            if batches.sample_weight.ndim > 1 and c.weights != len(self.terms):
+                raise ValueError(f"sample_weight has {c.weights} columns, but there are {len(self.terms)} losses")
         if batches.order is not None:
             c.order = <const uint32_t *>_rows_of("order", batches.order, np.uint32, 1, rows)
         if batches.rates is not None:
@@ -577,160 +420,6 @@ cdef class Network:
                 raise ValueError(f"rates has {len(batches.rates)} elements, but there are {batches.count} batches")
             c.rates = <const double *>cnp.PyArray_DATA(array)
         return 0
-
-
-cdef void *_rows_of(str name, array, dtype, int ndim, int64_t rows) except NULL:
-    cdef cnp.ndarray checked = _checked(name, array, dtype, ndim, False)
-    if cnp.PyArray_DIM(checked, 0) != rows:
-        raise ValueError(f"{name} has {len(array)} rows, but x has {rows}")
-    return cnp.PyArray_DATA(checked)
-
-
-cdef void _point(fm_input *c, cnp.ndarray array, int64_t rows) noexcept:
-    c.rows, c.x, c.x_uint8, c.x_csr = rows, NULL, NULL, NULL
-    if cnp.PyArray_TYPE(array) == cnp.NPY_UINT8:
-        c.x_uint8 = <const uint8_t *>cnp.PyArray_DATA(array)
-    else:
-        c.x = <const float *>cnp.PyArray_DATA(array)
-
-
-cdef int64_t _point_csr(fm_csr *c, x) except -1:
-    """Points C at the arrays of a SparseRows; the number of its rows."""
-    cdef cnp.ndarray starts = _checked("x.starts", x.starts, np.int64, 1, False)
-    cdef cnp.ndarray columns = _checked("x.columns", x.columns, np.int32, 1, False)
-    cdef cnp.ndarray values = _checked("x.values", x.values, np.float32, 1, False)
-    if not len(starts) or len(columns) != len(values):
-        raise ValueError(f"x has {len(starts)} row starts, {len(columns)} columns and {len(values)} values")
-    c.begin, c.column = <const int64_t *>cnp.PyArray_DATA(starts), <const int32_t *>cnp.PyArray_DATA(columns)
-    c.value, c.entries = <const float *>cnp.PyArray_DATA(values), cnp.PyArray_DIM(values, 0)
-    return cnp.PyArray_DIM(starts, 0) - 1
-
-
-_OPS = {
-    "dense": FM_OP_DENSE,
-    "activation": FM_OP_ACTIVATION,
-    "dropout": FM_OP_DROPOUT,
-    "alpha_dropout": FM_OP_ALPHA_DROPOUT,
-    "gaussian_dropout": FM_OP_GAUSSIAN_DROPOUT,
-    "gaussian_noise": FM_OP_GAUSSIAN_NOISE,
-    "batch_normalization": FM_OP_BATCH_NORMALIZATION,
-    "layer_normalization": FM_OP_LAYER_NORMALIZATION,
-    "rms_normalization": FM_OP_RMS_NORMALIZATION,
-    "normalization": FM_OP_NORMALIZATION,
-    "rescaling": FM_OP_RESCALING,
-    "prelu": FM_OP_PRELU,
-    "embedding": FM_OP_EMBEDDING,
-    "category_encoding": FM_OP_CATEGORY_ENCODING,
-    "activity": FM_OP_ACTIVITY,
-}
-_MODES = {
-    "": FM_MODE_NONE,
-    "inference": FM_MODE_INFERENCE,
-    "invert": FM_MODE_INVERT,
-    "one_hot": FM_MODE_ONE_HOT,
-    "multi_hot": FM_MODE_MULTI_HOT,
-    "count": FM_MODE_COUNT,
-}
-_PLACES = {
-    **dict.fromkeys(("kernel", "gamma", "scale", "alpha", "embeddings"), 0),
-    **dict.fromkeys(("bias", "beta", "offset"), 1),
-    **dict.fromkeys(("mean", "moving_mean"), 2),
-    **dict.fromkeys(("variance", "moving_variance"), 3),
-}
-
-
-cdef int _fill_update(fm_update_spec *c, update) except -1:
-    c.kind = _index(OPTIMIZERS, "optimizer", update.kind)
-    c.momentum, c.rho, c.beta_1, c.beta_2, c.epsilon = update.momentum, update.rho, update.beta_1, update.beta_2, update.epsilon
-    c.nesterov, c.centered, c.amsgrad, c.rounded = update.nesterov, update.centered, update.amsgrad, update.rounded
-    c.initial_accumulator, c.weight_decay = update.initial_accumulator, update.weight_decay
-    c.clipnorm, c.global_clipnorm, c.clipvalue = update.clipnorm, update.global_clipnorm, update.clipvalue
-    c.accumulate, c.average = update.accumulate, update.average_momentum is not None
-    c.average_momentum, c.overwrite_every = update.average_momentum or 0.0, update.overwrite_every
-    return 0
-
-
-cdef int _fill_rule(fm_parameter_rule *c, parameter) except -1:
-    """What a parameter asks for; the rest stays zero."""
-    if parameter.penalty is not None:
-        c.l1, c.l2 = parameter.penalty.l1, parameter.penalty.l2
-        c.orthogonal, c.orthogonal_columns = parameter.penalty.orthogonal, parameter.penalty.columns
-    bounds = parameter.bounds
-    if bounds is not None:
-        c.constraint = FM_NON_NEGATIVE if bounds.kind == "non_negative" else FM_NORM
-        c.axis = {0: FM_EACH_UNIT, 1: FM_EACH_INPUT, None: FM_ALL}[bounds.axis]
-        c.least, c.most, c.rate = bounds.least, bounds.most, bounds.rate
-    return 0
-
-
-cdef fm_op _op(node) except *:
-    if node.op not in _OPS:
-        raise ValueError(f"the engine has no node {node.op!r}")
-    if node.op == "activation":
-        return <fm_op><int>_ROW_OPS.get(node.activation, FM_OP_ACTIVATION)
-    return <fm_op><int>_OPS[node.op]
-
-
-cdef fm_mode _mode(node) except *:
-    if node.mode not in _MODES:
-        raise ValueError(f"the engine has no mode {node.mode!r} of {node.op}")
-    return <fm_mode><int>_MODES[node.mode]
-
-
-cdef int _place(fm_node_spec *spec, role, int index) except -1:
-    """Notes which parameter of the node this is."""
-    cdef int place = _index(_PLACES, "parameter", role)
-    if place == 0:
-        spec.kernel = index
-    elif place == 1:
-        spec.bias = index
-    elif place == 2:
-        spec.mean = index
-    else:
-        spec.variance = index
-    return 0
-
-
-cdef int _call_loss_function(void *context, const fm_loss *a) noexcept with gil:
-    """The user's own loss function, called by the engine: NumPy arrays for it, and its answers where the engine wants them."""
-    cdef Network network = <Network>context
-    cdef ptrdiff_t row_bytes = a.cols * sizeof(float), r
-    y = np.empty((a.rows, a.cols), np.float32)
-    predictions = np.empty((a.rows, a.cols), np.float32)
-    for r in range(a.rows):
-        memcpy(cnp.PyArray_GETPTR2(<cnp.ndarray>y, r, 0), a.y + r * a.y_row, row_bytes)
-        memcpy(cnp.PyArray_GETPTR2(<cnp.ndarray>predictions, r, 0), a.x + r * a.x_row, row_bytes)
-    network.loss_thread = PyThread_get_thread_ident()
-    try:
-        values, slopes = network.objective.function(y, predictions)
-        memcpy(a.loss, _rows_of("loss", values, np.float32, 1, a.rows), a.rows * sizeof(float))
-        _rows_of("gradient", slopes, np.float32, 2, a.rows)
-    except BaseException as error:  # raised again once the engine has returned
-        network.failure = error
-        return 1
-    finally:
-        network.loss_thread = 0
-    if a.grad != NULL:
-        for r in range(a.rows):
-            memcpy(a.grad + r * a.grad_row, cnp.PyArray_GETPTR2(<cnp.ndarray>slopes, r, 0), row_bytes)
-    return 0
-
-
-cdef int _loss_index(str what, spec) except -1:
-    """Of an Objective or a Metric."""
-    return _index(LOSSES, what, (spec.loss if what == "loss" else spec.kind) + ("_from_logits" if spec.from_logits else ""))
-
-
-cdef int _set_parameters(float *target, parameters) except -1:
-    for i in range(FM_LOSS_PARAMETERS):
-        target[i] = parameters[i] if i < len(parameters) else 0.0
-    return 0
-
-
-cdef int _index(dict table, str what, str name) except -1:
-    if name not in table:
-        raise ValueError(f"the engine has no {what} {name!r}; it has {', '.join(table)}")
-    return table[name]
 
 
 # -- the C API of other extension modules: fastmlp/include/fastmlp_api.h -------------------------------------------------------------------

@@ -70,6 +70,14 @@ cdef extern from "fastmlp.h" nogil:
         FM_OP_CATEGORY_ENCODING
         FM_OP_LOG_SOFTMAX
         FM_OP_ACTIVITY
+        FM_OP_BRANCH
+        FM_OP_SLICE
+        FM_OP_SCALE
+        FM_OP_ADD
+        FM_OP_SUBTRACT
+        FM_OP_MULTIPLY
+        FM_OP_MAXIMUM
+        FM_OP_CONCATENATE
 
     ctypedef enum fm_mode:
         FM_MODE_NONE
@@ -86,7 +94,7 @@ cdef extern from "fastmlp.h" nogil:
 
     ctypedef struct fm_node_spec:
         fm_op op
-        int input, output, kernel, bias, activation, mean, variance
+        int input, output, kernel, bias, activation, mean, variance, other, column
         float alpha, threshold, max_value, rate, epsilon, l1, l2
         double momentum
         fm_mode mode
@@ -109,6 +117,8 @@ cdef extern from "fastmlp.h" nogil:
     ctypedef struct fm_objective:
         int loss, source, metric_count
         const fm_metric_spec *metrics
+        int output
+        double weight
         float smoothing
         float[3] parameter
         fm_loss_function *function
@@ -159,6 +169,7 @@ cdef extern from "fastmlp.h" nogil:
         const float *y
         const int32_t *labels
         const float *sample_weight
+        int weights
         const uint32_t *order
         const double *rates
         float *predictions
@@ -175,7 +186,7 @@ cdef extern from "fastmlp.h" nogil:
     void fm_network_free(fm_network *network)
     fm_status fm_network_get(fm_network *network, fm_array which, int parameter, float *values)
     fm_status fm_network_set(fm_network *network, fm_array which, int parameter, const float *values)
-    fm_status fm_network_configure(fm_network *network, const fm_objective *objective, const fm_update_spec *update)
+    fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update)
     fm_state *fm_network_state(fm_network *network)
     void fm_network_settle(fm_network *network)
     void fm_network_set_unfused(fm_network *network, int unfused)

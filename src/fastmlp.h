@@ -46,6 +46,14 @@ typedef enum fm_op {
     FM_OP_CATEGORY_ENCODING,
     FM_OP_LOG_SOFTMAX,
     FM_OP_ACTIVITY,
+    FM_OP_BRANCH, /* its input, for one of several nodes that read it */
+    FM_OP_SLICE,  /* of the network's input, the columns from `column` on */
+    FM_OP_SCALE,  /* alpha·input */
+    FM_OP_ADD,    /* this one and those below also read `other` */
+    FM_OP_SUBTRACT,
+    FM_OP_MULTIPLY,
+    FM_OP_MAXIMUM,
+    FM_OP_CONCATENATE, /* the columns of `input`, then those of `other` */
 } fm_op;
 
 typedef enum fm_mode {
@@ -63,7 +71,7 @@ typedef struct fm_node_spec {
     int input, output; /* buffers */
     int kernel, bias;  /* dense; kernel: gamma, the scale, PReLU's alpha, the embeddings; bias: beta, the offset */
     int activation;    /* activation: FM_ACTIVATION_*; dense: the same, but none whose derivative needs its input */
-    float alpha;       /* slope of leaky_relu and general_relu, alpha of elu and celu */
+    float alpha;       /* slope of leaky_relu and general_relu, alpha of elu and celu; factor of a scale */
     float threshold, max_value; /* general_relu */
     float rate;        /* dropouts; the standard deviation of gaussian noise */
     int mean, variance; /* batch normalization, normalization */
@@ -71,8 +79,12 @@ typedef struct fm_node_spec {
     double momentum;   /* of the moving statistics */
     fm_mode mode;
     float l1, l2;      /* activity, which adds l1·Σ|x| + l2·Σx² to the loss of a row and leaves x as it is */
+    int other;         /* buffer: second input */
+    int column;        /* slice */
 } fm_node_spec;
 
+/* Nodes in an order in which each reads what the network's input or a node before it has written. A buffer is written once and read by one
+ * node at most, unless all that read it are branches or slices. Nodes may have the same parameters. */
 typedef struct fm_plan {
     int buffer_count, node_count, parameter_count;
     const int64_t *widths; /* [buffer_count] columns of each buffer; buffer 0 is the input */
@@ -109,9 +121,11 @@ typedef int fm_loss_function(void *context, const struct fm_loss *arguments);
 
 typedef struct fm_objective {
     int loss;   /* FM_LOSS_*, not an accuracy; -1 with a function */
-    int source; /* the buffer the loss reads; the plan's output, or the input of its last softmax or sigmoid */
+    int source; /* the buffer the loss reads: `output`, or the input of the softmax or sigmoid that writes it */
     int metric_count;
     const fm_metric_spec *metrics;
+    int output;    /* the buffer that holds the predictions */
+    double weight; /* of this loss in the sum of all */
     float smoothing; /* cross-entropies: this share of a target is spread over all classes, or over yes and no */
     float parameter[3];
     fm_loss_function *function; /* or NULL */
@@ -149,8 +163,9 @@ typedef struct fm_update_spec {
     const fm_parameter_rule *parameters; /* [parameter_count], or NULL; copied */
 } fm_update_spec;
 
-/* Says what training does. Slots and iterations start at zero, adagrad's slot at initial_accumulator. */
-fm_status fm_network_configure(fm_network *network, const fm_objective *objective, const fm_update_spec *update);
+/* Says what training does: minimise the weighted sum of some losses, each of an output that no node reads which a loss needs. Slots and
+ * iterations start at zero, adagrad's slot at initial_accumulator. */
+fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update);
 
 /* Numbers that may be read and set at any time between calls. */
 typedef struct fm_state {
@@ -189,11 +204,14 @@ typedef struct fm_batches {
     const uint8_t *x_uint8;      /* [rows][inputs], or NULL and */
     const fm_csr *x_csr;
     const float *y;              /* [rows][outputs], half as many columns for gaussian_nll; or NULL and */
-    const int32_t *labels;       /* [rows] for the sparse losses */
-    const float *sample_weight;  /* [rows] or NULL */
-    const uint32_t *order;       /* [rows] or NULL */
-    const double *rates;         /* the learning rate of each batch, for training; or NULL for the state's */
-    float *predictions;          /* [rows of the batches run][outputs] to fill, in the order of the batches from *next on, or NULL */
+    const int32_t *labels; /* [rows] for a sparse loss. With several losses y is [rows][columns of all], sparse ones having one column */
+    const float *sample_weight; /* [rows][weights] or NULL */
+    int weights; /* one for all losses, or one for each */
+    const uint32_t *order; /* [rows] or NULL */
+    const double *rates;   /* the learning rate of each batch, for training; or NULL for the state's */
+    float
+        *predictions; /* [rows of the batches run][outputs of the losses, side by side] to fill, in the order of the batches from *next on,
+                         * or NULL */
 } fm_batches;
 
 /* Rows of the first kernel put off steps while their input is zero. Whoever looks at parameters, slots or predictions sees none of that,
@@ -202,7 +220,8 @@ void fm_network_settle(fm_network *network);
 
 /* Trains on the batches *next … stop − 1, at the state's learning rate, which follows `rates` where they are given; returning early at a
  * batch boundary once `seconds` have passed; at least one batch is done.
- * *next becomes the number of the next batch. Adds to totals: Σ loss·rows, rows, then for each metric Σ value·weight, Σ weight.
+ * *next becomes the number of the next batch. Adds to totals: Σ loss·rows, rows, then for each metric Σ value·weight, Σ weight. With several
+ * losses the first two are of their weighted sum, and before the metrics of each stand the same two of it alone.
  * FM_NON_FINITE leaves *next at the batch whose loss was not finite. */
 fm_status fm_network_train(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals);
 
@@ -215,7 +234,7 @@ fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, d
 /* out[rows][outputs] from x[rows][inputs]. Many threads may predict at once. */
 typedef struct fm_input {
     int64_t rows;
-    const float *x;         /* or NULL and */
+    const float *x; /* or NULL and */
     const uint8_t *x_uint8; /* or NULL and */
     const fm_csr *x_csr;
 } fm_input;

@@ -125,6 +125,10 @@ class Elementwise(Structure):
     ]
 
 
+class MaximumBackward(Structure):
+    _fields_ = [("n", c_ssize_t), ("x", Floats), ("y", Floats), ("grad", Floats), ("out", Floats)]
+
+
 class FromUint8(Structure):
     _fields_ = [("n", c_ssize_t), ("x", POINTER(c_uint8)), ("out", Floats)]
 
@@ -412,7 +416,9 @@ STRUCTS: dict[str, type[Structure]] = {
     **dict.fromkeys(("activity", "activity_backward"), Activity),
     "smooth": Smooth,
     "peak": Peak,
-    **dict.fromkeys(("activate", "derive", "multiply", "exp", "log", "erf"), Elementwise),
+    **dict.fromkeys(("activate", "derive", "exp", "log", "erf"), Elementwise),
+    **dict.fromkeys(("multiply", "add", "subtract", "maximum", "scale"), Elementwise),
+    "maximum_backward": MaximumBackward,
     **{f"loss_{name}": Loss for name in _core.LOSSES},
     **{f"update_{name}": Update for name in _core.OPTIMIZERS},
     **{f"replay_{name}": Replay for name in ("sgd", "rmsprop", "adam")},

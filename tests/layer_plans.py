@@ -34,7 +34,7 @@ KINDS = (*MIDDLE, *(f"{name}_first" for name in MIDDLE), *FIRST)
 
 def plan_of(stack):
     model = models.Sequential([layers.Input((INPUTS,)), *stack])
-    return planning.make_plan((INPUTS,), model.layers)[0]
+    return planning.make_plan(model.graph)[0]
 
 
 def stack_around(kind, units=37):

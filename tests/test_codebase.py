@@ -90,7 +90,7 @@ def test_cmake_lists_every_c_file_and_no_other():
 
 
 def test_the_binding_imports_only_the_contract_and_the_errors():
-    text = (SOURCES / "_core.pyx").read_text(encoding="utf-8")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (SOURCES / "_core.pyx", *SOURCES.glob("*.pxi")))
     imported = set(re.findall(r"(?:from|import)\s+(fastmlp[.\w]*)", text))
     assert imported <= {"fastmlp", "fastmlp.plan", "fastmlp.errors"}, imported
     for names in re.findall(r"from\s+fastmlp\s+import\s+(.+)", text):

@@ -62,6 +62,40 @@ def test_products_are_rounded_once(side):
         assert np.array_equal(on_every_isa("multiply", n, side), X[:n] * Y[:n])
 
 
+@pytest.mark.parametrize("in_place", [False, True], ids=["apart", "in place"])
+@pytest.mark.parametrize("side", ["end", "start"])
+def test_sums_differences_maxima_and_multiples_are_rounded_once(side, in_place):
+    for n in SIZES:
+        assert np.array_equal(on_every_isa("add", n, side, in_place), X[:n] + Y[:n])
+        assert np.array_equal(on_every_isa("subtract", n, side, in_place), X[:n] - Y[:n])
+        assert np.array_equal(on_every_isa("maximum", n, side, in_place), np.maximum(X[:n], Y[:n]))
+        assert np.array_equal(on_every_isa("scale", n, side, in_place, alpha=ALPHA), X[:n] * np.float32(ALPHA))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_the_maximum_of_a_nan_is_nan(isa):
+    x = np.array([np.nan, 1, np.nan, -np.inf, 0], np.float32)
+    y = np.array([1, np.nan, np.nan, np.inf, 0], np.float32)
+    out = np.zeros(5, np.float32)
+    kernels(isa)["maximum"](n=5, x=x, y=y, out=out)
+    assert np.array_equal(out, np.maximum(x, y), equal_nan=True)
+
+
+@pytest.mark.parametrize("side", ["end", "start"])
+@pytest.mark.parametrize("isa", ISAS)
+def test_the_larger_one_gets_the_gradient_of_a_maximum_and_equals_share_it(isa, side):
+    rounded = [np.rint(values) for values in (X, Y)]  # so that many are equal
+    share = (np.sign(rounded[0] - rounded[1]) + 1) / 2
+    assert set(share) == {0, 0.5, 1}
+    for n in SIZES:
+        x, y, grad = (Guarded(values[:n], side) for values in (*rounded, Y))
+        out = Guarded(np.full(n, 7, np.float32), side)
+        kernels(isa)["maximum_backward"](n=n, x=x.array, y=y.array, grad=grad.array, out=out.array)
+        for guarded in (x, y, grad, out):
+            guarded.check()
+        assert np.array_equal(out.array, (share * Y)[:n])
+
+
 @pytest.mark.parametrize("name", ["exp", "log"])
 @pytest.mark.parametrize("side", ["end", "start"])
 def test_exp_and_log_of_any_length(name, side):

@@ -148,7 +148,7 @@ def test_a_layer_that_does_not_fit_is_not_added():
     [
         (lambda m: m.add(layers.Dense), TypeError, "add takes a layer, got the class Dense; make a layer of it: Dense(...)"),
         (lambda m: m.add("dense"), TypeError, "add takes a layer such as layers.Dense(10), got 'dense'"),
-        (lambda m: m.add(two_layers()), UnsupportedError, "models inside models are not in fastmlp; add the layers one by one"),
+        (lambda m: m.add(two_layers()), UnsupportedError, "models inside a Sequential are not in fastmlp; add the layers one by one"),
         (lambda m: m.add(layers.Input((3,))), ValueError, "Input stands at the head of a model"),
         (lambda m: m.add(layers.Dense(2, name=m.layers[0].name)), ValueError, "already; give the new one another name="),
         (lambda m: models.Sequential([m.layers[0]]), ValueError, "is part of the model"),
@@ -181,11 +181,6 @@ def test_misuse_is_told(use, error, message):
     with pytest.raises(error) as caught:
         use(two_layers())
     assert message in str(caught.value)
-
-
-def test_functional_models_are_told_to_be_missing():
-    with pytest.raises(UnsupportedError, match="functional models are not in fastmlp; use Sequential"):
-        models.Model(inputs=layers.Input((3,)), outputs=layers.Dense(2))
 
 
 def test_layers_of_a_model_that_could_not_be_made_are_free_for_another():

@@ -485,7 +485,7 @@ def layer(document, index):
 
 
 HOSTILE = {
-    "newer": (lambda h, d: d.update(version=2, fastmlp_version="9.9"), r"it was written by a newer fastmlp \('9\.9', file version 2"),
+    "newer": (lambda h, d: d.update(version=3, fastmlp_version="9.9"), r"it was written by a newer fastmlp \('9\.9', file version 3"),
     "version 0": (lambda h, d: d.update(version=0), "version 0"),
     "version text": (lambda h, d: d.update(version="1"), "not of a model saved by fastmlp"),
     "kind": (lambda h, d: d.update(kind="os.system"), "a model of the unknown kind 'os.system'"),

@@ -44,7 +44,8 @@ def _facts(path: Path, document: Mapping[str, Any]) -> Iterator[tuple[str, objec
         yield "compiled", "no"
         return
     yield "optimizer", _call(compiled["optimizer"])
-    yield "loss", compiled["loss"] if not isinstance(compiled["loss"], Mapping) else _call(compiled["loss"])
+    losses = compiled["loss"] if isinstance(compiled["loss"], list) else [compiled["loss"]]
+    yield "loss", ", ".join(_call(loss) if isinstance(loss, Mapping) else str(loss) for loss in losses)
     if keras:
         return
     yield "trained", f"{training['epochs']} epochs, {training['iterations']} updates, seed {training['seed']}"

@@ -72,10 +72,13 @@ def _run(options: argparse.Namespace) -> int:
     import numpy as np
 
     from fastmlp.cli.prepare import AS_IS, Preparation
+    from fastmlp.errors import UnsupportedError
     from fastmlp.saving import describe, load_model
 
     provenance = describe(options.model)["provenance"]
     model = load_model(options.model, compile=False)
+    if len(model.graph.inputs) > 1 or len(model.graph.outputs) > 1:
+        raise UnsupportedError(f"{options.model} has several inputs or outputs; use it from Python: fastmlp.load_model(...).predict(x)")
     preparation = AS_IS
     if "preparation" in provenance:
         preparation = Preparation.from_description(provenance["preparation"])

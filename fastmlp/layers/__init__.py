@@ -19,6 +19,7 @@ from fastmlp.layers.base import Layer, Operation, assign_all
 from fastmlp.layers.categories import CategoryEncoding, Embedding
 from fastmlp.layers.dense import Dense
 from fastmlp.layers.inputs import Input, InputLayer
+from fastmlp.layers.merging import Add, Average, Concatenate, Maximum, Multiply, Subtract
 from fastmlp.layers.normalization import BatchNormalization, LayerNormalization, RMSNormalization
 from fastmlp.layers.preprocessing import Normalization, Rescaling
 from fastmlp.layers.regularization import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
@@ -29,9 +30,12 @@ __all__ = [
     "ELU",
     "Activation",
     "ActivityRegularization",
+    "Add",
     "AlphaDropout",
+    "Average",
     "BatchNormalization",
     "CategoryEncoding",
+    "Concatenate",
     "Dense",
     "Dropout",
     "Embedding",
@@ -43,6 +47,8 @@ __all__ = [
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "Maximum",
+    "Multiply",
     "Normalization",
     "Operation",
     "PReLU",
@@ -51,6 +57,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Softmax",
+    "Subtract",
     "assign_all",
     "deserialize",
     "registry",
@@ -83,6 +90,12 @@ registry: Registry[Layer] = Registry(
         Normalization,
         CategoryEncoding,
         Embedding,
+        Add,
+        Subtract,
+        Multiply,
+        Maximum,
+        Average,
+        Concatenate,
     ),
     module="layers",
 )

@@ -20,7 +20,7 @@ class _ActivationLayer(Layer):
     weightless = True
     activation: ActivationFunction
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("activation", self.activation),)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -140,7 +140,7 @@ class PReLU(Layer):
     def make_weights(self, input_shape: Shape) -> list[Weight]:
         return [self.new_weight("alpha", (self.require_vector(input_shape),), self.alpha_initializer)]
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("prelu"),)
 
     def get_config(self) -> dict[str, Any]:

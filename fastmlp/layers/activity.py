@@ -7,6 +7,7 @@ from typing import Any
 from fastmlp import regularizers
 from fastmlp.layers.base import Layer, Operation
 from fastmlp.plan import Penalty
+from fastmlp.shapes import Shape
 
 
 class ActivityRegularization(Layer):
@@ -30,7 +31,7 @@ class ActivityRegularization(Layer):
         self.activity_regularizer = regularizer
         self.l1, self.l2 = regularizer.l1, regularizer.l2
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return penalize(self.activity_regularizer)
 
     def get_config(self) -> dict[str, Any]:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from fastmlp import activations, checks, constraints, elsewhere, naming, regularizers, shapes
+from fastmlp import activations, checks, constraints, elsewhere, naming, regularizers, shapes, symbolic
 from fastmlp.activations import Activation as ActivationFunction
-from fastmlp.errors import UnsupportedError
 from fastmlp.initializers import Initializer
 from fastmlp.registry import Configurable
 from fastmlp.shapes import Shape
@@ -134,8 +133,8 @@ class Layer(Configurable):
         """The shape of a row after the layer."""
         return input_shape
 
-    def operations(self) -> tuple[Operation, ...]:
-        """The steps the engines run for this layer, first to last."""
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        """The steps the engines run, first to last, where rows of ``input_shape`` come in."""
         return ()
 
     @property
@@ -185,8 +184,23 @@ class Layer(Configurable):
             )
         return input_shape[0]
 
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
-        raise UnsupportedError("calling a layer builds functional models, which are not in fastmlp; use Sequential([layer, layer, ...])")
+    def __call__(self, inputs: Any, **options: Any) -> Any:
+        """What the layer gives for a tensor of ``Input`` or of another layer, to build a model from: ``Model(inputs, outputs)``.
+
+        A layer may be called several times; it has its weights once.
+        """
+        return symbolic.apply(self, inputs, options)
+
+    def connect(self, rows: Sequence[Shape]) -> tuple[Shape, ...]:
+        """Build the layer for tensors whose rows have these shapes; the shapes of what it gives."""
+        if len(rows) != 1:
+            raise ValueError(f"layer {self.name!r} takes one tensor, got {len(rows)}; merge them first, for example with Concatenate")
+        self.build(rows[0])
+        return (self.compute_output_shape(rows[0]),)
+
+    def arrange_outputs(self, outputs: Sequence[Any]) -> Any:
+        """What a call returns: a layer has one output."""
+        return outputs[0]
 
     if not TYPE_CHECKING:  # checkers of types know what is there
 

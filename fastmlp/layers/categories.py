@@ -56,7 +56,7 @@ class CategoryEncoding(Layer):
             return (*input_shape, self.num_tokens)
         return (self.num_tokens,)
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("category_encoding", settings={"mode": self.output_mode, "tokens": self.num_tokens}),)
 
     def get_config(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class Embedding(Layer):
         """A copy of the table ``(input_dim, output_dim)``."""
         return self._weights[0].read()
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("embedding"),)
 
     def get_config(self) -> dict[str, Any]:

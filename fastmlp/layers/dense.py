@@ -78,7 +78,7 @@ class Dense(Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (self.units,)
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return Operation("dense"), Operation("activation", self.activation), *penalize(self.activity_regularizer)
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastmlp import checks, shapes
 from fastmlp.layers.base import Layer
+from fastmlp.symbolic import Call, Tensor
 
 
 def is_whole(dtype: Any) -> bool:
@@ -43,8 +44,13 @@ class InputLayer(Layer):
         super().__init__(name=name, dtype=None if is_whole(dtype) else dtype)
         self.build(shapes.row_shape("shape", shape))
 
+    def tensor(self) -> Tensor:
+        """Where functional models begin."""
+        assert self.output_shape is not None
+        return Call(self, (), [self.output_shape]).outputs[0]
+
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"batch_shape": [None, *(self.input_shape or ())]}
+        return {"name": self.name, "batch_shape": [None, *(self.input_shape or ())]}
 
 
 def Input(
@@ -55,8 +61,8 @@ def Input(
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
     **options: Any,
-) -> InputLayer:
-    """Say at the head of a model what one row of the data looks like, so that the model is built at once.
+) -> Tensor:
+    """Say what one row of the data looks like: at the head of a Sequential model, or as the tensor that a functional model begins with.
 
     Args:
         shape: The shape of one row, without the batch axis: ``(784,)``, or ``(28, 28)`` before a Flatten.
@@ -72,4 +78,4 @@ def Input(
     >>> model.count_params()
     8
     """
-    return InputLayer(shape, batch_size, dtype, batch_shape=batch_shape, name=name, **options)
+    return InputLayer(shape, batch_size, dtype, batch_shape=batch_shape, name=name, **options).tensor()

@@ -112,7 +112,7 @@ class BatchNormalization(_Normalization):
             Weight(self.name, "moving_variance", shape, self.moving_variance_initializer, trainable=False),
         ]
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         settings = {"epsilon": self.epsilon, "momentum": self.momentum, "mode": "" if self.trainable else "inference"}
         return (Operation("batch_normalization", settings=settings),)
 
@@ -154,7 +154,7 @@ class LayerNormalization(_Normalization):
             raise UnsupportedError("LayerNormalization(rms_scaling=True) is not in fastmlp; use RMSNormalization()")
         super().__init__(axis, epsilon, center, scale, beta_initializer, gamma_initializer, **options)
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("layer_normalization", settings={"epsilon": self.epsilon}),)
 
 
@@ -176,7 +176,7 @@ class RMSNormalization(Layer):
     def make_weights(self, input_shape: Shape) -> list[Weight]:
         return [Weight(self.name, "scale", (self.require_vector(input_shape),), initializers.get("ones"))]
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("rms_normalization", settings={"epsilon": self.epsilon}),)
 
     def get_config(self) -> dict[str, Any]:

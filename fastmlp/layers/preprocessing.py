@@ -64,8 +64,8 @@ class Rescaling(Layer):
     def _constants(self, row: Shape) -> Constant:
         return (("scale", _for_each_column("scale", self.scale, row)), ("offset", _for_each_column("offset", self.offset, row)))
 
-    def operations(self) -> tuple[Operation, ...]:
-        return (Operation("rescaling", settings={"constants": self._constants(self.input_shape or ())}),)
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        return (Operation("rescaling", settings={"constants": self._constants(input_shape)}),)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"scale": self.scale.tolist(), "offset": self.offset.tolist()}
@@ -179,9 +179,9 @@ class Normalization(Layer):
             ("variance", _for_each_column("variance", self.variance_given, row)),
         )
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         mode = "invert" if self.invert else ""
-        settings = {"constants": self._constants(self.input_shape or ()), "epsilon": self.FLOOR, "mode": mode}
+        settings = {"constants": self._constants(input_shape), "epsilon": self.FLOOR, "mode": mode}
         return (Operation("normalization", settings=settings),)
 
     def get_config(self) -> dict[str, Any]:

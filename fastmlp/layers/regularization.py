@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from fastmlp import checks
 from fastmlp.layers.base import Layer, Operation
+from fastmlp.shapes import Shape
 
 
 class _Noise(Layer):
@@ -19,7 +20,7 @@ class _Noise(Layer):
         self.rate = checks.number("rate", rate, 0.0, 1.0, open_high=True)
         self.seed = None if seed is None else checks.whole_number("seed", seed, 0)
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation(self.op, rate=self.rate),) if self.rate else ()
 
     def get_config(self) -> dict[str, Any]:

@@ -46,12 +46,31 @@ class State:
 
 
 @dataclass(frozen=True)
+class Term:
+    """One of the losses whose weighted sum is minimised."""
+
+    objective: Objective
+    output: int
+    """The buffer of the predictions."""
+    loss: Loss
+    metrics: tuple[RowFunction, ...]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Of a minibatch: the loss of each term, and what is minimised, with penalties."""
+
+    terms: list[float]
+    total: float
+
+
+@dataclass(frozen=True)
 class Task:
     """What a network is trained for, and by which rule."""
 
-    objective: Objective
-    loss: Loss
-    metrics: tuple[RowFunction, ...]
+    terms: tuple[Term, ...]
+    needed: frozenset[int]
+    """The buffers on the way to a loss."""
     update: Update
     step: Step
 
@@ -62,10 +81,10 @@ class Batch:
 
     x: np.ndarray
     """``(rows, inputs)``, still bytes if the data are."""
-    y: np.ndarray
-    """``(rows, outputs)``, or integer labels ``(rows,)``."""
-    weight: np.ndarray
-    """``(rows,)``: the sample weights, or ones."""
+    y: tuple[np.ndarray, ...]
+    """For each term ``(rows, outputs)``, or integer labels ``(rows,)``."""
+    weight: tuple[np.ndarray, ...]
+    """For each term ``(rows,)``: the sample weights, or ones."""
 
 
 class Network:
@@ -99,19 +118,35 @@ class Network:
         self._learning_rate = 0.001
         self._lock = threading.RLock()
 
-    def configure(self, objective: Objective, update: Update) -> None:
-        """Says what to minimise and by which rule. The optimizer starts afresh: its slots are zero, and so is ``iterations``."""
-        parts = (objective.loss, objective.from_logits, objective.parameters, objective.smoothing)
-        task = Task(
-            objective=objective,
-            loss=make_loss(*parts) if objective.function is None else of_function(objective.function),
-            metrics=tuple(make_metric(metric) for metric in objective.metrics),
-            update=update,
-            step=lookup("optimizer", OPTIMIZERS, update.kind),
-        )
+    def configure(self, objective: Objective | tuple[Objective, ...], update: Update) -> None:
+        """Says what to minimise, one loss or the weighted sum of several, and by which rule.
+
+        The optimizer starts afresh: its slots are zero, and so is ``iterations``.
+        """
+        objectives = objective if isinstance(objective, tuple) else (objective,)
+        terms = tuple(self._term(objective) for objective in objectives)
+        needed = self._needed({term.objective.source for term in terms})
+        task = Task(terms=terms, needed=needed, update=update, step=lookup("optimizer", OPTIMIZERS, update.kind))
         with self._lock:
             self._task = task
             self._state = State(self._state.parameters, updates.initial_slots(update, self._state.parameters))
+
+    def _needed(self, sources: set[int]) -> frozenset[int]:
+        """The buffers that the losses' sources are computed from, themselves included."""
+        needed = set(sources)
+        for node in reversed(self._plan.nodes):
+            if node.output in needed:
+                needed.update(node.inputs)
+        return frozenset(needed)
+
+    def _term(self, objective: Objective) -> Term:
+        parts = (objective.loss, objective.from_logits, objective.parameters, objective.smoothing)
+        return Term(
+            objective=objective,
+            output=self._plan.output if objective.output is None else objective.output,
+            loss=make_loss(*parts) if objective.function is None else of_function(objective.function),
+            metrics=tuple(make_metric(metric) for metric in objective.metrics),
+        )
 
     # Forward, backward, step
 
@@ -134,7 +169,7 @@ class Network:
             saved.append(memory)
         return buffers, saved
 
-    def _backward(self, source: int, dsource: np.ndarray, saved: list[Any], parameters: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    def _backward(self, dsources: dict[int, np.ndarray], saved: list[Any], parameters: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         """Runs the nodes in reverse: backpropagation.
 
         When a node's turn comes, all the nodes that read its output have had theirs, so the gradient of that output is complete: what
@@ -142,15 +177,14 @@ class Network:
         final softmax that the loss has absorbed.
 
         Args:
-            source: The buffer the loss read.
-            dsource: (rows, width), derivative of the loss with respect to that buffer.
+            dsources: For each buffer that a loss read, (rows, width), the derivative of the sum of all losses with respect to it.
             saved: What ``_forward`` saved.
             parameters: Those of the forward pass.
 
         Returns:
             The derivative of the loss with respect to each parameter.
         """
-        dbuffers = {source: dsource}
+        dbuffers = dict(dsources)
         dparameters = self._zeros()
         for node, operation, memory in zip(reversed(self._plan.nodes), reversed(self._operations), reversed(saved), strict=True):
             if node.output not in dbuffers:
@@ -170,7 +204,7 @@ class Network:
         parameters = list(moved)
         for node, operation, memory in zip(self._plan.nodes, self._operations, saved, strict=True):
             if isinstance(operation, BatchNormalization):
-                statistics = operation.moved(memory, [state.parameters[i] for i in node.parameters])
+                statistics = operation.moved(memory, [parameters[i] for i in node.parameters])
                 for role, value in statistics.items():
                     parameters[node.parameters[node.roles.index(role)]] = value
         return State(parameters=tuple(parameters), slots=slots, iterations=state.iterations + 1)
@@ -199,12 +233,12 @@ class Network:
             if batches.rates is not None:
                 self._learning_rate = float(batches.rates[index])
             state, batch = self._state, self._batch(batches, index, task)
-            loss, predictions, gradients, saved = self._differentiate(batch, state, task)
-            if not math.isfinite(loss):
+            losses, buffers, gradients, saved = self._differentiate(batch, state, task)
+            if not all(map(math.isfinite, (*losses.terms, losses.total))):
                 raise NonFiniteLossError(batch=index)
             self._state = self._step(state, gradients, task, saved)
-            _add_totals(totals, task, batch, loss, predictions)
-            _hand_out(batches, index - first, predictions)
+            _add_totals(totals, task, batch, losses, buffers)
+            _hand_out(batches, index - first, task, buffers)
 
         with self._lock:
             return _repeat(learn, first, stop, seconds)
@@ -217,10 +251,8 @@ class Network:
         def measure(index: int) -> None:
             batch = self._batch(batches, index, task)
             buffers, _ = self._forward(batch.x, state.parameters, self._pass(state, training=False))
-            penalty, _ = updates.penalize(self._plan.parameters, state.parameters)
-            loss = _mean_loss(task, batch, buffers[task.objective.source]) + penalty + self._activity(buffers)
-            _add_totals(totals, task, batch, loss, buffers[self._plan.output])
-            _hand_out(batches, index - first, buffers[self._plan.output])
+            _add_totals(totals, task, batch, self._losses(task, batch, buffers, state), buffers)
+            _hand_out(batches, index - first, task, buffers)
 
         return _repeat(measure, first, stop, seconds)
 
@@ -228,30 +260,30 @@ class Network:
         """Gives the loss of the first minibatch and its derivative with respect to each parameter; dropout is on, nothing moves."""
         task = self._configured("gradients")
         with _quiet():
-            loss, _, gradients, _ = self._differentiate(self._batch(batches, 0, task), self._state, task)
-        return loss, gradients
+            losses, _, gradients, _ = self._differentiate(self._batch(batches, 0, task), self._state, task)
+        return losses.total, gradients
 
-    def _differentiate(self, batch: Batch, state: State, task: Task) -> tuple[float, np.ndarray, list[np.ndarray], list[Any]]:
-        """Differentiates the loss of a minibatch.
-
-        Returns:
-            The loss, penalties included, the predictions (rows, outputs), the derivative of the loss with respect to each parameter, and
-            what the operations saved.
-        """
+    def _differentiate(self, batch: Batch, state: State, task: Task) -> tuple[Losses, dict[int, np.ndarray], list[np.ndarray], list[Any]]:
+        """Gives a minibatch's losses, buffers, the derivatives of what is minimised by the parameters, and what operations saved."""
         buffers, saved = self._forward(batch.x, state.parameters, self._pass(state, training=True))
-        source = buffers[task.objective.source]
-        penalty, slopes = updates.penalize(self._plan.parameters, state.parameters)
-        loss = _mean_loss(task, batch, source) + penalty + self._activity(buffers)
-        share = (batch.weight / len(batch.x))[:, None]  # of each row in the loss
-        dsource = task.loss.gradient(batch.y, source) * share
-        gradients = self._backward(task.objective.source, dsource, saved, state.parameters)
-        gradients_and_slopes = zip(gradients, slopes, strict=True)
-        return loss, buffers[self._plan.output], [g if slope is None else g + slope for g, slope in gradients_and_slopes], saved
+        dsources = {}
+        for term, y, weight in zip(task.terms, batch.y, batch.weight, strict=True):
+            source = term.objective.source
+            share = (weight * weight.dtype.type(term.objective.weight) / len(batch.x))[:, None]  # of each row in the sum
+            dsources[source] = term.loss.gradient(y, buffers[source]) * share
+        _, slopes = updates.penalize(self._plan.parameters, state.parameters)
+        gradients = self._backward(dsources, saved, state.parameters)
+        penalized = [g if slope is None else g + slope for g, slope in zip(gradients, slopes, strict=True)]
+        return self._losses(task, batch, buffers, state), buffers, penalized, saved
 
-    def _activity(self, buffers: dict[int, np.ndarray]) -> float:
-        """What the layers' outputs add to the loss."""
-        nodes = zip(self._plan.nodes, self._operations, strict=True)
-        return sum(operation.penalty(buffers[node.output]) for node, operation in nodes if isinstance(operation, Activity))
+    def _losses(self, task: Task, batch: Batch, buffers: dict[int, np.ndarray], state: State) -> Losses:
+        """The loss of each term, and what is minimised: their weighted sum, and the penalties on weights and on what layers give."""
+        losses = _mean_losses(task, batch, buffers)
+        total, _ = updates.penalize(self._plan.parameters, state.parameters)
+        for node, operation in zip(self._plan.nodes, self._operations, strict=True):
+            if isinstance(operation, Activity) and node.output in task.needed:
+                total += operation.penalty(buffers[node.output])
+        return Losses(losses, total + sum(term.objective.weight * loss for term, loss in zip(task.terms, losses, strict=True)))
 
     def _configured(self, method: str) -> Task:
         if self._task is None:
@@ -267,9 +299,22 @@ class Network:
         if batches.order is not None:
             rows = batches.order[rows]
         x = _with_zeros(batches.x, rows) if isinstance(batches.x, SparseRows) else batches.x[rows]
-        y = batches.y[rows] if task.objective.sparse else batches.y[rows].astype(self._dtype)
         weight = np.ones(len(x), self._dtype) if batches.sample_weight is None else batches.sample_weight[rows].astype(self._dtype)
-        return Batch(x, y, weight)
+        weights = tuple(weight.T) if weight.ndim == 2 else (weight,) * len(task.terms)
+        return Batch(x, self._targets(batches.y[rows], task), weights)
+
+    def _targets(self, y: np.ndarray, task: Task) -> tuple[np.ndarray, ...]:
+        """The targets of each term; where there are several, their columns stand side by side, labels as one column."""
+        if len(task.terms) == 1:
+            return (y if task.terms[0].objective.sparse else y.astype(self._dtype),)
+        result = []
+        column = 0
+        for term in task.terms:
+            columns = term.objective.target_columns(self._plan.widths[term.output])
+            part = y[:, column : column + columns]
+            result.append(part[:, 0].astype(np.int32) if term.objective.sparse else part.astype(self._dtype))
+            column += columns
+        return tuple(result)
 
     # Predicting
 
@@ -389,25 +434,36 @@ def _with_zeros(x: SparseRows, rows: Any) -> np.ndarray:
     return out
 
 
-def _mean_loss(task: Task, batch: Batch, source: np.ndarray) -> float:
-    """Σ over rows of weight · loss, divided by the number of rows."""
-    losses = batch.weight * task.loss.value(batch.y, source)
-    return float(losses.sum(dtype=np.float64)) / len(losses)
+def _mean_losses(task: Task, batch: Batch, buffers: dict[int, np.ndarray]) -> list[float]:
+    """For each term: Σ over rows of weight · loss, divided by the number of rows."""
+    losses = []
+    for term, y, weight in zip(task.terms, batch.y, batch.weight, strict=True):
+        values = weight * term.loss.value(y, buffers[term.objective.source])
+        losses.append(float(values.sum(dtype=np.float64)) / len(values))
+    return losses
 
 
-def _add_totals(totals: np.ndarray, task: Task, batch: Batch, loss: float, predictions: np.ndarray) -> None:
-    """Adds a minibatch to the totals: Σ loss·rows, Σ rows, then Σ value·weight and Σ weight of each metric."""
+def _add_totals(totals: np.ndarray, task: Task, batch: Batch, losses: Losses, buffers: dict[int, np.ndarray]) -> None:
+    """Adds a minibatch to the totals: Σ loss·rows, Σ rows, then Σ value·weight and Σ weight of each metric.
+
+    With several terms the first two are of what is minimised, and before each term's metrics stand the same two of it alone.
+    """
     rows = len(batch.x)
-    totals[:2] += loss * rows, rows
-    for k, (metric, function) in enumerate(zip(task.objective.metrics, task.metrics, strict=True)):
-        values = function(batch.y, predictions)
-        weight = batch.weight if metric.weighted else np.ones_like(batch.weight)
-        totals[2 + 2 * k : 4 + 2 * k] += (values * weight).sum(dtype=np.float64), weight.sum(dtype=np.float64)
+    added = [losses.total * rows, rows]
+    for term, loss, y, row_weight in zip(task.terms, losses.terms, batch.y, batch.weight, strict=True):
+        if len(task.terms) > 1:
+            added += [loss * rows, rows]
+        for metric, function in zip(term.objective.metrics, term.metrics, strict=True):
+            values = function(y, buffers[term.output])
+            weight = row_weight if metric.weighted else np.ones_like(row_weight)
+            added += [(values * weight).sum(dtype=np.float64), weight.sum(dtype=np.float64)]
+    totals += added
 
 
-def _hand_out(batches: Batches, place: int, predictions: np.ndarray) -> None:
-    """Writes a minibatch's predictions (rows, outputs) where the caller wants them: the minibatch is number ``place`` of this call."""
+def _hand_out(batches: Batches, place: int, task: Task, buffers: dict[int, np.ndarray]) -> None:
+    """Writes the predictions of all terms side by side where the caller wants them: the minibatch is number ``place`` of this call."""
     if batches.predictions is not None:
+        predictions = np.concatenate([buffers[term.output] for term in task.terms], axis=1)
         start = place * batches.batch_size
         batches.predictions[start : start + len(predictions)] = predictions
 

@@ -19,6 +19,7 @@ from fastmlp.plan import READ_INPUT, Node
 from fastmlp.reference.activations import ACTIVATIONS, of_functions
 from fastmlp.reference.categories import CategoryEncoding, Embedding
 from fastmlp.reference.lookup import lookup
+from fastmlp.reference.merges import MERGES
 from fastmlp.reference.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from fastmlp.reference.normalization import BatchNormalization, LayerNormalization, Normalization, PReLU, Rescaling, RMSNormalization
 from fastmlp.reference.operation import Arrays, Operation, Pass
@@ -144,6 +145,7 @@ OPERATIONS: dict[str, type[Operation]] = {
     "dense": Dense,
     "activation": Activation,
     "dropout": Dropout,
+    **MERGES,
     "alpha_dropout": AlphaDropout,
     "gaussian_dropout": GaussianDropout,
     "gaussian_noise": GaussianNoise,

@@ -56,11 +56,33 @@ int fm_take_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_
     return 1;
 }
 
+/* The targets and weights of one row, taken from row `from`. 0 if a label is out of range. */
+static int take_targets(const fm_pass *pass, const fm_batches *b, int64_t from, ptrdiff_t row) {
+    const fm_network *network = pass->network;
+    for (int t = 0; t < network->term_count; t++) {
+        const fm_term *term = &network->terms[t];
+        const fm_targets *targets = &pass->workspace->targets[t];
+        const ptrdiff_t width = network->width[term->objective.output];
+        const float *y = b->labels ? NULL : b->y + from * network->target_columns + term->column;
+        if (fm_has_labels(term->objective.loss)) {
+            if (y && !(*y >= 0.0f && *y < (float)width))
+                return 0;
+            targets->labels[row] = y ? (int32_t)*y : b->labels[from];
+            if (targets->labels[row] < 0 || targets->labels[row] >= width)
+                return 0;
+        } else {
+            memcpy(targets->y + row * network->stride[term->objective.output], y, (size_t)term->columns * sizeof *y);
+        }
+        if (b->sample_weight)
+            targets->weight[row] = b->sample_weight[from * b->weights + (b->weights > 1 ? t : 0)];
+    }
+    return 1;
+}
+
 int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
-    const ptrdiff_t inputs = network->width[0], outputs = network->width[network->output], targets = network->target_columns;
-    const ptrdiff_t x_row = network->stride[0], y_row = network->stride[network->output];
+    const ptrdiff_t inputs = network->width[0], x_row = network->stride[0];
     const fm_range rows = fm_share_rows(pass->rows, pass->worker);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
         int64_t from = batch * b->batch_size + i;
@@ -82,15 +104,8 @@ int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
             else if (b->x)
                 memcpy(row, b->x + from * inputs, (size_t)inputs * sizeof *row);
         }
-        if (b->labels) {
-            w->labels[i] = b->labels[from];
-            if (w->labels[i] < 0 || w->labels[i] >= outputs)
-                return 0;
-        } else {
-            memcpy(w->y + i * y_row, b->y + from * targets, (size_t)targets * sizeof *b->y);
-        }
-        if (b->sample_weight)
-            w->weight[i] = b->sample_weight[from];
+        if (!take_targets(pass, b, from, i))
+            return 0;
     }
     return 1;
 }

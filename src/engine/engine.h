@@ -67,8 +67,11 @@ typedef struct fm_node {
     ptrdiff_t kernel, bias;  /* offsets into the parameter arrays; -1 for none */
     ptrdiff_t mean, variance;
     int kernel_moves, bias_moves; /* the optimizer moves them */
-    int is_last;             /* nothing after it reads its output: the prediction */
-    int trained_below;       /* some node before it has parameters that move: the gradient of its input is wanted */
+    int trained_below;       /* its input depends on parameters that move: the gradient of it is wanted */
+    int trained_other;       /* the same for its second input */
+    int needed;              /* the objective needs its output, and does not compute it itself; or its own statistics do */
+    int reached;             /* the gradient of the loss comes to its output, and goes on from there */
+    int first_back;          /* branch: its gradient is the first that its input gets, so it may as well be that one */
     int derived;             /* the gradient of its output arrives multiplied by the activation's derivative */
     int in_panels;           /* dense: … and in panels, transposed as well if the gradient of its input is wanted */
     const struct fm_node *producer; /* the node that writes its input; NULL for the network's input */
@@ -96,6 +99,22 @@ typedef struct fm_columns {
     ptrdiff_t column_room, entry_room;
 } fm_columns;
 
+/* What one loss reads besides its predictions, and what it and its metrics give. */
+typedef struct fm_targets {
+    float *y;        /* [rows][stride of the output] */
+    float *smoothed; /* the same, NULL where no target is smoothed */
+    int32_t *labels; /* [rows] */
+    float *weight;   /* [rows] */
+    float *loss;     /* [rows] */
+    float *metric;   /* [metric][rows] */
+} fm_targets;
+
+/* One of the losses whose weighted sum is minimised. */
+typedef struct fm_term {
+    fm_objective objective;
+    ptrdiff_t column, columns; /* of y */
+} fm_term;
+
 /* Memory for one batch. Rows are padded to multiples of 16 everywhere, columns too. */
 typedef struct fm_workspace {
     ptrdiff_t rows; /* capacity */
@@ -108,12 +127,8 @@ typedef struct fm_workspace {
     float **strips;  /* [output of a dense node] -> [strip of 16 rows][padded width][16], the same transposed */
     float **mask;    /* [node] -> [rows][stride] of a dropout node */
     float **memo;    /* [node] -> what a node of normalize.c or embed.c keeps for its way back */
-    float *y;        /* [rows][stride of the output] */
-    float *smoothed; /* the same, NULL where no target is smoothed */
-    int32_t *labels; /* [rows] */
-    float *weight;   /* [rows] */
-    float *loss;     /* [rows] */
-    float *metric;   /* [metric][rows] */
+    struct fm_targets *targets; /* [term] */
+    float *activity; /* [rows] penalties on what layers give */
     float *scratch;  /* [workers][FM_BLOCK_PANELS][FM_BLOCK_ROWS][16] sums on their way to a transpose or an update */
     float *packed;   /* [workers][fm_packed_floats] the rows' operand of a block, in the order in which tiles read it */
     char *list_memory; /* NULL until a sparse input comes */
@@ -190,7 +205,10 @@ struct fm_network {
     uint8_t *trainable;    /* [parameter] the optimizer moves it */
     ptrdiff_t size;        /* floats in each parameter array */
     int output;
-    int direct_input; /* only dense nodes read the input, so it need not be copied to padded rows */
+    int penalizes_activity; /* some node adds to the loss */
+    int *root;         /* [buffer] the buffer whose values it shows: itself, or where branches begin */
+    int direct_input; /* only one dense node, with a kernel of its own, reads the input, so it need not be copied to padded rows */
+    int accumulates;  /* gradients are added up in their array: some parameters have none, or several nodes */
     double row_flops; /* of one row's forward pass */
 
     float *value;    /* [size] kernels in panels, biases padded */
@@ -202,14 +220,13 @@ struct fm_network {
     fm_lazy lazy;
 
     int configured, unfused;
-    fm_objective objective;
-    fm_metric_spec *metrics; /* [objective.metric_count] */
+    fm_term *terms; /* [term_count], and behind them their metrics */
+    int term_count;
+    ptrdiff_t target_columns; /* of y */
     fm_update_spec update;
     fm_surroundings around;
     fm_state state;
     fm_pace pace[2]; /* of evaluation and of training */
-    ptrdiff_t target_columns; /* of y */
-    int source_node; /* the node that writes the buffer the loss reads */
 
     fm_workspace *batch; /* training's; NULL until wanted */
     fm_workspace *spare[FM_SPARE_WORKSPACES];
@@ -245,6 +262,7 @@ typedef struct fm_pass {
     const float *input; /* [rows][input_row] */
     ptrdiff_t input_row;
     int training; /* dropout is on */
+    int measured; /* only nodes that the objective needs are run */
     int sparse;   /* the input is in the workspace's lists */
     fm_worker worker;
 } fm_pass;
@@ -410,28 +428,59 @@ int fm_take_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_
 /* Numbers that are not zero in a few rows spread over the data, and how many were looked at. */
 void fm_sample_nonzeros(const fm_network *network, const fm_batches *batches, ptrdiff_t *nonzeros, ptrdiff_t *count);
 
+/* -- how nodes are connected: graph.c ---------------------------------------------------------------------------------------------- */
+
+/* 1 if nodes read what is there when their turn comes, and buffers are read as fm_plan says; 0 if not, -1 if there is no memory. */
+int fm_is_sound_graph(const fm_plan *plan);
+
+/* True for nodes that read `other` as well. */
+int fm_reads_two(fm_op op);
+
+/* What each node's neighbours do for it: see fm_node. */
+void fm_link_nodes(fm_network *network);
+
+/* Which nodes these losses need, and which their gradient reaches. 0 if a loss reads what others read too. */
+int fm_link_objectives(fm_network *network, const fm_term *terms, int count);
+
+/* -- nodes that join and part: merge.c --------------------------------------------------------------------------------------------- */
+
+void fm_merge_forward(const fm_pass *pass, const fm_node *node);
+void fm_merge_backward(const fm_pass *pass, const fm_node *node);
+
+/* Elements of a buffer that this worker's rows cover, when all rows are handled alike: whole padded rows, end to end. */
+typedef struct fm_span {
+    ptrdiff_t first_row, rows, begin, n;
+} fm_span;
+fm_span fm_share_buffer(const fm_pass *pass, int buffer);
+
 /* -- what is minimised and measured: objective.c ----------------------------------------------------------------------------------- */
 
 int fm_is_sound_objective(const fm_network *network, const fm_objective *objective);
 
-/* True if the targets are integer labels. */
+/* Copies of the objectives and, behind them, of their metrics; NULL if there is no memory. */
+fm_term *fm_copy_terms(const fm_network *network, const fm_objective *objectives, int count);
+
+/* True for losses and accuracies whose targets are labels. */
+int fm_has_labels(int loss);
+
+/* True if the targets are integers, not numbers: those of the only loss, which reads labels. */
 int fm_reads_labels(const fm_network *network);
 
 /* True if the loss or a metric smooths its targets, which takes room for a second copy. */
-int fm_smooths(const fm_network *network);
+int fm_smooths(const fm_objective *objective);
 
 /* Whether a loss is NaN or infinite, and whether the caller's own loss function failed. */
 typedef struct fm_outcome {
     int non_finite, interrupted;
 } fm_outcome;
 
-/* Loss, its gradient when training, and the metrics, for this worker's rows. */
-fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches);
+/* One of the losses, its gradient when training, and its metrics, for this worker's rows. */
+fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term);
 
 /* -- whole passes: pass.c ---------------------------------------------------------------------------------------------------------- */
 
-/* Fills the buffers up to and including the output of nodes[last]; ends with a barrier. */
-void fm_forward(const fm_pass *pass, int last);
+/* Fills the buffers; ends with a barrier. */
+void fm_forward(const fm_pass *pass);
 
 /* From the gradient of the objective's source down to the first parameters, updating each node as soon as its gradient is known; ends
  * without a barrier. */

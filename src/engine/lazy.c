@@ -21,7 +21,8 @@ int fm_may_put_off(const fm_network *network) {
     if (!fm_step_of(network).replay || update->centered || update->amsgrad || around->adjusts || around->whole || around->follows)
         return 0;
     /* Without an epsilon zero is divided by zero, and the NaN must be seen at once. */
-    return !network->unfused && network->nodes[0].kernel_moves && (update->kind == FM_OPTIMIZER_sgd || (float)update->epsilon > 0.0f);
+    return !network->unfused && !network->accumulates && network->nodes[0].kernel_moves &&
+           (update->kind == FM_OPTIMIZER_sgd || (float)update->epsilon > 0.0f);
 }
 
 /* Steps after which Adam's momentum has faded to 2⁻³⁰, or 0 if the series would not give its sum up to rounding: what is left out, the mean of

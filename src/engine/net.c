@@ -69,6 +69,14 @@ static int is_sound_node(const fm_plan *plan, const fm_node_spec *node) {
         return node->bias == -1 ||
                (is_index(node->bias, plan->parameter_count) && plan->shapes[node->bias][0] == 1 && plan->shapes[node->bias][1] == units);
     }
+    if (node->op == FM_OP_SLICE)
+        return node->input == 0 && node->column >= 0 && node->column <= inputs - units;
+    if (fm_reads_two(node->op)) {
+        if (!is_index(node->other, plan->buffer_count))
+            return 0;
+        const int64_t others = plan->widths[node->other];
+        return node->op == FM_OP_CONCATENATE ? inputs + others == units : inputs == units && others == units;
+    }
     if (node->op == FM_OP_EMBEDDING)
         return is_index(node->kernel, plan->parameter_count) && plan->shapes[node->kernel][1] * inputs == units;
     if (node->op == FM_OP_CATEGORY_ENCODING)
@@ -84,7 +92,6 @@ static int is_sound_node(const fm_plan *plan, const fm_node_spec *node) {
     return inputs == units && (!drops || (node->rate >= 0.0f && node->rate < 1.0f));
 }
 
-/* A chain of nodes, each reading what the one before it wrote. */
 static int is_sound_plan(const fm_plan *plan) {
     if (plan->buffer_count < 1 || plan->node_count < 1 || plan->parameter_count < 0 || !is_index(plan->output, plan->buffer_count))
         return 0;
@@ -94,35 +101,10 @@ static int is_sound_plan(const fm_plan *plan) {
     for (int p = 0; p < plan->parameter_count; p++)
         if (plan->shapes[p][0] < 1 || plan->shapes[p][1] < 1)
             return 0;
-    int written = 0;
-    for (int i = 0; i < plan->node_count; i++) {
-        if (!is_sound_node(plan, &plan->nodes[i]) || plan->nodes[i].input != written || plan->nodes[i].output == written)
+    for (int i = 0; i < plan->node_count; i++)
+        if (!is_sound_node(plan, &plan->nodes[i]))
             return 0;
-        written = plan->nodes[i].output;
-    }
-    return written == plan->output;
-}
-
-/* What each node's neighbours do for it: see fm_node. */
-static void link_nodes(fm_network *network) {
-    int moves = 0;
-    for (int i = 0; i < network->node_count; i++) {
-        fm_node *node = &network->nodes[i];
-        node->producer = i > 0 ? &network->nodes[i - 1] : NULL;
-        node->trained_below = moves;
-        moves |= node->kernel_moves | node->bias_moves;
-        if (node->spec.op == FM_OP_DENSE) {
-            if (node->trained_below && i > 0) {
-                fm_node *below = &network->nodes[i - 1];
-                const int elementwise = below->spec.op == FM_OP_DENSE || below->spec.op == FM_OP_ACTIVATION;
-                below->derived =
-                    elementwise && below->spec.activation != FM_ACTIVATION_linear && below->spec.activation < FM_OUTPUT_ACTIVATION_COUNT;
-                below->in_panels = below->spec.op == FM_OP_DENSE;
-            }
-            network->row_flops += 2.0 * (double)node->inputs * (double)node->units;
-        }
-    }
-    network->direct_input = network->nodes[0].spec.op == FM_OP_DENSE;
+    return 1;
 }
 
 /* A lock where whoever changes the network goes before those who come to predict. glibc's usual one lets overlapping predictions of a few
@@ -144,6 +126,9 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     *result = NULL;
     if (!is_sound_plan(plan))
         return FM_BAD_PLAN;
+    const int sound_graph = fm_is_sound_graph(plan);
+    if (sound_graph != 1)
+        return sound_graph ? FM_NO_MEMORY : FM_BAD_PLAN;
     fm_network *network = calloc(1, sizeof *network);
     if (!network)
         return FM_NO_MEMORY;
@@ -158,6 +143,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     fm_layout layout = {0, 0};
     const size_t width = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
     const size_t stride = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
+    const size_t root = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(int));
     const size_t nodes = fm_layout_add(&layout, plan->node_count, 1, sizeof(fm_node));
     const size_t shape = fm_layout_add(&layout, plan->parameter_count, 2, sizeof(ptrdiff_t));
     const size_t offset = fm_layout_add(&layout, plan->parameter_count, 1, sizeof(ptrdiff_t));
@@ -169,6 +155,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     }
     network->width = (ptrdiff_t *)(memory + width);
     network->stride = (ptrdiff_t *)(memory + stride);
+    network->root = (int *)(memory + root);
     network->nodes = (fm_node *)(memory + nodes);
     network->shape = (ptrdiff_t (*)[2])(memory + shape);
     network->offset = (ptrdiff_t *)(memory + offset);
@@ -210,7 +197,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
         node->kernel_moves = node->kernel >= 0 && network->trainable[node->spec.kernel];
         node->bias_moves = node->bias >= 0 && network->trainable[node->spec.bias];
     }
-    link_nodes(network);
+    fm_link_nodes(network);
 
     make_lock(network);
     *result = network;
@@ -223,7 +210,7 @@ void fm_network_free(fm_network *network) {
     fm_workspace_free(network->batch);
     for (int i = 0; i < FM_SPARE_WORKSPACES; i++)
         fm_workspace_free(network->spare[i]);
-    free(network->metrics);
+    free(network->terms);
     fm_forget_lazy(network);
     free(network->gradient_memory);
     fm_free_update(network);
@@ -338,6 +325,11 @@ static void carve_gradient(const fm_network *network, fm_workspace *w, fm_layout
     const fm_node *node = &network->nodes[index];
     const int b = node->spec.output, is_dense = node->spec.op == FM_OP_DENSE;
     const ptrdiff_t rows = FM_ROUND_UP(w->rows), stride = network->stride[b];
+    if (node->first_back) { /* what it shows has its gradient already */
+        if (memory)
+            w->grad[b] = w->grad[node->spec.input];
+        return;
+    }
     const int rows_are_panels = is_dense && !node->in_panels && stride == FM_PANEL;
     float *grad = is_dense && node->in_panels ? NULL : take(layout, memory, rows, stride, sizeof(float));
     float *panels = is_dense && !rows_are_panels ? take(layout, memory, rows, node->panels * FM_PANEL, sizeof(float)) : NULL;
@@ -364,20 +356,35 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
     w->mask = take(layout, memory, network->node_count, 1, sizeof(float *));
     w->memo = take(layout, memory, network->node_count, 1, sizeof(float *));
     for (int b = 1; b < network->buffer_count; b++) { /* the input's: fm_need_input */
-        float *value = take(layout, memory, rows, network->stride[b], sizeof(float));
+        float *value = network->root[b] == b ? take(layout, memory, rows, network->stride[b], sizeof(float)) : NULL;
         if (memory)
             w->value[b] = value;
+    }
+    for (int i = 0; i < network->node_count && memory; i++) {
+        const fm_node_spec *spec = &network->nodes[i].spec;
+        if (spec->op == FM_OP_BRANCH)
+            w->value[spec->output] = w->value[spec->input];
     }
     if (!training)
         return;
     for (int i = 0; i < network->node_count; i++)
         carve_gradient(network, w, layout, memory, i);
-    w->y = take(layout, memory, rows, network->stride[network->output], sizeof(float));
-    w->smoothed = fm_smooths(network) ? take(layout, memory, rows, network->stride[network->output], sizeof(float)) : NULL;
-    w->labels = take(layout, memory, rows, 1, sizeof(int32_t));
-    w->weight = take(layout, memory, rows, 1, sizeof(float));
-    w->loss = take(layout, memory, rows, 1, sizeof(float));
-    w->metric = take(layout, memory, rows, network->objective.metric_count, sizeof(float));
+    w->targets = take(layout, memory, network->term_count, 1, sizeof(fm_targets));
+    for (int t = 0; t < network->term_count; t++) {
+        const fm_objective *o = &network->terms[t].objective;
+        const ptrdiff_t stride = network->stride[o->output];
+        const fm_targets targets = {
+            .y = take(layout, memory, rows, stride, sizeof(float)),
+            .smoothed = fm_smooths(o) ? take(layout, memory, rows, stride, sizeof(float)) : NULL,
+            .labels = take(layout, memory, rows, 1, sizeof(int32_t)),
+            .weight = take(layout, memory, rows, 1, sizeof(float)),
+            .loss = take(layout, memory, rows, 1, sizeof(float)),
+            .metric = take(layout, memory, rows, o->metric_count, sizeof(float)),
+        };
+        if (memory)
+            w->targets[t] = targets;
+    }
+    w->activity = take(layout, memory, rows, 1, sizeof(float));
     w->scratch = take(layout, memory, w->workers, FM_BLOCK_PANELS * FM_SCRATCH_PANEL, sizeof(float));
     w->packed = take(layout, memory, w->workers, fm_packed_floats(rows), sizeof(float));
 }
@@ -409,7 +416,9 @@ fm_status fm_need_input(const fm_network *network, fm_workspace *workspace) {
     fm_layout layout = {0, 0};
     fm_layout_add(&layout, FM_ROUND_UP(workspace->rows), network->stride[0], sizeof(float));
     workspace->input_memory = fm_layout_allocate(&layout);
-    workspace->value[0] = (float *)workspace->input_memory;
+    for (int b = 0; b < network->buffer_count; b++)
+        if (network->root[b] == 0)
+            workspace->value[b] = (float *)workspace->input_memory;
     return workspace->input_memory ? FM_OK : FM_NO_MEMORY;
 }
 

@@ -2,8 +2,10 @@
 #include "engine.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
-static int has_labels(int loss) {
+int fm_has_labels(int loss) {
     return loss == FM_LOSS_sparse_categorical_crossentropy || loss == FM_LOSS_sparse_categorical_crossentropy_from_logits ||
            loss == FM_LOSS_sparse_categorical_accuracy;
 }
@@ -56,7 +58,7 @@ static void call(const fm_kernels *kernels, int kind, const fm_loss *arguments) 
 }
 
 static int is_sound_metric(const fm_objective *objective, int kind) {
-    return kind >= 0 && kind < FM_LOSS_COUNT && has_labels(kind) == has_labels(objective->loss) &&
+    return kind >= 0 && kind < FM_LOSS_COUNT && fm_has_labels(kind) == fm_has_labels(objective->loss) &&
            (kind == FM_LOSS_gaussian_nll) == (objective->loss == FM_LOSS_gaussian_nll);
 }
 
@@ -67,24 +69,54 @@ int fm_is_sound_objective(const fm_network *network, const fm_objective *objecti
     for (int m = 0; m < objective->metric_count; m++)
         if (!is_sound_metric(objective, objective->metrics[m].kind))
             return 0;
-    if (objective->loss == FM_LOSS_gaussian_nll && network->width[network->output] % 2)
+    if (objective->loss == FM_LOSS_gaussian_nll && network->width[objective->output] % 2)
         return 0;
-    if (objective->source == network->output)
-        return 1;
-    const fm_node *last = &network->nodes[network->node_count - 1];
-    if (objective->source != last->spec.input || network->node_count < 2 || !is_from_logits(objective->loss))
+    const fm_node *last = NULL;
+    for (int i = 0; i < network->node_count; i++)
+        if (network->nodes[i].spec.output == objective->output)
+            last = &network->nodes[i];
+    if (!last || objective->source == objective->output)
+        return last != NULL;
+    if (objective->source != last->spec.input || !is_from_logits(objective->loss))
         return 0;
     return accuracy_beside(objective->loss) == FM_LOSS_binary_accuracy
                ? last->spec.op == FM_OP_ACTIVATION && last->spec.activation == FM_ACTIVATION_sigmoid
                : last->spec.op == FM_OP_SOFTMAX;
 }
 
-int fm_reads_labels(const fm_network *network) { return has_labels(network->objective.loss); }
+static ptrdiff_t target_columns(const fm_network *network, const fm_objective *objective) {
+    if (fm_has_labels(objective->loss))
+        return 1;
+    return network->width[objective->output] / (objective->loss == FM_LOSS_gaussian_nll ? 2 : 1);
+}
 
-int fm_smooths(const fm_network *network) {
-    int smooths = network->objective.smoothing != 0.0f;
-    for (int m = 0; m < network->objective.metric_count; m++)
-        smooths |= network->metrics[m].smoothing != 0.0f;
+fm_term *fm_copy_terms(const fm_network *network, const fm_objective *objectives, int count) {
+    size_t metric_count = 0;
+    for (int t = 0; t < count; t++)
+        metric_count += (size_t)objectives[t].metric_count;
+    fm_term *terms = calloc(1, (size_t)count * sizeof *terms + metric_count * sizeof(fm_metric_spec));
+    if (!terms)
+        return NULL;
+    fm_metric_spec *metrics = (fm_metric_spec *)(terms + count);
+    ptrdiff_t column = 0;
+    for (int t = 0; t < count; t++) {
+        const fm_objective *o = &objectives[t];
+        terms[t] = (fm_term){*o, column, target_columns(network, o)};
+        terms[t].objective.metrics = metrics;
+        if (o->metric_count)
+            memcpy(metrics, o->metrics, (size_t)o->metric_count * sizeof *metrics);
+        metrics += o->metric_count;
+        column += terms[t].columns;
+    }
+    return terms;
+}
+
+int fm_reads_labels(const fm_network *network) { return network->term_count == 1 && fm_has_labels(network->terms[0].objective.loss); }
+
+int fm_smooths(const fm_objective *objective) {
+    int smooths = objective->smoothing != 0.0f;
+    for (int m = 0; m < objective->metric_count; m++)
+        smooths |= objective->metrics[m].smoothing != 0.0f;
     return smooths;
 }
 
@@ -128,12 +160,14 @@ static int call_function(const fm_objective *o, const fm_loss *a) {
     return 1;
 }
 
-/* The penalties on what layers give, added to the loss of these rows; weights of rows do not count. */
-static void add_activity(const fm_pass *pass, fm_range rows) {
+/* The penalties on what layers give, for these rows; weights of rows do not count. 0 if one is not finite. */
+static int measure_activity(const fm_pass *pass, fm_range rows) {
     const fm_network *network = pass->network;
-    for (int i = 0; i <= network->source_node; i++) {
+    float *penalty = pass->workspace->activity + rows.begin;
+    memset(penalty, 0, (size_t)(rows.end - rows.begin) * sizeof *penalty);
+    for (int i = 0; i < network->node_count; i++) {
         const fm_node *node = &network->nodes[i];
-        if (node->spec.op != FM_OP_ACTIVITY)
+        if (node->spec.op != FM_OP_ACTIVITY || !node->needed)
             continue;
         const ptrdiff_t row = network->stride[node->spec.output];
         const fm_activity arguments = {
@@ -143,16 +177,22 @@ static void add_activity(const fm_pass *pass, fm_range rows) {
             .row = row,
             .l1 = node->spec.l1,
             .l2 = node->spec.l2,
-            .loss = pass->workspace->loss + rows.begin,
+            .loss = penalty,
         };
         network->kernels->activity(&arguments);
     }
+    int finite = 1;
+    for (ptrdiff_t i = 0; i < rows.end - rows.begin; i++)
+        finite &= isfinite(penalty[i]) != 0;
+    return finite;
 }
 
-fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches) {
+fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
-    const fm_objective *o = &network->objective;
+    const fm_objective *o = &network->terms[term].objective;
+    const fm_targets *targets = &w->targets[term];
+    const int labels = fm_has_labels(o->loss);
     /* A function of the caller's gets all rows at once, on the caller's thread; the metrics then go the same way. */
     const fm_range rows = !o->function           ? fm_share_rows(pass->rows, pass->worker)
                           : pass->worker.id == 0 ? (fm_range){0, pass->rows}
@@ -162,41 +202,43 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches) {
         return outcome;
     const ptrdiff_t row = network->stride[o->source]; /* source and output have the same width */
     const ptrdiff_t begin = rows.begin * row;
-    float *predictions = w->value[network->output] + begin;
-    const float *weight = batches->sample_weight ? w->weight + rows.begin : NULL;
+    float *predictions = w->value[o->output] + begin;
+    float *grad = w->grad[o->source]; /* none where nothing is trained */
+    const float *weight = batches->sample_weight ? targets->weight + rows.begin : NULL;
     int hit = -1; /* the first unweighted metric that the loss kernel gives away */
     for (int m = 0; m < o->metric_count && hit < 0 && o->smoothing == 0.0f; m++)
         if (o->metrics[m].kind == accuracy_beside(o->loss) && !(weight && o->metrics[m].weighted) && o->metrics[m].threshold == 0.5f &&
-            (o->source != network->output || !is_from_logits(o->loss)))
+            (o->source != o->output || !is_from_logits(o->loss)))
             hit = m;
     fm_loss loss = {
         .rows = rows.end - rows.begin,
         .cols = network->width[o->source],
         .x = w->value[o->source] + begin,
         .x_row = row,
-        .y = batches->labels ? NULL : w->y + begin,
+        .y = labels ? NULL : targets->y + begin,
         .y_row = row,
-        .labels = batches->labels ? w->labels + rows.begin : NULL,
+        .labels = labels ? targets->labels + rows.begin : NULL,
         .weight = weight,
-        .scale = 1.0f / (float)pass->rows,
+        .scale = (float)o->weight / (float)pass->rows,
         .threshold = 0.5f,
-        .loss = w->loss + rows.begin,
-        .grad = pass->training ? w->grad[o->source] + begin : NULL,
+        .loss = targets->loss + rows.begin,
+        .grad = pass->training && grad ? grad + begin : NULL,
         .grad_row = row,
-        .probs = o->source == network->output ? NULL : predictions,
+        .probs = o->source == o->output ? NULL : predictions,
         .probs_row = row,
-        .hit = hit < 0 ? NULL : w->metric + hit * FM_ROUND_UP(w->rows) + rows.begin,
+        .hit = hit < 0 ? NULL : targets->metric + hit * FM_ROUND_UP(w->rows) + rows.begin,
     };
     for (int i = 0; i < FM_LOSS_PARAMETERS; i++)
         loss.parameter[i] = o->parameter[i];
-    float *room = w->smoothed ? w->smoothed + begin : NULL;
+    float *room = targets->smoothed ? targets->smoothed + begin : NULL;
     if (!o->function)
         call_smoothed(network, o->loss, o->smoothing, room, &loss);
     else if (!call_function(o, &loss))
         return (fm_outcome){.interrupted = 1};
-    add_activity(pass, rows);
+    if (term == 0 && network->penalizes_activity)
+        outcome.non_finite |= !measure_activity(pass, rows);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++)
-        outcome.non_finite |= !isfinite(w->loss[i]);
+        outcome.non_finite |= !isfinite(targets->loss[i]);
     for (int m = 0; m < o->metric_count; m++) {
         if (m == hit)
             continue;
@@ -206,7 +248,7 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches) {
         metric.threshold = o->metrics[m].threshold;
         for (int i = 0; i < FM_LOSS_PARAMETERS; i++)
             metric.parameter[i] = o->metrics[m].parameter[i];
-        metric.loss = w->metric + m * FM_ROUND_UP(w->rows) + rows.begin;
+        metric.loss = targets->metric + m * FM_ROUND_UP(w->rows) + rows.begin;
         metric.grad = metric.probs = metric.hit = NULL;
         call_smoothed(network, o->metrics[m].kind, o->metrics[m].smoothing, room, &metric);
     }

@@ -4,20 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Elements of a buffer that this worker's rows cover, when all rows are handled alike: whole padded rows, end to end. */
-typedef struct fm_span {
-    ptrdiff_t first_row, rows, begin, n;
-} fm_span;
-
-static fm_span share_buffer(const fm_pass *pass, int buffer) {
-    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
-    const ptrdiff_t stride = pass->network->stride[buffer];
-    const ptrdiff_t count = rows.end > rows.begin ? rows.end - rows.begin : 0;
-    return (fm_span){rows.begin, count, rows.begin * stride, count * stride};
-}
-
 static void softmax(const fm_pass *pass, const fm_node *node, const float *x, const float *grad, float *out) {
-    const fm_span span = share_buffer(pass, node->spec.output);
+    const fm_span span = fm_share_buffer(pass, node->spec.output);
     if (span.rows == 0)
         return;
     const fm_softmax arguments = {
@@ -71,7 +59,7 @@ static void gaussian_noise(const fm_pass *pass, const fm_node *node, int index, 
 
 static void dropout_forward(const fm_pass *pass, const fm_node *node, int index, const float *x, float *out) {
     const fm_network *network = pass->network;
-    const fm_span span = share_buffer(pass, node->spec.output);
+    const fm_span span = fm_share_buffer(pass, node->spec.output);
     if (span.rows == 0)
         return;
     if (!pass->training) {
@@ -122,7 +110,7 @@ static void dropout_forward(const fm_pass *pass, const fm_node *node, int index,
 }
 
 static void activity_backward(const fm_pass *pass, const fm_node *node, const float *x, const float *grad, float *below) {
-    const fm_span span = share_buffer(pass, node->spec.output);
+    const fm_span span = fm_share_buffer(pass, node->spec.output);
     const fm_activity arguments = {
         .rows = span.rows,
         .cols = node->units,
@@ -139,11 +127,13 @@ static void activity_backward(const fm_pass *pass, const fm_node *node, const fl
 /* True for a node whose input comes as lists without zeros. */
 static int reads_lists(const fm_pass *pass, const fm_node *node) { return pass->sparse && node->spec.input == 0; }
 
-void fm_forward(const fm_pass *pass, int last) {
+void fm_forward(const fm_pass *pass) {
     const fm_network *network = pass->network;
     float **value = pass->workspace->value;
-    for (int i = 0; i <= last; i++) {
+    for (int i = 0; i < network->node_count; i++) {
         const fm_node *node = &network->nodes[i];
+        if ((pass->measured && !node->needed) || node->spec.op == FM_OP_BRANCH)
+            continue; /* a branch is its input under another name */
         const float *x = value[node->spec.input];
         float *out = value[node->spec.output];
         switch (node->spec.op) {
@@ -154,7 +144,7 @@ void fm_forward(const fm_pass *pass, int last) {
                 fm_dense_forward(pass, node);
             break;
         case FM_OP_ACTIVATION: {
-            const fm_elementwise arguments = elementwise(node, share_buffer(pass, node->spec.output), x, NULL, out);
+            const fm_elementwise arguments = elementwise(node, fm_share_buffer(pass, node->spec.output), x, NULL, out);
             network->kernels->activate(&arguments);
             break;
         }
@@ -183,10 +173,13 @@ void fm_forward(const fm_pass *pass, int last) {
             fm_encode_forward(pass, node);
             break;
         case FM_OP_ACTIVITY: {
-            const fm_span span = share_buffer(pass, node->spec.output);
+            const fm_span span = fm_share_buffer(pass, node->spec.output);
             memcpy(out + span.begin, x + span.begin, (size_t)span.n * sizeof *out);
             break;
         }
+        default:
+            fm_merge_forward(pass, node);
+            break;
         }
         fm_team_barrier(pass->worker);
     }
@@ -208,7 +201,7 @@ static void prepare_gradient(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_workspace *workspace = pass->workspace;
     const int output = node->spec.output;
-    const fm_span span = share_buffer(pass, output);
+    const fm_span span = fm_share_buffer(pass, output);
     float *grad = workspace->grad[output];
     if (span.rows == 0)
         return;
@@ -253,9 +246,9 @@ static void dense_backward(const fm_pass *pass, const fm_node *node, const fm_st
 void fm_backward(const fm_pass *pass, const fm_step *step) {
     const fm_network *network = pass->network;
     const fm_workspace *workspace = pass->workspace;
-    for (int i = network->source_node; i >= 0; i--) {
+    for (int i = network->node_count - 1; i >= 0; i--) {
         const fm_node *node = &network->nodes[i];
-        if (!node->trained_below && !node->kernel_moves && !node->bias_moves)
+        if (!node->reached || node->first_back)
             continue;
         switch (node->spec.op) {
         case FM_OP_DENSE:
@@ -273,13 +266,24 @@ void fm_backward(const fm_pass *pass, const fm_step *step) {
         case FM_OP_EMBEDDING:
             fm_embed_update(pass, node, i, step);
             continue;
-        default:
+        case FM_OP_ACTIVATION:
+        case FM_OP_SOFTMAX:
+        case FM_OP_LOG_SOFTMAX:
+        case FM_OP_DROPOUT:
+        case FM_OP_ALPHA_DROPOUT:
+        case FM_OP_GAUSSIAN_DROPOUT:
+        case FM_OP_GAUSSIAN_NOISE:
+        case FM_OP_ACTIVITY:
             break;
+        default:
+            fm_merge_backward(pass, node);
+            fm_team_barrier(pass->worker);
+            continue;
         }
         const float *grad = workspace->grad[node->spec.output];
         const float *out = workspace->value[node->spec.output];
         float *below = workspace->grad[node->spec.input];
-        const fm_span span = share_buffer(pass, node->spec.output);
+        const fm_span span = fm_share_buffer(pass, node->spec.output);
         if (node->spec.op == FM_OP_SOFTMAX || node->spec.op == FM_OP_LOG_SOFTMAX) {
             softmax(pass, node, out, grad, below);
         } else if (workspace->mask[i]) {

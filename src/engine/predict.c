@@ -115,7 +115,7 @@ static fm_status predict_block(fm_pass *pass, const fm_input *input, ptrdiff_t f
     const fm_status status = set_input(pass, input, first);
     if (status != FM_OK)
         return status;
-    fm_forward(pass, network->node_count - 1);
+    fm_forward(pass);
     const float *rows = pass->workspace->value[network->output];
     for (ptrdiff_t r = 0; r < pass->rows; r++)
         memcpy(out + (first + r) * width, rows + r * stride, (size_t)width * sizeof *out);

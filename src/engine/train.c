@@ -15,35 +15,42 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* -- the objective ----------------------------------------------------------------------------------------------------------------- */
+/* -- the task ---------------------------------------------------------------------------------------------------------------------- */
 
-fm_status fm_network_configure(fm_network *network, const fm_objective *objective, const fm_update_spec *update) {
-    if (!fm_is_sound_objective(network, objective) || update->kind < 0 || update->kind >= FM_OPTIMIZER_COUNT)
+fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update) {
+    if (count < 1 || update->kind < 0 || update->kind >= FM_OPTIMIZER_COUNT)
         return FM_BAD_PLAN;
-    const size_t count = (size_t)objective->metric_count;
-    fm_metric_spec *metrics = calloc(count + 1, sizeof *metrics);
-    if (!metrics)
+    for (int t = 0; t < count; t++)
+        if (!fm_is_sound_objective(network, &objectives[t]))
+            return FM_BAD_PLAN;
+    fm_term *terms = fm_copy_terms(network, objectives, count);
+    if (!terms)
         return FM_NO_MEMORY;
-    if (count)
-        memcpy(metrics, objective->metrics, count * sizeof *metrics);
 
     fm_lock(network, 0);
+    if (!fm_link_objectives(network, terms, count)) {
+        if (network->configured)
+            fm_link_objectives(network, network->terms, network->term_count);
+        fm_unlock(network);
+        free(terms);
+        return FM_BAD_PLAN;
+    }
     fm_settle(network);
     const fm_status status = fm_new_update(network, update);
     if (status != FM_OK) {
+        if (network->configured)
+            fm_link_objectives(network, network->terms, network->term_count);
         fm_unlock(network);
-        free(metrics);
+        free(terms);
         return status;
     }
     fm_forget_lazy(network); /* its tables are the old rule's */
-    free(network->metrics);
+    free(network->terms);
     fm_workspace_free(network->batch); /* it has a row array for each metric */
     network->batch = NULL;
-    network->metrics = metrics;
-    network->objective = *objective;
-    network->objective.metrics = metrics;
-    network->target_columns = network->width[network->output] / (objective->loss == FM_LOSS_gaussian_nll ? 2 : 1);
-    network->source_node = objective->source == network->output ? network->node_count - 1 : network->node_count - 2;
+    network->terms = terms;
+    network->term_count = count;
+    network->target_columns = terms[count - 1].column + terms[count - 1].columns;
     network->state.iterations = 0;
     network->configured = 1;
     fm_unlock(network);
@@ -74,15 +81,22 @@ static ptrdiff_t rows_of(const fm_batches *b, int64_t batch) {
     return (ptrdiff_t)(left < b->batch_size ? left : b->batch_size);
 }
 
-/* This worker's rows of the output, for metrics that the engine does not compute. */
+/* This worker's rows of what the losses compare with their targets, for metrics that the engine does not compute. */
 static void hand_out(const run *r, const fm_pass *pass) {
     const fm_network *network = r->network;
     const fm_range rows = fm_share_rows(pass->rows, pass->worker);
-    const ptrdiff_t width = network->width[network->output], stride = network->stride[network->output];
-    const float *from = pass->workspace->value[network->output] + rows.begin * stride;
-    float *to = r->batches->predictions + ((r->batch - r->first) * r->batches->batch_size + rows.begin) * width;
-    for (ptrdiff_t i = 0; i < rows.end - rows.begin; i++)
-        memcpy(to + i * width, from + i * stride, (size_t)width * sizeof *to);
+    ptrdiff_t total = 0, column = 0;
+    for (int t = 0; t < network->term_count; t++)
+        total += network->width[network->terms[t].objective.output];
+    float *to = r->batches->predictions + ((r->batch - r->first) * r->batches->batch_size + rows.begin) * total;
+    for (int t = 0; t < network->term_count; t++) {
+        const int output = network->terms[t].objective.output;
+        const ptrdiff_t width = network->width[output], stride = network->stride[output];
+        const float *from = pass->workspace->value[output] + rows.begin * stride;
+        for (ptrdiff_t i = 0; i < rows.end - rows.begin; i++)
+            memcpy(to + i * total + column, from + i * stride, (size_t)width * sizeof *to);
+        column += width;
+    }
 }
 
 static double sum(const float *values, ptrdiff_t n) {
@@ -94,14 +108,25 @@ static double sum(const float *values, ptrdiff_t n) {
 
 /* Worker 0 adds the batch to the totals, in the order of the rows whatever the number of threads. */
 static void account(const run *r, const fm_pass *pass) {
-    const fm_objective *o = &r->network->objective;
+    const fm_network *network = r->network;
     const fm_workspace *w = pass->workspace;
-    double *totals = r->totals;
-    totals[0] += sum(w->loss, pass->rows) + r->penalty * (double)pass->rows;
-    totals[1] += (double)pass->rows;
-    for (int m = 0; m < o->metric_count; m++) {
-        totals[2 + 2 * m] += sum(w->metric + m * FM_ROUND_UP(w->rows), pass->rows);
-        totals[3 + 2 * m] += o->metrics[m].weighted && r->batches->sample_weight ? sum(w->weight, pass->rows) : (double)pass->rows;
+    const double rows = (double)pass->rows;
+    double *totals = r->totals, *next = totals + 2;
+    totals[0] += r->penalty * rows + (network->penalizes_activity ? sum(w->activity, pass->rows) : 0.0);
+    totals[1] += rows;
+    for (int t = 0; t < network->term_count; t++) {
+        const fm_objective *o = &network->terms[t].objective;
+        const fm_targets *targets = &w->targets[t];
+        const double loss = sum(targets->loss, pass->rows);
+        totals[0] += o->weight * loss;
+        if (network->term_count > 1) {
+            *next++ += loss;
+            *next++ += rows;
+        }
+        for (int m = 0; m < o->metric_count; m++) {
+            *next++ += sum(targets->metric + m * FM_ROUND_UP(w->rows), pass->rows);
+            *next++ += o->metrics[m].weighted && r->batches->sample_weight ? sum(targets->weight, pass->rows) : rows;
+        }
     }
 }
 
@@ -113,6 +138,11 @@ static void backward_and_update(const run *r, const fm_pass *pass, const fm_step
         fm_backward(pass, step);
     } else {
         const fm_step keep = {.update = NULL};
+        if (r->network->accumulates) {
+            const fm_range share = fm_share(r->network->size, pass->worker);
+            memset(r->network->gradient + share.begin, 0, (size_t)(share.end - share.begin) * sizeof(float));
+            fm_team_barrier(pass->worker);
+        }
         fm_backward(pass, &keep);
         if (r->updating || around->penalized)
             fm_team_barrier(pass->worker);
@@ -142,6 +172,17 @@ static int prepare_columns(run *r, const fm_pass *pass) {
     return 1;
 }
 
+/* All losses and metrics, for this worker's rows. */
+static void measure(run *r, const fm_pass *pass) {
+    for (int t = 0; t < r->network->term_count && !atomic_load(&r->interrupted); t++) {
+        const fm_outcome outcome = fm_measure(pass, r->batches, t);
+        if (outcome.non_finite)
+            atomic_store(&r->non_finite, 1);
+        if (outcome.interrupted)
+            atomic_store(&r->interrupted, 1);
+    }
+}
+
 /* The learning rate of the batch to come, where each has its own. */
 static void take_rate(const run *r) {
     if (r->updating && r->batches->rates)
@@ -163,6 +204,7 @@ static void run_task(void *argument, fm_worker worker) {
             .input = workspace->value[0],
             .input_row = network->stride[0],
             .training = r->training,
+            .measured = 1,
             .sparse = r->sparse,
             .worker = worker,
         };
@@ -174,23 +216,18 @@ static void run_task(void *argument, fm_worker worker) {
             return;
         if (pass.sparse && r->training && !prepare_columns(r, &pass))
             return;
-        fm_forward(&pass, network->source_node);
-        const fm_outcome outcome = fm_measure(&pass, r->batches);
-        if (r->batches->predictions && !outcome.interrupted)
+        fm_forward(&pass);
+        measure(r, &pass);
+        if (r->batches->predictions)
             hand_out(r, &pass);
-        if (outcome.non_finite)
-            atomic_store(&r->non_finite, 1);
-        if (outcome.interrupted)
-            atomic_store(&r->interrupted, 1);
         if (network->around.penalized)
             fm_sum_penalties(&pass);
         fm_team_barrier(worker);
-        if (atomic_load(&r->interrupted))
-            return;
         if (network->around.penalized && worker.id == 0)
             r->penalty = fm_penalty(network);
-        if (r->training) {
-            const int failed = atomic_load(&r->non_finite);
+        const int interrupted = atomic_load(&r->interrupted);
+        if (r->training || interrupted) {
+            const int failed = interrupted || atomic_load(&r->non_finite);
             if (r->lazy)
                 fm_mark_columns(&pass, failed ? put_off : put_off + 1);
             if (failed)
@@ -314,7 +351,8 @@ static fm_status run_locked(run *r, int64_t *next) {
     if (!network->configured)
         return FM_NOT_READY;
     if (b->rows < 1 || b->batch_size < 1 || *next < 0 || r->stop > (b->rows - 1) / b->batch_size + 1 || !(b->x || b->x_uint8 || b->x_csr) ||
-        !(fm_reads_labels(network) ? b->labels != NULL : b->y != NULL))
+        !(fm_reads_labels(network) ? b->labels != NULL : b->y != NULL) ||
+        (b->sample_weight && b->weights != 1 && b->weights != network->term_count))
         return FM_BAD_PLAN;
     if (*next >= r->stop)
         return FM_OK;
@@ -322,7 +360,7 @@ static fm_status run_locked(run *r, int64_t *next) {
     fm_status status = need_batch_memory(network, b, threads);
     r->sparse = is_sparse_input(network, b);
     r->lazy = r->sparse && r->updating && fm_may_put_off(network);
-    r->apart = network->unfused || network->around.whole || (r->sparse && !r->lazy);
+    r->apart = network->unfused || network->accumulates || network->around.whole || (r->sparse && !r->lazy);
     if (status == FM_OK && r->training && (!r->updating || r->apart))
         status = fm_need_gradient(network);
     if (status == FM_OK)
@@ -363,7 +401,10 @@ fm_status fm_network_evaluate(fm_network *network, const fm_batches *batches, in
 }
 
 fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss) {
-    double *totals = calloc((size_t)network->objective.metric_count * 2 + 2, sizeof *totals);
+    size_t count = 1;
+    for (int t = 0; t < network->term_count; t++)
+        count += (size_t)network->terms[t].objective.metric_count + 1;
+    double *totals = calloc(count * 2, sizeof *totals);
     if (!totals)
         return FM_NO_MEMORY;
     run r = {.network = network, .batches = batches, .stop = 1, .totals = totals, .training = 1};

@@ -261,7 +261,12 @@ static fm_adjust adjustment(const fm_network *network, const fm_step *step, int 
 
 void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, float *gradient) {
     if (!step->update) {
-        memcpy(network->gradient + offset, gradient, (size_t)n * sizeof *gradient);
+        float *whole = network->gradient + offset;
+        const fm_elementwise sum = {.n = n, .x = whole, .y = gradient, .out = whole};
+        if (network->accumulates)
+            network->kernels->add(&sum);
+        else
+            memcpy(whole, gradient, (size_t)n * sizeof *gradient);
         return;
     }
     if (network->around.adjusts) {

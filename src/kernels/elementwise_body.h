@@ -1,6 +1,9 @@
 /* Kernels over flat arrays, and softmax over rows. A tail of fewer than 16 elements goes through a buffer, so nothing outside is touched. */
 
-enum { FM_ACTIVATE, FM_DERIVE, FM_MULTIPLY, FM_EXP, FM_LOG, FM_ERF };
+enum { FM_ACTIVATE, FM_DERIVE, FM_MULTIPLY, FM_ADD, FM_SUBTRACT, FM_MAXIMUM, FM_SCALE, FM_EXP, FM_LOG, FM_ERF };
+
+/* The larger one; NaN where they do not compare. */
+FM_INLINE vf fm_larger(vf x, vf y) { return v_select(v_le(x, y), y, v_select(v_le(y, x), x, v_add(x, y))); }
 
 /* 16 elements; out may be x. */
 FM_INLINE void fm_elementwise_panel(const int kernel, const fm_elementwise *e, const float *x, const float *y, float *out) {
@@ -27,6 +30,22 @@ FM_INLINE void fm_elementwise_panel(const int kernel, const fm_elementwise *e, c
         for (int v = 0; v < FM_VECTORS; v++)
             a[v] = v_mul(a[v], b[v]);
         break;
+    case FM_ADD:
+        for (int v = 0; v < FM_VECTORS; v++)
+            a[v] = v_add(a[v], b[v]);
+        break;
+    case FM_SUBTRACT:
+        for (int v = 0; v < FM_VECTORS; v++)
+            a[v] = v_sub(a[v], b[v]);
+        break;
+    case FM_MAXIMUM:
+        for (int v = 0; v < FM_VECTORS; v++)
+            a[v] = fm_larger(a[v], b[v]);
+        break;
+    case FM_SCALE:
+        for (int v = 0; v < FM_VECTORS; v++)
+            a[v] = v_mul(a[v], v_set1(e->alpha));
+        break;
     case FM_EXP:
         for (int v = 0; v < FM_VECTORS; v++)
             a[v] = v_exp(a[v]);
@@ -47,7 +66,7 @@ FM_INLINE void fm_elementwise_panel(const int kernel, const fm_elementwise *e, c
 /* The last, incomplete panel takes the same way as the others, through the tails: the code for all activations is long. */
 FM_INLINE void fm_elementwise_all(const int kernel, const fm_elementwise *arguments) {
     const fm_elementwise copy = *arguments, *const e = &copy; /* a copy, so that the compiler knows no store changes it */
-    const float *y = kernel == FM_DERIVE || kernel == FM_MULTIPLY ? e->y : e->x;
+    const float *y = kernel >= FM_DERIVE && kernel <= FM_MAXIMUM ? e->y : e->x;
     float x_tail[FM_PANEL] = {0}, y_tail[FM_PANEL] = {0};
     for (ptrdiff_t i = 0; i < e->n; i += FM_PANEL) {
         const int whole = e->n - i >= FM_PANEL;
@@ -65,9 +84,36 @@ FM_INLINE void fm_elementwise_all(const int kernel, const fm_elementwise *argume
 static void kernel_activate(const fm_elementwise *e) { fm_elementwise_all(FM_ACTIVATE, e); }
 static void kernel_derive(const fm_elementwise *e) { fm_elementwise_all(FM_DERIVE, e); }
 static void kernel_multiply(const fm_elementwise *e) { fm_elementwise_all(FM_MULTIPLY, e); }
+static void kernel_add(const fm_elementwise *e) { fm_elementwise_all(FM_ADD, e); }
+static void kernel_subtract(const fm_elementwise *e) { fm_elementwise_all(FM_SUBTRACT, e); }
+static void kernel_maximum(const fm_elementwise *e) { fm_elementwise_all(FM_MAXIMUM, e); }
+static void kernel_scale(const fm_elementwise *e) { fm_elementwise_all(FM_SCALE, e); }
 static void kernel_exp(const fm_elementwise *e) { fm_elementwise_all(FM_EXP, e); }
 static void kernel_log(const fm_elementwise *e) { fm_elementwise_all(FM_LOG, e); }
 static void kernel_erf(const fm_elementwise *e) { fm_elementwise_all(FM_ERF, e); }
+
+/* 16 elements. */
+FM_INLINE void fm_maximum_backward_panel(const float *x, const float *y, const float *grad, float *out) {
+    for (int v = 0; v < FM_PANEL; v += V_LANES) {
+        const vf a = v_load(x + v), b = v_load(y + v), g = v_load(grad + v);
+        v_store(out + v, v_select(v_lt(b, a), g, v_select(v_lt(a, b), v_set1(0.0f), v_mul(g, v_set1(0.5f)))));
+    }
+}
+
+static void kernel_maximum_backward(const fm_maximum_backward *m) {
+    ptrdiff_t i = 0;
+    for (; i + FM_PANEL <= m->n; i += FM_PANEL)
+        fm_maximum_backward_panel(m->x + i, m->y + i, m->grad + i, m->out + i);
+    if (i < m->n) {
+        const size_t bytes = (size_t)(m->n - i) * sizeof(float);
+        float x[FM_PANEL] = {0}, y[FM_PANEL] = {0}, grad[FM_PANEL] = {0};
+        memcpy(x, m->x + i, bytes);
+        memcpy(y, m->y + i, bytes);
+        memcpy(grad, m->grad + i, bytes);
+        fm_maximum_backward_panel(x, y, grad, grad);
+        memcpy(m->out + i, grad, bytes);
+    }
+}
 
 static void kernel_from_uint8(const fm_from_uint8 *f) {
     const ptrdiff_t n = f->n;

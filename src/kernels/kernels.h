@@ -142,6 +142,10 @@ typedef struct fm_column_sums {
  *   activate   out = activation(x)
  *   derive     out = y · activation'(z), where x = activation(z), or for an activation whose input derives it x = z
  *   multiply   out = x · y
+ *   add        out = x + y
+ *   subtract   out = x − y
+ *   maximum    out = the larger of x and y, NaN if one of them is
+ *   scale      out = alpha · x
  *   exp, log   out = exp(x), log(x), within 1.5 ULP
  *   erf        out = erf(x), within 2 ULP
  */
@@ -152,6 +156,13 @@ typedef struct fm_elementwise {
     int activation;
     float alpha, threshold, max_value; /* the last two: general_relu */
 } fm_elementwise;
+
+/* out = grad·∂max(x, y)/∂x: grad where x > y, half of it where x = y, else +0. n ≥ 0 elements, any alignment; out may be grad. */
+typedef struct fm_maximum_backward {
+    ptrdiff_t n;
+    const float *x, *y, *grad;
+    float *out;
+} fm_maximum_backward;
 
 /* out[i] = x[i] as float32. */
 typedef struct fm_from_uint8 {

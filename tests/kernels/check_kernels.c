@@ -144,9 +144,20 @@ static void try_elementwise(trial *t, void (*kernel)(const fm_elementwise *)) {
 static void try_activate(trial *t) { try_elementwise(t, t->kernels->activate); }
 static void try_derive(trial *t) { try_elementwise(t, t->kernels->derive); }
 static void try_multiply(trial *t) { try_elementwise(t, t->kernels->multiply); }
+static void try_add(trial *t) { try_elementwise(t, t->kernels->add); }
+static void try_subtract(trial *t) { try_elementwise(t, t->kernels->subtract); }
+static void try_maximum(trial *t) { try_elementwise(t, t->kernels->maximum); }
+static void try_scale(trial *t) { try_elementwise(t, t->kernels->scale); }
 static void try_exp(trial *t) { try_elementwise(t, t->kernels->exp); }
 static void try_log(trial *t) { try_elementwise(t, t->kernels->log); }
 static void try_erf(trial *t) { try_elementwise(t, t->kernels->erf); }
+
+static void try_maximum_backward(trial *t) {
+    const ptrdiff_t n = t->number % 100;
+    float *grad = take_floats(t, n), *x = take_floats(t, n);
+    const fm_maximum_backward m = {n, x, coin(t) ? x : take_floats(t, n), grad, coin(t) ? grad : take_room(t, n)};
+    t->kernels->maximum_backward(&m);
+}
 
 static void try_from_uint8(trial *t) {
     const ptrdiff_t n = t->number % 100;

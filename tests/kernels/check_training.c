@@ -80,8 +80,12 @@ static uint64_t train(const fm_kernels *kernels, int optimizer, const variant *v
     uint64_t state = 1, hash = UINT64_C(0xCBF29CE484222325);
     const fm_plan plan = {6, 5, PARAMETERS, WIDTHS, NODES, SHAPES, 5, NULL};
     const fm_metric_spec accuracy = {.kind = FM_LOSS_sparse_categorical_accuracy, .threshold = 0.5f};
-    const fm_objective objective = {
-        .loss = FM_LOSS_sparse_categorical_crossentropy_from_logits, .source = 4, .metric_count = 1, .metrics = &accuracy};
+    const fm_objective objective = {.loss = FM_LOSS_sparse_categorical_crossentropy_from_logits,
+                                    .source = 4,
+                                    .metric_count = 1,
+                                    .metrics = &accuracy,
+                                    .output = 5,
+                                    .weight = 1.0};
     fm_network *network;
 
     for (int i = 0; i < ROWS * INPUTS; i++) {
@@ -96,7 +100,7 @@ static uint64_t train(const fm_kernels *kernels, int optimizer, const variant *v
             values[i] = 0.2f * uniform(&state);
         ensure(fm_network_set(network, FM_VALUE, p, values), "fm_network_set");
     }
-    ensure(fm_network_configure(network, &objective, &OPTIMIZERS[optimizer].spec), "fm_network_configure");
+    ensure(fm_network_configure(network, &objective, 1, &OPTIMIZERS[optimizer].spec), "fm_network_configure");
     fm_network_state(network)->learning_rate = OPTIMIZERS[optimizer].learning_rate;
     fm_network_state(network)->seed = UINT64_C(0x123456789ABCDEF);
     fm_network_set_unfused(network, v->unfused);

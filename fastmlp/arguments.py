@@ -1,0 +1,100 @@
+"""What ``fit``, ``evaluate`` and ``predict`` are given and give, besides the data: checked, and applied to the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks, targets
+from fastmlp.compiling import Compiled, Goal
+from fastmlp.epochs import Rows
+from fastmlp.errors import NonFiniteLossError, UnsupportedError
+from fastmlp.plan import Batches
+
+
+def one_kind_of_weight(class_weight: Any, sample_weight: Any) -> None:
+    """An error if there are both."""
+    if class_weight is not None and sample_weight is not None:
+        raise ValueError("give class_weight or sample_weight, not both")
+
+
+def weighted_by_class(rows: Rows, class_weight: Any, goal: Goal) -> Rows:
+    """The rows with the weights of their classes."""
+    if class_weight is not None and len(goal.terms) > 1:
+        raise UnsupportedError("class_weight is for models with one output; give sample_weight, one for each output")
+    return rows.weighted_by_class(class_weight)
+
+
+def split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:
+    """The rows to train on, and the last ``share`` of them, to validate on."""
+    point = targets.split_point(len(rows), share)
+    train, held_out = rows.part(0, point), rows.part(point, len(rows))
+    loss = goal.terms[0].loss
+    several_answers = len(goal.terms) > 1 or (loss.startswith("binary") and rows.y.shape[1] > 1)
+    if loss.endswith("crossentropy") and not several_answers:
+        targets.warn_of_unseen_classes(train.y, held_out.y)
+    return train, held_out
+
+
+def with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None) -> Batches:
+    """The batches, with the rates of those from ``first`` to ``stop - 1``."""
+    if rates is None:
+        return batches
+    of_all = np.zeros(batches.count, np.float64)
+    of_all[first:stop] = rates
+    return replace(batches, rates=of_all)
+
+
+def diverged(batch: int, epoch: int | None, compiled: Compiled) -> NonFiniteLossError:
+    """What to raise when the loss of a batch is not finite."""
+    rate, advice = compiled.optimizer.learning_rate, compiled.loss.advice if compiled.loss else ""
+    where = f"in epoch {epoch + 1}, batch {batch + 1}" if epoch is not None else "in this batch"
+    return NonFiniteLossError(
+        batch,
+        f"the loss became NaN or infinite {where}; the weights are those before that batch. "
+        f"Lower the learning rate (now {rate:g}), scale x to about -1 ... 1 and y to a similar range, and check the targets{advice}",
+        epoch=epoch,
+    )
+
+
+def result(values: dict[str, float], return_dict: bool) -> Any:
+    """The loss and metrics in the form in which they were asked for."""
+    if return_dict:
+        return values
+    listed = list(values.values())
+    return listed if len(listed) > 1 else listed[0]
+
+
+def joined(parts: list[Any]) -> Any:
+    """Predictions of one batch after another as one: arrays, or lists or dicts of them."""
+    if isinstance(parts[0], dict):
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    if isinstance(parts[0], (list, tuple)):
+        return [np.concatenate(of_output) for of_output in zip(*parts, strict=True)]
+    return np.concatenate(parts)
+
+
+def optional_count(name: str, value: Any) -> int | None:
+    """A number of rows, batches or epochs, or None."""
+    return None if value is None else checks.whole_number(name, value)
+
+
+def verbosity(value: Any) -> int:
+    """``verbose`` as 0, 1 or 2."""
+    if isinstance(value, str) and value == "auto":
+        return 1
+    if isinstance(value, (bool, int, np.integer)) and value in (0, 1, 2):
+        return int(value)
+    raise ValueError(f"verbose must be 'auto', 0, 1 or 2, got {value!r}")
+
+
+def validation_epochs(frequency: Any) -> Callable[[int], bool]:
+    """Tells of an epoch, counted from 1, whether to validate after it."""
+    if isinstance(frequency, (list, tuple, set, range)):
+        epochs = {checks.whole_number("an epoch in validation_freq", epoch) for epoch in frequency}
+        return epochs.__contains__
+    every = checks.whole_number("validation_freq", frequency)
+    return lambda epoch: epoch % every == 0

@@ -1,0 +1,269 @@
+"""What a model is made of: its plan, the engine's network and the weights in it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks, engines, planning, randomness
+from fastmlp.compiling import Goal
+from fastmlp.layers import Layer, assign_all
+from fastmlp.plan import Objective, Plan, Update
+from fastmlp.symbolic import Graph
+from fastmlp.training import Trainer
+from fastmlp.weights import Weight
+
+
+class Connected(Trainer):
+    """Layers that are connected to a network.
+
+    The engine's network is made when it is first needed. It is thrown away, its weights kept, when layers are added or another engine is
+    chosen.
+    """
+
+    name: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seed = randomness.draw_seed()
+        self.epochs_trained = 0
+        self.plan: Plan | None = None
+        self._trainable = True
+        self._whole_numbers: tuple[planning.WholeNumbers, ...] = ()
+        self._weights: list[Weight] = []
+        self._network: Any = None
+        self._forward: Callable[[Any], np.ndarray] | None = None  # the network, when model(x) can go straight to it
+        self._configured: tuple[Objective | tuple[Objective, ...], Update] | None = None
+        self._goal: Goal | None = None
+        self._connecting = threading.RLock()
+        self._shares_weights = False  # whether some belong to other models too, whose training changes them
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the input layer."""
+        raise NotImplementedError
+
+    @property
+    def graph(self) -> Graph:
+        """How the layers are connected; they must be built."""
+        raise NotImplementedError
+
+    # The network
+
+    @property
+    def built(self) -> bool:
+        """True once the shape of a row is known, and so all weights are."""
+        return self.plan is not None
+
+    @property
+    def network(self) -> Any:
+        """The engine's network, configured if the model is compiled; None before the model is built."""
+        if not self.built:
+            return None
+        compiled = self._compiled
+        return self._configured_network() if compiled and compiled.resolvable else self._connected_network()
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """``(None, features)``: the shape of x, rows left open."""
+        return (None, *self._require_shape())
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """``(None, outputs)``: the shape of the predictions, rows left open."""
+        self._require_shape()
+        return (None, *(self.layers[-1].output_shape or ()))
+
+    def _require_shape(self) -> tuple[int, ...]:
+        shape = self._row_shape()
+        if shape is None:
+            raise ValueError(
+                "the model is not built: it does not know its input shape; begin it with Input(shape=...), or call build or fit"
+            )
+        return shape
+
+    def _require_plan(self) -> Plan:
+        if self.plan is None:
+            self._require_layers()
+            self._require_shape()
+            self._adopt(self.graph)  # which says what is missing
+        assert self.plan is not None
+        return self.plan
+
+    def _adopt(self, graph: Graph) -> None:
+        """Describe the network anew after layers have come or gone."""
+        self._forget_plan()
+        self.plan, self._weights = planning.make_plan(graph)
+        self._whole_numbers = planning.numbers_read(self.plan)
+        for weight in self._weights:
+            weight.models.add(self)
+        sharing = {model for weight in self._weights for model in weight.models} if self._weights else set()
+        for model in sharing if len(sharing) > 1 else ():
+            model._forward, model._shares_weights = None, True
+
+    def _forget_plan(self) -> None:
+        self._disconnect()
+        for weight in self._weights:
+            weight.models.discard(self)
+        self.plan, self._weights, self._whole_numbers = None, [], ()
+
+    def _catch_up(self, network: Any, *, training: bool = False) -> None:
+        """Bring what other models have changed into this model's network; before training, let them read the weights there."""
+        for index, weight in enumerate(self._weights):
+            weight.lend(network, index, move=training)
+
+    def _connected_network(self) -> Any:
+        if self._network is None:
+            with self._connecting:
+                if self._network is None:
+                    self._connect()
+        if self._shares_weights:
+            self._catch_up(self._network)
+        return self._network
+
+    def _connect(self) -> None:
+        engine = self._compiled.engine if self._compiled else engines.DEFAULT
+        network = engines.make_network(engine, self._require_plan(), self.seed)
+        engines.set_skip_zeros(network, self._compiled.skip_zeros if self._compiled else "auto")
+        for index, weight in enumerate(self._weights):
+            weight.attach(network, index)
+        shape = self._require_shape()
+        self._network = network
+        self._configured = None
+        self._forward = network if len(shape) == 1 and shape[0] > 1 and self._goes_straight() else None
+
+    def _goes_straight(self) -> bool:
+        """Whether model(x) may hand an array to the network as it is, and return what it gives."""
+        return not self._shares_weights and not self._whole_numbers
+
+    def _disconnect(self) -> None:
+        for weight in self._weights:
+            weight.detach(self._network)
+        self._network = self._forward = self._configured = self._goal = None
+
+    def _training_network(self) -> Any:
+        network = self._configured_network()
+        self._catch_up(network, training=True)
+        return network
+
+    def _configured_network(self) -> Any:
+        network = self._connected_network()
+        assert self._compiled is not None
+        goal = self._current_goal()
+        wanted = (goal.objective, self._compiled.optimizer.update(self._require_plan().parameters))
+        if self._configured is None:
+            with self._connecting:
+                network.configure(*wanted)
+                network.learning_rate = self._compiled.optimizer.learning_rate
+                self._configured = wanted
+        return network
+
+    def _current_goal(self) -> Goal:
+        if self._goal is None:
+            assert self._compiled is not None
+            self._goal = self._compiled.goal(self._require_plan())
+        return self._goal
+
+    def _goal_for(self, y: Any) -> Goal:
+        assert self._compiled is not None
+        plan = self._require_plan()
+        self._compiled.see_targets(y, plan)
+        return self._current_goal()
+
+    def _require_layers(self) -> None:
+        if not self.layers:
+            raise ValueError("the model has no layers; add some, for example model.add(layers.Dense(10))")
+
+    # Weights and state
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """Copies of all weights; the same as :meth:`get_weights`."""
+        return self.get_weights()
+
+    @property
+    def trainable_weights(self) -> list[np.ndarray]:
+        """Copies of the weights that training changes by gradients: those of layers that are not frozen, without moving statistics."""
+        return [weight.read() for _, layer, weight in planning.each_weight(self.layers) if layer.trains(weight)]
+
+    @property
+    def non_trainable_weights(self) -> list[np.ndarray]:
+        """Copies of the other weights."""
+        return [weight.read() for _, layer, weight in planning.each_weight(self.layers) if not layer.trains(weight)]
+
+    def count_trainable(self) -> int:
+        """The number of elements in the weights that the optimizer moves."""
+        return sum(weight.size for _, layer, weight in planning.each_weight(self.layers) if layer.trains(weight))
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights; a change takes effect at the next ``compile``.
+
+        Setting it sets it for every layer, those of models inside the model included.
+        """
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = checks.flag("trainable", value)
+        for layer in self.layers:
+            layer.trainable = self._trainable
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, layer by layer: ``[kernel, bias, kernel, bias, …]``; ``[]`` before the model is built."""
+        return [weight.read() for weight in self._weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace all weights by arrays of the same shapes, in the order of :meth:`get_weights`."""
+        self._require_layers()
+        self._require_shape()
+        assign_all(self._weights, weights, f"model {self.name!r}")
+
+    def count_params(self) -> int:
+        """The number of elements in all weights."""
+        self._require_shape()
+        return sum(weight.size for weight in self._weights)
+
+    def training_state(self) -> dict[str, int]:
+        """How far training has come: ``iterations`` (updates), ``epochs`` and ``seed``, which decides shuffling and dropout."""
+        return {
+            "iterations": self._network.iterations if self._network is not None else 0,
+            "epochs": self.epochs_trained,
+            "seed": self.seed,
+        }
+
+    def restore_training_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a :meth:`training_state`; the model must be built and, if it had been trained, compiled."""
+        missing = {"iterations", "epochs", "seed"} - set(state)
+        if missing:
+            raise ValueError(f"the training state lacks {', '.join(sorted(missing))}")
+        iterations = checks.whole_number("iterations", state["iterations"], 0)
+        epochs = checks.whole_number("epochs", state["epochs"], 0)
+        seed = checks.whole_number("seed", state["seed"], 0)
+        if max(iterations, epochs, seed) >= 2**64:
+            raise ValueError("iterations, epochs and seed must be below 2**64")
+        self.epochs_trained, self.seed = epochs, seed
+        if self.built:
+            self.network.seed = seed
+            self.network.iterations = iterations
+
+    def _optimizer_state(self) -> dict[str, Any] | None:
+        network = self._network
+        if network is None or self._configured is None:
+            return None
+        slots = {name: [network.get_slot(name, index) for index, _ in self._learned()] for name in network.slot_names}
+        return {"iterations": network.iterations, "slots": slots}
+
+    def _learned(self) -> list[tuple[int, Weight]]:
+        """The weights that have slots of the optimizer, with their indices in the plan: all but moving statistics, frozen or not."""
+        return [(index, weight) for index, weight in enumerate(self._weights) if weight.trainable]
+
+    def _restore_optimizer_state(self, state: Mapping[str, Any]) -> None:
+        network = self._configured_network()
+        for name, values in state["slots"].items():
+            for (index, _), value in zip(self._learned(), values, strict=True):
+                network.set_slot(name, index, value)
+        network.iterations = state["iterations"]

@@ -1,0 +1,215 @@
+"""Functional models: any graph of layers, from inputs to outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks, data, graphconfig, sparse, targets
+from fastmlp.compiling import Compiled, Goal
+from fastmlp.errors import UnsupportedError
+from fastmlp.layers import InputLayer, Layer
+from fastmlp.model import Model
+from fastmlp.outputs import CompiledOutputs
+from fastmlp.plan import Plan, SparseRows
+from fastmlp.structures import Structure
+from fastmlp.symbolic import Graph, holds_tensors, trace
+
+__all__ = ["Functional"]
+
+
+class Functional(Model):
+    """What lies between some inputs and some outputs, as a model; ``Model(inputs, outputs)`` makes one.
+
+    Models may share layers, and so weights: an encoder is trained as part of an autoencoder and used alone.
+
+    Args:
+        inputs: What ``Input`` gave; several in a list or a dict.
+        outputs: What layers gave when they were called; several in a list or a dict.
+        name: The model's name.
+        trainable: False to freeze all layers.
+
+    Raises:
+        ValueError: An output depends on an input that is not given, or two layers have the same name.
+
+    Example:
+
+    >>> from fastmlp import Model, layers
+    >>> x = layers.Input(shape=(20,))
+    >>> hidden = layers.Dense(32, activation="relu")(x)
+    >>> hidden = layers.Add()([hidden, layers.Dense(32, activation="relu")(hidden)])
+    >>> model = Model(x, layers.Dense(3, activation="softmax")(hidden))
+    >>> model.output_shape
+    (None, 3)
+    """
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True) -> None:
+        if inputs is None or outputs is None:
+            raise TypeError("Model takes inputs and outputs: Model(x, layers.Dense(1)(x)) with x = layers.Input(shape=(3,))")
+        self._inputs_form, starts = Structure.of("input", inputs)
+        self._outputs_form, ends = Structure.of("output", outputs)
+        for tensor in starts:
+            if not isinstance(tensor.call.layer, InputLayer):
+                raise UnsupportedError(
+                    f"{tensor!r} can't be an input of a model; make a new Input of its shape, and call the layers that follow on that"
+                )
+        if len(set(starts)) < len(starts):
+            raise ValueError("the same Input is given twice as an input of the model")
+        self._graph = trace(starts, ends)
+        super().__init__(name)
+        if not trainable:
+            self.trainable = checks.flag("trainable", trainable)
+        self._adopt(self._graph)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, those of the inputs included."""
+        return list(self._graph.layers)
+
+    @property
+    def graph(self) -> Graph:
+        return self._graph
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The tensors the model begins with."""
+        return list(self._graph.inputs)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The tensors the model ends with."""
+        return list(self._graph.outputs)
+
+    @property
+    def input(self) -> Any:
+        """The same as :attr:`inputs`, arranged as they were given."""
+        return self._inputs_form.arrange(self._graph.inputs)
+
+    @property
+    def output(self) -> Any:
+        """The same as :attr:`outputs`, arranged as they were given."""
+        return self._outputs_form.arrange(self._graph.outputs)
+
+    @property
+    def output_names(self) -> list[str]:
+        """What outputs are called in logs."""
+        return list(self._outputs_form.keys)
+
+    @property
+    def input_shape(self) -> Any:
+        """``(None, features)``: the shape of x, rows left open; arranged as the inputs are."""
+        return self._inputs_form.arrange([tensor.shape for tensor in self._graph.inputs])
+
+    @property
+    def output_shape(self) -> Any:
+        """``(None, outputs)``: the shape of the predictions, rows left open; arranged as the outputs are."""
+        return self._outputs_form.arrange([tensor.shape for tensor in self._graph.outputs])
+
+    def build(self, input_shape: Any = None) -> None:
+        """Nothing to do: the model is built from the beginning."""
+
+    def arrange_outputs(self, outputs: Sequence[Any]) -> Any:
+        return self._outputs_form.arrange(outputs)
+
+    # Data in and out
+
+    def _goes_straight(self) -> bool:
+        return super()._goes_straight() and self._inputs_form.form == self._outputs_form.form == "single"
+
+    def _row_shape(self) -> tuple[int, ...]:
+        return self._graph.inputs[0].row if self._inputs_form.count == 1 else (sum(self._input_widths()),)
+
+    def _input_widths(self) -> list[int]:
+        return [int(np.prod(tensor.row)) for tensor in self._graph.inputs]
+
+    def _call(self, x: Any, training: bool) -> Any:
+        if holds_tensors(x) or (self._inputs_form.count == 1 and not isinstance(x, Mapping)):
+            return super()._call(x, training)
+        network = self._connected_network()
+        inputs = self._inputs(x, check_finite=False)
+        return self._arranged(np.asarray(network.apply(inputs, training=True) if training else network.predict(inputs)))
+
+    def _inputs(self, x: Any, prefix: str = "", *, check_finite: bool = True) -> np.ndarray | SparseRows:
+        name = f"{prefix}x"
+        if x is None:
+            raise ValueError(f"{name} is missing (None)")
+        values = self._inputs_form.flatten(name, x)
+        if self._inputs_form.count == 1:
+            return super()._inputs(values[0], prefix, check_finite=check_finite)
+        parts: list[np.ndarray] = []
+        begin = 0
+        for key, value, tensor in zip(self._inputs_form.keys, values, self._graph.inputs, strict=True):
+            called = f"{name}[{key!r}]"
+            if sparse.is_sparse(value):
+                raise UnsupportedError(f"{called} is a sparse matrix, which only models with one input take; pass {called}.toarray()")
+            part = data.as_inputs(value, tensor.row, name=called, check_finite=check_finite)
+            assert isinstance(part, np.ndarray)
+            parts.append(part)
+            for numbers in self._whole_numbers:
+                if numbers.begin == begin:
+                    data.check_whole_numbers(called, part, numbers.count)
+            begin += part.shape[1]
+            _same_length({f"{name}[{self._inputs_form.keys[0]!r}]": parts[0], called: part})
+        return np.concatenate(parts, axis=1)
+
+    def _targets(self, y: Any, sample_weight: Any, goal: Goal, plan: Plan, prefix: str) -> tuple[np.ndarray, np.ndarray | None]:
+        if isinstance(self._compiled, CompiledOutputs):
+            return self._compiled.read_targets(y, sample_weight, plan, prefix)
+        (y,) = self._outputs_form.flatten(f"{prefix}y", y)
+        return super()._targets(y, sample_weight, goal, plan, prefix)
+
+    def _goal_for(self, y: Any) -> Goal:
+        single = not isinstance(self._compiled, CompiledOutputs)
+        return super()._goal_for(self._outputs_form.flatten("y", y)[0] if single else y)
+
+    def _arranged(self, predictions: np.ndarray) -> Any:
+        ends = np.cumsum([int(np.prod(tensor.row)) for tensor in self._graph.outputs])[:-1]
+        parts = np.split(predictions, ends, axis=1) if len(ends) else [predictions]
+        return self._outputs_form.arrange([np.ascontiguousarray(part) for part in parts])
+
+    # Compiling
+
+    def _compiled_from(
+        self, optimizer: Any, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any, engine: str, skip_zeros: Any
+    ) -> Compiled:
+        if self._outputs_form.count > 1:
+            return CompiledOutputs(self._outputs_form, optimizer, loss, loss_weights, metrics, weighted_metrics, engine, skip_zeros)
+        form = self._outputs_form
+        loss, metrics, weighted_metrics = (
+            form.flatten(what, value)[0] if isinstance(value, Mapping) and set(value) <= {*form.names, *form.keys} and value else value
+            for what, value in (("loss", loss), ("metrics", metrics), ("weighted_metrics", weighted_metrics))
+        )
+        return super()._compiled_from(optimizer, loss, loss_weights, metrics, weighted_metrics, engine, skip_zeros)
+
+    def _compiled_from_config(self, config: Mapping[str, Any]) -> Compiled:
+        if self._outputs_form.count == 1:
+            return super()._compiled_from_config(config)
+        wanted = {"optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "engine", "skip_zeros"}
+        if not isinstance(config, Mapping) or not set(config) <= wanted or "optimizer" not in config:
+            raise ValueError(f"the compile configuration must have {', '.join(sorted(wanted))}, got {config!r:.200}")
+        try:
+            return CompiledOutputs(self._outputs_form, **{"engine": "native", **dict.fromkeys(wanted - {"engine", "skip_zeros"}), **config})
+        except TypeError as error:
+            raise ValueError(f"the compile configuration is not valid: {error}") from error
+
+    # Describing
+
+    def _connections_to_show(self) -> Graph:
+        return self._graph
+
+    def get_config(self) -> dict[str, Any]:
+        return graphconfig.describe(self.name, self._graph, self._inputs_form, self._outputs_form)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Functional:
+        """A new model with the layers that :meth:`get_config` described, and fresh weights; anything malformed is a ValueError."""
+        inputs, outputs = graphconfig.rebuild(config)
+        return cls(inputs, outputs, name=config["name"])
+
+
+def _same_length(arrays: dict[str, np.ndarray]) -> None:
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        targets.check_lengths(**arrays)

@@ -1,0 +1,109 @@
+"""Layers that make one tensor of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from fastmlp.errors import UnsupportedError
+from fastmlp.layers.base import Layer, Operation
+from fastmlp.shapes import Shape
+
+
+class Merge(Layer):
+    """The base of layers that are called on a list of tensors."""
+
+    weightless = True
+    join: ClassVar[str]
+    """What the engines call it, two tensors at a time."""
+
+    def connect(self, rows: Sequence[Shape]) -> tuple[Shape, ...]:
+        if len(rows) < 2:
+            raise ValueError(f"layer {self.name!r} merges two tensors or more, got {len(rows)}; call it on a list: {self.name}([a, b])")
+        shape = self.merged_shape(rows)
+        self.input_shape, self.output_shape = rows[0], shape
+        return (shape,)
+
+    def merged_shape(self, rows: Sequence[Shape]) -> Shape:
+        """The shape of a row that comes out."""
+        if len(set(rows)) > 1:
+            shapes = ", ".join(str(row) for row in rows)
+            raise ValueError(
+                f"layer {self.name!r} takes tensors whose rows have the same shape, got {shapes}; "
+                "bring them to one width with Dense, or put them side by side with Concatenate"
+            )
+        return rows[0]
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        raise ValueError(f"layer {self.name!r} merges several tensors, which a chain of layers does not have; use Model(inputs, outputs)")
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        return (Operation(self.join),)
+
+
+class Add(Merge):
+    """The sum of tensors of the same shape, such as what a layer gives and what it was given: a residual connection.
+
+    He et al. 2016, "Deep residual learning for image recognition".
+
+    Example:
+
+    >>> from fastmlp import Model, layers
+    >>> x = layers.Input(shape=(8,))
+    >>> y = layers.Dense(8, activation="relu")(x)
+    >>> model = Model(x, layers.Add()([x, y]))
+    """
+
+    join = "add"
+
+
+class Subtract(Merge):
+    """The first tensor minus the second, both of the same shape."""
+
+    join = "subtract"
+
+    def merged_shape(self, rows: Sequence[Shape]) -> Shape:
+        if len(rows) != 2:
+            raise ValueError(f"layer {self.name!r} takes two tensors, the second from the first, got {len(rows)}")
+        return super().merged_shape(rows)
+
+
+class Multiply(Merge):
+    """The product of tensors of the same shape, element by element: one may be a gate for the other."""
+
+    join = "multiply"
+
+
+class Maximum(Merge):
+    """The largest element of tensors of the same shape, place by place."""
+
+    join = "maximum"
+
+
+class Average(Merge):
+    """The mean of tensors of the same shape, element by element."""
+
+    join = "average"
+
+
+class Concatenate(Merge):
+    """Tensors side by side: their columns one after another.
+
+    Args:
+        axis: -1; the only axis of a row.
+    """
+
+    join = "concatenate"
+
+    def __init__(self, axis: int = -1, **options: Any) -> None:
+        super().__init__(**options)
+        if axis not in (-1, 1):
+            raise UnsupportedError(f"Concatenate(axis={axis!r}) is not in fastmlp; rows are vectors, so the axis is -1")
+
+    def merged_shape(self, rows: Sequence[Shape]) -> Shape:
+        for row in rows:
+            if len(row) != 1:
+                raise ValueError(
+                    f"layer {self.name!r} takes rows that are vectors, but gets rows of shape {row}; put a Flatten() before it"
+                )
+        return (sum(row[0] for row in rows),)

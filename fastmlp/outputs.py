@@ -1,0 +1,179 @@
+"""What ``compile`` was told for a model with several outputs: a loss, a weight and metrics for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks, targets
+from fastmlp.compiling import Compiled, Goal, Part
+from fastmlp.errors import UnsupportedError
+from fastmlp.metrics import Metric
+from fastmlp.plan import Objective, Plan
+from fastmlp.structures import Structure
+
+__all__ = ["CompiledOutputs"]
+
+MOST_LABELS = 1 << 24
+"""Class numbers travel in a column of float32, which holds whole numbers up to here."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoalOfOutputs(Goal):
+    """The goals of all outputs that have a loss, as one."""
+
+    parts: tuple[Part, ...] = ()
+    """For each of ``names``."""
+
+    def part(self, place: int) -> Part:
+        return self.parts[place]
+
+    def arrange(self, values: dict[str, Any]) -> dict[str, Any]:
+        """``loss``, the loss of each output, then the metrics by name, as Keras orders them."""
+        losses = [name for name, metric in zip(self.names, self.metrics, strict=True) if metric is None]
+        return {name: values[name] for name in ("loss", *losses, *sorted(set(self.names) - set(losses)))}
+
+
+class CompiledOutputs(Compiled):
+    """The arguments of ``compile``, checked, for a model with several outputs.
+
+    Args:
+        outputs: How the outputs are arranged.
+        optimizer: A name or an object.
+        loss: One for all outputs, or a list or dict; None where an output is not trained.
+        loss_weights: A list or dict of numbers.
+        metrics: A list with an entry for each output, or a dict.
+        weighted_metrics: The same; these use the sample weights.
+        engine: ``native`` or ``reference``.
+        skip_zeros: See :class:`Compiled`.
+    """
+
+    def __init__(
+        self,
+        outputs: Structure,
+        optimizer: Any,
+        loss: Any,
+        loss_weights: Any,
+        metrics: Any,
+        weighted_metrics: Any,
+        engine: str,
+        skip_zeros: Any = "auto",
+    ) -> None:
+        super().__init__(optimizer, None, None, None, engine, skip_zeros)
+        self.outputs = outputs
+        losses = self._for_each("loss", loss, broadcast=True)
+        plain = self._for_each("metrics", metrics)
+        weighted = self._for_each("weighted_metrics", weighted_metrics)
+        self.parts = [Compiled(self.optimizer, *arguments, engine, skip_zeros) for arguments in zip(losses, plain, weighted, strict=True)]
+        weights = self._for_each("loss_weights", loss_weights)
+        self.weights = [1.0 if weight is None else checks.number("a loss weight", weight) for weight in weights]
+        for name, part in zip(outputs.keys, self.parts, strict=True):
+            if not part.has_loss and (part.metrics or part.weighted_metrics):
+                raise UnsupportedError(f"metrics of the output {name!r}, which has no loss, are not in fastmlp; compute them from predict")
+
+    def _for_each(self, what: str, given: Any, *, broadcast: bool = False) -> list[Any]:
+        if given is None:
+            return [None] * self.outputs.count
+        if isinstance(given, Mapping) and "class" in given and "config" in given:
+            return [given] * self.outputs.count
+        if broadcast and not isinstance(given, (list, tuple, Mapping)):
+            return [given] * self.outputs.count
+        return self.outputs.flatten(what, given, optional=True)
+
+    @property
+    def has_loss(self) -> bool:
+        return any(part.has_loss for part in self.parts)
+
+    @property
+    def resolvable(self) -> bool:
+        return self.has_loss and all(part.resolvable for part in self.parts if part.has_loss)
+
+    def see_targets(self, y: Any, plan: Plan) -> None:
+        values = self.outputs.flatten("y", y, optional=True)
+        for part, value, output in zip(self.parts, values, plan.outputs, strict=True):
+            if part.has_loss:
+                part.see_targets_of(value, plan.widths[output])
+
+    def goal(self, plan: Plan, output: int | None = None, weight: float = 1.0) -> Goal:
+        if not self.has_loss:
+            raise ValueError("the model was compiled without a loss, so it can only predict; name one, for example compile(loss='mse')")
+        objectives: list[Objective] = []
+        names: list[str] = []
+        metrics: list[Metric | None] = []
+        weighted: list[bool] = []
+        parts: list[Part] = []
+        output_column = target_column = 0
+        for key, part, buffer, weight in zip(self.outputs.keys, self.parts, plan.outputs, self.weights, strict=True):
+            if part.has_loss:
+                goal = part.goal(plan, buffer, weight)
+                width = plan.widths[buffer]
+                read = goal.terms[0].target_columns(width)
+                columns = slice(output_column, output_column + width), slice(target_column, target_column + read)
+                parts += [Part(*columns, goal.terms[0].sparse, len(objectives))] * (1 + len(goal.names))
+                output_column, target_column = output_column + width, target_column + read
+                objectives += goal.terms
+                names += [f"{key}_loss", *(f"{key}_{name}" for name in goal.names)]
+                metrics += [None, *goal.metrics]
+                weighted += [True, *goal.weighted]
+        if len(objectives) == 1:
+            raise UnsupportedError(
+                f"only one of {self.outputs.count} outputs has a loss; make a model of that output alone, Model(inputs, output), and train "
+                "it: models share their layers' weights"
+            )
+        return GoalOfOutputs(tuple(objectives), tuple(names), tuple(metrics), tuple(weighted), tuple(parts))
+
+    def direction(self, name: str, plan: Plan, output: int | None = None) -> bool | None:
+        if name == "loss":
+            return False
+        for key, part, buffer in zip(self.outputs.keys, self.parts, plan.outputs, strict=True):
+            if part.has_loss and name.startswith(f"{key}_"):
+                found = part.direction(name.removeprefix(f"{key}_"), plan, buffer)
+                if found is not None:
+                    return found
+        return None
+
+    def read_targets(self, y: Any, sample_weight: Any, plan: Plan, prefix: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """Targets of all outputs side by side, float32, and weights ``(rows,)`` or a column for each loss."""
+        columns: list[np.ndarray] = []
+        goals = iter(self.goal(plan).terms)
+        used = [part.has_loss for part in self.parts]
+        values = self.outputs.flatten(f"{prefix}y", y, optional=not all(used))
+        for key, has_loss, value, buffer in zip(self.outputs.keys, used, values, plan.outputs, strict=True):
+            if not has_loss:
+                continue
+            name = f"{prefix}y[{key!r}]"
+            if value is None:
+                raise ValueError(f"{name} is missing: give the targets, one per row of x")
+            part = targets.as_targets(value, next(goals).loss, plan.widths[buffer], name=name)
+            if part.ndim == 1 and plan.widths[buffer] > MOST_LABELS:
+                raise UnsupportedError(f"{name} has more than {MOST_LABELS} classes, which a model with several outputs can't have")
+            columns.append(part.reshape(len(part), -1).astype(np.float32, copy=False))
+            targets.check_lengths(**{f"{prefix}y[{self.outputs.keys[0]!r}]": columns[0], name: part})
+        weight = self._read_weights(sample_weight, used, prefix)
+        return np.ascontiguousarray(np.concatenate(columns, axis=1)), weight
+
+    def _read_weights(self, given: Any, used: list[bool], prefix: str) -> np.ndarray | None:
+        name = f"{prefix}sample_weight"
+        if given is None:
+            return None
+        if not isinstance(given, Mapping) and not (
+            isinstance(given, (list, tuple)) and len(given) == self.outputs.count and np.ndim(given[0])
+        ):
+            return targets.as_sample_weight(given, name=name)
+        values = [value for value, has_loss in zip(self.outputs.flatten(name, given, optional=True), used, strict=True) if has_loss]
+        weights = [None if value is None else targets.as_sample_weight(value, name=name) for value in values]
+        rows = targets.check_lengths(**{f"{name}[{index}]": weight for index, weight in enumerate(weights) if weight is not None})
+        return np.stack([np.ones(rows, np.float32) if weight is None else weight for weight in weights], axis=1)
+
+    def get_config(self) -> dict[str, Any]:
+        parts = [part.get_config() for part in self.parts]
+        return {
+            **super().get_config(),
+            "loss": [part["loss"] for part in parts],
+            "loss_weights": self.weights,
+            "metrics": [part["metrics"] for part in parts],
+            "weighted_metrics": [part["weighted_metrics"] for part in parts],
+        }

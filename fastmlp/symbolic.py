@@ -1,0 +1,194 @@
+"""Tensors without numbers: what a layer gives when it is called, so that a model can be written down as a graph of calls.
+
+A :class:`Tensor` knows the shape of its rows and the :class:`Call` that gives it. Nothing is computed here: a :class:`Graph` is what lies
+between some inputs and some outputs, for planning to turn into nodes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastmlp.errors import UnsupportedError
+from fastmlp.shapes import Shape
+
+__all__ = ["Call", "Graph", "Tensor", "apply", "chain", "holds_tensors", "trace"]
+
+_numbers = itertools.count()
+
+
+class Tensor:
+    """What a layer gives for rows that are not there yet.
+
+    Attributes:
+        shape: ``(None, columns)``, rows left open.
+        call: What it comes from.
+        index: Which of that call's outputs it is.
+    """
+
+    dtype = "float32"
+
+    def __init__(self, row: Shape, call: Call, index: int = 0) -> None:
+        self.row = row
+        self.call = call
+        self.index = index
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        return (None, *self.row)
+
+    @property
+    def name(self) -> str:
+        """The name of the layer it comes from."""
+        return str(self.call.layer.name)
+
+    def __array__(self, *args: Any, **options: Any) -> Any:
+        raise TypeError(f"{self!r} holds no numbers; make a model of it, Model(inputs, outputs), and predict with that")
+
+    def __repr__(self) -> str:
+        return f"<Tensor shape={self.shape}, from layer {self.name!r}>"
+
+
+class Call:
+    """One use of a layer, or of a model: a layer that is called twice shares its weights between the two."""
+
+    def __init__(self, layer: Any, inputs: Sequence[Tensor], rows: Iterable[Shape]) -> None:
+        self.layer = layer
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(Tensor(row, self, index) for index, row in enumerate(rows))
+        self.number = next(_numbers)
+        """Calls are made in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """What lies between inputs and outputs."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    calls: tuple[Call, ...]
+    """In an order in which each comes after those it depends on; without those of the inputs."""
+    layers: tuple[Any, ...]
+    """Each layer or model once, those of the inputs included, in the order of Keras: the farther from the outputs, the earlier."""
+
+    def calls_of(self, layer: Any) -> list[Call]:
+        """The uses of a layer within this graph, in the order in which they were made."""
+        return sorted((call for call in self.calls if call.layer is layer), key=lambda call: call.number)
+
+    def place(self, tensor: Tensor) -> tuple[str, int, int]:
+        """The layer a tensor comes from, which of its calls in this graph gives it, and which output of that call it is."""
+        calls = self.calls_of(tensor.call.layer)
+        return tensor.name, calls.index(tensor.call) if tensor.call in calls else 0, tensor.index
+
+
+def holds_tensors(values: Any) -> bool:
+    """Whether these are tensors without numbers, alone or in a list or dict."""
+    if isinstance(values, Mapping):
+        values = list(values.values())
+    return isinstance(values[0] if isinstance(values, (list, tuple)) and values else values, Tensor)
+
+
+def as_tensors(owner: str, values: Any) -> list[Tensor]:
+    """One tensor, or several in a list, a tuple or a dict."""
+    if isinstance(values, Mapping):
+        values = list(values.values())
+    tensors = list(values) if isinstance(values, (list, tuple)) else [values]
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            what = f"an array of shape {tensor.shape}" if hasattr(tensor, "shape") else f"{tensor!r:.80}"
+            raise TypeError(f"{owner} is called on what Input(shape=...) or another layer gives, got {what}")
+    return tensors
+
+
+def apply(layer: Any, inputs: Any, options: Mapping[str, Any]) -> Any:
+    """What ``layer(inputs)`` gives: the layer is built for these shapes, and used once more."""
+    for name, value in options.items():
+        if name not in ("training", "mask"):
+            raise TypeError(f"a call of layer {layer.name!r} has no argument {name!r}")
+        if value is not None:
+            raise UnsupportedError(
+                f"{name}= for one layer is not in fastmlp; fit trains with dropout, predict without, model(x, training=True) shows it"
+            )
+    tensors = as_tensors(f"layer {layer.name!r}", inputs)
+    call = Call(layer, tensors, layer.connect([tensor.row for tensor in tensors]))
+    return layer.arrange_outputs(call.outputs)
+
+
+def chain(row: Shape, layers: Sequence[Any]) -> Graph:
+    """The graph of layers one after another."""
+    start = tensor = Call(None, (), [row]).outputs[0]
+    calls = []
+    for layer in layers:
+        calls.append(Call(layer, [tensor], [layer.compute_output_shape(tensor.row)]))
+        tensor = calls[-1].outputs[0]
+    return Graph((start,), (tensor,), tuple(calls), tuple(layers))
+
+
+def trace(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Graph:
+    """What lies between these tensors.
+
+    Raises:
+        ValueError: An output depends on something that is not among the inputs, or two layers have the same name.
+    """
+    ends = {id(tensor) for tensor in inputs}
+    found, visited = _traverse(outputs)
+    for call in found:
+        if not call.inputs and id(call.outputs[0]) not in ends:
+            raise ValueError(
+                f"the outputs depend on the input {call.layer.name!r}, which is not among the model's inputs: "
+                f"{', '.join(repr(tensor.name) for tensor in inputs)}"
+            )
+    unused = [tensor.call.layer for tensor in inputs if id(tensor.call.layer) not in {id(layer) for layer in visited}]
+    calls, layers = _sorted(found, [*unused, *visited])
+    _check_names(layers)
+    return Graph(tuple(inputs), tuple(outputs), tuple(call for call in calls if call.inputs), layers)
+
+
+def _traverse(outputs: Sequence[Tensor]) -> tuple[list[Call], list[Any]]:
+    """The calls behind these tensors, each after all it depends on, depth first; and the layers in the order in which they are met."""
+    finished: list[Call] = []
+    met: set[int] = set()
+    layers: dict[int, Any] = {}
+    for output in outputs:
+        stack: list[tuple[Call, Iterator[Tensor]]] = []
+        tensor: Tensor | None = output
+        while tensor is not None or stack:
+            if tensor is not None and id(tensor.call) not in met:
+                met.add(id(tensor.call))
+                layers.setdefault(id(tensor.call.layer), tensor.call.layer)
+                stack.append((tensor.call, iter(tensor.call.inputs)))
+            if not stack:
+                break
+            tensor = next(stack[-1][1], None)
+            if tensor is None:
+                finished.append(stack.pop()[0])
+    return finished, list(layers.values())
+
+
+def _sorted(finished: Sequence[Call], met: Sequence[Any]) -> tuple[list[Call], tuple[Any, ...]]:
+    """Calls and layers by how many calls lie between them and the outputs, most first: in the order in which Keras has them.
+
+    Statistics that move with every call of a layer depend on it.
+    """
+    depth_of_call: dict[int, int] = {}
+    depth_of_layer: dict[int, int] = {}
+    for call in reversed(finished):
+        depth = max(depth_of_call.get(id(call), 0), depth_of_layer.get(id(call.layer), 0))
+        depth_of_call[id(call)] = depth_of_layer[id(call.layer)] = depth
+        for tensor in call.inputs:
+            depth_of_call[id(tensor.call)] = max(depth_of_call.get(id(tensor.call), 0), depth + 1)
+    calls = {id(call): call for call in finished}
+    return (
+        [calls[key] for key in sorted(depth_of_call, key=lambda key: -depth_of_call[key])],
+        tuple(sorted(met, key=lambda layer: -depth_of_layer.get(id(layer), 0))),
+    )
+
+
+def _check_names(layers: Iterable[Any]) -> None:
+    taken: set[str] = set()
+    for layer in layers:
+        if layer.name in taken:
+            raise ValueError(f"two layers of the model are called {layer.name!r}; give one of them another name=")
+        taken.add(layer.name)

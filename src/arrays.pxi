@@ -1,0 +1,64 @@
+# Arrays as C reads them, checked, and what C says about them.
+
+cdef cnp.ndarray _checked(str name, array, dtype, ndim, bint writable):
+    """The array itself if it is what C reads; an error that says what is wrong otherwise."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name} must be a NumPy array, not {type(array).__name__}")
+    if array.dtype != dtype:
+        raise TypeError(f"{name} has dtype {array.dtype}, but {np.dtype(dtype)} is wanted")
+    if ndim is not None and array.ndim != ndim:
+        raise ValueError(f"{name} has {array.ndim} dimensions, but {ndim} are wanted")
+    if not array.flags.c_contiguous:
+        raise ValueError(f"{name} is not C-contiguous; pass np.ascontiguousarray({name})")
+    if writable and not array.flags.writeable:
+        raise ValueError(f"{name} is read-only")
+    return array
+
+
+cdef object _numbers(x):
+    """Anything that is an array of real numbers, as one that C reads."""
+    if "numpy.ma" in sys.modules and np.ma.is_masked(x):  # nothing is masked before that module is there, and it is slow to import
+        raise ValueError("x has masked elements; fill them first, for example with x.filled(0)")
+    x = np.asarray(x)
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"x must hold real numbers, got dtype {x.dtype}")
+    return np.ascontiguousarray(x, dtype=np.uint8 if x.dtype == np.uint8 else np.float32)
+
+
+cdef int _raise(fm_status status) except -1:
+    if status == FM_OK:
+        return 0
+    if status == FM_NO_MEMORY:
+        raise MemoryError("fastmlp could not allocate memory for this network and batch size; make either smaller")
+    if status == FM_BAD_ROW:
+        raise ValueError("a label is outside 0 … outputs − 1, an entry of order outside the rows, or a sparse row not in order")
+    if status == FM_NOT_READY:
+        raise RuntimeError("the network has no loss and optimizer yet; call configure(objective, update) first")
+    raise ValueError("the plan, objective or index does not fit the network")
+
+
+cdef void *_rows_of(str name, array, dtype, int ndim, int64_t rows) except NULL:
+    cdef cnp.ndarray checked = _checked(name, array, dtype, ndim, False)
+    if cnp.PyArray_DIM(checked, 0) != rows:
+        raise ValueError(f"{name} has {len(array)} rows, but x has {rows}")
+    return cnp.PyArray_DATA(checked)
+
+
+cdef void _point(fm_input *c, cnp.ndarray array, int64_t rows) noexcept:
+    c.rows, c.x, c.x_uint8, c.x_csr = rows, NULL, NULL, NULL
+    if cnp.PyArray_TYPE(array) == cnp.NPY_UINT8:
+        c.x_uint8 = <const uint8_t *>cnp.PyArray_DATA(array)
+    else:
+        c.x = <const float *>cnp.PyArray_DATA(array)
+
+
+cdef int64_t _point_csr(fm_csr *c, x) except -1:
+    """Points C at the arrays of a SparseRows; the number of its rows."""
+    cdef cnp.ndarray starts = _checked("x.starts", x.starts, np.int64, 1, False)
+    cdef cnp.ndarray columns = _checked("x.columns", x.columns, np.int32, 1, False)
+    cdef cnp.ndarray values = _checked("x.values", x.values, np.float32, 1, False)
+    if not len(starts) or len(columns) != len(values):
+        raise ValueError(f"x has {len(starts)} row starts, {len(columns)} columns and {len(values)} values")
+    c.begin, c.column = <const int64_t *>cnp.PyArray_DATA(starts), <const int32_t *>cnp.PyArray_DATA(columns)
+    c.value, c.entries = <const float *>cnp.PyArray_DATA(values), cnp.PyArray_DIM(values, 0)
+    return cnp.PyArray_DIM(starts, 0) - 1

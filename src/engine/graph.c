@@ -1,0 +1,157 @@
+/* How nodes are connected: which plans make sense, what neighbours do for one another, and what a loss needs and reaches. */
+#include "engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int fm_reads_two(fm_op op) {
+    return op == FM_OP_ADD || op == FM_OP_SUBTRACT || op == FM_OP_MULTIPLY || op == FM_OP_MAXIMUM || op == FM_OP_CONCATENATE;
+}
+
+/* Branches and slices leave a buffer to others as well. */
+static int shares_input(fm_op op) { return op == FM_OP_BRANCH || op == FM_OP_SLICE; }
+
+/* These do so with whole numbers, of which there are some in the network's input alone. */
+static int reads_numbers(fm_op op) { return op == FM_OP_EMBEDDING || op == FM_OP_CATEGORY_ENCODING; }
+
+enum { WRITTEN = 1, READ = 2, SHARED = 4, GIVEN = 8 };
+
+static int may_read(char *state, int shares) {
+    if (!(*state & WRITTEN) || *state & READ || (!shares && *state & SHARED))
+        return 0;
+    *state |= shares ? SHARED : READ;
+    return 1;
+}
+
+int fm_is_sound_graph(const fm_plan *plan) {
+    char *state = calloc((size_t)plan->buffer_count, 1);
+    if (!state)
+        return -1;
+    int sound = 1;
+    state[0] = WRITTEN | GIVEN;
+    for (int i = 0; i < plan->node_count && sound; i++) {
+        const fm_node_spec *node = &plan->nodes[i];
+        sound = may_read(&state[node->input], shares_input(node->op)) && (!fm_reads_two(node->op) || may_read(&state[node->other], 0)) &&
+                !(state[node->output] & WRITTEN) && (!reads_numbers(node->op) || state[node->input] & GIVEN);
+        state[node->output] |= WRITTEN | (shares_input(node->op) ? state[node->input] & GIVEN : 0);
+    }
+    sound = sound && plan->output != 0 && state[plan->output] & WRITTEN;
+    free(state);
+    return sound;
+}
+
+static fm_node *writer_of(fm_network *network, int buffer, int before) {
+    for (int i = before - 1; i >= 0; i--)
+        if (network->nodes[i].spec.output == buffer)
+            return &network->nodes[i];
+    return NULL;
+}
+
+static int depends_on_parameters(const fm_node *node) {
+    return node && (node->kernel_moves || node->bias_moves || node->trained_below || node->trained_other);
+}
+
+void fm_link_nodes(fm_network *network) {
+    for (int b = 0; b < network->buffer_count; b++)
+        network->root[b] = b;
+    for (int i = 0; i < network->node_count; i++) {
+        fm_node *node = &network->nodes[i], *below = writer_of(network, node->spec.input, i);
+        node->producer = below;
+        node->trained_below = depends_on_parameters(below);
+        node->trained_other = fm_reads_two(node->spec.op) && depends_on_parameters(writer_of(network, node->spec.other, i));
+        network->penalizes_activity |= node->spec.op == FM_OP_ACTIVITY;
+        if (node->spec.op == FM_OP_BRANCH)
+            network->root[node->spec.output] = network->root[node->spec.input];
+        if (node->spec.op == FM_OP_DENSE) {
+            if (node->trained_below) {
+                const int elementwise = below->spec.op == FM_OP_DENSE || below->spec.op == FM_OP_ACTIVATION;
+                below->derived =
+                    elementwise && below->spec.activation != FM_ACTIVATION_linear && below->spec.activation < FM_OUTPUT_ACTIVATION_COUNT;
+                below->in_panels = below->spec.op == FM_OP_DENSE;
+            }
+            network->row_flops += 2.0 * (double)node->inputs * (double)node->units;
+        }
+    }
+    const fm_node_spec *first = &network->nodes[0].spec;
+    network->direct_input = first->op == FM_OP_DENSE;
+    for (int i = 1; i < network->node_count && network->direct_input; i++)
+        network->direct_input = network->nodes[i].spec.op != FM_OP_DENSE || network->nodes[i].kernel != network->nodes[0].kernel;
+}
+
+/* -- what the loss needs and reaches ----------------------------------------------------------------------------------------------- */
+
+static int reads(const fm_node_spec *node, int buffer) {
+    return node->input == buffer || (fm_reads_two(node->op) && node->other == buffer);
+}
+
+/* Marks the nodes whose output a marked node reads, from the last to the first. */
+static void find_needed(fm_network *network, const fm_term *terms, int count) {
+    for (int i = network->node_count - 1; i >= 0; i--) {
+        fm_node *node = &network->nodes[i];
+        node->needed = 0;
+        for (int t = 0; t < count; t++)
+            node->needed |= node->spec.output == terms[t].objective.source;
+        for (int j = i + 1; j < network->node_count && !node->needed; j++)
+            node->needed = network->nodes[j].needed && reads(&network->nodes[j].spec, node->spec.output);
+    }
+}
+
+/* Moving statistics move with every batch, whether a loss needs the node or not. */
+static void find_moving(fm_network *network) {
+    for (int i = network->node_count - 1; i >= 0; i--) {
+        fm_node *node = &network->nodes[i];
+        node->needed |= node->spec.op == FM_OP_BATCH_NORMALIZATION && node->spec.mode != FM_MODE_INFERENCE;
+        for (int j = i + 1; j < network->node_count && !node->needed; j++)
+            node->needed = network->nodes[j].needed && reads(&network->nodes[j].spec, node->spec.output);
+    }
+}
+
+/* The gradient reaches what the loss needs, except where nothing that is trained lies behind it. */
+static void find_reached(fm_network *network) {
+    for (int i = network->node_count - 1; i >= 0; i--) {
+        fm_node *node = &network->nodes[i];
+        node->reached = node->needed && depends_on_parameters(node);
+        node->first_back = node->reached && node->spec.op == FM_OP_BRANCH;
+        for (int j = i + 1; j < network->node_count && node->first_back; j++)
+            node->first_back = !(network->nodes[j].reached && reads(&network->nodes[j].spec, node->spec.input));
+    }
+}
+
+/* True if the gradient of some parameters that are trained has no term, or several. */
+static int must_accumulate(const fm_network *network) {
+    for (int p = 0; p < network->parameter_count; p++) {
+        int nodes = 0;
+        for (int i = 0; i < network->node_count; i++) {
+            const fm_node *node = &network->nodes[i];
+            nodes += node->reached && ((node->kernel_moves && node->spec.kernel == p) || (node->bias_moves && node->spec.bias == p));
+        }
+        if (network->trainable[p] && nodes != 1)
+            return 1;
+    }
+    return 0;
+}
+
+/* True if nobody but the loss gives these buffers a gradient. */
+static int is_left_to_loss(const fm_network *network, const fm_term *terms, int count, int term) {
+    const fm_objective *o = &terms[term].objective;
+    for (int i = 0; i < network->node_count; i++) {
+        const fm_node *node = &network->nodes[i];
+        if (node->needed && (reads(&node->spec, o->source) || reads(&node->spec, o->output)))
+            return 0;
+    }
+    for (int t = 0; t < count; t++)
+        if (t != term && (terms[t].objective.source == o->source || terms[t].objective.output == o->source))
+            return 0;
+    return 1;
+}
+
+int fm_link_objectives(fm_network *network, const fm_term *terms, int count) {
+    find_needed(network, terms, count);
+    find_reached(network);
+    network->accumulates = must_accumulate(network);
+    for (int t = 0; t < count; t++)
+        if (!is_left_to_loss(network, terms, count, t))
+            return 0;
+    find_moving(network);
+    return 1;
+}

@@ -1,0 +1,117 @@
+/* Nodes that join tensors and part them: branches, slices, sums, differences, products, maxima, concatenations.
+ *
+ * Each worker takes the same whole rows on the way there and back. The pad of a gradient stays +0: it is either written by kernels that map
+ * zeros to zeros, or not at all.
+ */
+#include "engine.h"
+
+#include <string.h>
+
+fm_span fm_share_buffer(const fm_pass *pass, int buffer) {
+    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    const ptrdiff_t stride = pass->network->stride[buffer];
+    const ptrdiff_t count = rows.end > rows.begin ? rows.end - rows.begin : 0;
+    return (fm_span){rows.begin, count, rows.begin * stride, count * stride};
+}
+
+/* Columns of some rows, from one buffer to another. */
+static void copy_columns(fm_span rows, ptrdiff_t columns, const float *from, ptrdiff_t from_row, float *to, ptrdiff_t to_row) {
+    for (ptrdiff_t r = rows.first_row; r < rows.first_row + rows.rows; r++)
+        memcpy(to + r * to_row, from + r * from_row, (size_t)columns * sizeof *to);
+}
+
+static void apply(void (*kernel)(const fm_elementwise *), fm_span span, const float *x, const float *y, float alpha, float *out) {
+    const fm_elementwise arguments = {
+        .n = span.n, .x = x + span.begin, .y = y ? y + span.begin : NULL, .out = out + span.begin, .alpha = alpha};
+    kernel(&arguments);
+}
+
+void fm_merge_forward(const fm_pass *pass, const fm_node *node) {
+    const fm_network *network = pass->network;
+    const fm_kernels *kernels = network->kernels;
+    const fm_node_spec *spec = &node->spec;
+    const fm_span span = fm_share_buffer(pass, spec->output);
+    const float *x = pass->workspace->value[spec->input];
+    const float *y = fm_reads_two(spec->op) ? pass->workspace->value[spec->other] : NULL;
+    float *out = pass->workspace->value[spec->output];
+    const ptrdiff_t x_row = network->stride[spec->input], out_row = network->stride[spec->output];
+    switch (spec->op) {
+    case FM_OP_SLICE:
+        copy_columns(span, node->units, x + spec->column, x_row, out, out_row);
+        break;
+    case FM_OP_SCALE:
+        apply(kernels->scale, span, x, NULL, spec->alpha, out);
+        break;
+    case FM_OP_ADD:
+        apply(kernels->add, span, x, y, 0.0f, out);
+        break;
+    case FM_OP_SUBTRACT:
+        apply(kernels->subtract, span, x, y, 0.0f, out);
+        break;
+    case FM_OP_MULTIPLY:
+        apply(kernels->multiply, span, x, y, 0.0f, out);
+        break;
+    case FM_OP_MAXIMUM:
+        apply(kernels->maximum, span, x, y, 0.0f, out);
+        break;
+    case FM_OP_CONCATENATE:
+        copy_columns(span, node->inputs, x, x_row, out, out_row);
+        copy_columns(span, network->width[spec->other], y, network->stride[spec->other], out + node->inputs, out_row);
+        break;
+    default:
+        break;
+    }
+}
+
+static void copy_gradient(fm_span span, const float *grad, float *below) {
+    memcpy(below + span.begin, grad + span.begin, (size_t)span.n * sizeof *grad);
+}
+
+static void maximum_backward(const fm_pass *pass, fm_span span, const float *x, const float *y, const float *grad, float *below) {
+    const fm_maximum_backward arguments = {span.n, x + span.begin, y + span.begin, grad + span.begin, below + span.begin};
+    pass->network->kernels->maximum_backward(&arguments);
+}
+
+/* The gradient of the input, x, or of the other one: `x` is then that one's values, `y` those of its partner. */
+static void backward_to(const fm_pass *pass, const fm_node *node, int is_other, const float *x, const float *y, float *below) {
+    const fm_network *network = pass->network;
+    const fm_kernels *kernels = network->kernels;
+    const fm_node_spec *spec = &node->spec;
+    const fm_span span = fm_share_buffer(pass, spec->output);
+    const float *grad = pass->workspace->grad[spec->output];
+    const int to = is_other ? spec->other : spec->input;
+    switch (spec->op) {
+    case FM_OP_BRANCH:
+        if (!node->first_back)
+            apply(kernels->add, span, below, grad, 0.0f, below);
+        break;
+    case FM_OP_SCALE:
+        apply(kernels->scale, span, grad, NULL, spec->alpha, below);
+        break;
+    case FM_OP_SUBTRACT:
+        apply(kernels->scale, span, grad, NULL, is_other ? -1.0f : 1.0f, below);
+        break;
+    case FM_OP_MULTIPLY:
+        apply(kernels->multiply, span, grad, y, 0.0f, below);
+        break;
+    case FM_OP_MAXIMUM:
+        maximum_backward(pass, span, x, y, grad, below);
+        break;
+    case FM_OP_CONCATENATE:
+        copy_columns(span, network->width[to], grad + (is_other ? node->inputs : 0), network->stride[spec->output], below,
+                     network->stride[to]);
+        break;
+    default:
+        copy_gradient(span, grad, below);
+        break;
+    }
+}
+
+void fm_merge_backward(const fm_pass *pass, const fm_node *node) {
+    const fm_workspace *w = pass->workspace;
+    const int input = node->spec.input, other = fm_reads_two(node->spec.op) ? node->spec.other : input;
+    if (node->trained_below)
+        backward_to(pass, node, 0, w->value[input], w->value[other], w->grad[input]);
+    if (node->trained_other)
+        backward_to(pass, node, 1, w->value[other], w->value[input], w->grad[other]);
+}

@@ -1,0 +1,79 @@
+# Names in a plan as the numbers C has for them.
+
+_ROW_OPS = {"softmax": FM_OP_SOFTMAX, "log_softmax": FM_OP_LOG_SOFTMAX}
+_JOINS = {
+    "add": FM_OP_ADD,
+    "subtract": FM_OP_SUBTRACT,
+    "multiply": FM_OP_MULTIPLY,
+    "maximum": FM_OP_MAXIMUM,
+    "concatenate": FM_OP_CONCATENATE,
+}
+_OPS = {
+    "dense": FM_OP_DENSE,
+    "activation": FM_OP_ACTIVATION,
+    "dropout": FM_OP_DROPOUT,
+    "alpha_dropout": FM_OP_ALPHA_DROPOUT,
+    "gaussian_dropout": FM_OP_GAUSSIAN_DROPOUT,
+    "gaussian_noise": FM_OP_GAUSSIAN_NOISE,
+    "batch_normalization": FM_OP_BATCH_NORMALIZATION,
+    "layer_normalization": FM_OP_LAYER_NORMALIZATION,
+    "rms_normalization": FM_OP_RMS_NORMALIZATION,
+    "normalization": FM_OP_NORMALIZATION,
+    "rescaling": FM_OP_RESCALING,
+    "prelu": FM_OP_PRELU,
+    "embedding": FM_OP_EMBEDDING,
+    "category_encoding": FM_OP_CATEGORY_ENCODING,
+    "activity": FM_OP_ACTIVITY,
+    "branch": FM_OP_BRANCH,
+    "slice": FM_OP_SLICE,
+    "scale": FM_OP_SCALE,
+    **_JOINS,
+}
+_MODES = {
+    "": FM_MODE_NONE,
+    "inference": FM_MODE_INFERENCE,
+    "invert": FM_MODE_INVERT,
+    "one_hot": FM_MODE_ONE_HOT,
+    "multi_hot": FM_MODE_MULTI_HOT,
+    "count": FM_MODE_COUNT,
+}
+_PLACES = {
+    **dict.fromkeys(("kernel", "gamma", "scale", "alpha", "embeddings"), 0),
+    **dict.fromkeys(("bias", "beta", "offset"), 1),
+    **dict.fromkeys(("mean", "moving_mean"), 2),
+    **dict.fromkeys(("variance", "moving_variance"), 3),
+}
+
+
+cdef fm_op _op(node) except *:
+    if node.op not in _OPS:
+        raise ValueError(f"the engine has no node {node.op!r}")
+    if node.op == "activation":
+        return <fm_op><int>_ROW_OPS.get(node.activation, FM_OP_ACTIVATION)
+    return <fm_op><int>_OPS[node.op]
+
+
+cdef fm_mode _mode(node) except *:
+    if node.mode not in _MODES:
+        raise ValueError(f"the engine has no mode {node.mode!r} of {node.op}")
+    return <fm_mode><int>_MODES[node.mode]
+
+
+cdef int _place(fm_node_spec *spec, role, int index) except -1:
+    """Notes which parameter of the node this is."""
+    cdef int place = _index(_PLACES, "parameter", role)
+    if place == 0:
+        spec.kernel = index
+    elif place == 1:
+        spec.bias = index
+    elif place == 2:
+        spec.mean = index
+    else:
+        spec.variance = index
+    return 0
+
+
+cdef int _index(dict table, str what, str name) except -1:
+    if name not in table:
+        raise ValueError(f"the engine has no {what} {name!r}; it has {', '.join(table)}")
+    return table[name]
