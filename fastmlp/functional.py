@@ -45,6 +45,8 @@ class Functional(Model):
     (None, 3)
     """
 
+    _arranges = True
+
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True) -> None:
         if inputs is None or outputs is None:
             raise TypeError("Model takes inputs and outputs: Model(x, layers.Dense(1)(x)) with x = layers.Input(shape=(3,))")

@@ -58,6 +58,8 @@ class Trainer:
     """Where a running ``fit`` stands; None outside."""
     _compiled: Compiled | None = None
     _shares_weights: bool = False
+    _arranges: bool = False
+    """Whether predictions are given in another form than an engine's array."""
     _whole_numbers: tuple[planning.WholeNumbers, ...] = ()
 
     def __init__(self) -> None:
@@ -303,7 +305,8 @@ class Trainer:
             inputs = inputs[: steps * size]
         network = self._connected_network()
         if len(inputs) <= size and not verbose and not callbacks:
-            return self._arranged(np.asarray(network.predict(inputs)))  # one batch that nobody watches
+            predictions = np.asarray(network.predict(inputs))  # one batch that nobody watches
+            return self._arranged(predictions) if self._arranges else predictions
         plan = self._require_plan()
         out = np.empty((len(inputs), plan.widths[plan.output]), np.float32)
         if not len(inputs):
@@ -417,8 +420,8 @@ class Trainer:
             shape = self._row_shape()
         assert shape is not None
         inputs = data.as_inputs(x, shape, name=name, check_finite=check_finite)
-        for numbers in self._whole_numbers:
-            data.check_whole_numbers(name, inputs, numbers.count)
+        if self._whole_numbers:
+            data.check_whole_numbers(name, inputs, min(numbers.count for numbers in self._whole_numbers))
         return inputs
 
     def _rows(self, x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[Rows, Goal]:
