@@ -21,6 +21,7 @@ __all__ = [
     "READ_INPUT",
     "Batches",
     "Bounds",
+    "Constant",
     "LossFunction",
     "Metric",
     "Node",
@@ -82,6 +83,21 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Constant:
+    """An array of one shape, which is spread over the elements of rows as NumPy broadcasts it, but not before an engine needs it."""
+
+    values: tuple[float, ...]
+    shape: tuple[int, ...]
+    row: tuple[int, ...]
+
+    def spread(self) -> np.ndarray:
+        """A number for each column, float64."""
+        import numpy as np
+
+        return np.broadcast_to(np.reshape(np.array(self.values), self.shape), self.row).ravel()
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One step of the forward pass: reads buffers, writes one buffer.
 
@@ -134,7 +150,7 @@ class Node:
     """Columns of a slice."""
     roles: tuple[str, ...] = ()
     """What each of ``parameters`` is, by the names above (``gamma``, ``moving_mean``, …); a dense node's are the kernel and the bias."""
-    constants: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    constants: tuple[tuple[str, Constant], ...] = ()
     """Further arrays by role that nobody changes, a number for each column."""
     epsilon: float = 0.0
     momentum: float = 0.0
