@@ -133,7 +133,7 @@ FIELDS = {
         "grad": floats(SIZE),
         "out": floats(SIZE),
     },
-    "scale": lambda: {**matrix(), "column": np.ones(COLUMNS, np.float32)},
+    "rescale": lambda: {**matrix(), "column": np.ones(COLUMNS, np.float32)},
     "smooth": lambda: {
         "rows": ROWS,
         "cols": COLUMNS,

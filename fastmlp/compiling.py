@@ -29,14 +29,14 @@ CROSSENTROPY = ("crossentropy", "ce")
 class Part:
     """What a metric is computed from: columns of the predictions and of the targets, and which column of the weights."""
 
-    outputs: slice = slice(None)
-    targets: slice = slice(None)
+    outputs: slice
+    targets: slice
     labels: bool = False
     """Whether the targets are class numbers in a column of numbers."""
     weights: int = 0
 
 
-WHOLE = Part()
+WHOLE = Part(slice(None), slice(None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -364,7 +364,7 @@ class Norms(Structure):
     _fields_ = [("rows", c_ssize_t), ("cols", c_ssize_t), ("x", Floats), ("x_panel", c_ssize_t), ("absolute", Floats), ("square", Floats)]
 
 
-class Scale(Structure):
+class Rescale(Structure):
     _fields_ = [("rows", c_ssize_t), ("cols", c_ssize_t), ("x", Floats), ("x_panel", c_ssize_t), ("column", Floats), ("row", Floats)]
 
 
@@ -412,7 +412,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "combine": Combine,
     "column_norms": Norms,
     "row_norms": Norms,
-    "scale": Scale,
+    "rescale": Rescale,
     **dict.fromkeys(("activity", "activity_backward"), Activity),
     "smooth": Smooth,
     "peak": Peak,

@@ -377,6 +377,6 @@ def test_metrics_of_predictions_go_with_the_model(tmp_path):
     model.compile(loss="huber", metrics=["AUC", metrics.Precision(thresholds=[0.2, 0.5]), metrics.F1Score(average="macro")])
     model.save(tmp_path / "model.keras")
     found = fastmlp.load_model(tmp_path / "model.keras").get_compile_config()["metrics"]
-    assert found[0] == "auc"
+    assert isinstance(metrics.get(found[0]), metrics.AUC)
     assert found[1]["config"]["thresholds"] == [0.2, 0.5]
     assert found[2]["config"]["average"] == "macro"

@@ -88,6 +88,6 @@ def test_columns_or_rows_are_scaled(isa, cols):
     column, row = rng.normal(size=round_up(cols)).astype(np.float32), rng.normal(size=7).astype(np.float32)
     for factors, expected in (({"column": column}, x * column[:cols]), ({"row": row}, x * row[:, None])):
         scaled = Guarded(panels(x))
-        kernels(isa)["scale"](rows=7, cols=cols, x=scaled.array, x_panel=7 * PANEL, **factors)
+        kernels(isa)["rescale"](rows=7, cols=cols, x=scaled.array, x_panel=7 * PANEL, **factors)
         assert np.array_equal(scaled.array, panels(expected))
         scaled.check()

@@ -19,7 +19,20 @@ from fastmlp.layers.base import Layer, Operation, assign_all
 from fastmlp.layers.categories import CategoryEncoding, Embedding
 from fastmlp.layers.dense import Dense
 from fastmlp.layers.inputs import Input, InputLayer
-from fastmlp.layers.merging import Add, Average, Concatenate, Maximum, Multiply, Subtract
+from fastmlp.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Maximum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    maximum,
+    multiply,
+    subtract,
+)
 from fastmlp.layers.normalization import BatchNormalization, LayerNormalization, RMSNormalization
 from fastmlp.layers.preprocessing import Normalization, Rescaling
 from fastmlp.layers.regularization import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
@@ -58,10 +71,16 @@ __all__ = [
     "Reshape",
     "Softmax",
     "Subtract",
+    "add",
     "assign_all",
+    "average",
+    "concatenate",
     "deserialize",
+    "maximum",
+    "multiply",
     "registry",
     "serialize",
+    "subtract",
 ]
 
 registry: Registry[Layer] = Registry(

@@ -425,9 +425,9 @@ static float norm_factor(const fm_parameter_rule *rule, double square) {
     return (float)((rule->rate * kept + (1.0 - rule->rate) * norm) / (NORM_EPSILON + norm));
 }
 
-static void scale(const fm_network *network, const fm_scale *arguments) {
+static void rescale(const fm_network *network, const fm_rescale *arguments) {
     if (arguments->rows > 0 && arguments->cols > 0)
-        network->kernels->scale(arguments);
+        network->kernels->rescale(arguments);
 }
 
 /* Each unit's weights; in place, the sums of squares become factors. */
@@ -436,7 +436,7 @@ static void constrain_units(const fm_network *network, const fm_parameter_rule *
     sum_columns(network, s, network->value, 0);
     for (ptrdiff_t c = 0; c < FM_ROUND_UP(s->cols); c++)
         columns[c] = c < s->cols ? norm_factor(rule, (double)columns[c]) : 0.0f;
-    scale(network, &(fm_scale){s->rows, s->cols, network->value + s->offset, s->rows * FM_PANEL, columns, NULL});
+    rescale(network, &(fm_rescale){s->rows, s->cols, network->value + s->offset, s->rows * FM_PANEL, columns, NULL});
 }
 
 /* Each input's weights, in all panels: a worker takes some of the rows. */
@@ -448,7 +448,7 @@ static void constrain_inputs(const fm_network *network, const fm_parameter_rule 
     network->kernels->row_norms(&norms);
     for (ptrdiff_t r = 0; r < count; r++)
         factor[r] = norm_factor(rule, (double)factor[r]);
-    scale(network, &(fm_scale){count, cols, x, panel, NULL, factor});
+    rescale(network, &(fm_rescale){count, cols, x, panel, NULL, factor});
 }
 
 /* All weights of a parameter as one vector: one worker takes all. */
@@ -458,7 +458,7 @@ static void constrain_all(const fm_network *network, const fm_parameter_rule *ru
     const float factor = norm_factor(rule, sum_of(network, p, 1));
     for (ptrdiff_t r = 0; r < s.rows; r++)
         network->around.factor[r] = factor;
-    scale(network, &(fm_scale){s.rows, s.cols, network->value + s.offset, s.rows * FM_PANEL, NULL, network->around.factor});
+    rescale(network, &(fm_rescale){s.rows, s.cols, network->value + s.offset, s.rows * FM_PANEL, NULL, network->around.factor});
 }
 
 static void constrain(const fm_pass *pass, int p) {

@@ -73,7 +73,7 @@ static void kernel_row_norms(const fm_norms *s) {
         fm_row_norms(s, s->x + r * FM_PANEL, s->rows - r, s->square + r);
 }
 
-static void kernel_scale(const fm_scale *s) {
+static void kernel_rescale(const fm_rescale *s) {
     for (ptrdiff_t c = 0; c < s->cols; c += FM_PANEL)
         for (ptrdiff_t r = 0; r < s->rows; r++)
             for (int v = 0; v < FM_PANEL; v += V_LANES) {

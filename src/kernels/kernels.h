@@ -305,13 +305,13 @@ typedef struct fm_norms {
 } fm_norms;
 
 /* x(r, c) *= column[c], or row[r] where there is no column; x as in fm_norms, pads too. */
-typedef struct fm_scale {
+typedef struct fm_rescale {
     ptrdiff_t rows, cols;
     float *x;
     ptrdiff_t x_panel;
     const float *column; /* [cols rounded up to 16], or NULL */
     const float *row;    /* [rows] */
-} fm_scale;
+} fm_rescale;
 
 /* A penalty on what a layer gives. activity: loss[r] += l1·Σ|x| + l2·Σx²; activity_backward: out = grad + l1·sign(x) + l2·x, in pad columns
  * grad. out may be grad. */

@@ -488,13 +488,13 @@ static void try_row_norms(trial *t) {
     t->kernels->row_norms(&s);
 }
 
-static void try_scale(trial *t) {
-    fm_scale s = {.rows = t->number % 40, .cols = pick(t, 1, 70)};
+static void try_rescale(trial *t) {
+    fm_rescale s = {.rows = t->number % 40, .cols = pick(t, 1, 70)};
     s.x_panel = (s.rows + 2) * FM_PANEL;
     s.x = take_floats(t, FM_ROUND_UP(s.cols) / FM_PANEL * s.x_panel);
     s.column = coin(t) ? take_floats(t, FM_ROUND_UP(s.cols)) : NULL;
     s.row = take_floats(t, s.rows);
-    t->kernels->scale(&s);
+    t->kernels->rescale(&s);
 }
 
 static fm_activity draw_activity(trial *t) {
