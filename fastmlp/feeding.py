@@ -23,6 +23,8 @@ _LIBRARIES = {"DataLoader": "torch", "PyDataset": "keras", "Sequence": "keras"}
 
 def is_feed(value: Any) -> bool:
     """True for what gives batches rather than rows."""
+    if isinstance(value, (np.ndarray, list, tuple)):
+        return False  # at once: a prediction takes a microsecond
     if type(value).__module__.partition(".")[0] == "tensorflow" and hasattr(value, "as_numpy_iterator"):
         raise UnsupportedError(
             "tf.data datasets are not read by fastmlp; pass dataset.as_numpy_iterator() with steps_per_epoch, or the arrays it is made of"

@@ -19,7 +19,7 @@ def is_frame(value: Any) -> bool:
 
 def column_names(value: Any) -> list[Any] | None:
     """The names of a frame's columns; None for anything else."""
-    if not is_frame(value) or _is_single(value):
+    if isinstance(value, np.ndarray) or not is_frame(value) or _is_single(value):
         return None
     return list(value.column_names if hasattr(value, "column_names") else value.columns)
 

@@ -24,7 +24,7 @@ def needs(*programs):
 
 
 def run(target, folder, **options):
-    environment = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "CFLAGS")}
+    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"} | {"CFLAGS": "-Werror"}
     return subprocess.run(["bash", SCRIPT, target, folder], env=environment | options, capture_output=True, text=True, check=False)
 
 
@@ -38,7 +38,6 @@ def folder(tmp_path_factory):
 def test_every_table_of_this_machine_and_avx512_s_width_without_it_have_the_portable_bits(folder):
     result = run("native", folder)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert not re.search(r"warning", result.stderr), result.stderr
     assert re.search(r"^wide: (\d+) of \1 kernels agree with portable$", result.stdout, re.MULTILINE)
     assert len(re.findall(r"^[1-9]\d* passed, 0 failed$", result.stdout, re.MULTILINE)) == 2
 
@@ -52,10 +51,11 @@ def test_neon_and_training_on_aarch64_have_the_bits_of_this_machine(folder):
 
 
 @needs("bash", "cc")
-def test_a_table_that_rounds_its_products_is_noticed(tmp_path):
+def test_a_table_that_rounds_its_products_is_noticed(folder, tmp_path):
     header = tmp_path / "rounds_twice.h"
     header.write_text("static inline float rounds_twice(float a, float b, float c) { return a * b + c; }\n#define fmaf rounds_twice\n")
-    result = run("native", tmp_path, CFLAGS="-O1", WIDE_CFLAGS=f"-include {header}")
+    tables = folder / "native" / "tables"
+    result = run("native", tmp_path, WIDE_CFLAGS=f"-include {header}", **({"TABLES": str(tables)} if tables.is_dir() else {}))
     assert result.returncode != 0
     for kernel in ("gemm_forward", "exp", "update_adam", "loss_categorical_crossentropy"):
         assert re.search(rf"^wide {kernel}: trial \d+, word \d+: ", result.stdout, re.MULTILINE), result.stdout

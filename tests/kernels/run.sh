@@ -6,7 +6,7 @@
 #
 # Usage: tests/kernels/run.sh native|aarch64 [folder]
 # Keeps what it builds in the folder, if one is given; aarch64 compares with the native results that are there, or makes them first.
-# By environment: CC, CFLAGS, WIDE_CFLAGS (for `wide` alone), AARCH64_CC, AARCH64_RUN.
+# By environment: CC, CFLAGS, WIDE_CFLAGS (for `wide` alone), TABLES (a folder of tables that are built already), AARCH64_CC, AARCH64_RUN.
 set -euo pipefail
 
 target=${1:-}
@@ -56,11 +56,15 @@ build() {
     esac
     jobs=
     mkdir -p "$out/tables"
-    for isa in $isas; do
-        compile "$out/tables/$isa.o" $(flags_of "$isa") -c "$sources/kernels/isa_$isa.c"
-    done
-    compile "$out/tables/portable.o" $portable -c "$sources/kernels/isa_portable.c"
-    compile "$out/tables/dispatch.o" -c "$sources/kernels/dispatch.c"
+    if [[ -n ${TABLES:-} ]]; then
+        cp "$TABLES"/*.o "$out/tables"
+    else
+        for isa in $isas; do
+            compile "$out/tables/$isa.o" $(flags_of "$isa") -c "$sources/kernels/isa_$isa.c"
+        done
+        compile "$out/tables/portable.o" $portable -c "$sources/kernels/isa_portable.c"
+        compile "$out/tables/dispatch.o" -c "$sources/kernels/dispatch.c"
+    fi
     compile "$out/wide.o" $wide ${WIDE_CFLAGS:-} -c "$sources/kernels/isa_portable.c"
     finish
     compile "$out/check_kernels" "$here/check_kernels.c" "$out/wide.o" "$out"/tables/*.o ${3:-} -lm
