@@ -24,6 +24,11 @@ def test_losses_of_arrays_are_those_of_keras(name):
     assert loss(y, p, sample_weight=loss_programs.weights()) == pytest.approx(float(GOLDEN[f"{name}/weighted"]), rel=1e-5)
 
 
+@pytest.mark.parametrize("name", loss_programs.CASES)
+def test_reductions_are_those_of_keras(name):
+    np.testing.assert_allclose(loss_programs.reduced(fastmlp, name), GOLDEN[f"{name}/reduced"], **CLOSE)
+
+
 @pytest.mark.filterwarnings("ignore:.* takes the output for probabilities:UserWarning")
 @pytest.mark.parametrize("engine", ["native", "reference"])
 @pytest.mark.parametrize("name", loss_programs.CASES)
