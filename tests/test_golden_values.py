@@ -10,6 +10,7 @@ import pytest
 from golden import value_programs as programs
 
 import fastmlp
+from fastmlp import layers, losses, optimizers
 
 KERAS = json.loads((Path(__file__).parent / "golden" / "values.json").read_text(encoding="utf-8"))
 SIGMAS = 6 * 2**0.5  # both sides are drawn
@@ -62,3 +63,18 @@ def test_layers_begin_with_the_weights_that_their_arguments_give_them(engine, na
 @pytest.mark.parametrize("number", range(len(programs.AXES)))
 def test_softmax_of_arrays_goes_along_any_axis(number):
     np.testing.assert_allclose(programs.along(fastmlp, number), KERAS["axes"][number], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", programs.LOSSES)
+def test_losses_that_keras_has_not_are_those_of_pytorch(engine, name):
+    kind, arguments = programs.LOSSES[name]
+    loss, (y, p) = getattr(losses, kind)(**arguments), programs.targets(name)
+    model = fastmlp.Sequential([layers.Dense(4, input_shape=(4,))])
+    model.compile(optimizers.SGD(1.0), loss)
+    values, gradients = [], []
+    for row in range(len(p)):
+        model.set_weights([np.eye(4), np.zeros(4)])
+        values.append(model.train_on_batch(p[row : row + 1], y[row : row + 1]))
+        gradients.extend(-model.get_weights()[1])
+    np.testing.assert_allclose(values, KERAS["pytorch"][name]["value"], rtol=1e-5)
+    np.testing.assert_allclose(gradients, KERAS["pytorch"][name]["gradient"], rtol=1e-5, atol=1e-7)

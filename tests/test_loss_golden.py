@@ -14,7 +14,7 @@ from fastmlp import layers, models
 with np.load(Path(__file__).parent / "golden" / "losses.npz") as file:
     GOLDEN = dict(file)
 
-CLOSE = {"rtol": 1e-5, "atol": 2e-6}
+CLOSE = {"rtol": 1e-5, "atol": 1e-7}
 
 
 @pytest.mark.parametrize("name", loss_programs.CASES)
@@ -43,7 +43,7 @@ def test_losses_and_gradients_in_training_are_those_of_keras(name, engine):
         values.append(model.train_on_batch(p[row : row + 1], y[row : row + 1]))
         gradients.append(-model.get_weights()[1] / len(p))
     np.testing.assert_allclose(values, GOLDEN[f"{name}/value"], **CLOSE)
-    np.testing.assert_allclose(gradients, GOLDEN[f"{name}/gradient"], rtol=2e-5, atol=2e-6)
+    np.testing.assert_allclose(gradients, GOLDEN[f"{name}/gradient"], rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.filterwarnings("ignore:.* takes the output for probabilities:UserWarning")

@@ -170,6 +170,25 @@ def along(api, number: int) -> list[float]:
     return np.ravel(getattr(api.activations, function)(x, **arguments)).tolist()
 
 
+# Losses that Keras has not, compared with PyTorch: name: (class, arguments)
+LOSSES = {
+    "gaussian_nll": ("GaussianNLL", {"eps": 0.05}),
+    "gaussian_nll full": ("GaussianNLL", {"full": True}),
+    "quantile": ("Quantile", {"q": 0.8}),
+    "sparse_smoothed": ("SparseCategoricalCrossentropy", {"from_logits": True, "label_smoothing": 0.2}),
+}
+
+
+def targets(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and predictions of eight rows, among them a variance below ``eps``."""
+    random = np.random.RandomState(25)
+    p, y = random.normal(size=(8, 4)), random.normal(size=(8, 2 if "gaussian" in name else 4))
+    if "gaussian" in name:
+        p[:, 2:] = np.square(p[:, 2:]) + 0.1
+        p[3, 2] = 0.01 if "full" not in name else 0.2
+    return (random.randint(0, 4, 8).astype(np.int32) if "sparse" in name else y.astype(np.float32)), p.astype(np.float32)
+
+
 def all_values(api, array_of) -> dict:
     """Everything of this file, by kind and name."""
     return {
