@@ -1,4 +1,4 @@
-"""What has values of its own outside of a training: initializers, regularizers, constraints, layers that are random, layers as they are made.
+"""What has values outside of a training: initializers, regularizers, constraints, layers that are random, layers as they are made.
 
 Written so that it runs on Keras and on fastmlp alike: ``api`` is the module to run on.
 """
@@ -41,7 +41,7 @@ def draws() -> list[tuple[str, str]]:
 
 
 def moments(api, name: str, shape: str) -> list[float]:
-    """Mean, standard deviation, minimum and maximum; for a kernel also the mean square of a row or column, and the mean |product| of two."""
+    """Mean, standard deviation, minimum and maximum; for a kernel also the mean square of rows or columns and the mean |product|."""
     kind, arguments = INITIALIZERS[name]
     values = np.asarray(getattr(api.initializers, kind)(**arguments)(SHAPES[shape]), np.float64)
     found = [values.mean(), values.std(), values.min(), values.max()]
