@@ -32,7 +32,8 @@ def test_ten_steps_follow_keras(golden, engine, optimizer, head, activation):
     np.testing.assert_allclose(steps, golden["curves"][number], rtol=1e-5, atol=1e-7)
     if activation == "relu":
         values = np.concatenate([array.ravel() for array in weights])
-        np.testing.assert_allclose(values, golden[f"weights/{optimizer}/{head}"], rtol=1e-5, atol=1e-6)
+        # Small weights are differences of larger numbers; float32 leaves 1e-7 of those at each of ten steps.
+        np.testing.assert_allclose(values, golden[f"weights/{optimizer}/{head}"], rtol=1e-5, atol=3e-6)
 
 
 @pytest.mark.parametrize("head", programs.HEADS)

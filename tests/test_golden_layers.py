@@ -28,7 +28,9 @@ def test_predictions_gradients_statistics_and_training_are_those_of_keras(golden
         at += values.size
         # Relative to the largest: a small weight is the difference of larger ones, over several layers and twelve steps.
         scale = float(np.abs(expected).max())
-        np.testing.assert_allclose(values.ravel(), expected, rtol=1e-5, atol=1e-5 * scale, err_msg=what)
+        # Keras' Adam takes 1 − β₂ᵗ in float32, which has lost four digits at first; behind a layer normalization 9e-6 is left of it.
+        tolerance = 2e-5 if what.startswith("adam") else 1e-5
+        np.testing.assert_allclose(values.ravel(), expected, rtol=tolerance, atol=tolerance * scale, err_msg=what)
     assert at == golden[name].size
 
 

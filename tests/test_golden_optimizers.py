@@ -25,4 +25,5 @@ def test_trainings_follow_keras(golden, engine, name):
     number = list(CASES).index(name)
     losses, weights = programs.trajectory(fastmlp, *CASES[name], engine=engine)
     np.testing.assert_allclose(losses, golden["losses"][number], rtol=1e-5)
-    np.testing.assert_allclose(weights, golden["weights"][number], rtol=1e-5, atol=1e-6)
+    # Small weights are differences of larger numbers; float32 leaves 1e-7 of those at each of sixteen steps.
+    np.testing.assert_allclose(weights, golden["weights"][number], rtol=1e-5, atol=3e-6)
