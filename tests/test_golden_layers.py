@@ -26,7 +26,9 @@ def test_predictions_gradients_statistics_and_training_are_those_of_keras(golden
     for what, values in found.items():
         expected = golden[name][at : at + values.size]
         at += values.size
+        # Relative to the largest: a small weight is the difference of larger ones, over several layers and twelve steps.
         scale = float(np.abs(expected).max())
+        # Keras' Adam takes 1 − β₂ᵗ in float32, which has lost four digits at first; behind a layer normalization 9e-6 is left of it.
         tolerance = 2e-5 if what.startswith("adam") else 1e-5
         np.testing.assert_allclose(values.ravel(), expected, rtol=tolerance, atol=tolerance * scale, err_msg=what)
     assert at == golden[name].size
@@ -35,4 +37,5 @@ def test_predictions_gradients_statistics_and_training_are_those_of_keras(golden
 def test_normalization_learns_what_keras_learns(golden, engine, monkeypatch):
     monkeypatch.setattr(fastmlp.engines, "DEFAULT", engine)
     found = np.concatenate([values.ravel() for values in programs.adapted(fastmlp).values()])
-    np.testing.assert_allclose(found, golden["adapted"], rtol=1e-5, atol=1e-5)
+    # The data lie around 50, so a float32 has lost a digit before the mean is taken away.
+    np.testing.assert_allclose(found, golden["adapted"], rtol=1e-5, atol=5e-6)

@@ -25,12 +25,5 @@ def test_trainings_follow_keras(golden, engine, name):
     number = list(CASES).index(name)
     losses, weights = programs.trajectory(fastmlp, *CASES[name], engine=engine)
     np.testing.assert_allclose(losses, golden["losses"][number], rtol=1e-5)
-    np.testing.assert_allclose(weights, golden["weights"][number], rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("shape", programs.SHAPES)
-@pytest.mark.parametrize("name", programs.INITIALIZERS)
-def test_initializers_have_the_moments_of_keras(golden, name, shape):
-    expected = golden["moments"][list(programs.INITIALIZERS).index(name)][programs.SHAPES.index(shape)]
-    fastmlp.utils.set_random_seed(0)
-    np.testing.assert_allclose(programs.moments(fastmlp, name, shape), expected, rtol=0.05, atol=5e-3)
+    # Small weights are differences of larger numbers; float32 leaves 1e-7 of those at each of sixteen steps.
+    np.testing.assert_allclose(weights, golden["weights"][number], rtol=1e-5, atol=3e-6)

@@ -14,7 +14,7 @@ from fastmlp import layers, models
 with np.load(Path(__file__).parent / "golden" / "losses.npz") as file:
     GOLDEN = dict(file)
 
-CLOSE = {"rtol": 1e-5, "atol": 2e-6}
+CLOSE = {"rtol": 1e-5, "atol": 1e-7}
 
 
 @pytest.mark.parametrize("name", loss_programs.CASES)
@@ -22,6 +22,11 @@ def test_losses_of_arrays_are_those_of_keras(name):
     function, loss, y, p = loss_programs.make(fastmlp, name)
     np.testing.assert_allclose(function(y, p), GOLDEN[f"{name}/value"], **CLOSE)
     assert loss(y, p, sample_weight=loss_programs.weights()) == pytest.approx(float(GOLDEN[f"{name}/weighted"]), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", loss_programs.CASES)
+def test_reductions_are_those_of_keras(name):
+    np.testing.assert_allclose(loss_programs.reduced(fastmlp, name), GOLDEN[f"{name}/reduced"], **CLOSE)
 
 
 @pytest.mark.filterwarnings("ignore:.* takes the output for probabilities:UserWarning")
@@ -38,7 +43,7 @@ def test_losses_and_gradients_in_training_are_those_of_keras(name, engine):
         values.append(model.train_on_batch(p[row : row + 1], y[row : row + 1]))
         gradients.append(-model.get_weights()[1] / len(p))
     np.testing.assert_allclose(values, GOLDEN[f"{name}/value"], **CLOSE)
-    np.testing.assert_allclose(gradients, GOLDEN[f"{name}/gradient"], rtol=2e-5, atol=2e-6)
+    np.testing.assert_allclose(gradients, GOLDEN[f"{name}/gradient"], rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.filterwarnings("ignore:.* takes the output for probabilities:UserWarning")

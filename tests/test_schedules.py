@@ -171,7 +171,9 @@ def test_an_optimizer_with_a_schedule_can_be_copied():
 
 @pytest.mark.parametrize("name", scripts.SCHEDULED_FITS)
 def test_training_with_a_schedule_ends_where_keras_ends(engine, name):
-    np.testing.assert_allclose(scripts.scheduled_fit(fastmlp, name, engine=engine), KERAS["fits"][name], rtol=1e-4, atol=1e-5)
+    # Keras' Adam takes 1 − β₂ᵗ in float32, which has lost four digits at first; a rate of 0.1 makes that visible (float64 here).
+    tolerance = {"rtol": 5e-5, "atol": 1e-5} if name.startswith("adam") else {"rtol": 1e-5, "atol": 3e-6}
+    np.testing.assert_allclose(scripts.scheduled_fit(fastmlp, name, engine=engine), KERAS["fits"][name], **tolerance)
 
 
 def test_every_batch_has_the_rate_of_its_iteration(engine):

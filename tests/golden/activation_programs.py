@@ -28,6 +28,7 @@ LAYERS = {
     "ReLU": ("ReLU", {}),
     "ReLU of everything": ("ReLU", {"max_value": 3.0, "negative_slope": 0.25, "threshold": 1.5}),
     "LeakyReLU": ("LeakyReLU", {}),
+    "LeakyReLU of 0.1": ("LeakyReLU", {"negative_slope": 0.1}),
     "ELU": ("ELU", {}),
     "ELU of 0.5": ("ELU", {"alpha": 0.5}),
     "Softmax": ("Softmax", {}),

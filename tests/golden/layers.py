@@ -74,6 +74,7 @@ NETWORKS = {
     "rms_normalization_first": _first(lambda api: api.layers.RMSNormalization(epsilon=0.01)),
     "prelu": _around(lambda api: api.layers.PReLU()),
     "prelu_first": _first(lambda api: api.layers.PReLU()),
+    "activity_regularization": _around(lambda api: api.layers.ActivityRegularization(l1=0.02, l2=0.1), activation="tanh"),
     "rescaling": _first(lambda api: api.layers.Rescaling(0.3, offset=-1.5)),
     "rescaling_between": _around(lambda api: api.layers.Rescaling(0.3, offset=-1.5)),
     "normalization": _first(lambda api: api.layers.Normalization(mean=MEAN, variance=VARIANCE)),

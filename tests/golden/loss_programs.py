@@ -42,6 +42,8 @@ CASES = {
     "scce_logits": ("sparse_categorical_crossentropy", "SparseCategoricalCrossentropy", {"from_logits": True}),
 }
 
+REDUCTIONS = ("none", "sum", "mean_with_sample_weight")
+
 METRICS = {
     "mse": "MeanSquaredError",
     "mae": "MeanAbsoluteError",
@@ -105,6 +107,13 @@ def make(api, name: str):
     """The function with its arguments, the loss object, targets and predictions."""
     function, cls, arguments = CASES[name]
     return partial(getattr(api.losses, function), **arguments), getattr(api.losses, cls)(**arguments), *data(name)
+
+
+def reduced(api, name: str) -> np.ndarray:
+    """With sample weights, and each ``reduction`` that is not the mean over the rows: a number for each row, the sum, the weighted mean."""
+    _, cls, arguments = CASES[name]
+    given = (*data(name), weights())
+    return np.concatenate([np.ravel(getattr(api.losses, cls)(**arguments, reduction=kind)(*given)) for kind in REDUCTIONS])
 
 
 def metric(api, name: str):

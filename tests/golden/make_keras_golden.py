@@ -49,14 +49,10 @@ def main() -> None:
     )
     np.savez_compressed(HERE / "curves.npz", **arrays)
 
-    keras.utils.set_random_seed(0)
     small = {
         "made with": {"keras": keras.__version__, "jax": jax.__version__, "numpy": np.__version__},
         "fits": {name: plain(programs.fit(keras, arguments)) for name, arguments in programs.fits().items()},
         "extremes": {name: plain(programs.extreme(keras, name)) for name in programs.EXTREMES},
-        "moments": {
-            name: [plain(programs.moments(keras, name, shape)) for shape in programs.INITIALIZER_SHAPES] for name in programs.INITIALIZERS
-        },
         "summaries": programs.summaries(keras),
     }
     (HERE / "keras.json").write_text(json.dumps(small, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

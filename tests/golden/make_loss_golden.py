@@ -3,7 +3,8 @@
     python tests/golden/make_loss_golden.py
 
 writes ``losses.npz`` beside this file: for every case of ``loss_programs.CASES`` the loss of each row, the gradient of their mean with
-respect to the predictions, and what the loss object and the metric of that name give with sample weights.
+respect to the predictions, what the loss object gives with sample weights
+and with other reductions, and the metric of that name.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def main() -> None:
         arrays[f"{name}/value"] = np.asarray(function(y, p))
         arrays[f"{name}/gradient"] = np.asarray(jax.grad(lambda q, f=function, y=y: jnp.mean(f(y, q)))(jnp.array(p)))
         arrays[f"{name}/weighted"] = np.float32(loss(y, p, sample_weight=loss_programs.weights()))
+        arrays[f"{name}/reduced"] = loss_programs.reduced(keras, name)
     for name in loss_programs.METRICS:
         metric = loss_programs.metric(keras, name)
         y, p = loss_programs.data(name)

@@ -31,9 +31,7 @@ def main() -> None:
         weights.append(final)
         print(f"{name}: {curve[0]:.6f} → {curve[-1]:.6f}", flush=True)
         keras.backend.clear_session()
-    keras.utils.set_random_seed(0)
-    moments = [[programs.moments(keras, name, shape) for shape in programs.SHAPES] for name in programs.INITIALIZERS]
-    arrays = {"losses": losses, "weights": weights, "moments": moments}
+    arrays = {"losses": losses, "weights": weights}
     np.savez_compressed(HERE / "optimizers.npz", **{name: np.array(values, np.float32) for name, values in arrays.items()})
 
 

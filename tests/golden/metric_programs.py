@@ -30,6 +30,7 @@ CASES = [
     ("AUC", {"thresholds": [0.1, 0.35, 0.8]}, "yes-no"),
     ("AUC", {"from_logits": True}, "logits"),
     ("AUC", {"multi_label": True}, "labels"),
+    ("AUC", {"multi_label": True, "num_labels": 3}, "labels"),
     ("AUC", {"multi_label": True, "curve": "PR", "label_weights": [1.0, 2.0, 0.5]}, "labels"),
     ("AUC", {"label_weights": [1.0, 2.0, 0.5]}, "labels"),
     *[
@@ -53,7 +54,7 @@ CASES = [
     *[
         (name, {"average": average, **extra}, "classes")
         for average in (None, "micro", "macro", "weighted")
-        for name, extra in (("F1Score", {}), ("FBetaScore", {"beta": 2.0, "threshold": 0.3}))
+        for name, extra in (("F1Score", {}), ("F1Score", {"threshold": 0.3}), ("FBetaScore", {"beta": 2.0, "threshold": 0.3}))
     ],
     ("RootMeanSquaredError", {}, "amounts"),
     ("R2Score", {}, "amounts"),

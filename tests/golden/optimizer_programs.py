@@ -19,18 +19,23 @@ RULES = {
     "rmsprop_momentum": ("RMSprop", {"learning_rate": 0.005, "rho": 0.8, "momentum": 0.7}),
     "rmsprop_centered": ("RMSprop", {"learning_rate": 0.005, "centered": True}),
     "rmsprop_centered_momentum": ("RMSprop", {"learning_rate": 0.002, "momentum": 0.7, "centered": True}),
+    "rmsprop_epsilon": ("RMSprop", {"learning_rate": 0.01, "epsilon": 0.02}),
     "adam": ("Adam", {"learning_rate": 0.01}),
+    "adam_epsilon": ("Adam", {"learning_rate": 0.02, "beta_1": 0.7, "epsilon": 0.03}),
     "amsgrad": ("Adam", {"learning_rate": 0.03, "beta_2": 0.5, "amsgrad": True}),
     "adamw": ("AdamW", {"learning_rate": 0.01}),
     "adamw_amsgrad": ("AdamW", {"learning_rate": 0.01, "weight_decay": 0.5, "beta_2": 0.6, "amsgrad": True}),
+    "adamw_epsilon": ("AdamW", {"learning_rate": 0.02, "beta_1": 0.7, "epsilon": 0.03}),
     "adagrad": ("Adagrad", {"learning_rate": 0.05}),
     "adagrad_from_one": ("Adagrad", {"learning_rate": 0.05, "initial_accumulator_value": 1.0, "epsilon": 1e-3}),
     "adadelta": ("Adadelta", {"learning_rate": 1.0}),
     "adadelta_rho": ("Adadelta", {"learning_rate": 3.0, "rho": 0.7, "epsilon": 1e-4}),
     "adamax": ("Adamax", {"learning_rate": 0.01}),
     "adamax_fast": ("Adamax", {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.7}),
+    "adamax_epsilon": ("Adamax", {"learning_rate": 0.02, "epsilon": 0.03}),
     "nadam": ("Nadam", {"learning_rate": 0.01}),
     "nadam_fast": ("Nadam", {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.7}),
+    "nadam_epsilon": ("Nadam", {"learning_rate": 0.02, "epsilon": 0.03}),
     "lion": ("Lion", {"learning_rate": 0.003}),
     "lion_fast": ("Lion", {"learning_rate": 0.003, "beta_1": 0.5, "beta_2": 0.7}),
 }
@@ -151,23 +156,3 @@ def trajectory(api, rule: str, option: str, weights: str | None, **compile_optio
     model.fit(x, y, batch_size=6, epochs=2, shuffle=False, verbose=0)
     losses.append(np.ravel(model.evaluate(x, y, batch_size=6, verbose=0))[0])
     return np.array(losses, np.float64), np.concatenate([np.ravel(value) for value in model.get_weights()])
-
-
-INITIALIZERS = {
-    "orthogonal": ("Orthogonal", {"gain": 1.3}),
-    "identity": ("Identity", {"gain": 2.0}),
-    "truncated_normal": ("TruncatedNormal", {"mean": 0.1, "stddev": 0.2}),
-    "variance_scaling": ("VarianceScaling", {"scale": 2.0, "mode": "fan_out", "distribution": "uniform"}),
-    "variance_scaling_normal": ("VarianceScaling", {"scale": 0.5, "mode": "fan_avg", "distribution": "untruncated_normal"}),
-    "random_uniform": ("RandomUniform", {"minval": -1.0, "maxval": 0.5}),
-    "constant": ("Constant", {"value": 0.3}),
-}
-SHAPES = ((300, 200), (64, 500))
-
-
-def moments(api, name: str, shape: tuple[int, int]) -> list[float]:
-    """Mean, standard deviation, and the mean and standard deviation of the diagonal and of the Gram matrix's diagonal."""
-    kind, arguments = INITIALIZERS[name]
-    values = np.asarray(getattr(api.initializers, kind)(**arguments)(shape), np.float64)
-    gram = values @ values.T if shape[0] < shape[1] else values.T @ values
-    return [values.mean(), values.std(), np.diagonal(gram).mean(), np.abs(gram - np.diag(np.diagonal(gram))).mean()]

@@ -161,27 +161,6 @@ def extreme(api, name: str, **compile_options) -> tuple[list[float], np.ndarray]
     return losses, gradient
 
 
-INITIALIZERS = (
-    "zeros",
-    "ones",
-    "glorot_uniform",
-    "glorot_normal",
-    "he_uniform",
-    "he_normal",
-    "lecun_uniform",
-    "lecun_normal",
-    "random_uniform",
-    "random_normal",
-)
-INITIALIZER_SHAPES = ((784, 512), (1000, 30))
-
-
-def moments(api, initializer: str, shape: tuple[int, int]) -> dict[str, float]:
-    """Mean, standard deviation, minimum and maximum of one drawn kernel."""
-    values = np.asarray(api.initializers.get(initializer)(shape), dtype=np.float64)
-    return {"mean": values.mean(), "std": values.std(), "min": values.min(), "max": values.max()}
-
-
 def summaries(api) -> dict[str, str]:
     """What `summary` prints for a built, an unbuilt and a deeper model."""
     layers = api.layers
