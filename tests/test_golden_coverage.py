@@ -9,7 +9,7 @@ import inspect
 from pathlib import Path
 
 import pytest
-from golden import activation_programs, loss_programs, metric_programs, optimizer_programs, programs, scripts, value_programs
+from golden import activation_programs, graph_programs, loss_programs, metric_programs, optimizer_programs, programs, scripts, value_programs
 from golden import layers as layer_programs
 from recorder import Recorder
 
@@ -52,6 +52,7 @@ REFUSED = {
     "layers.RMSNormalization(axis)": ({}, 0),
     "layers.BatchNormalization(axis)": ({}, 0),
     "layers.LayerNormalization(axis)": ({}, 0),
+    "layers.Concatenate(axis)": ({}, 0),
     "layers.CategoryEncoding(sparse)": ({"num_tokens": 3}, True),
     "layers.Embedding(mask_zero)": ({"input_dim": 3, "output_dim": 2}, True),
     "losses.SparseCategoricalCrossentropy(ignore_class)": ({}, 0),
@@ -78,6 +79,8 @@ def seen() -> dict[str, set[str]]:
     for make in (*layer_programs.NETWORKS.values(), *value_programs.MADE.values()):
         make(api)
     layer_programs.adapted(api)
+    for make, *_ in graph_programs.PROGRAMS.values():
+        make(api)
     for case in optimizer_programs.cases().values():
         optimizer_programs.network(api, *case)
     for name in loss_programs.CASES:
