@@ -31,7 +31,7 @@ class Recorder:
 
         return make
 
-    def note(self, name: str, *args: Any, **options: Any) -> None:
+    def note(self, name: str, /, *args: Any, **options: Any) -> None:
         """One call of the class or function of this name."""
         value = getattr(self._real, name)
         signature = inspect.signature(value)

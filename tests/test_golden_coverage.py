@@ -9,7 +9,16 @@ import inspect
 from pathlib import Path
 
 import pytest
-from golden import activation_programs, graph_programs, loss_programs, metric_programs, optimizer_programs, programs, scripts, value_programs
+from golden import (
+    activation_programs,
+    graph_programs,
+    loss_programs,
+    metric_programs,
+    optimizer_programs,
+    programs,
+    scripts,
+    value_programs,
+)
 from golden import layers as layer_programs
 from recorder import Recorder
 
