@@ -396,10 +396,11 @@ class Model(Trainer):
         summary.print_summary(self.name, shown, self._optimizer_parameters(), line_length, positions, print_fn, show_trainable)
 
     def _optimizer_parameters(self) -> int:
-        """Elements of the optimizer's state as Keras counts them: its slots, the iterations and the learning rate; 0 before training."""
-        if self._network is None or self._configured is None or not self._network.iterations:
+        """Elements of the optimizer's state as Keras counts them: its slots and the numbers beside them; 0 before training."""
+        if self._network is None or self._compiled is None or self._configured is None or not self._network.iterations:
             return 0
-        return len(self._network.slot_names) * sum(layer.count_trainable() for layer in self.layers) + 2
+        trained = sum(layer.count_trainable() for layer in self.layers)
+        return len(self._network.slot_names) * trained + self._compiled.optimizer.count_scalars()
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name or index."""

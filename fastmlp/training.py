@@ -496,6 +496,6 @@ def _diverged(batch: int, epoch: int | None, compiled: Compiled) -> NonFiniteLos
 
 def _result(values: dict[str, float], return_dict: bool) -> Any:
     if return_dict:
-        return values
+        return dict(sorted(values.items()))
     listed = list(values.values())
     return listed if len(listed) > 1 else listed[0]
