@@ -232,10 +232,10 @@ class Model(Connected):
         return None
 
     def _optimizer_parameters(self) -> int:
-        """Elements of the optimizer's state as Keras counts them: its slots, the iterations and the learning rate; 0 before training."""
-        if self._network is None or self._configured is None or not self._network.iterations:
+        """Elements of the optimizer's state as Keras counts them: its slots and the numbers beside them; 0 before training."""
+        if self._network is None or self._compiled is None or self._configured is None or not self._network.iterations:
             return 0
-        return len(self._network.slot_names) * self.count_trainable() + 2
+        return len(self._network.slot_names) * self.count_trainable() + self._compiled.optimizer.count_scalars()
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name or index."""

@@ -125,7 +125,7 @@ def test_a_function_of_yours_is_a_metric_under_its_name_and_is_called_for_each_b
     p = model.predict(x, verbose=0)[:, 0]
     batches = [np.abs(y[i : i + 20] - p[i : i + 20]).max() for i in (0, 20, 40)]
     result = model.evaluate(x, y, batch_size=20, verbose=0, return_dict=True)
-    assert list(result) == ["loss", "largest_error", "mae"]
+    assert list(result) == ["largest_error", "loss", "mae"]
     assert result["largest_error"] == pytest.approx(np.mean(batches), rel=1e-6)
     assert result["mae"] == pytest.approx(np.abs(y - p).mean(), rel=1e-6)
 
@@ -170,7 +170,7 @@ def test_weighted_metrics_use_the_weights_and_metrics_do_not():
     model = compiled(metrics=["AUC"], weighted_metrics=["AUC", largest_error])
     p = model.predict(x, verbose=0)
     result = model.evaluate(x, y, sample_weight=weight, verbose=0, return_dict=True)
-    assert list(result) == ["loss", "AUC", "weighted_AUC", "largest_error"]
+    assert list(result) == ["AUC", "largest_error", "loss", "weighted_AUC"]
     assert result["AUC"] == pytest.approx(metrics.AUC()(y, p))
     assert result["weighted_AUC"] == pytest.approx(metrics.AUC()(y, p, weight))
     assert result["AUC"] != result["weighted_AUC"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastmlp import layers, models, utils
+from fastmlp import layers, models, optimizers, utils
 
 CLASSIFIER = """\
 Model: "sequential"
@@ -94,6 +94,22 @@ def test_a_trained_model_tells_the_optimizer_s_numbers(engine, capsys):
     model.train_on_batch(np.zeros((2, 784)), np.zeros((2, 10)))
     model.summary()
     assert plain(capsys.readouterr().out) == CLASSIFIER.format("814,102 (3.11 MB)") + " Optimizer params: 407,052 (1.55 MB)\n"
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "numbers"),
+    [
+        (lambda: optimizers.SGD(0.1), 2),
+        (lambda: optimizers.SGD(optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)), 1),
+        (lambda: optimizers.Nadam(), 2 * 407_050 + 3),
+    ],
+)
+def test_a_rate_that_can_be_set_and_nadam_s_product_count_as_numbers_of_the_optimizer(optimizer, numbers, capsys):
+    model = classifier()
+    model.compile(optimizer=optimizer(), loss="mse")
+    model.train_on_batch(np.zeros((2, 784)), np.zeros((2, 10)))
+    model.summary()
+    assert f"Optimizer params: {numbers:,} (" in capsys.readouterr().out
 
 
 def test_a_model_that_is_not_built(capsys):

@@ -126,6 +126,10 @@ class Optimizer(Configurable):
         """Whether the learning rate comes from a schedule, and so can't be set."""
         return self._schedule is not None
 
+    def count_scalars(self) -> int:
+        """How many single numbers ``summary`` counts beside the slots, as Keras: the iterations, and the learning rate if it can be set."""
+        return 1 if self.follows_schedule else 2
+
     def swap_rate(self, learning_rate: Any) -> Any:
         """Put another number or schedule in the place of the learning rate, whichever it is; returns what was there."""
         before = self._schedule or self._learning_rate

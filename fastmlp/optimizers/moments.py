@@ -127,3 +127,6 @@ class Nadam(_Moments):
     """
 
     kind = "nadam"
+
+    def count_scalars(self) -> int:
+        return super().count_scalars() + 1  # the product of the momenta so far
