@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["READ_INPUT", "Batches", "LossFunction", "Metric", "Node", "Objective", "Parameter", "Plan", "SparseRows", "Update"]
+__all__ = ["READ_INPUT", "Batches", "Constant", "LossFunction", "Metric", "Node", "Objective", "Parameter", "Plan", "SparseRows", "Update"]
 
 READ_INPUT = frozenset(("gelu", "gelu_tanh", "silu", "mish", "hard_silu", "general_relu", "custom"))
 """Activations whose derivative can't be told from their output. They are nodes of their own, which keep their input, and never part of a
@@ -35,6 +35,21 @@ class Parameter:
     shape: tuple[int, ...]
     trainable: bool = True
     """Whether the optimizer moves it. Moving statistics and frozen weights it leaves alone; their gradient reads as 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """An array of one shape, which is spread over the elements of rows as NumPy broadcasts it, but not before an engine needs it."""
+
+    values: tuple[float, ...]
+    shape: tuple[int, ...]
+    row: tuple[int, ...]
+
+    def spread(self) -> np.ndarray:
+        """A number for each column, float64."""
+        import numpy as np
+
+        return np.broadcast_to(np.reshape(np.array(self.values), self.shape), self.row).ravel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +102,7 @@ class Node:
     """Columns of a slice."""
     roles: tuple[str, ...] = ()
     """What each of ``parameters`` is, by the names above (``gamma``, ``moving_mean``, …); a dense node's are the kernel and the bias."""
-    constants: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    constants: tuple[tuple[str, Constant], ...] = ()
     """Further arrays by role that nobody changes, a number for each column."""
     epsilon: float = 0.0
     momentum: float = 0.0

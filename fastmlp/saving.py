@@ -263,7 +263,7 @@ def _slot_tensor(slot: str, parameter: str) -> str:
 def _with_slots(model: Model) -> list[str]:
     """Names of the arrays for which the optimizer keeps something, in the order of its slots."""
     assert model.plan is not None
-    return [model.plan.parameters[index].name for index, _ in model._learned()]
+    return [model.plan.parameters[index].name for index in snapshot.learned(model)]
 
 
 def _library_version() -> str:

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp import checks
+from fastmlp import checks, planning
 from fastmlp.errors import ModelFileError
 from fastmlp.files import blaming
 from fastmlp.model import Model
 
-__all__ = ["Snapshot", "assign", "check_widths", "exclusively", "make", "resume", "take"]
+__all__ = ["Snapshot", "assign", "check_widths", "exclusively", "learned", "make", "resume", "take", "trained"]
 
 Array = NDArray[np.float32]
 _LAYER_LIMIT = 4096
@@ -39,7 +39,8 @@ class Snapshot:
     weights: list[Array]
     """In the order of ``Model.get_weights()``."""
     slots: dict[str, list[Array]]
-    """The optimizer's state, an array for each weight; ``{}`` before the first update, when all of it is zero, or when it is not wanted."""
+    """The optimizer's state, an array for each weight of :func:`learned`; ``{}`` before the first update, when all of it is zero, or when
+    it is not wanted."""
     training: dict[str, int]
     """``Model.training_state()``; 0 iterations if the optimizer's state is not wanted."""
 
@@ -64,6 +65,16 @@ def take(model: Model, include_optimizer: bool = True) -> Snapshot:
             state["slots"] if state["iterations"] else {},
             model.training_state() | {"iterations": state["iterations"]},
         )
+
+
+def learned(model: Model) -> list[int]:
+    """The indices of the weights for which the optimizer keeps something: all but moving statistics, frozen or not."""
+    return [index for index, _ in model._learned()]
+
+
+def trained(model: Model) -> list[int]:
+    """The indices of those that it moves."""
+    return [index for index, (_, layer, weight) in enumerate(planning.each_weight(model.layers)) if layer.trains(weight)]
 
 
 def make(path: str | os.PathLike[str], config: Mapping[str, Any], kind: str = "sequential") -> Model:

@@ -49,7 +49,7 @@ cdef class Network:
 
     cdef int _create(self, plan) except -1:
         cdef fm_plan c_plan
-        constants = [values for node in plan.nodes for _, values in node.constants]  # they follow the parameters
+        constants = [constant.spread() for node in plan.nodes for _, constant in node.constants]  # they follow the parameters
         cdef int nodes = len(plan.nodes), parameters = len(plan.parameters), buffers = len(plan.widths), i, at = parameters
         cdef fm_node_spec *specs = <fm_node_spec *>calloc(nodes + 1, sizeof(fm_node_spec))
         cdef int64_t *widths = <int64_t *>calloc(buffers + 1, sizeof(int64_t))

@@ -206,6 +206,14 @@ def test_columns_are_those_of_vectors(layer):
         models.Sequential([layers.Input((4, 5)), layer()])
 
 
+def test_an_axis_counted_from_the_front_is_that_of_vectors():
+    assert models.Sequential([layers.Input((3,)), layers.Normalization(axis=1, mean=[1, 2, 3], variance=[1, 4, 9])])(
+        [[1, 2, 6]]
+    ).tolist() == [[0.0, 0.0, 1.0]]
+    with pytest.raises(ValueError, match=r"takes rows that are vectors, but gets rows of shape \(3, 3\)"):
+        models.Sequential([layers.Input((3, 3)), layers.Normalization(axis=1, mean=[1, 2, 3], variance=[1, 4, 9])])
+
+
 @pytest.mark.parametrize(
     ("layer", "mean", "deviation"),
     [

@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import textwrap
 import zipfile
 from pathlib import Path
 
@@ -22,16 +21,17 @@ from fastmlp.errors import ModelFileError, UnsupportedError
 from fastmlp.losses import BinaryCrossentropy
 from fastmlp.optimizers import SGD, Adam, RMSprop
 
-GOLDEN = Path(__file__).parent / "golden" / "keras_files.npz"
-NAMES = ("classes", "binary", "chain", "plain")
+GOLDEN = Path(__file__).parent / "golden"
+LAYERS = ("normalized", "frozen", "prepared", "embedded", "one_hot", "multi_hot", "count")
+NAMES = ("classes", "binary", "chain", "plain", *LAYERS)
 MODEL_ENDINGS = ("keras", "h5")
 HOW = {"batch_size": 8, "shuffle": False, "verbose": 0}
 
 
 @pytest.fixture(scope="module")
 def golden():
-    with np.load(GOLDEN) as arrays:
-        return dict(arrays)
+    with np.load(GOLDEN / "keras_files.npz") as arrays, np.load(GOLDEN / "keras_files_layers.npz") as layers:
+        return {**arrays, **{("x/layers" if name == "x" else name): array for name, array in layers.items()}}
 
 
 @pytest.fixture
@@ -47,11 +47,19 @@ def saved_by_keras(golden, tmp_path):
 
 
 def data(golden, name):
+    if name in LAYERS:
+        return golden["x/layers" if name in LAYERS[:3] else "numbers"], golden["y"]
     return golden["x"].reshape((-1, 2, 3) if name == "chain" else (-1, 6)), golden[f"y/{name}"]
 
 
 def weights_after(golden, name):
-    return [golden[f"continued/{name}/{index}"] for index in range(sum(key.startswith(f"continued/{name}/") for key in golden))]
+    weights = [golden[f"continued/{name}/{index}"] for index in range(sum(key.startswith(f"continued/{name}/") for key in golden))]
+    return [weight for weight in weights if weight.ndim]  # without the count that Normalization has in Keras
+
+
+def rounding(name):
+    """How far predictions may be apart: further behind five normalizations."""
+    return 5e-6 if name == "normalized" else 2e-6
 
 
 def close(found, wanted, tolerance=1e-5):
@@ -80,8 +88,8 @@ def make(optimizer=None, loss="sparse_categorical_crossentropy", seed=3, width=4
 def test_a_model_saved_by_keras_predicts_and_evaluates_the_same(golden, saved_by_keras, engine, name, ending):
     model = fastmlp.load_model(saved_by_keras(f"{name}.{ending}"))
     x, y = data(golden, name)
-    close([model.predict(x, verbose=0)], [golden[f"predictions/{name}"]], 2e-6)
-    close([np.atleast_1d(model.evaluate(x, y, verbose=0))], [golden[f"evaluation/{name}"]], 2e-6)
+    close([model.predict(x, verbose=0)], [golden[f"predictions/{name}"]], rounding(name))
+    close([np.atleast_1d(model.evaluate(x, y, verbose=0))], [golden[f"evaluation/{name}"]], rounding(name))
 
 
 @pytest.mark.parametrize("ending", MODEL_ENDINGS)
@@ -99,7 +107,7 @@ def test_weights_saved_by_keras_fit_a_model_with_its_layers_and_bring_the_optimi
     model.compile_from_config(saving.describe(saved_by_keras(f"{name}.keras"))["compile"])
     model.load_weights(saved_by_keras(f"{name}.weights.h5"))
     x, y = data(golden, name)
-    close([model.predict(x, verbose=0)], [golden[f"predictions/{name}"]], 2e-6)
+    close([model.predict(x, verbose=0)], [golden[f"predictions/{name}"]], rounding(name))
     model.fit(x, y, epochs=2, **HOW)
     close(model.get_weights(), weights_after(golden, name))
 
@@ -322,6 +330,8 @@ def strip(value):
         "build_config",
         "jit_compile",
     )
+    if isinstance(value, dict) and value.get("class_name") == "__numpy__":
+        return value["config"]["value"]
     if isinstance(value, dict):
         return {key: strip(item) for key, item in value.items() if key not in own}
     return [strip(item) for item in value] if isinstance(value, list) else value
@@ -333,7 +343,7 @@ def members(path):
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-@pytest.mark.parametrize("name", ["classes", "binary", "plain"])
+@pytest.mark.parametrize("name", ["classes", "binary", "plain", *LAYERS])
 def test_a_keras_file_has_the_members_arrays_and_configuration_that_keras_writes(saved_by_keras, tmp_path, name):
     fastmlp.load_model(saved_by_keras(f"{name}.keras")).save(tmp_path / "ours.keras")
     theirs, ours = members(saved_by_keras(f"{name}.keras")), members(tmp_path / "ours.keras")
@@ -349,7 +359,7 @@ def test_a_keras_file_has_the_members_arrays_and_configuration_that_keras_writes
     assert set(ours) == set(theirs)
 
 
-@pytest.mark.parametrize("name", ["classes", "binary", "plain"])
+@pytest.mark.parametrize("name", ["classes", "binary", "plain", *LAYERS])
 def test_an_h5_file_has_the_groups_attributes_and_configuration_that_keras_writes(saved_by_keras, tmp_path, name):
     fastmlp.load_model(saved_by_keras(f"{name}.h5")).save(tmp_path / "ours.h5")
     with h5py.File(tmp_path / "ours.h5") as ours, h5py.File(saved_by_keras(f"{name}.h5")) as theirs:
@@ -360,56 +370,6 @@ def test_an_h5_file_has_the_groups_attributes_and_configuration_that_keras_write
                 assert names(ours[place].attrs[key]) == names(theirs[place].attrs[key])
         assert strip(json.loads(ours.attrs["model_config"])) == strip(json.loads(theirs.attrs["model_config"]))
         assert set(json.loads(ours.attrs["training_config"])) == set(json.loads(theirs.attrs["training_config"]))
-
-
-KERAS_PROGRAM = """
-    import sys, keras, numpy as np
-    folder = sys.argv[1]
-    numbers = np.load(folder + "/numbers.npz")
-    for name in ("model.keras", "model.h5"):
-        model = keras.saving.load_model(folder + "/" + name)
-        np.testing.assert_allclose(model.predict(numbers["x"], verbose=0), numbers["predictions"], rtol=0, atol=2e-6)
-    model = keras.saving.load_model(folder + "/model.keras")
-    assert int(model.optimizer.iterations) == 6
-    if keras.backend.backend() != "numpy":
-        model.fit(numbers["x"], numbers["y"], epochs=2, batch_size=8, shuffle=False, verbose=0)
-        for index, weight in enumerate(model.get_weights()):
-            np.testing.assert_allclose(weight, numbers[str(index)], rtol=0, atol=1e-5)
-    model.load_weights(folder + "/w.weights.h5")
-    np.testing.assert_allclose(model.predict(numbers["x"], verbose=0), numbers["predictions"], rtol=0, atol=2e-6)
-    print("the same")
-"""
-
-
-def python_with_keras():
-    """The interpreter that FASTMLP_KERAS_PYTHON names, or this one, if it has Keras."""
-    python = os.environ.get("FASTMLP_KERAS_PYTHON", sys.executable)
-    check = "import importlib.util as u; print(next((b for b in ('jax', 'torch', 'numpy') if u.find_spec('keras') and u.find_spec(b)), ''))"
-    backend = subprocess.run([python, "-c", check], capture_output=True, text=True).stdout.strip()
-    return python, backend
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("optimizer", [SGD(0.05, momentum=0.9), RMSprop(0.003, momentum=0.4), Adam(0.01)], ids=lambda each: each.name)
-def test_keras_loads_what_is_saved_here_predicts_the_same_and_trains_on(golden, tmp_path, optimizer):
-    python, backend = python_with_keras()
-    if not backend:
-        pytest.skip("Keras is not installed: set FASTMLP_KERAS_PYTHON to an interpreter that has it")
-    x, y = data(golden, "classes")
-    model = fastmlp.Sequential([layers.Dense(5, activation=layers.LeakyReLU(0.13), input_shape=(6,)), layers.ReLU(), layers.Dropout(0.0)])
-    model.add(layers.Dense(3, activation="softmax", use_bias=False))
-    model.compile(type(optimizer)(**optimizer.get_config()), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(x, y, epochs=2, **HOW)
-    for name in ("model.keras", "model.h5"):
-        model.save(tmp_path / name)
-    model.save_weights(tmp_path / "w.weights.h5")
-    numbers = {"x": x, "y": y, "predictions": model.predict(x, verbose=0)}
-    model.fit(x, y, epochs=2, **HOW)
-    np.savez(tmp_path / "numbers.npz", **numbers, **{str(index): weight for index, weight in enumerate(model.get_weights())})
-    environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu", "JAX_DEFAULT_MATMUL_PRECISION": "highest"}
-    program = [python, "-c", textwrap.dedent(KERAS_PROGRAM), tmp_path]
-    done = subprocess.run(program, capture_output=True, text=True, env=environment)
-    assert done.stdout.strip().endswith("the same"), done.stderr
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
@@ -425,6 +385,6 @@ def test_a_schedule_of_the_learning_rate_goes_with_the_model(tmp_path, suffix):
 def test_a_schedule_that_keras_has_not_is_no_part_of_its_files(tmp_path):
     model = fastmlp.Sequential([layers.Dense(2, input_shape=(3,))])
     model.compile(optimizer=fastmlp.optimizers.SGD(fastmlp.optimizers.schedules.OneCycle(0.1, 100)), loss="mse")
-    with pytest.raises(UnsupportedError, match="Keras has no schedule like OneCycle; save the model with include_optimizer=False"):
+    with pytest.raises(UnsupportedError, match=r"Keras has no schedule like OneCycle; save the model as \.safetensors, or"):
         model.save(tmp_path / "model.keras")
     assert list(tmp_path.iterdir()) == []

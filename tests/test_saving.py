@@ -590,6 +590,18 @@ def test_layers_without_weights_cannot_ask_for_the_moon(path):
         fastmlp.load_model(path)
 
 
+def test_numbers_for_all_columns_of_rows_without_end_are_not_spread_over_them(path):
+    fastmlp.Sequential([layers.Input((4,)), layers.Rescaling(0.5), layers.Normalization(mean=1.0, variance=4.0)]).save(path)
+    assert fastmlp.load_model(path).predict(np.ones((1, 4)), verbose=0).tolist() == [[-0.25] * 4]
+    forge(path, lambda h, d: layer(d, 0).update(batch_shape=[None, 1 << 30]))
+    tracemalloc.start()
+    with pytest.raises(ModelFileError, match="out of proportion to the weights in the file"):
+        fastmlp.load_model(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64 << 20
+
+
 def hostile_files(small, path):
     """Files that would take much memory or time from a careless reader."""
     lies = ("huge units", "absurd units", "huge input", "layers", "huge shape", "huge offsets")

@@ -60,6 +60,38 @@ def test_every_method_gives_the_bits_of_the_dense_array(engine, first):
     assert_same_bits(everything(made(engine, first), X), everything(made(engine, first), DENSE))
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        *(layers.BatchNormalization, layers.LayerNormalization, layers.RMSNormalization, layers.PReLU),
+        *(lambda: layers.AlphaDropout(0.1), lambda: layers.Rescaling(0.5)),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_other_layers_before_or_after_the_first_dense_one_get_the_same_bits(engine, layer, place):
+    def trained(x):
+        utils.set_random_seed(1)
+        stack = [layers.Dense(20, activation="tanh"), layers.Dense(3, activation="softmax")]
+        stack.insert(place, layer())
+        model = models.Sequential([layers.Input(shape=(COLUMNS,)), *stack])
+        model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", engine=engine)
+        return everything(model, x)
+
+    assert_same_bits(trained(X), trained(DENSE))
+
+
+def test_a_first_layer_that_is_frozen_or_released_between_fits_gets_the_same_bits(engine):
+    def trained(x):
+        model = made(engine)
+        for trainable in (True, False, True):
+            model.layers[0].trainable = trainable
+            model.compile(model.optimizer, "sparse_categorical_crossentropy", engine=engine)
+            model.fit(x, Y, epochs=3, batch_size=8, verbose=0)
+        return model.get_weights()
+
+    assert_same_bits(trained(X), trained(DENSE))
+
+
 @pytest.mark.parametrize("skip_zeros", ["auto", True, False, 0.5])
 def test_skipping_zeros_or_not_is_a_matter_of_speed(skip_zeros):
     assert_same_bits(everything(made(skip_zeros=skip_zeros), X), everything(made(skip_zeros=False), DENSE))

@@ -12,9 +12,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from fastmlp import activations, layers, losses, metrics, optimizers, schedules
+import numpy as np
+
+from fastmlp import activations, layers, losses, metrics, naming, optimizers, schedules
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import Layer
+from fastmlp.layers.inputs import is_whole
 
 __all__ = ["KERAS_VERSION", "LAYERS", "legacy", "read_compile", "read_model", "write_compile", "write_model"]
 
@@ -24,25 +27,56 @@ KERAS_VERSION = "3.15.1"
 _NO_CUSTOM = "fastmlp loads Keras' own classes only and never runs code from a file"
 _DTYPE = MappingProxyType({"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None})
 
+
+def _free(*weights: str) -> dict[str, None]:
+    """No penalty on these weights and no constraint."""
+    return dict.fromkeys(f"{weight}_{kind}" for weight in weights for kind in ("regularizer", "constraint"))
+
+
 LAYERS: dict[str, dict[str, Any]] = {
     "InputLayer": {"sparse": False, "ragged": False, "optional": False},
-    "Dense": {"kernel_regularizer": None, "bias_regularizer": None, "kernel_constraint": None, "bias_constraint": None},
+    "Dense": _free("kernel", "bias"),
     "Activation": {},
     "Dropout": {"noise_shape": None},
     "Flatten": {"data_format": "channels_last"},
-    "ReLU": {"max_value": None, "threshold": 0.0},
+    "ReLU": {},
     "LeakyReLU": {},
+    "ELU": {},
     "Softmax": {"axis": -1},
+    "PReLU": _free("alpha"),
+    "AlphaDropout": {"noise_shape": None},
+    "GaussianDropout": {},
+    "GaussianNoise": {},
+    "BatchNormalization": {
+        **_free("beta", "gamma"),
+        **{"synchronized": False, "renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99},
+    },
+    "LayerNormalization": {**_free("beta", "gamma"), "rms_scaling": False},
+    "RMSNormalization": {},
+    "Reshape": {},
+    "Rescaling": {},
+    "Normalization": {},
+    "CategoryEncoding": {},
+    "Embedding": {**_free("embeddings"), "activity_regularizer": None, "mask_zero": False},
 }
 """The layers, each with the arguments that Keras has and ours has not, and the value of those that asks for nothing.
 
-A layer's weights need no table: both list them in the same order and under the same names (``Layer.weight_shapes``).
+A layer's weights need no table: both list them in the same order and under the same names (``Layer.weight_shapes``), but for
+:func:`fastmlp.formats.variables.beside`.
 """
 
+_ACTIVATION_LAYERS = {"relu": ("ReLU", "re_lu"), "leaky_relu": ("LeakyReLU", "leaky_re_lu"), "elu": ("ELU", "elu")}
+"""Activations with arguments: the layers that stand for them in Keras."""
 _INITIALIZER = {"input_axes": None, "output_axes": None}
 _OUR_OPTIMIZER = frozenset(("catch_up",))  # how, not what, an optimizer computes
 _KERAS_SCHEDULES = frozenset(schedules.registry.classes) - {"OneCycle"}
 _OPTIMIZER = {"decay": 0.0, "is_legacy_optimizer": False}  # of Keras 2
+_NOT_IN_KERAS = {
+    "loss": ("GaussianNLL", "Quantile"),
+    "metric": ("BinaryFocalCrossentropy", "CategoricalFocalCrossentropy", "GaussianNLL", "Huber", "Quantile"),
+}
+_KERAS_NAMES = ("accuracy", "acc", "crossentropy", "ce", "mse", "mae", "mape", "msle")
+_OTHER_FILES = "save the model as .safetensors, or its weights with save_weights"
 _LOSS = {"label_smoothing": 0.0, "axis": -1, "ignore_class": None}
 
 
@@ -64,6 +98,9 @@ def read_model(data: Any) -> dict[str, Any]:
         raise ValueError(f"the name of the model must be a string, got {config.get('name')!r:.80}")
     described = [_read_layer(item) for item in (stored if name == "Sequential" else _chain(config, stored))]
     shape = config.get("build_input_shape")
+    if config.get("trainable") is False:
+        for layer in described:
+            layer["config"] |= {} if layer["class"] == "InputLayer" else {"trainable": False}
     if name == "Sequential" and described and described[0]["class"] != "InputLayer" and isinstance(shape, list):
         described.insert(0, {"class": "InputLayer", "config": {"batch_shape": shape}})
     return {"name": config["name"], "layers": described}
@@ -112,12 +149,23 @@ def _read_layer(data: Any) -> dict[str, Any]:
         raise UnsupportedError(
             f"its layer {config.get('name')!r:.80} is of class {name!r:.80}, which is not in fastmlp; there are {', '.join(LAYERS)}"
         )
-    _check_float32(config.pop("dtype", None))
+    dtype = config.pop("dtype", None)
+    if name != "InputLayer" or not is_whole(dtype):
+        _check_float32(dtype)
     if config.get("trainable") is True:
         del config["trainable"]
     if name == "InputLayer" and "batch_input_shape" in config:  # Keras 2
         config["batch_shape"] = config.pop("batch_input_shape")
+    if name == "Normalization":
+        config["axis"] = _read_axes(config.get("axis"), config.get("mean"))
     return {"class": name, "config": {key: _read_argument(key, value) for key, value in _without(config, LAYERS[name]).items()}}
+
+
+def _read_axes(axes: Any, mean: Any) -> Any:
+    """Ours for the axes along which Keras has several means: the columns, or None where one mean, or those given, are spread over rows."""
+    if axes == [] or (mean is not None and isinstance(axes, list) and len(axes) > 1 and axes == list(range(-len(axes), 0))):
+        return None
+    return axes
 
 
 def _check_float32(dtype: Any) -> None:
@@ -132,6 +180,8 @@ def _read_argument(key: str, value: Any) -> Any:
         return value
     if value.get("class_name") == "__tuple__":
         return value.get("items")
+    if value.get("class_name") == "__numpy__":
+        return _named(value, key)[1].get("value")
     if key == "activation":
         return _read_activation(value)
     name, config = _named(value, key.rpartition("_")[2])
@@ -258,9 +308,11 @@ def write_model(config: Mapping[str, Any], built: Sequence[Layer], input_shape: 
         input_shape: The shape of x, rows left open.
     """
     shapes = {layer.name: [None, *(layer.input_shape or ())] for layer in built if layer.weight_shapes}
-    described = []
+    described: list[dict[str, Any]] = []
     for data in config["layers"]:
         layer = _write_layer(data)
+        if data["class"] in ("CategoryEncoding", "Embedding") and described and described[0]["class_name"] == "InputLayer":
+            described[0]["config"]["dtype"] = "int32"
         if "/" in layer["config"]["name"]:
             raise ValueError(f"the layer's name {layer['config']['name']!r} has a slash, which Keras refuses; choose another name")
         if layer["config"]["name"] in shapes:
@@ -280,10 +332,10 @@ def write_compile(config: Mapping[str, Any]) -> dict[str, Any]:
     """What Keras stores of ``Model.get_compile_config()``."""
     return {
         "optimizer": _write_optimizer(config["optimizer"]),
-        "loss": _write_measure(config["loss"], "keras.losses"),
+        "loss": _write_measure(config["loss"], "loss"),
         "loss_weights": None,
-        "metrics": [_write_measure(metric, "keras.metrics") for metric in config["metrics"]] or None,
-        "weighted_metrics": [_write_measure(metric, "keras.metrics") for metric in config["weighted_metrics"]] or None,
+        "metrics": [_write_measure(metric, "metric") for metric in config["metrics"]] or None,
+        "weighted_metrics": [_write_measure(metric, "metric") for metric in config["weighted_metrics"]] or None,
         "run_eagerly": False,
         "steps_per_execution": 1,
         "jit_compile": "auto",
@@ -295,9 +347,7 @@ def _write_optimizer(data: Mapping[str, Any]) -> dict[str, Any]:
     rate = config["learning_rate"]
     if isinstance(rate, Mapping):
         if rate["class"] not in _KERAS_SCHEDULES:
-            raise UnsupportedError(
-                f"Keras has no schedule like {rate['class']}; save the model with include_optimizer=False, or as .safetensors"
-            )
+            raise UnsupportedError(f"Keras has no schedule like {rate['class']}; {_OTHER_FILES}")
         config["learning_rate"] = _object("keras.optimizers.schedules", rate["class"], rate["config"])
     return _object("keras.optimizers", data["class"], config)
 
@@ -325,16 +375,41 @@ def _write_layer(data: Mapping[str, Any]) -> dict[str, Any]:
         raise UnsupportedError(f"the layer {config.get('name')!r} is of class {name}, which can't be saved in Keras' files yet")
     common = {"dtype": "float32"} if name == "InputLayer" else {"trainable": True, "dtype": dict(_DTYPE)}
     arguments = {key: _write_argument(key, value) for key, value in config.items()}
+    if name == "Normalization":
+        arguments["axis"] = list(range(-np.ndim(config["mean"] or 0), 0)) or ([] if config["axis"] is None else [config["axis"]])
+    elif name in ("LayerNormalization", "RMSNormalization"):
+        arguments["axis"] = [config["axis"]]
     return _object("keras.layers", name, {**common, **LAYERS[name], **arguments})
 
 
 def _write_argument(key: str, value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
-    if key == "activation":  # leaky_relu with a slope of its own
-        return _write_layer(layers.registry.serialize(layers.LeakyReLU(value["config"]["negative_slope"], name="leaky_re_lu")))
+    if key == "activation":  # with arguments that are not the usual ones
+        if value["class"] not in _ACTIVATION_LAYERS:
+            raise UnsupportedError(f"Keras' files have no place for the arguments of {value['class']}: {value['config']}; {_OTHER_FILES}")
+        kind, layer = _ACTIVATION_LAYERS[value["class"]]
+        return _write_layer({"class": kind, "config": {"name": layer, **value["config"]}})
     return _object(f"keras.{key.rpartition('_')[2]}s", value["class"], value["config"])
 
 
-def _write_measure(value: Any, module: str) -> Any:
-    return _object(module, value["class"], value["config"]) if isinstance(value, Mapping) else value
+def _write_measure(value: Any, kind: str) -> Any:
+    """A loss or a metric: an object, or a name that Keras knows."""
+    if value is None or (kind == "metric" and value in _KERAS_NAMES):
+        return value
+    if isinstance(value, str) and kind == "loss":
+        raise UnsupportedError(f"which loss {value!r} means is told by the first targets; save the model after fit, or name the loss")
+    config, name = value, ""
+    if isinstance(value, str):
+        named = metrics.get(value)
+        config, name = metrics.registry.serialize(named), named.name
+    if config["class"] in _NOT_IN_KERAS[kind]:
+        raise UnsupportedError(f"Keras has no {kind} like {config['class']}; {_OTHER_FILES}")
+    if name == naming.snake_case(config["class"]):
+        return name
+    arguments = config["config"]
+    if config["class"] == "SparseCategoricalCrossentropy":
+        arguments = _without(arguments, {"label_smoothing": 0.0})
+        if "label_smoothing" in arguments:
+            raise UnsupportedError(f"Keras has no label_smoothing in {config['class']}; {_OTHER_FILES}")
+    return _object("keras.losses" if kind == "loss" else "keras.metrics", config["class"], arguments)

@@ -62,10 +62,11 @@ def _write_weights(group: Any, model: Model, snapshot: Snapshot) -> None:
     arrays = iter(snapshot.weights)
     for layer in model.layers:
         own = group.create_group(layer.name)
-        names = [f"{model.name}/{layer.name}/{weight}" for weight in layer.weight_shapes]
+        values = {weight: next(arrays) for weight in layer.weight_shapes} | variables.beside(layer)
+        names = [f"{model.name}/{layer.name}/{weight}" for weight in values]
         h5.write_texts(own, "weight_names", names)
-        for name in names:
-            own[name] = next(arrays)
+        for name, array in zip(names, values.values(), strict=True):
+            own[name] = array
     h5.write_texts(group.create_group("top_level_model_weights"), "weight_names", [])
 
 

@@ -12,14 +12,24 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, naming
+from fastmlp import checks, naming, snapshot
 from fastmlp.files import blaming
 from fastmlp.formats.h5 import Group
-from fastmlp.layers import Layer
+from fastmlp.layers import Layer, Normalization
 from fastmlp.model import Model
 from fastmlp.snapshot import Array, Snapshot
 
-__all__ = ["count_bytes", "fitted", "has_optimizer", "optimizer_arrays", "optimizer_order", "read_optimizer", "read_weights", "write"]
+__all__ = [
+    "beside",
+    "count_bytes",
+    "fitted",
+    "has_optimizer",
+    "optimizer_arrays",
+    "optimizer_order",
+    "read_optimizer",
+    "read_weights",
+    "write",
+]
 
 _OPTIMIZER_ORDER = {
     "SGD": (("momentum",),),
@@ -33,11 +43,15 @@ _WITHOUT = "load the model with compile=False"
 
 
 def optimizer_order(model: Model) -> list[tuple[str, int]]:
-    """Slot and index of the weight, for each array of the compiled optimizer's state in Keras' order."""
+    """Slot and index of the weight, for each array of the compiled optimizer's state in Keras' order: Keras has none for frozen weights."""
     present = model.network.slot_names
-    weights = range(sum(len(layer.weight_shapes) for layer in model.layers))
     groups = _OPTIMIZER_ORDER[type(model.optimizer).__name__]
-    return [(slot, index) for group in groups for index in weights for slot in group if slot in present]
+    return [(slot, index) for group in groups for index in snapshot.trained(model) for slot in group if slot in present]
+
+
+def beside(layer: Layer) -> dict[str, Any]:
+    """The arrays that Keras has after the layer's weights and ours has not."""
+    return {"count": np.int32(0)} if isinstance(layer, Normalization) and layer.weight_shapes else {}
 
 
 def has_optimizer(model: Model) -> bool:
@@ -45,28 +59,30 @@ def has_optimizer(model: Model) -> bool:
     return model.compiled and model.loss is not None
 
 
-def optimizer_arrays(model: Model, snapshot: Snapshot) -> list[Any]:
+def optimizer_arrays(model: Model, taken: Snapshot) -> list[Any]:
     """Iterations, learning rate and state in Keras' order; the state is zero before the first update."""
+    place = {index: number for number, index in enumerate(snapshot.learned(model))}
     state = [
-        snapshot.slots[slot][index] if snapshot.slots else np.zeros_like(snapshot.weights[index]) for slot, index in optimizer_order(model)
+        taken.slots[slot][place[index]] if taken.slots else np.zeros_like(taken.weights[index]) for slot, index in optimizer_order(model)
     ]
-    iterations = snapshot.training["iterations"]
+    iterations = taken.training["iterations"]
     return [np.int32(iterations) if iterations < 1 << 31 else np.int64(iterations), np.float32(model.optimizer.learning_rate), *state]
 
 
-def write(root: Any, model: Model, snapshot: Snapshot, include_optimizer: bool) -> None:
+def write(root: Any, model: Model, taken: Snapshot, include_optimizer: bool) -> None:
     """Writes weights and optimizer to an h5py group."""
-    arrays = iter(snapshot.weights)
+    arrays = iter(taken.weights)
     root.create_group("vars").attrs["name"] = model.name
     for layer, place in zip(model.layers, _places(model.layers), strict=True):
         group = root.create_group(f"layers/{place}/vars")
         group.attrs["name"] = layer.name
-        for number in range(len(layer.weight_shapes)):
-            group[str(number)] = next(arrays)
+        own = [next(arrays) for _ in layer.weight_shapes]
+        for number, array in enumerate([*own, *beside(layer).values()]):
+            group[str(number)] = array
     if include_optimizer and has_optimizer(model):
         group = root.create_group("optimizer/vars")
         group.attrs["name"] = model.optimizer.name
-        for number, array in enumerate(optimizer_arrays(model, snapshot)):
+        for number, array in enumerate(optimizer_arrays(model, taken)):
             group[str(number)] = array
 
 
@@ -89,6 +105,8 @@ def read_weights(root: Group, model: Model, skip_mismatch: bool = False) -> list
 def fitted(root: Group, layer: Layer, located: Sequence[tuple[Group, str]], skip_mismatch: bool) -> list[Array | None]:
     """The arrays of one layer, read from where they lie once they are known to fit; None for each if they don't and may be skipped."""
     shapes = layer.weight_shapes
+    if len(located) == len(shapes) + len(beside(layer)):
+        located = located[: len(shapes)]
     found = [group.shape(name) for group, name in located] if len(located) == len(shapes) else []
     problem = ""
     if len(located) != len(shapes):
@@ -119,9 +137,11 @@ def read_optimizer(group: Group, names: Sequence[str], model: Model) -> tuple[in
     for name, (_, index) in zip(names[2:], order, strict=True):
         if group.shape(name) != shapes[index]:
             raise group.fail(f"the optimizer's state {name:.200} has the shape {group.shape(name)}, not {shapes[index]}; {_WITHOUT}")
+    stored = {where: group.floats(name, shapes[where[1]]) for name, where in zip(names[2:], order, strict=True)}
     slots: dict[str, list[Array]] = {}
-    for name, (slot, index) in sorted(zip(names[2:], order, strict=True), key=lambda item: item[1][1]):
-        slots.setdefault(slot, []).append(group.floats(name, shapes[index]))
+    for slot in model.network.slot_names if stored else ():
+        weights = [(index, stored.get((slot, index))) for index in snapshot.learned(model)]
+        slots[slot] = [np.zeros(shapes[index], np.float32) if array is None else array for index, array in weights]
     iterations = group.whole_number(names[0])
     rate = group.floats(names[1], ())
     if rate != np.float32(model.optimizer.learning_rate):  # else the one of the configuration has more digits

@@ -10,7 +10,7 @@ from fastmlp.layers.base import Layer
 from fastmlp.symbolic import Call, Tensor
 
 
-def _is_whole(dtype: Any) -> bool:
+def is_whole(dtype: Any) -> bool:
     """True for the dtypes Embedding and CategoryEncoding read in Keras; here all numbers arrive as float32, which holds them exactly."""
     return str(getattr(dtype, "__name__", dtype)) in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "bool")
 
@@ -41,7 +41,7 @@ class InputLayer(Layer):
         checks.reject_unknown(
             "Input", options, dict.fromkeys(("sparse", "ragged", "tensor", "input_tensor", "optional"), "inputs are dense arrays")
         )
-        super().__init__(name=name, dtype=None if _is_whole(dtype) else dtype)
+        super().__init__(name=name, dtype=None if is_whole(dtype) else dtype)
         self.build(shapes.row_shape("shape", shape))
 
     def tensor(self) -> Tensor:

@@ -10,10 +10,11 @@ import numpy as np
 from fastmlp import checks, data, initializers
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer, Operation
+from fastmlp.plan import Constant
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
 
-Constant = tuple[tuple[str, tuple[float, ...]], ...]
+Constants = tuple[tuple[str, Constant], ...]
 
 
 def _numbers(name: str, value: Any) -> np.ndarray:
@@ -27,12 +28,15 @@ def _numbers(name: str, value: Any) -> np.ndarray:
     return array
 
 
-def _for_each_column(name: str, values: np.ndarray, row: Shape) -> tuple[float, ...]:
+def _for_each_column(name: str, values: np.ndarray, row: Shape) -> Constant:
     """``values`` for every element of a row, as NumPy broadcasts them."""
     try:
-        return tuple(np.broadcast_to(values, row).ravel().tolist())
+        fits = np.broadcast_shapes(values.shape, row) == row
     except ValueError:
-        raise ValueError(f"{name} has shape {values.shape}, which does not fit rows of shape {row}") from None
+        fits = False
+    if not fits:
+        raise ValueError(f"{name} has shape {values.shape}, which does not fit rows of shape {row}")
+    return Constant(tuple(values.ravel().tolist()), values.shape, row)
 
 
 class Rescaling(Layer):
@@ -61,7 +65,7 @@ class Rescaling(Layer):
         self._constants(input_shape)
         return input_shape
 
-    def _constants(self, row: Shape) -> Constant:
+    def _constants(self, row: Shape) -> Constants:
         return (("scale", _for_each_column("scale", self.scale, row)), ("offset", _for_each_column("offset", self.offset, row)))
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
@@ -166,10 +170,12 @@ class Normalization(Layer):
             weight.assign(weight.check(value))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
+        if self.axis == 1:
+            self.require_vector(input_shape)
         self._constants(input_shape)
         return input_shape
 
-    def _constants(self, row: Shape) -> Constant:
+    def _constants(self, row: Shape) -> Constants:
         if self.mean_given is None or self.variance_given is None:
             return ()
         return (

@@ -23,7 +23,7 @@ class Columns:
 
     def __init__(self, node: Node, index: int) -> None:
         self.roles = node.roles
-        self.constants = {role: np.array(values) for role, values in node.constants}
+        self.constants = {role: constant.spread() for role, constant in node.constants}
         self.epsilon = node.epsilon
         self.mode = node.mode
         self.momentum = node.momentum
