@@ -28,6 +28,8 @@ class Structure:
     @classmethod
     def of(cls, what: str, given: Any) -> tuple[Structure, tuple[Tensor, ...]]:
         """The arrangement of what a model was given, and the tensors in order."""
+        if isinstance(given, Mapping):
+            given = {key: given[key] for key in sorted(given, key=str)}  # as Keras has them, whoever depends on their order
         tensors = symbolic.as_tensors(f"Model({what}s=...)", given)
         if not tensors:
             raise ValueError(f"a model needs at least one {what}")

@@ -27,8 +27,8 @@ def ours(taken: Snapshot, provenance: Mapping[str, Any]) -> dict[str, Any]:
 def make(path: str | os.PathLike[str], config: Any) -> Model:
     """The model a file describes in Keras' words, still without memory for its weights."""
     with blaming(path, "its model configuration"):
-        described = kerasconfig.read_model(config)
-    return snapshot.make(path, described)
+        kind, described = kerasconfig.read_model(config)
+    return snapshot.make(path, described, kind)
 
 
 def restore(
@@ -53,7 +53,8 @@ def restore(
     snapshot.assign(path, model, weights)
     state: tuple[int, dict[str, list[Array]]] | None = None
     with blaming(path, "its compile configuration"):
-        described = kerasconfig.read_compile(compiled)
+        assert model.plan is not None
+        described = kerasconfig.read_compile(compiled, len(model.plan.outputs) or 1)
         if described is not None:
             model.compile_from_config(described)
             if optimizer is not None and variables.has_optimizer(model):
@@ -100,14 +101,15 @@ def description(
 ) -> dict[str, Any]:
     """What :func:`fastmlp.saving.describe` says about a file of Keras' formats."""
     with blaming(path, "its description"):
+        kind, model = kerasconfig.read_model(config)
         return {
             "format": "keras",
             "keras_version": keras_version,
             "fastmlp_version": stored["version"] if stored else None,
             "created": created,
-            "kind": "sequential",
-            "model": kerasconfig.read_model(config),
-            "compile": kerasconfig.read_compile(compiled),
+            "kind": kind,
+            "model": model,
+            "compile": kerasconfig.read_compile(compiled, len(model["outputs"]["tensors"]) if kind == "functional" else 1),
             "training": stored["training"] if stored else None,
             "provenance": stored["provenance"] if stored else {},
         }
