@@ -74,7 +74,11 @@ def loss(name: str):
 def update():
     constants = {"learning_rate": 1e-6, "momentum": 0.9, "rho": 0.9, "epsilon": 1e-7}
     complements = {"one_minus_rho": 0.1, "one_minus_beta_1": 0.1, "one_minus_beta_2": 0.001}
-    return {"n": SIZE, "w": floats(SIZE), "g": floats(SIZE), "slot": (floats(SIZE), floats(SIZE)), **constants, **complements}
+    return {"n": SIZE, "w": floats(SIZE), "g": floats(SIZE), "slot": tuple(floats(SIZE) for _ in range(3)), **constants, **complements}
+
+
+def matrix():
+    return {"rows": ROWS, "cols": COLUMNS, "x": floats(SIZE), "x_panel": ROWS * PANEL}
 
 
 # Fields of src/kernels/kernels.h, by kernel; each is made when its benchmark runs.
@@ -115,6 +119,21 @@ FIELDS = {
         "out": floats(SIZE),
     },
     "dropout_mask": lambda: {"rows": ROWS, "cols": COLUMNS, "mask": floats(SIZE), "mask_row": COLUMNS, "rate": 0.5, "keep_scale": 2.0},
+    "adjust": lambda: {"n": SIZE, "w": floats(SIZE), "g": floats(SIZE), "l2": 1e-4, "scale": 1.0, "clip": 1.0},
+    "combine": lambda: {"n": SIZE, "x": floats(SIZE), "y": floats(SIZE), "a": 0.9, "b": 0.1, "out": floats(SIZE)},
+    "column_norms": lambda: {**matrix(), "absolute": floats(COLUMNS), "square": floats(COLUMNS)},
+    "row_norms": lambda: {**matrix(), "square": floats(ROWS)},
+    "activity": lambda: {"rows": ROWS, "cols": COLUMNS, "x": floats(SIZE), "row": COLUMNS, "l1": 1e-4, "l2": 1e-4, "loss": floats(ROWS)},
+    "activity_backward": lambda: {
+        "rows": ROWS,
+        "cols": COLUMNS,
+        "x": floats(SIZE),
+        "row": COLUMNS,
+        "l1": 1e-4,
+        "grad": floats(SIZE),
+        "out": floats(SIZE),
+    },
+    "rescale": lambda: {**matrix(), "column": np.ones(COLUMNS, np.float32)},
     "smooth": lambda: {
         "rows": ROWS,
         "cols": COLUMNS,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fastmlp import (
         activations,
         callbacks,
+        constraints,
         datasets,
         errors,
         initializers,
@@ -32,13 +33,21 @@ if TYPE_CHECKING:
         metrics,
         models,
         optimizers,
+        regularizers,
+        saving,
+        sweep,
         utils,
     )
     from fastmlp.capi import get_include
     from fastmlp.engines import build_info
     from fastmlp.errors import NonFiniteLossError
-    from fastmlp.layers import Input
+    from fastmlp.initializers import Initializer
+    from fastmlp.layers import Input, Layer
+    from fastmlp.losses import Loss
+    from fastmlp.metrics import Metric
     from fastmlp.models import Model, Sequential
+    from fastmlp.optimizers import Optimizer
+    from fastmlp.regularizers import Regularizer
     from fastmlp.saving import load_model
     from fastmlp.threads import get_num_threads, set_num_threads
 
@@ -47,6 +56,7 @@ if TYPE_CHECKING:
 _MODULES = (
     "activations",
     "callbacks",
+    "constraints",
     "datasets",
     "errors",
     "initializers",
@@ -55,12 +65,21 @@ _MODULES = (
     "metrics",
     "models",
     "optimizers",
+    "regularizers",
+    "saving",
+    "sweep",
     "utils",
 )
 _ATTRIBUTES = {
+    "Initializer": "initializers",
     "Input": "layers",
+    "Layer": "layers",
+    "Loss": "losses",
+    "Metric": "metrics",
     "Model": "models",
     "NonFiniteLossError": "errors",
+    "Optimizer": "optimizers",
+    "Regularizer": "regularizers",
     "Sequential": "models",
     "build_info": "engines",
     "get_include": "capi",
@@ -70,14 +89,21 @@ _ATTRIBUTES = {
 }
 
 __all__ = [
+    "Initializer",
     "Input",
+    "Layer",
+    "Loss",
+    "Metric",
     "Model",
     "NonFiniteLossError",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "__version__",
     "activations",
     "build_info",
     "callbacks",
+    "constraints",
     "datasets",
     "errors",
     "get_include",
@@ -89,7 +115,10 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "regularizers",
+    "saving",
     "set_num_threads",
+    "sweep",
     "utils",
 ]
 
@@ -102,7 +131,7 @@ def __getattr__(name: str) -> Any:
     elif name == "__version__":
         value = import_module("fastmlp._core").version()
     else:
-        raise AttributeError(f"module 'fastmlp' has no attribute {name!r}")
+        import_module("fastmlp.elsewhere").missing("", name)
     globals()[name] = value
     return value
 

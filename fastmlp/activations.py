@@ -49,7 +49,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, engines
+from fastmlp import checks, elsewhere, engines
 from fastmlp.custom_activation import Derivative, Value
 from fastmlp.errors import UnsupportedError
 from fastmlp.plan import Function, Node, Plan
@@ -217,15 +217,6 @@ _LISTED = (
 )
 _BY_NAME = {activation.kind: activation for activation in _LISTED}
 _ALIASES = {"swish": silu, "hard_swish": hard_silu}
-_ELSEWHERE = {
-    "prelu": "use 'leaky_relu', whose slope is fixed",
-    "glu": "use 'silu', which gates each unit by itself",
-    **dict.fromkeys(("hard_shrink", "soft_shrink", "tanh_shrink"), "use activations.custom(value, derivative)"),
-    **dict.fromkeys(("sparse_plus", "squareplus"), "use 'softplus'"),
-    "sparse_sigmoid": "use 'hard_sigmoid'",
-    "sparsemax": "use 'softmax'",
-    "threshold": "use ReLU(threshold=...)",
-}
 
 
 def make(name: str, *arguments: Any, **options: Any) -> Activation:
@@ -304,8 +295,9 @@ def _named(name: str) -> Activation:
         return _BY_NAME[name]
     if name in _ALIASES:
         return _ALIASES[name]
-    if name in _ELSEWHERE:
-        raise UnsupportedError(f"the activation {name!r} is not in fastmlp yet; {_ELSEWHERE[name]}")
+    advice = elsewhere.advice("activations", name)
+    if advice:
+        raise UnsupportedError(f"the activation {name!r} is not in fastmlp; {advice}")
     raise ValueError(f"unknown activation {name!r}; there are {', '.join(_BY_NAME)}")
 
 
@@ -354,3 +346,7 @@ def deserialize(data: Any) -> Activation:
 
 def _argument_names(maker: Callable[..., Any]) -> str:
     return ", ".join(inspect.signature(maker).parameters)
+
+
+def __getattr__(name: str) -> Any:
+    elsewhere.missing("activations", name)

@@ -68,7 +68,7 @@ def reject_unknown(owner: str, given: Mapping[str, Any], unsupported: Mapping[st
         if name not in unsupported:
             raise TypeError(f"{owner} has no argument {name!r}")
         if value is not None and value is not False:
-            raise UnsupportedError(f"{owner}({name}=...) is not in fastmlp yet; {unsupported[name]}")
+            raise UnsupportedError(f"{owner}({name}=...) is not in fastmlp; {unsupported[name]}")
 
 
 def float32_only(dtype: Any) -> None:

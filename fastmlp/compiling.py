@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, engines, losses, metrics, optimizers
+from fastmlp import checks, engines, losses, metrics, naming, optimizers
 from fastmlp.errors import UnsupportedError
 from fastmlp.losses import Loss
 from fastmlp.losses.base import MEANS
 from fastmlp.losses.custom import FunctionLoss
 from fastmlp.metrics import Metric
+from fastmlp.metrics.base import EngineMetric
 from fastmlp.optimizers import Optimizer
-from fastmlp.plan import Metric as PlanMetric
 from fastmlp.plan import Objective, Plan
 
 ACCURACY = ("accuracy", "acc")
@@ -26,32 +26,49 @@ CROSSENTROPY = ("crossentropy", "ce")
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What a metric is computed from: columns of the predictions and of the targets, and which column of the weights."""
+
+    outputs: slice
+    targets: slice
+    labels: bool = False
+    """Whether the targets are class numbers in a column of numbers."""
+    weights: int = 0
+
+
+WHOLE = Part(slice(None), slice(None))
+
+
+@dataclass(frozen=True, slots=True)
 class Goal:
-    """A resolved objective, and how its totals are called."""
+    """A resolved objective, and the metrics in the order of ``compile``; see :class:`fastmlp.tally.Tally` for their values."""
 
     objective: Objective | tuple[Objective, ...]
     """One, or one for each loss of a model with several outputs."""
     names: tuple[str, ...]
-    """Names of the metrics, in the order of ``objective.metrics``; with several losses each loss and its metrics, one after another."""
+    """Names of the metrics, in the order of ``compile``; with several losses each loss and its metrics, one after another."""
+    metrics: tuple[Metric | None, ...]
+    """What they name, None for a loss. Those that the engine computes are in the objectives too, in the same order."""
+    weighted: tuple[bool, ...]
+    """Which of them use the sample weights."""
 
     @property
     def terms(self) -> tuple[Objective, ...]:
         """The losses, one or several."""
         return self.objective if isinstance(self.objective, tuple) else (self.objective,)
 
+    def part(self, place: int) -> Part:
+        """What the metric in this place is computed from."""
+        return WHOLE
+
+    def arrange(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The loss and the metrics by name, in the order in which ``evaluate`` gives them."""
+        return values
+
     def new_totals(self) -> np.ndarray:
         """Zeros for an engine to add to."""
-        return np.zeros(2 + 2 * len(self.names), np.float64)
-
-    def values(self, totals: np.ndarray) -> dict[str, float]:
-        """The means so far: ``loss`` first, then the metrics in the order of ``compile``."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means = (totals[0::2] / totals[1::2]).tolist()
-        return dict(zip(("loss", *self.names), means, strict=True))
-
-    def logs(self, totals: np.ndarray) -> dict[str, float]:
-        """The means so far under sorted names, as callbacks get them."""
-        return dict(sorted(self.values(totals).items()))
+        several = len(self.terms) if len(self.terms) > 1 else 0
+        return np.zeros(2 + 2 * several + 2 * sum(len(term.metrics) for term in self.terms), np.float64)
 
 
 class Compiled:
@@ -114,51 +131,57 @@ class Compiled:
             raise ValueError("the model was compiled without a loss, so it can only predict; name one, for example compile(loss='mse')")
         predictions = plan.output if output is None else output
         last = next(node for node in plan.nodes if node.output == predictions)
+        penalized = last.op == "activity"
+        while last.op == "activity":
+            last = next(node for node in plan.nodes if node.output == last.inputs[0])
         width = plan.widths[predictions]
         closing = last.activation if last.op == "activation" else "linear"
-        absorbed = not self.loss.from_logits and closing == _CLOSING.get(self.loss.kind)
+        absorbed = not penalized and not self.loss.from_logits and closing == _CLOSING.get(self.loss.kind)
         _warn_of_mismatch(self.loss, closing, width)
         if self.loss.kind == GAUSSIAN and width % 2:
             raise ValueError(
                 f"gaussian_nll reads means and as many variances, but the last layer has {width} units; give it two per target"
             )
-        chosen: list[PlanMetric] = []
+        chosen: list[Metric] = []
+        weights: list[bool] = []
         names: list[str] = []
         for weighted, identifiers in ((False, self.metrics), (True, self.weighted_metrics)):
             for identifier in identifiers:
                 metric, name = _resolve(identifier, self.loss, width)
-                if metric.sparse != self.loss.sparse or (metric.kind == GAUSSIAN) != (self.loss.kind == GAUSSIAN):
+                if metric.sparse is not None and not _reads_form_of(metric, self.loss):
                     raise ValueError(_form_mismatch(metric, name, self.loss))
-                chosen.append(PlanMetric(metric.kind, weighted, metric.threshold, metric.from_logits, metric.parameters, metric.smoothing))
+                chosen.append(metric)
+                weights.append(weighted)
                 names.append(_unique(name, names, weighted))
+        of_engine = tuple(m.in_plan(w) for m, w in zip(chosen, weights, strict=True) if isinstance(m, EngineMetric))
         objective = Objective(
             self.loss.kind,
             last.inputs[0] if absorbed else predictions,
             absorbed or self.loss.from_logits,
-            tuple(chosen),
+            of_engine,
             self.loss.parameters,
             self.loss.smoothing,
             self.loss.evaluate if isinstance(self.loss, FunctionLoss) else None,
             output,
             weight,
         )
-        return Goal(objective, tuple(names))
+        return Goal(objective, tuple(names), tuple(chosen), tuple(weights))
 
     def direction(self, name: str, plan: Plan, output: int | None = None) -> bool | None:
         """True if a higher value of the metric called ``name`` is better, False if a lower is, None if there is no such metric."""
         if name == "loss":
             return False
         goal = self.goal(plan, output)
-        kinds = dict(zip(goal.names, (metric.kind for metric in goal.terms[0].metrics), strict=True))
-        return kinds[name].endswith("accuracy") or kinds[name] == "cosine_similarity" if name in kinds else None
+        found = dict(zip(goal.names, goal.metrics, strict=True)).get(name)
+        return found.higher_is_better if found is not None else None
 
     def get_config(self) -> dict[str, Any]:
         """Everything, as JSON values."""
         return {
             "optimizer": optimizers.registry.serialize(self.optimizer),
             "loss": losses.serialize(self.loss) if self.loss else "crossentropy" if self.any_crossentropy else None,
-            "metrics": [_store(metric) for metric in self.metrics],
-            "weighted_metrics": [_store(metric) for metric in self.weighted_metrics],
+            "metrics": _stored(self.metrics),
+            "weighted_metrics": _stored(self.weighted_metrics),
             "engine": self.engine,
             "skip_zeros": self.skip_zeros,
         }
@@ -215,7 +238,7 @@ def _metric_list(argument: str, given: Any) -> list[str | Metric]:
             result += _metric_list(argument, item)
         elif isinstance(item, str):
             if item.lower() not in ACCURACY + CROSSENTROPY:
-                metrics.get(item)  # an unknown name is an error now, not at fit
+                metrics.registry.named(item)  # an unknown name is an error now, not at fit
             result.append(item)
         else:
             result.append(metrics.get(item))
@@ -228,7 +251,7 @@ def _resolve(identifier: str | Metric, loss: Loss, width: int) -> tuple[Metric, 
     if identifier.lower() in ACCURACY + CROSSENTROPY:
         form = "Binary" if width == 1 and not loss.sparse else "SparseCategorical" if loss.sparse else "Categorical"
         return metrics.get(form + ("Accuracy" if identifier.lower() in ACCURACY else "Crossentropy")), identifier
-    return metrics.get(identifier), identifier
+    return metrics.registry.named(identifier)(name=identifier), identifier
 
 
 def _unique(name: str, taken: Sequence[str], weighted: bool) -> str:
@@ -242,17 +265,25 @@ def _unique(name: str, taken: Sequence[str], weighted: bool) -> str:
     return candidate
 
 
+def _reads_form_of(metric: Metric, loss: Loss) -> bool:
+    return metric.sparse == loss.sparse and _reads_variances(metric) == (loss.kind == GAUSSIAN)
+
+
+def _reads_variances(metric: Metric) -> bool:
+    return getattr(metric, "kind", None) == GAUSSIAN
+
+
 def _form_mismatch(metric: Metric, name: str, loss: Loss) -> str:
     if loss.kind == GAUSSIAN:
         return f"the metric {name!r} compares columns, but with gaussian_nll half of the predictions are variances; use 'gaussian_nll'"
-    if metric.kind == GAUSSIAN:
+    if _reads_variances(metric):
         return f"the metric {name!r} reads means and variances, which only models trained with the loss gaussian_nll predict"
     if loss.sparse:
         return (
             f"the metric {name!r} compares columns, but the targets of {loss.kind} are class numbers; use the metric 'accuracy', "
             "or one-hot targets (utils.to_categorical) with loss='categorical_crossentropy'"
         )
-    use = metric.kind.removeprefix("sparse_")
+    use = naming.snake_case(type(metric).__name__).removeprefix("sparse_")
     return f"the metric {name!r} reads class numbers, but the targets of {loss.kind} have a column per output; use {use!r}"
 
 
@@ -274,5 +305,13 @@ def _warn_of_mismatch(loss: Loss, closing: str, width: int) -> None:
         checks.warn(text)
 
 
-def _store(metric: str | Metric) -> Any:
-    return metric if isinstance(metric, str) else metrics.registry.serialize(metric)
+def _stored(given: Sequence[str | Metric]) -> list[Any]:
+    stored: list[Any] = []
+    for metric in given:
+        if isinstance(metric, str):
+            stored.append(metric)
+        elif metrics.registry.classes.get(type(metric).__name__) is type(metric):
+            stored.append(metrics.registry.serialize(metric))
+        else:
+            checks.warn(f"the metric {metric.name} is a Python object of yours, which is not stored; compile with it again after loading")
+    return stored

@@ -153,7 +153,7 @@ class Connected(Trainer):
         network = self._connected_network()
         assert self._compiled is not None
         goal = self._current_goal()
-        wanted = (goal.objective, self._compiled.optimizer.update())
+        wanted = (goal.objective, self._compiled.optimizer.update(self._require_plan().parameters))
         if self._configured is None:
             with self._connecting:
                 network.configure(*wanted)

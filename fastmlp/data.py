@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import _core, checks, sparse
+from fastmlp import _core, checks, frames, sparse
 from fastmlp.errors import UnsupportedError
 from fastmlp.plan import SparseRows
 from fastmlp.shapes import Shape
@@ -41,15 +41,17 @@ def _from_other(name: str, value: Any) -> np.ndarray:
     if value is None:
         raise ValueError(f"{name} is missing (None)")
     if isinstance(value, dict):
-        raise UnsupportedError(f"{name} is a dict; models with several inputs or outputs are not in fastmlp yet, so pass one array")
+        raise UnsupportedError(f"{name} is a dict; models with several inputs or outputs are not in fastmlp, so pass one array")
     if isinstance(value, (str, bytes)):
         raise TypeError(f"{name} must be an array of numbers, got {value!r:.60}")
+    if frames.is_frame(value):
+        return frames.to_array(name, value)
     if checks.is_masked(value):
         raise ValueError(f"{name} has masked elements; fill them first: {name}.filled(0)")
     if hasattr(value, "tocsr"):
         raise UnsupportedError(f"{name} is a sparse matrix, but only x may be one; pass {name}.toarray()")
-    if isinstance(value, Iterator) or (hasattr(value, "as_numpy_iterator") and not hasattr(value, "__array__")):
-        raise UnsupportedError(f"{name} is a {type(value).__name__}; fastmlp trains on arrays, so collect it into one first")
+    if isinstance(value, Iterator):
+        raise UnsupportedError(f"{name} is a {type(value).__name__}; only x of fit, evaluate and predict may give batches")
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
@@ -100,7 +102,8 @@ def as_inputs(value: Any, row: Shape, *, name: str = "x", check_finite: bool = T
         array = array.reshape(len(array), math.prod(row))
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
-    return as_float32(name, array, check_finite=check_finite and not isinstance(value, np.memmap), row=row)
+    check_finite = check_finite and not isinstance(value, np.memmap)
+    return as_float32(name, array, check_finite=check_finite, row=row, columns=frames.column_names(value))
 
 
 def _sparse_inputs(value: Any, row: Shape, name: str, check_finite: bool) -> SparseRows:
@@ -136,7 +139,9 @@ def _wrong_row(name: str, shape: Shape, row: Shape) -> str:
     return f"{name} has shape {shape}, but the model expects {wanted}"
 
 
-def as_float32(name: str, array: np.ndarray, *, check_finite: bool = True, row: Shape | None = None) -> np.ndarray:
+def as_float32(
+    name: str, array: np.ndarray, *, check_finite: bool = True, row: Shape | None = None, columns: list[Any] | None = None
+) -> np.ndarray:
     """``array`` (two axes) as C-contiguous float32; NaN, Inf and values float32 can't hold are errors that say where."""
     if array.dtype == np.float32 and array.flags.c_contiguous:
         result = array  # without the microseconds of np.errstate, more than a small network takes
@@ -146,7 +151,7 @@ def as_float32(name: str, array: np.ndarray, *, check_finite: bool = True, row: 
     if check_finite and array.dtype.kind == "f":
         at = first_nonfinite(result)
         if at >= 0:
-            raise ValueError(_not_finite(name, array, at, row))
+            raise ValueError(_not_finite(name, array, at, row, columns))
     return result
 
 
@@ -166,8 +171,9 @@ def first_nonfinite(array: np.ndarray) -> int:
     return _core.first_nonfinite(array)
 
 
-def _not_finite(name: str, array: np.ndarray, at: int, row: Shape | None) -> str:
-    where = ", ".join(str(i) for i in np.unravel_index(at, array.shape if row is None else (len(array), *row)))
+def _not_finite(name: str, array: np.ndarray, at: int, row: Shape | None, columns: list[Any] | None) -> str:
+    places = np.unravel_index(at, array.shape if row is None else (len(array), *row))
+    where = f"{places[0]}, {columns[places[1]]!r}" if columns else ", ".join(map(str, places))
     value = array.ravel()[at] if array.flags.c_contiguous else array[np.unravel_index(at, array.shape)]
     return _describe_not_finite(name, where, value, int(array.size - np.isfinite(array).sum()))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -70,9 +70,9 @@ class EpochPlan:
         """Batches in an epoch."""
         return self._wanted or self._available
 
-    def __len__(self) -> int:
-        """The number of rows."""
-        return len(self._rows)
+    def describe(self) -> str:
+        """What an epoch is, for a message."""
+        return f"{self.steps} batches of {self.batch_size} out of {len(self._rows)} rows"
 
     def epoch(self, number: int) -> tuple[Batches, int, int]:
         """The batches, and the range of them, that the next epoch runs; a pass that begins with it has the order of this number."""
@@ -98,59 +98,72 @@ class EpochPlan:
         self.first = self._following
 
 
+class Source(Protocol):
+    """What gives a fit its batches, and where it stands: an :class:`EpochPlan` or a :class:`~fastmlp.feeding.Feed`."""
+
+    first: int | None
+    number: int
+
+    def describe(self) -> str: ...
+    def end_epoch(self) -> None: ...
+
+
+class Counter(Protocol):
+    """What adds up an epoch: a :class:`~fastmlp.tally.Tally`, or one that is fed."""
+
+    def state(self) -> dict[str, Any]: ...
+    def restore(self, state: Mapping[str, Any]) -> None: ...
+
+
 class Progress:
     """Where a call of ``fit`` stands between two batches, so that another call can go on from there.
 
     Args:
-        plan: Which batches it runs.
+        source: Which batches it runs.
         listeners: Its callbacks.
         epoch: The first epoch, from 0.
     """
 
-    def __init__(self, plan: EpochPlan, listeners: Any, epoch: int) -> None:
-        self.plan = plan
+    def __init__(self, source: Source, listeners: Any, epoch: int) -> None:
+        self._source = source
         self.listeners = listeners
         self.epoch = epoch
         self.batches = 0
         """Batches done in the epoch."""
-        self.totals = np.zeros(0)
-        """What the engine has added up over them."""
+        self._tally: Counter | None = None
+        self._interrupted: Mapping[str, Any] = {}
 
-    def begin_epoch(self, epoch: int, totals: np.ndarray) -> np.ndarray:
-        """The totals of an epoch: those given, or what they were when it was interrupted."""
+    def begin_epoch(self, epoch: int, tally: Counter) -> None:
+        """What adds up an epoch; it goes on from where the epoch was interrupted."""
         self.epoch = epoch
-        if not self.batches:
-            self.totals = totals
-        return self.totals
+        self._tally = tally
+        if self.batches:
+            tally.restore(self._interrupted)
 
     def end_epoch(self) -> None:
         """All batches of the epoch are done."""
-        self.plan.end_epoch()
+        self._source.end_epoch()
         self.epoch += 1
         self.batches = 0
 
     def state(self) -> dict[str, Any]:
         """Everything, as JSON values."""
-        plan = self.plan
         return {
             "epoch": self.epoch,
             "batches": self.batches,
-            "totals": self.totals.tolist() if self.batches else [],
-            "first": plan.first,
-            "number": plan.number,
-            "rows": len(plan),
-            "batch_size": plan.batch_size,
-            "steps": plan.steps,
+            "tally": self._tally.state() if self._tally is not None and self.batches else {},
+            "first": self._source.first,
+            "number": self._source.number,
+            "data": self._source.describe(),
         }
 
-    def restore(self, state: Mapping[str, Any], source: Any) -> None:
-        """Go on from a :meth:`state` found in ``source``; a ValueError if it is of other data."""
-        plan = self.plan
+    def restore(self, state: Mapping[str, Any], path: Any) -> None:
+        """Go on from a :meth:`state` found in ``path``; a ValueError if it is of other data."""
         inside_a_pass = state["batches"] or state["first"] is not None
-        if inside_a_pass and (state["rows"], state["batch_size"], state["steps"]) != (len(plan), plan.batch_size, plan.steps):
+        if inside_a_pass and state["data"] != self._source.describe():
             raise ValueError(
-                f"{source} holds an epoch of {state['steps']} batches of {state['batch_size']} out of {state['rows']} rows, "
-                f"but this fit has {plan.steps} batches of {plan.batch_size} out of {len(plan)}; give fit what it had, or delete {source}"
+                f"{path} holds an epoch of {state['data']}, but this fit has {self._source.describe()}; "
+                f"give fit what it had, or delete {path}"
             )
-        self.epoch, self.batches, self.totals = state["epoch"], state["batches"], np.array(state["totals"], np.float64)
-        plan.first, plan.number = state["first"], state["number"]
+        self.epoch, self.batches, self._interrupted = state["epoch"], state["batches"], state["tally"]
+        self._source.first, self._source.number = state["first"], state["number"]

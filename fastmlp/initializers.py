@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, randomness
+from fastmlp import checks, elsewhere, randomness
 from fastmlp.registry import Configurable, Registry
 
 __all__ = [
@@ -20,10 +20,12 @@ __all__ = [
     "GlorotUniform",
     "HeNormal",
     "HeUniform",
+    "Identity",
     "Initializer",
     "LecunNormal",
     "LecunUniform",
     "Ones",
+    "Orthogonal",
     "RandomNormal",
     "RandomUniform",
     "TruncatedNormal",
@@ -122,7 +124,7 @@ class TruncatedNormal(RandomNormal):
     """Normal with ``mean`` and ``stddev``, values further than two ``stddev`` from the mean drawn again."""
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-        return self.mean + self.stddev * truncated_normal(shape, generator)
+        return self.mean + self.stddev * draw_truncated(shape, generator)
 
 
 class RandomUniform(Initializer):
@@ -170,7 +172,7 @@ class VarianceScaling(Initializer):
             return generator.uniform(-limit, limit, shape)
         if self.distribution == "untruncated_normal":
             return generator.normal(0.0, math.sqrt(variance), shape)
-        return math.sqrt(variance) / TRUNCATED_STDDEV * truncated_normal(shape, generator)
+        return math.sqrt(variance) / TRUNCATED_STDDEV * draw_truncated(shape, generator)
 
     def get_config(self) -> dict[str, Any]:
         return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
@@ -180,7 +182,7 @@ TRUNCATED_STDDEV = 0.87962566103423978
 """Standard deviation of a standard normal cut at ±2."""
 
 
-def truncated_normal(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+def draw_truncated(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
     """Standard normal values; those beyond ±2 are drawn again."""
     values = generator.standard_normal(shape)
     outside = np.abs(values) > 2
@@ -241,6 +243,54 @@ class LecunNormal(_Scaled):
     choice = (1.0, "fan_in", "truncated_normal")
 
 
+class Orthogonal(Initializer):
+    """An orthogonal matrix: its rows, or its columns where it has more rows, have length 1 and stand at right angles.
+
+    Saxe et al. 2014, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks".
+
+    Args:
+        gain: What the matrix is multiplied by.
+        seed: See :class:`Initializer`.
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.gain = checks.number("gain", gain)
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal gives matrices, but an array of shape {shape} is wanted")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(generator.standard_normal((max(rows, columns), min(rows, columns))))
+        q *= np.sign(np.diagonal(r))  # all orthogonal matrices become equally likely (Mezzadri 2007)
+        return self.gain * (q.T if rows < columns else q).reshape(shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gain": self.gain, "seed": self.seed}
+
+
+class Identity(Initializer):
+    """A matrix with ``gain`` on the diagonal and zeros elsewhere, square or not."""
+
+    def __init__(self, gain: float = 1.0) -> None:
+        super().__init__()
+        self.gain = checks.number("gain", gain)
+
+    def sample(self, shape: tuple[int, ...], unseeded: Any) -> np.ndarray:
+        if len(shape) != 2:
+            raise ValueError(f"Identity gives matrices, but an array of shape {shape} is wanted")
+        return self.gain * np.eye(*shape, dtype=np.float32)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gain": self.gain}
+
+
+zeros, ones, constant = Zeros, Ones, Constant
+random_normal, random_uniform, truncated_normal, variance_scaling = RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling
+glorot_normal, glorot_uniform, he_normal, he_uniform = GlorotNormal, GlorotUniform, HeNormal, HeUniform
+lecun_normal, lecun_uniform = LecunNormal, LecunUniform
+orthogonal, identity = OrthogonalInitializer, IdentityInitializer = Orthogonal, Identity
+
 registry: Registry[Initializer] = Registry(
     "initializer",
     Initializer,
@@ -258,10 +308,21 @@ registry: Registry[Initializer] = Registry(
         HeNormal,
         LecunUniform,
         LecunNormal,
+        Orthogonal,
+        Identity,
     ),
-    {"zero": Zeros, "one": Ones, "normal": RandomNormal, "uniform": RandomUniform},
-    dict.fromkeys(("orthogonal", "identity"), "use 'glorot_uniform', or set the values with layer.set_weights"),
+    {
+        "zero": Zeros,
+        "one": Ones,
+        "normal": RandomNormal,
+        "uniform": RandomUniform,
+        "orthogonal_initializer": Orthogonal,
+        "identity_initializer": Identity,
+    },
+    "initializers",
 )
+
+serialize, deserialize = registry.serialize, registry.deserialize
 
 
 def get(identifier: Any) -> Initializer:
@@ -271,3 +332,7 @@ def get(identifier: Any) -> Initializer:
             f"initializers that are functions are not in fastmlp; give one of {', '.join(registry.classes)} or use layer.set_weights"
         )
     return registry.get(identifier)
+
+
+def __getattr__(name: str) -> Any:
+    elsewhere.missing("initializers", name)

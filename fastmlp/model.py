@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
-from fastmlp import checks, data, engines, naming, planning, sparse, summary, symbolic
+from fastmlp import checks, data, elsewhere, engines, naming, planning, sparse, summary, symbolic
 from fastmlp.callbacks import History
 from fastmlp.compiling import Compiled
 from fastmlp.connected import Connected
@@ -312,6 +312,11 @@ class Model(Connected):
             "history": self.history,
         }
         return _unpickle, (type(self), self.get_config(), state)
+
+    if not TYPE_CHECKING:  # checkers of types know what is there
+
+        def __getattr__(self, name: str) -> Any:
+            elsewhere.missing_attribute(self, "Model", name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastmlp import checks
+from fastmlp import checks, elsewhere
 from fastmlp.errors import UnsupportedError
 from fastmlp.functional import Functional
 from fastmlp.layers import InputLayer, Layer, registry
@@ -181,8 +181,8 @@ class Sequential(Model):
 
 
 def __getattr__(name: str) -> Any:
-    if name == "load_model":
-        from fastmlp.saving import load_model
+    if name != "load_model":
+        elsewhere.missing("models", name)
+    from fastmlp.saving import load_model
 
-        return load_model
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return load_model

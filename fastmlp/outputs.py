@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from fastmlp import checks, targets
-from fastmlp.compiling import Compiled, Goal
+from fastmlp.compiling import Compiled, Goal, Part
 from fastmlp.errors import UnsupportedError
+from fastmlp.metrics import Metric
 from fastmlp.plan import Objective, Plan
 from fastmlp.structures import Structure
 
@@ -24,14 +25,16 @@ MOST_LABELS = 1 << 24
 class GoalOfOutputs(Goal):
     """The goals of all outputs that have a loss, as one."""
 
-    losses: tuple[str, ...] = ()
-    """The names among ``names`` that are losses."""
+    parts: tuple[Part, ...] = ()
+    """For each of ``names``."""
 
-    def values(self, totals: np.ndarray) -> dict[str, float]:
-        """The means so far: ``loss``, the loss of each output, then the metrics by name, as Keras orders them."""
-        values = Goal.values(self, totals)
-        metrics = sorted(set(self.names) - set(self.losses))
-        return {name: values[name] for name in ("loss", *self.losses, *metrics)}
+    def part(self, place: int) -> Part:
+        return self.parts[place]
+
+    def arrange(self, values: dict[str, Any]) -> dict[str, Any]:
+        """``loss``, the loss of each output, then the metrics by name, as Keras orders them."""
+        losses = [name for name, metric in zip(self.names, self.metrics, strict=True) if metric is None]
+        return {name: values[name] for name in ("loss", *losses, *sorted(set(self.names) - set(losses)))}
 
 
 class CompiledOutputs(Compiled):
@@ -99,19 +102,28 @@ class CompiledOutputs(Compiled):
             raise ValueError("the model was compiled without a loss, so it can only predict; name one, for example compile(loss='mse')")
         objectives: list[Objective] = []
         names: list[str] = []
-        losses: list[str] = []
+        metrics: list[Metric | None] = []
+        weighted: list[bool] = []
+        parts: list[Part] = []
+        output_column = target_column = 0
         for key, part, buffer, weight in zip(self.outputs.keys, self.parts, plan.outputs, self.weights, strict=True):
             if part.has_loss:
                 goal = part.goal(plan, buffer, weight)
+                width = plan.widths[buffer]
+                read = goal.terms[0].target_columns(width)
+                columns = slice(output_column, output_column + width), slice(target_column, target_column + read)
+                parts += [Part(*columns, goal.terms[0].sparse, len(objectives))] * (1 + len(goal.names))
+                output_column, target_column = output_column + width, target_column + read
                 objectives += goal.terms
-                losses.append(f"{key}_loss")
-                names += [losses[-1], *(f"{key}_{name}" for name in goal.names)]
+                names += [f"{key}_loss", *(f"{key}_{name}" for name in goal.names)]
+                metrics += [None, *goal.metrics]
+                weighted += [True, *goal.weighted]
         if len(objectives) == 1:
             raise UnsupportedError(
                 f"only one of {self.outputs.count} outputs has a loss; make a model of that output alone, Model(inputs, output), and train "
                 "it: models share their layers' weights"
             )
-        return GoalOfOutputs(tuple(objectives), tuple(names), tuple(losses))
+        return GoalOfOutputs(tuple(objectives), tuple(names), tuple(metrics), tuple(weighted), tuple(parts))
 
     def direction(self, name: str, plan: Plan, output: int | None = None) -> bool | None:
         if name == "loss":

@@ -17,7 +17,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["READ_INPUT", "Batches", "Constant", "LossFunction", "Metric", "Node", "Objective", "Parameter", "Plan", "SparseRows", "Update"]
+__all__ = [
+    "READ_INPUT",
+    "Batches",
+    "Bounds",
+    "Constant",
+    "LossFunction",
+    "Metric",
+    "Node",
+    "Objective",
+    "Parameter",
+    "Penalty",
+    "Plan",
+    "SparseRows",
+    "Update",
+]
 
 READ_INPUT = frozenset(("gelu", "gelu_tanh", "silu", "mish", "hard_silu", "general_relu", "custom"))
 """Activations whose derivative can't be told from their output. They are nodes of their own, which keep their input, and never part of a
@@ -28,11 +42,42 @@ Function = Callable[["np.ndarray"], "np.ndarray"]
 
 
 @dataclass(frozen=True, slots=True)
+class Penalty:
+    """What a parameter, or what a layer gives, adds to the loss.
+
+    It is ``l1·Σ|w| + l2·Σw²``, and ``orthogonal`` times the mean |cosine| of two different rows of a kernel, or of two columns.
+    """
+
+    l1: float = 0.0
+    l2: float = 0.0
+    orthogonal: float = 0.0
+    columns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What is done to a parameter after each update.
+
+    ``kind`` is ``non_negative``, ``w = max(w, 0)``, or ``norm``: ``w *= d / (n + 1e-7)`` with
+    ``d = rate·min(max(n, least), most) + (1 − rate)·n``, where n is the norm of each column of a kernel (``axis`` 0), of each row (1) or of
+    all numbers together (None).
+    """
+
+    kind: str
+    axis: int | None = 0
+    least: float = 0.0
+    most: float = 1.0
+    rate: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """One array of the network: a matrix such as a kernel ``(inputs, units)``, or a vector such as a bias ``(units,)``."""
 
     name: str
     shape: tuple[int, ...]
+    penalty: Penalty | None = None
+    bounds: Bounds | None = None
     trainable: bool = True
     """Whether the optimizer moves it. Moving statistics and frozen weights it leaves alone; their gradient reads as 0."""
 
@@ -61,6 +106,7 @@ class Node:
     - ``"dense"``: ``output = activation(input @ kernel + bias)``; ``parameters`` holds the indices of the kernel and, if there is one, the
       bias. The activation is elementwise, never softmax or log_softmax, and none of ``READ_INPUT``.
     - ``"activation"``: ``output = activation(input)``, softmax and log_softmax (over the columns) included.
+    - ``"activity"``: ``output = input``; the mean over the rows of ``penalty.l1·Σ|input| + penalty.l2·Σinput²`` is added to the loss.
     - ``"dropout"``: while training, each element is kept with probability ``1 - rate`` and scaled by ``1 / (1 - rate)``; a copy otherwise.
     - ``"alpha_dropout"``, ``"gaussian_dropout"``, ``"gaussian_noise"``: other noise while training. ``rate`` is the standard deviation of
       gaussian noise.
@@ -94,6 +140,8 @@ class Node:
     """Where ``general_relu`` begins to let its input through, at least 0."""
     max_value: float = math.inf
     """What ``general_relu`` gives at most, at least 0."""
+    penalty: Penalty | None = None
+    """Of an activity node: its l1 and l2."""
     functions: tuple[Function, Function] | None = None
     """Of a ``custom`` activation, which only the reference engine runs: value and derivative of an array of inputs."""
     column: int = 0
@@ -204,8 +252,12 @@ class Objective:
 class Update:
     """The optimizer's rule and its constants; the learning rate is a property of the network, since it changes while training.
 
-    ``kind`` is ``sgd`` (momentum, nesterov), ``rmsprop`` (rho, momentum, epsilon) or ``adam`` (beta_1, beta_2, epsilon). Constants that
-    a rule does not use are ignored.
+    ``kind`` is ``sgd`` (momentum, nesterov), ``rmsprop`` (rho, momentum, epsilon, centered), ``adam`` (beta_1, beta_2, epsilon, amsgrad),
+    ``adagrad`` (initial_accumulator, epsilon), ``adadelta`` (rho, epsilon), ``adamax``, ``nadam`` (beta_1, beta_2, epsilon) or ``lion``
+    (beta_1, beta_2). Constants that a rule does not use are ignored. What is 0 is not done.
+
+    One update: the penalties' gradients are added; the gradients of ``accumulate`` batches are averaged, and only the last of these batches
+    takes a step; gradients are clipped; weights decay; the rule takes its step; the average follows; parameters are brought into bounds.
     """
 
     kind: str
@@ -217,6 +269,44 @@ class Update:
     epsilon: float = 1e-7
     rounded: bool = False
     """``adam`` on sparse input: rows whose columns were empty for some steps may make up for them in one sum, the same up to rounding."""
+    centered: bool = False
+    amsgrad: bool = False
+    initial_accumulator: float = 0.1
+    weight_decay: float = 0.0
+    """``w −= learning rate · weight_decay · w`` before a step."""
+    undecayed: tuple[int, ...] = ()
+    """Indices of the parameters that do not decay."""
+    clipnorm: float = 0.0
+    """The longest gradient of a parameter."""
+    global_clipnorm: float = 0.0
+    """The longest gradient of all parameters together."""
+    clipvalue: float = 0.0
+    """The largest number in a gradient."""
+    accumulate: int = 1
+    """Batches whose mean gradient makes one step. ``iterations`` counts batches."""
+    average_momentum: float | None = None
+    """Keep a running average of the parameters: ``a = momentum·a + (1 − momentum)·w``, after the first step w itself."""
+    overwrite_every: int = 0
+    """The average takes the parameters' place every so many steps."""
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Names of the arrays kept for each parameter: the rule's, by Keras' names, then ``average`` and ``gradient_accumulator``."""
+        names = {
+            "sgd": ("momentum",) * bool(self.momentum),
+            "rmsprop": ("velocity", *("momentum",) * bool(self.momentum), *("average_gradient",) * self.centered),
+            "adam": ("momentum", "velocity", *("velocity_hat",) * self.amsgrad),
+            "adagrad": ("accumulator",),
+            "adadelta": ("accumulated_grad", "accumulated_delta_var"),
+            "adamax": ("momentum", "norm"),
+            "nadam": ("momentum", "velocity"),
+            "lion": ("momentum",),
+        }.get(self.kind, ())
+        return (*names, *("average",) * (self.average_momentum is not None), *("gradient_accumulator",) * (self.accumulate > 1))
+
+    def first(self, slot: str) -> float:
+        """What a slot holds before the first step."""
+        return self.initial_accumulator if slot == "accumulator" else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -274,6 +364,9 @@ class Batches:
     batch_size: int
     rates: np.ndarray | None = None
     """``(count,)`` float64: the learning rate of each batch, which becomes the network's when it is trained; None to leave that alone."""
+    predictions: np.ndarray | None = None
+    """``(at least the rows of the batches run, outputs)`` float32, or None. ``train`` and ``evaluate`` fill it with the outputs in the
+    order of the batches; row 0 is the first row of the first batch that the call runs."""
 
     @property
     def count(self) -> int:

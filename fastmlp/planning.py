@@ -96,10 +96,10 @@ class _Maker:
                 self._check_given(layer, buffer)
             width = self.widths[buffer]
             settings: dict[str, Any] = {"rate": operation.rate, **operation.activation.constants(), **operation.settings}
-            if operation.op != "activation":
+            if operation.op not in _WITHOUT_WEIGHTS:
                 settings["parameters"] = tuple(self._index[weight] for weight in layer._weights)
                 width = math.prod(call.outputs[0].row)
-            if operation.op not in ("activation", "dense"):
+            if operation.op not in (*_WITHOUT_WEIGHTS, "dense"):
                 settings["roles"] = tuple(weight.name for weight in layer._weights)
             buffer = self._node(operation.op, (buffer,), width, **settings)
         return buffer
@@ -132,6 +132,9 @@ _ALONE = READ_INPUT | {"softmax", "log_softmax"}
 
 _JOINS = ("add", "subtract", "multiply", "maximum", "average", "concatenate")
 
+
+_WITHOUT_WEIGHTS = ("activation", "activity")
+"""Steps beside the one that has the layer's weights."""
 READS_NUMBERS = ("embedding", "category_encoding")
 
 

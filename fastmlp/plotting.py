@@ -15,14 +15,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_live", "new_figure", "plot_decision_boundary", "plot_history", "plot_learning_rates", "plot_training"]
+    from fastmlp.sweep import Results
+
+__all__ = ["draw_live", "new_figure", "plot_decision_boundary", "plot_history", "plot_learning_rates", "plot_sweep", "plot_training"]
 
 _COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB")
 """Paul Tol's bright scheme: distinct for colour-blind eyes and in print."""
+_MARKERS = "os^Dvp"
 _TRAIN, _HELD_OUT = _COLOURS[0], _COLOURS[1]
 _TEXT, _FAINT = "#333333", "#999999"
 _PANEL_INCHES = 4.0
 _GRID_POINTS = 300
+_LOG_SCALE_FROM = 20
+"""An axis whose largest value is so many times its smallest is logarithmic."""
+_TICKS = 10
+"""At most so many values are written below an axis, one by one."""
 _TITLES = {"loss": "Loss", "accuracy": "Accuracy", "acc": "Accuracy"}
 
 
@@ -114,6 +121,93 @@ def plot_learning_rates(rates: Sequence[float], losses: Sequence[float], smoothe
     _quiet(ax)
     ax.legend(frameon=False, labelcolor=_TEXT)
     return figure
+
+
+def plot_sweep(results: Results, x: str | None = None, y: str | None = None) -> Figure:
+    """A number of every combination of a sweep against one of the settings, a line for each combination of the others.
+
+    The bars are standard deviations over the seeds. Of many lines the best have colours, the others are grey.
+
+    Args:
+        results: What :func:`fastmlp.sweep.run` returned.
+        x: A name of the grid; the one with the most values unless told.
+        y: A column of the results; the held-out accuracy, or else the held-out loss, unless told.
+
+    Example:
+        >>> from fastmlp.plotting import plot_sweep
+        >>> from fastmlp.sweep import Results, Run
+        >>> runs = [Run({"units": 4, "epochs": n}, seed, {"test_loss": 1 / n + 0.01 * seed}) for n in (1, 2, 5) for seed in (0, 1)]
+        >>> figure = plot_sweep(Results(runs, seeds=2))
+        >>> figure.axes[0].get_xlabel(), figure.axes[0].get_title(loc="left")
+        ('epochs', 'Held-out loss')
+    """
+    from fastmlp.sweep.grid import text
+
+    y = y or results.score
+    rows = [row for row in results.sorted(y) if not row.diverged and np.isfinite(row.mean(y))]
+    if not rows:
+        raise ValueError("the sweep has no results to draw")
+    values = {name: list(dict.fromkeys(text(row.combination[name]) for row in rows)) for name in results.varying or rows[0].combination}
+    if x is None:
+        x = max(values, key=lambda name: (len(values[name]), _is_scale(rows, name)))
+    elif x not in rows[0].combination:
+        raise ValueError(f"the sweep has no {x!r}; it is over {', '.join(rows[0].combination)}")
+    places = [row.combination[x] for row in rows]
+    scale = _is_scale(rows, x)
+    names = [text(place) for place in (sorted(set(places)) if scale else dict.fromkeys(run.combination[x] for run in results.runs))]
+    others = [name for name in results.varying if name != x]
+    lines: dict[str, list[Any]] = {}
+    for row in rows:
+        lines.setdefault(" · ".join(text(row.combination[name]) for name in others), []).append(row)
+
+    figure = new_figure(1.75)
+    ax = figure.subplots()
+    for number, (label, points) in enumerate(lines.items()):
+        points.sort(key=lambda row: row.combination[x] if scale else names.index(text(row.combination[x])))
+        coloured = number < len(_COLOURS) - 1
+        ax.errorbar(
+            [float(row.combination[x]) if scale else names.index(text(row.combination[x])) for row in points],
+            [row.mean(y) for row in points],
+            yerr=[row.deviation(y) for row in points],
+            color=_COLOURS[number] if coloured else "#D5D5D5",
+            marker=_MARKERS[number] if coloured else None,
+            label=label if coloured else f"{len(lines) - len(_COLOURS) + 1} others" if number == len(_COLOURS) - 1 else None,
+            linewidth=1.8 if coloured else 0.9,
+            elinewidth=1.0,
+            markersize=4.5,
+            capsize=2.5 if coloured else 0,
+            zorder=30 - number if coloured else 1,
+        )
+    if not scale:
+        ax.set_xticks(range(len(names)), names)
+    elif min(places) > 0:
+        if max(places) >= _LOG_SCALE_FROM * min(places):
+            ax.set_xscale("log")
+        if len(names) <= _TICKS:
+            ax.set_xticks(sorted(set(places)), names)
+            ax.minorticks_off()
+    ax.set_xlabel(x.replace("_", " "), color=_TEXT)
+    title = y.replace("test_", "held-out ").replace("_", " ")
+    ax.set_title(title[:1].upper() + title[1:], loc="left", color=_TEXT, fontweight="bold")
+    ax.grid(color="#E5E5E5", linewidth=0.8)
+    ax.set_axisbelow(True)
+    _quiet(ax)
+    if len(lines) > 1:
+        legend = figure.legend(
+            loc="outside right center",
+            title=" · ".join(name.replace("_", " ") for name in others),
+            alignment="left",
+            frameon=False,
+            labelcolor=_TEXT,
+            fontsize=8,
+        )
+        legend.get_title().set(color=_FAINT, fontsize=8)
+    return figure
+
+
+def _is_scale(rows: Sequence[Any], name: str) -> bool:
+    """True if a setting is a number."""
+    return all(isinstance(row.combination[name], (int, float)) and not isinstance(row.combination[name], bool) for row in rows)
 
 
 def draw_live(figure: Figure, curves: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]) -> None:

@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Mapping
 
+import numpy as np
+
 BAR_WIDTH = 20
 REDRAW_SECONDS = 0.05
 
@@ -32,8 +34,9 @@ def is_live() -> bool:
     return (sys.stdout is not None and sys.stdout.isatty()) or "ipykernel" in sys.modules
 
 
-def format_value(value: float) -> str:
-    """Four decimals, or four significant ones for small values."""
+def format_value(value: float | np.ndarray) -> str:
+    """Four decimals, or four significant ones for small values; of several values, their mean."""
+    value = value if isinstance(value, float) else float(np.mean(value))
     return f"{value:.4f}" if abs(value) > 1e-3 else f"{value:.4e}"
 
 
@@ -56,7 +59,7 @@ class ProgressLine:
     """The line of one epoch.
 
     Args:
-        target: The number of steps.
+        target: The number of steps; 0 if nobody knows, and the line is written when they are done.
         verbose: 0 nothing, 1 a bar, 2 one line at the end.
     """
 
@@ -66,11 +69,13 @@ class ProgressLine:
         self.live = verbose == 1 and is_live()
         self._start = time.perf_counter()
         self._drawn = 0.0
+        self._done = 0
         self._width = 0
 
     def update(self, step: int, logs: Mapping[str, float]) -> None:
         """Draw ``step`` steps done, if the line is live and was not drawn just now."""
         now = time.perf_counter()
+        self._done = step
         if self.live and now - self._drawn >= REDRAW_SECONDS and step < self.target:
             per_step = (now - self._start) / max(step, 1)
             self._drawn = now
@@ -80,6 +85,7 @@ class ProgressLine:
         """Write the final line."""
         if not self.verbose:
             return
+        self.target = self.target or self._done
         step = self.target if step is None else step
         elapsed = time.perf_counter() - self._start
         per_step = elapsed / max(step, 1)

@@ -10,6 +10,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
+from fastmlp import elsewhere
+from fastmlp.elsewhere import plain
 from fastmlp.errors import UnsupportedError
 
 T = TypeVar("T", bound="Configurable")
@@ -40,7 +42,7 @@ class Registry(Generic[T]):
         base: The class they share.
         classes: The classes that may be named.
         aliases: Further names, such as ``mse``.
-        elsewhere: Names Keras knows and fastmlp does not, each with the nearest alternative.
+        module: Where Keras has them, to know the names that :mod:`fastmlp.elsewhere` has an answer for.
     """
 
     def __init__(
@@ -49,33 +51,35 @@ class Registry(Generic[T]):
         base: type[T],
         classes: Iterable[type[T]],
         aliases: Mapping[str, type[T]] | None = None,
-        elsewhere: Mapping[str, str] | None = None,
+        module: str | None = None,
     ) -> None:
         self.kind = kind
         self.base = base
         self.classes = {cls.__name__: cls for cls in classes}
-        self._by_name = {_plain(name): cls for name, cls in [*self.classes.items(), *(aliases or {}).items()]}
-        self._elsewhere = {_plain(name): advice for name, advice in (elsewhere or {}).items()}
+        self._by_name = {plain(name): cls for name, cls in [*self.classes.items(), *(aliases or {}).items()]}
+        self._module = module
 
     def get(self, identifier: Any) -> T:
         """The object meant by a name, a class, an object or a ``{"class": …, "config": …}`` mapping."""
         if isinstance(identifier, self.base):
             return identifier
         if isinstance(identifier, str):
-            return self._named(identifier)()
+            return self.named(identifier)()
         if isinstance(identifier, type) and issubclass(identifier, self.base):
             return identifier()
         if isinstance(identifier, Mapping):
             return self.deserialize(identifier)
         raise TypeError(f"{identifier!r} is not {_article(self.kind)}; give one of {', '.join(self.classes)}, as a name or an object")
 
-    def _named(self, name: str) -> type[T]:
-        plain = _plain(name)
-        if plain in self._by_name:
-            return self._by_name[plain]
-        if plain in self._elsewhere:
-            raise UnsupportedError(f"the {self.kind} {name!r} is not in fastmlp yet; {self._elsewhere[plain]}")
-        close = difflib.get_close_matches(plain, self._by_name, n=1)
+    def named(self, name: str) -> type[T]:
+        """The class of this name."""
+        known = self._by_name.get(plain(name))
+        if known is not None:
+            return known
+        advice = elsewhere.advice(self._module, name) if self._module else None
+        if advice:
+            raise UnsupportedError(f"the {self.kind} {name!r} is not in fastmlp; {advice}")
+        close = difflib.get_close_matches(plain(name), self._by_name, n=1)
         hint = f"; did you mean {self._by_name[close[0]].__name__}?" if close else f"; there are {', '.join(self.classes)}"
         raise ValueError(f"unknown {self.kind} {name!r}{hint}")
 
@@ -97,10 +101,6 @@ class Registry(Generic[T]):
             return self.classes[name].from_config(config)
         except (TypeError, OverflowError) as error:
             raise ValueError(f"the configuration of {self.kind} {name} is not valid: {error}") from error
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
 
 
 def _article(noun: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp import checks, planning
+from fastmlp import checks
 from fastmlp.errors import ModelFileError
 from fastmlp.files import blaming
 from fastmlp.model import Model
@@ -76,7 +76,8 @@ def learned(model: Model) -> list[int]:
 
 def trained(model: Model) -> list[int]:
     """The indices of those that it moves."""
-    return [index for index, (_, layer, weight) in enumerate(planning.each_weight(model.layers)) if layer.trains(weight)]
+    assert model.plan is not None
+    return [index for index, parameter in enumerate(model.plan.parameters) if parameter.trainable]
 
 
 def number_inputs(model: Model) -> list[Tensor]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, data, engines, planning, sparse, targets
+from fastmlp import checks, data, ema, engines, planning, sparse, targets
 from fastmlp.arguments import (
     diverged,
+    joined,
     one_kind_of_weight,
     optional_count,
     result,
@@ -28,9 +29,13 @@ from fastmlp.arguments import (
 )
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.compiling import Compiled, Goal
+from fastmlp.diskreads import in_random_order
+from fastmlp.epochloop import run_epoch
 from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Progress, Rows
 from fastmlp.errors import NonFiniteLossError
-from fastmlp.plan import Plan, SparseRows
+from fastmlp.feeding import ENDLESS, FedTally, Feed, is_feed, refuse_beside
+from fastmlp.plan import Batches, Plan, SparseRows
+from fastmlp.tally import Tally
 
 CHUNK_SECONDS = 0.05
 EVALUATION_ROWS = 512
@@ -80,13 +85,14 @@ class Trainer:
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
     ) -> History:
-        """Train on arrays, starting from the current weights and optimizer state.
+        """Train on arrays or batches, starting from the current weights and optimizer state.
 
         Args:
             x: ``(rows, features)``, or rows of the shape the first layer was given. Numbers of any type; uint8 is read as it is, float64
                 and integers are converted to float32 once, whole. A memory map of float32 or uint8 is read a row at a time and may be
                 larger than memory. A sparse matrix of ``scipy.sparse`` is read without its zeros and never made dense; the weights become
-                what ``x.toarray()`` would give, bit for bit.
+                what ``x.toarray()`` would give, bit for bit. Tables of pandas, polars and pyarrow are read column by column. A generator, a
+                :class:`~fastmlp.utils.PyDataset` or a DataLoader gives batches ``(x, y)`` or ``(x, y, sample_weight)``; then leave out y.
             y: ``(rows, outputs)``; class numbers ``(rows,)`` for sparse losses; ``(rows,)`` also when there is one output.
             batch_size: Rows between two updates of the weights, 32 unless told.
             epochs: Index of the last epoch, counted from 1.
@@ -135,54 +141,76 @@ class Trainer:
         verbose = verbosity(verbose)
         one_kind_of_weight(class_weight, sample_weight)
         shuffle = checks.flag("shuffle", shuffle)
-        with self._exclusively("fit"):
-            rows, goal = self._rows(x, y, sample_weight)
-            held_out: Rows | None = None
-            if validation_data is not None:
+        with self._exclusively("fit"), in_random_order(x, shuffle):
+
+            def new_order(number: int, order: np.ndarray) -> None:
+                engines.module(compiled.engine).shuffle(self.seed, number, order)
+
+            reorder = new_order if shuffle else None
+            feed: Feed | None = None
+            if is_feed(x):
+                refuse_beside("fit", y=y, sample_weight=sample_weight, batch_size=batch_size, validation_split=validation_split)
+                feed = Feed("x", x, steps_per_epoch, reorder)
+                rows, goal = self._rows(*feed.peek(self.epochs_trained))
+            else:
+                rows, goal = self._rows(x, y, sample_weight)
+            held_out: Rows | Feed | None = None
+            if is_feed(validation_data):
+                held_out = Feed("validation_data", validation_data, validation_steps)
+                if not held_out.restarts and validation_steps is None:
+                    raise ValueError("validation_data is a generator, so give validation_steps: the number of its batches to validate on")
+            elif validation_data is not None:
                 val_x, val_y, val_weight = targets.unpack_validation(validation_data)
                 held_out, _ = self._rows(val_x, val_y, val_weight, prefix="val_")
             elif validation_split:
                 rows, held_out = split(rows, validation_split, goal)
             rows = weighted_by_class(rows, class_weight, goal)
             network = self._training_network()
-
-            def new_order(number: int, order: np.ndarray) -> None:
-                engines.module(compiled.engine).shuffle(self.seed, number, order)
-
-            plan = EpochPlan(rows, batch_size, steps_per_epoch, new_order if shuffle else None)
-            listeners = CallbackList(
-                callbacks, add_history=True, verbose=verbose, model=self, params={"epochs": epochs, "steps": plan.steps}
-            )
+            if compiled.optimizer.full_batch and batch_size is None:
+                batch_size = len(rows)
+            source: EpochPlan | Feed = feed or EpochPlan(rows, batch_size, steps_per_epoch, reorder)
+            if feed and compiled.optimizer.full_batch and feed.steps != 1:
+                raise ValueError(
+                    f"{type(compiled.optimizer).__name__} needs all rows at once, but x gives batches; pass the rows as arrays"
+                )
+            params = {"epochs": epochs, "steps": source.steps}
+            listeners = CallbackList(callbacks, add_history=True, verbose=verbose, model=self, params=params)
             assert listeners.history is not None
             self.history = listeners.history
             self.stop_training = False
-            self.fit_progress = progress = Progress(plan, listeners, initial_epoch)
+            self.fit_progress = progress = Progress(source, listeners, initial_epoch)
             logs: dict[str, float] = {}
 
-            def train(at: int, stop: int, totals: np.ndarray) -> int:
+            def train(batches: Batches, first: int, stop: int, totals: np.ndarray) -> int:
                 network.learning_rate = compiled.optimizer.learning_rate
                 if self._shares_weights:  # a callback may have trained another model
                     self._catch_up(network, training=True)
-                at = int(network.train(batches, at, stop, CHUNK_SECONDS, totals))
-                progress.batches = at - first
-                return at
+                return int(compiled.optimizer.trainer(network).train(batches, first, stop, CHUNK_SECONDS, totals))
 
             try:
                 listeners.on_train_begin()
                 for epoch in range(progress.epoch, epochs):
                     listeners.on_epoch_begin(epoch)
-                    batches, first, stop = plan.epoch(self.epochs_trained)
-                    totals = progress.begin_epoch(epoch, goal.new_totals())
-                    at = first + progress.batches
-                    batches = with_rates(batches, at, stop, compiled.optimizer.rates(network.iterations, stop - at))
+                    first = 0
+                    if isinstance(source, Feed):
+                        stop = source.steps or ENDLESS
+                        tally: Tally | FedTally = self._fed(source, goal, class_weight, self.epochs_trained, progress.batches)
+                    else:
+                        batches, first, stop = source.epoch(self.epochs_trained)
+                        at = first + progress.batches
+                        batches = with_rates(batches, at, stop, compiled.optimizer.rates(network.iterations, stop - at))
+                        tally = self._tally(goal).use(batches)
+                    progress.begin_epoch(epoch, tally)
                     try:
-                        logs = self._sweep(train, first, stop, goal, listeners, "train", totals, done=progress.batches)
+                        logs = run_epoch(self, train, first, stop, tally, listeners, "train", done=progress.batches)
                     except NonFiniteLossError as error:
                         if not listeners._accepts_divergence(error.batch - first):
                             raise diverged(error.batch - first, epoch, compiled) from None
-                        logs = {**goal.logs(totals), "loss": math.nan}
+                        logs = {**tally.logs(), "loss": math.nan}
                         self.stop_training = True
                     engines.settle(network, compiled.optimizer.update())
+                    if not logs:
+                        break  # the data ran out
                     progress.end_epoch()
                     self.epochs_trained += 1
                     if held_out is not None and validate_after(epoch + 1):
@@ -191,6 +219,8 @@ class Trainer:
                     listeners.on_epoch_end(epoch, logs)
                     if self.stop_training:
                         break
+                if compiled.optimizer.use_ema:
+                    ema.finish(network, listeners.callbacks)
                 listeners.on_train_end(logs)
             except BaseException:
                 listeners._abandon()
@@ -228,10 +258,18 @@ class Trainer:
         self._require_compiled("evaluate")
         batch_size, steps = optional_count("batch_size", batch_size), optional_count("steps", steps)
         verbose = verbosity(verbose)
-        rows, goal = self._rows(x, y, sample_weight)
+        rows: Rows | Feed
+        if is_feed(x):
+            refuse_beside("evaluate", y=y, sample_weight=sample_weight, batch_size=batch_size)
+            rows = Feed("x", x, steps)
+            _, goal = self._rows(*rows.peek())
+            size, steps = 1, rows.steps
+        else:
+            rows, goal = self._rows(x, y, sample_weight)
+            size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
+            steps = steps or -(-len(rows) // size)
         self._configured_network()
-        size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
-        listeners = CallbackList(callbacks, verbose=verbose, model=self, params={"epochs": 1, "steps": steps or -(-len(rows) // size)})
+        listeners = CallbackList(callbacks, verbose=verbose, model=self, params={"epochs": 1, "steps": steps})
         try:
             values = self._evaluate(rows, goal, size, steps, listeners)
         except BaseException:
@@ -257,6 +295,10 @@ class Trainer:
         size = optional_count("batch_size", batch_size)
         steps = optional_count("steps", steps)
         verbose = verbosity(verbose)
+        if is_feed(x):
+            refuse_beside("predict", batch_size=batch_size)
+            feed = Feed("x", x, steps)
+            return joined([self.predict(feed.parts(batch)[0], verbose=0, callbacks=callbacks) for batch in feed.epoch()])
         inputs = self._inputs(x)
         size = size or (max(1, -(-len(inputs) // steps)) if steps else DEFAULT_BATCH_SIZE)
         if steps:
@@ -312,20 +354,22 @@ class Trainer:
             rows = weighted_by_class(rows, class_weight, goal)
             network = self._training_network()
             network.learning_rate = compiled.optimizer.learning_rate
-            totals = goal.new_totals()
+            tally = self._tally(goal).use(rows.batches(len(rows)))
             try:
-                network.train(rows.batches(len(rows)), 0, 1, 0.0, totals)
+                trainer = compiled.optimizer.trainer(network)
+                tally.run(lambda batches, first, stop, totals: int(trainer.train(batches, first, stop, 0.0, totals)), 0, 1)
             except NonFiniteLossError:
                 raise diverged(0, None, compiled) from None
-        return result(goal.values(totals), return_dict)
+        return result(tally.values(), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Measure loss and metrics on all rows of ``x`` as one batch; see :meth:`evaluate`."""
         self._require_compiled("test_on_batch")
         rows, goal = self._rows(x, y, sample_weight)
-        totals = goal.new_totals()
-        self._configured_network().evaluate(rows.batches(len(rows)), 0, 1, 0.0, totals)
-        return result(goal.values(totals), return_dict)
+        network = self._configured_network()
+        tally = self._tally(goal).use(rows.batches(len(rows)))
+        tally.run(lambda batches, first, stop, totals: int(network.evaluate(batches, first, stop, 0.0, totals)), 0, 1)
+        return result(tally.values(), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """:meth:`predict` without any output."""
@@ -397,56 +441,41 @@ class Trainer:
         weight = None if sample_weight is None else targets.as_sample_weight(sample_weight, name=f"{prefix}sample_weight")
         return outputs, weight
 
-    def _evaluate(self, rows: Rows, goal: Goal, batch_size: int | None, steps: int | None, listeners: CallbackList) -> dict[str, float]:
+    def _evaluate(
+        self, rows: Rows | Feed, goal: Goal, batch_size: int | None, steps: int | None, listeners: CallbackList
+    ) -> dict[str, float]:
         network = self._configured_network()
+
+        def measure(batches: Batches, first: int, stop: int, totals: np.ndarray) -> int:
+            return int(network.evaluate(batches, first, stop, CHUNK_SECONDS, totals))
+
+        listeners.on_test_begin()
+        if isinstance(rows, Feed):
+            fed = self._fed(rows, goal)
+            logs = run_epoch(self, measure, 0, rows.steps or ENDLESS, fed, listeners, "test")
+            rows.end_epoch()
+            listeners.on_test_end(logs)
+            return fed.values()
         size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
         merged = 1 if listeners.listens_to_batches("test") else max(1, EVALUATION_ROWS // size)
         if steps:
             rows = rows.part(0, steps * size)
-        batches = rows.batches(size * merged)
-        totals = goal.new_totals()
-
-        def measure(first: int, stop: int, totals: np.ndarray) -> int:
-            return int(network.evaluate(batches, first, stop, CHUNK_SECONDS, totals))
-
-        listeners.on_test_begin()
-        logs = self._sweep(measure, 0, batches.count, goal, listeners, "test", totals, merged)
+        tally = self._tally(goal, size).use(rows.batches(size * merged))
+        logs = run_epoch(self, measure, 0, -(-len(rows) // (size * merged)), tally, listeners, "test", merged)
         listeners.on_test_end(logs)
-        return goal.values(totals)
+        return tally.values()
 
-    def _sweep(
-        self,
-        run: Callable[[int, int, np.ndarray], int],
-        first: int,
-        stop: int,
-        goal: Goal,
-        listeners: CallbackList,
-        phase: str,
-        totals: np.ndarray | None = None,
-        merged: int = 1,
-        done: int = 0,
-    ) -> dict[str, float]:
-        """Run batches ``first`` … ``stop - 1``, of which some may be done, in calls of about 50 ms, or one by one if a callback listens."""
-        totals = goal.new_totals() if totals is None else totals
-        each = listeners.listens_to_batches(phase)
-        before = getattr(listeners, f"on_{phase}_batch_begin")
-        after = getattr(listeners, f"on_{phase}_batch_end")
-        at = first + done
-        logs: dict[str, float] = goal.logs(totals) if done else {}
-        while at < stop:
-            if each:
-                before(at - first)
-            limit = 1 if each else listeners._batches_until_pause() if phase == "train" else None
-            at = run(at, stop if limit is None else min(at + limit, stop), totals)
-            logs = goal.logs(totals)
-            if each:
-                after(at - 1 - first, logs)
-            if phase == "train":
-                listeners._pause(at - 1 - first, logs, int(totals[1]))
-            listeners.advance((at - first) * merged, logs)
-            if phase == "train" and self.stop_training:
-                break
-        return logs
+    def _tally(self, goal: Goal, batch_size: int | None = None) -> Tally:
+        plan = self._require_plan()
+        outputs = (plan.output if term.output is None else term.output for term in goal.terms)
+        return Tally(goal, sum(plan.widths[output] for output in outputs), batch_size)
+
+    def _fed(self, feed: Feed, goal: Goal, class_weight: Mapping[int, float] | None = None, number: int = 0, done: int = 0) -> FedTally:
+        def convert(batch: Any) -> Batches:
+            rows, _ = self._rows(*feed.parts(batch))
+            return weighted_by_class(rows, class_weight, goal).batches(len(rows))
+
+        return FedTally(feed.epoch(number, done), convert, self._tally(goal))
 
     @contextmanager
     def _exclusively(self, method: str) -> Iterator[None]:

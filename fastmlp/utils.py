@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import checks, naming, randomness
+from fastmlp import checks, elsewhere, naming, randomness
 
 if TYPE_CHECKING:
     from fastmlp.graph_plotting import plot_model
 
-__all__ = ["clear_session", "plot_model", "set_random_seed", "to_categorical"]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "plot_model":
-        from fastmlp.graph_plotting import plot_model
-
-        return plot_model
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__ = ["PyDataset", "clear_session", "k_fold", "plot_model", "set_random_seed", "split_dataset", "to_categorical"]
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
@@ -93,3 +86,146 @@ def set_random_seed(seed: int) -> None:
 def clear_session() -> None:
     """Let automatic names count from the start again: the next Dense is ``dense``."""
     naming.reset()
+
+
+class PyDataset:
+    """The base of data sets that make their batches on demand.
+
+    A subclass has ``__len__``, the number of batches, and ``__getitem__(index)``, which gives ``(x, y)`` or ``(x, y, sample_weight)``. It
+    may have ``on_epoch_begin`` and ``on_epoch_end``. One batch is made at a time, in the thread that trains.
+
+    Args:
+        workers: As in Keras; changes nothing here.
+        use_multiprocessing: As in Keras; changes nothing here.
+        max_queue_size: As in Keras; changes nothing here.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastmlp import utils
+    >>> class Squares(utils.PyDataset):
+    ...     def __len__(self):
+    ...         return 3
+    ...     def __getitem__(self, index):
+    ...         x = np.arange(4.0)[:, None] + 4 * index
+    ...         return x, x**2
+    >>> len(Squares())
+    3
+    """
+
+    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
+        self.workers, self.use_multiprocessing, self.max_queue_size = workers, use_multiprocessing, max_queue_size
+
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__} must have a method __len__, which gives the number of batches")
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must have a method __getitem__(index), which gives (x, y) of a batch")
+
+    def on_epoch_begin(self) -> None:
+        """Called before the first batch of an epoch."""
+
+    def on_epoch_end(self) -> None:
+        """Called after the last batch of an epoch, for example to shuffle."""
+
+
+def split_dataset(
+    dataset: Any, left_size: float | None = None, right_size: float | None = None, shuffle: bool = False, seed: int | None = None
+) -> tuple[Any, Any]:
+    """Two parts of arrays, such as training and validation rows.
+
+    Args:
+        dataset: An array, or a tuple or list of arrays that are split alike.
+        left_size: Rows of the first part: a whole number, or a share from 0 to 1.
+        right_size: Rows of the second part; the rest unless told.
+        shuffle: Whether rows are drawn at random; otherwise the first ones go left.
+        seed: Of the draw; the same seed gives the same parts.
+
+    Returns:
+        Two arrays, or two tuples of arrays. Without ``shuffle`` nothing is copied.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastmlp.utils import split_dataset
+    >>> (x, y), (x_val, y_val) = split_dataset((np.eye(10), np.arange(10)), left_size=0.8)
+    >>> y_val
+    array([8, 9])
+    """
+    several = isinstance(dataset, (tuple, list)) and bool(dataset) and all(hasattr(part, "__len__") and np.ndim(part) for part in dataset)
+    parts = [np.asarray(part) for part in dataset] if several else [np.asarray(dataset)]
+    rows = len(parts[0])
+    if any(len(part) != rows for part in parts):
+        raise ValueError(f"the arrays have {', '.join(str(len(part)) for part in parts)} rows; they must have equally many")
+    left, right = _rows_of_share("left_size", left_size, rows), _rows_of_share("right_size", right_size, rows)
+    if left is None and right is None:
+        raise ValueError("give left_size or right_size: a number of rows, or a share such as 0.8")
+    left = rows - right if left is None and right is not None else left or 0
+    right = rows - left if right is None else right
+    if left < 1 or right < 1 or left + right > rows:
+        raise ValueError(
+            f"{rows} rows can't be split into {left} and {right}; both parts must have some, and not more than there are together"
+        )
+    if shuffle:
+        order = np.random.default_rng(seed).permutation(rows)
+        first, second = [p[order[:left]] for p in parts], [p[order[left : left + right]] for p in parts]
+    else:
+        first, second = [p[:left] for p in parts], [p[left : left + right] for p in parts]
+    return (tuple(first), tuple(second)) if several else (first[0], second[0])
+
+
+def _rows_of_share(name: str, size: Any, rows: int) -> int | None:
+    if size is None:
+        return None
+    if isinstance(size, (float, np.floating)):
+        return round(checks.number(name, size, 0.0, 1.0) * rows)
+    return checks.whole_number(name, size, 0)
+
+
+def k_fold(
+    data: Any, k: int = 5, shuffle: bool = True, seed: int | None = None, stratify: Any = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The rows to train on and to validate on, ``k`` times: each row is validated on once (k-fold cross-validation).
+
+    Args:
+        data: The rows, or their number.
+        k: Folds, from 2 to the number of rows.
+        shuffle: Whether rows are dealt out at random; otherwise neighbouring rows are one fold.
+        seed: Of the deal; the same seed gives the same folds.
+        stratify: The class of each row, ``(rows,)``: every fold gets its share of each class.
+
+    Returns:
+        Pairs of ascending row numbers, int64.
+
+    Example:
+
+    >>> from fastmlp.utils import k_fold
+    >>> for train, held_out in k_fold(6, k=3, shuffle=False):
+    ...     print(train, held_out)
+    [2 3 4 5] [0 1]
+    [0 1 4 5] [2 3]
+    [0 1 2 3] [4 5]
+    """
+    rows = len(data) if hasattr(data, "__len__") else checks.whole_number("data", data)
+    k = checks.whole_number("k", k, 2)
+    if k > rows:
+        raise ValueError(f"{rows} rows can't be dealt out to {k} folds; lower k")
+    order = np.random.default_rng(seed).permutation(rows) if shuffle else np.arange(rows)
+    fold = np.empty(rows, np.int64)
+    if stratify is None:
+        fold[order] = np.arange(rows) * k // rows
+    else:
+        classes = np.asarray(stratify)
+        if classes.shape != (rows,):
+            raise ValueError(f"stratify has shape {classes.shape}, but there is one class per row: ({rows},)")
+        by_class = order[np.argsort(classes[order], kind="stable")]
+        fold[by_class] = np.arange(rows) % k
+    return ((np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(k))
+
+
+def __getattr__(name: str) -> Any:
+    if name != "plot_model":
+        elsewhere.missing("utils", name)
+    from fastmlp.graph_plotting import plot_model
+
+    return plot_model

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from fastmlp import randomness
+from fastmlp.constraints import Constraint
 from fastmlp.initializers import Initializer
 from fastmlp.plan import Parameter
+from fastmlp.regularizers import Regularizer
 
 
 class Weight:
@@ -25,17 +27,46 @@ class Weight:
         name: ``kernel`` or ``bias``.
         shape: Its shape, all sizes positive.
         initializer: Draws the first values.
+        regularizer: What it adds to the loss.
+        constraint: What it is brought back to after each update.
         trainable: False for what no gradient moves, in a frozen layer or not: moving statistics.
     """
 
-    __slots__ = ("_index", "_initializer", "_network", "_seed", "_value", "models", "name", "owner", "shape", "trainable")
+    __slots__ = (
+        "_bounds",
+        "_index",
+        "_initializer",
+        "_network",
+        "_penalty",
+        "_seed",
+        "_value",
+        "models",
+        "name",
+        "owner",
+        "shape",
+        "trainable",
+    )
 
-    def __init__(self, owner: str, name: str, shape: tuple[int, ...], initializer: Initializer, trainable: bool = True) -> None:
+    def __init__(
+        self,
+        owner: str,
+        name: str,
+        shape: tuple[int, ...],
+        initializer: Initializer,
+        regularizer: Regularizer | None = None,
+        constraint: Constraint | None = None,
+        *,
+        trainable: bool = True,
+    ) -> None:
+        if regularizer is not None:
+            regularizer.check_shape(shape)
         self.owner = owner
         self.name = name
         self.shape = shape
         self.trainable = trainable
         self._initializer = initializer
+        self._penalty = None if regularizer is None else regularizer.penalty()
+        self._bounds = None if constraint is None else constraint.bounds(shape)
         self._seed = randomness.draw_seed()  # now, so that the order of drawing does not depend on who looks first
         self._value: np.ndarray | None = None
         self._network: Any = None
@@ -51,7 +82,7 @@ class Weight:
     @property
     def parameter(self) -> Parameter:
         """How a plan names this array."""
-        return Parameter(f"{self.owner}/{self.name}", self.shape)
+        return Parameter(f"{self.owner}/{self.name}", self.shape, self._penalty, self._bounds)
 
     def read(self) -> np.ndarray:
         """A copy of the current values, float32."""

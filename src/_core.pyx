@@ -24,8 +24,7 @@ include "library.pxi"
 include "arrays.pxi"
 include "plans.pxi"
 include "losses.pxi"
-
-_SLOT_NAMES = {"sgd": ("momentum",), "rmsprop": ("velocity", "momentum"), "adam": ("momentum", "velocity")}
+include "updates.pxi"
 
 
 cdef class Network:
@@ -37,6 +36,7 @@ cdef class Network:
     cdef tuple terms  # what it is configured for: an Objective for each loss; None before
     cdef tuple loss_functions  # the user's own losses, which C points at
     cdef int64_t inputs, outputs, row_work, target_columns, totals
+    cdef int64_t measured  # columns of the outputs that have a loss
 
     def __cinit__(self, plan, seed=0):
         self.plan = plan
@@ -84,6 +84,8 @@ cdef class Network:
                 specs[i].alpha, specs[i].rate = node.alpha, node.rate
                 specs[i].threshold, specs[i].max_value = node.threshold, node.max_value
                 specs[i].epsilon, specs[i].momentum, specs[i].mode = node.epsilon, node.momentum, _mode(node)
+                if node.penalty is not None:
+                    specs[i].l1, specs[i].l2 = node.penalty.l1, node.penalty.l2
             c_plan.buffer_count, c_plan.node_count, c_plan.parameter_count = buffers, nodes, parameters + len(constants)
             c_plan.widths, c_plan.nodes, c_plan.output = widths, specs, plan.output
             c_plan.shapes, c_plan.trainable = shapes, trainable
@@ -277,16 +279,18 @@ cdef class Network:
         cdef fm_status status
         terms = objective if isinstance(objective, tuple) else (objective,)
         functions = {t: _LossFunction(term.function) for t, term in enumerate(terms) if term.function}
-        cdef int count = len(terms), metric_count = sum(len(term.metrics) for term in terms), t, m = 0
-        c_update.kind = _index(OPTIMIZERS, "optimizer", update.kind)
-        c_update.momentum, c_update.rho, c_update.nesterov = update.momentum, update.rho, update.nesterov
-        c_update.beta_1, c_update.beta_2, c_update.epsilon = update.beta_1, update.beta_2, update.epsilon
-        c_update.rounded = update.rounded
+        cdef int count = len(terms), metric_count = sum(len(term.metrics) for term in terms), t, m = 0, p
         cdef fm_metric_spec *metrics = <fm_metric_spec *>calloc(metric_count + 1, sizeof(fm_metric_spec))
         cdef fm_objective *objectives = <fm_objective *>calloc(count + 1, sizeof(fm_objective))
+        cdef fm_parameter_rule *rules = <fm_parameter_rule *>calloc(len(self.plan.parameters) + 1, sizeof(fm_parameter_rule))
         try:
-            if metrics == NULL or objectives == NULL:
-                raise MemoryError("no memory for the metrics")
+            if metrics == NULL or objectives == NULL or rules == NULL:
+                raise MemoryError("no memory for the losses, the metrics and the rules of the parameters")
+            _fill_update(&c_update, update)
+            for p, parameter in enumerate(self.plan.parameters):
+                _fill_rule(&rules[p], parameter)
+                rules[p].undecayed = p in update.undecayed
+            c_update.parameters = rules
             for t, term in enumerate(terms):
                 objectives[t].loss = -1 if t in functions else _loss_index("loss", term)
                 objectives[t].source, objectives[t].weight = term.source, term.weight
@@ -307,11 +311,12 @@ cdef class Network:
         finally:
             free(metrics)
             free(objectives)
+            free(rules)
         self.terms, self.loss_functions = terms, tuple(functions.values())
+        self.measured = sum(self.plan.widths[self._output_of(term)] for term in terms)
         self.target_columns = sum(term.target_columns(self.plan.widths[self._output_of(term)]) for term in terms)
         self.totals = 2 * (1 + metric_count + (count if count > 1 else 0))
-        names = _SLOT_NAMES[update.kind]
-        self.slot_names = names if update.kind == "adam" or update.momentum else names[:-1]
+        self.slot_names = update.slots
 
     cdef int _output_of(self, term) except -1:
         """The buffer that holds a term's predictions."""
@@ -333,6 +338,8 @@ cdef class Network:
         self._point_batches(&c_batches, &csr, batches)
         if len(totals) != self.totals:
             raise ValueError(f"totals has {len(totals)} elements, but {self.totals} are wanted")
+        if batches.predictions is not None:
+            c_batches.predictions = self._room(batches.predictions, min(stop * batches.batch_size, c_batches.rows) - first * batches.batch_size)
         with nogil:
             if training:
                 status = fm_network_train(self.network, &c_batches, &following, stop, seconds, data)
@@ -344,6 +351,12 @@ cdef class Network:
             raise NonFiniteLossError(batch=following)
         self._raise_from_loss(status)
         return following
+
+    cdef float *_room(self, predictions, int64_t rows) except? NULL:
+        cdef cnp.ndarray out = _checked("predictions", predictions, np.float32, 2, True)
+        if len(predictions) < rows or predictions.shape[1] != self.measured:
+            raise ValueError(f"predictions has shape {predictions.shape}, but these batches fill ({rows}, {self.measured})")
+        return <float *>cnp.PyArray_DATA(out)
 
     def gradients(self, batches):
         cdef fm_batches c_batches
@@ -386,7 +399,7 @@ cdef class Network:
         self._point_input(&c_input, csr, batches.x)
         cdef int64_t rows = c_input.rows
         c.rows, c.batch_size, c.x, c.x_uint8, c.x_csr = rows, batches.batch_size, c_input.x, c_input.x_uint8, c_input.x_csr
-        c.y, c.labels, c.sample_weight, c.order, c.rates = NULL, NULL, NULL, NULL, NULL
+        c.y, c.labels, c.sample_weight, c.order, c.rates, c.predictions = NULL, NULL, NULL, NULL, NULL, NULL
         if len(self.terms) == 1 and self.terms[0].sparse:
             c.labels = <const int32_t *>_rows_of("y", batches.y, np.int32, 1, rows)
         else:

@@ -69,6 +69,7 @@ cdef extern from "fastmlp.h" nogil:
         FM_OP_EMBEDDING
         FM_OP_CATEGORY_ENCODING
         FM_OP_LOG_SOFTMAX
+        FM_OP_ACTIVITY
         FM_OP_BRANCH
         FM_OP_SLICE
         FM_OP_SCALE
@@ -88,14 +89,13 @@ cdef extern from "fastmlp.h" nogil:
 
     ctypedef enum fm_array:
         FM_VALUE
-        FM_SLOT_0
-        FM_SLOT_1
         FM_GRADIENT
+        FM_SLOT_0
 
     ctypedef struct fm_node_spec:
         fm_op op
         int input, output, kernel, bias, activation, mean, variance, other, column
-        float alpha, threshold, max_value, rate, epsilon
+        float alpha, threshold, max_value, rate, epsilon, l1, l2
         double momentum
         fm_mode mode
 
@@ -124,10 +124,32 @@ cdef extern from "fastmlp.h" nogil:
         fm_loss_function *function
         void *context
 
+    ctypedef enum fm_constraint:
+        FM_FREE
+        FM_NON_NEGATIVE
+        FM_NORM
+
+    ctypedef enum fm_axis:
+        FM_EACH_UNIT
+        FM_EACH_INPUT
+        FM_ALL
+
+    ctypedef struct fm_parameter_rule:
+        double l1, l2, orthogonal
+        int orthogonal_columns, constraint, axis
+        double least, most, rate
+        int undecayed
+
     ctypedef struct fm_update_spec:
         int kind
         double momentum, rho, beta_1, beta_2, epsilon
-        int nesterov, rounded
+        int nesterov, centered, amsgrad, rounded
+        double initial_accumulator, weight_decay, clipnorm, global_clipnorm, clipvalue
+        int64_t accumulate
+        int average
+        double average_momentum
+        int64_t overwrite_every
+        const fm_parameter_rule *parameters
 
     ctypedef struct fm_state:
         uint64_t seed, iterations
@@ -150,6 +172,7 @@ cdef extern from "fastmlp.h" nogil:
         int weights
         const uint32_t *order
         const double *rates
+        float *predictions
 
     ctypedef struct fm_input:
         int64_t rows

@@ -45,6 +45,7 @@ typedef enum fm_op {
     FM_OP_EMBEDDING,
     FM_OP_CATEGORY_ENCODING,
     FM_OP_LOG_SOFTMAX,
+    FM_OP_ACTIVITY,
     FM_OP_BRANCH, /* its input, for one of several nodes that read it */
     FM_OP_SLICE,  /* of the network's input, the columns from `column` on */
     FM_OP_SCALE,  /* alpha·input */
@@ -77,6 +78,7 @@ typedef struct fm_node_spec {
     float epsilon;     /* the normalizations */
     double momentum;   /* of the moving statistics */
     fm_mode mode;
+    float l1, l2;      /* activity, which adds l1·Σ|x| + l2·Σx² to the loss of a row and leaves x as it is */
     int other;         /* buffer: second input */
     int column;        /* slice */
 } fm_node_spec;
@@ -96,8 +98,9 @@ typedef struct fm_plan {
 fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_network **network);
 void fm_network_free(fm_network *network);
 
-/* What is learnt and remembered, one array for each parameter: its value, the optimizer's slots, the gradient. */
-typedef enum fm_array { FM_VALUE, FM_SLOT_0, FM_SLOT_1, FM_GRADIENT } fm_array;
+/* What is learnt and remembered, one array for each parameter: its value, the gradient, and from FM_SLOT_0 on the optimizer's slots: those
+ * of its rule, then the average and then the sum of gradients, as far as it has them. */
+typedef enum fm_array { FM_VALUE, FM_GRADIENT, FM_SLOT_0 } fm_array;
 
 /* Copies one parameter's array in the plan's shape, [inputs][units] or [units]. FM_NOT_READY if there is no such array yet. */
 fm_status fm_network_get(fm_network *network, fm_array which, int parameter, float *values);
@@ -129,15 +132,39 @@ typedef struct fm_objective {
     void *context;              /* the function's first argument; has to stay valid until the next configure */
 } fm_objective;
 
+/* A norm of weights is kept between two numbers: w *= d / (n + 1e-7), d = rate·min(max(n, least), most) + (1 − rate)·n. */
+typedef enum fm_constraint { FM_FREE, FM_NON_NEGATIVE, FM_NORM } fm_constraint;
+typedef enum fm_axis { FM_EACH_UNIT, FM_EACH_INPUT, FM_ALL } fm_axis; /* what weights a norm is taken of: a column's, a row's, all */
+
+/* What is particular to one parameter. */
+typedef struct fm_parameter_rule {
+    double l1, l2; /* the loss grows by l1·Σ|w| + l2·Σw² */
+    double orthogonal; /* … and by this times the mean |cosine| of two of its rows, or columns */
+    int orthogonal_columns;
+    int constraint; /* FM_FREE, …: what is done to it after each update */
+    int axis;       /* of FM_NORM: FM_EACH_UNIT, … */
+    double least, most, rate;
+    int undecayed; /* weight_decay is not for it */
+} fm_parameter_rule;
+
+/* An optimizer. What is 0 is not done. */
 typedef struct fm_update_spec {
     int kind; /* FM_OPTIMIZER_* */
     double momentum, rho, beta_1, beta_2, epsilon;
-    int nesterov;
+    int nesterov, centered, amsgrad;
     int rounded; /* adam: rows of a sparse input add up the steps they put off, the same up to rounding, instead of taking each */
+    double initial_accumulator;                  /* adagrad */
+    double weight_decay;                         /* w −= learning rate·weight_decay·w before a step */
+    double clipnorm, global_clipnorm, clipvalue; /* the longest gradient of a parameter, of all parameters, of a number */
+    int64_t accumulate;                          /* a step is taken every so many batches, with the mean of their gradients */
+    int average;                                 /* a slot follows the parameters: a = average_momentum·a + (1 − average_momentum)·w */
+    double average_momentum;
+    int64_t overwrite_every;             /* … and takes their place every so many steps */
+    const fm_parameter_rule *parameters; /* [parameter_count], or NULL; copied */
 } fm_update_spec;
 
 /* Says what training does: minimise the weighted sum of some losses, each of an output that no node reads which a loss needs. Slots and
- * iterations start at zero. */
+ * iterations start at zero, adagrad's slot at initial_accumulator. */
 fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update);
 
 /* Numbers that may be read and set at any time between calls. */
@@ -182,6 +209,9 @@ typedef struct fm_batches {
     int weights; /* one for all losses, or one for each */
     const uint32_t *order; /* [rows] or NULL */
     const double *rates;   /* the learning rate of each batch, for training; or NULL for the state's */
+    float
+        *predictions; /* [rows of the batches run][outputs of the losses, side by side] to fill, in the order of the batches from *next on,
+                         * or NULL */
 } fm_batches;
 
 /* Rows of the first kernel put off steps while their input is zero. Whoever looks at parameters, slots or predictions sees none of that,
@@ -198,7 +228,7 @@ fm_status fm_network_train(fm_network *network, const fm_batches *batches, int64
 /* The same without dropout and updates; a loss may be anything. */
 fm_status fm_network_evaluate(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals);
 
-/* Loss and gradients of batch 0 as training would see it; nothing moves. Read the gradients with fm_network_get(FM_GRADIENT). */
+/* Loss and gradients of batch 0, penalties included, as training would see it; nothing moves. Read the gradients with fm_network_get(FM_GRADIENT). */
 fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss);
 
 /* out[rows][outputs] from x[rows][inputs]. Many threads may predict at once. */

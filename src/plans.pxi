@@ -23,6 +23,7 @@ _OPS = {
     "prelu": FM_OP_PRELU,
     "embedding": FM_OP_EMBEDDING,
     "category_encoding": FM_OP_CATEGORY_ENCODING,
+    "activity": FM_OP_ACTIVITY,
     "branch": FM_OP_BRANCH,
     "slice": FM_OP_SLICE,
     "scale": FM_OP_SCALE,

@@ -178,15 +178,21 @@ class Update(Structure):
         ("n", c_ssize_t),
         ("w", Floats),
         ("g", Floats),
-        ("slot", Floats * 2),
+        ("slot", Floats * 3),
         ("learning_rate", c_float),
         ("momentum", c_float),
         ("rho", c_float),
         ("one_minus_rho", c_float),
+        ("beta_1", c_float),
         ("one_minus_beta_1", c_float),
+        ("beta_2", c_float),
         ("one_minus_beta_2", c_float),
         ("epsilon", c_float),
+        ("ahead", c_float),
+        ("correction", c_float),
         ("nesterov", c_int),
+        ("centered", c_int),
+        ("amsgrad", c_int),
         ("index", POINTER(c_int32)),
     ]
 
@@ -346,6 +352,36 @@ class AlphaDropout(Structure):
     _fields_ = [("n", c_ssize_t), ("x", Floats), ("mask", Floats), ("out", Floats), ("kept", c_float), ("dropped", c_float)]
 
 
+class Adjust(Structure):
+    _fields_ = [("n", c_ssize_t), ("w", Floats), ("g", Floats), *((name, c_float) for name in ("l1", "l2", "scale", "clip", "decay"))]
+
+
+class Combine(Structure):
+    _fields_ = [("n", c_ssize_t), ("x", Floats), ("y", Floats), ("a", c_float), ("b", c_float), ("out", Floats)]
+
+
+class Norms(Structure):
+    _fields_ = [("rows", c_ssize_t), ("cols", c_ssize_t), ("x", Floats), ("x_panel", c_ssize_t), ("absolute", Floats), ("square", Floats)]
+
+
+class Rescale(Structure):
+    _fields_ = [("rows", c_ssize_t), ("cols", c_ssize_t), ("x", Floats), ("x_panel", c_ssize_t), ("column", Floats), ("row", Floats)]
+
+
+class Activity(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("x", Floats),
+        ("row", c_ssize_t),
+        ("l1", c_float),
+        ("l2", c_float),
+        ("loss", Floats),
+        ("grad", Floats),
+        ("out", Floats),
+    ]
+
+
 class Peak(Structure):
     _fields_ = [("iterations", c_ssize_t), ("factor", c_float), ("term", c_float), ("out", Floats), ("count", Sizes)]
 
@@ -372,6 +408,12 @@ STRUCTS: dict[str, type[Structure]] = {
     "prelu_backward": Prelu,
     "gaussian_noise": GaussianNoise,
     "alpha_dropout": AlphaDropout,
+    "adjust": Adjust,
+    "combine": Combine,
+    "column_norms": Norms,
+    "row_norms": Norms,
+    "rescale": Rescale,
+    **dict.fromkeys(("activity", "activity_backward"), Activity),
     "smooth": Smooth,
     "peak": Peak,
     **dict.fromkeys(("activate", "derive", "exp", "log", "erf"), Elementwise),
@@ -379,7 +421,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "maximum_backward": MaximumBackward,
     **{f"loss_{name}": Loss for name in _core.LOSSES},
     **{f"update_{name}": Update for name in _core.OPTIMIZERS},
-    **{f"replay_{name}": Replay for name in _core.OPTIMIZERS},
+    **{f"replay_{name}": Replay for name in ("sgd", "rmsprop", "adam")},
 }
 
 
@@ -400,7 +442,7 @@ def filled(struct: type[Structure], fields: dict[str, Any]) -> Structure:
         kind = kinds[field]  # a misspelt field is a KeyError
         if kind in DTYPES:
             value = pointer(value, kind)
-        elif kind == Floats * 2:
+        elif kind == Floats * 3:
             value = kind(*(pointer(array) for array in value))
         elif kind in (c_uint32 * 2, c_float * 3):
             value = kind(*value)

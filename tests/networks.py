@@ -17,8 +17,31 @@ UPDATES = {
     "rmsprop": Update("rmsprop"),
     "rmsprop_momentum": Update("rmsprop", momentum=0.5),
     "adam": Update("adam"),
+    "rmsprop_centered": Update("rmsprop", centered=True, epsilon=1e-3),
+    "rmsprop_centered_momentum": Update("rmsprop", momentum=0.5, centered=True, epsilon=1e-3),
+    "amsgrad": Update("adam", amsgrad=True),
+    "adagrad": Update("adagrad"),
+    "adadelta": Update("adadelta", rho=0.95),
+    "adamax": Update("adamax"),
+    "nadam": Update("nadam"),
+    "lion": Update("lion", beta_2=0.99),
 }
-LEARNING_RATES = {"sgd": 0.05, "momentum": 0.01, "nesterov": 0.01, "rmsprop": 0.002, "rmsprop_momentum": 0.001, "adam": 0.003}
+LEARNING_RATES = {
+    "sgd": 0.05,
+    "momentum": 0.01,
+    "nesterov": 0.01,
+    "rmsprop": 0.002,
+    "rmsprop_momentum": 0.001,
+    "adam": 0.003,
+    "rmsprop_centered": 0.001,
+    "rmsprop_centered_momentum": 0.0005,
+    "amsgrad": 0.003,
+    "adagrad": 0.02,
+    "adadelta": 1.0,
+    "adamax": 0.003,
+    "nadam": 0.003,
+    "lion": 0.0001,
+}
 
 # name -> (loss, from_logits, last activation, absorbed by the loss)
 LOSSES = {

@@ -112,7 +112,7 @@ def test_arguments_may_be_given_by_position():
         (lambda: activations.celu(Z, alpha=0.0), ValueError, "alpha of celu must be above 0"),
         (lambda: activations.relu(Z, max_value=-1.0), ValueError, "max_value must be at least 0"),
         (lambda: activations.relu(["a"]), TypeError, "x must hold real numbers"),
-        (lambda: activations.get("sparsemax"), UnsupportedError, "'sparsemax' is not in fastmlp yet; use 'softmax'"),
+        (lambda: activations.get("sparsemax"), UnsupportedError, "'sparsemax' is not in fastmlp; use 'softmax'"),
         (lambda: activations.get("swoosh"), ValueError, "unknown activation 'swoosh'; there are linear, relu, relu6"),
         (lambda: activations.get(3), TypeError, "or a pair of functions (value, derivative), got 3"),
         (lambda: activations.get({"class": "elu", "config": {"slope": 1}}), ValueError, "the configuration of an activation is not valid"),

@@ -27,6 +27,11 @@ CASES = {
     "validation": (lambda: optimizers.Adam(0.01), list, {"validation_split": 0.2}),
     "falling rate": (lambda: optimizers.Adam(0.01), lambda: [callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.7)], {}),
     "plateaus": (lambda: optimizers.Adam(0.01), lambda: [callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=0.2)], {}),
+    "averages": (
+        lambda: optimizers.Nadam(0.01, use_ema=True, ema_momentum=0.9, gradient_accumulation_steps=3),
+        lambda: [callbacks.SwapEMAWeights(swap_on_epoch=True)],
+        {"validation_split": 0.2},
+    ),
     "early stopping": (
         lambda: optimizers.Adam(0.01),
         lambda: [callbacks.EarlyStopping("loss", patience=2, min_delta=1.0, restore_best_weights=True)],
@@ -195,7 +200,7 @@ def test_a_backup_of_something_else_is_an_error(tmp_path):
         other.fit(X, Y, verbose=0, callbacks=[callbacks.BackupAndRestore(tmp_path)])
     model, _ = run("plain")
     before = bits(model)
-    with pytest.raises(ValueError, match="holds an epoch of 7 batches of 10 out of 70 rows, but this fit has 14 batches of 5 out of 70"):
+    with pytest.raises(ValueError, match="of 7 batches of 10 out of 70 rows, but this fit has 14 batches of 5 out of 70 rows"):
         model.fit(X, Y, batch_size=5, verbose=0, callbacks=[callbacks.BackupAndRestore(tmp_path)])
     assert bits(model) == before
     model.save(tmp_path / "latest.safetensors")

@@ -54,10 +54,6 @@ class Lazy:
     """Not an array, and not like one."""
 
 
-def rows():
-    yield X
-
-
 BAD_X = {
     "wrong width": (X[:, :2], ValueError, "x has 2 columns, but the first layer expects 3"),
     "too wide": (np.zeros((N, 784)), ValueError, "x has 784 columns, but the first layer expects 3"),
@@ -77,8 +73,7 @@ BAD_X = {
     "complex": (X + 1j, TypeError, "x must be numbers, but holds complex values; pass real and imaginary part as columns"),
     "dates": (np.full((N, 3), np.datetime64("2020-01-01")), TypeError, "x must be numbers, but holds dates or times"),
     "None": (None, ValueError, "x is missing (None)"),
-    "dict": ({"x": X}, UnsupportedError, "x is a dict; models with several inputs or outputs are not in fastmlp yet"),
-    "generator": (rows(), UnsupportedError, "x is a generator; fastmlp trains on arrays"),
+    "dict": ({"x": X}, UnsupportedError, "x is a dict; models with several inputs or outputs are not in fastmlp"),
     "anything else": (Lazy(), TypeError, "x must be an array of numbers, got Lazy"),
     "masked": (np.ma.masked_less(X, 0), ValueError, "x has masked elements; fill them first: x.filled(0)"),
 }

@@ -69,10 +69,11 @@ def test_a_script_prints_its_table_and_draws_its_picture(arguments, words, tmp_p
     assert all(1000 < picture.stat().st_size < 80_000 for picture in pictures)
 
 
-def test_the_pictures_the_page_shows_are_there_and_small():
+def test_the_pictures_of_the_documentation_are_those_the_pages_show():
     folder = FOLDER.parent / "docs"
-    shown = set(re.findall(r"\]\((images/[\w-]+\.png)\)", (folder / "performance.md").read_text(encoding="utf-8")))
-    assert shown <= {path.relative_to(folder).as_posix() for path in folder.glob("images/*")}
+    pages = [page.read_text(encoding="utf-8") for page in folder.rglob("*.md")]
+    shown = {picture for page in pages for picture in re.findall(r"\]\((?:\.\./)?(images/[\w-]+\.png)\)", page)}
+    assert shown == {path.relative_to(folder).as_posix() for path in folder.glob("images/*.png")}
     assert all(path.stat().st_size < 80_000 for path in folder.glob("images/*"))
 
 

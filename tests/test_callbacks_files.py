@@ -269,9 +269,9 @@ def test_without_the_package_the_extra_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"profile_batch": 2}, UnsupportedError, "TensorBoard(profile_batch=...) is not in fastmlp yet"),
-        ({"embeddings_freq": 1}, UnsupportedError, "TensorBoard(embeddings_freq=...) is not in fastmlp yet; use histogram_freq"),
-        ({"write_images": True}, UnsupportedError, "TensorBoard(write_images=...) is not in fastmlp yet"),
+        ({"profile_batch": 2}, UnsupportedError, "TensorBoard(profile_batch=...) is not in fastmlp"),
+        ({"embeddings_freq": 1}, UnsupportedError, "TensorBoard(embeddings_freq=...) is not in fastmlp; use histogram_freq"),
+        ({"write_images": True}, UnsupportedError, "TensorBoard(write_images=...) is not in fastmlp"),
         ({"update_freq": "step"}, ValueError, "update_freq must be 'batch', 'epoch' or a number of batches, got 'step'"),
     ],
 )

@@ -11,7 +11,7 @@ from golden import scripts
 
 import fastmlp
 from fastmlp import callbacks, layers, models, optimizers
-from fastmlp.errors import NonFiniteLossError, UnsupportedError
+from fastmlp.errors import NonFiniteLossError
 
 KERAS = json.loads((Path(__file__).parent / "golden" / "schedules.json").read_text(encoding="utf-8"))
 WATCHED = scripts.watched()
@@ -239,25 +239,3 @@ def test_range_tests_refuse_what_makes_no_sense():
         callbacks.LearningRateFinder().plot()
     with pytest.raises(ValueError, match="needs 10 minibatches at least, but this fit has 5; give fit more epochs"):
         compiled().fit(X[:100], Y[:100], batch_size=20, verbose=0, callbacks=[callbacks.LearningRateFinder()])
-
-
-# What Keras has and fastmlp has not
-
-
-@pytest.mark.parametrize(("name", "instead"), [("RemoteMonitor", "LambdaCallback"), ("OrbaxCheckpoint", "ModelCheckpoint")])
-def test_other_callbacks_of_keras_name_the_nearest(name, instead):
-    with pytest.raises(UnsupportedError, match=f"the callback '{name}' is not in fastmlp yet; .*{instead}"):
-        getattr(callbacks, name)
-    with pytest.raises(AttributeError, match="has no attribute 'Nonsense'"):
-        _ = callbacks.Nonsense
-
-
-def test_every_callback_of_keras_is_there_or_has_advice():
-    keras = "BackupAndRestore CSVLogger Callback CallbackList EarlyStopping History LambdaCallback LearningRateScheduler ModelCheckpoint "
-    keras += "OrbaxCheckpoint ProgbarLogger ReduceLROnPlateau RemoteMonitor SwapEMAWeights TensorBoard TerminateOnNaN"
-    for name in keras.split():
-        if name in callbacks.__all__:
-            assert issubclass(getattr(callbacks, name), callbacks.Callback)
-        else:
-            with pytest.raises(UnsupportedError, match=name):
-                getattr(callbacks, name)

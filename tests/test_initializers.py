@@ -106,7 +106,9 @@ def test_keras_spellings_are_known(name, cls):
     ("make", "error", "message"),
     [
         (lambda: initializers.get("glorot_unifrom"), ValueError, "unknown initializer 'glorot_unifrom'; did you mean GlorotUniform?"),
-        (lambda: initializers.get("orthogonal"), ValueError, "'orthogonal' is not in fastmlp yet; use 'glorot_uniform'"),
+        (lambda: initializers.get("stft"), ValueError, "'stft' is not in fastmlp; it is for short-time Fourier transforms"),
+        (lambda: initializers.Orthogonal()((3,)), ValueError, "Orthogonal gives matrices, but an array of shape (3,) is wanted"),
+        (lambda: initializers.Identity()((3, 2, 1)), ValueError, "Identity gives matrices, but an array of shape (3, 2, 1) is wanted"),
         (lambda: initializers.get(lambda shape: None), TypeError, "initializers that are functions are not in fastmlp"),
         (lambda: initializers.get(3), TypeError, "3 is not an initializer; give one of Zeros"),
         (lambda: initializers.HeNormal(seed=-1), ValueError, "seed must be at least 0, got -1"),

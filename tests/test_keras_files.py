@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import initializers, layers, saving, utils
-from fastmlp.errors import ModelFileError, UnsupportedError
+from fastmlp import initializers, layers, metrics, saving, utils
+from fastmlp.errors import ModelFileError
 from fastmlp.losses import BinaryCrossentropy
 from fastmlp.optimizers import SGD, Adam, RMSprop
 
@@ -373,19 +373,11 @@ def test_an_h5_file_has_the_groups_attributes_and_configuration_that_keras_write
         assert set(json.loads(ours.attrs["training_config"])) == set(json.loads(theirs.attrs["training_config"]))
 
 
-@pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_a_schedule_of_the_learning_rate_goes_with_the_model(tmp_path, suffix):
-    schedule = fastmlp.optimizers.schedules.CosineDecay(0.1, 100, warmup_target=0.2, warmup_steps=10)
-    model = fastmlp.Sequential([layers.Dense(2, input_shape=(3,))])
-    model.compile(optimizer=fastmlp.optimizers.Adam(schedule), loss="mse")
-    model.save(tmp_path / f"model{suffix}")
-    loaded = fastmlp.load_model(tmp_path / f"model{suffix}")
-    assert loaded.optimizer.get_config()["learning_rate"] == model.optimizer.get_config()["learning_rate"]
-
-
-def test_a_schedule_that_keras_has_not_is_no_part_of_its_files(tmp_path):
-    model = fastmlp.Sequential([layers.Dense(2, input_shape=(3,))])
-    model.compile(optimizer=fastmlp.optimizers.SGD(fastmlp.optimizers.schedules.OneCycle(0.1, 100)), loss="mse")
-    with pytest.raises(UnsupportedError, match=r"Keras has no schedule like OneCycle; save the model as \.safetensors, or"):
-        model.save(tmp_path / "model.keras")
-    assert list(tmp_path.iterdir()) == []
+def test_metrics_of_predictions_go_with_the_model(tmp_path):
+    model = fastmlp.Sequential([layers.Dense(2, activation="softmax", input_shape=(3,))])
+    model.compile(loss="huber", metrics=["AUC", metrics.Precision(thresholds=[0.2, 0.5]), metrics.F1Score(average="macro")])
+    model.save(tmp_path / "model.keras")
+    found = fastmlp.load_model(tmp_path / "model.keras").get_compile_config()["metrics"]
+    assert isinstance(metrics.get(found[0]), metrics.AUC)
+    assert found[1]["config"]["thresholds"] == [0.2, 0.5]
+    assert found[2]["config"]["average"] == "macro"

@@ -9,13 +9,25 @@ from fastmlp.plan import Update
 from fastmlp.reference.optimizers import OPTIMIZERS
 
 SIZES = [*range(36), 63, 64, 65, 1000]
-RULES = {
+LAZY_RULES = {
     "sgd": Update("sgd"),
     "sgd with momentum": Update("sgd", momentum=0.9),
     "sgd with Nesterov momentum": Update("sgd", momentum=0.9, nesterov=True),
     "rmsprop": Update("rmsprop", rho=0.9),
     "rmsprop with momentum": Update("rmsprop", rho=0.8, momentum=0.5),
     "adam": Update("adam", beta_1=0.9, beta_2=0.999),
+}
+"""Rules whose steps can be put off."""
+RULES = {
+    **LAZY_RULES,
+    "centered rmsprop": Update("rmsprop", rho=0.9, centered=True),
+    "centered rmsprop with momentum": Update("rmsprop", rho=0.9, momentum=0.5, centered=True),
+    "amsgrad": Update("adam", beta_2=0.5, amsgrad=True),
+    "adagrad": Update("adagrad"),
+    "adadelta": Update("adadelta", rho=0.95),
+    "adamax": Update("adamax"),
+    "nadam": Update("nadam"),
+    "lion": Update("lion", beta_2=0.99),
 }
 RATE = 0.01
 STEPS = 3
@@ -29,36 +41,56 @@ def test_every_optimizer_of_the_manifest_is_tested():
     assert {rule.kind for rule in RULES.values()} == set(_core.OPTIMIZERS)
 
 
-def constants(rule):
+def constants(rule, t=1):
+    """What the kernel is given for step t, from 1, besides the learning rate."""
+    momenta = [rule.beta_1 * (1 - 0.5 * 0.96**i) for i in range(1, t + 2)]
     return {
         "momentum": rule.momentum,
         "nesterov": rule.nesterov,
+        "centered": rule.centered,
+        "amsgrad": rule.amsgrad,
         "rho": rule.rho,
         "one_minus_rho": 1 - rule.rho,
+        "beta_1": rule.beta_1,
         "one_minus_beta_1": 1 - rule.beta_1,
+        "beta_2": rule.beta_2,
         "one_minus_beta_2": 1 - rule.beta_2,
         "epsilon": rule.epsilon,
+        "ahead": RATE * momenta[-1] / (1 - np.prod(momenta)),
+        "correction": 1 / (1 - rule.beta_2**t),
     }
 
 
 def corrected(rule, t):
-    """The learning rate that the kernel is given for step t, from 1: for Adam with the correction of its first means."""
-    return RATE * np.sqrt(1 - rule.beta_2**t) / (1 - rule.beta_1**t) if rule.kind == "adam" else RATE
+    """The learning rate that the kernel is given for step t, from 1: with the correction of the first means where there is one."""
+    if rule.kind == "adam":
+        return RATE * np.sqrt(1 - rule.beta_2**t) / (1 - rule.beta_1**t)
+    if rule.kind == "adamax":
+        return RATE / (1 - rule.beta_1**t)
+    if rule.kind == "nadam":
+        momenta = [rule.beta_1 * (1 - 0.5 * 0.96**i) for i in range(1, t + 1)]
+        return RATE * (1 - momenta[-1]) / (1 - np.prod(momenta))
+    return RATE
 
 
 def slots_of(rule):
-    return len(OPTIMIZERS[rule.kind].slots(rule))
+    return len(rule.slots)
+
+
+def start_of(rule, n):
+    """The slots before the first step."""
+    return [np.full(n, rule.initial_accumulator if name == "accumulator" else 0.0, np.float32) for name in rule.slots]
 
 
 def run(isa, rule, n, side, g=G):
     """Some steps of a kernel, every array between guards; returns the parameters and the slots."""
     w = Guarded(W[:n], side)
-    slots = [Guarded(np.zeros(n, np.float32), side) for _ in range(slots_of(rule))]
-    memory = [slot.array for slot in slots] + [None] * (2 - len(slots))
+    slots = [Guarded(slot, side) for slot in start_of(rule, n)]
+    memory = [slot.array for slot in slots] + [None] * (3 - len(slots))
     for t, gradient in enumerate(g, 1):
         gradient = Guarded(gradient[:n], side)
         update = kernels(isa)[f"update_{rule.kind}"]
-        update(n=n, w=w.array, g=gradient.array, slot=memory, learning_rate=corrected(rule, t), **constants(rule))
+        update(n=n, w=w.array, g=gradient.array, slot=memory, learning_rate=corrected(rule, t), **constants(rule, t))
         gradient.check()
     for guarded in (w, *slots):
         guarded.check()
@@ -67,10 +99,10 @@ def run(isa, rule, n, side, g=G):
 
 def expected(rule, n, g=G):
     w = W[:n].astype(np.float64)
-    slots = {name: np.zeros(n) for name in OPTIMIZERS[rule.kind].slots(rule)}
+    slots = {name: slot.astype(np.float64) for name, slot in zip(rule.slots, start_of(rule, n), strict=True)}
     for t, gradient in enumerate(g, 1):
-        w, slots = OPTIMIZERS[rule.kind].step(rule, RATE, t, w, gradient[:n].astype(np.float64), **slots)
-    return [w, *slots.values()]
+        w, slots = OPTIMIZERS[rule.kind](rule, RATE, t, w, gradient[:n].astype(np.float64), **slots)
+    return [w, *(slots[name] for name in rule.slots)]
 
 
 @pytest.mark.parametrize("side", ["end", "start"])
@@ -96,7 +128,7 @@ def test_sgd_is_rounded_once(isa):
 def test_a_gradient_of_zero_moves_nothing_at_first(isa, rule):
     w, *slots = run(isa, rule, 37, "end", np.zeros((1, 37), np.float32))
     assert same_bits(w, W[:37])
-    assert not np.any(slots)
+    assert all(same_bits(slot, start) for slot, start in zip(slots, start_of(rule, 37), strict=True))
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from kernel_harness import ISAS, PANEL, Guarded, kernels, same_bits
-from test_kernel_optimizers import RULES, constants, slots_of
+from test_kernel_optimizers import LAZY_RULES, constants, slots_of
 
 from fastmlp.plan import Update
 
@@ -37,7 +37,7 @@ def one_by_one(isa, rule, arrays, done, learning_rate):
         for rate in learning_rate[done[row] :]:
             for panel in range(panels):
                 w, *slots = (array[panel, row] for array in arrays)
-                update(n=PANEL, w=w, g=zero, slot=slots + [None] * (2 - len(slots)), learning_rate=rate, **constants(rule))
+                update(n=PANEL, w=w, g=zero, slot=slots + [None] * (3 - len(slots)), learning_rate=rate, **constants(rule))
     return arrays
 
 
@@ -45,7 +45,7 @@ def replayed(isa, rule, arrays, done, learning_rate, index=None, side="end"):
     w, *slots = guarded = [Guarded(array, side) for array in arrays]
     panels, rows, _ = arrays[0].shape
     kernels(isa)[f"replay_{rule.kind}"](
-        update={"w": w.array, "slot": [slot.array for slot in slots] + [None] * (2 - len(slots)), "index": index, **constants(rule)},
+        update={"w": w.array, "slot": [slot.array for slot in slots] + [None] * (3 - len(slots)), "index": index, **constants(rule)},
         rows=rows if index is None else len(index),
         panels=panels,
         panel=rows * PANEL,
@@ -72,32 +72,32 @@ def check(rule, arrays, done, learning_rate, index=None, side="end"):
 
 
 @pytest.mark.parametrize("side", ["end", "start"])
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
+@pytest.mark.parametrize("rule", LAZY_RULES.values(), ids=LAZY_RULES.keys())
 def test_rows_that_are_late_by_any_number_of_steps_get_the_bits_of_every_single_one(rule, side):
     for panels in (1, 2, 4, 5):
         done = np.array([0, 1, 7, 40, 39, 23, 40, 12], np.uint32)
         check(rule, start(rule, len(done), panels), done, rates(40), side=side)
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
+@pytest.mark.parametrize("rule", LAZY_RULES.values(), ids=LAZY_RULES.keys())
 def test_rows_picked_by_an_index_move_and_no_others(rule):
     done = rng.integers(0, 30, 9).astype(np.uint32)
     check(rule, start(rule, 9, 3), done, rates(30), index=np.array([8, 0, 3, 5], np.int32))
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-4])
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
+@pytest.mark.parametrize("rule", LAZY_RULES.values(), ids=LAZY_RULES.keys())
 def test_a_row_that_came_to_rest_has_the_bits_of_one_that_went_on(rule, scale):
     check(rule, start(rule, 2, 1, scale), np.zeros(2, np.uint32), rates(LONG))
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
+@pytest.mark.parametrize("rule", LAZY_RULES.values(), ids=LAZY_RULES.keys())
 def test_a_learning_rate_that_rises_wakes_nobody_too_late(rule):
     learning_rate = np.concatenate([rates(100, 1e-6), rates(60, 1.0)])
     check(rule, start(rule, 3, 1), np.zeros(3, np.uint32), learning_rate)
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
+@pytest.mark.parametrize("rule", LAZY_RULES.values(), ids=LAZY_RULES.keys())
 def test_zeros_keep_the_signs_they_would_have(rule):
     arrays = start(rule, 4, 1)
     for array in arrays:
@@ -125,7 +125,7 @@ def test_a_series_adds_up_what_it_says(isa, panels):
     done = np.array([0, 5, 3, 4, 1, 2], np.uint32)
     w, m, v = guarded = [Guarded(array) for array in arrays]
     kernels(isa)["replay_adam"](
-        update={"w": w.array, "slot": [m.array, v.array], **constants(rule)},
+        update={"w": w.array, "slot": [m.array, v.array, None], **constants(rule)},
         rows=rows,
         panels=panels,
         panel=rows * PANEL,

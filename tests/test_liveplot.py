@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import callbacks, layers, models
+from fastmlp import callbacks, layers, metrics, models
 from fastmlp.callbacks import liveplot
 
 X = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
@@ -124,6 +124,16 @@ def test_between_the_epochs_a_point_is_the_mean_since_the_last(tmp_path):
         live._cost = -1e9  # always affordable
         live._pause(batch, {"loss": mean}, rows)
     assert live._curves["loss"]["train"] == [(2.25, 4.0), (2.75, 1.0)]
+
+
+def test_metrics_that_are_no_means_have_one_point_an_epoch(tmp_path):
+    live = callbacks.LivePlot(tmp_path / "live.png", budget=1.0)
+    model = compiled()
+    model.compile("adam", "mse", metrics=["mae", "root_mean_squared_error", metrics.R2Score(class_aggregation=None, name="both")])
+    live._cost = -1e9  # always affordable
+    history = model.fit(X, np.eye(2)[Y], batch_size=8, epochs=2, verbose=0, callbacks=[live]).history
+    assert live._curves["root_mean_squared_error"]["train"] == list(zip((1, 2), history["root_mean_squared_error"], strict=True))
+    assert [value for _, value in live._curves["both"]["train"]] == [np.mean(value) for value in history["both"]]
 
 
 def test_a_second_training_begins_a_new_picture(tmp_path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import doctest
+import itertools
+import math
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ import pytest
 import fastmlp
 from fastmlp import layers, plotting
 from fastmlp.datasets import moons, spiral
-from fastmlp.plotting import plot_decision_boundary, plot_history, plot_training
+from fastmlp.plotting import plot_decision_boundary, plot_history, plot_sweep, plot_training
+from fastmlp.sweep import Results, Run
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
@@ -78,6 +81,58 @@ def test_a_history_may_be_a_dict_and_learning_rates_are_left_out():
 def test_an_empty_history_is_an_error(history):
     with pytest.raises(ValueError, match="the history is empty: fit the model first"):
         plot_history(history)
+
+
+def swept(**axes):
+    """Results with an accuracy that follows from the combination, two seeds each; the last combination diverged."""
+    combinations = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    runs = [
+        Run(about, seed, {"test_loss": math.nan if k == len(combinations) - 1 else 1.0, "test_accuracy": k / 100 + seed / 10})
+        for k, about in enumerate(combinations)
+        for seed in (0, 1)
+    ]
+    return Results(runs, seeds=2)
+
+
+def bars(figure):
+    """For each line its label, its places and its heights."""
+    return {
+        container.get_label(): (container.lines[0].get_xdata().tolist(), container.lines[0].get_ydata().tolist())
+        for container in figure.axes[0].containers
+    }
+
+
+def test_a_sweep_is_a_line_for_each_configuration_over_the_axis_with_the_most_values(tmp_path):
+    figure = plot_sweep(swept(units=[4, 8], activation=["relu", "tanh"], epochs=[1, 10, 100], batch_size=[32]))
+    (ax,) = figure.axes
+    assert (ax.get_xlabel(), ax.get_xscale(), titles(figure)) == ("epochs", "log", ["Held-out accuracy"])
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "10", "100"]
+    assert figure.legends[0].get_title().get_text() == "units · activation"
+    drawn = bars(figure)
+    assert drawn["4 · relu"] == ([1, 10, 100], pytest.approx([0.05, 0.06, 0.07]))
+    assert drawn["8 · tanh"] == ([1, 10], pytest.approx([0.14, 0.15]))  # the third diverged
+    assert len(drawn) == 4
+    figure.savefig(tmp_path / "sweep.png")
+
+
+def test_words_are_an_axis_too_and_of_many_lines_the_best_have_colours():
+    figure = plot_sweep(swept(hidden=[(), (8,), (64, 64)], units=list(range(9))), x="hidden")
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["none", "8", "64,64"]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["7", "6", "5", "4", "3", "2", "3 others"]
+
+
+def test_a_sweep_can_be_drawn_over_any_column():
+    figure = plot_sweep(swept(units=[1, 2, 3]), y="test_loss")
+    assert titles(figure) == ["Held-out loss"]
+    assert figure.axes[0].get_xscale() == "linear"
+    assert not figure.legends
+    with pytest.raises(ValueError, match="the sweep has no 'epochs'; it is over units"):
+        plot_sweep(swept(units=[1, 2, 3]), x="epochs")
+    with pytest.raises(ValueError, match="there is no column 'test_mae'"):
+        plot_sweep(swept(units=[1, 2, 3]), y="test_mae")
+    with pytest.raises(ValueError, match="the sweep has no results to draw"):
+        plot_sweep(swept(units=[1]), y="test_loss")
 
 
 def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):

@@ -26,7 +26,7 @@ import fastmlp
 from fastmlp import layers, modelfile, saving, utils
 from fastmlp.errors import ModelFileError
 from fastmlp.modelfile import ModelFile
-from fastmlp.optimizers import SGD, Adam, RMSprop
+from fastmlp.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lion, Nadam, RMSprop
 
 OPTIMIZERS = {
     "sgd": lambda: SGD(0.05),
@@ -35,6 +35,14 @@ OPTIMIZERS = {
     "rmsprop": lambda: RMSprop(0.002),
     "rmsprop_momentum": lambda: RMSprop(0.001, momentum=0.5),
     "adam": lambda: Adam(0.003),
+    "centered": lambda: RMSprop(0.001, momentum=0.5, centered=True, epsilon=1e-3),
+    "amsgrad": lambda: Adam(0.003, amsgrad=True, clipnorm=0.1),
+    "adamw": lambda: AdamW(0.003, weight_decay=0.1),
+    "adagrad": lambda: Adagrad(0.01, gradient_accumulation_steps=4),
+    "adadelta": lambda: Adadelta(1.0, global_clipnorm=0.1),
+    "adamax": lambda: Adamax(0.003, clipvalue=0.01),
+    "nadam": lambda: Nadam(0.003, weight_decay=0.1),
+    "lion": lambda: Lion(0.001),
 }
 
 

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastmlp import elsewhere
+from fastmlp.callbacks.average import SwapEMAWeights
 from fastmlp.callbacks.backup import BackupAndRestore
 from fastmlp.callbacks.base import Callback
 from fastmlp.callbacks.checkpoint import ModelCheckpoint
@@ -26,7 +28,6 @@ from fastmlp.callbacks.liveplot import LivePlot
 from fastmlp.callbacks.logs import CSVLogger, TensorBoard
 from fastmlp.callbacks.monitoring import EarlyStopping, MonitorCallback, ReduceLROnPlateau
 from fastmlp.callbacks.simple import LambdaCallback, LearningRateScheduler, TerminateOnNaN
-from fastmlp.errors import UnsupportedError
 
 __all__ = [
     "BackupAndRestore",
@@ -43,18 +44,11 @@ __all__ = [
     "MonitorCallback",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
 ]
 
-_ELSEWHERE = {
-    "OrbaxCheckpoint": "use ModelCheckpoint, or BackupAndRestore to go on with an interrupted fit",
-    "RemoteMonitor": "send the logs yourself, with LambdaCallback(on_epoch_end=lambda epoch, logs: ...)",
-    "SwapEMAWeights": "keep the best weights with EarlyStopping(restore_best_weights=True)",
-}
-
 
 def __getattr__(name: str) -> Any:
-    if name in _ELSEWHERE:
-        raise UnsupportedError(f"the callback {name!r} is not in fastmlp yet; {_ELSEWHERE[name]}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    elsewhere.missing("callbacks", name)

@@ -86,7 +86,7 @@ class ProgbarLogger(Callback):
         return int((self.params or {})[name])
 
     def _open(self) -> None:
-        self._line = progress.ProgressLine(self._param("steps"), self._param("verbose"))
+        self._line = progress.ProgressLine((self.params or {})["steps"] or 0, self._param("verbose"))
 
     def _close(self, logs: Logs | None) -> None:
         if self._line is not None:

@@ -69,7 +69,8 @@ class LearningRateFinder(Callback):
         self._rows = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        available = self.params["epochs"] * self.params["steps"] if self.params else 0
+        params = self.params or {"epochs": 0, "steps": 0}
+        available = self.steps if params["steps"] is None else params["epochs"] * params["steps"]  # None: only the data know
         count = min(self.steps, available)
         if count < _LEAST_STEPS:
             raise ValueError(

@@ -9,6 +9,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastmlp import checks
 from fastmlp.callbacks.base import Callback, Logs
 
@@ -67,9 +69,13 @@ class LivePlot(Callback):
         self._epoch = 0
         self._rows = 0
         self._totals: dict[str, float] = {}
+        self._of_whole_epochs: set[str] = set()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._clear()
+        goal = getattr(self.model, "_goal", None)
+        if goal is not None:
+            self._of_whole_epochs = {name for name, metric in zip(goal.names, goal.metrics, strict=True) if not metric.is_mean}
         self.drawing_seconds = 0.0
         self._begin = perf_counter()
 
@@ -77,8 +83,9 @@ class LivePlot(Callback):
         self._epoch, self._rows, self._totals = epoch, 0, {}
 
     def _pause(self, batch: int, logs: Logs, rows: int) -> None:
-        if self._is_affordable():
-            place = self._epoch + (batch + 1) / max(int((self.params or {})["steps"]), 1)
+        steps = (self.params or {})["steps"]
+        if steps and self._is_affordable():  # without their number, nobody knows how far the epoch is
+            place = self._epoch + (batch + 1) / steps
             self._note_means(place, logs, rows)
             self._draw(self._curves)
 
@@ -86,7 +93,7 @@ class LivePlot(Callback):
         for name, value in (logs or {}).items():
             if name.startswith("val_"):
                 self._note(name.removeprefix("val_"), "held out", epoch + 1, value)
-            elif name != "learning_rate" and not self._totals:  # the epoch has no point of its own yet
+            elif name != "learning_rate" and name not in self._totals:  # the epoch has no point of its own yet
                 self._note(name, "train", epoch + 1, value)
         self._note("learning rate", "", epoch + 1, self.model.optimizer.learning_rate)
         if self._is_affordable():
@@ -107,16 +114,21 @@ class LivePlot(Callback):
         return self.drawing_seconds + self._cost <= self.budget * now
 
     def _note_means(self, place: float, logs: Logs, rows: int) -> None:
-        """The means over the rows since the last point, not since the epoch began: nothing is averaged over what has long been better."""
+        """The means over the rows since the last point, not since the epoch began: nothing is averaged over what has long been better.
+
+        Metrics that are no means over rows have one point an epoch.
+        """
         for name, value in logs.items():
+            if name in self._of_whole_epochs:
+                continue
             total = value * rows
             self._note(name, "train", place, (total - self._totals.get(name, 0.0)) / (rows - self._rows))
             self._totals[name] = total
         self._rows = rows
         self._note("learning rate", "", place, self.model.optimizer.learning_rate)
 
-    def _note(self, panel: str, curve: str, place: float, value: float) -> None:
-        self._curves.setdefault(panel, {}).setdefault(curve, []).append((place, value))
+    def _note(self, panel: str, curve: str, place: float, value: Any) -> None:
+        self._curves.setdefault(panel, {}).setdefault(curve, []).append((place, float(np.mean(value))))
 
     def _draw(self, curves: Mapping[str, Mapping[str, list[tuple[float, float]]]]) -> None:
         from fastmlp import plotting

@@ -78,7 +78,8 @@ class TensorBoard(Callback):
     """Write the numbers of a run as TensorBoard shows them: ``tensorboard --logdir logs``.
 
     Needs the ``tensorboard`` package, not TensorFlow: ``pip install "fastmlp[tensorboard]"``. Scalars go to ``log_dir/train`` and
-    ``log_dir/validation`` under Keras' names: ``epoch_loss``, ``epoch_learning_rate``, ``batch_loss``, ``evaluation_loss_vs_iterations``.
+    ``log_dir/validation`` under Keras' names: ``epoch_loss``, ``epoch_learning_rate``, ``batch_loss``, ``evaluation_loss_vs_iterations``;
+    of a metric with several values, their mean.
 
     Args:
         log_dir: The folder.
@@ -184,7 +185,7 @@ class TensorBoard(Callback):
 
         if numbers:
             for name, value in numbers.items():
-                self._write(part, scalar_pb(name, value), step)
+                self._write(part, scalar_pb(name, float(np.mean(value))), step)
             self._writers[part].flush()
 
     def _histograms(self, epoch: int) -> None:

@@ -42,6 +42,11 @@ class MonitorCallback(Callback):
         if current is None:
             available = ", ".join(logs or {})
             checks.warn(f"{type(self).__name__} watches {self.monitor!r}, which is not available; there are {available}")
+        elif np.ndim(current):
+            raise ValueError(
+                f"{type(self).__name__} watches {self.monitor!r}, which is {np.size(current)} values; make it one, for example with "
+                "F1Score(average='macro')"
+            )
         return current
 
     def _direction(self) -> int:

@@ -1,4 +1,4 @@
-"""The command ``fastmlp``: train a network on a data set, ask it, look at it, measure it.
+"""The command ``fastmlp``: train a network on a data set, compare several, ask one, look at it, measure it.
 
 Results go to the standard output, progress and errors to the standard error. The exit code is 0 when all went well, 1 after an error, 2
 after arguments that make no sense, and 130 after Ctrl-C.
@@ -22,6 +22,7 @@ examples:
   fastmlp train mnist --save digits.safetensors  handwritten digits (downloads 11 MB the first time)
   fastmlp predict digits.safetensors four.png    which digit is in a picture of your own?
   fastmlp info digits.safetensors                what is in a file
+  fastmlp sweep --hidden 16 64,64 --epochs 20 50  which network, how many epochs?
   fastmlp bench --quick                          how fast is it here?
   fastmlp train --help                           all options
 """
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from fastmlp.cli import bench, info, predict, train
+    from fastmlp.cli import bench, info, predict, sweep, train
 
     parser = argparse.ArgumentParser(
         prog="fastmlp",
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (train, predict, info, bench):
+    for command in (train, sweep, predict, info, bench):
         command.add_parser(commands)
     return parser
 

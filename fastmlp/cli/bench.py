@@ -38,9 +38,6 @@ median. Another program at work on the machine makes every figure worse: wait fo
 """
 
 _ROUNDS, _QUICK_ROUNDS = 7, 3
-_ASCII = str.maketrans({"µ": "u", "×": "x", "–": "-", "−": "-", "·": "*"})
-_PIPE_WIDTH = 160
-"""Columns of the widest table, so that no cell is broken where there is no terminal."""
 
 
 def add_parser(commands: Any) -> None:
@@ -200,20 +197,12 @@ def _show(report: Report, options: argparse.Namespace) -> None:
         _show_tables(report)
 
 
-def _writable(text: str) -> str:
-    """The text in characters that the standard output can take."""
-    try:
-        text.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:
-        return text.translate(_ASCII)
-    return text
-
-
 def _show_markdown(report: Report) -> None:
     from fastmlp.bench.report import ABOUT_FLOPS
+    from fastmlp.cli import output
 
     facts = "; ".join(f"{name}: {value}" for name, value in report.facts())
-    print(_writable("\n".join([facts + ".", "", *(section.markdown() for section in report.sections()), ABOUT_FLOPS])))
+    print(output.writable("\n".join([facts + ".", "", *(section.markdown() for section in report.sections()), ABOUT_FLOPS])))
 
 
 def _show_tables(report: Report) -> None:
@@ -224,13 +213,13 @@ def _show_tables(report: Report) -> None:
 
     console = output.console()
     if not console.is_terminal:
-        console.width = _PIPE_WIDTH
+        console.width = output.WIDE_PIPE
     console.print(output.facts("this machine", report.facts()))
     for section in report.sections():
         table = Table()
         for number, name in enumerate(section.header):
-            table.add_column(_writable(name), justify="right" if number else "left", no_wrap=not number)
+            table.add_column(output.writable(name), justify="right" if number else "left", no_wrap=not number)
         for row in section.rows:
-            table.add_row(*map(_writable, row))
+            table.add_row(*map(output.writable, row))
         console.print(table)
-    console.print(_writable(ABOUT_FLOPS), style="dim", markup=False)
+    console.print(output.writable(ABOUT_FLOPS), style="dim", markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 PIPE_WIDTH = 120
+WIDE_PIPE = 160
+"""Columns of the widest table, so that no cell is broken where there is no terminal."""
+_ASCII = str.maketrans({"µ": "u", "×": "x", "±": "+/-", "–": "-", "−": "-", "·": "*"})
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -47,3 +51,12 @@ def seconds(value: float) -> str:
 def plural(count: int, noun: str) -> str:
     """``1 epoch``, ``2 epochs``, ``12,000 rows``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def writable(text: str) -> str:
+    """The text in characters that the standard output can take."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return text.translate(_ASCII)
+    return text

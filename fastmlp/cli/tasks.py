@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp.cli.prepare import AS_IS, Preparation
 
-__all__ = ["TASKS", "Data", "Task"]
+if TYPE_CHECKING:
+    from fastmlp.models import Sequential
+
+__all__ = ["TASKS", "Data", "Task", "network"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +81,30 @@ TASKS = {
         ),
     )
 }
+
+
+def network(
+    features: int,
+    classes: int,
+    hidden: tuple[int, ...],
+    activation: str,
+    dropout: float,
+    optimizer: str,
+    learning_rate: float | None,
+    engine: str,
+    name: str,
+) -> Sequential:
+    """A classifier, compiled. The learning rate is the optimizer's own unless given."""
+    from fastmlp import layers, models, optimizers
+
+    model = models.Sequential([layers.Input((features,))], name=name)
+    for units in hidden:
+        model.add(layers.Dense(units, activation=activation))
+        if dropout:
+            model.add(layers.Dropout(dropout))
+    model.add(layers.Dense(classes, activation="softmax"))
+    chosen = optimizers.get(optimizer)
+    if learning_rate is not None:
+        chosen.learning_rate = learning_rate
+    model.compile(chosen, loss="sparse_categorical_crossentropy", metrics=["accuracy"], engine=engine)
+    return model

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from fastmlp.cli import arguments
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -16,20 +17,11 @@ if TYPE_CHECKING:
     from fastmlp.cli.tasks import Data, Task
     from fastmlp.models import Sequential
 
-_DATASETS = ("spiral", "moons", "circles", "xor", "gaussians", "mnist")
-_ENGINES = ("native", "reference")
 _PIPED_LINES = 10
 """Lines of progress when there is no terminal to draw on."""
 
-_EPILOG = """\
-data sets:
-  spiral     arms that wind around each other    2-64-64-3      adam, batches of 32, 100 epochs
-  moons      two half circles                    2-64-64-2      the same, 60 epochs
-  circles    a circle inside a circle            2-64-64-2      the same, 60 epochs
-  xor        four clouds in two classes          2-64-64-2      the same, 40 epochs
-  gaussians  round clouds                        2-64-64-3      the same, 20 epochs
-  mnist      70,000 handwritten digits           784-512-10     rmsprop, batches of 128, 5 epochs
-
+_EPILOG = f"""\
+{arguments.ABOUT_DATASETS}
 examples:
   fastmlp train
   fastmlp train moons --hidden 16,16 --activation tanh --epochs 200 --plot moons.png
@@ -50,23 +42,24 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("dataset", nargs="?", default="spiral", choices=_DATASETS, metavar="DATASET", help=", ".join(_DATASETS))
+    arguments.add_dataset(parser)
     network = parser.add_argument_group("network")
-    network.add_argument("--hidden", type=_hidden, metavar="64,64", help="units of the hidden layers, or 'none'")
-    network.add_argument("--activation", type=_activation, default="relu", metavar="NAME", help="of the hidden layers (default: relu)")
-    network.add_argument("--dropout", type=_real(0, 1), default=0.0, metavar="RATE", help="fraction dropped after each hidden layer")
+    network.add_argument("--hidden", type=arguments.hidden, metavar="64,64", help="units of the hidden layers, or 'none'")
+    network.add_argument(
+        "--activation", type=arguments.activation, default="relu", metavar="NAME", help="of the hidden layers (default: relu)"
+    )
+    network.add_argument(
+        "--dropout", type=arguments.real(0, 1), default=0.0, metavar="RATE", help="fraction dropped after each hidden layer"
+    )
     training = parser.add_argument_group("training")
-    training.add_argument("--optimizer", type=_optimizer, metavar="NAME", help="sgd, rmsprop or adam")
-    training.add_argument("--learning-rate", type=_real(0), metavar="RATE", help="default: the optimizer's")
-    training.add_argument("--batch-size", type=_count(1), metavar="ROWS", help="rows in a minibatch")
-    training.add_argument("--epochs", type=_count(1), metavar="N", help="passes over the training rows")
-    training.add_argument("--seed", type=_count(0, 2**32 - 1), default=0, metavar="N", help="default: 0")
-    training.add_argument("--threads", type=_count(1), metavar="N", help="default: what this machine grants")
-    training.add_argument("--engine", choices=_ENGINES, default="native", help="'reference' is readable NumPy, and slow")
-    data = parser.add_argument_group("data (generated data sets only)")
-    data.add_argument("--points", type=_count(2), metavar="N", help="points per class, train and test together")
-    data.add_argument("--classes", type=_count(2, 100), metavar="N", help="arms of the spiral, or number of clouds")
-    data.add_argument("--noise", type=_real(0), metavar="SIGMA", help="standard deviation")
+    training.add_argument("--optimizer", type=arguments.optimizer, metavar="NAME", help="sgd, rmsprop or adam")
+    training.add_argument("--learning-rate", type=arguments.real(0), metavar="RATE", help="default: the optimizer's")
+    training.add_argument("--batch-size", type=arguments.count(1), metavar="ROWS", help="rows in a minibatch")
+    training.add_argument("--epochs", type=arguments.count(1), metavar="N", help="passes over the training rows")
+    training.add_argument("--seed", type=arguments.count(0, 2**32 - 1), default=0, metavar="N", help="default: 0")
+    training.add_argument("--threads", type=arguments.count(1), metavar="N", help="default: what this machine grants")
+    training.add_argument("--engine", choices=arguments.ENGINES, default="native", help="'reference' is readable NumPy, and slow")
+    arguments.add_data_options(parser)
     results = parser.add_argument_group("results")
     results.add_argument("--save", metavar="FILE", help="write the trained model to FILE (.safetensors)")
     results.add_argument("--plot", metavar="FILE", help="draw loss, accuracy and, for 2-D data, the decision boundary (.png, .svg, .pdf)")
@@ -77,15 +70,12 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     from fastmlp.cli.tasks import TASKS
 
     task = TASKS[options.dataset]
-    wanted = {"points_per_class": options.points, "classes": options.classes, "noise": options.noise}
-    data_options = {name: value for name, value in wanted.items() if value is not None}
-    for name in data_options.keys() - set(task.options):
-        parser.error(f"--{name.removesuffix('_per_class')} does not apply to {task.name}")
+    data_options = arguments.data_options(options, task, parser)
     # A long training must not end in an error that could have come first.
     if options.save is not None:
         _check_save(options.save)
     if options.plot is not None:
-        _check_plot(options.plot)
+        arguments.check_plot(options.plot)
 
     from fastmlp import threads, utils
 
@@ -128,32 +118,22 @@ def _check_save(path: str) -> None:
     check_target(path, overwrite=True)
 
 
-def _check_plot(path: str) -> None:
-    try:
-        from matplotlib.backend_bases import FigureCanvasBase
-    except ImportError:
-        raise ImportError('--plot needs matplotlib: pip install "fastmlp[plot]"') from None
-    endings = FigureCanvasBase.get_supported_filetypes()
-    if Path(path).suffix.lower().removeprefix(".") not in endings:
-        raise ValueError(f"--plot {path}: a picture's name ends in .png, .svg or .pdf")
-    if not Path(path).parent.is_dir():
-        raise FileNotFoundError(f"--plot {path}: the folder {Path(path).parent} does not exist")
-
-
 def _model(task: Task, data: Data, options: argparse.Namespace) -> Sequential:
-    from fastmlp import layers, models, optimizers
+    from fastmlp.cli.tasks import network
 
-    model = models.Sequential([layers.Input((data.features,))], name=task.name)
-    for units in task.hidden if options.hidden is None else options.hidden:
-        model.add(layers.Dense(units, activation=options.activation))
-        if options.dropout:
-            model.add(layers.Dropout(options.dropout))
-    model.add(layers.Dense(data.classes, activation="softmax"))
-    optimizer = optimizers.get(options.optimizer or task.optimizer)
-    if options.learning_rate is not None:
-        optimizer.learning_rate = options.learning_rate
-    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"], engine=options.engine)
-    return model
+    hidden = task.hidden if options.hidden is None else options.hidden
+    optimizer = options.optimizer or task.optimizer
+    return network(
+        data.features,
+        data.classes,
+        hidden,
+        options.activation,
+        options.dropout,
+        optimizer,
+        options.learning_rate,
+        options.engine,
+        task.name,
+    )
 
 
 class _Watch:
@@ -272,64 +252,3 @@ def _engine(name: str) -> str:
 
     info = build_info()
     return f"native, {info['isa']}, {plural(info['threads'], 'thread')}"
-
-
-# Types of arguments: argparse puts the name of the option before the message.
-
-
-def _hidden(text: str) -> tuple[int, ...]:
-    if text.lower() in {"none", "0", ""}:
-        return ()
-    try:
-        units = tuple(int(part) for part in text.replace("-", ",").split(","))
-    except ValueError:
-        units = (0,)
-    if min(units) < 1:
-        raise argparse.ArgumentTypeError(f"expected whole numbers with commas between, such as 64,64, got {text!r}")
-    return units
-
-
-def _activation(text: str) -> str:
-    from fastmlp import activations
-
-    return _known(activations.get, text)
-
-
-def _optimizer(text: str) -> str:
-    from fastmlp import optimizers
-
-    return _known(optimizers.get, text)
-
-
-def _known(look_up: Callable[[str], object], name: str) -> str:
-    try:
-        look_up(name)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return name
-
-
-def _count(least: int, most: int | None = None) -> Callable[[str], int]:
-    def convert(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
-        if value < least or (most is not None and value > most):
-            raise argparse.ArgumentTypeError(f"must be at least {least}" + (f" and at most {most}" if most else "") + f", got {value}")
-        return value
-
-    return convert
-
-
-def _real(least: float, below: float = float("inf")) -> Callable[[str], float]:
-    def convert(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
-        if not least <= value < below:
-            raise argparse.ArgumentTypeError(f"must be at least {least:g} and below {below:g}, got {text}")
-        return value
-
-    return convert

@@ -10,6 +10,13 @@ Example:
     ((1200, 2), (300, 2))
 """
 
+from typing import Any
+
+from fastmlp import elsewhere
 from fastmlp.datasets import circles, gaussians, mnist, moons, spiral, xor
 
 __all__ = ["circles", "gaussians", "mnist", "moons", "spiral", "xor"]
+
+
+def __getattr__(name: str) -> Any:
+    elsewhere.missing("datasets", name)

@@ -21,7 +21,9 @@ def ours(taken: Snapshot, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What Keras has no place for, and fastmlp needs to go on exactly where training stopped."""
     import fastmlp
 
-    return {"version": fastmlp.__version__, "training": taken.training, "provenance": dict(provenance)}
+    described = {"version": fastmlp.__version__, "training": taken.training, "provenance": dict(provenance)}
+    options = taken.compile["optimizer"]["config"] if taken.compile else {}
+    return {**described, "optimizer": {name: options[name] for name in sorted(kerasconfig.OUR_OPTIMIZER & set(options))}}
 
 
 def make(path: str | os.PathLike[str], config: Any) -> Model:
@@ -54,7 +56,7 @@ def restore(
     state: tuple[int, dict[str, list[Array]]] | None = None
     with blaming(path, "its compile configuration"):
         assert model.plan is not None
-        described = kerasconfig.read_compile(compiled, len(model.plan.outputs) or 1)
+        described = _read_compile(compiled, stored, len(model.plan.outputs) or 1)
         if described is not None:
             model.compile_from_config(described)
             if optimizer is not None and variables.has_optimizer(model):
@@ -93,7 +95,17 @@ def checked_ours(path: str | os.PathLike[str], stored: Any) -> dict[str, Any] | 
     kinds = {"version": str, "training": dict, "provenance": dict}
     if not isinstance(stored, Mapping) or not all(isinstance(stored.get(name), kind) for name, kind in kinds.items()):
         raise ModelFileError(path, "what fastmlp wrote beside Keras' description is not valid")
+    options = stored.get("optimizer", {})
+    if not isinstance(options, Mapping) or set(options) - kerasconfig.OUR_OPTIMIZER:
+        raise ModelFileError(path, "what fastmlp wrote of the optimizer is not valid")
     return dict(stored)
+
+
+def _read_compile(compiled: Any, stored: Mapping[str, Any] | None, outputs: int) -> dict[str, Any] | None:
+    described = kerasconfig.read_compile(compiled, outputs)
+    if described is not None and stored is not None:
+        described["optimizer"]["config"] |= stored.get("optimizer", {})
+    return described
 
 
 def description(
@@ -109,7 +121,7 @@ def description(
             "created": created,
             "kind": kind,
             "model": model,
-            "compile": kerasconfig.read_compile(compiled, len(model["outputs"]["tensors"]) if kind == "functional" else 1),
+            "compile": _read_compile(compiled, stored, len(model["outputs"]["tensors"]) if kind == "functional" else 1),
             "training": stored["training"] if stored else None,
             "provenance": stored["provenance"] if stored else {},
         }

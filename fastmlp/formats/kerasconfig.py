@@ -23,7 +23,7 @@ from fastmlp.model import Model
 from fastmlp.snapshot import number_inputs
 from fastmlp.symbolic import Graph, Tensor
 
-__all__ = ["KERAS_VERSION", "LAYERS", "legacy", "read_compile", "read_model", "write_compile", "write_model"]
+__all__ = ["KERAS_VERSION", "LAYERS", "OUR_OPTIMIZER", "legacy", "read_compile", "read_model", "write_compile", "write_model"]
 
 KERAS_VERSION = "3.15.1"
 """The version whose files these are like."""
@@ -32,36 +32,29 @@ _NO_CUSTOM = "fastmlp loads Keras' own classes only and never runs code from a f
 _DTYPE = MappingProxyType({"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None})
 
 
-def _free(*weights: str) -> dict[str, None]:
-    """No penalty on these weights and no constraint."""
-    return dict.fromkeys(f"{weight}_{kind}" for weight in weights for kind in ("regularizer", "constraint"))
-
-
 LAYERS: dict[str, dict[str, Any]] = {
     "InputLayer": {"sparse": False, "ragged": False, "optional": False},
-    "Dense": _free("kernel", "bias"),
+    "Dense": {},
     "Activation": {},
+    "ActivityRegularization": {},
     "Dropout": {"noise_shape": None},
     "Flatten": {"data_format": "channels_last"},
     "ReLU": {},
     "LeakyReLU": {},
     "ELU": {},
     "Softmax": {"axis": -1},
-    "PReLU": _free("alpha"),
+    "PReLU": {},
     "AlphaDropout": {"noise_shape": None},
     "GaussianDropout": {},
     "GaussianNoise": {},
-    "BatchNormalization": {
-        **_free("beta", "gamma"),
-        **{"synchronized": False, "renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99},
-    },
-    "LayerNormalization": {**_free("beta", "gamma"), "rms_scaling": False},
+    "BatchNormalization": {"synchronized": False, "renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99},
+    "LayerNormalization": {"rms_scaling": False},
     "RMSNormalization": {},
     "Reshape": {},
     "Rescaling": {},
     "Normalization": {},
     "CategoryEncoding": {},
-    "Embedding": {**_free("embeddings"), "activity_regularizer": None, "mask_zero": False},
+    "Embedding": {"activity_regularizer": None, "mask_zero": False},
     "Add": {},
     "Subtract": {},
     "Multiply": {},
@@ -79,13 +72,16 @@ _ACTIVATION_LAYERS = {"relu": ("ReLU", "re_lu"), "leaky_relu": ("LeakyReLU", "le
 """Activations with arguments: the layers that stand for them in Keras."""
 _MODELS = ("Sequential", "Functional", "Model")
 _INITIALIZER = {"input_axes": None, "output_axes": None}
-_OUR_OPTIMIZER = frozenset(("catch_up",))  # how, not what, an optimizer computes
-_KERAS_SCHEDULES = frozenset(schedules.registry.classes) - {"OneCycle"}
-_OPTIMIZER = {"decay": 0.0, "is_legacy_optimizer": False}  # of Keras 2
-_NOT_IN_KERAS = {
-    "loss": ("GaussianNLL", "Quantile"),
-    "metric": ("BinaryFocalCrossentropy", "CategoricalFocalCrossentropy", "GaussianNLL", "Huber", "Quantile"),
+OUR_OPTIMIZER = frozenset(("catch_up", "not_decayed"))
+"""Arguments of optimizers that Keras' files have no place for."""
+_OURS = {
+    "optimizer": frozenset(("LBFGS",)),
+    "schedule": frozenset(("OneCycle",)),
+    "loss": frozenset(("GaussianNLL", "Quantile")),
+    "metric": frozenset(("BinaryFocalCrossentropy", "CategoricalFocalCrossentropy", "GaussianNLL", "Huber", "Quantile")),
 }
+"""Classes that Keras has not."""
+_OPTIMIZER = {"decay": 0.0, "is_legacy_optimizer": False}  # of Keras 2
 _KERAS_NAMES = ("accuracy", "acc", "crossentropy", "ce", "mse", "mae", "mape", "msle")
 _OTHER_FILES = "save the model as .safetensors, or its weights with save_weights"
 _LOSS = {"label_smoothing": 0.0, "axis": -1, "ignore_class": None}
@@ -351,13 +347,21 @@ def write_compile(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write_optimizer(data: Mapping[str, Any]) -> dict[str, Any]:
-    config = {name: value for name, value in data["config"].items() if name not in _OUR_OPTIMIZER}
+    config = {name: value for name, value in data["config"].items() if name not in OUR_OPTIMIZER}
     rate = config["learning_rate"]
     if isinstance(rate, Mapping):
-        if rate["class"] not in _KERAS_SCHEDULES:
-            raise UnsupportedError(f"Keras has no schedule like {rate['class']}; {_OTHER_FILES}")
-        config["learning_rate"] = _object("keras.optimizers.schedules", rate["class"], rate["config"])
-    return _object("keras.optimizers", data["class"], config)
+        config["learning_rate"] = _object_of_keras("schedule", "keras.optimizers.schedules", rate)
+    return _object_of_keras("optimizer", "keras.optimizers", {**data, "config": config})
+
+
+def _object_of_keras(kind: str, module: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    if data["class"] in _OURS[kind]:
+        raise _not_in_keras(kind, data["class"])
+    return _object(module, data["class"], data["config"])
+
+
+def _not_in_keras(kind: str, what: str) -> UnsupportedError:
+    return UnsupportedError(f"Keras has no {kind} like {what}; {_OTHER_FILES}")
 
 
 def legacy(data: Any) -> Any:
@@ -414,13 +418,13 @@ def _write_measure(value: Any, kind: str) -> Any:
     if isinstance(value, str):
         named = metrics.get(value)
         config, name = metrics.registry.serialize(named), named.name
-    if config["class"] in _NOT_IN_KERAS[kind]:
-        raise UnsupportedError(f"Keras has no {kind} like {config['class']}; {_OTHER_FILES}")
+    if config["class"] in _OURS[kind]:
+        raise _not_in_keras(kind, config["class"])
     if name == naming.snake_case(config["class"]):
         return name
     arguments = config["config"]
     if config["class"] == "SparseCategoricalCrossentropy":
         arguments = _without(arguments, {"label_smoothing": 0.0})
         if "label_smoothing" in arguments:
-            raise UnsupportedError(f"Keras has no label_smoothing in {config['class']}; {_OTHER_FILES}")
+            raise _not_in_keras(kind, f"{config['class']}(label_smoothing=...)")
     return _object("keras.losses" if kind == "loss" else "keras.metrics", config["class"], arguments)

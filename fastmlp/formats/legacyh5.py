@@ -77,7 +77,8 @@ def _write_optimizer(group: Any, model: Model, snapshot: Snapshot) -> None:
     assert model.plan is not None
     weights = [parameter.name.replace("/", "_") for parameter in model.plan.parameters]
     state = [f"{owner}/{model.name}_{weights[index]}_{slot}" for slot, index in variables.optimizer_order(model)]
-    names = [f"{owner}/iteration", f"{owner}/learning_rate", *state]
+    before, behind = ([f"{owner}/{name}" for name in names(model)] for names in (variables.numbers_before, variables.numbers_behind))
+    names = [*before, *state, *behind]
     h5.write_texts(group, "weight_names", names)
     for name, array in zip(names, variables.optimizer_arrays(model, snapshot), strict=True):
         group[name] = array
@@ -146,4 +147,4 @@ def _optimizer(root: Group, model: Model) -> tuple[Group, list[str]] | None:
     group = root.find("optimizer_weights")
     if group is None:
         return None
-    return group, group.texts("weight_names", most=2 + 4 * len(model._weights))
+    return group, group.texts("weight_names", most=3 + variables.MOST_SLOTS * len(model._weights))

@@ -2,7 +2,7 @@
 
 layers/dense/vars/0, 1        kernel and bias; layers are counted for each class: dense, dense_1, dropout, …
 layers/functional/layers/…    those of a model that is part of the model
-optimizer/vars/0, 1, 2, …     iterations, learning rate, then the optimizer's state
+optimizer/vars/0, 1, 2, …     iterations, learning rate unless it follows a schedule, then the optimizer's state
 """
 
 from __future__ import annotations
@@ -19,15 +19,20 @@ from fastmlp.files import blaming
 from fastmlp.formats.h5 import Group
 from fastmlp.layers import Layer, Normalization
 from fastmlp.model import Model
+from fastmlp.optimizers import Nadam
+from fastmlp.reference.optimizers import nadam_product
 from fastmlp.snapshot import Array, Snapshot
 from fastmlp.weights import Weight
 
 __all__ = [
+    "MOST_SLOTS",
     "beside",
     "count_bytes",
     "fitted",
     "has_optimizer",
     "listed",
+    "numbers_before",
+    "numbers_behind",
     "optimizer_arrays",
     "optimizer_order",
     "read_optimizer",
@@ -35,12 +40,23 @@ __all__ = [
     "write",
 ]
 
+_SURROUNDINGS = (("average",), ("gradient_accumulator",))
+_ADAM = (("momentum", "velocity"), ("velocity_hat",))
 _OPTIMIZER_ORDER = {
     "SGD": (("momentum",),),
-    "RMSprop": (("velocity",), ("momentum",)),
-    "Adam": (("momentum", "velocity"),),
+    "RMSprop": (("velocity",), ("momentum",), ("average_gradient",)),
+    "Adam": _ADAM,
+    "AdamW": _ADAM,
+    "Adagrad": (("accumulator",),),
+    "Adadelta": (("accumulated_grad", "accumulated_delta_var"),),
+    "Adamax": (("momentum", "norm"),),
+    "Nadam": (("momentum", "velocity"),),
+    "Lion": (("momentum",),),
+    "LBFGS": (),
 }
-"""How Keras lists an optimizer's state: group after group; within a group weight after weight, for each of them its slots."""
+"""How Keras lists an optimizer's state, after what all of them may have: group after group; within a group weight after weight, for each of
+them its slots."""
+MOST_SLOTS = 5
 _OVERHEAD = 16 << 10
 """Bytes that HDF5 may take for a layer beside the values of its arrays; it takes about 3 KB."""
 _WITHOUT = "load the model with compile=False"
@@ -49,7 +65,7 @@ _WITHOUT = "load the model with compile=False"
 def optimizer_order(model: Model) -> list[tuple[str, int]]:
     """Slot and index of the weight, for each array of the compiled optimizer's state in Keras' order: Keras has none for frozen weights."""
     present = model.network.slot_names
-    groups = _OPTIMIZER_ORDER[type(model.optimizer).__name__]
+    groups = _SURROUNDINGS + _OPTIMIZER_ORDER[type(model.optimizer).__name__]
     return [(slot, index) for group in groups for index in snapshot.trained(model) for slot in group if slot in present]
 
 
@@ -95,14 +111,31 @@ def has_optimizer(model: Model) -> bool:
     return model._compiled is not None and model._compiled.resolvable
 
 
+def numbers_before(model: Model) -> list[str]:
+    """The numbers Keras lists before the optimizer's state."""
+    return ["iteration"] if model.optimizer.follows_schedule else ["iteration", "learning_rate"]
+
+
+def numbers_behind(model: Model) -> list[str]:
+    """The numbers Keras lists behind the optimizer's state: Nadam has the product of its momenta, which follows from the iterations."""
+    return ["u_product"] if isinstance(model.optimizer, Nadam) else []
+
+
 def optimizer_arrays(model: Model, taken: Snapshot) -> list[Any]:
-    """Iterations, learning rate and state in Keras' order; the state is zero before the first update."""
+    """Iterations, learning rate, state and other numbers in Keras' order."""
     place = {index: number for number, index in enumerate(snapshot.learned(model))}
     state = [
-        taken.slots[slot][place[index]] if taken.slots else np.zeros_like(taken.weights[index]) for slot, index in optimizer_order(model)
+        taken.slots[slot][place[index]] if taken.slots else np.full_like(taken.weights[index], model.optimizer.rule().first(slot))
+        for slot, index in optimizer_order(model)
     ]
     iterations = taken.training["iterations"]
-    return [np.int32(iterations) if iterations < 1 << 31 else np.int64(iterations), np.float32(model.optimizer.learning_rate), *state]
+    optimizer = model.optimizer
+    before: list[Any] = [np.int32(iterations) if iterations < 1 << 31 else np.int64(iterations)]
+    if not optimizer.follows_schedule:
+        before.append(np.float32(optimizer.learning_rate))
+    steps = iterations // (optimizer.gradient_accumulation_steps or 1)
+    behind = [np.float32(nadam_product(optimizer.beta_1, steps))] if isinstance(optimizer, Nadam) else []
+    return [*before, *state, *behind]
 
 
 def write(root: Any, model: Model, taken: Snapshot, include_optimizer: bool) -> None:
@@ -173,32 +206,37 @@ def read_optimizer(group: Group, names: Sequence[str], model: Model) -> tuple[in
     None if Keras saved the optimizer before its first update, when there is no state.
     """
     order = optimizer_order(model)
-    if len(names) == 2 < 2 + len(order):
+    before = len(numbers_before(model))
+    wanted = before + len(order) + len(numbers_behind(model))
+    if len(names) == before < wanted:
         return None
-    if len(names) != 2 + len(order):
+    if len(names) != wanted:
         kind = type(model.optimizer).__name__
-        raise group.fail(f"the optimizer's state has {len(names)} arrays, but {kind} with these weights has {2 + len(order)}; {_WITHOUT}")
+        raise group.fail(f"the optimizer's state has {len(names)} arrays, but {kind} with these weights has {wanted}; {_WITHOUT}")
     shapes = [weight.shape for weight in model._weights]
-    for name, (_, index) in zip(names[2:], order, strict=True):
+    named = list(zip(names[before : before + len(order)], order, strict=True))
+    for name, (_, index) in named:
         if group.shape(name) != shapes[index]:
             raise group.fail(f"the optimizer's state {name:.200} has the shape {group.shape(name)}, not {shapes[index]}; {_WITHOUT}")
-    stored = {where: group.floats(name, shapes[where[1]]) for name, where in zip(names[2:], order, strict=True)}
+    stored = {where: group.floats(name, shapes[where[1]]) for name, where in named}
     slots: dict[str, list[Array]] = {}
     for slot in model.network.slot_names if stored else ():
         weights = [(index, stored.get((slot, index))) for index in snapshot.learned(model)]
-        slots[slot] = [np.zeros(shapes[index], np.float32) if array is None else array for index, array in weights]
+        first = model.optimizer.rule().first(slot)
+        slots[slot] = [np.full(shapes[index], first, np.float32) if array is None else array for index, array in weights]
     iterations = group.whole_number(names[0])
-    rate = group.floats(names[1], ())
-    if rate != np.float32(model.optimizer.learning_rate):  # else the one of the configuration has more digits
-        with blaming(group.path, "the learning rate of its optimizer"):
-            model.optimizer.learning_rate = float(rate)
+    if not model.optimizer.follows_schedule:
+        rate = group.floats(names[1], ())
+        if rate != np.float32(model.optimizer.learning_rate):  # else the one of the configuration has more digits
+            with blaming(group.path, "the learning rate of its optimizer"):
+                model.optimizer.learning_rate = float(rate)
     return iterations, slots
 
 
 def count_bytes(model: Model) -> int:
     """The most that a file of the model's weights and optimizer can take, for a check before it is read."""
-    slots = 3
-    return (1 + slots) * 4 * model.count_params() + _OVERHEAD * (2 + len(_places(model))) + _OVERHEAD * slots
+    places = len(_places(model))
+    return (1 + MOST_SLOTS) * 4 * model.count_params() + _OVERHEAD * (2 + places) + _OVERHEAD * MOST_SLOTS
 
 
 def _places(model: Any, path: str = "", seen: set[int] | None = None) -> list[tuple[str, Any]]:

@@ -12,14 +12,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmlp.errors import UnsupportedError
+from fastmlp import elsewhere
 from fastmlp.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from fastmlp.layers.activity import ActivityRegularization
 from fastmlp.layers.base import Layer, Operation, assign_all
 from fastmlp.layers.categories import CategoryEncoding, Embedding
 from fastmlp.layers.dense import Dense
-from fastmlp.layers.elsewhere import ELSEWHERE
 from fastmlp.layers.inputs import Input, InputLayer
-from fastmlp.layers.merging import Add, Average, Concatenate, Maximum, Multiply, Subtract
+from fastmlp.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Maximum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    maximum,
+    multiply,
+    subtract,
+)
 from fastmlp.layers.normalization import BatchNormalization, LayerNormalization, RMSNormalization
 from fastmlp.layers.preprocessing import Normalization, Rescaling
 from fastmlp.layers.regularization import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
@@ -29,6 +42,7 @@ from fastmlp.registry import Registry
 __all__ = [
     "ELU",
     "Activation",
+    "ActivityRegularization",
     "Add",
     "AlphaDropout",
     "Average",
@@ -57,8 +71,16 @@ __all__ = [
     "Reshape",
     "Softmax",
     "Subtract",
+    "add",
     "assign_all",
+    "average",
+    "concatenate",
+    "deserialize",
+    "maximum",
+    "multiply",
     "registry",
+    "serialize",
+    "subtract",
 ]
 
 registry: Registry[Layer] = Registry(
@@ -68,6 +90,7 @@ registry: Registry[Layer] = Registry(
         InputLayer,
         Dense,
         Activation,
+        ActivityRegularization,
         Dropout,
         Flatten,
         ELU,
@@ -93,11 +116,11 @@ registry: Registry[Layer] = Registry(
         Average,
         Concatenate,
     ),
-    elsewhere=ELSEWHERE,
+    module="layers",
 )
+
+serialize, deserialize = registry.serialize, registry.deserialize
 
 
 def __getattr__(name: str) -> Any:
-    if name in ELSEWHERE:
-        raise UnsupportedError(f"layers.{name} is not in fastmlp; {ELSEWHERE[name]}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    elsewhere.missing("layers", name)

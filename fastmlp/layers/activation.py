@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -110,7 +110,7 @@ class Softmax(_ActivationLayer):
     def __init__(self, axis: int = -1, **options: Any) -> None:
         super().__init__(**options)
         if axis not in (-1, 1):
-            raise UnsupportedError(f"Softmax(axis={axis!r}) is not in fastmlp yet; rows are vectors, so the axis is -1")
+            raise UnsupportedError(f"Softmax(axis={axis!r}) is not in fastmlp; rows are vectors, so the axis is -1")
         self.activation = activations.softmax
 
     def get_config(self) -> dict[str, Any]:
@@ -125,7 +125,11 @@ class PReLU(Layer):
     Args:
         alpha_initializer: For alpha, of the shape of a row.
         shared_axes: None; every element of a row has its own alpha.
+        alpha_regularizer: What alpha adds to the loss: ``"l2"``, …
+        alpha_constraint: What alpha is brought back to after each update: ``"non_neg"``, …
     """
+
+    ruled: ClassVar = ("alpha",)
 
     def __init__(self, alpha_initializer: Any = "zeros", shared_axes: Any = None, **options: Any) -> None:
         super().__init__(**options)
@@ -134,7 +138,7 @@ class PReLU(Layer):
             raise UnsupportedError(f"PReLU(shared_axes={shared_axes!r}) is not in fastmlp; use LeakyReLU() for one slope")
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
-        return [Weight(self.name, "alpha", (self.require_vector(input_shape),), self.alpha_initializer)]
+        return [self.new_weight("alpha", (self.require_vector(input_shape),), self.alpha_initializer)]
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("prelu"),)

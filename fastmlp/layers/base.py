@@ -9,26 +9,20 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from fastmlp import activations, checks, naming, shapes, symbolic
+from fastmlp import activations, checks, constraints, elsewhere, naming, regularizers, shapes, symbolic
 from fastmlp.activations import Activation as ActivationFunction
+from fastmlp.initializers import Initializer
 from fastmlp.registry import Configurable
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
 
-_PENALTY = "use Dropout or stop early (callbacks.EarlyStopping)"
-_CONSTRAINT = "project the weights yourself in a callback with layer.set_weights"
 _UNSUPPORTED = {
-    **{f"{weight}_regularizer": _PENALTY for weight in ("beta", "gamma", "alpha", "embeddings")},
-    **{f"{weight}_constraint": _CONSTRAINT for weight in ("beta", "gamma", "alpha", "embeddings")},
-    "activity_regularizer": "use Dropout or stop early (callbacks.EarlyStopping)",
-    "kernel_regularizer": "use Dropout or stop early (callbacks.EarlyStopping)",
-    "bias_regularizer": "use Dropout or stop early (callbacks.EarlyStopping)",
-    "kernel_constraint": "project the weights yourself in a callback with layer.set_weights",
-    "bias_constraint": "project the weights yourself in a callback with layer.set_weights",
+    "activity_regularizer": "only Dense has it; put an ActivityRegularization layer behind this one",
+    **dict.fromkeys((f"{weight}_{rule}" for weight in ("kernel", "bias") for rule in ("regularizer", "constraint")), "only Dense has it"),
     "lora_rank": "train all weights",
     "lora_alpha": "train all weights",
     "quantization_config": "weights are float32",
@@ -60,11 +54,16 @@ class Layer(Configurable):
 
     weightless: ClassVar[bool] = False
     """True where there is nothing to build, so that the layer has 0 parameters from the start."""
+    ruled: ClassVar[tuple[str, ...]] = ()
+    """The weights that take a penalty and a constraint, as ``kernel_regularizer=`` and ``kernel_constraint=``."""
 
     def __init__(self, *, name: str | None = None, **options: Any) -> None:
         shape = shapes.pop_input_shape(options)
         self._trainable = checks.flag("trainable", options.pop("trainable", True))
         checks.float32_only(options.pop("dtype", None))
+        for weight in self.ruled:
+            setattr(self, f"{weight}_regularizer", regularizers.get(options.pop(f"{weight}_regularizer", None)))
+            setattr(self, f"{weight}_constraint", constraints.get(options.pop(f"{weight}_constraint", None)))
         checks.reject_unknown(type(self).__name__, options, _UNSUPPORTED)
         if name is not None and (not isinstance(name, str) or not name):
             raise TypeError(f"name must be a non-empty string, got {name!r}")
@@ -124,6 +123,12 @@ class Layer(Configurable):
         """The weights for rows of this shape; most layers have none."""
         return []
 
+    def new_weight(self, name: str, shape: Shape, initializer: Initializer) -> Weight:
+        """A weight that is trained, with the penalty and the constraint this layer has for it."""
+        return Weight(
+            self.name, name, shape, initializer, getattr(self, f"{name}_regularizer", None), getattr(self, f"{name}_constraint", None)
+        )
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of a row after the layer."""
         return input_shape
@@ -170,7 +175,11 @@ class Layer(Configurable):
         return sum(weight.size for weight in self._weights if self.trains(weight))
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name} | ({} if self.trainable else {"trainable": False})
+        rules: dict[str, Any] = {}
+        for weight in self.ruled:
+            rules[f"{weight}_regularizer"] = regularizers.serialize(getattr(self, f"{weight}_regularizer"))
+            rules[f"{weight}_constraint"] = constraints.serialize(getattr(self, f"{weight}_constraint"))
+        return {"name": self.name} | ({} if self.trainable else {"trainable": False}) | rules
 
     def require_vector(self, input_shape: Shape) -> int:
         """The columns of rows that are vectors; an error where they are not."""
@@ -197,6 +206,11 @@ class Layer(Configurable):
     def arrange_outputs(self, outputs: Sequence[Any]) -> Any:
         """What a call returns: a layer has one output."""
         return outputs[0]
+
+    if not TYPE_CHECKING:  # checkers of types know what is there
+
+        def __getattr__(self, name: str) -> Any:
+            elsewhere.missing_attribute(self, "Layer", name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

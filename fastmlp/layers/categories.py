@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -74,6 +74,8 @@ class Embedding(Layer):
         embeddings_initializer: For the table ``(input_dim, output_dim)``.
         mask_zero: False; masks are not in fastmlp.
         weights: The table's first values, instead of the initializer's.
+        embeddings_regularizer: What the table adds to the loss: ``"l2"``, …
+        embeddings_constraint: What the table is brought back to after each update: ``"max_norm"``, …
 
     Example:
 
@@ -82,6 +84,8 @@ class Embedding(Layer):
     >>> model([[4, 7, 99]]).shape
     (1, 1)
     """
+
+    ruled: ClassVar = ("embeddings",)
 
     def __init__(
         self,
@@ -103,7 +107,7 @@ class Embedding(Layer):
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         if checks.flag("mask_zero", mask_zero):
             raise UnsupportedError("Embedding(mask_zero=True) is not in fastmlp; keep a number of its own for padding")
-        table = Weight(self.name, "embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer)
+        table = self.new_weight("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer)
         self._weights = [table]
         if weights is not None:
             self._weights[0].assign(table.check(weights[0] if isinstance(weights, list) and len(weights) == 1 else weights))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from fastmlp import activations, checks, initializers
+from fastmlp import activations, checks, initializers, regularizers
+from fastmlp.errors import UnsupportedError
 from fastmlp.initializers import Initializer
+from fastmlp.layers.activity import penalize
 from fastmlp.layers.base import Layer, Operation
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
@@ -23,12 +25,19 @@ class Dense(Layer):
         use_bias: Whether a bias is added.
         kernel_initializer: For the kernel ``(inputs, units)``.
         bias_initializer: For the bias ``(units,)``.
+        kernel_regularizer: What the kernel adds to the loss: ``"l2"``, ``regularizers.L2(1e-4)``, …
+        bias_regularizer: The same for the bias.
+        activity_regularizer: What the outputs add to the loss, as a mean over the rows of a batch: ``"l1"``, ``"l2"`` or ``"l1_l2"``.
+        kernel_constraint: What the kernel is brought back to after each update: ``"non_neg"``, ``constraints.MaxNorm(3)``, …
+        bias_constraint: The same for the bias.
 
     Example:
 
     >>> from fastmlp import layers
     >>> layer = layers.Dense(4, activation="relu", input_shape=(3,))
     """
+
+    ruled: ClassVar = ("kernel", "bias")
 
     def __init__(
         self,
@@ -37,26 +46,40 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **options: Any,
     ) -> None:
-        super().__init__(**options)
+        super().__init__(
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            **options,
+        )
         self.units = checks.whole_number("units", units)
         self.activation = activations.get(activation)
         self.use_bias = checks.flag("use_bias", use_bias)
         self.kernel_initializer: Initializer = initializers.get(kernel_initializer)
         self.bias_initializer: Initializer = initializers.get(bias_initializer)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        if isinstance(self.activity_regularizer, regularizers.OrthogonalRegularizer):
+            raise UnsupportedError("an OrthogonalRegularizer is for weights; activity_regularizer takes L1, L2 or L1L2")
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
-        weights = [Weight(self.name, "kernel", (self.require_vector(input_shape), self.units), self.kernel_initializer)]
+        weights = [self.new_weight("kernel", (self.require_vector(input_shape), self.units), self.kernel_initializer)]
         if self.use_bias:
-            weights.append(Weight(self.name, "bias", (self.units,), self.bias_initializer))
+            weights.append(self.new_weight("bias", (self.units,), self.bias_initializer))
         return weights
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (self.units,)
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
-        return Operation("dense"), Operation("activation", self.activation)
+        return Operation("dense"), Operation("activation", self.activation), *penalize(self.activity_regularizer)
 
     @property
     def kernel(self) -> np.ndarray:
@@ -76,10 +99,13 @@ class Dense(Layer):
         return self._weights[index].read()
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
+        config = super().get_config() | {
             "units": self.units,
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
             "kernel_initializer": initializers.registry.serialize(self.kernel_initializer),
             "bias_initializer": initializers.registry.serialize(self.bias_initializer),
         }
+        if self.activity_regularizer is None:  # Keras leaves it out too
+            return config
+        return {**config, "activity_regularizer": regularizers.serialize(self.activity_regularizer)}

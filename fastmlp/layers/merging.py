@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from fastmlp.errors import UnsupportedError
@@ -107,3 +107,16 @@ class Concatenate(Merge):
                     f"layer {self.name!r} takes rows that are vectors, but gets rows of shape {row}; put a Flatten() before it"
                 )
         return (sum(row[0] for row in rows),)
+
+
+def _as_function(layer: type[Layer]) -> Callable[..., Any]:
+    def merge(inputs: Any, **options: Any) -> Any:
+        return layer(**options)(inputs)
+
+    merge.__name__ = merge.__qualname__ = layer.__name__.lower()
+    merge.__doc__ = f"``{layer.__name__}(**options)(inputs)``: the tensors merged."
+    return merge
+
+
+add, subtract, multiply = _as_function(Add), _as_function(Subtract), _as_function(Multiply)
+maximum, average, concatenate = _as_function(Maximum), _as_function(Average), _as_function(Concatenate)

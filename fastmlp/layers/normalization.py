@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from fastmlp import checks, initializers
 from fastmlp.errors import UnsupportedError
@@ -23,6 +23,8 @@ def _last_axis(owner: str, axis: Any) -> int:
 class _Normalization(Layer):
     """A normalization with a learned scale gamma and shift beta."""
 
+    ruled: ClassVar = ("beta", "gamma")
+
     def __init__(
         self, axis: Any, epsilon: float, center: bool, scale: bool, beta_initializer: Any, gamma_initializer: Any, **options: Any
     ) -> None:
@@ -36,8 +38,8 @@ class _Normalization(Layer):
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
         shape = (self.require_vector(input_shape),)
-        weights = [Weight(self.name, "gamma", shape, self.gamma_initializer)] if self.scale else []
-        return weights + ([Weight(self.name, "beta", shape, self.beta_initializer)] if self.center else [])
+        weights = [self.new_weight("gamma", shape, self.gamma_initializer)] if self.scale else []
+        return weights + ([self.new_weight("beta", shape, self.beta_initializer)] if self.center else [])
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -67,6 +69,8 @@ class BatchNormalization(_Normalization):
         gamma_initializer: For gamma ``(columns,)``.
         moving_mean_initializer: For the moving mean ``(columns,)``.
         moving_variance_initializer: For the moving variance ``(columns,)``.
+        beta_regularizer, gamma_regularizer: What beta or gamma adds to the loss: ``"l2"``, …
+        beta_constraint, gamma_constraint: What beta or gamma is brought back to after each update: ``"non_neg"``, …
 
     Example:
 
@@ -136,6 +140,8 @@ class LayerNormalization(_Normalization):
         scale: Whether there is a gamma.
         beta_initializer: For beta ``(columns,)``.
         gamma_initializer: For gamma ``(columns,)``.
+        beta_regularizer, gamma_regularizer: What beta or gamma adds to the loss: ``"l2"``, …
+        beta_constraint, gamma_constraint: What beta or gamma is brought back to after each update: ``"non_neg"``, …
     """
 
     def __init__(

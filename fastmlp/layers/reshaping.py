@@ -17,7 +17,7 @@ class Flatten(Layer):
     def __init__(self, data_format: str | None = None, **options: Any) -> None:
         super().__init__(**options)
         if data_format not in (None, "channels_last"):
-            raise UnsupportedError(f"Flatten(data_format={data_format!r}) is not in fastmlp yet; transpose the data to channels last")
+            raise UnsupportedError(f"Flatten(data_format={data_format!r}) is not in fastmlp; transpose the data to channels last")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (math.prod(input_shape),)

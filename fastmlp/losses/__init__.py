@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fastmlp import elsewhere
 from fastmlp.losses.base import Loss
 from fastmlp.losses.classification import (
     BinaryCrossentropy,
@@ -104,14 +105,6 @@ __all__ = [
     "squared_hinge",
 ]
 
-LATER = {
-    **dict.fromkeys(("dice", "tversky"), "use 'binary_crossentropy' or 'binary_focal_crossentropy'"),
-    "circle": "use 'categorical_crossentropy'",
-    "categorical_generalized_cross_entropy": "use CategoricalCrossentropy(label_smoothing=0.1)",
-    "ctc": "it is for sequences; fastmlp's networks have none",
-}
-"""Keras' losses that are not here, with the nearest that is."""
-
 registry: Registry[Loss] = Registry(
     "loss",
     Loss,
@@ -126,7 +119,7 @@ registry: Registry[Loss] = Registry(
         "kullback_leibler_divergence": KLDivergence,
         "pinball": Quantile,
     },
-    LATER,
+    "losses",
 )
 
 
@@ -166,3 +159,7 @@ def serialize(loss: Loss) -> dict[str, Any]:
 def deserialize(config: Mapping[str, Any]) -> Loss:
     """The loss that :func:`serialize` described."""
     return registry.deserialize(config)
+
+
+def __getattr__(name: str) -> Any:
+    elsewhere.missing("losses", name)

@@ -20,12 +20,13 @@ import numpy as np
 
 from fastmlp.errors import NonFiniteLossError
 from fastmlp.plan import Batches, Objective, Plan, SparseRows, Update
+from fastmlp.reference import updates
 from fastmlp.reference.lookup import lookup
 from fastmlp.reference.losses import Loss, RowFunction, make_loss, of_function
 from fastmlp.reference.metrics import make_metric
 from fastmlp.reference.normalization import BatchNormalization
-from fastmlp.reference.operations import OPERATIONS, Operation, Pass
-from fastmlp.reference.optimizers import OPTIMIZERS, Optimizer
+from fastmlp.reference.operations import OPERATIONS, Activity, Operation, Pass
+from fastmlp.reference.optimizers import OPTIMIZERS, Step
 
 __all__ = ["Network"]
 
@@ -56,12 +57,22 @@ class Term:
 
 
 @dataclass(frozen=True)
+class Losses:
+    """Of a minibatch: the loss of each term, and what is minimised, with penalties."""
+
+    terms: list[float]
+    total: float
+
+
+@dataclass(frozen=True)
 class Task:
     """What a network is trained for, and by which rule."""
 
     terms: tuple[Term, ...]
+    needed: frozenset[int]
+    """The buffers on the way to a loss."""
     update: Update
-    optimizer: Optimizer
+    step: Step
 
 
 @dataclass(frozen=True)
@@ -114,11 +125,19 @@ class Network:
         """
         objectives = objective if isinstance(objective, tuple) else (objective,)
         terms = tuple(self._term(objective) for objective in objectives)
-        task = Task(terms=terms, update=update, optimizer=lookup("optimizer", OPTIMIZERS, update.kind))
-        slots = tuple({name: np.zeros_like(w) for name in task.optimizer.slots(update)} for w in self._state.parameters)
+        needed = self._needed({term.objective.source for term in terms})
+        task = Task(terms=terms, needed=needed, update=update, step=lookup("optimizer", OPTIMIZERS, update.kind))
         with self._lock:
             self._task = task
-            self._state = State(self._state.parameters, slots)
+            self._state = State(self._state.parameters, updates.initial_slots(update, self._state.parameters))
+
+    def _needed(self, sources: set[int]) -> frozenset[int]:
+        """The buffers that the losses' sources are computed from, themselves included."""
+        needed = set(sources)
+        for node in reversed(self._plan.nodes):
+            if node.output in needed:
+                needed.update(node.inputs)
+        return frozenset(needed)
 
     def _term(self, objective: Objective) -> Term:
         parts = (objective.loss, objective.from_logits, objective.parameters, objective.smoothing)
@@ -178,20 +197,17 @@ class Network:
                     dparameters[i][...] += share
         return dparameters
 
-    def _step(self, state: State, gradients: tuple[np.ndarray, ...], task: Task, saved: list[Any]) -> State:
-        """Moves every parameter by the optimizer's rule; those that are not trained stay, but for moving statistics."""
-        t = state.iterations + 1
-        moved = [
-            task.optimizer.step(task.update, self._learning_rate, t, w, g, **slots) if parameter.trainable else (w, slots)
-            for parameter, w, g, slots in zip(self._plan.parameters, state.parameters, gradients, state.slots, strict=True)
-        ]
-        parameters = [w for w, _ in moved]
+    def _step(self, state: State, gradients: list[np.ndarray], task: Task, saved: list[Any]) -> State:
+        """Moves every parameter by the optimizer's rule, with all that goes before and after, and moving statistics by theirs."""
+        rate, described = self._learning_rate, self._plan.parameters
+        moved, slots = updates.update(task.update, task.step, rate, state.iterations, described, state.parameters, gradients, state.slots)
+        parameters = list(moved)
         for node, operation, memory in zip(self._plan.nodes, self._operations, saved, strict=True):
             if isinstance(operation, BatchNormalization):
                 statistics = operation.moved(memory, [parameters[i] for i in node.parameters])
                 for role, value in statistics.items():
                     parameters[node.parameters[node.roles.index(role)]] = value
-        return State(parameters=tuple(parameters), slots=tuple(slots for _, slots in moved), iterations=t)
+        return State(parameters=tuple(parameters), slots=slots, iterations=state.iterations + 1)
 
     # Training and evaluating
 
@@ -218,10 +234,11 @@ class Network:
                 self._learning_rate = float(batches.rates[index])
             state, batch = self._state, self._batch(batches, index, task)
             losses, buffers, gradients, saved = self._differentiate(batch, state, task)
-            if not all(map(math.isfinite, losses)):
+            if not all(map(math.isfinite, (*losses.terms, losses.total))):
                 raise NonFiniteLossError(batch=index)
             self._state = self._step(state, gradients, task, saved)
             _add_totals(totals, task, batch, losses, buffers)
+            _hand_out(batches, index - first, task, buffers)
 
         with self._lock:
             return _repeat(learn, first, stop, seconds)
@@ -234,7 +251,8 @@ class Network:
         def measure(index: int) -> None:
             batch = self._batch(batches, index, task)
             buffers, _ = self._forward(batch.x, state.parameters, self._pass(state, training=False))
-            _add_totals(totals, task, batch, _mean_losses(task, batch, buffers), buffers)
+            _add_totals(totals, task, batch, self._losses(task, batch, buffers, state), buffers)
+            _hand_out(batches, index - first, task, buffers)
 
         return _repeat(measure, first, stop, seconds)
 
@@ -243,19 +261,29 @@ class Network:
         task = self._configured("gradients")
         with _quiet():
             losses, _, gradients, _ = self._differentiate(self._batch(batches, 0, task), self._state, task)
-        return _total_loss(task, losses), list(gradients)
+        return losses.total, gradients
 
-    def _differentiate(
-        self, batch: Batch, state: State, task: Task
-    ) -> tuple[list[float], dict[int, np.ndarray], tuple[np.ndarray, ...], list[Any]]:
-        """Gives a minibatch's losses, buffers, the derivatives of the losses' weighted sum by the parameters, and what operations saved."""
+    def _differentiate(self, batch: Batch, state: State, task: Task) -> tuple[Losses, dict[int, np.ndarray], list[np.ndarray], list[Any]]:
+        """Gives a minibatch's losses, buffers, the derivatives of what is minimised by the parameters, and what operations saved."""
         buffers, saved = self._forward(batch.x, state.parameters, self._pass(state, training=True))
         dsources = {}
         for term, y, weight in zip(task.terms, batch.y, batch.weight, strict=True):
             source = term.objective.source
             share = (weight * weight.dtype.type(term.objective.weight) / len(batch.x))[:, None]  # of each row in the sum
             dsources[source] = term.loss.gradient(y, buffers[source]) * share
-        return _mean_losses(task, batch, buffers), buffers, self._backward(dsources, saved, state.parameters), saved
+        _, slopes = updates.penalize(self._plan.parameters, state.parameters)
+        gradients = self._backward(dsources, saved, state.parameters)
+        penalized = [g if slope is None else g + slope for g, slope in zip(gradients, slopes, strict=True)]
+        return self._losses(task, batch, buffers, state), buffers, penalized, saved
+
+    def _losses(self, task: Task, batch: Batch, buffers: dict[int, np.ndarray], state: State) -> Losses:
+        """The loss of each term, and what is minimised: their weighted sum, and the penalties on weights and on what layers give."""
+        losses = _mean_losses(task, batch, buffers)
+        total, _ = updates.penalize(self._plan.parameters, state.parameters)
+        for node, operation in zip(self._plan.nodes, self._operations, strict=True):
+            if isinstance(operation, Activity) and node.output in task.needed:
+                total += operation.penalty(buffers[node.output])
+        return Losses(losses, total + sum(term.objective.weight * loss for term, loss in zip(task.terms, losses, strict=True)))
 
     def _configured(self, method: str) -> Task:
         if self._task is None:
@@ -371,7 +399,7 @@ class Network:
     @property
     def slot_names(self) -> tuple[str, ...]:
         """Names of what the optimizer remembers for each parameter; none before ``configure``."""
-        return () if self._task is None else self._task.optimizer.slots(self._task.update)
+        return () if self._task is None else self._task.update.slots
 
     def get_slot(self, name: str, index: int) -> np.ndarray:
         """Gives a copy of what the optimizer remembers under ``name`` for parameter ``index``, in the parameter's shape."""
@@ -415,19 +443,14 @@ def _mean_losses(task: Task, batch: Batch, buffers: dict[int, np.ndarray]) -> li
     return losses
 
 
-def _total_loss(task: Task, losses: list[float]) -> float:
-    """What is minimised: the weighted sum."""
-    return sum(term.objective.weight * loss for term, loss in zip(task.terms, losses, strict=True))
-
-
-def _add_totals(totals: np.ndarray, task: Task, batch: Batch, losses: list[float], buffers: dict[int, np.ndarray]) -> None:
+def _add_totals(totals: np.ndarray, task: Task, batch: Batch, losses: Losses, buffers: dict[int, np.ndarray]) -> None:
     """Adds a minibatch to the totals: Σ loss·rows, Σ rows, then Σ value·weight and Σ weight of each metric.
 
-    With several terms the first two are of their weighted sum, and before each term's metrics stand the same two of it alone.
+    With several terms the first two are of what is minimised, and before each term's metrics stand the same two of it alone.
     """
     rows = len(batch.x)
-    added = [_total_loss(task, losses) * rows, rows]
-    for term, loss, y, row_weight in zip(task.terms, losses, batch.y, batch.weight, strict=True):
+    added = [losses.total * rows, rows]
+    for term, loss, y, row_weight in zip(task.terms, losses.terms, batch.y, batch.weight, strict=True):
         if len(task.terms) > 1:
             added += [loss * rows, rows]
         for metric, function in zip(term.objective.metrics, term.metrics, strict=True):
@@ -435,6 +458,14 @@ def _add_totals(totals: np.ndarray, task: Task, batch: Batch, losses: list[float
             weight = row_weight if metric.weighted else np.ones_like(row_weight)
             added += [(values * weight).sum(dtype=np.float64), weight.sum(dtype=np.float64)]
     totals += added
+
+
+def _hand_out(batches: Batches, place: int, task: Task, buffers: dict[int, np.ndarray]) -> None:
+    """Writes the predictions of all terms side by side where the caller wants them: the minibatch is number ``place`` of this call."""
+    if batches.predictions is not None:
+        predictions = np.concatenate([buffers[term.output] for term in task.terms], axis=1)
+        start = place * batches.batch_size
+        batches.predictions[start : start + len(predictions)] = predictions
 
 
 def _repeat(do: Callable[[int], None], first: int, stop: int, seconds: float) -> int:

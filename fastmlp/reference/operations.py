@@ -121,6 +121,26 @@ class Dropout:
         return [doutput * scale], []
 
 
+class Activity:
+    """A penalty on what a layer gives: a = x, and the loss grows by the mean over the rows of l1·Σ|x| + l2·Σx²."""
+
+    def __init__(self, node: Node, index: int) -> None:
+        assert node.penalty is not None
+        self.l1, self.l2 = node.penalty.l1, node.penalty.l2
+
+    def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
+        (x,) = inputs
+        return x, x
+
+    def penalty(self, x: np.ndarray) -> float:
+        """What the rows x, (rows, width), add to the loss."""
+        return float(self.l1 * np.abs(x).sum(dtype=np.float64) + self.l2 * np.square(x).sum(dtype=np.float64)) / len(x)
+
+    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
+        x = saved
+        return [doutput + (self.l1 * np.sign(x) + 2 * self.l2 * x) / len(x)], []
+
+
 OPERATIONS: dict[str, type[Operation]] = {
     "dense": Dense,
     "activation": Activation,
@@ -137,4 +157,5 @@ OPERATIONS: dict[str, type[Operation]] = {
     "prelu": PReLU,
     "embedding": Embedding,
     "category_encoding": CategoryEncoding,
+    "activity": Activity,
 }

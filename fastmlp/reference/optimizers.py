@@ -1,31 +1,26 @@
 """Optimizers: how a gradient becomes a step.
 
-An optimizer is a pair of functions:
+``step(rule, rate, t, w, g, **slots)`` gives the new parameter and the new slots: the arrays an optimizer remembers for each parameter from
+step to step, of the parameter's shape, named by ``rule.slots``. ``w`` is the parameter, ``g`` its gradient, ``rate`` the learning rate,
+``t`` the number of this step, from 1, and ``rule`` the constants.
 
-- ``slots(rule)`` names the arrays it remembers for each parameter from step to step, of the parameter's shape and zero at the start;
-- ``step(rule, rate, t, w, g, **slots)`` gives the new parameter and the new slots. ``w`` is the parameter, ``g`` its gradient, ``rate`` the
-  learning rate, ``t`` the number of this step, from 1, and ``rule`` the constants.
-
-Steps change no array in place: they return new ones. To add an optimizer, write its pair and add a row to ``OPTIMIZERS``.
+Steps change no array in place: they return new ones. To add an optimizer, write its step, add a row to ``OPTIMIZERS`` and its slots to
+:class:`fastmlp.plan.Update`. What happens around a step, clipping for example, is in :mod:`fastmlp.reference.updates`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from fastmlp.plan import Update
 
-__all__ = ["OPTIMIZERS", "Optimizer"]
+__all__ = ["OPTIMIZERS", "Step"]
 
 Stepped = tuple[np.ndarray, dict[str, np.ndarray]]
-
-
-def sgd_slots(rule: Update) -> tuple[str, ...]:
-    return ("momentum",) if rule.momentum else ()
+Step = Callable[..., Stepped]
 
 
 def sgd(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, momentum: np.ndarray | None = None) -> Stepped:
@@ -42,51 +37,128 @@ def sgd(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, momentu
     return w + step, {"momentum": m}
 
 
-def rmsprop_slots(rule: Update) -> tuple[str, ...]:
-    return ("velocity", "momentum") if rule.momentum else ("velocity",)
-
-
 def rmsprop(
-    rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, velocity: np.ndarray, momentum: np.ndarray | None = None
+    rule: Update,
+    rate: float,
+    t: int,
+    w: np.ndarray,
+    g: np.ndarray,
+    velocity: np.ndarray,
+    momentum: np.ndarray | None = None,
+    average_gradient: np.ndarray | None = None,
 ) -> Stepped:
     """RMSprop (Tieleman and Hinton, 2012, lecture 6.5): divides each gradient by its own recent size, the root of a running mean square.
 
-    v ← ρ·v + (1 − ρ)·g², step = rate·g / √(v + ε), w ← w − step; with momentum, m ← μ·m + step, w ← w − m.
+    v ← ρ·v + (1 − ρ)·g², step = rate·g / √(v + ε), w ← w − step; with momentum, m ← μ·m + step, w ← w − m. Centered (Graves, 2013), it
+    divides by the root of the variance v − a², a the running mean of g, which rounding alone may bring below zero.
     """
-    v = rule.rho * velocity + (1 - rule.rho) * (g * g)
-    step = rate * g / np.sqrt(v + rule.epsilon)
-    if momentum is None:
-        return w - step, {"velocity": v}
-    m = rule.momentum * momentum + step
-    return w - m, {"velocity": v, "momentum": m}
+    slots = {"velocity": rule.rho * velocity + (1 - rule.rho) * (g * g)}
+    spread = slots["velocity"]
+    if average_gradient is not None:
+        slots["average_gradient"] = rule.rho * average_gradient + (1 - rule.rho) * g
+        spread = np.maximum(spread - slots["average_gradient"] ** 2, 0)
+    step = rate * g / np.sqrt(spread + rule.epsilon)
+    if momentum is not None:
+        slots["momentum"] = step = rule.momentum * momentum + step
+    return w - step, slots
 
 
-def adam_slots(rule: Update) -> tuple[str, ...]:
-    return ("momentum", "velocity")
-
-
-def adam(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, momentum: np.ndarray, velocity: np.ndarray) -> Stepped:
+def adam(
+    rule: Update,
+    rate: float,
+    t: int,
+    w: np.ndarray,
+    g: np.ndarray,
+    momentum: np.ndarray,
+    velocity: np.ndarray,
+    velocity_hat: np.ndarray | None = None,
+) -> Stepped:
     """Adam (Kingma and Ba, 2015, "Adam: a method for stochastic optimization"): a running mean of g over the root of one of g².
 
     m ← m + (g − m)·(1 − β₁), v ← v + (g² − v)·(1 − β₂), w ← w − α·m / (√v + ε).
 
-    m and v start at zero, so the first means are too small; α = rate·√(1 − β₂ᵗ) / (1 − β₁ᵗ) makes up for it.
+    m and v start at zero, so the first means are too small; α = rate·√(1 − β₂ᵗ) / (1 − β₁ᵗ) makes up for it. AMSGrad (Reddi et al., 2018,
+    "On the convergence of Adam and beyond") divides by the root of the largest v so far, so that steps never grow again.
     """
-    alpha = rate * math.sqrt(1 - rule.beta_2**t) / (1 - rule.beta_1**t)
+    alpha = rate * (math.sqrt(1 - rule.beta_2**t) / (1 - rule.beta_1**t))
     m = momentum + (g - momentum) * (1 - rule.beta_1)
     v = velocity + (g * g - velocity) * (1 - rule.beta_2)
-    return w - m * alpha / (np.sqrt(v) + rule.epsilon), {"momentum": m, "velocity": v}
+    slots = {"momentum": m, "velocity": v}
+    if velocity_hat is not None:
+        slots["velocity_hat"] = v = np.maximum(velocity_hat, v)
+    return w - m * alpha / (np.sqrt(v) + rule.epsilon), slots
 
 
-class Optimizer(NamedTuple):
-    """What is remembered, and the rule of a step."""
+def adagrad(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, accumulator: np.ndarray) -> Stepped:
+    """Adagrad (Duchi et al., 2011, "Adaptive subgradient methods"): a ← a + g², w ← w − rate·g / √(a + ε).
 
-    slots: Callable[[Update], tuple[str, ...]]
-    step: Callable[..., Stepped]
+    A number that has seen large gradients takes small steps, for good.
+    """
+    a = accumulator + g * g
+    return w - rate * g / np.sqrt(a + rule.epsilon), {"accumulator": a}
 
 
-OPTIMIZERS = {
-    "sgd": Optimizer(sgd_slots, sgd),
-    "rmsprop": Optimizer(rmsprop_slots, rmsprop),
-    "adam": Optimizer(adam_slots, adam),
+def adadelta(
+    rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, accumulated_grad: np.ndarray, accumulated_delta_var: np.ndarray
+) -> Stepped:
+    """Adadelta (Zeiler, 2012, "Adadelta: an adaptive learning rate method"): steps in the units of w.
+
+    a ← ρ·a + (1 − ρ)·g², x = √(d + ε) / √(a + ε)·g, d ← ρ·d + (1 − ρ)·x², w ← w − rate·x.
+    """
+    a = rule.rho * accumulated_grad + (1 - rule.rho) * (g * g)
+    x = np.sqrt(accumulated_delta_var + rule.epsilon) * g / np.sqrt(a + rule.epsilon)
+    d = rule.rho * accumulated_delta_var + (1 - rule.rho) * (x * x)
+    return w - rate * x, {"accumulated_grad": a, "accumulated_delta_var": d}
+
+
+def adamax(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, momentum: np.ndarray, norm: np.ndarray) -> Stepped:
+    """Adamax (Kingma and Ba, 2015, section 7.1): Adam with the largest recent gradient instead of the root of a mean square.
+
+    u ← max(β₂·u, |g|), w ← w − rate / (1 − β₁ᵗ)·m / (u + ε).
+    """
+    m = momentum + (g - momentum) * (1 - rule.beta_1)
+    u = np.maximum(rule.beta_2 * norm, np.abs(g))
+    return w - m * (rate / (1 - rule.beta_1**t)) / (u + rule.epsilon), {"momentum": m, "norm": u}
+
+
+def nadam_product(beta_1: float, t: int) -> float:
+    """μ₁·…·μₜ of :func:`nadam`, whose factors are β₁ itself from some hundred on."""
+    grows = min(t, 1000)
+    return math.prod(beta_1 * (1 - 0.5 * 0.96**i) for i in range(1, grows + 1)) * beta_1 ** (t - grows)
+
+
+def nadam(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, momentum: np.ndarray, velocity: np.ndarray) -> Stepped:
+    """Nadam (Dozat, 2015, "Incorporating Nesterov momentum into Adam"): Adam that looks one step of its momentum ahead.
+
+    With μᵢ = β₁·(1 − ½·0.96ⁱ) and Uₜ = μ₁·…·μₜ: w ← w − rate·(μₜ₊₁·m / (1 − Uₜ₊₁) + (1 − μₜ)·g / (1 − Uₜ)) / (√(v / (1 − β₂ᵗ)) + ε).
+    """
+
+    def mu(i: int) -> float:
+        return rule.beta_1 * (1 - 0.5 * 0.96**i)
+
+    product = nadam_product(rule.beta_1, t)
+    m = momentum + (g - momentum) * (1 - rule.beta_1)
+    v = velocity + (g * g - velocity) * (1 - rule.beta_2)
+    step = rate * mu(t + 1) / (1 - product * mu(t + 1)) * m + rate * (1 - mu(t)) / (1 - product) * g
+    return w - step / (np.sqrt(v * (1 / (1 - rule.beta_2**t))) + rule.epsilon), {"momentum": m, "velocity": v}
+
+
+def lion(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, momentum: np.ndarray) -> Stepped:
+    """Lion (Chen et al., 2023, "Symbolic discovery of optimization algorithms"): steps of one size, by the sign alone.
+
+    w ← w − rate·sign(β₁·m + (1 − β₁)·g), m ← β₂·m + (1 − β₂)·g.
+    """
+    direction = np.sign(rule.beta_1 * momentum + (1 - rule.beta_1) * g)
+    return w - rate * direction, {"momentum": rule.beta_2 * momentum + (1 - rule.beta_2) * g}
+
+
+OPTIMIZERS: dict[str, Step] = {
+    "sgd": sgd,
+    "rmsprop": rmsprop,
+    "adam": adam,
+    "adagrad": adagrad,
+    "adadelta": adadelta,
+    "adamax": adamax,
+    "nadam": nadam,
+    "lion": lion,
 }

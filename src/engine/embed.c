@@ -97,7 +97,7 @@ void fm_embed_update(const fm_pass *pass, const fm_node *node, int index, const 
     const fm_range own = fm_share(entries_of(network, node), pass->worker);
     visit_places(pass, node, NULL, gradient, own);
     /* Where a row without a gradient stands still, only those looked up take a step; once more at every place, which changes nothing. */
-    if (step->update && fm_stands_still(&network->update) && pass->rows * node->inputs < entries_of(network, node))
+    if (step->update && fm_stands_still(network) && pass->rows * node->inputs < entries_of(network, node))
         visit_places(pass, node, step, gradient, own);
     else
         step_rows(pass, node, step, gradient, own);

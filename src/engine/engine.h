@@ -15,6 +15,7 @@
 #define FM_BLOCK_PANELS 4  /* panels of a block whose sums go through scratch; the widest tile takes two, a sparse one four */
 #define FM_DEPTH_BLOCK 320 /* terms of a sum between two visits of c: a panel of 20 KiB stays in a 32 KiB first cache */
 #define FM_MAX_THREADS 64
+#define FM_SLOTS (FM_RULE_SLOTS + 2) /* a rule's, the average and the sum of gradients */
 
 /* -- sizes ------------------------------------------------------------------------------------------------------------------------- */
 
@@ -127,6 +128,7 @@ typedef struct fm_workspace {
     float **mask;    /* [node] -> [rows][stride] of a dropout node */
     float **memo;    /* [node] -> what a node of normalize.c or embed.c keeps for its way back */
     struct fm_targets *targets; /* [term] */
+    float *activity; /* [rows] penalties on what layers give */
     float *scratch;  /* [workers][FM_BLOCK_PANELS][FM_BLOCK_ROWS][16] sums on their way to a transpose or an update */
     float *packed;   /* [workers][fm_packed_floats] the rows' operand of a block, in the order in which tiles read it */
     char *list_memory; /* NULL until a sparse input comes */
@@ -153,6 +155,35 @@ typedef struct fm_lazy {
     const float (*fade)[2];            /* [FM_LAZY_STEPS + 1] what is left of both slots after so many steps */
 } fm_lazy;
 
+/* What the penalty on a parameter's angles needs: orthogonal.c. */
+typedef struct fm_orthogonal {
+    char *memory; /* NULL where there is none */
+    ptrdiff_t count, length; /* of its vectors: rows of a kernel, or columns */
+    float *vectors;      /* [count][padded length] of length 1 */
+    float *side_by_side; /* [count / 16][length][16] */
+    float *end_to_end;   /* [length / 16][count][16] */
+    float *slope;        /* [count][padded length] the penalty's derivative by the weights */
+    double *sum;         /* [count] Σ |cosine| with the others */
+    float *inverse_length; /* [count] */
+} fm_orthogonal;
+
+/* What is done around the optimizer's steps: update.c. */
+typedef struct fm_surroundings {
+    char *memory;
+    fm_parameter_rule *rules; /* [parameter_count] */
+    float *average, *accumulator; /* two of the slots, or NULL */
+    float *norms[2];      /* [padded units of all parameters] Σ|x| and Σx² of columns */
+    ptrdiff_t *units;     /* [parameter_count] where a parameter's columns begin in them */
+    fm_orthogonal *orthogonal; /* [parameter_count] */
+    float *factor;        /* [most rows of a parameter] what its rows are multiplied by */
+    int adjusts;          /* penalties, decay or clipvalue come before a step */
+    int penalized;        /* the loss has penalties */
+    int whole;            /* all of the gradient is needed before a step */
+    int follows;          /* something follows each update: averages, constraints */
+    uint64_t product_steps; /* nadam: steps in */
+    double product;         /* … the product of its momenta, while they grow */
+} fm_surroundings;
+
 /* How fast batches went on one thread and on many, so that the faster way can be taken: see train.c. */
 typedef struct fm_pace {
     double seconds_per_row[2]; /* on one thread, on many */
@@ -174,13 +205,14 @@ struct fm_network {
     uint8_t *trainable;    /* [parameter] the optimizer moves it */
     ptrdiff_t size;        /* floats in each parameter array */
     int output;
+    int penalizes_activity; /* some node adds to the loss */
     int *root;         /* [buffer] the buffer whose values it shows: itself, or where branches begin */
     int direct_input; /* only one dense node, with a kernel of its own, reads the input, so it need not be copied to padded rows */
     int accumulates;  /* gradients are added up in their array: some parameters have none, or several nodes */
     double row_flops; /* of one row's forward pass */
 
     float *value;    /* [size] kernels in panels, biases padded */
-    float *slot[2];  /* [size], NULL where the optimizer has none */
+    float *slot[FM_SLOTS]; /* [size], NULL where the optimizer has none */
     float *gradient; /* [size], NULL until wanted */
     char *slot_memory, *gradient_memory, *plan_memory, *value_memory;
 
@@ -192,6 +224,7 @@ struct fm_network {
     int term_count;
     ptrdiff_t target_columns; /* of y */
     fm_update_spec update;
+    fm_surroundings around;
     fm_state state;
     fm_pace pace[2]; /* of evaluation and of training */
 
@@ -237,19 +270,18 @@ typedef struct fm_pass {
 /* The optimizer's step with this iteration's constants; `update` NULL keeps the gradient instead. */
 typedef struct fm_step {
     void (*update)(const fm_update *);
-    void (*replay)(const fm_replay *);
+    void (*replay)(const fm_replay *); /* NULL for rules whose steps cannot be put off */
     fm_update constants;
+    float decay;    /* learning rate · weight decay */
+    uint64_t taken; /* steps before this one */
+    int last;       /* of the batches whose gradients make a step */
 } fm_step;
-fm_step fm_step_of(const fm_network *network);
 
 /* What of an output of rows × panels a worker computes; rows are cut at multiples of 16. */
 typedef struct fm_part {
     fm_range rows, panels;
 } fm_part;
 fm_part fm_share_output(ptrdiff_t rows, ptrdiff_t panels, fm_worker worker);
-
-/* The optimizer's step on n parameters from `offset`, given their gradient. */
-void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, const float *gradient);
 
 /* This worker's part of the workspace's scratch: [FM_BLOCK_PANELS][FM_BLOCK_ROWS][16]. */
 float *fm_scratch(const fm_pass *pass);
@@ -320,10 +352,50 @@ fm_share_of_columns fm_share_columns(const fm_pass *pass, const fm_node *node);
 void fm_sparse_forward(const fm_pass *pass, const fm_node *node);
 void fm_sparse_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
 
+/* -- updates: update.c ------------------------------------------------------------------------------------------------------------- */
+
+/* This iteration's constants of the optimizer. */
+fm_step fm_step_of(const fm_network *network);
+
+/* Makes slots and all else the network's update needs, or frees what there is. */
+fm_status fm_new_update(fm_network *network, const fm_update_spec *update);
+void fm_free_update(fm_network *network);
+
+/* Brings what depends on the number of updates up to date with it; by one thread, before fm_step_of. */
+void fm_follow_iterations(fm_network *network);
+
+/* The optimizer's step on n numbers of a parameter from `offset`, given their gradient, which is used up. Only with no rule, where the
+ * gradient goes to its array as it is, may the numbers of several parameters come together. */
+void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, float *gradient);
+
+/* This worker's share of the sums that the penalties are made of; after a barrier, their value. */
+void fm_sum_penalties(const fm_pass *pass);
+double fm_penalty(const fm_network *network);
+
+/* Adds the penalties' gradients to the gradient array. */
+void fm_add_penalty_gradients(const fm_pass *pass);
+
+/* The update as a pass of its own, over gradients that have been through memory. */
+void fm_update_apart(const fm_pass *pass, const fm_step *step);
+
+/* What follows an update: averages and constraints. */
+void fm_follow_update(const fm_pass *pass, const fm_step *step);
+
+/* -- penalties on angles: orthogonal.c --------------------------------------------------------------------------------------------- */
+
+fm_status fm_new_orthogonal(fm_orthogonal *orthogonal, const fm_parameter_rule *rule, const ptrdiff_t shape[2]);
+
+/* This worker's vectors: their cosines with all others and, in training, the penalty's derivative. All workers call it. */
+void fm_sum_cosines(const fm_pass *pass, int parameter);
+
+/* After a barrier: the mean |cosine| of two vectors, and the derivative added to some panels of the gradient. */
+double fm_mean_cosine(const fm_orthogonal *orthogonal);
+void fm_add_turns(const fm_network *network, int parameter, fm_range panels);
+
 /* -- steps put off: lazy.c --------------------------------------------------------------------------------------------------------- */
 
 /* True if a step with gradient zero leaves parameters and slots alone. */
-int fm_stands_still(const fm_update_spec *update);
+int fm_stands_still(const fm_network *network);
 
 /* False if rows must take every step when it comes. */
 int fm_may_put_off(const fm_network *network);

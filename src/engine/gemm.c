@@ -148,26 +148,6 @@ void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node) {
         }
 }
 
-/* One optimizer step, or with no rule the gradient's way to its array, on `n` parameters from `offset`. */
-void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, const float *gradient) {
-    if (!step->update) {
-        float *whole = network->gradient + offset;
-        const fm_elementwise sum = {.n = n, .x = whole, .y = gradient, .out = whole};
-        if (network->accumulates)
-            network->kernels->add(&sum);
-        else
-            memcpy(whole, gradient, (size_t)n * sizeof *gradient);
-        return;
-    }
-    fm_update update = step->constants;
-    update.n = n;
-    update.w = network->value + offset;
-    update.g = gradient;
-    for (int s = 0; s < 2; s++)
-        update.slot[s] = network->slot[s] ? network->slot[s] + offset : NULL;
-    step->update(&update);
-}
-
 /* db[n] = Σ_b dY[b][n]. */
 void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     if (!node->bias_moves)

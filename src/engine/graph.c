@@ -59,6 +59,7 @@ void fm_link_nodes(fm_network *network) {
         node->producer = below;
         node->trained_below = depends_on_parameters(below);
         node->trained_other = fm_reads_two(node->spec.op) && depends_on_parameters(writer_of(network, node->spec.other, i));
+        network->penalizes_activity |= node->spec.op == FM_OP_ACTIVITY;
         if (node->spec.op == FM_OP_BRANCH)
             network->root[node->spec.output] = network->root[node->spec.input];
         if (node->spec.op == FM_OP_DENSE) {

@@ -11,10 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-int fm_stands_still(const fm_update_spec *update) { return update->kind == FM_OPTIMIZER_sgd && update->momentum == 0.0; }
+int fm_stands_still(const fm_network *network) {
+    return network->update.kind == FM_OPTIMIZER_sgd && network->update.momentum == 0.0 && !network->around.adjusts;
+}
 
 int fm_may_put_off(const fm_network *network) {
     const fm_update_spec *update = &network->update;
+    const fm_surroundings *around = &network->around;
+    if (!fm_step_of(network).replay || update->centered || update->amsgrad || around->adjusts || around->whole || around->follows)
+        return 0;
     /* Without an epsilon zero is divided by zero, and the NaN must be seen at once. */
     return !network->unfused && !network->accumulates && network->nodes[0].kernel_moves &&
            (update->kind == FM_OPTIMIZER_sgd || (float)update->epsilon > 0.0f);
@@ -55,7 +60,7 @@ static void fill_tables(const fm_update_spec *update, ptrdiff_t reach, float (*w
 
 fm_status fm_need_lazy(fm_network *network) {
     fm_lazy *lazy = &network->lazy;
-    if (lazy->memory || fm_stands_still(&network->update))
+    if (lazy->memory || fm_stands_still(network))
         return FM_OK;
     const ptrdiff_t reach = reach_of(&network->update);
     fm_layout layout = {0, 0};
@@ -88,7 +93,7 @@ void fm_forget_lazy(fm_network *network) {
 
 void fm_note_step(fm_network *network, const fm_step *step) {
     fm_lazy *lazy = &network->lazy;
-    if (fm_stands_still(&network->update))
+    if (fm_stands_still(network))
         return;
     const float rate = step->constants.learning_rate;
     const ptrdiff_t now = lazy->steps++;
@@ -131,7 +136,7 @@ static void replay(const fm_network *network, const int32_t *rows, ptrdiff_t fir
         return;
     replay.update.w = network->value + offset;
     replay.update.index = rows;
-    for (int s = 0; s < 2; s++)
+    for (int s = 0; s < FM_RULE_SLOTS; s++)
         replay.update.slot[s] = network->slot[s] ? network->slot[s] + offset : NULL;
     step.replay(&replay);
 }
@@ -147,7 +152,7 @@ void fm_catch_up(const fm_pass *pass) {
 
 void fm_mark_columns(const fm_pass *pass, ptrdiff_t steps) {
     const fm_columns *own = &pass->workspace->columns[pass->worker.id];
-    if (fm_stands_still(&pass->network->update))
+    if (fm_stands_still(pass->network))
         return;
     for (ptrdiff_t i = 0; i < own->count; i++)
         pass->network->lazy.done[own->column[i]] = (uint32_t)steps;

@@ -213,7 +213,7 @@ void fm_network_free(fm_network *network) {
     free(network->terms);
     fm_forget_lazy(network);
     free(network->gradient_memory);
-    free(network->slot_memory);
+    fm_free_update(network);
     free(network->value_memory);
     free(network->plan_memory);
     pthread_rwlock_destroy(&network->lock);
@@ -255,17 +255,11 @@ void fm_unlock(fm_network *network) { pthread_rwlock_unlock(&network->lock); }
 /* -- parameters -------------------------------------------------------------------------------------------------------------------- */
 
 static float *array_of(fm_network *network, fm_array which) {
-    switch (which) {
-    case FM_VALUE:
+    if (which == FM_VALUE)
         return network->value;
-    case FM_SLOT_0:
-        return network->slot[0];
-    case FM_SLOT_1:
-        return network->slot[1];
-    case FM_GRADIENT:
+    if (which == FM_GRADIENT)
         return network->gradient;
-    }
-    return NULL;
+    return (int)which - FM_SLOT_0 < FM_SLOTS ? network->slot[which - FM_SLOT_0] : NULL;
 }
 
 /* Copies between [rows][columns] and the panels [columns / 16][rows][16]; one of `from_panels`, `to_panels` is given. */
@@ -390,6 +384,7 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
         if (memory)
             w->targets[t] = targets;
     }
+    w->activity = take(layout, memory, rows, 1, sizeof(float));
     w->scratch = take(layout, memory, w->workers, FM_BLOCK_PANELS * FM_SCRATCH_PANEL, sizeof(float));
     w->packed = take(layout, memory, w->workers, fm_packed_floats(rows), sizeof(float));
 }

@@ -150,7 +150,7 @@ void fm_normalize_forward(const fm_pass *pass, const fm_node *node, int index) {
 /* -- the way back ------------------------------------------------------------------------------------------------------------------ */
 
 static void step_vectors(const fm_pass *pass, const fm_node *node, const fm_step *step, ptrdiff_t column, ptrdiff_t n) {
-    const float *gradient = fm_scratch(pass);
+    float *gradient = fm_scratch(pass);
     if (node->kernel_moves)
         fm_apply_step(pass->network, step, node->kernel + column, n, gradient);
     if (node->bias_moves)

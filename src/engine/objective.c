@@ -160,6 +160,33 @@ static int call_function(const fm_objective *o, const fm_loss *a) {
     return 1;
 }
 
+/* The penalties on what layers give, for these rows; weights of rows do not count. 0 if one is not finite. */
+static int measure_activity(const fm_pass *pass, fm_range rows) {
+    const fm_network *network = pass->network;
+    float *penalty = pass->workspace->activity + rows.begin;
+    memset(penalty, 0, (size_t)(rows.end - rows.begin) * sizeof *penalty);
+    for (int i = 0; i < network->node_count; i++) {
+        const fm_node *node = &network->nodes[i];
+        if (node->spec.op != FM_OP_ACTIVITY || !node->needed)
+            continue;
+        const ptrdiff_t row = network->stride[node->spec.output];
+        const fm_activity arguments = {
+            .rows = rows.end - rows.begin,
+            .cols = node->units,
+            .x = pass->workspace->value[node->spec.output] + rows.begin * row,
+            .row = row,
+            .l1 = node->spec.l1,
+            .l2 = node->spec.l2,
+            .loss = penalty,
+        };
+        network->kernels->activity(&arguments);
+    }
+    int finite = 1;
+    for (ptrdiff_t i = 0; i < rows.end - rows.begin; i++)
+        finite &= isfinite(penalty[i]) != 0;
+    return finite;
+}
+
 fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
@@ -208,6 +235,8 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
         call_smoothed(network, o->loss, o->smoothing, room, &loss);
     else if (!call_function(o, &loss))
         return (fm_outcome){.interrupted = 1};
+    if (term == 0 && network->penalizes_activity)
+        outcome.non_finite |= !measure_activity(pass, rows);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++)
         outcome.non_finite |= !isfinite(targets->loss[i]);
     for (int m = 0; m < o->metric_count; m++) {

@@ -109,6 +109,21 @@ static void dropout_forward(const fm_pass *pass, const fm_node *node, int index,
         network->kernels->multiply(&product);
 }
 
+static void activity_backward(const fm_pass *pass, const fm_node *node, const float *x, const float *grad, float *below) {
+    const fm_span span = fm_share_buffer(pass, node->spec.output);
+    const fm_activity arguments = {
+        .rows = span.rows,
+        .cols = node->units,
+        .x = x + span.begin,
+        .row = pass->network->stride[node->spec.output],
+        .l1 = node->spec.l1 / (float)pass->rows,
+        .l2 = 2.0f * node->spec.l2 / (float)pass->rows,
+        .grad = grad + span.begin,
+        .out = below + span.begin,
+    };
+    pass->network->kernels->activity_backward(&arguments);
+}
+
 /* True for a node whose input comes as lists without zeros. */
 static int reads_lists(const fm_pass *pass, const fm_node *node) { return pass->sparse && node->spec.input == 0; }
 
@@ -157,6 +172,11 @@ void fm_forward(const fm_pass *pass) {
         case FM_OP_CATEGORY_ENCODING:
             fm_encode_forward(pass, node);
             break;
+        case FM_OP_ACTIVITY: {
+            const fm_span span = fm_share_buffer(pass, node->spec.output);
+            memcpy(out + span.begin, x + span.begin, (size_t)span.n * sizeof *out);
+            break;
+        }
         default:
             fm_merge_forward(pass, node);
             break;
@@ -253,6 +273,7 @@ void fm_backward(const fm_pass *pass, const fm_step *step) {
         case FM_OP_ALPHA_DROPOUT:
         case FM_OP_GAUSSIAN_DROPOUT:
         case FM_OP_GAUSSIAN_NOISE:
+        case FM_OP_ACTIVITY:
             break;
         default:
             fm_merge_backward(pass, node);
@@ -268,6 +289,8 @@ void fm_backward(const fm_pass *pass, const fm_step *step) {
         } else if (workspace->mask[i]) {
             const fm_elementwise product = elementwise(node, span, grad, workspace->mask[i], below);
             network->kernels->multiply(&product);
+        } else if (node->spec.op == FM_OP_ACTIVITY) {
+            activity_backward(pass, node, out, grad, below);
         } else if (node->derived || node->spec.op == FM_OP_GAUSSIAN_NOISE) {
             memcpy(below + span.begin, grad + span.begin, (size_t)span.n * sizeof *grad);
         } else {

@@ -304,7 +304,7 @@ static void apply_to_columns(const fm_network *network, const fm_step *step, ptr
     update.w = network->value + offset;
     update.g = gradient;
     update.index = column;
-    for (int s = 0; s < 2; s++)
+    for (int s = 0; s < FM_RULE_SLOTS; s++)
         update.slot[s] = network->slot[s] ? network->slot[s] + offset : NULL;
     step->update(&update);
 }

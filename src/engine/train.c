@@ -17,26 +17,6 @@ static double now(void) {
 
 /* -- the task ---------------------------------------------------------------------------------------------------------------------- */
 
-static fm_step rule_of(const fm_kernels *kernels, int kind) {
-    const fm_step table[] = {
-#define FM_OPTIMIZER(name, slots) {.update = kernels->update_##name, .replay = kernels->replay_##name},
-#include "../kernels/isa.inc"
-    };
-    return table[kind];
-}
-
-/* Slots this rule really uses: none for plain SGD, no momentum array for RMSprop without momentum. */
-static int slots_used(const fm_update_spec *update) {
-    switch (update->kind) {
-    case FM_OPTIMIZER_sgd:
-        return update->momentum != 0.0;
-    case FM_OPTIMIZER_rmsprop:
-        return 1 + (update->momentum != 0.0);
-    default:
-        return 2;
-    }
-}
-
 fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update) {
     if (count < 1 || update->kind < 0 || update->kind >= FM_OPTIMIZER_COUNT)
         return FM_BAD_PLAN;
@@ -44,16 +24,8 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
         if (!fm_is_sound_objective(network, &objectives[t]))
             return FM_BAD_PLAN;
     fm_term *terms = fm_copy_terms(network, objectives, count);
-    fm_layout layout = {0, 0};
-    size_t at[2] = {0, 0};
-    for (int s = 0; s < slots_used(update); s++)
-        at[s] = fm_layout_add(&layout, network->size, 1, sizeof(float));
-    char *memory = fm_layout_allocate(&layout);
-    if (!terms || !memory) {
-        free(terms);
-        free(memory);
+    if (!terms)
         return FM_NO_MEMORY;
-    }
 
     fm_lock(network, 0);
     if (!fm_link_objectives(network, terms, count)) {
@@ -61,48 +33,28 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
             fm_link_objectives(network, network->terms, network->term_count);
         fm_unlock(network);
         free(terms);
-        free(memory);
         return FM_BAD_PLAN;
     }
     fm_settle(network);
+    const fm_status status = fm_new_update(network, update);
+    if (status != FM_OK) {
+        if (network->configured)
+            fm_link_objectives(network, network->terms, network->term_count);
+        fm_unlock(network);
+        free(terms);
+        return status;
+    }
     fm_forget_lazy(network); /* its tables are the old rule's */
     free(network->terms);
-    free(network->slot_memory);
     fm_workspace_free(network->batch); /* it has a row array for each metric */
     network->batch = NULL;
     network->terms = terms;
     network->term_count = count;
     network->target_columns = terms[count - 1].column + terms[count - 1].columns;
-    network->slot_memory = memory;
-    for (int s = 0; s < 2; s++)
-        network->slot[s] = s < slots_used(update) ? (float *)(memory + at[s]) : NULL;
-    network->update = *update;
     network->state.iterations = 0;
     network->configured = 1;
     fm_unlock(network);
     return FM_OK;
-}
-
-/* This iteration's constants of the optimizer, as float32. */
-fm_step fm_step_of(const fm_network *network) {
-    const fm_update_spec *u = &network->update;
-    fm_step step = rule_of(network->kernels, u->kind);
-    double rate = network->state.learning_rate;
-    if (u->kind == FM_OPTIMIZER_adam) {
-        const double t = (double)network->state.iterations + 1.0;
-        rate *= sqrt(1.0 - pow(u->beta_2, t)) / (1.0 - pow(u->beta_1, t));
-    }
-    step.constants = (fm_update){
-        .learning_rate = (float)rate,
-        .momentum = (float)u->momentum,
-        .rho = (float)u->rho,
-        .one_minus_rho = (float)(1.0 - u->rho),
-        .one_minus_beta_1 = (float)(1.0 - u->beta_1),
-        .one_minus_beta_2 = (float)(1.0 - u->beta_2),
-        .epsilon = (float)u->epsilon,
-        .nesterov = u->nesterov,
-    };
-    return step;
 }
 
 /* -- one batch --------------------------------------------------------------------------------------------------------------------- */
@@ -111,7 +63,7 @@ fm_step fm_step_of(const fm_network *network) {
 typedef struct run {
     fm_network *network;
     const fm_batches *batches;
-    int64_t batch, stop;
+    int64_t first, batch, stop;
     double deadline;
     double *totals;
     int training; /* dropout and gradients */
@@ -119,6 +71,7 @@ typedef struct run {
     int apart;    /* gradients go through memory before the update */
     int sparse;   /* the input is listed without its zeros */
     int lazy;     /* rows of the first kernel put off steps while their input is zero */
+    double penalty; /* of the weights before the update */
     atomic_int bad_row, non_finite, no_memory, interrupted;
     int ended;
 } run;
@@ -126,6 +79,24 @@ typedef struct run {
 static ptrdiff_t rows_of(const fm_batches *b, int64_t batch) {
     const int64_t left = b->rows - batch * b->batch_size;
     return (ptrdiff_t)(left < b->batch_size ? left : b->batch_size);
+}
+
+/* This worker's rows of what the losses compare with their targets, for metrics that the engine does not compute. */
+static void hand_out(const run *r, const fm_pass *pass) {
+    const fm_network *network = r->network;
+    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    ptrdiff_t total = 0, column = 0;
+    for (int t = 0; t < network->term_count; t++)
+        total += network->width[network->terms[t].objective.output];
+    float *to = r->batches->predictions + ((r->batch - r->first) * r->batches->batch_size + rows.begin) * total;
+    for (int t = 0; t < network->term_count; t++) {
+        const int output = network->terms[t].objective.output;
+        const ptrdiff_t width = network->width[output], stride = network->stride[output];
+        const float *from = pass->workspace->value[output] + rows.begin * stride;
+        for (ptrdiff_t i = 0; i < rows.end - rows.begin; i++)
+            memcpy(to + i * total + column, from + i * stride, (size_t)width * sizeof *to);
+        column += width;
+    }
 }
 
 static double sum(const float *values, ptrdiff_t n) {
@@ -138,13 +109,14 @@ static double sum(const float *values, ptrdiff_t n) {
 /* Worker 0 adds the batch to the totals, in the order of the rows whatever the number of threads. */
 static void account(const run *r, const fm_pass *pass) {
     const fm_network *network = r->network;
-    const ptrdiff_t room = FM_ROUND_UP(pass->workspace->rows);
+    const fm_workspace *w = pass->workspace;
     const double rows = (double)pass->rows;
     double *totals = r->totals, *next = totals + 2;
+    totals[0] += r->penalty * rows + (network->penalizes_activity ? sum(w->activity, pass->rows) : 0.0);
     totals[1] += rows;
     for (int t = 0; t < network->term_count; t++) {
         const fm_objective *o = &network->terms[t].objective;
-        const fm_targets *targets = &pass->workspace->targets[t];
+        const fm_targets *targets = &w->targets[t];
         const double loss = sum(targets->loss, pass->rows);
         totals[0] += o->weight * loss;
         if (network->term_count > 1) {
@@ -152,40 +124,36 @@ static void account(const run *r, const fm_pass *pass) {
             *next++ += rows;
         }
         for (int m = 0; m < o->metric_count; m++) {
-            *next++ += sum(targets->metric + m * room, pass->rows);
+            *next++ += sum(targets->metric + m * FM_ROUND_UP(w->rows), pass->rows);
             *next++ += o->metrics[m].weighted && r->batches->sample_weight ? sum(targets->weight, pass->rows) : rows;
         }
     }
 }
 
-/* The update as a pass of its own, over gradients that have been through memory. */
-static void update_all(const fm_network *network, const fm_step *step, fm_worker worker) {
-    for (int p = 0; p < network->parameter_count; p++) {
-        if (!network->trainable[p])
-            continue;
-        const fm_range panels = fm_share(network->shape[p][0] * FM_ROUND_UP(network->shape[p][1]) / FM_PANEL, worker);
-        const ptrdiff_t from = network->offset[p] + panels.begin * FM_PANEL;
-        fm_apply_step(network, step, from, (panels.end - panels.begin) * FM_PANEL, network->gradient + from);
-    }
-}
-
 static void backward_and_update(const run *r, const fm_pass *pass, const fm_step *step) {
+    const fm_surroundings *around = &r->network->around;
     if (r->updating)
         fm_move_statistics(pass);
     if (r->updating && !r->apart) {
         fm_backward(pass, step);
-        return;
+    } else {
+        const fm_step keep = {.update = NULL};
+        if (r->network->accumulates) {
+            const fm_range share = fm_share(r->network->size, pass->worker);
+            memset(r->network->gradient + share.begin, 0, (size_t)(share.end - share.begin) * sizeof(float));
+            fm_team_barrier(pass->worker);
+        }
+        fm_backward(pass, &keep);
+        if (r->updating || around->penalized)
+            fm_team_barrier(pass->worker);
+        if (r->updating)
+            fm_update_apart(pass, step);
+        else if (around->penalized)
+            fm_add_penalty_gradients(pass);
     }
-    const fm_step keep = {.update = NULL};
-    if (r->network->accumulates) {
-        const fm_range share = fm_share(r->network->size, pass->worker);
-        memset(r->network->gradient + share.begin, 0, (size_t)(share.end - share.begin) * sizeof(float));
+    if (r->updating && around->follows) {
         fm_team_barrier(pass->worker);
-    }
-    fm_backward(pass, &keep);
-    if (r->updating) {
-        fm_team_barrier(pass->worker);
-        update_all(r->network, step, pass->worker);
+        fm_follow_update(pass, step);
     }
 }
 
@@ -250,7 +218,13 @@ static void run_task(void *argument, fm_worker worker) {
             return;
         fm_forward(&pass);
         measure(r, &pass);
+        if (r->batches->predictions)
+            hand_out(r, &pass);
+        if (network->around.penalized)
+            fm_sum_penalties(&pass);
         fm_team_barrier(worker);
+        if (network->around.penalized && worker.id == 0)
+            r->penalty = fm_penalty(network);
         const int interrupted = atomic_load(&r->interrupted);
         if (r->training || interrupted) {
             const int failed = interrupted || atomic_load(&r->non_finite);
@@ -264,8 +238,10 @@ static void run_task(void *argument, fm_worker worker) {
             account(r, &pass);
             if (r->lazy)
                 fm_note_step(network, &step);
-            if (r->updating)
+            if (r->updating) {
                 network->state.iterations++;
+                fm_follow_iterations(network);
+            }
             r->batch++;
             r->ended = r->batch >= r->stop || now() >= r->deadline;
             if (!r->ended)
@@ -384,7 +360,7 @@ static fm_status run_locked(run *r, int64_t *next) {
     fm_status status = need_batch_memory(network, b, threads);
     r->sparse = is_sparse_input(network, b);
     r->lazy = r->sparse && r->updating && fm_may_put_off(network);
-    r->apart = network->unfused || network->accumulates || (r->sparse && !r->lazy);
+    r->apart = network->unfused || network->accumulates || network->around.whole || (r->sparse && !r->lazy);
     if (status == FM_OK && r->training && (!r->updating || r->apart))
         status = fm_need_gradient(network);
     if (status == FM_OK)
@@ -393,7 +369,8 @@ static fm_status run_locked(run *r, int64_t *next) {
         return status;
     if (!r->lazy)
         fm_settle(network);
-    r->batch = *next;
+    r->batch = r->first = *next;
+    fm_follow_iterations(network);
     run_at_best_pace(r, threads, &network->pace[r->training]);
     *next = r->batch;
     if (atomic_load(&r->no_memory))

@@ -23,6 +23,8 @@
 #include "loss_categories_body.h"
 #include "loss_rows_body.h"
 #include "optimizer_body.h"
+#include "adjust_body.h"
+#include "activity_body.h"
 #include "dropout_body.h"
 #include "noise_body.h"
 #include "normalize_body.h"
@@ -37,7 +39,8 @@ extern const fm_kernels FM_CONCAT(fm_kernels_, FM_ISA_NAME);
 const fm_kernels FM_CONCAT(fm_kernels_, FM_ISA_NAME) = {
     .name = FM_STRING(FM_ISA_NAME),
 #define FM_LOSS(name) .loss_##name = loss_##name,
-#define FM_OPTIMIZER(name, slots) .update_##name = update_##name, .replay_##name = replay_##name,
+#define FM_OPTIMIZER(name, slots) .update_##name = update_##name,
+#define FM_REPLAY(name, slots) .replay_##name = replay_##name,
 #define FM_KERNEL(name, arguments) .name = kernel_##name,
 #include "isa.inc"
 };

@@ -57,8 +57,8 @@ int fm_kernels_supported(const fm_kernels *kernels) {
 fm_kernel_entry fm_kernel_entry_at(const fm_kernels *kernels, int index) {
     const fm_kernel_entry entries[] = {
 #define FM_LOSS(name) {"loss_" #name, (void (*)(void))kernels->loss_##name},
-#define FM_OPTIMIZER(name, slots)                                                                                                          \
-    {"update_" #name, (void (*)(void))kernels->update_##name}, {"replay_" #name, (void (*)(void))kernels->replay_##name},
+#define FM_OPTIMIZER(name, slots) {"update_" #name, (void (*)(void))kernels->update_##name},
+#define FM_REPLAY(name, slots) {"replay_" #name, (void (*)(void))kernels->replay_##name},
 #define FM_KERNEL(name, arguments) {#name, (void (*)(void))kernels->name},
 #include "isa.inc"
         {NULL, NULL},

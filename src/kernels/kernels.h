@@ -229,18 +229,29 @@ typedef struct fm_smooth {
     ptrdiff_t out_row;
 } fm_smooth;
 
-/* One optimizer step over n parameters; slots 0 and 1 by the order of the optimizer's slot names.
+#define FM_RULE_SLOTS 3
+
+/* One optimizer step over n parameters; slots by the order of the optimizer's slot names. lr is the learning rate, already corrected for
+ * the bias of the first steps where a rule has such a correction.
  *   sgd       momentum 0: w −= lr·g; else m = μ·m − lr·g, w += m, or with nesterov w += μ·m − lr·g            slot: m
- *   rmsprop   v = ρ·v + (1−ρ)·g²; d = lr·g / √(v + ε); momentum 0: w −= d; else m = μ·m + d, w −= m           slots: v, m
- *   adam      m += (g − m)·(1−β1); v += (g² − v)·(1−β2); w −= m·lr / (√v + ε), lr already bias-corrected       slots: m, v
+ *   rmsprop   v = ρ·v + (1−ρ)·g²; d = lr·g / √(v + ε); momentum 0: w −= d; else m = μ·m + d, w −= m           slots: v, m if there is
+ *             momentum, and centered: a = ρ·a + (1−ρ)·g, with max(v − a², 0) instead of v under the root             one, a last
+ *   adam      m += (g − m)·(1−β1); v += (g² − v)·(1−β2); w −= m·lr / (√v + ε)                                  slots: m, v, with
+ *             amsgrad: h = max(h, v), with h instead of v under the root                                             amsgrad h
+ *   adagrad   a += g²; w −= lr·g / √(a + ε)                                                                     slot: a
+ *   adadelta  a = ρ·a + (1−ρ)·g²; x = √(d + ε)·g / √(a + ε); d = ρ·d + (1−ρ)·x²; w −= lr·x                       slots: a, d
+ *   adamax    m += (g − m)·(1−β1); u = max(β2·u, |g|); w −= lr·m / (u + ε)                                      slots: m, u
+ *   nadam     m and v as adam; w −= (ahead·m + lr·g) / (√(v·correction) + ε)                                    slots: m, v
+ *   lion      w −= lr·sign(β1·m + (1−β1)·g); m = β2·m + (1−β2)·g                                                slot: m
  */
 typedef struct fm_update {
     ptrdiff_t n;
     float *w;
     const float *g;
-    float *slot[2];
-    float learning_rate, momentum, rho, one_minus_rho, one_minus_beta_1, one_minus_beta_2, epsilon;
-    int nesterov;
+    float *slot[FM_RULE_SLOTS];
+    float learning_rate, momentum, rho, one_minus_rho, beta_1, one_minus_beta_1, beta_2, one_minus_beta_2, epsilon;
+    float ahead, correction; /* nadam */
+    int nesterov, centered, amsgrad;
     const int32_t *index; /* [n / 16], or NULL: row i of w and of the slots, 16 numbers, stands at 16·index[i]; g is not scattered */
 } fm_update;
 
@@ -265,6 +276,54 @@ typedef struct fm_replay {
     const float (*series)[FM_SERIES]; /* adam only: [steps] of done[r], or NULL */
     const float (*fade)[2];           /* [steps + 1] of how many steps are missed */
 } fm_replay;
+
+/* What comes before a step: g = max(−clip, min((g + l1·sign(w) + l2·w)·scale, clip)), w −= decay·w; n elements, sign(0) = 0. */
+typedef struct fm_adjust {
+    ptrdiff_t n;
+    float *w, *g;
+    float l1, l2, scale, clip, decay;
+} fm_adjust;
+
+/* out = a·x + b·y, the product b·y rounded and the rest fused; n elements, out may be x or y. */
+typedef struct fm_combine {
+    ptrdiff_t n;
+    const float *x, *y;
+    float a, b;
+    float *out;
+} fm_combine;
+
+/* Sums over panels x(r, c), which stands at x + (c / 16)·x_panel + r·16 + c % 16.
+ *   column_norms   absolute[c] = Σ_r |x(r, c)| and square[c] = Σ_r x(r, c)², r ascending from +0, each square fused; pads too
+ *   row_norms      square[r] = Σ_c x(r, c)², over the columns that there are
+ * An output that is NULL is not wanted; absolute of rows never is.
+ */
+typedef struct fm_norms {
+    ptrdiff_t rows, cols;
+    const float *x;
+    ptrdiff_t x_panel;
+    float *absolute, *square; /* columns: [cols rounded up to 16]; rows: [rows] */
+} fm_norms;
+
+/* x(r, c) *= column[c], or row[r] where there is no column; x as in fm_norms, pads too. */
+typedef struct fm_rescale {
+    ptrdiff_t rows, cols;
+    float *x;
+    ptrdiff_t x_panel;
+    const float *column; /* [cols rounded up to 16], or NULL */
+    const float *row;    /* [rows] */
+} fm_rescale;
+
+/* A penalty on what a layer gives. activity: loss[r] += l1·Σ|x| + l2·Σx²; activity_backward: out = grad + l1·sign(x) + l2·x, in pad columns
+ * grad. out may be grad. */
+typedef struct fm_activity {
+    ptrdiff_t rows, cols;
+    const float *x; /* [rows][row], padded */
+    ptrdiff_t row;
+    float l1, l2;
+    float *loss; /* [rows] */
+    const float *grad; /* [rows][row], padded, as is */
+    float *out;
+} fm_activity;
 
 /* mask[r][c] = 0 or 1/(1 − rate), for the rows first_row … first_row + rows of a batch; see rng.h for the counter. Pad columns likewise. */
 typedef struct fm_dropout {
@@ -414,9 +473,8 @@ typedef struct fm_peak {
 typedef struct fm_kernels {
     const char *name; /* of the ISA */
 #define FM_LOSS(name) void (*loss_##name)(const fm_loss *);
-#define FM_OPTIMIZER(name, slots)                                                                                                          \
-    void (*update_##name)(const fm_update *);                                                                                              \
-    void (*replay_##name)(const fm_replay *);
+#define FM_OPTIMIZER(name, slots) void (*update_##name)(const fm_update *);
+#define FM_REPLAY(name, slots) void (*replay_##name)(const fm_replay *);
 #define FM_KERNEL(name, arguments) void (*name)(const arguments *);
 #include "isa.inc"
 } fm_kernels;

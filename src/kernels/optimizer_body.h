@@ -4,14 +4,35 @@
  *   sgd        w ← w − lr·g                          one fma
  *   momentum   m ← (μ·m) − lr·g, fused with the second product; w ← w + m, or with Nesterov w ← w + ((μ·m) − lr·g), fused likewise
  *   rmsprop    v ← ((1−ρ)·g)·g + (ρ·v), fused; d = (lr·g) / √(v + ε); w ← w − d, or m ← μ·m + d, fused, and w ← w − m
+ *   centered   a ← (1−ρ)·g + (ρ·a), fused; under the root max(v − a·a, 0) + ε, fused: Keras' formula, but for rounding never below zero
  *   adam       m ← (g − m)·(1−β1) + m, fused; v ← v − (v − g·g)·(1−β2), both products fused; w ← w − (m·lr) / (√v + ε)
+ *   adagrad    a ← g·g + a, fused; w ← w − (lr·g) / √(a + ε)
+ *   adadelta   a as rmsprop's v; x = (√(d + ε)·g) / √(a + ε); d ← ((1−ρ)·x)·x + (ρ·d), fused; w ← w − lr·x, fused
+ *   adamax     m as adam; u ← max(β2·u, |g|); w ← w − (m·lr) / (u + ε)
+ *   nadam      m, v as adam; w ← w − (ahead·m + lr·g) / (√(v·correction) + ε), the second product fused
+ *   lion       w ← w − lr·sign((1−β1)·g + (β1·m)), both fused; m ← (1−β2)·g + (β2·m), fused
  * Everything else is rounded on its own. v never falls below zero: v − g² rounds to at most v, and 1 − β2 is at most 1.
  */
 
-enum { FM_SGD, FM_SGD_MOMENTUM, FM_SGD_NESTEROV, FM_RMSPROP, FM_RMSPROP_MOMENTUM, FM_ADAM };
+enum {
+    FM_SGD,
+    FM_SGD_MOMENTUM,
+    FM_SGD_NESTEROV,
+    FM_RMSPROP,
+    FM_RMSPROP_MOMENTUM,
+    FM_RMSPROP_CENTERED,
+    FM_RMSPROP_CENTERED_MOMENTUM,
+    FM_ADAM,
+    FM_AMSGRAD,
+    FM_ADAGRAD,
+    FM_ADADELTA,
+    FM_ADAMAX,
+    FM_NADAM,
+    FM_LION,
+};
 
 typedef struct fm_update_constants {
-    vf learning_rate, momentum, rho, one_minus_rho, one_minus_beta_1, one_minus_beta_2, epsilon;
+    vf learning_rate, momentum, rho, one_minus_rho, beta_1, one_minus_beta_1, beta_2, one_minus_beta_2, epsilon, ahead, correction;
 } fm_update_constants;
 
 FM_INLINE fm_update_constants fm_update_prepare(const fm_update *u) {
@@ -20,80 +41,154 @@ FM_INLINE fm_update_constants fm_update_prepare(const fm_update *u) {
         .momentum = v_set1(u->momentum),
         .rho = v_set1(u->rho),
         .one_minus_rho = v_set1(u->one_minus_rho),
+        .beta_1 = v_set1(u->beta_1),
         .one_minus_beta_1 = v_set1(u->one_minus_beta_1),
+        .beta_2 = v_set1(u->beta_2),
         .one_minus_beta_2 = v_set1(u->one_minus_beta_2),
         .epsilon = v_set1(u->epsilon),
+        .ahead = v_set1(u->ahead),
+        .correction = v_set1(u->correction),
     };
 }
 
 FM_INLINE int fm_update_slots(const int rule) {
-    return rule == FM_SGD ? 0 : rule == FM_SGD_MOMENTUM || rule == FM_SGD_NESTEROV || rule == FM_RMSPROP ? 1 : 2;
+    switch (rule) {
+    case FM_SGD:
+        return 0;
+    case FM_SGD_MOMENTUM:
+    case FM_SGD_NESTEROV:
+    case FM_RMSPROP:
+    case FM_ADAGRAD:
+    case FM_LION:
+        return 1;
+    case FM_RMSPROP_CENTERED_MOMENTUM:
+    case FM_AMSGRAD:
+        return 3;
+    default:
+        return 2;
+    }
 }
 
+FM_INLINE vf v_magnitude(vf a) { return v_max(a, v_sub(v_set1(0.0f), a)); }
+
+/* 1, −1, or what is neither above nor below zero as it is. */
+FM_INLINE vf v_sign(vf a) {
+    const vf zero = v_set1(0.0f), one = v_set1(1.0f);
+    return v_select(v_lt(zero, a), one, v_select(v_lt(a, zero), v_sub(zero, one), a));
+}
+
+/* The running mean and mean square of Adam and its kin. */
+FM_INLINE vf fm_mean(const fm_update_constants *k, vf m, vf g) { return v_fma(v_sub(g, m), k->one_minus_beta_1, m); }
+FM_INLINE vf fm_mean_square(const fm_update_constants *k, vf v, vf g) { return v_fnma(v_fnma(g, g, v), k->one_minus_beta_2, v); }
+
 /* One vector: w, and the slots that the rule has, by their order. rule is a constant wherever this is inlined. */
-FM_INLINE void fm_update_vector(const int rule, const fm_update_constants *k, vf *w, vf g, vf *slot_0, vf *slot_1) {
+FM_INLINE void fm_update_vector(const int rule, const fm_update_constants *k, vf *w, vf g, vf slot[FM_RULE_SLOTS]) {
     switch (rule) {
     case FM_SGD:
         *w = v_fnma(k->learning_rate, g, *w);
         break;
     case FM_SGD_MOMENTUM:
     case FM_SGD_NESTEROV: {
-        const vf m = v_fnma(k->learning_rate, g, v_mul(k->momentum, *slot_0));
+        const vf m = v_fnma(k->learning_rate, g, v_mul(k->momentum, slot[0]));
         *w = v_add(*w, rule == FM_SGD_NESTEROV ? v_fnma(k->learning_rate, g, v_mul(k->momentum, m)) : m);
-        *slot_0 = m;
+        slot[0] = m;
         break;
     }
     case FM_RMSPROP:
-    case FM_RMSPROP_MOMENTUM: {
-        const vf v = v_fma(v_mul(k->one_minus_rho, g), g, v_mul(k->rho, *slot_0));
+    case FM_RMSPROP_MOMENTUM:
+    case FM_RMSPROP_CENTERED:
+    case FM_RMSPROP_CENTERED_MOMENTUM: {
+        const int has_momentum = rule == FM_RMSPROP_MOMENTUM || rule == FM_RMSPROP_CENTERED_MOMENTUM;
+        vf v = v_fma(v_mul(k->one_minus_rho, g), g, v_mul(k->rho, slot[0]));
+        slot[0] = v;
+        if (rule == FM_RMSPROP_CENTERED || rule == FM_RMSPROP_CENTERED_MOMENTUM) {
+            const vf mean = slot[1 + has_momentum] = v_fma(k->one_minus_rho, g, v_mul(k->rho, slot[1 + has_momentum]));
+            v = v_max(v_set1(0.0f), v_fnma(mean, mean, v));
+        }
         vf d = v_div(v_mul(k->learning_rate, g), v_sqrt(v_add(v, k->epsilon)));
-        if (rule == FM_RMSPROP_MOMENTUM)
-            *slot_1 = d = v_fma(k->momentum, *slot_1, d);
+        if (has_momentum)
+            slot[1] = d = v_fma(k->momentum, slot[1], d);
         *w = v_sub(*w, d);
-        *slot_0 = v;
         break;
     }
-    case FM_ADAM: {
-        const vf m = v_fma(v_sub(g, *slot_0), k->one_minus_beta_1, *slot_0);
-        const vf v = v_fnma(v_fnma(g, g, *slot_1), k->one_minus_beta_2, *slot_1);
+    case FM_ADAM:
+    case FM_AMSGRAD: {
+        const vf m = slot[0] = fm_mean(k, slot[0], g);
+        vf v = slot[1] = fm_mean_square(k, slot[1], g);
+        if (rule == FM_AMSGRAD)
+            slot[2] = v = v_max(slot[2], v);
         *w = v_sub(*w, v_div(v_mul(m, k->learning_rate), v_add(v_sqrt(v), k->epsilon)));
-        *slot_0 = m;
-        *slot_1 = v;
         break;
     }
+    case FM_ADAGRAD:
+        slot[0] = v_fma(g, g, slot[0]);
+        *w = v_sub(*w, v_div(v_mul(k->learning_rate, g), v_sqrt(v_add(slot[0], k->epsilon))));
+        break;
+    case FM_ADADELTA: {
+        slot[0] = v_fma(v_mul(k->one_minus_rho, g), g, v_mul(k->rho, slot[0]));
+        const vf x = v_div(v_mul(v_sqrt(v_add(slot[1], k->epsilon)), g), v_sqrt(v_add(slot[0], k->epsilon)));
+        slot[1] = v_fma(v_mul(k->one_minus_rho, x), x, v_mul(k->rho, slot[1]));
+        *w = v_fnma(k->learning_rate, x, *w);
+        break;
+    }
+    case FM_ADAMAX:
+        slot[0] = fm_mean(k, slot[0], g);
+        slot[1] = v_max(v_mul(k->beta_2, slot[1]), v_magnitude(g));
+        *w = v_sub(*w, v_div(v_mul(slot[0], k->learning_rate), v_add(slot[1], k->epsilon)));
+        break;
+    case FM_NADAM: {
+        slot[0] = fm_mean(k, slot[0], g);
+        slot[1] = fm_mean_square(k, slot[1], g);
+        const vf step = v_fma(k->learning_rate, g, v_mul(k->ahead, slot[0]));
+        *w = v_sub(*w, v_div(step, v_add(v_sqrt(v_mul(slot[1], k->correction)), k->epsilon)));
+        break;
+    }
+    case FM_LION:
+        *w = v_fnma(k->learning_rate, v_sign(v_fma(k->one_minus_beta_1, g, v_mul(k->beta_1, slot[0]))), *w);
+        slot[0] = v_fma(k->one_minus_beta_2, g, v_mul(k->beta_2, slot[0]));
+        break;
     }
 }
 
-FM_INLINE void fm_update_at(const int rule, const fm_update_constants *k, float *w, const float *g, float *slot_0, float *slot_1) {
+/* The vectors at w + at, slot[s] + at, with the gradient at g. */
+FM_INLINE void fm_update_at(const int rule, const fm_update_constants *k, float *w, const float *g, float *const slot[], ptrdiff_t at) {
     const int slots = fm_update_slots(rule);
-    vf parameter = v_load(w), s0 = v_set1(0.0f), s1 = v_set1(0.0f);
-    if (slots > 0)
-        s0 = v_load(slot_0);
-    if (slots > 1)
-        s1 = v_load(slot_1);
-    fm_update_vector(rule, k, &parameter, v_load(g), &s0, &s1);
-    v_store(w, parameter);
-    if (slots > 0)
-        v_store(slot_0, s0);
-    if (slots > 1)
-        v_store(slot_1, s1);
+    vf parameter = v_load(w + at), state[FM_RULE_SLOTS];
+    for (int s = 0; s < FM_RULE_SLOTS; s++)
+        state[s] = s < slots ? v_load(slot[s] + at) : v_set1(0.0f);
+    fm_update_vector(rule, k, &parameter, v_load(g), state);
+    v_store(w + at, parameter);
+    for (int s = 0; s < slots; s++)
+        v_store(slot[s] + at, state[s]);
 }
 
 /* Rows picked by an index lie far apart, so they are fetched before their turn. */
 #define FM_UPDATE_AHEAD 8
 FM_INLINE void fm_fetch_row(const int rule, const fm_update *u, ptrdiff_t offset) {
     __builtin_prefetch(u->w + offset, 1);
-    if (fm_update_slots(rule) > 0)
-        __builtin_prefetch(u->slot[0] + offset, 1);
-    if (fm_update_slots(rule) > 1)
-        __builtin_prefetch(u->slot[1] + offset, 1);
+    for (int s = 0; s < fm_update_slots(rule); s++)
+        __builtin_prefetch(u->slot[s] + offset, 1);
+}
+
+/* The last few parameters, fewer than a vector. */
+FM_INLINE void fm_update_tail(const int rule, const fm_update_constants *k, const fm_update *u, ptrdiff_t begin) {
+    const size_t bytes = (size_t)(u->n - begin) * sizeof(float);
+    float w[V_LANES] = {0}, g[V_LANES] = {0}, state[FM_RULE_SLOTS][V_LANES] = {{0}};
+    float *const slot[FM_RULE_SLOTS] = {state[0], state[1], state[2]};
+    memcpy(w, u->w + begin, bytes);
+    memcpy(g, u->g + begin, bytes);
+    for (int s = 0; s < fm_update_slots(rule); s++)
+        memcpy(state[s], u->slot[s] + begin, bytes);
+    fm_update_at(rule, k, w, g, slot, 0);
+    memcpy(u->w + begin, w, bytes);
+    for (int s = 0; s < fm_update_slots(rule); s++)
+        memcpy(u->slot[s] + begin, state[s], bytes);
 }
 
 FM_INLINE void fm_update_all(const int rule, const fm_update *u) {
     const fm_update_constants k = fm_update_prepare(u);
     const ptrdiff_t n = u->n;
-    const int slots = fm_update_slots(rule);
-    float *const w = u->w, *const s0 = slots > 0 ? u->slot[0] : w, *const s1 = slots > 1 ? u->slot[1] : w;
+    float *const w = u->w, *const slot[FM_RULE_SLOTS] = {u->slot[0], u->slot[1], u->slot[2]};
     const float *const g = u->g;
     ptrdiff_t i = 0;
     for (; u->index && i < n; i += FM_PANEL) {
@@ -101,24 +196,12 @@ FM_INLINE void fm_update_all(const int rule, const fm_update *u) {
         if (i + FM_UPDATE_AHEAD * FM_PANEL < n)
             fm_fetch_row(rule, u, u->index[i / FM_PANEL + FM_UPDATE_AHEAD] * (ptrdiff_t)FM_PANEL);
         for (int v = 0; v < FM_PANEL; v += V_LANES)
-            fm_update_at(rule, &k, w + at + v, g + i + v, s0 + at + v, s1 + at + v);
+            fm_update_at(rule, &k, w, g + i + v, slot, at + v);
     }
     for (; i + V_LANES <= n; i += V_LANES)
-        fm_update_at(rule, &k, w + i, g + i, s0 + i, s1 + i);
-    if (i < n) {
-        const size_t bytes = (size_t)(n - i) * sizeof(float);
-        float tail[4][V_LANES] = {{0}};
-        memcpy(tail[0], w + i, bytes);
-        memcpy(tail[1], g + i, bytes);
-        memcpy(tail[2], s0 + i, bytes);
-        memcpy(tail[3], s1 + i, bytes);
-        fm_update_at(rule, &k, tail[0], tail[1], tail[2], tail[3]);
-        memcpy(w + i, tail[0], bytes);
-        if (slots > 0)
-            memcpy(s0 + i, tail[2], bytes);
-        if (slots > 1)
-            memcpy(s1 + i, tail[3], bytes);
-    }
+        fm_update_at(rule, &k, w, g + i, slot, i);
+    if (i < n)
+        fm_update_tail(rule, &k, u, i);
 }
 
 /* -- steps whose gradient is zero --------------------------------------------------------------------------------------------------
@@ -160,8 +243,6 @@ FM_INLINE void fm_glide(const int rule, const fm_update_constants *k, vf learnin
     if (rule == FM_ADAM)
         row->w[v] = v_sub(row->w[v], v_div(v_mul(row->slot_0[v], learning_rate), v_add(v_sqrt(row->slot_1[v]), k->epsilon)));
 }
-
-FM_INLINE vf v_magnitude(vf a) { return v_max(a, v_sub(v_set1(0.0f), a)); }
 
 #define FM_ALL_LANES ((2u << (V_LANES - 1)) - 1)
 
@@ -305,7 +386,11 @@ static void replay_sgd(const fm_replay *r) {
 }
 
 static void update_rmsprop(const fm_update *u) {
-    if (u->momentum == 0.0f)
+    if (u->centered && u->momentum == 0.0f)
+        fm_update_all(FM_RMSPROP_CENTERED, u);
+    else if (u->centered)
+        fm_update_all(FM_RMSPROP_CENTERED_MOMENTUM, u);
+    else if (u->momentum == 0.0f)
         fm_update_all(FM_RMSPROP, u);
     else
         fm_update_all(FM_RMSPROP_MOMENTUM, u);
@@ -317,5 +402,16 @@ static void replay_rmsprop(const fm_replay *r) {
         fm_replay_all(FM_RMSPROP_MOMENTUM, r);
 }
 
-static void update_adam(const fm_update *u) { fm_update_all(FM_ADAM, u); }
+static void update_adam(const fm_update *u) {
+    if (u->amsgrad)
+        fm_update_all(FM_AMSGRAD, u);
+    else
+        fm_update_all(FM_ADAM, u);
+}
 static void replay_adam(const fm_replay *r) { fm_replay_all(FM_ADAM, r); }
+
+static void update_adagrad(const fm_update *u) { fm_update_all(FM_ADAGRAD, u); }
+static void update_adadelta(const fm_update *u) { fm_update_all(FM_ADADELTA, u); }
+static void update_adamax(const fm_update *u) { fm_update_all(FM_ADAMAX, u); }
+static void update_nadam(const fm_update *u) { fm_update_all(FM_NADAM, u); }
+static void update_lion(const fm_update *u) { fm_update_all(FM_LION, u); }

@@ -425,11 +425,14 @@ static void draw_constants(trial *t, fm_update *u) {
     u->nesterov = coin(t);
     u->learning_rate = 0.01f * (float)pick(t, 1, 100);
     u->momentum = coin(t) ? 0.9f : 0.0f;
-    u->rho = 0.9f;
+    u->rho = u->beta_1 = 0.9f;
     u->one_minus_rho = 0.1f;
     u->one_minus_beta_1 = 0.1f;
+    u->beta_2 = 0.999f;
     u->one_minus_beta_2 = 0.001f;
     u->epsilon = 1e-7f;
+    u->ahead = 0.02f;
+    u->correction = 3.0f;
 }
 
 static void try_update(trial *t, int slots, void (*kernel)(const fm_update *)) {
@@ -445,7 +448,73 @@ static void try_update(trial *t, int slots, void (*kernel)(const fm_update *)) {
     for (int s = 0; s < slots; s++)
         u.slot[s] = take_floats(t, room);
     draw_constants(t, &u);
+    u.centered = coin(t);
+    u.amsgrad = coin(t);
     kernel(&u);
+}
+
+static void try_adjust(trial *t) {
+    const ptrdiff_t n = t->number % 100;
+    fm_adjust a = {.n = n, .w = take_floats(t, n), .g = take_floats(t, n)};
+    a.l1 = coin(t) ? 0.01f : 0.0f;
+    a.l2 = coin(t) ? 0.02f : 0.0f;
+    a.scale = coin(t) ? 0.3f : 1.0f;
+    a.clip = coin(t) ? 0.5f : as_float(0x7F800000);
+    a.decay = coin(t) ? 0.001f : 0.0f;
+    t->kernels->adjust(&a);
+}
+
+static void try_combine(trial *t) {
+    const ptrdiff_t n = t->number % 100;
+    fm_combine c = {.n = n, .x = take_floats(t, n), .y = take_floats(t, n), .a = 0.9f, .b = 0.1f};
+    c.out = take_room(t, n);
+    t->kernels->combine(&c);
+}
+
+static void try_column_norms(trial *t) {
+    fm_norms s = {.rows = t->number % 40, .cols = pick(t, 1, 70)};
+    s.x_panel = (s.rows + 2) * FM_PANEL;
+    s.x = take_floats(t, FM_ROUND_UP(s.cols) / FM_PANEL * s.x_panel);
+    s.absolute = coin(t) ? take_room(t, FM_ROUND_UP(s.cols)) : NULL;
+    s.square = coin(t) ? take_room(t, FM_ROUND_UP(s.cols)) : NULL;
+    t->kernels->column_norms(&s);
+}
+
+static void try_row_norms(trial *t) {
+    fm_norms s = {.rows = t->number % 40, .cols = pick(t, 1, 70)};
+    s.x_panel = (s.rows + 2) * FM_PANEL;
+    s.x = take_floats(t, FM_ROUND_UP(s.cols) / FM_PANEL * s.x_panel);
+    s.square = take_room(t, s.rows);
+    t->kernels->row_norms(&s);
+}
+
+static void try_rescale(trial *t) {
+    fm_rescale s = {.rows = t->number % 40, .cols = pick(t, 1, 70)};
+    s.x_panel = (s.rows + 2) * FM_PANEL;
+    s.x = take_floats(t, FM_ROUND_UP(s.cols) / FM_PANEL * s.x_panel);
+    s.column = coin(t) ? take_floats(t, FM_ROUND_UP(s.cols)) : NULL;
+    s.row = take_floats(t, s.rows);
+    t->kernels->rescale(&s);
+}
+
+static fm_activity draw_activity(trial *t) {
+    fm_activity a = {.rows = t->number % 40, .cols = pick(t, 1, 70), .l1 = uniform(t), .l2 = uniform(t)};
+    a.row = FM_ROUND_UP(a.cols) + FM_PANEL * coin(t);
+    a.x = take_floats(t, a.rows * a.row);
+    return a;
+}
+
+static void try_activity(trial *t) {
+    fm_activity a = draw_activity(t);
+    a.loss = take_floats(t, a.rows);
+    t->kernels->activity(&a);
+}
+
+static void try_activity_backward(trial *t) {
+    fm_activity a = draw_activity(t);
+    a.grad = take_floats(t, a.rows * a.row);
+    a.out = take_room(t, a.rows * a.row);
+    t->kernels->activity_backward(&a);
 }
 
 /* Small steps and long ones, so that some rows come to rest long before others. */
@@ -479,7 +548,8 @@ static void try_replay(trial *t, int slots, void (*kernel)(const fm_replay *)) {
 #define FM_LOSS(name)                                                                                                                      \
     static void try_loss_##name(trial *t) { try_loss(t, t->kernels->loss_##name); }
 #define FM_OPTIMIZER(name, slots)                                                                                                          \
-    static void try_update_##name(trial *t) { try_update(t, slots, t->kernels->update_##name); }                                           \
+    static void try_update_##name(trial *t) { try_update(t, slots, t->kernels->update_##name); }
+#define FM_REPLAY(name, slots)                                                                                                             \
     static void try_replay_##name(trial *t) { try_replay(t, slots, t->kernels->replay_##name); }
 #include "kernels/isa.inc"
 
@@ -488,7 +558,8 @@ static const struct {
     void (*run)(trial *);
 } CHECKS[] = {
 #define FM_LOSS(name) {"loss_" #name, try_loss_##name},
-#define FM_OPTIMIZER(name, slots) {"update_" #name, try_update_##name}, {"replay_" #name, try_replay_##name},
+#define FM_OPTIMIZER(name, slots) {"update_" #name, try_update_##name},
+#define FM_REPLAY(name, slots) {"replay_" #name, try_replay_##name},
 #define FM_KERNEL(name, arguments) {#name, try_##name},
 #include "kernels/isa.inc"
 };

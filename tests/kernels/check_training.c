@@ -30,6 +30,8 @@ static const struct {
     {"sgd", 0.1, {.kind = FM_OPTIMIZER_sgd, .momentum = 0.9, .nesterov = 1}},
     {"rmsprop", 0.002, {.kind = FM_OPTIMIZER_rmsprop, .rho = 0.9, .momentum = 0.5, .epsilon = 1e-7}},
     {"adam", 0.002, {.kind = FM_OPTIMIZER_adam, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7}},
+    {"nadam", 0.002, {.kind = FM_OPTIMIZER_nadam, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7, .weight_decay = 0.1, .clipvalue = 0.01}},
+    {"adagrad", 0.01, {.kind = FM_OPTIMIZER_adagrad, .epsilon = 1e-7, .initial_accumulator = 0.1, .global_clipnorm = 0.1, .average = 1}},
 };
 #define OPTIMIZER_COUNT ((int)(sizeof OPTIMIZERS / sizeof *OPTIMIZERS))
 

@@ -1,102 +1,14 @@
-"""Metrics: numbers averaged over the rows beside the loss, by name (``"accuracy"``) or as an object (``BinaryAccuracy(threshold=0.8)``)."""
+"""Every loss as a metric of the same name, which the engines compute."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from fastmlp import checks, losses, naming
-from fastmlp.registry import Configurable, Registry
-
-__all__ = [
-    "BinaryAccuracy",
-    "BinaryCrossentropy",
-    "BinaryFocalCrossentropy",
-    "CategoricalAccuracy",
-    "CategoricalCrossentropy",
-    "CategoricalFocalCrossentropy",
-    "CategoricalHinge",
-    "CosineSimilarity",
-    "GaussianNLL",
-    "Hinge",
-    "Huber",
-    "KLDivergence",
-    "LogCoshError",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "Metric",
-    "Poisson",
-    "Quantile",
-    "SparseCategoricalAccuracy",
-    "SparseCategoricalCrossentropy",
-    "SquaredHinge",
-    "get",
-]
+from fastmlp import losses
+from fastmlp.metrics.base import EngineMetric
 
 
-class Metric(Configurable):
-    """The base of all metrics.
-
-    Args:
-        name: The key in ``History.history`` and in ``evaluate(return_dict=True)``.
-    """
-
-    kind: ClassVar[str]
-    """The engines' name of the metric."""
-    higher_is_better: ClassVar[bool] = False
-    threshold: float = 0.5
-    from_logits: bool = False
-    parameters: tuple[float, ...] = ()
-    smoothing: float = 0.0
-
-    def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
-        checks.reject_unknown(type(self).__name__, options, {})
-        self.name = name or naming.snake_case(type(self).__name__)
-
-    @property
-    def sparse(self) -> bool:
-        """True when the targets are integer labels."""
-        return self.kind.startswith("sparse_")
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name}
-
-
-class BinaryAccuracy(Metric):
-    """The fraction of outputs on the right side of the threshold: (p > threshold) == y, averaged over the columns.
-
-    Args:
-        name: See :class:`Metric`.
-        threshold: A prediction strictly above counts as 1.
-    """
-
-    kind = "binary_accuracy"
-    higher_is_better = True
-
-    def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5, **options: Any) -> None:
-        super().__init__(name, dtype, **options)
-        self.threshold = checks.number("threshold", threshold, 0.0, 1.0)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "threshold": self.threshold}
-
-
-class CategoricalAccuracy(Metric):
-    """The fraction of rows whose largest prediction stands where the largest target does."""
-
-    kind = "categorical_accuracy"
-    higher_is_better = True
-
-
-class SparseCategoricalAccuracy(Metric):
-    """The fraction of rows whose largest prediction stands at the class number in ``y``."""
-
-    kind = "sparse_categorical_accuracy"
-    higher_is_better = True
-
-
-class LossMetric(Metric):
+class LossMetric(EngineMetric):
     """A loss to watch: :class:`fastmlp.losses.Loss` of the same name, of the predictions.
 
     Args:
@@ -107,13 +19,16 @@ class LossMetric(Metric):
     loss: ClassVar[type[losses.Loss]]
 
     def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
+        made = self._made = self.loss(dtype=dtype, **options)
         super().__init__(name)
-        made = self.loss(dtype=dtype, **options)
         self.from_logits, self.parameters, self.smoothing = made.from_logits, made.parameters, made.smoothing
         self._options = {key: value for key, value in made.get_config().items() if key not in ("name", "reduction")}
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, **self._options}
+
+    def _target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return self._made._target_shape(shape)
 
 
 class MeanSquaredError(LossMetric):
@@ -257,7 +172,7 @@ class CosineSimilarity(LossMetric):
         self.parameters = (1.0,)
 
 
-_OF_LOSS = (
+CLASSES = (
     MeanSquaredError,
     MeanAbsoluteError,
     MeanAbsolutePercentageError,
@@ -278,50 +193,11 @@ _OF_LOSS = (
     SparseCategoricalCrossentropy,
     CosineSimilarity,
 )
-_BY_KIND = {cls.kind: cls for cls in _OF_LOSS}
-
-registry: Registry[Metric] = Registry(
-    "metric",
-    Metric,
-    (BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, *_OF_LOSS),
-    {
-        "mse": MeanSquaredError,
-        "mae": MeanAbsoluteError,
-        "mape": MeanAbsolutePercentageError,
-        "msle": MeanSquaredLogarithmicError,
-        "bce": BinaryCrossentropy,
-        "kld": KLDivergence,
-        "log_cosh": LogCoshError,
-    },
-    {
-        **losses.LATER,
-        **dict.fromkeys(
-            ("auc", "precision", "recall", "f1_score", "fbeta_score", "true_positives", "false_positives"),
-            "compute it from predict's output",
-        ),
-        **dict.fromkeys(("root_mean_squared_error", "rmse", "r2_score"), "use 'mse'"),
-        **dict.fromkeys(("top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"), "use 'accuracy'"),
-    },
-)
+_BY_KIND = {cls.kind: cls for cls in CLASSES}
 
 
-def get(identifier: Any) -> Metric:
-    """The metric meant by a name, a class, an object, a loss or a configuration.
-
-    ``"accuracy"`` and ``"crossentropy"`` mean different metrics for different models; ``compile`` resolves them.
-    """
-    if isinstance(identifier, losses.Loss):
-        return _of_loss(identifier)
-    if callable(identifier) and not isinstance(identifier, type):
-        if identifier in losses.functions.CLASSES:
-            return _of_loss(losses.get(identifier))
-        raise TypeError(
-            f"metrics that are functions are not in fastmlp; give one of {', '.join(registry.classes)}, or compute it from predict's output"
-        )
-    return registry.get(identifier)
-
-
-def _of_loss(loss: losses.Loss) -> Metric:
+def of_loss(loss: losses.Loss) -> EngineMetric:
+    """The metric that has the value of a loss."""
     if loss.kind not in _BY_KIND:
         raise TypeError(f"the loss {loss.name} is a Python function, which is a loss only; compute the metric from predict's output")
     options = {key: value for key, value in losses.serialize(loss)["config"].items() if key not in ("name", "reduction")}

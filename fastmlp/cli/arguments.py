@@ -1,0 +1,123 @@
+"""What the commands that train share: options, and the types of their values. argparse puts the name of the option before a message."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastmlp.cli.tasks import Task
+
+DATASETS = ("spiral", "moons", "circles", "xor", "gaussians", "mnist")
+ENGINES = ("native", "reference")
+ABOUT_DATASETS = """\
+data sets:
+  spiral     arms that wind around each other    2-64-64-3      adam, batches of 32, 100 epochs
+  moons      two half circles                    2-64-64-2      the same, 60 epochs
+  circles    a circle inside a circle            2-64-64-2      the same, 60 epochs
+  xor        four clouds in two classes          2-64-64-2      the same, 40 epochs
+  gaussians  round clouds                        2-64-64-3      the same, 20 epochs
+  mnist      70,000 handwritten digits           784-512-10     rmsprop, batches of 128, 5 epochs
+"""
+
+
+def add_dataset(parser: argparse.ArgumentParser) -> None:
+    """Adds the data set's name."""
+    parser.add_argument("dataset", nargs="?", default="spiral", choices=DATASETS, metavar="DATASET", help=", ".join(DATASETS))
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what describes a generated data set."""
+    data = parser.add_argument_group("data (generated data sets only)")
+    data.add_argument("--points", type=count(2), metavar="N", help="points per class, train and test together")
+    data.add_argument("--classes", type=count(2, 100), metavar="N", help="arms of the spiral, or number of clouds")
+    data.add_argument("--noise", type=real(0), metavar="SIGMA", help="standard deviation")
+
+
+def data_options(options: argparse.Namespace, task: Task, parser: argparse.ArgumentParser) -> dict[str, Any]:
+    """The arguments of ``load_data`` that were given; one that the data set does not have ends the program."""
+    wanted = {"points_per_class": options.points, "classes": options.classes, "noise": options.noise}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    for name in given.keys() - set(task.options):
+        parser.error(f"--{name.removesuffix('_per_class')} does not apply to {task.name}")
+    return given
+
+
+def check_plot(path: str) -> None:
+    """Raises an error if no picture can be written there."""
+    try:
+        from matplotlib.backend_bases import FigureCanvasBase
+    except ImportError:
+        raise ImportError('--plot needs matplotlib: pip install "fastmlp[plot]"') from None
+    endings = FigureCanvasBase.get_supported_filetypes()
+    if Path(path).suffix.lower().removeprefix(".") not in endings:
+        raise ValueError(f"--plot {path}: a picture's name ends in .png, .svg or .pdf")
+    if not Path(path).parent.is_dir():
+        raise FileNotFoundError(f"--plot {path}: the folder {Path(path).parent} does not exist")
+
+
+def hidden(text: str) -> tuple[int, ...]:
+    """Units of the hidden layers: ``64,64``, or ``none``."""
+    if text.lower() in {"none", "0", ""}:
+        return ()
+    try:
+        units = tuple(int(part) for part in text.replace("-", ",").split(","))
+    except ValueError:
+        units = (0,)
+    if min(units) < 1:
+        raise argparse.ArgumentTypeError(f"expected whole numbers with commas between, such as 64,64, got {text!r}")
+    return units
+
+
+def activation(text: str) -> str:
+    """The name of an activation."""
+    from fastmlp import activations
+
+    return _known(activations.get, text)
+
+
+def optimizer(text: str) -> str:
+    """The name of an optimizer."""
+    from fastmlp import optimizers
+
+    return _known(optimizers.get, text)
+
+
+def _known(look_up: Callable[[str], object], name: str) -> str:
+    try:
+        look_up(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return name
+
+
+def count(least: int, most: int | None = None) -> Callable[[str], int]:
+    """A whole number."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+        if value < least or (most is not None and value > most):
+            raise argparse.ArgumentTypeError(f"must be at least {least}" + (f" and at most {most}" if most else "") + f", got {value}")
+        return value
+
+    return convert
+
+
+def real(least: float, below: float = float("inf")) -> Callable[[str], float]:
+    """A number."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
+        if not least <= value < below:
+            raise argparse.ArgumentTypeError(f"must be at least {least:g} and below {below:g}, got {text}")
+        return value
+
+    return convert

@@ -1,0 +1,204 @@
+"""``fastmlp sweep``: every combination of network and training settings on a data set, in parallel, compared in one table."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+from typing import TYPE_CHECKING, Any
+
+from fastmlp.cli import arguments
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from fastmlp.cli.tasks import Data, Task
+    from fastmlp.sweep import Results, Run
+
+_AXES = ("hidden", "activation", "dropout", "optimizer", "learning_rate", "batch_size", "epochs")
+"""Every file has a column for each of these, so that a sweep can be continued with more of them."""
+_SORT = {"accuracy": "test_accuracy", "loss": "test_loss", "seconds": "seconds", "parameters": "parameters"}
+_PIPED_LINES = 10
+"""Lines of progress when there is no terminal to draw on."""
+
+_EPILOG = f"""\
+{arguments.ABOUT_DATASETS}
+examples:
+  fastmlp sweep spiral --hidden 16 64,64 --learning-rate 0.001 0.01 --activation relu tanh --epochs 20 100 --out sweep.csv
+  fastmlp sweep moons --epochs 1 2 5 10 20 50 --hidden 4 16 64 --plot epochs.png
+  fastmlp sweep mnist --hidden 32 128 512 --dropout 0 0.2 --epochs 5 --seeds 2 --out digits.csv --markdown
+
+Every option of network and training takes one or several values, and every combination of them is
+trained with several seeds: mean and standard deviation are shown. A run has a core to itself, and its
+numbers do not depend on how many others there are. Runs that differ in their epochs alone are one training.
+
+With --out, a run is in the file as soon as it is done. Stop the sweep whenever you like, Ctrl-C or
+kill -9, and run the same command again: it goes on with what is missing. More values, or more seeds,
+may be added then too.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Adds ``sweep`` to the command's parser."""
+    parser = commands.add_parser(
+        "sweep",
+        help="compare networks and settings on a data set",
+        description="Train every combination of the settings given, in parallel, and compare them on held-out rows in one table.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    arguments.add_dataset(parser)
+    several: dict[str, Any] = {"nargs": "+"}
+    network = parser.add_argument_group("network (one value or several)")
+    network.add_argument("--hidden", type=arguments.hidden, metavar="64,64", help="units of the hidden layers, or 'none'", **several)
+    network.add_argument("--activation", type=arguments.activation, metavar="NAME", help="of the hidden layers (default: relu)", **several)
+    network.add_argument("--dropout", type=arguments.real(0, 1), metavar="RATE", help="fraction dropped after each hidden layer", **several)
+    training = parser.add_argument_group("training (one value or several)")
+    training.add_argument("--optimizer", type=arguments.optimizer, metavar="NAME", help="sgd, rmsprop, adam, ...", **several)
+    training.add_argument("--learning-rate", type=arguments.real(0), metavar="RATE", help="default: the optimizer's", **several)
+    training.add_argument("--batch-size", type=arguments.count(1), metavar="ROWS", help="rows in a minibatch", **several)
+    training.add_argument("--epochs", type=arguments.count(1), metavar="N", help="passes over the training rows", **several)
+    runs = parser.add_argument_group("runs")
+    runs.add_argument("--seeds", type=arguments.count(1, 10_000), default=3, metavar="N", help="trainings of each combination (default: 3)")
+    runs.add_argument("--workers", type=arguments.count(1), metavar="N", help="processes (default: the cores this machine grants)")
+    runs.add_argument("--engine", choices=arguments.ENGINES, default="native", help="'reference' is readable NumPy, and slow")
+    arguments.add_data_options(parser)
+    results = parser.add_argument_group("results")
+    results.add_argument("--out", metavar="FILE", help="keep the numbers of every run in FILE (.csv), and go on from there the next time")
+    results.add_argument("--sort", choices=_SORT, metavar="COLUMN", help=f"order of the table: {', '.join(_SORT)} (default: accuracy)")
+    results.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    results.add_argument("--plot", metavar="FILE", help="draw the accuracy against what varies most (.png, .svg, .pdf)")
+    parser.set_defaults(run=lambda options: _run(options, parser))
+
+
+def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    from fastmlp.cli.tasks import TASKS, network
+
+    task = TASKS[options.dataset]
+    data_options = arguments.data_options(options, task, parser)
+    for name in _AXES:
+        given = getattr(options, name) or []
+        if len(set(given)) < len(given):
+            parser.error(f"--{name.replace('_', '-')} has the same value twice")
+    if options.plot is not None:
+        arguments.check_plot(options.plot)
+
+    from fastmlp import sweep
+
+    data = task.load(0, **data_options)
+    build = functools.partial(network, data.features, data.classes, engine=options.engine, name=task.name)
+    train, test = (data.x_train, data.y_train), (data.x_test, data.y_test)
+    bar = _Bar(task.name, options.out)
+    try:
+        with bar:
+            results = sweep.run(
+                build,
+                _grid(task, options),
+                train,
+                test,
+                seeds=options.seeds,
+                out=options.out,
+                workers=options.workers,
+                verbose=0,
+                on_progress=bar.show,
+            )
+    except sweep.SweepInterrupted as stop:
+        if stop.results:
+            _report(task, data, stop.results, options)
+        print(stop, file=sys.stderr)
+        raise
+    _report(task, data, results, options)
+    return 0
+
+
+def _grid(task: Task, options: argparse.Namespace) -> dict[str, list[Any]]:
+    usual = {
+        "hidden": task.hidden,
+        "activation": "relu",
+        "dropout": 0.0,
+        "optimizer": task.optimizer,
+        "learning_rate": None,
+        "batch_size": task.batch_size,
+        "epochs": task.epochs,
+    }
+    return {name: getattr(options, name) or [usual[name]] for name in _AXES}
+
+
+class _Bar:
+    """Shows how the sweep goes: one bar on a terminal, a few lines elsewhere."""
+
+    def __init__(self, name: str, file: str | None) -> None:
+        from fastmlp.cli import output
+
+        self._name, self._file = name, file
+        self._console = output.console(stderr=True)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._lines = 0
+
+    def __enter__(self) -> None:
+        pass  # the bar appears, and its thread begins, when the workers are there
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, done: int, total: int, latest: Run | None) -> None:
+        """What ``sweep.run`` calls."""
+        from fastmlp.cli.output import plural
+
+        if latest is None and done:
+            self._console.print(f"{done:,} of {plural(total, 'run')} found in {self._file}", soft_wrap=True, markup=False)
+        numbers = "" if latest is None else f"held out {latest.numbers['test_accuracy']:.4f}"
+        if not self._console.is_terminal:
+            reached = done * _PIPED_LINES // max(total, 1)
+            if latest is not None and reached > self._lines:
+                self._console.print(f"run {done}/{total}  {numbers}", soft_wrap=True)
+            self._lines = reached
+            return
+        if self._bar is None:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+            columns = ("{task.description}", BarColumn(), "run", MofNCompleteColumn(), TimeElapsedColumn(), "left:", TimeRemainingColumn())
+            made = (TextColumn(column) if isinstance(column, str) else column for column in (*columns, "{task.fields[numbers]}"))
+            self._bar = Progress(*made, console=self._console)
+            self._bar.start()
+            self._task = self._bar.add_task(self._name, total=total, numbers="")
+        assert self._task is not None
+        self._bar.update(self._task, completed=done, numbers=numbers)
+
+
+def _report(task: Task, data: Data, results: Results, options: argparse.Namespace) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from fastmlp.cli import output
+    from fastmlp.sweep.grid import describe
+
+    if options.plot is not None:
+        from fastmlp.plotting import plot_sweep
+
+        plot_sweep(results).savefig(options.plot)
+    if options.sort is not None:
+        results = results.sorted(_SORT[options.sort])
+    title = f"{task.name}: {task.what}, {output.plural(len(data.x_train), 'row')} and {len(data.x_test):,} held out"
+    same = describe({name: value for name, value in results.best.combination.items() if name not in results.varying})
+    notes = [f"Mean ± standard deviation over {output.plural(options.seeds, 'seed')}." if options.seeds > 1 else "One seed."]
+    if same:
+        notes.append(f"The same for all: {same}.")
+    note = output.writable(" ".join(notes))
+    if options.markdown:
+        print(output.writable(f"{title}\n\n{results.markdown()}\n{note}"))
+        return
+    console = output.console()
+    if not console.is_terminal:
+        console.width = output.WIDE_PIPE
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
+    axes = len(results.varying)
+    for number, name in enumerate(results.header()):
+        table.add_column(Text(name), justify="left" if number < axes else "right", no_wrap=number < axes)
+    for number, cells in enumerate(results.cells()):
+        table.add_row(*(Text(output.writable(cell)) for cell in cells), style="bold green" if number == 0 else None)
+    console.print(table)
+    console.print(note, style="dim", markup=False, soft_wrap=True)

@@ -1,0 +1,245 @@
+"""What Keras has and fastmlp does not, each with what comes nearest.
+
+Registries and modules ask here when a name is unknown, so that a program brought over from Keras is told what to do instead of which
+attribute a module lacks.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from fastmlp.errors import UnsupportedError
+
+_IMAGES = "networks are made of Dense layers; put a Flatten() before them"
+_SEQUENCES = "networks are made of Dense layers; give them a window of the sequence as columns"
+_AXES = "rows are vectors; take means or maxima of the data before fit"
+_PICTURES = "change the pictures with NumPy or Pillow before fit, or in a generator that gives batches"
+_NUMBERS = "number the values with np.unique(return_inverse=True) before fit, then use CategoryEncoding or Embedding"
+_OTHER_FRAMEWORK = "nothing of another framework runs in a network; use Dense, or compute its output before fit"
+_OWN_PAIR = "use activations.custom(value, derivative)"
+_OVERLAP = "use Precision and Recall"
+_OPERATING_POINT = "use AUC, or Precision and Recall with thresholds=[...]"
+_FILES = "read the files into arrays, or give fit a generator"
+_REGISTERED = "files hold no code, so nothing is registered; pass custom objects to the model in your program"
+_ONE_PROCESS = "fastmlp trains in one process; see fastmlp.set_num_threads"
+_FLOAT32 = "everything is float32"
+_NO_BACKEND = "fastmlp is its own backend; compute with NumPy"
+_LOAD_CSV = "load the file with np.loadtxt or pandas and give the arrays to fit"
+_ONE_STEP = "a step is compiled code; use callbacks, a loss of your own or train_on_batch"
+_COMPILED = "a network is compiled code already"
+_NO_VARIABLES = "use get_weights, set_weights and layer.weights"
+
+
+def _all(names: str, advice: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), advice)
+
+
+_MODEL_AND_LAYER = {
+    **_all("add_loss", "use kernel_regularizer, activity_regularizer, or an output of its own with a loss"),
+    **_all("add_metric", "pass metrics to compile"),
+    **_all("add_variable add_weight", "layers of your own can't be trained; build the model of fastmlp's layers"),
+    **_all("build_from_config get_build_config", "use get_config and from_config, which hold the input shape"),
+    **_all("call symbolic_call stateless_call", "call the model or layer itself"),
+    **_all("compute_dtype dtype dtype_policy input_dtype variable_dtype", _FLOAT32),
+    **_all("compute_mask supports_masking", "there are no masks; give rows that count less a sample_weight"),
+    **_all("compute_output_spec input_spec", "use compute_output_shape, or the model's output_shape"),
+    **_all("jax_state_sync rematerialized_call", _COMPILED),
+    **_all("load_own_variables save_own_variables", "use save_weights and load_weights"),
+    **_all("metrics_variables", "pass metrics to compile; their values are in the history"),
+    **_all("non_trainable_variables trainable_variables variables path", _NO_VARIABLES),
+    **_all("quantization_mode quantize quantized_build quantized_call", _FLOAT32),
+}
+
+TABLES: dict[str, dict[str, str]] = {
+    "": {
+        **_all("DTypePolicy FloatDTypePolicy dtype_policies mixed_precision Quantizer quantizers", _FLOAT32),
+        **_all("Function Operation KerasTensor InputSpec tree", "use Input, layers and Model"),
+        **_all("Variable StatelessScope SymbolicScope RematScope remat name_scope", _NO_VARIABLES),
+        **_all("applications", "networks are made of Dense layers; compute features with another library and train on those"),
+        **_all("backend ops random", _NO_BACKEND),
+        **_all("config", "use fastmlp.set_num_threads and fastmlp.build_info"),
+        **_all("device distribution", _ONE_PROCESS),
+        **_all("distillation", "train on the other model's predictions as y, with the loss 'kl_divergence' or 'mse'"),
+        **_all("export", "use model.save"),
+        **_all("legacy src version", "use fastmlp.__version__"),
+        **_all("preprocessing", _FILES),
+        **_all("visualization", "use fastmlp.utils.plot_model and callbacks.LivePlot"),
+        **_all("wrappers", "call fit and predict, which take scikit-learn's arrays"),
+    },
+    "activations": {
+        "glu": "use 'silu', which gates each unit by itself",
+        "prelu": "use the layer PReLU, or 'leaky_relu', whose slope is fixed",
+        **_all("hard_shrink soft_shrink tanh_shrink", _OWN_PAIR),
+        **_all("sparse_plus squareplus", "use 'softplus'"),
+        "sparse_sigmoid": "use 'hard_sigmoid'",
+        "sparsemax": "use 'softmax'",
+        "threshold": "use ReLU(threshold=...)",
+    },
+    "callbacks": {
+        "OrbaxCheckpoint": "use ModelCheckpoint, or BackupAndRestore to go on with an interrupted fit",
+        "RemoteMonitor": "send the logs yourself, with LambdaCallback(on_epoch_end=lambda epoch, logs: ...)",
+    },
+    "constraints": {},
+    "datasets": {
+        **_all("boston_housing california_housing", _LOAD_CSV),
+        **_all("cifar10 cifar100", "networks are made of Dense layers; for a first data set of pictures use datasets.mnist"),
+        "fashion_mnist": "use datasets.mnist.load_data with the path of those files, which have the same format",
+        **_all("imdb reuters", "count the words with sklearn's CountVectorizer; fit takes its sparse matrices"),
+    },
+    "initializers": _all("STFT STFTInitializer stft", "it is for short-time Fourier transforms; set such values with layer.set_weights"),
+    "layers": {
+        **_all("Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose", _IMAGES),
+        **_all("Convolution1D Convolution2D Convolution3D Convolution1DTranspose Convolution2DTranspose Convolution3DTranspose", _IMAGES),
+        **_all("SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D DepthwiseConv1D DepthwiseConv2D", _IMAGES),
+        **_all("MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D", _IMAGES),
+        **_all("AvgPool1D AvgPool2D AvgPool3D AveragePooling1D AveragePooling2D AveragePooling3D", _IMAGES),
+        **_all("AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D", _IMAGES),
+        **_all("AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D", _IMAGES),
+        **_all("UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D", _IMAGES),
+        **_all("Cropping1D Cropping2D Cropping3D", "cut the arrays before fit: x[:, a:b]"),
+        **_all("LSTM LSTMCell GRU GRUCell SimpleRNN SimpleRNNCell RNN StackedRNNCells ConvLSTM1D ConvLSTM2D ConvLSTM3D", _SEQUENCES),
+        **_all("Bidirectional TimeDistributed Masking", _SEQUENCES),
+        **_all("Attention MultiHeadAttention AdditiveAttention GroupQueryAttention", _SEQUENCES),
+        **_all("GlobalAveragePooling1D GlobalMaxPooling1D GlobalAvgPool1D GlobalMaxPool1D", "put Flatten() between Embedding and Dense"),
+        **_all("GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling2D GlobalMaxPooling3D", _AXES),
+        **_all("GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool2D GlobalMaxPool3D", _AXES),
+        **_all("SpatialDropout1D SpatialDropout2D SpatialDropout3D", "use Dropout"),
+        **_all("AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization", _PICTURES),
+        **_all("MaxNumBoundingBoxes MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter", _PICTURES),
+        **_all("RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale", _PICTURES),
+        **_all("RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness", _PICTURES),
+        **_all("RandomShear RandomTranslation RandomZoom Resizing Solarization", _PICTURES),
+        **_all("FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper", _OTHER_FRAMEWORK),
+        **_all("MelSpectrogram STFTSpectrogram", "compute the spectrogram before fit"),
+        "Discretization": "cut the data with np.digitize before fit",
+        **_all("Dot dot", "use Multiply and a Dense(1) behind it, or compute the products before fit"),
+        "EinsumDense": "use Dense: rows are vectors",
+        "GroupNormalization": "use LayerNormalization()",
+        **_all("HashedCrossing Hashing", "hash the data into numbers before fit, then use CategoryEncoding or Embedding"),
+        "Identity": "leave the layer out, or use Activation('linear')",
+        "InputSpec": "use Input(shape=...)",
+        **_all("IntegerLookup StringLookup", _NUMBERS),
+        "Lambda": "nothing of a model is Python code; use Activation, Rescaling, or prepare the data before fit",
+        **_all("Minimum minimum", "use Maximum between Rescaling(-1) layers: min(a, b) = -max(-a, -b)"),
+        "Permute": "transpose the data before fit",
+        "Pipeline": "put the layers into a Sequential model",
+        "RepeatVector": "use Dense: rows are vectors",
+        "ReversibleEmbedding": "use Embedding and Dense",
+        "SpectralNormalization": "use BatchNormalization() or LayerNormalization(), or kernel_constraint=MaxNorm()",
+        "TextVectorization": "make word counts (scipy.sparse matrices are welcome) before fit",
+        "UnitNormalization": "divide the rows by np.linalg.norm(x, axis=1, keepdims=True) before fit, or use RMSNormalization()",
+        "Wrapper": "use the layer inside it",
+    },
+    "losses": {
+        **_all("Dice dice Tversky tversky", "use 'binary_crossentropy' or 'binary_focal_crossentropy'"),
+        **_all("Circle circle", "use 'categorical_crossentropy'"),
+        **_all(
+            "CategoricalGeneralizedCrossEntropy categorical_generalized_cross_entropy", "use CategoricalCrossentropy(label_smoothing=0.1)"
+        ),
+        **_all("CTC ctc", "it is for sequences; fastmlp's networks have none"),
+    },
+    "metrics": {
+        **_all("SensitivityAtSpecificity SpecificityAtSensitivity PrecisionAtRecall RecallAtPrecision", _OPERATING_POINT),
+        **_all("BinaryIoU IoU MeanIoU OneHotIoU OneHotMeanIoU", _OVERLAP),
+        **_all("ConcordanceCorrelation concordance_correlation PearsonCorrelation pearson_correlation", "use R2Score"),
+        "binary_accuracy": "use metrics.BinaryAccuracy()",
+        "categorical_accuracy": "use metrics.CategoricalAccuracy()",
+        "sparse_categorical_accuracy": "use metrics.SparseCategoricalAccuracy()",
+        "sparse_top_k_categorical_accuracy": "use metrics.SparseTopKCategoricalAccuracy(k=5)",
+        "top_k_categorical_accuracy": "use metrics.TopKCategoricalAccuracy(k=5)",
+        "Sum": "use np.sum on the values",
+    },
+    "models": {
+        "model_from_json": "use Sequential.from_config or Model.from_config with json.loads",
+        "save_model": "use model.save",
+    },
+    "optimizers": {
+        "Adafactor": "it saves memory in models far larger than these; use 'adam'",
+        "Ftrl": "use 'adagrad', with a kernel_regularizer for its L1 and L2",
+        "Lamb": "it is for batches of tens of thousands; use 'adamw'",
+        "LossScaleOptimizer": "everything is float32, so no loss needs a scale; use the optimizer inside it",
+        **_all("MultiOptimizer OptimizerMap", "train the parts as models of their own, or use one optimizer for all weights"),
+        "Muon": "use 'adamw' or 'nadam'",
+        "ScheduleFreeAdamW": "use AdamW(use_ema=True), which averages the weights too",
+        "legacy": "use the optimizers of fastmlp.optimizers",
+    },
+    "optimizers.schedules": {},
+    "regularizers": {},
+    "utils": {
+        **_all("Config", "use a dict"),
+        **_all("CustomObjectScope custom_object_scope get_custom_objects register_keras_serializable", _REGISTERED),
+        **_all("get_registered_name get_registered_object", _REGISTERED),
+        **_all("deserialize_keras_object serialize_keras_object", "use get_config and from_config"),
+        **_all("disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled", "use verbose=0, 1 or 2"),
+        **_all("FeatureSpace", "use CategoryEncoding, Embedding and Normalization on columns of their own"),
+        "Progbar": "use rich.progress, or fit's verbose=1",
+        "Sequence": "use utils.PyDataset",
+        **_all("array_to_img img_to_array load_img save_img", "use Pillow: np.asarray(Image.open(path))"),
+        **_all("audio_dataset_from_directory image_dataset_from_directory text_dataset_from_directory", _FILES),
+        "timeseries_dataset_from_array": "use np.lib.stride_tricks.sliding_window_view",
+        "bounding_boxes": "networks are made of Dense layers; there are no boxes",
+        "get_file": "use urllib.request.urlretrieve or another downloader",
+        "get_source_inputs": "use model.inputs",
+        "is_keras_tensor": "tensors are what Input() and layers return; use isinstance(x, fastmlp.symbolic.Tensor)",
+        "legacy": "use the functions of fastmlp.utils",
+        "model_to_dot": "use utils.plot_model",
+        "normalize": "divide by np.linalg.norm(x, axis=-1, keepdims=True)",
+        **_all("pack_x_y_sample_weight unpack_x_y_sample_weight", "use plain tuples (x, y) and (x, y, sample_weight)"),
+        "pad_sequences": "use np.pad on each, or count words into a sparse matrix",
+        "standardize_dtype": _FLOAT32,
+    },
+    "Model": {
+        **_MODEL_AND_LAYER,
+        **_all("compute_loss compute_loss_and_updates compute_metrics get_metrics_result stateless_compute_loss", _ONE_STEP),
+        **_all("train_step test_step predict_step make_train_function make_test_function make_predict_function", _ONE_STEP),
+        "export": "use model.save; the C interface (docs/c-api.md) calls a model from other programs",
+        "get_quantization_layer_structure": _FLOAT32,
+        "compute_output_shape": "use the model's output_shape",
+        **_all("get_state_tree set_state_tree", "use get_weights and set_weights, or save and load_model"),
+        **_all("input output", "use model.inputs and model.outputs"),
+        **_all("jit_compile run_eagerly", _COMPILED),
+        "losses": "the history's loss holds the penalties of regularizers",
+        "reset_metrics": "metrics start anew in every epoch and every call",
+        "to_json": "use json.dumps(model.get_config())",
+    },
+    "Layer": {
+        **_MODEL_AND_LAYER,
+        **_all("input output", "use the layer's input_shape and output_shape"),
+        "losses": "the history's loss holds the penalties of regularizers",
+        "metrics": "pass metrics to compile",
+    },
+}
+"""By module (``""`` is fastmlp itself) or base class: names of Keras, each with the nearest alternative."""
+
+
+class MissingAttributeError(UnsupportedError, AttributeError):
+    """An attribute that Keras' objects have and fastmlp's do not; ``hasattr`` still says False."""
+
+
+def plain(name: str) -> str:
+    """The name without what spellings differ in: capitals and underscores."""
+    return name.replace("_", "").lower()
+
+
+def advice(module: str, name: str) -> str | None:
+    """What to use instead of ``name``, in any spelling; None for a name that Keras does not have either."""
+    return _PLAIN[module].get(plain(name))
+
+
+def missing(module: str, name: str) -> NoReturn:
+    """For a module's ``__getattr__``: the error for a name it does not have."""
+    path = f"fastmlp.{module}".rstrip(".")
+    if name in TABLES[module]:
+        raise UnsupportedError(f"{f'{module}.{name}'.lstrip('.')} is not in fastmlp; {TABLES[module][name]}")
+    raise AttributeError(f"module {path!r} has no attribute {name!r}")
+
+
+def missing_attribute(item: object, table: str, name: str) -> NoReturn:
+    """For the ``__getattr__`` of a class: the error for an attribute that ``item`` does not have."""
+    owner = type(item).__name__
+    if name in TABLES[table]:
+        raise MissingAttributeError(f"{owner}.{name} is not in fastmlp; {TABLES[table][name]}")
+    raise AttributeError(f"{owner!r} object has no attribute {name!r}")
+
+
+_PLAIN = {module: {plain(name): advice for name, advice in table.items()} for module, table in TABLES.items()}

@@ -1,0 +1,222 @@
+"""Metrics: numbers to watch beside the loss, by name (``"accuracy"``) or as an object (``BinaryAccuracy(threshold=0.8)``).
+
+Those defined here and in :mod:`fastmlp.metrics.of_losses` are means over the rows that the engines compute. The others are computed in
+NumPy from the predictions that the engines hand out, thousands of rows at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastmlp import checks, elsewhere, losses
+from fastmlp.losses import (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
+from fastmlp.metrics.base import EngineMetric, Metric
+from fastmlp.metrics.confusion import (
+    AUC,
+    F1Score,
+    FalseNegatives,
+    FalsePositives,
+    FBetaScore,
+    Precision,
+    Recall,
+    TrueNegatives,
+    TruePositives,
+)
+from fastmlp.metrics.means import (
+    Accuracy,
+    Mean,
+    MeanMetricWrapper,
+    R2Score,
+    RootMeanSquaredError,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+)
+from fastmlp.metrics.of_losses import (
+    CLASSES,
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    GaussianNLL,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    Quantile,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+    of_loss,
+)
+from fastmlp.registry import Registry
+
+__all__ = [
+    "AUC",
+    "Accuracy",
+    "BinaryAccuracy",
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "F1Score",
+    "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
+    "GaussianNLL",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCoshError",
+    "Mean",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanMetricWrapper",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Metric",
+    "Poisson",
+    "Precision",
+    "Quantile",
+    "R2Score",
+    "Recall",
+    "RootMeanSquaredError",
+    "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SquaredHinge",
+    "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "deserialize",
+    "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "serialize",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+]
+
+
+class BinaryAccuracy(EngineMetric):
+    """The fraction of outputs on the right side of the threshold: (p > threshold) == y, averaged over the columns.
+
+    Args:
+        name: See :class:`Metric`.
+        threshold: A prediction strictly above counts as 1.
+    """
+
+    kind = "binary_accuracy"
+    higher_is_better = True
+
+    def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5, **options: Any) -> None:
+        super().__init__(name, dtype, **options)
+        self.threshold = checks.number("threshold", threshold, 0.0, 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "threshold": self.threshold}
+
+
+class CategoricalAccuracy(EngineMetric):
+    """The fraction of rows whose largest prediction stands where the largest target does."""
+
+    kind = "categorical_accuracy"
+    higher_is_better = True
+
+
+class SparseCategoricalAccuracy(EngineMetric):
+    """The fraction of rows whose largest prediction stands at the class number in ``y``."""
+
+    kind = "sparse_categorical_accuracy"
+    higher_is_better = True
+
+
+_OF_PREDICTIONS = (
+    Accuracy,
+    TopKCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    AUC,
+    Precision,
+    Recall,
+    F1Score,
+    FBetaScore,
+    TruePositives,
+    TrueNegatives,
+    FalsePositives,
+    FalseNegatives,
+    RootMeanSquaredError,
+    R2Score,
+)
+
+registry: Registry[Metric] = Registry(
+    "metric",
+    Metric,
+    (BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, *CLASSES, *_OF_PREDICTIONS),
+    {
+        "mse": MeanSquaredError,
+        "mae": MeanAbsoluteError,
+        "mape": MeanAbsolutePercentageError,
+        "msle": MeanSquaredLogarithmicError,
+        "bce": BinaryCrossentropy,
+        "kld": KLDivergence,
+        "log_cosh": LogCoshError,
+    },
+    "metrics",
+)
+
+serialize, deserialize = registry.serialize, registry.deserialize
+
+
+def get(identifier: Any) -> Metric:
+    """The metric meant by a name, a class, an object, a loss, a function or a configuration.
+
+    ``"accuracy"`` and ``"crossentropy"`` mean different metrics for different models; ``compile`` resolves them.
+    """
+    if isinstance(identifier, losses.Loss):
+        return of_loss(identifier)
+    if callable(identifier) and not isinstance(identifier, (type, Metric)):
+        return of_loss(losses.get(identifier)) if identifier in losses.functions.CLASSES else MeanMetricWrapper(identifier)
+    if isinstance(identifier, Mean) or identifier is Mean:
+        raise TypeError("Mean averages the values it is given, so it can't be a metric of a model; give a function of y_true and y_pred")
+    return registry.get(identifier)
+
+
+def __getattr__(name: str) -> Any:
+    elsewhere.missing("metrics", name)

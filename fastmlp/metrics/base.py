@@ -1,0 +1,231 @@
+"""What every metric can do: be told targets and predictions, give its value so far, begin again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fastmlp import checks, naming
+from fastmlp.errors import UnsupportedError
+from fastmlp.plan import Metric as PlanMetric
+from fastmlp.registry import Configurable
+
+
+class Metric(Configurable):
+    """The base of all metrics.
+
+    A metric of your own is a subclass with ``update_state``, ``result`` and ``reset_state``; give an object of it to ``compile``. It runs
+    in Python once for each batch, where fastmlp's own metrics run in the engine or once for thousands of rows.
+
+    Args:
+        name: The key in ``History.history`` and in ``evaluate(return_dict=True)``.
+
+    Example:
+
+    >>> from fastmlp import metrics
+    >>> metric = metrics.BinaryAccuracy()
+    >>> metric.update_state([0, 1, 1, 1], [0.2, 0.9, 0.4, 0.7])
+    >>> metric.result()
+    0.75
+    """
+
+    higher_is_better: ClassVar[bool | None] = None
+    """None where neither is."""
+    is_mean: ClassVar[bool] = False
+    """Whether the value is the mean of a number that each row has."""
+    takes_chunks: ClassVar[bool] = False
+    """Whether several batches may be handed over as one, with the same result."""
+
+    def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
+        if options.pop("from_logits", False):
+            raise UnsupportedError("metrics read predictions, not logits; let the last layer end in a softmax or sigmoid")
+        checks.reject_unknown(type(self).__name__, options, {"label_smoothing": "smooth the targets yourself"})
+        self.name = name or naming.automatic(type(self).__name__)
+        self.reset_state()
+
+    @property
+    def sparse(self) -> bool | None:
+        """True when the targets are integer labels, False when there is a column per output, None for either."""
+        return None
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take note of some rows.
+
+        Args:
+            y_true: ``(rows, outputs)``, or class numbers ``(rows,)`` where the metric reads such.
+            y_pred: Predictions ``(rows, outputs)``.
+            sample_weight: How much each row counts, ``(rows,)``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must have a method update_state(y_true, y_pred, sample_weight=None)")
+
+    def result(self) -> Any:
+        """The value over all rows since the last :meth:`reset_state`: a float, or an array of several."""
+        raise NotImplementedError(f"{type(self).__name__} must have a method result()")
+
+    def reset_state(self) -> None:
+        """Forget all rows."""
+
+    def _fit_state(self) -> dict[str, Any] | None:
+        """What has been added up since :meth:`reset_state`, as JSON values, for a ``fit`` that goes on later; None where nobody knows."""
+        return None
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`_fit_state` gave."""
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """:meth:`update_state`, then :meth:`result`."""
+        self.update_state(y_true, y_pred, sample_weight)
+        return self.result()
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+
+class RowMetric(Metric):
+    """A metric of checked rows: subclasses note them in ``_add(y, p, weight)``, whose arrays have one row each."""
+
+    takes_chunks = True
+
+    @property
+    def sparse(self) -> bool | None:
+        return False
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        self._add(*as_rows(self.name, y_true, y_pred, sample_weight, self._target_shape, labels=bool(self.sparse)))
+
+    def _target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the targets of predictions ``(rows, outputs)``, where they are no labels."""
+        return shape
+
+    def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
+        raise NotImplementedError
+
+
+class MeanOfRows(RowMetric):
+    """The mean of one number a row: Σ weight·value / Σ weight."""
+
+    is_mean = True
+
+    def reset_state(self) -> None:
+        self.total = self.count = 0.0
+
+    def result(self) -> float:
+        return self.total / self.count if self.count else 0.0
+
+    def _fit_state(self) -> dict[str, Any]:
+        return {"sums": to_json([self.total, self.count])}
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        self.total, self.count = from_json(state["sums"]).tolist()
+
+    def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
+        self._add_values(np.asarray(self.row_values(y, p), np.float32), weight)
+
+    def _add_values(self, values: np.ndarray, weight: np.ndarray | None) -> None:
+        self.total = float(in_order(self.total, values if weight is None else values * weight))
+        self.count = self.count + len(values) if weight is None else float(in_order(self.count, weight))
+
+    def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        """The number of each row, ``(rows,)``."""
+        raise NotImplementedError
+
+
+class EngineMetric(MeanOfRows):
+    """A mean over the rows that the engines compute themselves while they train; used on its own it runs in NumPy."""
+
+    kind: ClassVar[str]
+    """The engines' name of the metric."""
+    higher_is_better = False
+    threshold: float = 0.5
+    from_logits: bool = False
+    parameters: tuple[float, ...] = ()
+    smoothing: float = 0.0
+
+    @property
+    def sparse(self) -> bool:
+        return self.kind.startswith("sparse_")
+
+    def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
+        super().__init__(name or naming.snake_case(type(self).__name__), dtype, **options)
+
+    def in_plan(self, weighted: bool) -> PlanMetric:
+        """What the engines are told."""
+        return PlanMetric(self.kind, weighted, self.threshold, self.from_logits, self.parameters, self.smoothing)
+
+    def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        from fastmlp.reference.metrics import make_metric
+
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return make_metric(self.in_plan(weighted=False))(y, p)
+
+
+def in_order(total: Any, values: np.ndarray) -> Any:
+    """``total`` + values[0] + values[1] + …, one after the other in float64: the same however the values are cut into calls."""
+    terms = np.concatenate([np.broadcast_to(np.asarray(total, np.float64), values.shape[1:])[None], values])
+    return np.add.accumulate(terms, axis=0)[-1]
+
+
+def as_rows(
+    name: str,
+    y_true: Any,
+    y_pred: Any,
+    sample_weight: Any,
+    target_shape: Callable[[tuple[int, ...]], tuple[int, ...]],
+    *,
+    labels: bool = False,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Targets, predictions ``(rows, outputs)`` and weights ``(rows,)`` or None, as float32; targets are int64 labels with ``labels``."""
+    p = np.asarray(y_pred, np.float32)
+    y = np.asarray(y_true)
+    if p.ndim == 1:
+        p = p[:, None]
+    if p.ndim != 2:
+        raise ValueError(f"{name}: y_pred has shape {np.shape(y_pred)}, but (rows, outputs) is wanted")
+    if labels:
+        y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+        if y.shape != p.shape[:1]:
+            raise ValueError(f"{name}: y_true has shape {np.shape(y_true)}, but for y_pred {p.shape} it must be class numbers ({len(p)},)")
+        y = y.astype(np.int64)
+        if y.size and (y.min() < 0 or y.max() >= p.shape[1]):
+            wrong = y.min() if y.min() < 0 else y.max()
+            raise ValueError(f"{name}: y_true holds the class number {wrong}, but y_pred has {p.shape[1]} columns")
+    else:
+        y = y[:, None] if y.ndim == 1 else y
+        wanted = target_shape(p.shape)
+        if y.shape != wanted:
+            same = "they must have the same" if wanted == p.shape else f"for that y_true must have {wanted}"
+            raise ValueError(f"{name}: y_true has shape {np.shape(y_true)}, but y_pred {np.shape(y_pred)}; {same}")
+        y = y.astype(np.float32, copy=False)
+    if sample_weight is None:
+        return y, p, None
+    weight = np.asarray(sample_weight, np.float32)
+    if weight.ndim == 2 and weight.shape[1] == 1:
+        weight = weight[:, 0]
+    if weight.ndim and weight.shape != p.shape[:1]:
+        raise ValueError(f"{name}: sample_weight has shape {weight.shape}, but there is one weight per row: ({len(p)},)")
+    return y, p, np.broadcast_to(weight, p.shape[:1])
+
+
+def divide(a: Any, b: Any) -> Any:
+    """a / b in float64, 0 where b is 0."""
+    a, b = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
+    return np.divide(a, b, out=np.zeros(a.shape), where=b != 0)
+
+
+def to_json(values: Any) -> dict[str, Any]:
+    """Numbers as JSON values that hold every bit, of NaN too."""
+    array = np.asarray(values, np.float64)
+    return {"shape": list(array.shape), "float64": array.astype("<f8").tobytes().hex()}
+
+
+def from_json(stored: Mapping[str, Any]) -> np.ndarray:
+    """The float64 array that :func:`to_json` stored."""
+    return np.frombuffer(bytes.fromhex(stored["float64"]), "<f8").astype(np.float64).reshape(stored["shape"])
+
+
+def plain(value: Any) -> Any:
+    """A float for a single value, a float32 array for several."""
+    array = np.asarray(value)
+    return float(array) if array.ndim == 0 else array.astype(np.float32)

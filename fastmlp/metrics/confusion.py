@@ -1,0 +1,418 @@
+"""Metrics that count: true and false positives and negatives at one or many thresholds, and what is made of the counts.
+
+Rows are sorted into the gaps between the thresholds once; a count at a threshold is the sum of the gaps above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fastmlp import checks
+from fastmlp.metrics.base import RowMetric, divide, from_json, in_order, plain, to_json
+
+EPSILON = 1e-7
+LOWEST = -1e10
+"""The prediction of a class that is not among the top k; also the threshold that only such do not pass."""
+
+
+class Counts:
+    """How many targets of either kind have predictions in each gap between thresholds.
+
+    Args:
+        thresholds: Ascending or not; a prediction strictly above one passes it.
+        columns: Counted apart; 1 to count all columns of a row together.
+    """
+
+    def __init__(self, thresholds: Sequence[float], columns: int = 1) -> None:
+        self.thresholds = np.asarray(thresholds, np.float32)
+        size = len(thresholds)
+        self._even = size > 2 and np.allclose(self.thresholds, np.arange(size, dtype=np.float32) / (size - 1), atol=EPSILON)
+        self._lowest_gap = int(self._even and (thresholds[0] < 0 or thresholds[-1] > 1))
+        self._columns = columns
+        self._gaps = np.zeros((2, (size + 1) * columns))
+
+    def add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
+        """Count rows; y and p: ``(rows, columns)``, weight: the same shape or None."""
+        p = np.nan_to_num(p, nan=0.0, posinf=np.inf, neginf=-np.inf)
+        size = len(self.thresholds)
+        if self._even:  # the gap from one multiplication, rounded as Keras rounds it
+            gap = np.ceil(np.clip(p, 0, 1) * np.float32(size - 1)).astype(np.intp)
+            np.maximum(gap, self._lowest_gap, out=gap)
+        else:
+            gap = np.searchsorted(np.sort(self.thresholds), p, side="left")
+        if self._columns > 1:
+            gap = gap * self._columns + np.arange(self._columns)
+        positive = y != 0
+        for kind, chosen in enumerate((positive, ~positive)):
+            if weight is None:
+                self._gaps[kind] += np.bincount(gap[chosen], minlength=self._gaps.shape[1])
+            else:
+                np.add.at(self._gaps[kind], gap[chosen], weight[chosen].astype(np.float64))
+
+    def at_thresholds(self) -> dict[str, np.ndarray]:
+        """``tp``, ``fp``, ``tn`` and ``fn`` for each threshold, ``(thresholds,)``; with several columns ``(thresholds, columns)``."""
+        gaps = self._gaps.reshape(2, len(self.thresholds) + 1, self._columns)
+        passed = np.flip(np.cumsum(np.flip(gaps, 1), 1), 1)[:, 1:]
+        if not self._even:
+            passed = passed[:, np.argsort(np.argsort(self.thresholds, kind="stable"), kind="stable")]
+        failed = gaps.sum(axis=1, keepdims=True) - passed
+        parts = {"tp": passed[0], "fp": passed[1], "fn": failed[0], "tn": failed[1]}
+        return parts if self._columns > 1 else {name: part[:, 0] for name, part in parts.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as JSON values."""
+        return to_json(self._gaps)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a :meth:`state`."""
+        self._gaps = from_json(state)
+
+
+class _Thresholded(RowMetric):
+    """The base of what is counted at given thresholds."""
+
+    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None, default: float = 0.5) -> None:
+        self.thresholds = _checked_thresholds(default if thresholds is None else thresholds, default)
+        self._given = thresholds
+        super().__init__(name, dtype)
+
+    def reset_state(self) -> None:
+        self._counts = Counts(self.thresholds)
+
+    def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
+        self._counts.add(y, p, None if weight is None else np.broadcast_to(weight[:, None], p.shape))
+
+    def _fit_state(self) -> dict[str, Any]:
+        return {"counts": self._counts.state()}
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        self._counts.restore(state["counts"])
+
+    def _single(self, values: np.ndarray) -> Any:
+        return plain(values[0] if len(self.thresholds) == 1 else values)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "thresholds": self._given}
+
+
+def _checked_thresholds(given: Any, default: float) -> list[float]:
+    listed = list(given) if isinstance(given, (list, tuple, np.ndarray)) else [given]
+    if not listed:
+        raise ValueError("thresholds is empty; give a number from 0 to 1, or several")
+    return [value if value == default else checks.number("a threshold", value, 0.0, 1.0) for value in listed]
+
+
+class _Count(_Thresholded):
+    count: ClassVar[str]
+
+    def result(self) -> Any:
+        return self._single(self._counts.at_thresholds()[self.count])
+
+
+class TruePositives(_Count):
+    """The number of ones that are predicted above the threshold.
+
+    Args:
+        thresholds: A number from 0 to 1, 0.5 unless told, or several, for as many values.
+        name: See :class:`Metric`.
+    """
+
+    count = "tp"
+
+
+class TrueNegatives(_Count):
+    """The number of zeros that are not predicted above the threshold; see :class:`TruePositives`."""
+
+    count = "tn"
+
+
+class FalsePositives(_Count):
+    """The number of zeros that are predicted above the threshold; see :class:`TruePositives`."""
+
+    count = "fp"
+
+
+class FalseNegatives(_Count):
+    """The number of ones that are not predicted above the threshold; see :class:`TruePositives`."""
+
+    count = "fn"
+
+
+class _Ratio(_Thresholded):
+    """tp / (tp + another count)."""
+
+    higher_is_better = True
+    other: ClassVar[str]
+
+    def __init__(
+        self, thresholds: Any = None, top_k: int | None = None, class_id: int | None = None, name: str | None = None, dtype: Any = None
+    ) -> None:
+        self.top_k = None if top_k is None else checks.whole_number("top_k", top_k)
+        self.class_id = None if class_id is None else checks.whole_number("class_id", class_id, 0)
+        super().__init__(thresholds, name, dtype, 0.5 if top_k is None else LOWEST)
+
+    def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
+        if self.top_k is not None:
+            if self.top_k > p.shape[1]:
+                raise ValueError(f"{self.name}: top_k is {self.top_k}, but there are {p.shape[1]} outputs")
+            top = np.argsort(-p, axis=1, kind="stable")[:, : self.top_k]
+            kept = np.full_like(p, LOWEST)
+            np.put_along_axis(kept, top, np.take_along_axis(p, top, axis=1), axis=1)
+            p = kept
+        y, p = _of_class(self.name, self.class_id, y, p)
+        super()._add(y, p, weight)
+
+    def result(self) -> Any:
+        counts = self._counts.at_thresholds()
+        return self._single(divide(counts["tp"], counts["tp"] + counts[self.other]))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "thresholds": self._given, "top_k": self.top_k, "class_id": self.class_id}
+
+
+def _of_class(name: str, number: int | None, y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if number is None:
+        return y, p
+    if number >= p.shape[1]:
+        raise ValueError(f"{name}: class_id is {number}, but outputs go from 0 to {p.shape[1] - 1}")
+    return y[:, number : number + 1], p[:, number : number + 1]
+
+
+class Precision(_Ratio):
+    """Of the predictions above the threshold, the share that is right: tp / (tp + fp), 0 if there are none.
+
+    Args:
+        thresholds: A number from 0 to 1, 0.5 unless told, or several, for as many values.
+        top_k: Count only the ``k`` largest predictions of a row as positive, and all of them unless there are thresholds.
+        class_id: Look at this output alone.
+        name: See :class:`Metric`.
+
+    Example:
+
+    >>> from fastmlp import metrics
+    >>> metrics.Precision()([0, 1, 1, 1], [0.6, 0.9, 0.4, 0.7], sample_weight=[2, 1, 1, 1])
+    0.5
+    """
+
+    other = "fp"
+
+
+class Recall(_Ratio):
+    """Of the ones, the share that is predicted above the threshold: tp / (tp + fn), 0 if there are none.
+
+    Args:
+        thresholds: See :class:`Precision`.
+        top_k: See :class:`Precision`.
+        class_id: See :class:`Precision`.
+        name: See :class:`Metric`.
+    """
+
+    other = "fn"
+
+
+class AUC(RowMetric):
+    """The area under a curve that all thresholds together draw: 1 is perfect, 0.5 under the ROC curve is guessing.
+
+    Args:
+        num_thresholds: Evenly spread, 200 unless told; more come closer to the exact area.
+        curve: ``"ROC"``, true positive rate over false positive rate, or ``"PR"``, precision over recall.
+        summation_method: ``"interpolation"``, the middle of each step; ``"minoring"`` its lower, ``"majoring"`` its upper end. Between
+            points of the PR curve the counts are interpolated, not their ratio (Davis and Goadrich 2006, "The relationship between
+            precision-recall and ROC curves").
+        name: See :class:`Metric`.
+        thresholds: Those to use instead, from 0 to 1.
+        multi_label: Whether to take the area for each output and average; else all outputs are counted together.
+        num_labels: The number of outputs, for ``multi_label``; else seen from the data.
+        label_weights: How much each output counts.
+        from_logits: Whether predictions go through a sigmoid first.
+
+    Example:
+
+    >>> from fastmlp import metrics
+    >>> metrics.AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9])
+    0.75
+    """
+
+    higher_is_better = True
+
+    def __init__(
+        self,
+        num_thresholds: int = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        dtype: Any = None,
+        thresholds: Sequence[float] | None = None,
+        multi_label: bool = False,
+        num_labels: int | None = None,
+        label_weights: Sequence[float] | None = None,
+        from_logits: bool = False,
+    ) -> None:
+        self.curve = _one_of("curve", curve, ("ROC", "PR"))
+        self.summation_method = _one_of("summation_method", summation_method, ("interpolation", "minoring", "majoring"))
+        if num_labels and not multi_label:
+            raise ValueError("num_labels is only for multi_label=True")
+        self._given = None if thresholds is None else sorted(checks.number("a threshold", value, 0.0, 1.0) for value in thresholds)
+        inner = self._given
+        if inner is None:
+            count = checks.whole_number("num_thresholds", num_thresholds, 2)
+            inner = [(i + 1) / (count - 1) for i in range(count - 2)]
+        self.thresholds = [-EPSILON, *inner, 1 + EPSILON]
+        self.num_thresholds = len(self.thresholds)
+        self.multi_label, self.num_labels, self.from_logits = bool(multi_label), num_labels, bool(from_logits)
+        self.label_weights = None if label_weights is None else np.asarray(label_weights, np.float32)
+        super().__init__(name, dtype)
+
+    def reset_state(self) -> None:
+        self._counts = None if self.multi_label else Counts(self.thresholds)
+
+    def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
+        if self.from_logits:
+            with np.errstate(over="ignore"):
+                p = 1 / (1 + np.exp(-p))
+        if self.label_weights is not None and len(self.label_weights) != p.shape[1]:
+            raise ValueError(f"{self.name}: there are {len(self.label_weights)} label_weights, but {p.shape[1]} outputs")
+        if self._counts is None:
+            self._counts = Counts(self.thresholds, p.shape[1])
+        weights = None if weight is None else np.broadcast_to(weight[:, None], p.shape)
+        if self.label_weights is not None and not self.multi_label:
+            weights = np.broadcast_to(self.label_weights, p.shape) * (1 if weights is None else weights)
+        self._counts.add(y, p, weights)
+
+    def _fit_state(self) -> dict[str, Any]:
+        return {"counts": None if self._counts is None else self._counts.state()}
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        if state["counts"] is not None:
+            self._counts = Counts(self.thresholds, state["counts"]["shape"][1] // (self.num_thresholds + 1))
+            self._counts.restore(state["counts"])
+
+    def result(self) -> float:
+        if self._counts is None:
+            return 0.0
+        areas = self._areas(**self._counts.at_thresholds()).sum(axis=0)
+        if not self.multi_label:
+            return float(areas)
+        return float(np.mean(areas) if self.label_weights is None else divide((areas * self.label_weights).sum(), self.label_weights.sum()))
+
+    def _areas(self, tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> np.ndarray:
+        """The area of each step of the curve."""
+        if self.curve == "PR" and self.summation_method == "interpolation":
+            return _interpolated_precision_areas(tp, fp, fn)
+        recall = divide(tp, tp + fn)
+        x, y = (divide(fp, fp + tn), recall) if self.curve == "ROC" else (recall, divide(tp, tp + fp))
+        if self.summation_method == "interpolation":
+            heights = (y[:-1] + y[1:]) / 2
+        else:
+            heights = (np.minimum if self.summation_method == "minoring" else np.maximum)(y[:-1], y[1:])
+        return (x[:-1] - x[1:]) * heights
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "num_thresholds": self.num_thresholds,
+            "curve": self.curve,
+            "summation_method": self.summation_method,
+            "thresholds": self._given,
+            "multi_label": self.multi_label,
+            "num_labels": self.num_labels,
+            "label_weights": None if self.label_weights is None else self.label_weights.tolist(),
+            "from_logits": self.from_logits,
+        }
+
+
+def _interpolated_precision_areas(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:
+    positive = tp + fp
+    slope = divide(tp[:-1] - tp[1:], np.maximum(positive[:-1] - positive[1:], 0))
+    intercept = tp[1:] - slope * positive[1:]
+    ratio = np.where((positive[:-1] > 0) & (positive[1:] > 0), divide(positive[:-1], positive[1:]), 1.0)
+    return np.asarray(divide(slope * (tp[:-1] - tp[1:] + intercept * np.log(ratio)), tp[1:] + fn[1:]))
+
+
+def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    for choice in choices:
+        if isinstance(value, str) and value.lower() == choice.lower():
+            return choice
+    raise ValueError(f"{name} must be {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}, got {value!r}")
+
+
+class FBetaScore(RowMetric):
+    """The harmonic mean of precision and recall, recall counting β times as much, for each output.
+
+    Args:
+        average: None for one score per output; ``"micro"`` to count all outputs together, ``"macro"`` for the mean of the scores,
+            ``"weighted"`` for the mean weighted by how often each output is 1.
+        beta: Above 0.
+        threshold: A prediction strictly above is positive; without one, a row's largest is.
+        name: See :class:`Metric`.
+    """
+
+    higher_is_better = True
+
+    def __init__(
+        self,
+        average: str | None = None,
+        beta: float = 1.0,
+        threshold: float | None = None,
+        name: str | None = "fbeta_score",
+        dtype: Any = None,
+    ) -> None:
+        if average not in (None, "micro", "macro", "weighted"):
+            raise ValueError(f"average must be 'micro', 'macro', 'weighted' or None, got {average!r}")
+        self.beta = checks.number("beta", beta, 0.0)
+        self.threshold = None if threshold is None else checks.number("threshold", threshold, 0.0, 1.0)
+        if self.beta == 0 or self.threshold == 0:
+            raise ValueError(f"{'beta' if self.beta == 0 else 'threshold'} must be above 0")
+        self.average = average
+        super().__init__(name, dtype)
+
+    def reset_state(self) -> None:
+        self._sums: Any = 0.0
+
+    def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
+        largest = (p >= p.max(axis=1, keepdims=True)) & (np.abs(p) > 1e-9)
+        positive = largest if self.threshold is None else p > self.threshold
+        terms = np.stack([positive * y, positive * (1 - y), ~positive * y], axis=1).astype(np.float64)
+        self._sums = in_order(self._sums, terms if weight is None else terms * weight[:, None, None])
+
+    def _fit_state(self) -> dict[str, Any]:
+        return {"sums": to_json(self._sums)}
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        self._sums = from_json(state["sums"])
+
+    def result(self) -> Any:
+        if np.ndim(self._sums) == 0:
+            return 0.0
+        tp, fp, fn = self._sums.sum(axis=1) if self.average == "micro" else self._sums
+        precision, recall = tp / (tp + fp + EPSILON), tp / (tp + fn + EPSILON)
+        scores = precision * recall / (self.beta**2 * precision + recall + EPSILON) * (1 + self.beta**2)
+        if self.average == "weighted":
+            scores = (scores * (tp + fn) / ((tp + fn).sum() + EPSILON)).sum()
+        elif self.average is not None:
+            scores = np.mean(scores)
+        return plain(scores)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "average": self.average, "beta": self.beta, "threshold": self.threshold}
+
+
+class F1Score(FBetaScore):
+    """:class:`FBetaScore` with β = 1: the harmonic mean of precision and recall.
+
+    Args:
+        average: See :class:`FBetaScore`.
+        threshold: See :class:`FBetaScore`.
+        name: See :class:`Metric`.
+    """
+
+    def __init__(
+        self, average: str | None = None, threshold: float | None = None, name: str | None = "f1_score", dtype: Any = None
+    ) -> None:
+        super().__init__(average, 1.0, threshold, name, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "average": self.average, "threshold": self.threshold}

@@ -1,0 +1,222 @@
+"""Means over rows, and near relations, that are computed from predictions: top-k accuracies, R², the root of a mean, functions of yours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks
+from fastmlp.metrics.base import MeanOfRows, RowMetric, from_json, in_order, plain, to_json
+
+
+class Mean(MeanOfRows):
+    """The mean of the values it is given: ``update_state(values, sample_weight=None)``.
+
+    Example:
+
+    >>> from fastmlp import metrics
+    >>> mean = metrics.Mean()
+    >>> mean.update_state([1, 3, 5, 7])
+    >>> mean.result()
+    4.0
+    """
+
+    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        """Take note of values, ``(rows,)``; of further axes the mean is taken."""
+        array = np.asarray(values, np.float32)
+        array = array.reshape(len(array), -1).mean(axis=1) if array.ndim else array[None]
+        weight = None if sample_weight is None else np.broadcast_to(np.asarray(sample_weight, np.float32), array.shape)
+        self._add_values(array, weight)
+
+
+class MeanMetricWrapper(MeanOfRows):
+    """The mean of a function of your own.
+
+    Give the function itself to ``compile``; it is wrapped there. It runs in Python, once for each batch.
+
+    Args:
+        fn: From targets and predictions ``(rows, outputs)``, NumPy arrays, to a value per row, ``(rows,)`` or ``(rows, outputs)``, or to
+            one number for the batch.
+        name: See :class:`Metric`; the function's name unless told.
+        options: Further arguments of the function.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastmlp import metrics
+    >>> def largest_error(y_true, y_pred):
+    ...     return np.abs(y_true - y_pred).max(axis=1)
+    >>> metric = metrics.MeanMetricWrapper(largest_error)
+    >>> metric.update_state([[1, 2], [3, 4]], [[1, 3], [3, 4]])
+    >>> metric.result()
+    0.5
+    """
+
+    takes_chunks = False
+
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **options: Any) -> None:
+        super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
+        self.fn = fn
+        self._options = options
+
+    @property
+    def sparse(self) -> None:
+        return None
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y, p = np.asarray(y_true), np.asarray(y_pred)
+        values = np.asarray(self.fn(y, p, **self._options), np.float32)
+        if values.ndim and len(values) != len(p):
+            raise ValueError(
+                f"the metric {self.name} gave values of shape {values.shape} for {len(p)} rows; return one per row, or a single number"
+            )
+        weight = None if sample_weight is None else np.asarray(sample_weight, np.float32).reshape(-1)
+        if values.ndim:
+            self._add_values(values.reshape(len(values), -1).mean(axis=1), weight)
+        elif weight is None:
+            self._add_values(values[None], None)
+        else:
+            self._add_values(np.broadcast_to(values, weight.shape), weight)
+
+
+class Accuracy(MeanOfRows):
+    """How often predictions equal targets, averaged over the columns."""
+
+    higher_is_better = True
+
+    def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+    def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return np.asarray((y == p).mean(axis=1))
+
+
+class TopKCategoricalAccuracy(MeanOfRows):
+    """The fraction of rows whose class, in one-hot targets, is among the ``k`` with the largest predictions.
+
+    Args:
+        k: How many.
+        name: See :class:`Metric`.
+    """
+
+    higher_is_better = True
+
+    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+        self.k = checks.whole_number("k", k)
+
+    def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return _in_top(y.argmax(axis=1), p, self.k)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "k": self.k}
+
+
+class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
+    """The fraction of rows whose class number is among the ``k`` with the largest predictions.
+
+    Args:
+        k: How many.
+        name: See :class:`Metric`.
+    """
+
+    def __init__(self, k: int = 5, name: str | None = "sparse_top_k_categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(k, name, dtype)
+
+    @property
+    def sparse(self) -> bool:
+        return True
+
+    def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return _in_top(y, p, self.k)
+
+
+def _in_top(labels: np.ndarray, p: np.ndarray, k: int) -> np.ndarray:
+    own = np.take_along_axis(p, labels[:, None].astype(np.intp), axis=1)
+    return np.asarray((p > np.nan_to_num(own, nan=-np.inf, posinf=np.inf, neginf=-np.inf)).sum(axis=1) < k)
+
+
+class RootMeanSquaredError(MeanOfRows):
+    """√mean((y − p)²), the mean taken over all rows before the root."""
+
+    is_mean = False
+    higher_is_better = False
+
+    def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+    def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return np.asarray(np.square(p - y).mean(axis=1))
+
+    def result(self) -> float:
+        return math.sqrt(super().result())
+
+
+class R2Score(RowMetric):
+    """The share of the targets' variance that the predictions explain: 1 − Σ(y − p)² / Σ(y − mean y)²; 1 is best, 0 is as good as the mean.
+
+    Args:
+        class_aggregation: ``"uniform_average"`` of the outputs' scores, ``"variance_weighted_average"``, or None for one score per output.
+        num_regressors: The number of features, for the adjusted R²; 0 for the plain one.
+        name: See :class:`Metric`.
+    """
+
+    higher_is_better = True
+
+    def __init__(
+        self, class_aggregation: str | None = "uniform_average", num_regressors: int = 0, name: str | None = "r2_score", dtype: Any = None
+    ) -> None:
+        choices = (None, "uniform_average", "variance_weighted_average")
+        if class_aggregation not in choices:
+            raise ValueError(f"class_aggregation must be {', '.join(map(repr, choices[1:]))} or None, got {class_aggregation!r}")
+        super().__init__(name, dtype)
+        self.class_aggregation = class_aggregation
+        self.num_regressors = checks.whole_number("num_regressors", num_regressors, 0)
+
+    def reset_state(self) -> None:
+        self._sums: Any = 0.0
+        self._samples = 0
+
+    def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
+        y, p = y.astype(np.float64), p.astype(np.float64)
+        ones = np.ones((len(y), 1)) if weight is None else weight[:, None]
+        terms = np.stack([y * ones, y * y * ones, (y - p) ** 2 * ones, np.broadcast_to(ones, y.shape)], axis=1)
+        self._sums = in_order(self._sums, terms)
+        self._samples += y.size
+
+    def _fit_state(self) -> dict[str, Any]:
+        return {"sums": to_json(self._sums), "samples": self._samples}
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        self._sums, self._samples = from_json(state["sums"]), state["samples"]
+
+    def result(self) -> Any:
+        if not self._samples:
+            return 0.0
+        total_y, squares, residual, count = self._sums
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variance = squares - total_y * (total_y / count)
+            scores = 1 - residual / variance
+        scores = np.where(np.isinf(scores), 0.0, scores)
+        if self.class_aggregation == "uniform_average":
+            scores = scores.mean()
+        elif self.class_aggregation == "variance_weighted_average":
+            scores = (variance * scores).sum() / variance.sum()
+        if self.num_regressors:
+            left = self._samples - self.num_regressors - 1
+            if left > 0:
+                scores = 1 - (1 - scores) * (self._samples - 1) / left
+            else:
+                checks.warn(
+                    f"{self._samples} values are too few for the adjusted R² of {self.num_regressors} features; this is the plain R²"
+                )
+        return plain(scores)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "class_aggregation": self.class_aggregation, "num_regressors": self.num_regressors}

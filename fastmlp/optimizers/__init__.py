@@ -1,0 +1,58 @@
+"""Optimizers: how the weights move, by name (``"adam"``) or as an object (``Adam(1e-3)``)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from fastmlp import elsewhere, schedules
+from fastmlp.optimizers.base import Optimizer
+from fastmlp.optimizers.lbfgs import LBFGS
+from fastmlp.optimizers.moments import Adam, Adamax, AdamW, Nadam
+from fastmlp.optimizers.simple import SGD, Adadelta, Adagrad, Lion, RMSprop
+from fastmlp.registry import Registry
+
+__all__ = [
+    "LBFGS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]
+
+sys.modules[f"{__name__}.schedules"] = schedules  # importable under Keras' name too, as os.path is
+
+registry: Registry[Optimizer] = Registry(
+    "optimizer",
+    Optimizer,
+    (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Lion, LBFGS),
+    module="optimizers",
+)
+
+serialize, deserialize = registry.serialize, registry.deserialize
+
+
+def get(identifier: Any) -> Optimizer:
+    """The optimizer meant by a name (any case), a class, an object or a configuration.
+
+    Example:
+
+    >>> from fastmlp import optimizers
+    >>> optimizers.get("RMSprop").learning_rate
+    0.001
+    """
+    return registry.get(identifier)
+
+
+def __getattr__(name: str) -> Any:
+    elsewhere.missing("optimizers", name)

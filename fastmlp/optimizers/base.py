@@ -1,0 +1,234 @@
+"""What all optimizers have: a learning rate or a schedule, and the options around a step."""
+
+from __future__ import annotations
+
+import re
+import weakref
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fastmlp import checks, schedules
+from fastmlp.errors import UnsupportedError
+from fastmlp.plan import Parameter, Update
+from fastmlp.registry import Configurable
+
+_UNSUPPORTED = {
+    "loss_scale_factor": "everything is float32, so no scale is needed",
+    "decay": "use learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay)",
+}
+
+
+class Optimizer(Configurable):
+    """The base of all optimizers, with the arguments that all of them take.
+
+    Args:
+        learning_rate: The step size, at least 0; may be changed at any time, in callbacks too: ``model.optimizer.learning_rate = 1e-4``.
+            Or one of :mod:`fastmlp.optimizers.schedules`, which gives every batch its own; then it can't be changed, but reads as the rate
+            of the next batch.
+        name: Its name.
+        weight_decay: Shrinks weights apart from the gradient (Loshchilov & Hutter 2019, "Decoupled weight decay regularization"):
+            w ← w − learning_rate · weight_decay · w before each step. See :meth:`exclude_from_weight_decay`.
+        clipnorm: The gradient of a kernel or bias is shortened to this length where it is longer.
+        clipvalue: Every number of a gradient is cut to ±clipvalue. At most one of the three is given.
+        global_clipnorm: The gradient of all weights together is shortened to this length where it is longer (Pascanu et al. 2013, "On the
+            difficulty of training recurrent neural networks").
+        use_ema: Whether to keep a running average of the weights (Polyak & Juditsky 1992): average ← ema_momentum · average +
+            (1 − ema_momentum) · w after each step. It takes the weights' place when ``fit`` ends; see
+            :class:`fastmlp.callbacks.SwapEMAWeights`.
+        ema_momentum: From 0 to 1.
+        ema_overwrite_frequency: The average takes the weights' place every so many steps too.
+        gradient_accumulation_steps: A step is taken only every so many batches, with the mean of their gradients; at least 2.
+    """
+
+    full_batch: ClassVar[bool] = False
+    """True if a step needs all rows at once."""
+    _learning_rate: float = 0.0
+    _schedule: schedules.LearningRateSchedule | None = None
+    _model: weakref.ReferenceType[Any] | None = None
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        name: str | None = None,
+        *,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        gradient_accumulation_steps: int | None = None,
+        **options: Any,
+    ) -> None:
+        self.learning_rate = options.pop("lr", learning_rate)
+        self._not_decayed: tuple[str, ...] = _names("exclude_from_weight_decay", options.pop("not_decayed", ()))
+        checks.reject_unknown(type(self).__name__, options, _UNSUPPORTED)
+        self.name = name or type(self).__name__.lower()
+        self.weight_decay = _optional("weight_decay", weight_decay)
+        self.clipnorm = _optional("clipnorm", clipnorm)
+        self.clipvalue = _optional("clipvalue", clipvalue)
+        self.global_clipnorm = _optional("global_clipnorm", global_clipnorm)
+        given = {"clipnorm": self.clipnorm, "clipvalue": self.clipvalue, "global_clipnorm": self.global_clipnorm}
+        several = [name for name, value in given.items() if value is not None]
+        if len(several) > 1:
+            raise ValueError(f"only one of clipnorm, clipvalue and global_clipnorm can be used at a time, got {' and '.join(several)}")
+        self.use_ema = checks.flag("use_ema", use_ema)
+        self.ema_momentum = checks.number("ema_momentum", ema_momentum, 0.0, 1.0)
+        self.ema_overwrite_frequency = (
+            None if ema_overwrite_frequency is None else checks.whole_number("ema_overwrite_frequency", ema_overwrite_frequency)
+        )
+        self.gradient_accumulation_steps = (
+            None
+            if gradient_accumulation_steps is None
+            else checks.whole_number("gradient_accumulation_steps", gradient_accumulation_steps, 2)
+        )
+
+    @property
+    def learning_rate(self) -> float:
+        """The step size, now; a change takes effect at the next batches, a new schedule at the next epoch."""
+        return self._learning_rate if self._schedule is None else float(self._rates_of(self._schedule, self._batches, 1)[0])
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        schedule = schedules.of(value)
+        if schedule is not None:
+            self._schedule = schedule
+        elif self._schedule is not None:
+            raise TypeError(
+                f"this optimizer follows a schedule, {type(self._schedule).__name__}, so its learning rate can't be set; "
+                f"make the optimizer with a number, such as {type(self).__name__}(learning_rate=0.001), to change it while training"
+            )
+        else:
+            self._learning_rate = checks.number("learning_rate", value, 0.0)
+
+    lr = learning_rate
+
+    @property
+    def iterations(self) -> int:
+        """Updates done in the model that was compiled with this optimizer; 0 before."""
+        return self._batches // (self.gradient_accumulation_steps or 1)
+
+    @property
+    def _batches(self) -> int:
+        model = self._model() if self._model is not None else None
+        return 0 if model is None else int(model.training_state()["iterations"])
+
+    def attach(self, model: Any) -> None:
+        """Called by ``compile``: whose updates :attr:`iterations` counts, and whose batches a schedule."""
+        self._model = weakref.ref(model)
+
+    @property
+    def follows_schedule(self) -> bool:
+        """Whether the learning rate comes from a schedule, and so can't be set."""
+        return self._schedule is not None
+
+    def swap_rate(self, learning_rate: Any) -> Any:
+        """Put another number or schedule in the place of the learning rate, whichever it is; returns what was there."""
+        before = self._schedule or self._learning_rate
+        self._schedule = None
+        self.learning_rate = learning_rate
+        return before
+
+    def rates(self, first: int, count: int) -> np.ndarray | None:
+        """The rates of ``count`` batches from number ``first`` on, float64; None without a schedule."""
+        return None if self._schedule is None else self._rates_of(self._schedule, first, count)
+
+    @staticmethod
+    def _rates_of(schedule: schedules.LearningRateSchedule, first: int, count: int) -> np.ndarray:
+        rates = schedule.rates(np.arange(first, first + count))
+        bad = np.flatnonzero(~(np.isfinite(rates) & (rates >= 0)))
+        if len(bad):
+            raise ValueError(
+                f"{type(schedule).__name__} gives the learning rate {rates[bad[0]]:g} at step {first + bad[0]}; it must be at least 0"
+            )
+        return rates
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_model"}
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self._schedule is None else f"{type(self).__name__}(learning_rate={self._schedule!r}, ...)"
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Sequence[str] | None = None) -> None:
+        """Say which weights do not decay; before the model is compiled.
+
+        Args:
+            var_list: None; weights are known by their names.
+            var_names: Regular expressions. Weights in whose name, ``"kernel"`` or ``"bias"``, one of them is found are left alone.
+
+        Example:
+
+        >>> from fastmlp import optimizers
+        >>> optimizer = optimizers.AdamW(weight_decay=0.01)
+        >>> optimizer.exclude_from_weight_decay(var_names=["bias"])
+        """
+        if var_list is not None:
+            raise UnsupportedError("exclude_from_weight_decay(var_list=...) is not in fastmlp; name the weights: var_names=['bias']")
+        self._not_decayed = _names("var_names", var_names or ())
+
+    def update(self, parameters: Sequence[Parameter] = ()) -> Update:
+        """The rule and its constants, for the engines.
+
+        Args:
+            parameters: What will be trained, to see which of it decays.
+        """
+        pattern = "|".join(self._not_decayed)
+        return replace(
+            self.rule(),
+            weight_decay=self.weight_decay or 0.0,
+            undecayed=tuple(i for i, one in enumerate(parameters) if pattern and re.search(pattern, one.name.rpartition("/")[2])),
+            clipnorm=self.clipnorm or 0.0,
+            global_clipnorm=self.global_clipnorm or 0.0,
+            clipvalue=self.clipvalue or 0.0,
+            accumulate=self.gradient_accumulation_steps or 1,
+            average_momentum=self.ema_momentum if self.use_ema else None,
+            overwrite_every=self.ema_overwrite_frequency or 0,
+        )
+
+    def trainer(self, network: Any) -> Any:
+        """What has the method ``train``: the network itself, unless steps are taken from outside it."""
+        return network
+
+    def rule(self) -> Update:
+        """How this optimizer steps, without what all of them have."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        rate = self._learning_rate if self._schedule is None else schedules.serialize(self._schedule)
+        config = {
+            "name": self.name,
+            "learning_rate": rate,
+            "weight_decay": self.weight_decay,
+            "clipnorm": self.clipnorm,
+            "global_clipnorm": self.global_clipnorm,
+            "clipvalue": self.clipvalue,
+            "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
+        }
+        return {**config, "not_decayed": list(self._not_decayed)} if self._not_decayed else config
+
+
+def share(name: str, value: Any) -> float:
+    """``value`` if it is a number from 0 up to but not including 1."""
+    return checks.number(name, value, 0.0, 1.0, open_high=True)
+
+
+def _optional(name: str, value: Any) -> float | None:
+    return None if value is None else checks.number(name, value, 0.0)
+
+
+def _names(argument: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(name, str) for name in value):
+        raise TypeError(f"{argument} must be a list of names, got {value!r}")
+    for name in value:
+        try:
+            re.compile(name)
+        except re.error as error:
+            raise ValueError(f"{argument} has {name!r}, which is not a regular expression: {error}") from error
+    return tuple(value)

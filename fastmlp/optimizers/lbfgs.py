@@ -1,0 +1,65 @@
+"""L-BFGS, as an optimizer; :mod:`fastmlp.optimizers.minimizer` has the algorithm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastmlp import checks
+from fastmlp.optimizers.base import Optimizer
+from fastmlp.plan import Update
+
+
+class LBFGS(Optimizer):
+    """Limited-memory BFGS: few, long, well-aimed steps for small data (Nocedal & Wright 2006, "Numerical optimization", algorithm 7.5).
+
+    Every step reads all rows, so ``fit`` takes one step an epoch and ``batch_size`` is left out. A step asks for the loss and its gradient
+    at one to a few places, until the strong Wolfe conditions hold. It runs in NumPy over the engine's gradients, and is worth it for
+    thousands of rows and smooth activations such as tanh. The last steps are forgotten when a model is saved or backed up. Keras has no
+    such optimizer.
+
+    Args:
+        learning_rate: The length of the first step, which knows no curvature yet.
+        history: How many of the last steps shape the next one.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastmlp import layers, models, optimizers
+    >>> model = models.Sequential([layers.Dense(1, input_shape=(2,))])
+    >>> model.compile(optimizer=optimizers.LBFGS(), loss="mse")
+    >>> history = model.fit(np.eye(2), [1, 2], epochs=20, verbose=0)
+    >>> history.history["loss"][-1] < 1e-6
+    True
+    """
+
+    full_batch = True
+
+    def __init__(self, learning_rate: float = 1.0, history: int = 10, name: str | None = None, **options: Any) -> None:
+        checks.reject_unknown("LBFGS", {key: value for key, value in options.items() if key != "lr"}, _NOT_LBFGS)
+        super().__init__(checks.number("learning_rate", options.get("lr", learning_rate), 0.0), name)
+        self.history = checks.whole_number("history", history)
+        self._minimizer: Any = None
+
+    def rule(self) -> Update:
+        return Update("sgd")
+
+    def trainer(self, network: Any) -> Any:
+        if self._minimizer is None or self._minimizer.network is not network:
+            from fastmlp.optimizers.minimizer import NetworkMinimizer
+
+            self._minimizer = NetworkMinimizer(network, self.history, self.learning_rate)
+        return self._minimizer
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "learning_rate": self.learning_rate, "history": self.history}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_minimizer": None}
+
+
+_NOT_LBFGS = {
+    "weight_decay": "use kernel_regularizer='l2'",
+    **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"), "its line search keeps steps from being too long"),
+    **dict.fromkeys(("use_ema", "ema_momentum", "ema_overwrite_frequency"), "its steps are not noisy, so there is nothing to average"),
+    "gradient_accumulation_steps": "it always takes all rows",
+}

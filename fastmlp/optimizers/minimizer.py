@@ -1,0 +1,188 @@
+"""L-BFGS: steps that know the curvature, from the gradients of the last few of them.
+
+:class:`Minimizer` knows functions of a vector; :class:`NetworkMinimizer` makes one of a network and all rows of its data. This runs in
+NumPy over the engine's gradients: a handful of vector operations for each pass over the data. The algorithms are those of Nocedal & Wright
+2006, "Numerical optimization", chapters 3 and 7.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fastmlp.errors import NonFiniteLossError
+from fastmlp.plan import Batches
+
+Evaluation = tuple[float, np.ndarray]
+"""The value of a function and its gradient."""
+
+SUFFICIENT_DECREASE = 1e-4
+CURVATURE = 0.9
+MOST_EVALUATIONS = 25
+"""In one line search."""
+
+
+class Minimizer:
+    """Finds a minimum of a smooth function, step by step.
+
+    Args:
+        function: Value and gradient at a vector of float64; the value may be infinite.
+        history: How many of the last steps shape the next one.
+        first_step: The length of the first step, which knows no curvature yet.
+    """
+
+    def __init__(self, function: Callable[[np.ndarray], Evaluation], history: int, first_step: float) -> None:
+        self._function = function
+        self._first_step = first_step
+        self._pairs: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=history)
+
+    def step(self, x: np.ndarray, value: float, gradient: np.ndarray) -> tuple[np.ndarray, float, np.ndarray] | None:
+        """One step from ``x``: the new vector, its value and its gradient; None where nothing smaller is found."""
+        for attempt in range(2):
+            direction = self._direction(gradient)
+            slope = float(gradient @ direction)
+            length = float(np.linalg.norm(gradient))
+            if not length:
+                return None
+            start = 1.0 if self._pairs else self._first_step / length
+            found = line_search(self._along(x, direction), direction, value, slope, start)
+            if found is not None:
+                t, new_value, new_gradient = found
+                self._remember(t * direction, new_gradient - gradient)
+                return x + t * direction, new_value, new_gradient
+            if attempt == 0 and not self._pairs:
+                return None
+            self._pairs.clear()  # the curvature was of no use: once more, straight downhill
+        return None
+
+    def _along(self, x: np.ndarray, direction: np.ndarray) -> Callable[[float], Evaluation]:
+        return lambda t: self._function(x + t * direction)
+
+    def _direction(self, gradient: np.ndarray) -> np.ndarray:
+        """The inverse Hessian, as the last steps show it, times the gradient: algorithm 7.4, the two loops."""
+        q = -gradient
+        weights = []
+        for s, y in reversed(self._pairs):
+            weight = float(s @ q) / float(s @ y)
+            weights.append(weight)
+            q = q - weight * y
+        if self._pairs:
+            s, y = self._pairs[-1]
+            q = q * (float(s @ y) / float(y @ y))
+        for (s, y), weight in zip(self._pairs, reversed(weights), strict=True):
+            q = q + (weight - float(y @ q) / float(s @ y)) * s
+        return q
+
+    def _remember(self, s: np.ndarray, y: np.ndarray) -> None:
+        if float(s @ y) > 1e-10 * float(np.linalg.norm(s) * np.linalg.norm(y)):  # what has no curvature teaches nothing
+            self._pairs.append((s, y))
+
+
+def line_search(
+    function: Callable[[float], Evaluation], direction: np.ndarray, value: float, slope: float, start: float
+) -> tuple[float, float, np.ndarray] | None:
+    """A step length that meets the strong Wolfe conditions: algorithms 3.5 and 3.6.
+
+    Args:
+        function: Value and gradient at a step length.
+        direction: Where to.
+        value, slope: The function's value at 0, and its derivative along the direction, which must be negative.
+        start: The first length to try.
+
+    Returns:
+        The length, the value and the gradient there; None if no smaller value is found. Where rounding leaves no length that meets the
+        conditions, the one with the smallest value.
+    """
+    if slope >= 0:
+        return None
+    low = (0.0, value, slope)
+    high: tuple[float, float, float] | None = None
+    best: tuple[float, float, np.ndarray] | None = None
+    t = start
+    for _ in range(MOST_EVALUATIONS):
+        new_value, gradient = function(t)
+        new_slope = float(gradient @ direction)
+        here = (t, new_value, new_slope)
+        if math.isfinite(new_value) and new_value < (value if best is None else best[1]):
+            best = (t, new_value, gradient)
+        if not math.isfinite(new_value) or new_value > value + SUFFICIENT_DECREASE * t * slope or new_value >= low[1]:
+            high = here
+        elif abs(new_slope) <= -CURVATURE * slope:
+            return t, new_value, gradient
+        else:
+            if new_slope * ((high[0] if high else math.inf) - low[0]) >= 0:
+                high = low
+            low = here
+        t = _between(low, high) if high else 2 * t
+        if high and abs(high[0] - low[0]) <= 1e-9 * max(high[0], low[0]):
+            break
+    return best
+
+
+def _between(low: tuple[float, float, float], high: tuple[float, float, float]) -> float:
+    """Where the cubic through both ends has its minimum, kept away from the ends; the middle where it has none."""
+    (a, value_a, slope_a), (b, value_b, slope_b) = low, high
+    middle, margin = (a + b) / 2, 0.1 * abs(b - a)
+    if not math.isfinite(value_b):
+        return middle
+    d1 = slope_a + slope_b - 3 * (value_a - value_b) / (a - b)
+    inside = d1 * d1 - slope_a * slope_b
+    if inside < 0:
+        return middle
+    d2 = math.copysign(math.sqrt(inside), b - a)
+    divisor = slope_b - slope_a + 2 * d2
+    t = b - (b - a) * (slope_b + d2 - d1) / divisor if divisor else middle
+    return min(max(t, min(a, b) + margin), max(a, b) - margin)
+
+
+class NetworkMinimizer:
+    """L-BFGS on a network's loss over all rows.
+
+    Args:
+        network: Of either engine, configured.
+        history, first_step: See :class:`Minimizer`.
+    """
+
+    def __init__(self, network: Any, history: int, first_step: float) -> None:
+        bounded = [one.name for one in network.plan.parameters if one.bounds is not None]
+        if bounded:
+            raise ValueError(f"LBFGS knows no constraints, but {bounded[0]} has one; use another optimizer")
+        self.network = network
+        self._batches: Batches | None = None
+        self._minimizer = Minimizer(self._evaluate, history, first_step)
+
+    def train(self, batches: Batches, first: int, stop: int, seconds: float, totals: np.ndarray) -> int:
+        """One step, in the place of the network's own ``train``; adds loss and metrics of before the step to the totals."""
+        if batches.count != 1:
+            raise ValueError(
+                f"LBFGS needs all {len(batches.x)} rows in one batch, got batch_size={batches.batch_size}; leave batch_size out"
+            )
+        network, self._batches = self.network, batches
+        network.evaluate(batches, 0, 1, seconds, totals)
+        x = np.concatenate([network.get_parameter(i).ravel() for i in range(len(network.plan.parameters))]).astype(np.float64)
+        value, gradient = self._evaluate(x)
+        if not math.isfinite(value):
+            raise NonFiniteLossError(batch=first)
+        stepped = self._minimizer.step(x, value, gradient)
+        self._move(x if stepped is None else stepped[0])
+        network.iterations += 1
+        return stop
+
+    def _evaluate(self, x: np.ndarray) -> Evaluation:
+        self._move(x)
+        try:
+            value, gradients = self.network.gradients(self._batches)
+        except NonFiniteLossError:
+            return math.inf, np.zeros_like(x)
+        return value, np.concatenate([gradient.ravel() for gradient in gradients]).astype(np.float64)
+
+    def _move(self, x: np.ndarray) -> None:
+        at = 0
+        for index, parameter in enumerate(self.network.plan.parameters):
+            size = math.prod(parameter.shape)
+            self.network.set_parameter(index, x[at : at + size].astype(np.float32).reshape(parameter.shape))
+            at += size

@@ -1,0 +1,129 @@
+"""Adam and its kin: running means of the gradient and of its size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from fastmlp import checks
+from fastmlp.optimizers.base import Optimizer, share
+from fastmlp.plan import Update
+
+
+class _Moments(Optimizer):
+    """What the optimizers with running means of the gradient and of its size share.
+
+    Args:
+        learning_rate: See :class:`Optimizer`.
+        beta_1: How much of the mean is kept, from 0 up to but not including 1.
+        beta_2: The same for the mean size.
+        epsilon: Added to what is divided by.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=weight_decay, **options)
+        self.beta_1 = share("beta_1", beta_1)
+        self.beta_2 = share("beta_2", beta_2)
+        self.epsilon = checks.number("epsilon", epsilon, 0.0)
+
+    def rule(self) -> Update:
+        return Update(self.kind, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+
+
+class Adam(_Moments):
+    """Adaptive moments: running means of the gradient and of its square (Kingma & Ba 2014, "Adam: a method for stochastic optimization").
+
+    Args:
+        learning_rate: See :class:`Optimizer`.
+        beta_1: How much of the mean is kept, from 0 up to but not including 1.
+        beta_2: The same for the mean square.
+        epsilon: Added to the root.
+        amsgrad: Divide by the root of the largest mean square so far (Reddi et al. 2018, "On the convergence of Adam and beyond").
+        catch_up: For wide input of which a batch has few columns, such as words. The weights of an absent column still move with their
+            momentum; they do so when the column comes again, or somebody looks. ``"exact"`` takes every missed step, bit for bit;
+            ``"rounded"`` adds them up at once, the same up to rounding and much faster where most words are rare. Neither is done where
+            weights move for other reasons as well (weight decay, penalties, constraints, averages) or gradients are needed whole (clipping,
+            accumulation, amsgrad): every weight then takes every step.
+    """
+
+    kind = "adam"
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        weight_decay: float | None = None,
+        *,
+        catch_up: str = "exact",
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay, **options)
+        if catch_up not in ("exact", "rounded"):
+            raise ValueError(f"catch_up must be 'exact' or 'rounded', got {catch_up!r}")
+        self.catch_up = catch_up
+        self.amsgrad = checks.flag("amsgrad", amsgrad)
+
+    def rule(self) -> Update:
+        return replace(super().rule(), amsgrad=self.amsgrad, rounded=self.catch_up == "rounded")
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "amsgrad": self.amsgrad, "catch_up": self.catch_up}
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, "Decoupled weight decay regularization"); biases decay too.
+
+    Args:
+        learning_rate, beta_1, beta_2, epsilon, amsgrad, catch_up: See :class:`Adam`.
+        weight_decay: w ← w − learning_rate · weight_decay · w before each step.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **options: Any,
+    ) -> None:
+        if weight_decay is None:
+            raise ValueError("AdamW needs a weight_decay; use Adam for none")
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, **options)
+
+
+class Adamax(_Moments):
+    """Adam with the largest recent gradient in the place of the root mean square (Kingma & Ba 2014, section 7.1).
+
+    Args:
+        learning_rate, beta_1, beta_2, epsilon: See :class:`Adam`; epsilon is added to the largest gradient.
+    """
+
+    kind = "adamax"
+
+
+class Nadam(_Moments):
+    """Adam with Nesterov's momentum, which grows in the first steps (Dozat 2015, "Incorporating Nesterov momentum into Adam").
+
+    Args:
+        learning_rate, beta_1, beta_2, epsilon: See :class:`Adam`.
+    """
+
+    kind = "nadam"

@@ -1,0 +1,157 @@
+"""Steps along the gradient, scaled by what a weight's gradients have been: SGD, RMSprop, Adagrad, Adadelta, Lion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastmlp import checks
+from fastmlp.optimizers.base import Optimizer, share
+from fastmlp.plan import Update
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: w ← w − lr·g; with momentum m ← μ·m − lr·g, w ← w + m.
+
+    Args:
+        learning_rate: See :class:`Optimizer`.
+        momentum: From 0 to 1.
+        nesterov: Look ahead: w ← w + μ·m − lr·g (Sutskever et al. 2013, "On the importance of initialization and momentum in deep
+            learning").
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=weight_decay, **options)
+        self.momentum = checks.number("momentum", momentum, 0.0, 1.0)
+        self.nesterov = checks.flag("nesterov", nesterov)
+
+    def rule(self) -> Update:
+        return Update("sgd", momentum=self.momentum, nesterov=self.nesterov)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}
+
+
+class RMSprop(Optimizer):
+    """Divide each gradient by a running root mean square of its history (Tieleman & Hinton 2012, lecture 6.5).
+
+    Args:
+        learning_rate: See :class:`Optimizer`.
+        rho: How much of the history is kept, from 0 up to but not including 1.
+        momentum: From 0 to 1.
+        epsilon: Added inside the root.
+        centered: Divide by the standard deviation instead (Graves 2013, "Generating sequences with recurrent neural networks").
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        weight_decay: float | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=weight_decay, **options)
+        self.rho = share("rho", rho)
+        self.momentum = checks.number("momentum", momentum, 0.0, 1.0)
+        self.epsilon = checks.number("epsilon", epsilon, 0.0)
+        self.centered = checks.flag("centered", centered)
+
+    def rule(self) -> Update:
+        return Update("rmsprop", momentum=self.momentum, rho=self.rho, epsilon=self.epsilon, centered=self.centered)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon, "centered": self.centered}
+        return {**super().get_config(), **own}
+
+
+class Adagrad(Optimizer):
+    """Steps that shrink with all that a weight's gradients have been (Duchi et al. 2011, "Adaptive subgradient methods").
+
+    Args:
+        learning_rate: See :class:`Optimizer`.
+        initial_accumulator_value: What the sum of squared gradients begins with, at least 0.
+        epsilon: Added inside the root.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=weight_decay, **options)
+        self.initial_accumulator_value = checks.number("initial_accumulator_value", initial_accumulator_value, 0.0)
+        self.epsilon = checks.number("epsilon", epsilon, 0.0)
+
+    def rule(self) -> Update:
+        return Update("adagrad", initial_accumulator=self.initial_accumulator_value, epsilon=self.epsilon)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"initial_accumulator_value": self.initial_accumulator_value, "epsilon": self.epsilon}
+        return {**super().get_config(), **own}
+
+
+class Adadelta(Optimizer):
+    """Steps in the units of the weights (Zeiler 2012, "Adadelta: an adaptive learning rate method"), which calls for a learning rate of 1.
+
+    Args:
+        learning_rate: See :class:`Optimizer`.
+        rho: How much of the history is kept, from 0 up to but not including 1.
+        epsilon: Added inside the roots; above 0, or no step is ever taken.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=weight_decay, **options)
+        self.rho = share("rho", rho)
+        self.epsilon = checks.number("epsilon", epsilon, 0.0)
+
+    def rule(self) -> Update:
+        return Update("adadelta", rho=self.rho, epsilon=self.epsilon)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rho": self.rho, "epsilon": self.epsilon}
+
+
+class Lion(Optimizer):
+    """Steps of one size, by the sign of a mean gradient (Chen et al. 2023, "Symbolic discovery of optimization algorithms").
+
+    Use a third to a tenth of Adam's learning rate, and as many times its weight decay.
+
+    Args:
+        learning_rate: See :class:`Optimizer`.
+        beta_1: Weight of the mean against the gradient where the sign is taken, above 0 and at most 1.
+        beta_2: How much of the mean is kept, from 0 up to but not including 1.
+    """
+
+    def __init__(
+        self, learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, weight_decay: float | None = None, **options: Any
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=weight_decay, **options)
+        self.beta_1 = checks.number("beta_1", beta_1, 0.0, 1.0)
+        if self.beta_1 == 0:
+            raise ValueError("beta_1 must be above 0: with 0 Lion would be the sign of the last gradient alone")
+        self.beta_2 = share("beta_2", beta_2)
+
+    def rule(self) -> Update:
+        return Update("lion", beta_1=self.beta_1, beta_2=self.beta_2)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2}

@@ -1,0 +1,147 @@
+"""Regularizers: what weights add to the loss, so that they stay small, sparse or orthogonal.
+
+By name (``kernel_regularizer="l2"``) or as an object (``L2(1e-4)``). The penalty of the weights before each update is part of the loss that
+``fit`` and ``evaluate`` report, and its derivative part of the gradient.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks
+from fastmlp.plan import Penalty
+from fastmlp.registry import Configurable, Registry
+
+__all__ = ["L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "get", "l1", "l1_l2", "l2", "orthogonal_regularizer"]
+
+
+class Regularizer(Configurable):
+    """The base of all regularizers. Called with an array, one gives its penalty.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastmlp import regularizers
+    >>> regularizers.L2(0.5)(np.ones((2, 3)))
+    3.0
+    """
+
+    def __call__(self, x: Any) -> float:
+        """The penalty of an array."""
+        penalty, array = self.penalty(), np.asarray(x, np.float64)
+        self.check_shape(array.shape)
+        total = penalty.l1 * float(np.abs(array).sum()) + penalty.l2 * float(np.square(array).sum())
+        if penalty.orthogonal:
+            total += penalty.orthogonal * _mean_cosine(array.T if penalty.columns else array)
+        return total
+
+    def penalty(self) -> Penalty:
+        """The same for the engines."""
+        raise NotImplementedError
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """An error if there is no such penalty for arrays of this shape."""
+
+
+class L1L2(Regularizer):
+    """``l1·Σ|w| + l2·Σw²`` (Zou & Hastie 2005, "Regularization and variable selection via the elastic net").
+
+    Args:
+        l1: At least 0.
+        l2: At least 0.
+    """
+
+    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
+        self.l1 = checks.number("l1", 0.0 if l1 is None else l1, 0.0)
+        self.l2 = checks.number("l2", 0.0 if l2 is None else l2, 0.0)
+
+    def penalty(self) -> Penalty:
+        return Penalty(l1=self.l1, l2=self.l2)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": self.l1, "l2": self.l2}
+
+
+class L1(Regularizer):
+    """``l1·Σ|w|``, which makes many weights very small (Tibshirani 1996, "Regression shrinkage and selection via the lasso").
+
+    Args:
+        l1: At least 0.
+    """
+
+    def __init__(self, l1: float | None = 0.01) -> None:
+        self.l1 = checks.number("l1", 0.01 if l1 is None else l1, 0.0)
+
+    def penalty(self) -> Penalty:
+        return Penalty(l1=self.l1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": self.l1}
+
+
+class L2(Regularizer):
+    """``l2·Σw²``, without a factor ½ (Krogh & Hertz 1991, "A simple weight decay can improve generalization").
+
+    Args:
+        l2: At least 0.
+    """
+
+    def __init__(self, l2: float | None = 0.01) -> None:
+        self.l2 = checks.number("l2", 0.01 if l2 is None else l2, 0.0)
+
+    def penalty(self) -> Penalty:
+        return Penalty(l2=self.l2)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l2": self.l2}
+
+
+class OrthogonalRegularizer(Regularizer):
+    """``factor`` times the mean of |cosine| over all pairs of rows of a kernel, or of columns.
+
+    Every batch needs the products of all pairs, about as much work as a layer with as many inputs and outputs as there are rows.
+
+    Args:
+        factor: At least 0.
+        mode: ``"rows"``: the inputs' weights become orthogonal to each other; ``"columns"``: the units'.
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = checks.number("factor", factor, 0.0)
+        if mode not in ("rows", "columns"):
+            raise ValueError(f"mode must be 'rows' or 'columns', got {mode!r}")
+        self.mode = mode
+
+    def penalty(self) -> Penalty:
+        return Penalty(orthogonal=self.factor, columns=self.mode == "columns")
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        if len(shape) != 2 or shape[self.mode == "columns"] < 2:
+            raise ValueError(f"OrthogonalRegularizer is for matrices of at least two {self.mode}, not for weights of shape {shape}")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"factor": self.factor, "mode": self.mode}
+
+
+def _mean_cosine(w: np.ndarray) -> float:
+    x = w / np.maximum(np.linalg.norm(w, axis=1, keepdims=True), 1e-7)
+    cosines = np.abs(x @ x.T)
+    return float((cosines.sum() - np.trace(cosines)) / (len(w) * (len(w) - 1)))
+
+
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+
+registry: Registry[Regularizer] = Registry("regularizer", Regularizer, (L1, L2, L1L2, OrthogonalRegularizer))
+deserialize = registry.deserialize
+
+
+def get(identifier: Any) -> Regularizer | None:
+    """The regularizer meant by a name (``"l2"``), a class, an object or a configuration; None for None."""
+    return None if identifier is None else registry.get(identifier)
+
+
+def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
+    """The configuration of a regularizer; None for None."""
+    return None if regularizer is None else registry.serialize(regularizer)

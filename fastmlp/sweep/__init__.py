@@ -1,0 +1,23 @@
+"""Compare networks: every combination of layer sizes, learning rates, activations, epochs …, trained in parallel, in one table.
+
+Example:
+
+>>> from fastmlp import layers, models, optimizers, sweep
+>>> from fastmlp.datasets import moons
+>>> def build(units, learning_rate):
+...     model = models.Sequential([layers.Dense(units, activation="relu", input_shape=(2,)), layers.Dense(2, activation="softmax")])
+...     model.compile(optimizers.Adam(learning_rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+...     return model
+>>> train, test = moons.load_data()
+>>> grid = {"units": [2, 16], "learning_rate": [0.001, 0.1], "epochs": [1, 5]}
+>>> results = sweep.run(build, grid, train, test, seeds=2, verbose=0)
+>>> results
+<8 combinations in 16 runs>
+>>> results.best.combination["learning_rate"]
+0.1
+"""
+
+from fastmlp.sweep.results import Results, Row, Run, SweepInterrupted
+from fastmlp.sweep.running import run
+
+__all__ = ["Results", "Row", "Run", "SweepInterrupted", "run"]

@@ -1,0 +1,96 @@
+"""The combinations of a sweep, and the words for them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from fastmlp import checks
+
+__all__ = ["FIT", "Combination", "Grid", "combinations", "describe", "name_seeds", "text", "varying"]
+
+Combination: TypeAlias = dict[str, Any]
+Grid: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+FIT = ("epochs", "batch_size")
+"""Names of the grid that are for ``fit``."""
+_TAKEN = ("seed", "parameters", "seconds", "data", "run", "fastmlp")
+_TAKEN_BEGINNINGS = ("test_", "train_")
+_MOST_SEEDS = 2**32
+
+
+def combinations(grid: Grid) -> list[Combination]:
+    """Every combination of a grid, or of several grids one after another; the first name changes slowest.
+
+    Raises:
+        ValueError: Nothing to combine, a value twice, no ``epochs``, a name that means something else, or grids of different names.
+    """
+    parts = [grid] if isinstance(grid, Mapping) else list(grid)
+    if not parts:
+        raise ValueError("the grid is empty; give it names and lists of values, such as {'hidden': [(16,), (64, 64)], 'epochs': [20, 100]}")
+    names = list(parts[0])
+    if "epochs" not in names:
+        raise ValueError("the grid has no 'epochs': say how long to train, such as 'epochs': [20, 100], or 'epochs': 50 for all")
+    for name in names:
+        if not isinstance(name, str) or not name.isidentifier() or name in _TAKEN or name.startswith(_TAKEN_BEGINNINGS):
+            raise ValueError(f"{name!r} can't be a name of the grid; give build an argument of another name")
+    found: dict[tuple[str, ...], Combination] = {}
+    for part in parts:
+        if set(part) != set(names):
+            raise ValueError(f"all grids must have the same names, got {', '.join(names)} and {', '.join(part)}")
+        for values in itertools.product(*(_values(name, part[name]) for name in names)):
+            combination = dict(zip(names, values, strict=True))
+            combination["epochs"] = checks.whole_number("epochs", combination["epochs"])
+            key = tuple(map(text, values))
+            if key in found:
+                raise ValueError(f"the grid has {describe(combination)} twice")
+            found[key] = combination
+    return list(found.values())
+
+
+def _values(name: str, given: Any) -> list[Any]:
+    """A list (or a range, or an array) holds values; anything else is one value, tuples too."""
+    values = given.tolist() if isinstance(given, np.ndarray) else list(given) if isinstance(given, (list, range)) else [given]
+    if not values:
+        raise ValueError(f"the grid has no value for {name!r}")
+    return values
+
+
+def name_seeds(seeds: int | Sequence[int]) -> list[int]:
+    """The seeds: so many from 0, or the ones given."""
+    if isinstance(seeds, Sequence):
+        named = [checks.whole_number("a seed", seed, 0) for seed in seeds]
+        if not named or len(set(named)) < len(named) or max(named) >= _MOST_SEEDS:
+            raise ValueError(f"seeds must be different whole numbers from 0 up to 2**32 - 1, at least one, got {list(seeds)}")
+        return named
+    return list(range(checks.whole_number("seeds", seeds)))
+
+
+def text(value: Any) -> str:
+    """A value in a table: ``64,64``, ``relu``, ``0.001``; what has no value is ``default``, and no layers are ``none``."""
+    if value is None:
+        return "default"
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(text, value)) or "none"
+    if isinstance(value, np.generic):
+        return text(value.item())
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    if callable(value):
+        return str(getattr(value, "__name__", type(value).__name__))
+    return " ".join(str(value).split())
+
+
+def describe(combination: Mapping[str, Any]) -> str:
+    """``hidden 64,64, learning rate 0.001``."""
+    return ", ".join(f"{name.replace('_', ' ')} {text(value)}" for name, value in combination.items())
+
+
+def varying(chosen: Sequence[Combination]) -> Iterator[str]:
+    """The names that do not have the same value in all combinations."""
+    for name in chosen[0] if chosen else ():
+        if len({text(combination[name]) for combination in chosen}) > 1:
+            yield name

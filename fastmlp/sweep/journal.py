@@ -1,0 +1,196 @@
+"""The CSV file of a sweep: a row for each run, added when the run is done, and what a resumed sweep reads first.
+
+A row is one write at the end of the file, forced to the disk, so a kill at any moment loses the runs in progress and nothing else. At worst
+the last line is incomplete, after a power cut; it is dropped when the file is opened again.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import hashlib
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from fastmlp import checks, sparse
+from fastmlp.sweep.grid import describe, text
+
+__all__ = ["Journal", "fingerprint", "run_id"]
+
+_ID_BYTES = 8
+_TAIL = ("data", "run", "fastmlp")
+"""The last columns: what identifies the data, what identifies the run, and the version that trained it."""
+
+
+def fingerprint(*arrays: Any) -> str:
+    """Identifies data by their contents, types and shapes."""
+    digest = hashlib.blake2b(digest_size=_ID_BYTES)
+    for given in arrays:
+        if sparse.is_sparse(given):
+            rows = given.tocsr()
+            parts = [np.asarray(given.shape), rows.indptr, rows.indices, rows.data]
+        else:
+            parts = [np.asarray(given)]
+        for part in parts:
+            digest.update(f"{part.dtype.str}{part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).view(np.uint8).data if part.size and not part.dtype.hasobject else repr(part).encode())
+    return digest.hexdigest()
+
+
+def run_id(data: str, model: str, seed: int) -> str:
+    """Identifies a run by all that decides about its numbers."""
+    return hashlib.blake2b(f"{data}\n{seed}\n{model}".encode(), digest_size=_ID_BYTES).hexdigest()
+
+
+class Journal:
+    """The file, open and locked against other sweeps.
+
+    Args:
+        path: Where; a file that is there is continued.
+        axes: Names of the grid.
+        data: The fingerprint of the data.
+
+    Raises:
+        OSError: The file can't be opened, or its folder does not exist.
+        ValueError: It is of another sweep, of other data, damaged before its end, no file of a sweep, or open in another sweep.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], axes: Sequence[str], data: str) -> None:
+        self.path = Path(path)
+        self._axes, self._data = list(axes), data
+        self._numbers: list[str] | None = None
+        """Names of the numbers; None until the header is written."""
+        self._done: dict[str, tuple[dict[str, str], dict[str, float]]] = {}
+        """For each run its axes, seed included, as text, and its numbers."""
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        try:
+            self._lock()
+            self.read()
+        except BaseException:
+            self.close()
+            raise
+
+    def _lock(self) -> None:
+        try:
+            # Of this process alone: forked workers that outlive it for a moment hold nothing.
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            raise ValueError(f"another sweep is writing {self.path}; wait for it, or choose another file") from None
+
+    def read(self) -> None:
+        """Takes note of everything that is in the file, and drops an incomplete last line."""
+        with open(self._file, "rb", closefd=False) as file:
+            file.seek(0)
+            content = file.read()
+        whole, newline, rest = content.rpartition(b"\n")
+        lines = (whole + newline).decode("utf-8-sig", "replace").split("\n")[:-1]
+        keep = len(whole + newline)
+        if lines:
+            self._read_header(lines[0])
+        elif not (rest.startswith(beginning := ",".join([*self._axes, "seed"]).encode()) or beginning.startswith(rest)):
+            raise self._foreign()
+        for number, line in enumerate(lines[1:], start=2):
+            if not self._read_row(line):
+                if number < len(lines) or rest:
+                    raise ValueError(f"{self.path}, line {number}, is damaged; delete that line, and its run is done again")
+                rest = line.encode()
+                keep = (whole + newline)[:-1].rfind(b"\n") + 1
+        if rest:
+            checks.warn(f"the last line of {self.path} is incomplete, as a crash may leave it; its run is done again")
+            os.ftruncate(self._file, keep)
+
+    def _read_header(self, line: str) -> None:
+        columns = _fields(line)
+        if columns is None or "seed" not in columns or tuple(columns[-len(_TAIL) :]) != _TAIL:
+            raise self._foreign()
+        axes = columns[: columns.index("seed")]
+        if sorted(axes) != sorted(self._axes):
+            theirs, ours = ", ".join(axes), ", ".join(self._axes)
+            raise ValueError(f"{self.path} is of a sweep over {theirs}; this one is over {ours}, so choose another file")
+        self._axes, self._numbers = axes, columns[len(axes) + 1 : -len(_TAIL)]
+
+    def _foreign(self) -> ValueError:
+        return ValueError(f"{self.path} is not the file of a sweep; choose another name")
+
+    def _read_row(self, line: str) -> bool:
+        """Takes note of a run; False if the line is damaged."""
+        assert self._numbers is not None
+        fields = _fields(line)
+        keys = [*self._axes, "seed"]
+        if fields is None or len(fields) != len(keys) + len(self._numbers) + len(_TAIL):
+            return False
+        try:
+            numbers = dict(zip(self._numbers, map(float, fields[len(keys) : -len(_TAIL)]), strict=True))
+        except ValueError:
+            return False
+        data, run, _ = fields[-len(_TAIL) :]
+        if len(data) != 2 * _ID_BYTES or len(run) != 2 * _ID_BYTES:
+            return False
+        if data != self._data:
+            raise ValueError(f"{self.path} holds results on other data; choose another file, or delete it to begin anew")
+        self._done[run] = dict(zip(keys, fields, strict=False)), numbers
+        return True
+
+    def find(self, run: str) -> dict[str, float] | None:
+        """The numbers of a run, None if it is not done."""
+        return self._done[run][1] if run in self._done else None
+
+    def check_strangers(self, wanted: Mapping[str, tuple[Mapping[str, Any], int]]) -> None:
+        """Raises ValueError if a combination that is wanted was trained with another model: then the file is of an older program.
+
+        Args:
+            wanted: For every run its combination and its seed.
+        """
+        rows = {self._key(*about): describe(about[0]) for about in wanted.values()}
+        for run, (words, _) in self._done.items():
+            key = tuple(words.values())
+            if run not in wanted and key in rows:
+                raise ValueError(
+                    f"{self.path} has {rows[key]}, seed {words['seed']}, trained with another model or other settings than now; "
+                    "choose another file, or delete it to begin anew"
+                )
+
+    def add(self, combination: Mapping[str, Any], seed: int, run: str, numbers: Mapping[str, float]) -> None:
+        """Writes a run that is done."""
+        from fastmlp import __version__
+
+        lines = []
+        if self._numbers is None:
+            self._numbers = list(numbers)
+            lines.append([*self._axes, "seed", *self._numbers, *_TAIL])
+        if list(numbers) != self._numbers:
+            raise ValueError(f"{self.path} has the numbers {', '.join(self._numbers)}, but a run gave {', '.join(numbers)}")
+        key = self._key(combination, seed)
+        lines.append([*key, *map(text, numbers.values()), self._data, run, __version__])
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="\n").writerows(lines)
+        block = buffer.getvalue().encode()
+        while block:
+            block = block[os.write(self._file, block) :]
+        os.fsync(self._file)
+        self._done[run] = dict(zip([*self._axes, "seed"], key, strict=True)), dict(numbers)
+
+    def _key(self, combination: Mapping[str, Any], seed: int) -> tuple[str, ...]:
+        return (*(text(combination[name]) for name in self._axes), str(seed))
+
+    def close(self) -> None:
+        """Lets others write the file."""
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _fields(line: str) -> list[str] | None:
+    try:
+        return next(csv.reader([line], strict=True), [])
+    except csv.Error:
+        return None

@@ -1,0 +1,73 @@
+"""The worker processes of a sweep.
+
+On Linux they are forked: they start in milliseconds, share the data with their parent, and take any function, one of a notebook too:
+fastmlp is safe after ``fork``. Elsewhere they are started anew and import the function that builds models, where that is possible.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any, Self, TypeVar
+
+from fastmlp.sweep import worker
+from fastmlp.sweep.worker import Job
+
+__all__ = ["START_METHODS", "Workers"]
+
+START_METHODS = ("fork", "forkserver", "spawn")
+
+_Result = TypeVar("_Result")
+
+
+class Workers:
+    """Processes that wait for work.
+
+    Leaving the context ends them: at once after an error or Ctrl-C, whatever they are doing. They also end when this process is killed.
+
+    Args:
+        count: How many.
+        job: What they work on.
+        start_method: One of :data:`START_METHODS`, or None for what suits the system.
+    """
+
+    def __init__(self, count: int, job: Job, start_method: str | None = None) -> None:
+        # get_context() is typed by the literal names.
+        context: Any = get_context(start_method or _suitable(job.build))
+        self._theirs, self._ours = context.Pipe(duplex=False)
+        self._executor = ProcessPoolExecutor(count, mp_context=context, initializer=worker.begin, initargs=(self._theirs, self._ours, job))
+
+    def submit(self, function: Callable[[Any], _Result], argument: Any) -> Future[_Result]:
+        """Puts a call in line."""
+        # The call may start processes, which must not see Ctrl-C before they ignore it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return self._executor.submit(function, argument)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._ours.close()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._ours.close()
+        self._theirs.close()
+
+
+def _suitable(build: Callable[..., Any]) -> str:
+    if os.uname().sysname == "Linux":
+        return "fork"
+    try:
+        pickled = pickle.dumps(build)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return "fork"
+    in_a_notebook = b"__main__" in pickled and not hasattr(sys.modules["__main__"], "__file__")
+    return "fork" if in_a_notebook else "spawn"

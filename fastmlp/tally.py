@@ -1,0 +1,110 @@
+"""What is added up over batches: the engine's totals, and the metrics that are computed from the predictions it hands out."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks
+from fastmlp.compiling import Goal
+from fastmlp.metrics.base import EngineMetric, from_json, to_json
+from fastmlp.plan import Batches
+
+WINDOW_ROWS = 1 << 16
+"""Predictions are kept for this many rows at most, between two looks of the metrics at them."""
+
+
+class Tally:
+    """One pass over data: what it runs over, and loss and metrics so far.
+
+    Args:
+        goal: What is measured.
+        outputs: Columns of the predictions.
+        batch_size: Rows of a batch for metrics that want batches; that of the batches unless told.
+    """
+
+    def __init__(self, goal: Goal, outputs: int, batch_size: int | None = None) -> None:
+        self._goal = goal
+        self._outputs = outputs
+        self._totals = goal.new_totals()
+        self._batch_size = batch_size
+        self._batches: Batches | None = None
+        self._watching: dict[int, Any] = {}
+        for place, metric in enumerate(goal.metrics):
+            if metric is not None and not isinstance(metric, EngineMetric):
+                self._watching[place] = copy.deepcopy(metric)  # several passes may run at once
+                self._watching[place].reset_state()
+        self._window = 0
+
+    def use(self, batches: Batches) -> Tally:
+        """Run over these batches from now on."""
+        if self._watching:
+            self._window = max(1, WINDOW_ROWS // batches.batch_size)
+            rows = min(len(batches.x), self._window * batches.batch_size)
+            batches = replace(batches, predictions=np.empty((rows, self._outputs), np.float32))
+        self._batches = batches
+        return self
+
+    def run(self, engine: Callable[[Batches, int, int, np.ndarray], int], first: int, stop: int) -> int:
+        """Let the engine run from batch ``first`` on, at most to ``stop - 1``; the number of the next batch."""
+        assert self._batches is not None
+        if not self._watching:
+            return engine(self._batches, first, stop, self._totals)
+        reached = engine(self._batches, first, min(stop, first + self._window), self._totals)
+        self._look(self._batches, first, reached)
+        return reached
+
+    def _look(self, batches: Batches, first: int, stop: int) -> None:
+        assert batches.predictions is not None
+        start, end = first * batches.batch_size, min(stop * batches.batch_size, len(batches.x))
+        rows: Any = slice(start, end) if batches.order is None else batches.order[start:end]
+        all_p, all_y = batches.predictions[: end - start], batches.y[rows]
+        weights = None if batches.sample_weight is None else batches.sample_weight[rows].reshape(end - start, -1)
+        for place, metric in self._watching.items():
+            of = self._goal.part(place)
+            p, y = all_p[:, of.outputs], all_y if all_y.ndim == 1 else all_y[:, of.targets]
+            if of.labels:
+                y = y[:, 0].astype(np.int32)
+            weight = None if weights is None or not self._goal.weighted[place] else weights[:, min(of.weights, weights.shape[1] - 1)]
+            step = end - start if metric.takes_chunks else self._batch_size or batches.batch_size
+            for at in range(0, end - start, step):
+                part = slice(at, at + step)
+                metric.update_state(y[part], p[part], sample_weight=None if weight is None else weight[part])
+
+    @property
+    def rows(self) -> int:
+        """Rows run over so far."""
+        return int(self._totals[1])
+
+    def state(self) -> dict[str, Any]:
+        """What has been added up, as JSON values."""
+        return {"totals": to_json(self._totals), "metrics": [metric._fit_state() for metric in self._watching.values()]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a :meth:`state`."""
+        self._totals[:] = from_json(state["totals"])
+        for metric, kept in zip(self._watching.values(), state["metrics"], strict=True):
+            if kept is None:
+                checks.warn(f"the metric {metric.name} is of your own, so its value of the interrupted epoch misses the batches before")
+            else:
+                metric._restore_fit_state(kept)
+
+    def values(self) -> dict[str, Any]:
+        """``loss`` first, then the metrics in the order of ``compile``."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            loss, *means = (self._totals[0::2] / self._totals[1::2]).tolist()
+        mean = iter(means)
+        values = [_plain(self._watching[i].result()) if i in self._watching else next(mean) for i in range(len(self._goal.names))]
+        return self._goal.arrange(dict(zip(("loss", *self._goal.names), [loss, *values], strict=True)))
+
+    def logs(self) -> dict[str, Any]:
+        """The values under sorted names, as callbacks get them."""
+        return dict(sorted(self.values().items()))
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if np.ndim(value) == 0 else value

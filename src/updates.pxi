@@ -1,0 +1,24 @@
+# What surrounds a step of the optimizer, and what single parameters ask for, as C reads them.
+
+cdef int _fill_update(fm_update_spec *c, update) except -1:
+    c.kind = _index(OPTIMIZERS, "optimizer", update.kind)
+    c.momentum, c.rho, c.beta_1, c.beta_2, c.epsilon = update.momentum, update.rho, update.beta_1, update.beta_2, update.epsilon
+    c.nesterov, c.centered, c.amsgrad, c.rounded = update.nesterov, update.centered, update.amsgrad, update.rounded
+    c.initial_accumulator, c.weight_decay = update.initial_accumulator, update.weight_decay
+    c.clipnorm, c.global_clipnorm, c.clipvalue = update.clipnorm, update.global_clipnorm, update.clipvalue
+    c.accumulate, c.average = update.accumulate, update.average_momentum is not None
+    c.average_momentum, c.overwrite_every = update.average_momentum or 0.0, update.overwrite_every
+    return 0
+
+
+cdef int _fill_rule(fm_parameter_rule *c, parameter) except -1:
+    """What a parameter asks for; the rest stays zero."""
+    if parameter.penalty is not None:
+        c.l1, c.l2 = parameter.penalty.l1, parameter.penalty.l2
+        c.orthogonal, c.orthogonal_columns = parameter.penalty.orthogonal, parameter.penalty.columns
+    bounds = parameter.bounds
+    if bounds is not None:
+        c.constraint = FM_NON_NEGATIVE if bounds.kind == "non_negative" else FM_NORM
+        c.axis = {0: FM_EACH_UNIT, 1: FM_EACH_INPUT, None: FM_ALL}[bounds.axis]
+        c.least, c.most, c.rate = bounds.least, bounds.most, bounds.rate
+    return 0

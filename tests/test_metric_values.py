@@ -1,0 +1,349 @@
+"""Metrics give Keras' values: on their own, and in fit and evaluate on either engine."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastmlp
+from fastmlp import callbacks, layers, metrics, models
+from fastmlp.plan import Batches
+
+HERE = Path(__file__).parent / "golden"
+GOLDEN = json.loads((HERE / "metrics.json").read_text(encoding="utf-8"))
+
+
+def _programs():
+    spec = importlib.util.spec_from_file_location("metric_programs", HERE / "metric_programs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+programs = _programs()
+
+
+@pytest.mark.parametrize("number", range(len(programs.CASES)), ids=lambda i: f"{programs.CASES[i][0]}-{i}")
+def test_a_metric_on_its_own_gives_kerass_value(number):
+    case = programs.CASES[number]
+    for weighted, wanted in zip(programs.weightings(case), GOLDEN["values"][number], strict=True):
+        value = programs.value(metrics, np.mean, *case, weighted)
+        np.testing.assert_allclose(value, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_a_run_has_kerass_names_and_values():
+    history = programs.fit(fastmlp)
+    assert list(history) == list(GOLDEN["fit"])
+    for name, wanted in GOLDEN["fit"].items():
+        np.testing.assert_allclose(history[name], wanted, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def compiled(engine="native", units=1, activation="sigmoid", loss="binary_crossentropy", **arguments):
+    fastmlp.utils.set_random_seed(4)
+    model = models.Sequential([layers.Dense(units, activation=activation, input_shape=(3,))])
+    model.compile(optimizer="sgd", loss=loss, engine=engine, **arguments)
+    return model
+
+
+def rows(n=500):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(n, 3)).astype(np.float32)
+    return x, (x.sum(axis=1) > 0).astype(np.float32)
+
+
+@pytest.mark.parametrize("batch_size", [7, 32, 1000])
+@pytest.mark.parametrize("metric", [metrics.AUC, metrics.Precision, metrics.RootMeanSquaredError, metrics.R2Score])
+def test_evaluate_measures_what_the_metric_gives_for_the_predictions(engine, metric, batch_size):
+    x, y = rows()
+    model = compiled(engine, metrics=[metric()])
+    apart = metric()
+    apart.update_state(y, model.predict(x, verbose=0))
+    assert model.evaluate(x, y, batch_size=batch_size, verbose=0)[1] == pytest.approx(apart.result(), rel=1e-6)
+
+
+def test_both_engines_hand_out_the_same_predictions_while_they_train():
+    x, y = rows()
+    histories = []
+    for engine in ("native", "reference"):
+        model = compiled(engine, metrics=["AUC", "recall"])
+        histories.append(model.fit(x, y, epochs=2, batch_size=24, verbose=0).history)
+    assert histories[0].keys() == {"AUC", "recall", "loss"}
+    for name, values in histories[0].items():
+        np.testing.assert_allclose(values, histories[1][name], rtol=1e-5)
+
+
+def test_training_predictions_are_those_before_each_update_with_dropout_on():
+    x, y = rows(40)
+    seen = []
+
+    def watch(y_true, y_pred):
+        seen.append(y_pred.copy())
+        return np.zeros(len(y_pred))
+
+    model = models.Sequential([layers.Dense(4, input_shape=(3,)), layers.Dropout(0.5), layers.Dense(1)])
+    model.compile(optimizer="sgd", loss="mse", metrics=[watch])
+    with_dropout = np.asarray(model(x[:20], training=True))
+    model.fit(x, y, batch_size=20, shuffle=False, verbose=0)
+    np.testing.assert_array_equal(seen[0], with_dropout)
+    assert [len(part) for part in seen] == [20, 20]
+
+
+def test_watching_predictions_changes_no_bit_of_the_weights(engine):
+    x, y = rows()
+    trained = []
+    for watched in ([], ["AUC"]):
+        model = compiled(engine, metrics=watched)
+        model.fit(x, y, epochs=2, verbose=0)
+        trained.append(model.get_weights())
+    for a, b in zip(*trained, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_run_longer_than_the_window_of_predictions_is_measured_whole(monkeypatch):
+    monkeypatch.setattr("fastmlp.tally.WINDOW_ROWS", 100)
+    x, y = rows()
+    model = compiled(metrics=["AUC", metrics.TruePositives(thresholds=[0.0, 0.5])])
+    apart = metrics.TruePositives(thresholds=[0.0, 0.5])
+    apart.update_state(y, model.predict(x, verbose=0))
+    np.testing.assert_array_equal(model.evaluate(x, y, batch_size=30, verbose=0)[2], apart.result())
+    model.fit(x, y, batch_size=30, verbose=0)
+
+
+def largest_error(y_true, y_pred):
+    return np.abs(y_true - y_pred).max()
+
+
+def test_a_function_of_yours_is_a_metric_under_its_name_and_is_called_for_each_batch(engine):
+    x, y = rows(50)
+    model = compiled(engine, metrics=[largest_error, "mae"])
+    p = model.predict(x, verbose=0)[:, 0]
+    batches = [np.abs(y[i : i + 20] - p[i : i + 20]).max() for i in (0, 20, 40)]
+    result = model.evaluate(x, y, batch_size=20, verbose=0, return_dict=True)
+    assert list(result) == ["loss", "largest_error", "mae"]
+    assert result["largest_error"] == pytest.approx(np.mean(batches), rel=1e-6)
+    assert result["mae"] == pytest.approx(np.abs(y - p).mean(), rel=1e-6)
+
+
+def test_a_function_of_yours_may_give_a_value_for_each_row():
+    x, y = rows(50)
+    model = compiled(metrics=[lambda y_true, y_pred: (y_true - y_pred) ** 2, "mse"])
+    history = model.fit(x, y, batch_size=20, verbose=0).history
+    assert history["<lambda>"] == pytest.approx(history["mse"], rel=1e-6)
+
+
+def test_a_function_that_gives_the_wrong_number_of_values_is_told():
+    x, y = rows(50)
+    model = compiled(metrics=[lambda y_true, y_pred: np.zeros(3)])
+    with pytest.raises(ValueError, match=r"the metric <lambda> gave values of shape \(3,\) for 32 rows; return one per row"):
+        model.fit(x, y, verbose=0)
+
+
+class Spread(metrics.Metric):
+    """The largest prediction less the smallest."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.low, self.high = min(self.low, y_pred.min()), max(self.high, y_pred.max())
+
+    def result(self):
+        return self.high - self.low
+
+    def reset_state(self):
+        self.low, self.high = np.inf, -np.inf
+
+
+def test_a_metric_class_of_yours_is_measured(engine):
+    x, y = rows(50)
+    model = compiled(engine, metrics=[Spread(name="spread")])
+    p = model.predict(x, verbose=0)
+    assert model.evaluate(x, y, verbose=0)[1] == pytest.approx(np.ptp(p))
+
+
+def test_weighted_metrics_use_the_weights_and_metrics_do_not():
+    x, y = rows(50)
+    weight = np.linspace(0, 2, 50)
+    model = compiled(metrics=["AUC"], weighted_metrics=["AUC", largest_error])
+    p = model.predict(x, verbose=0)
+    result = model.evaluate(x, y, sample_weight=weight, verbose=0, return_dict=True)
+    assert list(result) == ["loss", "AUC", "weighted_AUC", "largest_error"]
+    assert result["AUC"] == pytest.approx(metrics.AUC()(y, p))
+    assert result["weighted_AUC"] == pytest.approx(metrics.AUC()(y, p, weight))
+    assert result["AUC"] != result["weighted_AUC"]
+
+
+def test_top_k_accuracies_read_the_targets_of_their_loss(engine):
+    x, labels = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32), np.arange(60) % 6
+    results = []
+    for loss, y, name in (
+        ("categorical_crossentropy", np.eye(6)[labels], "top_k_categorical_accuracy"),
+        ("sparse_categorical_crossentropy", labels, "sparse_top_k_categorical_accuracy"),
+    ):
+        model = compiled(engine, 6, "softmax", loss, metrics=[name])
+        p = model.predict(x, verbose=0)
+        results.append(model.evaluate(x, y, verbose=0)[1])
+    assert results[0] == results[1] == pytest.approx(np.mean(np.argsort(-p, axis=1)[:, 5] != labels))
+
+
+def test_a_score_per_output_is_an_array_and_its_mean_is_shown(capsys):
+    x, labels = rows(60)
+    model = compiled(units=2, activation="softmax", loss="categorical_crossentropy", metrics=[metrics.F1Score()])
+    history = model.fit(x, np.eye(2)[labels.astype(int)], verbose=2).history
+    assert history["f1_score"][0].shape == (2,)
+    assert f"f1_score: {history['f1_score'][0].mean():.4f}" in capsys.readouterr().out
+
+
+def test_a_monitored_metric_knows_which_way_is_better():
+    model = compiled(metrics=["AUC", "root_mean_squared_error", "true_positives", largest_error])
+    assert [model.metric_direction(name) for name in ("AUC", "root_mean_squared_error")] == [True, False]
+    assert [model.metric_direction(name) for name in ("true_positives", "largest_error", "other")] == [None, None, None]
+    x, y = rows()
+    model.fit(x, y, epochs=3, verbose=0, validation_split=0.2, callbacks=[callbacks.EarlyStopping("val_AUC", patience=5)])
+
+
+def test_the_metrics_of_a_pass_are_its_own():
+    x, y = rows()
+    seen = []
+    model = compiled(metrics=["true_positives"])
+    hook = callbacks.Callback()
+    hook.on_train_batch_end = lambda batch, logs=None: seen.append(model.evaluate(x, y, verbose=0)[1])
+    counted = model.fit(x, y, batch_size=100, verbose=0, callbacks=[hook]).history["true_positives"][0]
+    assert len(seen) == 5
+    assert counted <= y.sum()
+
+
+def test_a_reset_metric_begins_again():
+    metric = metrics.AUC()
+    first = metric([0, 1, 1], [0.2, 0.1, 0.9])
+    metric.update_state([0, 1], [0.9, 0.1])
+    assert metric.result() != first
+    metric.reset_state()
+    assert metric.result() == 0.0
+    assert metric([0, 1, 1], [0.2, 0.1, 0.9]) == first
+
+
+def test_a_value_does_not_depend_on_how_the_rows_are_cut():
+    for name, options, kind in programs.CASES:
+        if options.get("fn") == "of the batch":
+            continue
+        y, p = programs.data(kind)
+        weight = programs.weights()
+        values = []
+        for step in (60, 7, 1):
+            options = {**options, "fn": largest_of_row} if "fn" in options else options
+            metric = getattr(metrics, name)(**options)
+            for at in range(0, 60, step):
+                metric.update_state(y[at : at + step], p[at : at + step], weight[at : at + step])
+            values.append(np.asarray(metric.result()))
+        np.testing.assert_array_equal(values[0], values[1], err_msg=name)
+        np.testing.assert_array_equal(values[0], values[2], err_msg=name)
+
+
+def largest_of_row(y_true, y_pred):
+    return np.abs(y_true - y_pred).max(axis=1)
+
+
+def test_automatic_names_count_as_in_keras():
+    fastmlp.utils.clear_session()
+    assert [metrics.AUC().name, metrics.AUC().name, metrics.Precision().name] == ["auc", "auc_1", "precision"]
+    assert [metrics.F1Score().name, metrics.F1Score().name] == ["f1_score", "f1_score"]
+
+
+def test_a_mean_of_given_values():
+    mean = metrics.Mean()
+    mean.update_state([1.0, 3.0])
+    mean.update_state(8.0)
+    assert mean.result() == 4.0
+    mean.reset_state()
+    mean.update_state([1.0, 3.0], sample_weight=[1.0, 3.0])
+    assert mean.result() == 2.5
+
+
+def test_a_stored_model_keeps_its_metrics_and_warns_of_functions(tmp_path):
+    x, y = rows(50)
+    model = compiled(metrics=["AUC", metrics.Precision(thresholds=0.3, name="p"), largest_error])
+    model.fit(x, y, verbose=0)
+    with pytest.warns(UserWarning, match="the metric largest_error is a Python object of yours, which is not stored"):
+        model.save(tmp_path / "model.safetensors")
+    again = models.load_model(tmp_path / "model.safetensors")
+    assert again.metrics_names == ["loss", "AUC", "p"]
+    assert again.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)[:3]
+
+
+@pytest.mark.parametrize("name", metrics.registry.classes)
+def test_every_metric_is_described_by_its_configuration(name):
+    metric = metrics.registry.classes[name](name="mine")
+    again = metrics.registry.deserialize(json.loads(json.dumps(metrics.registry.serialize(metric))))
+    assert again.get_config() == metric.get_config()
+    assert again.name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: metrics.AUC(curve="lift"), "curve must be 'ROC' or 'PR', got 'lift'"),
+        (lambda: metrics.AUC(num_thresholds=1), "num_thresholds must be at least 2, got 1"),
+        (lambda: metrics.AUC(num_labels=3), "num_labels is only for multi_label=True"),
+        (lambda: metrics.AUC(label_weights=[1, 2])([1], [0.5]), "there are 2 label_weights, but 1 outputs"),
+        (lambda: metrics.Precision(thresholds=[]), "thresholds is empty"),
+        (lambda: metrics.Precision(thresholds=1.5), "a threshold must be at least 0 and at most 1, got 1.5"),
+        (lambda: metrics.Precision(top_k=3)([[1, 0]], [[0.5, 0.1]]), "top_k is 3, but there are 2 outputs"),
+        (lambda: metrics.Recall(class_id=2)([[1, 0]], [[0.5, 0.1]]), "class_id is 2, but outputs go from 0 to 1"),
+        (lambda: metrics.F1Score(average="mean"), "average must be 'micro', 'macro', 'weighted' or None, got 'mean'"),
+        (lambda: metrics.FBetaScore(beta=0.0), "beta must be above 0"),
+        (
+            lambda: metrics.R2Score(class_aggregation="sum"),
+            "class_aggregation must be 'uniform_average', 'variance",
+        ),
+        (lambda: metrics.AUC(name="a")([1, 0], [[0.1, 0.9]]), r"a: y_true has shape \(2,\), but y_pred \(1, 2\)"),
+        (
+            lambda: metrics.AUC(name="a")([1, 0], [0.1, 0.9], [1, 2, 3]),
+            r"a: sample_weight has shape \(3,\), but there is one weight",
+        ),
+        (
+            lambda: metrics.SparseTopKCategoricalAccuracy(k=1, name="k")([2], [[0.1, 0.9]]),
+            "k: y_true holds the class number 2, but y_pred has 2 col",
+        ),
+    ],
+)
+def test_wrong_arguments_are_told(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_an_engine_refuses_an_array_that_its_predictions_do_not_fit():
+    x, y = rows(20)
+    network = compiled()._configured_network()
+    batches = Batches(x, y[:, None], None, None, 10, predictions=np.empty((5, 1), np.float32))
+    with pytest.raises(ValueError, match=r"predictions has shape \(5, 1\), but these batches fill \(20, 1\)"):
+        network.evaluate(batches, 0, 2, 1.0, np.zeros(2))
+
+
+def test_mean_is_no_metric_of_a_model():
+    with pytest.raises(TypeError, match="Mean averages the values it is given"):
+        compiled(metrics=[metrics.Mean()])
+
+
+def test_a_callback_that_watches_several_values_says_how_to_make_them_one():
+    x, y = rows(20)
+    model = models.Sequential([layers.Dense(2, activation="softmax", input_shape=(x.shape[1],))])
+    model.compile(loss="categorical_crossentropy", metrics=[metrics.F1Score()])
+    with pytest.raises(ValueError, match=r"EarlyStopping watches 'f1_score', which is 2 values; make it one, for example with F1Score\("):
+        model.fit(x, np.eye(2)[y.astype(int)], verbose=0, callbacks=[callbacks.EarlyStopping("f1_score")])
+
+
+def test_gaussian_likelihood_goes_with_functions_of_ones_own():
+    def spread(y_true, y_pred):
+        return y_pred[:, y_true.shape[1] :].mean(axis=1)
+
+    x, y = rows(20)
+    model = models.Sequential([layers.Dense(2, activation="softplus", input_shape=(x.shape[1],))])
+    model.compile(loss="gaussian_nll", metrics=[spread, "gaussian_nll"])
+    values = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert values["spread"] == pytest.approx(model.predict(x, verbose=0)[:, 1].mean())
+    metric = metrics.GaussianNLL()
+    assert metric(y, model.predict(x, verbose=0)) == pytest.approx(values["gaussian_nll"]) == pytest.approx(values["loss"])
