@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 from fastmlp.layers import Operation
@@ -60,7 +61,9 @@ class _Maker:
         self.widths = [sum(widths)]
         self.nodes: list[Node] = []
         self._calls = 0
-        starts = [0] if len(widths) == 1 else [self._slice(sum(widths[:index]), width) for index, width in enumerate(widths)]
+        starts = (
+            [0] if len(widths) == 1 else [self._slice(begin, width) for begin, width in zip(accumulate([0, *widths]), widths, strict=False)]
+        )
         self._given = set(starts)
         self.outputs = self.run(graph, starts)
 

@@ -87,11 +87,11 @@ class Structure:
 
 def _unique(names: Sequence[str]) -> list[str]:
     """The names, those that occur again with a number."""
-    result: list[str] = []
+    result: dict[str, None] = {}
     for name in names:
         candidate, count = name, 0
         while candidate in result:
             count += 1
             candidate = f"{name}_{count}"
-        result.append(candidate)
-    return result
+        result[candidate] = None
+    return list(result)

@@ -7,6 +7,7 @@ The older files say ``"inbound_nodes": [[["dense", 0, 0, {}]]]``.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -43,8 +44,8 @@ def read(config: Mapping[str, Any], read_layer: Callable[[Any], dict[str, Any]])
         calls |= {(name, index): _sources(name, node, layer) for index, node in enumerate(data["inbound_nodes"])}
     steps = _in_order(calls)
     for name, layer in described.items():
-        own = sorted(index for owner, index in calls if owner == name)
-        layer["calls"] = [[steps[name, index], [list(place) for place in calls[name, index]]] for index in own]
+        own = itertools.takewhile(calls.__contains__, ((name, index) for index in itertools.count()))
+        layer["calls"] = [[steps[call], [list(place) for place in calls[call]]] for call in own]
     return {
         "name": config["name"],
         "layers": list(described.values()),
