@@ -10,7 +10,7 @@ import numpy as np
 
 from fastmlp import checks, engines, planning, randomness
 from fastmlp.compiling import Goal
-from fastmlp.layers import Layer, assign_all
+from fastmlp.layers import InputLayer, Layer, assign_all
 from fastmlp.plan import Objective, Plan, Update
 from fastmlp.symbolic import Graph
 from fastmlp.training import Trainer
@@ -204,13 +204,19 @@ class Connected(Trainer):
 
         Setting it sets it for every layer, those of models inside the model included.
         """
-        return self._trainable
+        own = [layer for layer in self.layers if not isinstance(layer, InputLayer)]
+        return any(layer.trainable for layer in own) if own else self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = checks.flag("trainable", value)
         for layer in self.layers:
             layer.trainable = self._trainable
+
+    @property
+    def minds_training(self) -> bool:
+        """Whether training makes a difference to what some layer gives, as dropout does."""
+        return any(layer.minds_training for layer in self.layers)
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, layer by layer: ``[kernel, bias, kernel, bias, …]``; ``[]`` before the model is built."""

@@ -132,6 +132,8 @@ def blaming(path: str | os.PathLike[str], part: str) -> Iterator[None]:
         raise
     except UnsupportedError as error:
         raise ModelFileError(path, str(error)) from error
+    except RecursionError:
+        raise ModelFileError(path, f"{part} is nested too deeply") from None
     except (TypeError, ValueError, OverflowError, KeyError) as error:
         raise ModelFileError(path, f"{part} is not valid: {error}") from error
 

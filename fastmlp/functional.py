@@ -112,6 +112,10 @@ class Functional(Model):
     def build(self, input_shape: Any = None) -> None:
         """Nothing to do: the model is built from the beginning."""
 
+    def arrange_inputs(self, inputs: Sequence[Any]) -> Any:
+        """Inputs one by one, in the form the model takes them: one alone, a list or a dict."""
+        return self._inputs_form.arrange(inputs)
+
     def arrange_outputs(self, outputs: Sequence[Any]) -> Any:
         return self._outputs_form.arrange(outputs)
 
@@ -126,7 +130,9 @@ class Functional(Model):
     def _input_widths(self) -> list[int]:
         return [int(np.prod(tensor.row)) for tensor in self._graph.inputs]
 
-    def _call(self, x: Any, training: bool) -> Any:
+    def _call(self, x: Any, training: bool | None) -> Any:
+        if isinstance(x, Mapping) and holds_tensors(x):
+            x = self._inputs_form.flatten("x", x)
         if holds_tensors(x) or (self._inputs_form.count == 1 and not isinstance(x, Mapping)):
             return super()._call(x, training)
         network = self._connected_network()

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 from fastmlp.layers import Operation
@@ -17,7 +18,7 @@ from fastmlp.plan import READ_INPUT, Node, Parameter, Plan
 from fastmlp.symbolic import Call, Graph, Tensor
 from fastmlp.weights import Weight
 
-MOST_NODES = 16384
+MOST_NODES, MOST_CALLS = 16384, 65536
 """Models inside models can grow much larger than what describes them."""
 
 
@@ -59,7 +60,10 @@ class _Maker:
         widths = [math.prod(tensor.row) for tensor in graph.inputs]
         self.widths = [sum(widths)]
         self.nodes: list[Node] = []
-        starts = [0] if len(widths) == 1 else [self._slice(sum(widths[:index]), width) for index, width in enumerate(widths)]
+        self._calls = 0
+        starts = (
+            [0] if len(widths) == 1 else [self._slice(begin, width) for begin, width in zip(accumulate([0, *widths]), widths, strict=False)]
+        )
         self._given = set(starts)
         self.outputs = self.run(graph, starts)
 
@@ -72,6 +76,11 @@ class _Maker:
         """The buffers of a graph's outputs."""
         buffers: dict[Tensor, int] = dict(zip(graph.inputs, inputs, strict=True))
         for call in graph.calls:
+            self._calls += 1
+            if self._calls > MOST_CALLS:
+                raise ValueError(
+                    f"the model takes more than {MOST_CALLS} calls of layers, those in models inside it included; make it smaller"
+                )
             given = [buffers[tensor] for tensor in call.inputs]
             inner = getattr(call.layer, "graph", None)
             results = [self._layer(call, given)] if inner is None else self.run(inner, given)

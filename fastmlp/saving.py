@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp import checks, modelfile, snapshot
-from fastmlp.errors import ModelFileError, UnsupportedError
+from fastmlp.errors import ModelFileError
 from fastmlp.files import MODEL_SUFFIXES, WEIGHTS_SUFFIX, blaming, check_target, ending, open_regular
 from fastmlp.model import Model
 from fastmlp.modelfile import ModelFile
@@ -92,7 +92,6 @@ def save_model(
     target = check_target(path, overwrite)
     suffix = ending(path, MODEL_SUFFIXES)
     if suffix != ".safetensors":
-        _check_chain(model, suffix)
         _keras_format(suffix == ".keras").save(model, target, include_optimizer, provenance or {})
         return
     taken = snapshot.take(model, include_optimizer)
@@ -126,7 +125,6 @@ def save_weights(model: Model, path: str | os.PathLike[str], overwrite: bool = T
     if ending(path, (WEIGHTS_SUFFIX, ".safetensors")) == ".safetensors":
         save_model(model, target)
     else:
-        _check_chain(model, WEIGHTS_SUFFIX)
         _keras_format(zipped=True).save_weights(model, target)
 
 
@@ -148,7 +146,6 @@ def load_weights(model: Model, path: str | os.PathLike[str], skip_mismatch: bool
     if kind is None:
         _load_tensors(model, path, skip_mismatch)
     else:
-        _check_chain(model, "Keras'")
         kind.load_weights(model, path, skip_mismatch)
 
 
@@ -247,13 +244,6 @@ def _keras_format(zipped: bool) -> ModuleType:
     from fastmlp.formats import kerasfile, legacyh5
 
     return kerasfile if zipped else legacyh5
-
-
-def _check_chain(model: Model, suffix: str) -> None:
-    from fastmlp.models import Sequential
-
-    if not isinstance(model, Sequential):
-        raise UnsupportedError(f"{suffix} files of functional models are not in fastmlp yet; use .safetensors")
 
 
 def _slot_tensor(slot: str, parameter: str) -> str:

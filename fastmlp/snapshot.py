@@ -5,6 +5,7 @@ This is the only place that reaches into a model for that.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -18,8 +19,9 @@ from fastmlp import checks
 from fastmlp.errors import ModelFileError
 from fastmlp.files import blaming
 from fastmlp.model import Model
+from fastmlp.symbolic import Tensor
 
-__all__ = ["Snapshot", "assign", "check_widths", "exclusively", "learned", "make", "resume", "take", "trained"]
+__all__ = ["Snapshot", "assign", "check_widths", "exclusively", "learned", "make", "number_inputs", "resume", "take", "trained"]
 
 Array = NDArray[np.float32]
 _LAYER_LIMIT = 4096
@@ -76,6 +78,16 @@ def trained(model: Model) -> list[int]:
     """The indices of those that it moves."""
     assert model.plan is not None
     return [index for index, parameter in enumerate(model.plan.parameters) if parameter.trainable]
+
+
+def number_inputs(model: Model) -> list[Tensor]:
+    """Those of a model's inputs that hold whole numbers."""
+    begin, found = 0, []
+    for tensor in model.graph.inputs:
+        if any(numbers.begin == begin for numbers in model._whole_numbers):
+            found.append(tensor)
+        begin += math.prod(tensor.row)
+    return found
 
 
 def make(path: str | os.PathLike[str], config: Mapping[str, Any], kind: str = "sequential") -> Model:

@@ -28,6 +28,8 @@ class Structure:
     @classmethod
     def of(cls, what: str, given: Any) -> tuple[Structure, tuple[Tensor, ...]]:
         """The arrangement of what a model was given, and the tensors in order."""
+        if isinstance(given, Mapping):
+            given = {key: given[key] for key in sorted(given, key=str)}  # as Keras has them, whoever depends on their order
         tensors = symbolic.as_tensors(f"Model({what}s=...)", given)
         if not tensors:
             raise ValueError(f"a model needs at least one {what}")
@@ -85,11 +87,11 @@ class Structure:
 
 def _unique(names: Sequence[str]) -> list[str]:
     """The names, those that occur again with a number."""
-    result: list[str] = []
+    result: dict[str, None] = {}
     for name in names:
         candidate, count = name, 0
         while candidate in result:
             count += 1
             candidate = f"{name}_{count}"
-        result.append(candidate)
-    return result
+        result[candidate] = None
+    return list(result)

@@ -107,6 +107,8 @@ def apply(layer: Any, inputs: Any, options: Mapping[str, Any]) -> Any:
     for name, value in options.items():
         if name not in ("training", "mask"):
             raise TypeError(f"a call of layer {layer.name!r} has no argument {name!r}")
+        if name == "training" and value is False and not layer.minds_training:
+            continue
         if value is not None:
             raise UnsupportedError(
                 f"{name}= for one layer is not in fastmlp; fit trains with dropout, predict without, model(x, training=True) shows it"

@@ -132,6 +132,12 @@ def test_rows_of_any_shape_are_flattened_on_the_way():
             "what Input(shape=...) or another layer gives, got an array of shape (4, 3)",
         ),
         (lambda x: layers.Dense(2)(x, training=True), UnsupportedError, "training= for one layer is not in fastmlp"),
+        (lambda x: layers.Dropout(0.5)(x, training=False), UnsupportedError, "training= for one layer is not in fastmlp"),
+        (
+            lambda x: models.Sequential([layers.Input((3,)), layers.BatchNormalization()])(x, training=False),
+            UnsupportedError,
+            "training= for one layer is not in fastmlp",
+        ),
         (lambda x: layers.Dense(2)(x, axis=1), TypeError, "has no argument 'axis'"),
         (lambda x: models.Sequential([layers.Add(input_shape=(3,))]), ValueError, "which a chain of layers does not have"),
         (lambda x: models.Sequential([layers.Dense(2)(x)]), TypeError, "add takes a layer, got what the layer"),
@@ -175,6 +181,13 @@ def test_inputs_come_as_a_list_or_by_name():
     assert model.input_shape == [(None, 7), (None, 3)]
 
 
+def test_a_model_that_training_makes_no_difference_to_may_be_called_for_predicting():
+    x = layers.Input((3,))
+    base = models.Sequential([layers.Input((3,)), layers.Dense(2), layers.BatchNormalization(), layers.Dropout(0.0)])
+    base.trainable = False
+    assert Model(x, layers.Dense(1)(base(x, training=False))).output_shape == (None, 1)
+
+
 def test_inputs_and_outputs_given_as_dicts_keep_their_keys():
     x, y = layers.Input((2,), name="left"), layers.Input((3,), name="right")
     h = layers.Concatenate()([x, y])
@@ -185,7 +198,7 @@ def test_inputs_and_outputs_given_as_dicts_keep_their_keys():
     model.compile("sgd", loss={"up": "mse", "down": "mae"}, metrics={"down": ["mse"]})
     history = model.fit(data, {"down": X[:, :2], "up": PRICE}, verbose=0).history
     assert list(history) == ["down_loss", "down_mse", "loss", "up_loss"]
-    assert model.output_names == ["up", "down"]
+    assert model.output_names == list(predicted) == ["down", "up"]  # as Keras sorts them
     assert model.evaluate(data, {"up": PRICE, "down": X[:, :2]}, verbose=0)[0] == pytest.approx(
         sum(model.evaluate(data, {"up": PRICE, "down": X[:, :2]}, verbose=0)[1:3])
     )

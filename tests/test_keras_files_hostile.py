@@ -97,7 +97,6 @@ def set_argument(name, value, index=1):
 
 
 LAMBDA = {"class_name": "__lambda__", "config": {"code": "4wEAAAAA", "defaults": None, "closure": None}}
-TENSOR = {"class_name": "__keras_tensor__", "config": {"shape": [None, 4], "dtype": "float32", "keras_history": ["first", 0, 0]}}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +116,7 @@ TENSOR = {"class_name": "__keras_tensor__", "config": {"shape": [None, 4], "dtyp
             replace_layer(class_name="Conv2D"),
             "its layer 'first' is of class 'Conv2D', which is not in fastmlp; there are InputLayer, Dense",
         ),
-        (replace_layer(class_name="Sequential"), "its layer 'first' is of class 'Sequential', which is not in fastmlp"),
+        (replace_layer(class_name="Sequential"), "its model is of class 'Sequential', which is not in fastmlp"),
         (set_argument("activation", "gelu_of_mine"), "unknown activation 'gelu_of_mine'"),
         (set_argument("dtype", {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}), "it computes in 'mixed_float16'"),
         (
@@ -155,48 +154,13 @@ def test_a_configuration_that_is_not_keras_own_is_refused(keras_file, change, re
         (lambda c: c.update(loss={"class_name": "function", "config": "my_loss", "module": "builtins"}), "unknown loss 'my_loss'"),
         (lambda c: c.update(loss={"class_name": "Dice", "config": {}, "module": "keras.losses"}), "its loss is 'Dice', which is not in"),
         (lambda c: c.update(metrics=[LAMBDA]), "its metric '__lambda__' is a lambda"),
-        (lambda c: c.update(loss_weights=[1.0, 2.0]), "its loss has weights, which are for models with several outputs"),
+        (lambda c: c.update(loss_weights=[1.0, 2.0]), "its loss has a weight, which is for models with several outputs"),
     ],
 )
 def test_a_compile_configuration_that_is_not_ours_is_refused_unless_it_is_not_wanted(keras_file, change, reason):
     path = keras_file(config=lambda data: change(data["compile_config"]))
     refused(path, reason)
     assert not fastmlp.load_model(path, compile=False).compiled
-
-
-def functional(sources, output="last"):
-    """The small model as a functional one, whose layers take the outputs of ``sources``."""
-
-    def change(data):
-        described = data["config"]["layers"]
-        described[0]["config"]["name"] = "start"
-        for item, names in zip(described, sources, strict=True):
-            tensors = [{**TENSOR, "config": {**TENSOR["config"], "keras_history": [name, 0, 0]}} for name in names]
-            item["name"], item["inbound_nodes"] = item["config"]["name"], [{"args": [tensor], "kwargs": {}} for tensor in tensors]
-        data["class_name"] = "Functional"
-        data["config"]["output_layers"] = [output, 0, 0]
-
-    return change
-
-
-def test_a_functional_chain_is_loaded_as_a_sequential_model(keras_file):
-    path = keras_file(config=functional([[], ["start"], ["first"]]))
-    assert [layer.name for layer in fastmlp.load_model(path).layers] == ["first", "last"]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        functional([[], ["start"], ["start"]]),
-        functional([[], ["start"], ["first"]], output="first"),
-        functional([[], [], ["first"]]),
-        functional([["last"], ["start"], ["first"]]),
-        functional([[], ["start", "last"], ["first"]]),
-    ],
-    ids=["branch", "inner output", "two inputs", "circle", "shared"],
-)
-def test_functional_models_that_are_no_chain_are_refused(keras_file, change):
-    refused(keras_file(config=change), "its layers branch, share or have several inputs or outputs")
 
 
 # The zip file

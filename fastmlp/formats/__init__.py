@@ -1,6 +1,7 @@
 """Keras' files: ``.keras``, ``.weights.h5`` and the older ``.h5``, read and written without Keras.
 
 - :mod:`~fastmlp.formats.kerasconfig`: Keras' JSON for layers, losses, metrics and optimizers, and ours
+- :mod:`~fastmlp.formats.kerasgraph`: how the layers of functional models are connected
 - :mod:`~fastmlp.formats.h5`: HDF5 through h5py, which is imported there and nowhere else
 - :mod:`~fastmlp.formats.variables`: where a model's arrays lie
 - :mod:`~fastmlp.formats.document`: what the formats have in common

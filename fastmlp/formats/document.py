@@ -29,8 +29,8 @@ def ours(taken: Snapshot, provenance: Mapping[str, Any]) -> dict[str, Any]:
 def make(path: str | os.PathLike[str], config: Any) -> Model:
     """The model a file describes in Keras' words, still without memory for its weights."""
     with blaming(path, "its model configuration"):
-        described = kerasconfig.read_model(config)
-    return snapshot.make(path, described)
+        kind, described = kerasconfig.read_model(config)
+    return snapshot.make(path, described, kind)
 
 
 def restore(
@@ -55,7 +55,8 @@ def restore(
     snapshot.assign(path, model, weights)
     state: tuple[int, dict[str, list[Array]]] | None = None
     with blaming(path, "its compile configuration"):
-        described = _read_compile(compiled, stored)
+        assert model.plan is not None
+        described = _read_compile(compiled, stored, len(model.plan.outputs) or 1)
         if described is not None:
             model.compile_from_config(described)
             if optimizer is not None and variables.has_optimizer(model):
@@ -100,8 +101,8 @@ def checked_ours(path: str | os.PathLike[str], stored: Any) -> dict[str, Any] | 
     return dict(stored)
 
 
-def _read_compile(compiled: Any, stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    described = kerasconfig.read_compile(compiled)
+def _read_compile(compiled: Any, stored: Mapping[str, Any] | None, outputs: int) -> dict[str, Any] | None:
+    described = kerasconfig.read_compile(compiled, outputs)
     if described is not None and stored is not None:
         described["optimizer"]["config"] |= stored.get("optimizer", {})
     return described
@@ -112,14 +113,15 @@ def description(
 ) -> dict[str, Any]:
     """What :func:`fastmlp.saving.describe` says about a file of Keras' formats."""
     with blaming(path, "its description"):
+        kind, model = kerasconfig.read_model(config)
         return {
             "format": "keras",
             "keras_version": keras_version,
             "fastmlp_version": stored["version"] if stored else None,
             "created": created,
-            "kind": "sequential",
-            "model": kerasconfig.read_model(config),
-            "compile": _read_compile(compiled, stored),
+            "kind": kind,
+            "model": model,
+            "compile": _read_compile(compiled, stored, len(model["outputs"]["tensors"]) if kind == "functional" else 1),
             "training": stored["training"] if stored else None,
             "provenance": stored["provenance"] if stored else {},
         }

@@ -16,8 +16,12 @@ import numpy as np
 
 from fastmlp import activations, layers, losses, metrics, naming, optimizers, schedules
 from fastmlp.errors import UnsupportedError
+from fastmlp.formats import kerasgraph
 from fastmlp.layers import Layer
 from fastmlp.layers.inputs import is_whole
+from fastmlp.model import Model
+from fastmlp.snapshot import number_inputs
+from fastmlp.symbolic import Graph, Tensor
 
 __all__ = ["KERAS_VERSION", "LAYERS", "OUR_OPTIMIZER", "legacy", "read_compile", "read_model", "write_compile", "write_model"]
 
@@ -51,6 +55,12 @@ LAYERS: dict[str, dict[str, Any]] = {
     "Normalization": {},
     "CategoryEncoding": {},
     "Embedding": {"activity_regularizer": None, "mask_zero": False},
+    "Add": {},
+    "Subtract": {},
+    "Multiply": {},
+    "Maximum": {},
+    "Average": {},
+    "Concatenate": {"axis": -1},
 }
 """The layers, each with the arguments that Keras has and ours has not, and the value of those that asks for nothing.
 
@@ -60,6 +70,7 @@ A layer's weights need no table: both list them in the same order and under the 
 
 _ACTIVATION_LAYERS = {"relu": ("ReLU", "re_lu"), "leaky_relu": ("LeakyReLU", "leaky_re_lu"), "elu": ("ELU", "elu")}
 """Activations with arguments: the layers that stand for them in Keras."""
+_MODELS = ("Sequential", "Functional", "Model")
 _INITIALIZER = {"input_axes": None, "output_axes": None}
 OUR_OPTIMIZER = frozenset(("catch_up", "not_decayed"))
 """Arguments of optimizers that Keras' files have no place for."""
@@ -79,31 +90,48 @@ _LOSS = {"label_smoothing": 0.0, "axis": -1, "ignore_class": None}
 # Reading
 
 
-def read_model(data: Any) -> dict[str, Any]:
-    """``Sequential.get_config()`` of a Sequential model, or of a functional one that is a plain chain.
+def read_model(data: Any) -> tuple[str, dict[str, Any]]:
+    """The kind, ``sequential`` or ``functional``, and ``Model.get_config()`` of a model.
 
     Raises:
-        UnsupportedError: It has layers or connections that fastmlp lacks.
+        UnsupportedError: It has layers or calls that fastmlp lacks.
         ValueError: It is malformed.
     """
     name, config = _named(data, "model")
-    stored = config.get("layers")
-    if name not in ("Sequential", "Functional", "Model") or not isinstance(stored, list):
-        raise UnsupportedError(f"its model is of class {name!r:.80}, which is not in fastmlp; Sequential models are")
+    if name not in _MODELS or not isinstance(config.get("layers"), list):
+        raise UnsupportedError(f"its model is of class {name!r:.80}, which is not in fastmlp; Sequential and functional models are")
     if not isinstance(config.get("name"), str):
         raise ValueError(f"the name of the model must be a string, got {config.get('name')!r:.80}")
-    described = [_read_layer(item) for item in (stored if name == "Sequential" else _chain(config, stored))]
-    shape = config.get("build_input_shape")
+    if name == "Sequential":
+        kind, described = "sequential", {"name": config["name"], "layers": [_read_layer(item) for item in config["layers"]]}
+    else:
+        kind, described = "functional", kerasgraph.read(config, _read_layer)
     if config.get("trainable") is False:
-        for layer in described:
-            layer["config"] |= {} if layer["class"] == "InputLayer" else {"trainable": False}
-    if name == "Sequential" and described and described[0]["class"] != "InputLayer" and isinstance(shape, list):
-        described.insert(0, {"class": "InputLayer", "config": {"batch_shape": shape}})
-    return {"name": config["name"], "layers": described}
+        _freeze(described)
+    shape, stored = config.get("build_input_shape"), described["layers"]
+    if kind == "sequential" and stored and stored[0]["class"] != "InputLayer" and isinstance(shape, list):
+        stored.insert(0, {"class": "InputLayer", "config": {"batch_shape": shape}})
+    if kind == "sequential" and any(layer["class"] in _MODELS for layer in stored):
+        return "functional", kerasgraph.chained(described)  # models inside are for functional ones
+    return kind, described
 
 
-def read_compile(data: Any) -> dict[str, Any] | None:
-    """``Model.get_compile_config()`` from Keras' ``compile_config``, or from the ``training_config`` of the older files."""
+def _freeze(described: Mapping[str, Any]) -> None:
+    """Says of every layer of a model that it is not trained."""
+    for layer in described["layers"]:
+        if layer["class"] in _MODELS:
+            _freeze(layer["config"])
+        elif layer["class"] != "InputLayer":
+            layer["config"]["trainable"] = False
+
+
+def read_compile(data: Any, outputs: int = 1) -> dict[str, Any] | None:
+    """``Model.get_compile_config()`` from Keras' ``compile_config``, or from the ``training_config`` of the older files.
+
+    Args:
+        data: That.
+        outputs: How many the model has.
+    """
     if data is None:
         return None
     if not isinstance(data, Mapping):
@@ -111,14 +139,24 @@ def read_compile(data: Any) -> dict[str, Any] | None:
     optimizer = data.get("optimizer", data.get("optimizer_config"))
     if optimizer is None:
         return None
-    if data.get("loss_weights") not in (None, [1.0], 1.0):
-        raise UnsupportedError("its loss has weights, which are for models with several outputs; those are not in fastmlp")
+    weights = data.get("loss_weights")
+    if outputs == 1 and weights not in (None, [1.0], 1.0):
+        raise UnsupportedError("its loss has a weight, which is for models with several outputs; this one has one")
+    loss, plain, weighted = (_of_one_output(data.get(what), outputs) for what in ("loss", "metrics", "weighted_metrics"))
     return {
+        **({} if outputs == 1 else {"loss_weights": weights}),
         "optimizer": _read_optimizer(optimizer),
-        "loss": _read_measure(data.get("loss"), losses.registry.classes, "loss"),
-        "metrics": _read_measure(data.get("metrics"), metrics.registry.classes, "metric"),
-        "weighted_metrics": _read_measure(data.get("weighted_metrics"), metrics.registry.classes, "metric"),
+        "loss": _read_measure(loss, losses.registry.classes, "loss"),
+        "metrics": _read_measure(plain, metrics.registry.classes, "metric"),
+        "weighted_metrics": _read_measure(weighted, metrics.registry.classes, "metric"),
     }
+
+
+def _of_one_output(given: Any, outputs: int) -> Any:
+    """What is given by the name of the only output, without the name."""
+    if outputs == 1 and isinstance(given, Mapping) and "class_name" not in given and len(given) == 1:
+        return next(iter(given.values()))
+    return given
 
 
 def _named(data: Any, kind: str) -> tuple[str, dict[str, Any]]:
@@ -141,6 +179,9 @@ def _without(config: Mapping[str, Any], neutral: Mapping[str, Any]) -> dict[str,
 
 def _read_layer(data: Any) -> dict[str, Any]:
     name, config = _named(data, "layer")
+    if name in _MODELS:
+        kind, described = read_model(data)
+        return {"class": kind.capitalize(), "config": described}
     if name not in LAYERS:
         raise UnsupportedError(
             f"its layer {config.get('name')!r:.80} is of class {name!r:.80}, which is not in fastmlp; there are {', '.join(LAYERS)}"
@@ -193,62 +234,6 @@ def _read_activation(data: Mapping[str, Any]) -> Any:
     return activations.serialize(activations.get(layers.registry.deserialize(_read_layer(data))))
 
 
-def _chain(config: Mapping[str, Any], stored: Sequence[Any]) -> list[Any]:
-    """The layers of a functional model in the order of computation, if each feeds the next one and nothing else."""
-    refusal = UnsupportedError(
-        "its layers branch, share or have several inputs or outputs; of functional models, fastmlp loads plain chains"
-    )
-    by_source: dict[str, Any] = {}
-    start: Any = None
-    for layer in stored:
-        if not isinstance(layer, Mapping):
-            raise ValueError(f"a layer of the model must be a JSON object, got {layer!r:.80}")
-        nodes = layer.get("inbound_nodes")
-        if not isinstance(nodes, list) or not isinstance(layer.get("name"), str):
-            raise ValueError(f"layer {layer.get('name')!r:.80} of the model has no valid name and inbound_nodes")
-        sources = [name for node in nodes for name in _sources(node)]
-        if len(sources) != len(nodes) or len(nodes) > 1 or (sources and sources[0] in by_source) or (not sources and start is not None):
-            raise refusal
-        if sources:
-            by_source[sources[0]] = layer
-        else:
-            start = layer
-    if start is None:
-        raise refusal
-    chain = [start]
-    while len(chain) < len(stored) and chain[-1]["name"] in by_source:
-        chain.append(by_source[chain[-1]["name"]])
-    if len(chain) != len(stored) or _ends(config.get("output_layers")) != [chain[-1]["name"]]:
-        raise refusal
-    return chain
-
-
-def _sources(node: Any) -> list[str]:
-    """The names of the layers whose outputs one call of a layer took: in Keras 3's form, or in that of Keras 2."""
-    if isinstance(node, Mapping):
-        arguments = node.get("args")
-        if any(value not in (None, False) for value in (node.get("kwargs") or {}).values()) or not isinstance(arguments, list):
-            return []
-        histories = [item["config"]["keras_history"] for item in arguments if _is_tensor(item)]
-        return [history[0] for history in histories] if len(histories) == len(arguments) else []
-    if isinstance(node, list) and all(isinstance(item, list) and item and isinstance(item[0], str) for item in node):
-        return [item[0] for item in node]
-    return []
-
-
-def _is_tensor(item: Any) -> bool:
-    history = item.get("config", {}) if isinstance(item, Mapping) else {}
-    history = history.get("keras_history") if isinstance(history, Mapping) else None
-    return isinstance(history, list) and bool(history) and isinstance(history[0], str)
-
-
-def _ends(stored: Any) -> list[Any]:
-    """The layers named by ``["dense", 0, 0]`` or by a list of such."""
-    if isinstance(stored, list) and stored and isinstance(stored[0], str):
-        stored = [stored]
-    return [item[0] for item in stored if isinstance(item, list) and item] if isinstance(stored, list) else []
-
-
 def _read_optimizer(data: Any) -> dict[str, Any]:
     name, config = _named(data, "optimizer")
     if name not in optimizers.registry.classes:
@@ -273,11 +258,13 @@ def _read_schedule(data: Any) -> dict[str, Any]:
 
 
 def _read_measure(data: Any, classes: Mapping[str, Any], kind: str) -> Any:
-    """A loss or metrics: a name, an object, or a list of such."""
+    """A loss or metrics: a name, an object, or a list or dict of such."""
     if isinstance(data, list):
         return [_read_measure(item, classes, kind) for item in data]
     if not isinstance(data, Mapping):
         return data
+    if "class_name" not in data:  # by the names of outputs
+        return {name: _read_measure(item, classes, kind) for name, item in data.items()}
     if data.get("class_name") == "function" and isinstance(data.get("config"), str):
         return data["config"]  # keras.losses.mean_squared_error itself
     name, config = _named(data, kind)
@@ -295,33 +282,54 @@ def _read_measure(data: Any, classes: Mapping[str, Any], kind: str) -> Any:
 # Writing
 
 
-def write_model(config: Mapping[str, Any], built: Sequence[Layer], input_shape: Sequence[int | None]) -> dict[str, Any]:
-    """What Keras stores of a Sequential model.
+def write_model(model: Model) -> dict[str, Any]:
+    """What Keras stores of a model."""
+    from fastmlp.functional import Functional
 
-    Args:
-        config: ``Sequential.get_config()``.
-        built: The model's layers, without the input layer.
-        input_shape: The shape of x, rows left open.
-    """
-    shapes = {layer.name: [None, *(layer.input_shape or ())] for layer in built if layer.weight_shapes}
-    described: list[dict[str, Any]] = []
-    for data in config["layers"]:
-        layer = _write_layer(data)
-        if data["class"] in ("CategoryEncoding", "Embedding") and described and described[0]["class_name"] == "InputLayer":
-            described[0]["config"]["dtype"] = "int32"
-        if "/" in layer["config"]["name"]:
-            raise ValueError(f"the layer's name {layer['config']['name']!r} has a slash, which Keras refuses; choose another name")
-        if layer["config"]["name"] in shapes:
-            layer["build_config"] = {"input_shape": shapes[layer["config"]["name"]]}
-        described.append(layer)
+    if not isinstance(model, Functional):
+        return _write_sequential(model)
+    graph = model.graph
     arguments = {
-        "name": config["name"],
-        "trainable": True,
-        "dtype": dict(_DTYPE),
-        "layers": described,
-        "build_input_shape": list(input_shape),
+        "name": model.name,
+        "trainable": model.trainable,
+        "layers": [_write_called(graph, layer, number_inputs(model)) for layer in graph.layers],
+        "input_layers": model.arrange_inputs(kerasgraph.write_places(graph, graph.inputs)),
+        "output_layers": model.arrange_outputs(kerasgraph.write_places(graph, graph.outputs)),
     }
-    return {**_object("keras", "Sequential", arguments), "build_config": {"input_shape": list(input_shape)}}
+    described = _object("keras.src.models.functional", "Functional", arguments)
+    return {**described, "registered_name": "Functional", "build_config": {"input_shape": None}}
+
+
+def _write_sequential(model: Model) -> dict[str, Any]:
+    shape = list(model.input_shape)
+    start = _write_layer(model.get_config()["layers"][0])
+    if number_inputs(model):
+        start["config"]["dtype"] = "int32"
+    arguments = {
+        "name": model.name,
+        "trainable": model.trainable,
+        "dtype": dict(_DTYPE),
+        "layers": [start, *map(_write_built, model.layers)],
+        "build_input_shape": shape,
+    }
+    return {**_object("keras", "Sequential", arguments), "build_config": {"input_shape": shape}}
+
+
+def _write_called(graph: Graph, layer: Any, of_numbers: Sequence[Tensor]) -> dict[str, Any]:
+    """A layer of a functional model, or a model in its place."""
+    described = write_model(layer) if hasattr(layer, "graph") else _write_built(layer)
+    if any(tensor.call.layer is layer for tensor in of_numbers):
+        described["config"]["dtype"] = "int32"
+    return {**described, "name": layer.name, "inbound_nodes": kerasgraph.write_calls(graph, layer)}
+
+
+def _write_built(layer: Layer) -> dict[str, Any]:
+    described = _write_layer(layers.registry.serialize(layer))
+    if "/" in layer.name:
+        raise ValueError(f"the layer's name {layer.name!r} has a slash, which Keras refuses; choose another name")
+    if layer.weight_shapes:
+        described["build_config"] = {"input_shape": [None, *(layer.input_shape or ())]}
+    return described
 
 
 def write_compile(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -329,9 +337,9 @@ def write_compile(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "optimizer": _write_optimizer(config["optimizer"]),
         "loss": _write_measure(config["loss"], "loss"),
-        "loss_weights": None,
-        "metrics": [_write_measure(metric, "metric") for metric in config["metrics"]] or None,
-        "weighted_metrics": [_write_measure(metric, "metric") for metric in config["weighted_metrics"]] or None,
+        "loss_weights": config.get("loss_weights"),
+        "metrics": _write_measure(config["metrics"], "metric") or None,
+        "weighted_metrics": _write_measure(config["weighted_metrics"], "metric") or None,
         "run_eagerly": False,
         "steps_per_execution": 1,
         "jit_compile": "auto",
@@ -366,7 +374,8 @@ def legacy(data: Any) -> Any:
     config = dict(data["config"])
     if isinstance(config.get("layers"), list):
         config["layers"] = [legacy(layer) for layer in config["layers"]]
-    return {"class_name": data["class_name"], "config": config}
+    connected = {name: data[name] for name in ("name", "inbound_nodes") if name in data}
+    return {"class_name": data["class_name"], "config": config, **connected}
 
 
 def _object(module: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -398,7 +407,9 @@ def _write_argument(key: str, value: Any) -> Any:
 
 
 def _write_measure(value: Any, kind: str) -> Any:
-    """A loss or a metric: an object, or a name that Keras knows."""
+    """A loss or a metric, or several in a list: an object, or a name that Keras knows."""
+    if isinstance(value, list):
+        return [_write_measure(item, kind) for item in value]
     if value is None or (kind == "metric" and value in _KERAS_NAMES):
         return value
     if isinstance(value, str) and kind == "loss":

@@ -42,7 +42,7 @@ _EXPANSION = 100
 def save(model: Model, target: Path, include_optimizer: bool, provenance: Mapping[str, Any]) -> None:
     """Writes a model to ``target``, which passed :func:`fastmlp.files.check_target`."""
     snapshot = take(model, include_optimizer)
-    config = kerasconfig.write_model(snapshot.config, model.layers, model.input_shape)
+    config = kerasconfig.write_model(model)
     if snapshot.compile is not None:
         config["compile_config"] = kerasconfig.write_compile(snapshot.compile)
     metadata = {

@@ -21,6 +21,7 @@ from fastmlp.formats import document, h5, kerasconfig, variables
 from fastmlp.formats.h5 import Group
 from fastmlp.model import Model
 from fastmlp.snapshot import Array, Snapshot, take
+from fastmlp.weights import Weight
 
 __all__ = ["describe", "load", "load_weights", "save"]
 
@@ -35,7 +36,7 @@ _LAYER_ARRAYS = 64
 def save(model: Model, target: Path, include_optimizer: bool, provenance: Mapping[str, Any]) -> None:
     """Writes a model to ``target``, which passed :func:`fastmlp.files.check_target`."""
     snapshot = take(model, include_optimizer)
-    config = kerasconfig.write_model(snapshot.config, model.layers, model.input_shape)
+    config = kerasconfig.write_model(model)
     memory = io.BytesIO()
     with h5.writing(memory) as root:
         root.attrs["backend"] = "numpy"
@@ -59,21 +60,23 @@ def _write_weights(group: Any, model: Model, snapshot: Snapshot) -> None:
     group.attrs["backend"] = "numpy"
     group.attrs["keras_version"] = kerasconfig.KERAS_VERSION
     h5.write_texts(group, "layer_names", [layer.name for layer in model.layers])
-    arrays = iter(snapshot.weights)
+    arrays = dict(zip(model._weights, snapshot.weights, strict=True))
     for layer in model.layers:
         own = group.create_group(layer.name)
-        values = {weight: next(arrays) for weight in layer.weight_shapes} | variables.beside(layer)
-        names = [f"{model.name}/{layer.name}/{weight}" for weight in values]
-        h5.write_texts(own, "weight_names", names)
-        for name, array in zip(names, values.values(), strict=True):
+        values = {
+            f"{model.name}/{item.path}": item.value if item.weight is None else arrays[item.weight] for item in variables.listed(layer)
+        }
+        h5.write_texts(own, "weight_names", list(values))
+        for name, array in values.items():
             own[name] = array
     h5.write_texts(group.create_group("top_level_model_weights"), "weight_names", [])
 
 
 def _write_optimizer(group: Any, model: Model, snapshot: Snapshot) -> None:
     owner = model.optimizer.name
-    weights = [f"{model.name}_{layer.name}_{weight}" for layer in model.layers for weight in layer.weight_shapes]
-    state = [f"{owner}/{weights[index]}_{slot}" for slot, index in variables.optimizer_order(model)]
+    assert model.plan is not None
+    weights = [parameter.name.replace("/", "_") for parameter in model.plan.parameters]
+    state = [f"{owner}/{model.name}_{weights[index]}_{slot}" for slot, index in variables.optimizer_order(model)]
     before, behind = ([f"{owner}/{name}" for name in names(model)] for names in (variables.numbers_before, variables.numbers_behind))
     names = [*before, *state, *behind]
     h5.write_texts(group, "weight_names", names)
@@ -127,20 +130,21 @@ def _ours(root: Group) -> dict[str, Any] | None:
 def _read_weights(group: Group, model: Model, skip_mismatch: bool) -> list[Array | None]:
     """The arrays for the model's weights: layers that have any are matched by their order, as Keras does it."""
     names = group.texts("layer_names", _LAYER_LIMIT)
-    stored = {name: own.texts("weight_names", _LAYER_ARRAYS) for name, own in ((name, group.group(name)) for name in names)}
+    most = max(_LAYER_ARRAYS, 2 * len(model._weights))  # a model in a layer's place has all of its own
+    stored = {name: own.texts("weight_names", most) for name, own in ((name, group.group(name)) for name in names)}
     filled = [name for name in names if stored[name]]
-    wanted = [layer for layer in model.layers if layer.weight_shapes]
+    wanted = [layer for layer in model.layers if variables.listed(layer)]
     if len(filled) != len(wanted):
         raise group.fail(f"it does not fit the model: {len(wanted)} layers of the model have weights, but {len(filled)} layers of the file")
-    result: list[Array | None] = []
+    result: dict[Weight, Array | None] = {}
     for name, layer in zip(filled, wanted, strict=True):
         own = group.group(name)
-        result += variables.fitted(group, layer, [(own, weight) for weight in stored[name]], skip_mismatch)
-    return result
+        result |= variables.fitted(group, layer, [(own, weight) for weight in stored[name]], skip_mismatch)
+    return [result[weight] for weight in model._weights]
 
 
 def _optimizer(root: Group, model: Model) -> tuple[Group, list[str]] | None:
     group = root.find("optimizer_weights")
     if group is None:
         return None
-    return group, group.texts("weight_names", most=3 + variables.MOST_SLOTS * sum(len(layer.weight_shapes) for layer in model.layers))
+    return group, group.texts("weight_names", most=3 + variables.MOST_SLOTS * len(model._weights))

@@ -1,13 +1,15 @@
 """Where a model's arrays lie in ``.weights.h5`` and in ``.keras``, which holds such a file.
 
 layers/dense/vars/0, 1        kernel and bias; layers are counted for each class: dense, dense_1, dropout, …
+layers/functional/layers/…    those of a model that is part of the model
 optimizer/vars/0, 1, 2, …     iterations, learning rate unless it follows a schedule, then the optimizer's state
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from fastmlp.model import Model
 from fastmlp.optimizers import Nadam
 from fastmlp.reference.optimizers import nadam_product
 from fastmlp.snapshot import Array, Snapshot
+from fastmlp.weights import Weight
 
 __all__ = [
     "MOST_SLOTS",
@@ -27,6 +30,7 @@ __all__ = [
     "count_bytes",
     "fitted",
     "has_optimizer",
+    "listed",
     "numbers_before",
     "numbers_behind",
     "optimizer_arrays",
@@ -70,9 +74,41 @@ def beside(layer: Layer) -> dict[str, Any]:
     return {"count": np.int32(0)} if isinstance(layer, Normalization) and layer.weight_shapes else {}
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An array that Keras stores: of a weight, or one that ours has not."""
+
+    layer: str
+    name: str
+    weight: Weight | None
+    value: Any = None
+    path: str = ""
+    """Unique within a layer of the whole model, or a model in its place."""
+
+
+def listed(layer: Any) -> list[Stored]:
+    """What Keras lists as the weights of a layer; of a model in its place first those that are trained, then the others."""
+    moved: list[Stored] = []
+    others: list[Stored] = []
+    for path, own in _leaves(layer, ""):
+        for weight in own._weights:
+            (moved if own.trains(weight) else others).append(Stored(own.name, weight.name, weight, None, f"{path}/{weight.name}"))
+        others += [Stored(own.name, name, None, value, f"{path}/{name}") for name, value in beside(own).items()]
+    return moved + others
+
+
+def _leaves(layer: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The layer, or those of a model in its place, with their names."""
+    if not hasattr(layer, "graph"):
+        yield f"{path}{layer.name}", layer
+        return
+    for own in layer.layers:
+        yield from _leaves(own, f"{path}{layer.name}/")
+
+
 def has_optimizer(model: Model) -> bool:
-    """Whether the model is compiled so that its optimizer has a state: with a loss."""
-    return model.compiled and model.loss is not None
+    """Whether the model is compiled so that its optimizer has a state: with a loss, or several."""
+    return model._compiled is not None and model._compiled.resolvable
 
 
 def numbers_before(model: Model) -> list[str]:
@@ -104,14 +140,13 @@ def optimizer_arrays(model: Model, taken: Snapshot) -> list[Any]:
 
 def write(root: Any, model: Model, taken: Snapshot, include_optimizer: bool) -> None:
     """Writes weights and optimizer to an h5py group."""
-    arrays = iter(taken.weights)
+    arrays = dict(zip(model._weights, taken.weights, strict=True))
     root.create_group("vars").attrs["name"] = model.name
-    for layer, place in zip(model.layers, _places(model.layers), strict=True):
-        group = root.create_group(f"layers/{place}/vars")
+    for place, layer in _places(model):
+        group = root.create_group(f"{place}/vars")
         group.attrs["name"] = layer.name
-        own = [next(arrays) for _ in layer.weight_shapes]
-        for number, array in enumerate([*own, *beside(layer).values()]):
-            group[str(number)] = array
+        for number, item in enumerate([] if hasattr(layer, "graph") else listed(layer)):
+            group[str(number)] = item.value if item.weight is None else arrays[item.weight]
     if include_optimizer and has_optimizer(model):
         group = root.create_group("optimizer/vars")
         group.attrs["name"] = model.optimizer.name
@@ -121,38 +156,48 @@ def write(root: Any, model: Model, taken: Snapshot, include_optimizer: bool) -> 
 
 def read_weights(root: Group, model: Model, skip_mismatch: bool = False) -> list[Array | None]:
     """The arrays for the model's weights, if they are exactly those it needs; None for what is skipped."""
-    result: list[Array | None] = []
-    places = _places(model.layers)
-    for layer, place in zip(model.layers, places, strict=True):
-        group = root.find(f"layers/{place}/vars")
-        located = [(group, str(number)) for number in range(len(group.names()))] if group else []
-        result += fitted(root, layer, located, skip_mismatch)
-    stored = root.find("layers")
-    for name in stored.names() if stored and not skip_mismatch else ():
-        spare = root.find(f"layers/{name}/vars") if name not in places else None
+    result: dict[Weight, Array | None] = {}
+    places = dict(_places(model))
+    for place, layer in places.items():
+        if not hasattr(layer, "graph"):
+            group = root.find(f"{place}/vars")
+            located = [(group, str(number)) for number in range(len(group.names()))] if group else []
+            result |= fitted(root, layer, located, skip_mismatch)
+    if not skip_mismatch:
+        for container in ("layers", *(f"{place}/layers" for place, layer in places.items() if hasattr(layer, "graph"))):
+            _check_no_spare(root, container, places)
+    return [result[weight] for weight in model._weights]
+
+
+def _check_no_spare(root: Group, container: str, places: Collection[str]) -> None:
+    stored = root.find(container)
+    for name in stored.names() if stored else ():
+        spare = root.find(f"{container}/{name}/vars") if f"{container}/{name}" not in places else None
         if spare and spare.names():
-            raise root.fail(f"it does not fit the model: it has weights in layers/{name:.80} that the model has no layer for")
-    return result
+            raise root.fail(f"it does not fit the model: it has weights in {container}/{name:.80} that the model has no layer for")
 
 
-def fitted(root: Group, layer: Layer, located: Sequence[tuple[Group, str]], skip_mismatch: bool) -> list[Array | None]:
+def fitted(root: Group, layer: Any, located: Sequence[tuple[Group, str]], skip_mismatch: bool) -> dict[Weight, Array | None]:
     """The arrays of one layer, read from where they lie once they are known to fit; None for each if they don't and may be skipped."""
-    shapes = layer.weight_shapes
-    if len(located) == len(shapes) + len(beside(layer)):
-        located = located[: len(shapes)]
-    found = [group.shape(name) for group, name in located] if len(located) == len(shapes) else []
+    wanted = listed(layer)
+    if len(located) != len(wanted):
+        wanted = [item for item in wanted if item.weight is not None]
+    pairs = [(item, group, name) for item, (group, name) in zip(wanted, located, strict=False) if item.weight is not None]
     problem = ""
-    if len(located) != len(shapes):
-        problem = f"layer {layer.name!r} has {len(shapes)} arrays of weights, but there are {len(located)}"
-    elif found != list(shapes.values()):
-        weight, wanted, shape = next((*item, shape) for item, shape in zip(shapes.items(), found, strict=True) if item[1] != shape)
-        problem = f"the {weight} of layer {layer.name!r} has the shape {wanted}, but there it has {shape}"
+    if len(located) != len(wanted):
+        problem = f"layer {layer.name!r} has {len(wanted)} arrays of weights, but there are {len(located)}"
+    for item, group, name in pairs if not problem else ():
+        assert item.weight is not None
+        if group.shape(name) != item.weight.shape:
+            there = f"the shape {item.weight.shape}, but there it has {group.shape(name)}"
+            problem = f"the {item.name} of layer {item.layer!r} has {there}"
+            break
     if not problem:
-        return [group.floats(name, shape) for (group, name), shape in zip(located, found, strict=True)]
+        return {item.weight: group.floats(name, item.weight.shape) for item, group, name in pairs if item.weight is not None}
     if not skip_mismatch:
         raise root.fail(f"it does not fit the model: {problem}")
     checks.warn(f"weights are not loaded: {problem}")
-    return [None] * len(shapes)
+    return {item.weight: None for item in wanted if item.weight is not None}
 
 
 def read_optimizer(group: Group, names: Sequence[str], model: Model) -> tuple[int, dict[str, list[Array]]] | None:
@@ -168,7 +213,7 @@ def read_optimizer(group: Group, names: Sequence[str], model: Model) -> tuple[in
     if len(names) != wanted:
         kind = type(model.optimizer).__name__
         raise group.fail(f"the optimizer's state has {len(names)} arrays, but {kind} with these weights has {wanted}; {_WITHOUT}")
-    shapes = [shape for layer in model.layers for shape in layer.weight_shapes.values()]
+    shapes = [weight.shape for weight in model._weights]
     named = list(zip(names[before : before + len(order)], order, strict=True))
     for name, (_, index) in named:
         if group.shape(name) != shapes[index]:
@@ -190,15 +235,23 @@ def read_optimizer(group: Group, names: Sequence[str], model: Model) -> tuple[in
 
 def count_bytes(model: Model) -> int:
     """The most that a file of the model's weights and optimizer can take, for a check before it is read."""
-    return (1 + MOST_SLOTS) * 4 * model.count_params() + _OVERHEAD * (2 + len(model.layers)) + _OVERHEAD * MOST_SLOTS
+    places = len(_places(model))
+    return (1 + MOST_SLOTS) * 4 * model.count_params() + _OVERHEAD * (2 + places) + _OVERHEAD * MOST_SLOTS
 
 
-def _places(layers: Sequence[Layer]) -> list[str]:
-    """The names of the layers' groups: the class, counted."""
+def _places(model: Any, path: str = "", seen: set[int] | None = None) -> list[tuple[str, Any]]:
+    """Where the layers lie, and models among them before theirs: by class, counted. What is used several times lies where it is first."""
+    seen = set() if seen is None else seen
     counts: Counter[str] = Counter()
-    result = []
-    for layer in layers:
+    result: list[tuple[str, Any]] = []
+    for layer in model.layers:
         name = naming.snake_case(type(layer).__name__)
-        result.append(f"{name}_{counts[name]}" if counts[name] else name)
+        place = f"{path}layers/{name}_{counts[name]}" if counts[name] else f"{path}layers/{name}"
         counts[name] += 1
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        result.append((place, layer))
+        if hasattr(layer, "graph"):
+            result += _places(layer, f"{place}/", seen)
     return result

@@ -133,6 +133,11 @@ class Layer(Configurable):
         """The shape of a row after the layer."""
         return input_shape
 
+    @property
+    def minds_training(self) -> bool:
+        """Whether training makes a difference to what the layer gives, as it does for dropout."""
+        return False
+
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         """The steps the engines run, first to last, where rows of ``input_shape`` come in."""
         return ()

@@ -112,6 +112,10 @@ class BatchNormalization(_Normalization):
             Weight(self.name, "moving_variance", shape, self.moving_variance_initializer, trainable=False),
         ]
 
+    @property
+    def minds_training(self) -> bool:
+        return self.trainable
+
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         settings = {"epsilon": self.epsilon, "momentum": self.momentum, "mode": "" if self.trainable else "inference"}
         return (Operation("batch_normalization", settings=settings),)

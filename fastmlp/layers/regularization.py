@@ -20,6 +20,10 @@ class _Noise(Layer):
         self.rate = checks.number("rate", rate, 0.0, 1.0, open_high=True)
         self.seed = None if seed is None else checks.whole_number("seed", seed, 0)
 
+    @property
+    def minds_training(self) -> bool:
+        return self.rate > 0
+
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation(self.op, rate=self.rate),) if self.rate else ()
 

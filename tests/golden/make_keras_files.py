@@ -17,6 +17,7 @@ os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_ENABLE_X64"] = "0"
 
+import graph_programs
 import jax
 import keras
 import numpy as np
@@ -120,6 +121,53 @@ def models_of_layers():
         yield name, model, (optimizers.Adam(0.01), "mse", None)
 
 
+def models_of_graphs():
+    """Functional models; one with dicts; and a Sequential one with a model inside."""
+    for name in ("two outputs", "shared layers", "nested"):
+        program, compiled, *_ = graph_programs.PROGRAMS[name]
+        x, y, _ = graph_programs.data(name)
+        yield name.replace(" ", "_"), program(keras), {"optimizer": optimizers.Adam(0.003), **compiled}, x, y
+    left, right = keras.Input((5,), name="left"), keras.Input((4,), name="right")
+    inner = keras.Model({"left": left, "right": right}, layers.Concatenate()([layers.Dense(3)(left), right]), name="inner")
+    a, b = keras.Input((4,), name="a"), keras.Input((5,), name="b")
+    h = inner({"right": a, "left": b})
+    model = keras.Model(
+        {"b": b, "a": a}, {"top": layers.Dense(1, activation="sigmoid", name="high")(h), "low": layers.Dense(2, name="deep")(h)}
+    )
+    x, y, _ = graph_programs.data("shared")
+    x, y = {"a": x[0][:, :4], "b": x[1]}, {"top": y, "low": np.repeat(y, 2, axis=1)}
+    chosen = {
+        "loss": {"top": "binary_crossentropy", "low": losses.MeanAbsoluteError()},
+        "metrics": {"low": ["mae"]},
+        "loss_weights": {"low": 0.3, "top": 1.5},
+    }
+    model.layers[-1].trainable = False
+    yield "dicts", model, {"optimizer": optimizers.RMSprop(0.003), **chosen}, x, y
+    chain = keras.Sequential([keras.Sequential([layers.Input((5,)), layers.Dense(4, activation="tanh")]), layers.Dense(1)])
+    yield "inside_sequential", chain, {"optimizer": optimizers.SGD(0.05), "loss": "mse"}, x["b"], y["top"]
+
+
+def take_graph(numbers, name, model, compiled, x, y) -> None:
+    """The same as ``take`` does, for several arrays."""
+    model.compile(**compiled)
+    how = {"batch_size": 8, "shuffle": False, "verbose": 0}
+    model.fit(x, y, epochs=2, **how)
+    with tempfile.TemporaryDirectory() as folder:
+        for ending, save in (("keras", model.save), ("h5", model.save), ("weights.h5", model.save_weights)):
+            path = Path(folder, f"{name}.{ending}")
+            save(path)
+            numbers[f"files/{path.name}"] = np.frombuffer(path.read_bytes(), np.uint8)
+    for index, values in enumerate(keras.tree.flatten(model.predict(x, verbose=0))):
+        numbers[f"predictions/{name}/{index}"] = values
+    numbers[f"evaluation/{name}"] = np.atleast_1d(model.evaluate(x, y, batch_size=20, verbose=0))
+    for kind, given in (("x", x), ("y", y)):
+        for key, values in given.items() if isinstance(given, dict) else enumerate(given if isinstance(given, list) else [given]):
+            numbers[f"{kind}/{name}/{key}"] = values
+    model.fit(x, y, epochs=2, **how)
+    for index, weight in enumerate(model.get_weights()):
+        numbers[f"continued/{name}/{index}"] = weight
+
+
 def take(numbers, name, model, x, y, compiled) -> None:
     """The files, and the numbers of more training."""
     optimizer, loss, chosen = compiled
@@ -156,6 +204,11 @@ def main() -> None:
     for name, model, compiled in models_of_layers():
         take(numbers, name, model, numbers["numbers" if "int" in model.inputs[0].dtype else "x"], numbers["y"], compiled)
     np.savez_compressed(FOLDER / "keras_files_layers.npz", **numbers)
+
+    numbers = {}
+    for name, model, compiled, x, y in models_of_graphs():
+        take_graph(numbers, name, model, compiled, x, y)
+    np.savez_compressed(FOLDER / "keras_files_graphs.npz", **numbers)
 
 
 if __name__ == "__main__":
