@@ -112,6 +112,9 @@ class Functional(Model):
     def build(self, input_shape: Any = None) -> None:
         """Nothing to do: the model is built from the beginning."""
 
+    def in_order(self, inputs: Mapping[str, Any]) -> list[Any]:
+        return self._inputs_form.flatten(f"the call of model {self.name!r}", inputs)
+
     def arrange_outputs(self, outputs: Sequence[Any]) -> Any:
         return self._outputs_form.arrange(outputs)
 
