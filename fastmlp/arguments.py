@@ -63,7 +63,7 @@ def diverged(batch: int, epoch: int | None, compiled: Compiled) -> NonFiniteLoss
 def result(values: dict[str, float], return_dict: bool) -> Any:
     """The loss and metrics in the form in which they were asked for."""
     if return_dict:
-        return dict(sorted(values.items()))
+        return {name: values[name] for name in sorted(values)}  # as Keras orders them
     listed = list(values.values())
     return listed if len(listed) > 1 else listed[0]
 

@@ -196,7 +196,6 @@ TABLES: dict[str, dict[str, str]] = {
         "get_quantization_layer_structure": _FLOAT32,
         "compute_output_shape": "use the model's output_shape",
         **_all("get_state_tree set_state_tree", "use get_weights and set_weights, or save and load_model"),
-        **_all("input output", "use model.inputs and model.outputs"),
         **_all("jit_compile run_eagerly", _COMPILED),
         "losses": "the history's loss holds the penalties of regularizers",
         "reset_metrics": "metrics start anew in every epoch and every call",
@@ -204,7 +203,6 @@ TABLES: dict[str, dict[str, str]] = {
     },
     "Layer": {
         **_MODEL_AND_LAYER,
-        **_all("input output", "use the layer's input_shape and output_shape"),
         "losses": "the history's loss holds the penalties of regularizers",
         "metrics": "pass metrics to compile",
     },

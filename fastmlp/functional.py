@@ -116,6 +116,9 @@ class Functional(Model):
         """Inputs one by one, in the form the model takes them: one alone, a list or a dict."""
         return self._inputs_form.arrange(inputs)
 
+    def in_order(self, inputs: Mapping[str, Any]) -> list[Any]:
+        return self._inputs_form.flatten(f"the call of model {self.name!r}", inputs)
+
     def arrange_outputs(self, outputs: Sequence[Any]) -> Any:
         return self._outputs_form.arrange(outputs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -35,6 +36,7 @@ class Model(Connected):
     def __init__(self, name: str | None = None) -> None:
         super().__init__()
         self.name = name or naming.automatic(type(self).__name__)
+        self.calls: weakref.WeakSet[symbolic.Call] = weakref.WeakSet()
 
     # As a layer of another model
 
@@ -46,6 +48,13 @@ class Model(Connected):
         if list(rows) != wanted:
             raise ValueError(f"model {self.name!r} takes rows of shape {_listed(wanted)}, but is called on {_listed(rows)}")
         return tuple(tensor.row for tensor in self.graph.outputs)
+
+    def in_order(self, inputs: Mapping[str, Any]) -> list[Any]:
+        """Tensors from a dict, in the order of the model's inputs."""
+        return list(inputs.values())
+
+    def chain_of(self) -> None:
+        """None: models are not part of a ``Sequential``."""
 
     def arrange_outputs(self, outputs: Sequence[Any]) -> Any:
         """Outputs one by one, in the form the model gives them: one alone, a list or a dict."""
@@ -256,8 +265,10 @@ class Model(Connected):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Model:
-        """A new model with the layers that :meth:`get_config` described, and fresh weights."""
-        raise NotImplementedError
+        """A new model with the layers that :meth:`get_config` of a functional model described, and fresh weights."""
+        from fastmlp.functional import Functional
+
+        return Functional.from_config(config)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """What ``compile`` was told, as JSON values; None if it was not called."""

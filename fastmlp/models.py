@@ -11,7 +11,7 @@ from fastmlp.errors import UnsupportedError
 from fastmlp.functional import Functional
 from fastmlp.layers import InputLayer, Layer, registry
 from fastmlp.model import Model
-from fastmlp.symbolic import Graph, Tensor, chain
+from fastmlp.symbolic import Graph, Tensor, chain, only_call
 
 if TYPE_CHECKING:
     from fastmlp.saving import load_model
@@ -60,6 +60,7 @@ class Sequential(Model):
     def __init__(self, layers: Sequence[Layer | Tensor] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name)
         self._layers: list[Layer] = []
+        self._graph: Graph | None = None
         try:
             for layer in layers or ():
                 self._append(layer)
@@ -116,7 +117,32 @@ class Sequential(Model):
     @property
     def graph(self) -> Graph:
         """The chain of built layers."""
-        return chain(self._require_shape(), self.layers)
+        if self._graph is None:
+            self._require_shape()
+            head = self._layers[0]
+            assert isinstance(head, InputLayer)
+            self._graph = chain(head.tensor(), self.layers)
+        return self._graph
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The tensor the chain begins with, in a list."""
+        return list(self.graph.inputs)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The tensor the chain ends with, in a list."""
+        return list(self.graph.outputs)
+
+    @property
+    def input(self) -> Any:
+        """The tensor the chain begins with; where the model was called once, as part of another, what it was called on."""
+        return only_call(self).inputs[0] if len(self.calls) == 1 else self.inputs[0]
+
+    @property
+    def output(self) -> Any:
+        """The tensor the chain ends with; where the model was called once, as part of another, what it gave there."""
+        return only_call(self).outputs[0] if len(self.calls) == 1 else self.outputs[0]
 
     def _append(self, layer: Any) -> None:
         if isinstance(layer, Tensor):
@@ -157,6 +183,7 @@ class Sequential(Model):
 
     def _rebuild(self) -> None:
         shape = self._row_shape()
+        self._graph = None
         self._forget_plan()
         if shape is None:
             return

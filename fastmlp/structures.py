@@ -27,15 +27,18 @@ class Structure:
 
     @classmethod
     def of(cls, what: str, given: Any) -> tuple[Structure, tuple[Tensor, ...]]:
-        """The arrangement of what a model was given, and the tensors in order."""
+        """The arrangement of what a model was given, and the tensors in order.
+
+        As in Keras, a dict is in the order of its keys, and a list of one is that one.
+        """
         if isinstance(given, Mapping):
-            given = {key: given[key] for key in sorted(given, key=str)}  # as Keras has them, whoever depends on their order
+            given = {str(key): given[key] for key in sorted(given, key=str)}
         tensors = symbolic.as_tensors(f"Model({what}s=...)", given)
         if not tensors:
             raise ValueError(f"a model needs at least one {what}")
-        form = "dict" if isinstance(given, Mapping) else "list" if isinstance(given, (list, tuple)) else "single"
+        form = "dict" if isinstance(given, Mapping) else "list" if isinstance(given, (list, tuple)) and len(given) > 1 else "single"
         names = tuple(_unique([tensor.name for tensor in tensors]))
-        keys = tuple(map(str, given)) if isinstance(given, Mapping) else names
+        keys = tuple(given) if isinstance(given, Mapping) else names
         return cls(what, form, names, keys), tuple(tensors)
 
     @property

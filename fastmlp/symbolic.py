@@ -14,7 +14,7 @@ from typing import Any
 from fastmlp.errors import UnsupportedError
 from fastmlp.shapes import Shape
 
-__all__ = ["Call", "Graph", "Tensor", "apply", "chain", "holds_tensors", "trace"]
+__all__ = ["Call", "Graph", "Tensor", "apply", "chain", "holds_tensors", "only_call", "trace"]
 
 _numbers = itertools.count()
 
@@ -113,14 +113,30 @@ def apply(layer: Any, inputs: Any, options: Mapping[str, Any]) -> Any:
             raise UnsupportedError(
                 f"{name}= for one layer is not in fastmlp; fit trains with dropout, predict without, model(x, training=True) shows it"
             )
+    if isinstance(inputs, Mapping):
+        inputs = layer.in_order(inputs)
     tensors = as_tensors(f"layer {layer.name!r}", inputs)
     call = Call(layer, tensors, layer.connect([tensor.row for tensor in tensors]))
+    layer.calls.add(call)
     return layer.arrange_outputs(call.outputs)
 
 
-def chain(row: Shape, layers: Sequence[Any]) -> Graph:
+def only_call(layer: Any) -> Call:
+    """The one call of a layer that was made, of those that a model or a tensor still knows of."""
+    owner = layer.chain_of()
+    calls = list(layer.calls) if owner is None else [call for call in owner.graph.calls if call.layer is layer]
+    if len(calls) != 1:
+        raise ValueError(
+            f"layer {layer.name!r} "
+            + (f"was called {len(calls)} times, so it has no single input and output" if calls else "has not been called in a model yet")
+            + "; keep what the call returns: y = layer(x)"
+        )
+    return calls[0]
+
+
+def chain(start: Tensor, layers: Sequence[Any]) -> Graph:
     """The graph of layers one after another."""
-    start = tensor = Call(None, (), [row]).outputs[0]
+    tensor = start
     calls = []
     for layer in layers:
         calls.append(Call(layer, [tensor], [layer.compute_output_shape(tensor.row)]))

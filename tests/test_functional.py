@@ -198,7 +198,8 @@ def test_inputs_and_outputs_given_as_dicts_keep_their_keys():
     model.compile("sgd", loss={"up": "mse", "down": "mae"}, metrics={"down": ["mse"]})
     history = model.fit(data, {"down": X[:, :2], "up": PRICE}, verbose=0).history
     assert list(history) == ["down_loss", "down_mse", "loss", "up_loss"]
-    assert model.output_names == list(predicted) == ["down", "up"]  # as Keras sorts them
+    assert model.output_names == ["down", "up"]  # Keras sorts the keys of dicts
+    assert list(predicted) == ["down", "up"]
     assert model.evaluate(data, {"up": PRICE, "down": X[:, :2]}, verbose=0)[0] == pytest.approx(
         sum(model.evaluate(data, {"up": PRICE, "down": X[:, :2]}, verbose=0)[1:3])
     )

@@ -206,7 +206,7 @@ def test_calling_the_model_gives_what_predict_gives(engine):
     model = two_layers()
     expected = model.predict(X, verbose=0)
     np.testing.assert_allclose(model(X), expected, rtol=1e-6)
-    np.testing.assert_allclose(model(X[2]), expected[2:3], rtol=1e-6)
+    np.testing.assert_allclose(model(X[2]), expected[2:3], rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(model(X[2].tolist()), expected[2:3], rtol=1e-6)
     np.testing.assert_allclose(model.predict_on_batch(X), expected, rtol=1e-6)
 

@@ -74,11 +74,27 @@ class Layer(Configurable):
         self.output_shape: Shape | None = None
         self._weights: list[Weight] = []
         self._owner: weakref.ref[Any] | None = None
+        self.calls: weakref.WeakSet[symbolic.Call] = weakref.WeakSet()
+        """Where the layer was called, while a model or a tensor knows of it."""
 
     @property
     def built(self) -> bool:
         """True once the layer knows the shape of its input and so has its weights."""
         return self.input_shape is not None
+
+    @property
+    def input(self) -> Any:
+        """The tensor the layer was called on, a list if several; a ValueError unless it was called once."""
+        inputs = symbolic.only_call(self).inputs
+        return inputs[0] if len(inputs) == 1 else list(inputs)
+
+    @property
+    def output(self) -> Any:
+        """The tensor the layer gave when it was called; a ValueError unless it was called once.
+
+        A model up to this layer is ``Model(model.input, model.get_layer("name").output)``; the two share their weights.
+        """
+        return self.arrange_outputs(symbolic.only_call(self).outputs)
 
     @property
     def trainable(self) -> bool:
@@ -202,6 +218,15 @@ class Layer(Configurable):
             raise ValueError(f"layer {self.name!r} takes one tensor, got {len(rows)}; merge them first, for example with Concatenate")
         self.build(rows[0])
         return (self.compute_output_shape(rows[0]),)
+
+    def in_order(self, inputs: Mapping[str, Any]) -> list[Any]:
+        """Tensors from a dict."""
+        return list(inputs.values())
+
+    def chain_of(self) -> Any:
+        """The built ``Sequential`` the layer is part of, or None."""
+        owner = self._owner() if self._owner else None
+        return owner if owner is not None and owner.built else None
 
     def arrange_outputs(self, outputs: Sequence[Any]) -> Any:
         """What a call returns: a layer has one output."""

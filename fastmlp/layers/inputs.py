@@ -47,7 +47,16 @@ class InputLayer(Layer):
     def tensor(self) -> Tensor:
         """Where functional models begin."""
         assert self.output_shape is not None
-        return Call(self, (), [self.output_shape]).outputs[0]
+        call = Call(self, (), [self.output_shape])
+        self.calls.add(call)
+        return call.outputs[0]
+
+    @property
+    def input(self) -> Any:
+        return self.output
+
+    def chain_of(self) -> Any:
+        """None: a ``Sequential`` does not count it among its layers."""
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "batch_shape": [None, *(self.input_shape or ())]}
