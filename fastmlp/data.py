@@ -103,7 +103,7 @@ def as_inputs(value: Any, row: Shape, *, name: str = "x", check_finite: bool = T
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
     check_finite = check_finite and not isinstance(value, np.memmap)
-    return as_float32(name, array, check_finite=check_finite, row=row, columns=frames.column_names(value))
+    return as_float32(name, array, check_finite=check_finite, row=row, columns=None if array is value else frames.column_names(value))
 
 
 def _sparse_inputs(value: Any, row: Shape, name: str, check_finite: bool) -> SparseRows:
