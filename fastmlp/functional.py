@@ -129,7 +129,7 @@ class Functional(Model):
     def _input_widths(self) -> list[int]:
         return [int(np.prod(tensor.row)) for tensor in self._graph.inputs]
 
-    def _call(self, x: Any, training: bool) -> Any:
+    def _call(self, x: Any, training: bool | None) -> Any:
         if holds_tensors(x) or (self._inputs_form.count == 1 and not isinstance(x, Mapping)):
             return super()._call(x, training)
         network = self._connected_network()

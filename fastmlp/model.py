@@ -62,7 +62,7 @@ class Model(Connected):
 
     # Predicting
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
         """The output for a few rows, as fast as can be: ``x`` is only converted, not searched for NaN; NaN in gives NaN out.
 
         Args:
@@ -88,9 +88,9 @@ class Model(Connected):
         except (TypeError, ValueError):
             return self._call(x, training)  # which says more about what is wrong with x
 
-    def _call(self, x: Any, training: bool) -> Any:
+    def _call(self, x: Any, training: bool | None) -> Any:
         if holds_tensors(x):
-            return symbolic.apply(self, x, {"training": training or None})
+            return symbolic.apply(self, x, {"training": training})
         shape = self._row_shape()
         if not sparse.is_sparse(x):
             x = data.as_array("x", x)
