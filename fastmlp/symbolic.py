@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fastmlp import checks
 from fastmlp.errors import UnsupportedError
 from fastmlp.shapes import Shape
 
@@ -107,9 +108,13 @@ def apply(layer: Any, inputs: Any, options: Mapping[str, Any]) -> Any:
     for name, value in options.items():
         if name not in ("training", "mask"):
             raise TypeError(f"a call of layer {layer.name!r} has no argument {name!r}")
-        if name == "training" and value is False and not layer.minds_training:
-            continue
-        if value is not None:
+        if name == "training" and value is not None and not value:
+            if layer.minds_training:
+                checks.warn(
+                    f"training=False in the call of {layer.name!r} changes nothing: as in Keras 3, fit trains every layer with dropout and "
+                    "the statistics of the batch; freeze it (trainable = False) to keep its weights and its statistics"
+                )
+        elif value is not None:
             raise UnsupportedError(
                 f"{name}= for one layer is not in fastmlp; fit trains with dropout, predict without, model(x, training=True) shows it"
             )

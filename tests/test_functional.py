@@ -132,12 +132,6 @@ def test_rows_of_any_shape_are_flattened_on_the_way():
             "what Input(shape=...) or another layer gives, got an array of shape (4, 3)",
         ),
         (lambda x: layers.Dense(2)(x, training=True), UnsupportedError, "training= for one layer is not in fastmlp"),
-        (lambda x: layers.Dropout(0.5)(x, training=False), UnsupportedError, "training= for one layer is not in fastmlp"),
-        (
-            lambda x: models.Sequential([layers.Input((3,)), layers.BatchNormalization()])(x, training=False),
-            UnsupportedError,
-            "training= for one layer is not in fastmlp",
-        ),
         (lambda x: layers.Dense(2)(x, axis=1), TypeError, "has no argument 'axis'"),
         (lambda x: models.Sequential([layers.Add(input_shape=(3,))]), ValueError, "which a chain of layers does not have"),
         (lambda x: models.Sequential([layers.Dense(2)(x)]), TypeError, "add takes a layer, got what the layer"),

@@ -116,3 +116,17 @@ def test_evaluate_names_values_in_the_order_of_their_names():
     model = functional()
     model.compile("sgd", "mse", metrics=["mae"], weighted_metrics=["accuracy"])
     assert list(model.evaluate(X, X[:, :1], verbose=0, return_dict=True)) == ["accuracy", "loss", "mae"]
+
+
+def test_training_false_in_a_call_is_what_keras_makes_of_it():
+    x = layers.Input((6,))
+    normalized = layers.BatchNormalization(momentum=0.5)
+    with pytest.warns(UserWarning, match=r"training=False in the call of 'batch_norm.* changes nothing: as in Keras 3"):
+        model = Model(x, layers.Dense(1)(normalized(x, training=False)))
+    model.compile("sgd", "mse")
+    model.fit(X, X[:, :1], batch_size=40, verbose=0)
+    np.testing.assert_allclose(normalized.get_weights()[2], X.mean(axis=0) / 2, rtol=1e-5, atol=1e-6)
+    with pytest.warns(UserWarning, match="call of 'functional"):
+        model(x, training=False)
+    with pytest.raises(TypeError, match="no argument 'axis'"):
+        model.get_layer(index=1)(x, axis=1)

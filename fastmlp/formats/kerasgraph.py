@@ -77,22 +77,11 @@ def _sources(name: str, node: Any, layer: Mapping[str, Any]) -> list[Place]:
         places = [_place(item[:3] if isinstance(item, list) else item) for item in items]
         options = {key: value for item in items if isinstance(item, list) and len(item) > 3 for key, value in dict(item[3]).items()}
     used = [key for key, value in options.items() if not _is_nothing(value)] if isinstance(options, Mapping) else ["kwargs"]
-    if used == ["training"] and options["training"] is False and not _minds_training(layer):
-        used = []
+    if used == ["training"] and options["training"] is False:
+        used = []  # which changes nothing in Keras 3 either: fit trains the layer
     if used:
         raise UnsupportedError(f"its layer {name!r:.80} is called with {used[0]!r:.80}, which is not in fastmlp")
     return places
-
-
-def _minds_training(layer: Mapping[str, Any]) -> bool:
-    """Whether the layer, or one of a model in its place, gives something else while training."""
-    config = layer["config"]
-    if "layers" in config:
-        return any(map(_minds_training, config["layers"]))
-    noise = layer["class"].endswith("Dropout") or layer["class"] == "GaussianNoise"
-    return bool(noise and (config.get("rate") or config.get("stddev"))) or (
-        layer["class"] == "BatchNormalization" and config.get("trainable") is not False
-    )
 
 
 def _is_nothing(value: Any) -> bool:
