@@ -111,11 +111,13 @@ def read_compile(data: Any) -> dict[str, Any] | None:
     optimizer = data.get("optimizer", data.get("optimizer_config"))
     if optimizer is None:
         return None
-    if data.get("loss_weights") not in (None, [1.0], 1.0):
-        raise UnsupportedError("its loss has weights, which are for models with several outputs; those are not in fastmlp")
+    weights = data.get("loss_weights")
+    if isinstance(weights, (list, tuple, Mapping)) and len(weights) != 1:
+        raise UnsupportedError("its loss has several weights, which are for models with several outputs; those are not in fastmlp")
     return {
         "optimizer": _read_optimizer(optimizer),
         "loss": _read_measure(data.get("loss"), losses.registry.classes, "loss"),
+        "loss_weights": weights,
         "metrics": _read_measure(data.get("metrics"), metrics.registry.classes, "metric"),
         "weighted_metrics": _read_measure(data.get("weighted_metrics"), metrics.registry.classes, "metric"),
     }
@@ -329,7 +331,7 @@ def write_compile(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "optimizer": _write_optimizer(config["optimizer"]),
         "loss": _write_measure(config["loss"], "loss"),
-        "loss_weights": None,
+        "loss_weights": config["loss_weights"],
         "metrics": [_write_measure(metric, "metric") for metric in config["metrics"]] or None,
         "weighted_metrics": [_write_measure(metric, "metric") for metric in config["weighted_metrics"]] or None,
         "run_eagerly": False,
