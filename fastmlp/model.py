@@ -12,6 +12,7 @@ from fastmlp import checks, data, elsewhere, engines, naming, planning, sparse, 
 from fastmlp.callbacks import History
 from fastmlp.compiling import Compiled
 from fastmlp.connected import Connected
+from fastmlp.errors import UnsupportedError
 from fastmlp.layers import Layer
 from fastmlp.metrics import Metric
 from fastmlp.optimizers import Optimizer
@@ -31,6 +32,14 @@ class Model(Connected):
 
             return cast(Self, super().__new__(Functional))
         return super().__new__(cls)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "call" in cls.__dict__:
+            raise UnsupportedError(
+                f"{cls.__name__} has a call of its own, which is not in fastmlp: the engines do not run Python; connect its layers, "
+                "Model(inputs, outputs)"
+            )
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__()
