@@ -82,9 +82,19 @@ class Compiled:
         weighted_metrics: The same; these use the sample weights.
         engine: ``native`` or ``reference``.
         skip_zeros: When the first layer visits only what is not zero: see :func:`fastmlp.engines.check_skip_zeros`.
+        loss_weights: What the loss is multiplied by, 1 unless told.
     """
 
-    def __init__(self, optimizer: Any, loss: Any, metrics: Any, weighted_metrics: Any, engine: str, skip_zeros: Any = "auto") -> None:
+    def __init__(
+        self,
+        optimizer: Any,
+        loss: Any,
+        metrics: Any,
+        weighted_metrics: Any,
+        engine: str,
+        skip_zeros: Any = "auto",
+        loss_weights: Any = None,
+    ) -> None:
         self.optimizer: Optimizer = optimizers.get(optimizer)
         self.engine = engines.check(engine)
         self.skip_zeros = engines.check_skip_zeros(skip_zeros)
@@ -97,6 +107,8 @@ class Compiled:
                     f"training with reduction={self.loss.reduction!r} is not in fastmlp; the loss of a batch is the mean over its rows "
                     "('sum_over_batch_size'), so scale the learning rate instead"
                 )
+        weight = _only_one("loss_weights", loss_weights)
+        self.weight = 1.0 if weight is None else checks.number("a loss weight", weight)
         self.metrics = _metric_list("metrics", metrics)
         self.weighted_metrics = _metric_list("weighted_metrics", weighted_metrics)
 
@@ -125,7 +137,7 @@ class Compiled:
             else:
                 self.loss = losses.CategoricalCrossentropy()
 
-    def goal(self, plan: Plan, output: int | None = None, weight: float = 1.0) -> Goal:
+    def goal(self, plan: Plan, output: int | None = None) -> Goal:
         """The objective for a network, or for one of its outputs; the loss must be known."""
         if self.loss is None:
             raise ValueError("the model was compiled without a loss, so it can only predict; name one, for example compile(loss='mse')")
@@ -163,7 +175,7 @@ class Compiled:
             self.loss.smoothing,
             self.loss.evaluate if isinstance(self.loss, FunctionLoss) else None,
             output,
-            weight,
+            self.weight,
         )
         return Goal(objective, tuple(names), tuple(chosen), tuple(weights))
 
@@ -180,6 +192,7 @@ class Compiled:
         return {
             "optimizer": optimizers.registry.serialize(self.optimizer),
             "loss": losses.serialize(self.loss) if self.loss else "crossentropy" if self.any_crossentropy else None,
+            "loss_weights": None if self.weight == 1.0 else self.weight,
             "metrics": _stored(self.metrics),
             "weighted_metrics": _stored(self.weighted_metrics),
             "engine": self.engine,
@@ -189,7 +202,7 @@ class Compiled:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Compiled:
         """What :meth:`get_config` described; anything malformed is a ValueError."""
-        wanted = {"optimizer", "loss", "metrics", "weighted_metrics", "engine", "skip_zeros"}
+        wanted = {"optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "engine", "skip_zeros"}
         if not isinstance(config, Mapping) or not set(config) <= wanted or "optimizer" not in config:
             raise ValueError(f"the compile configuration must have {', '.join(sorted(wanted))}, got {config!r:.200}")
         try:
@@ -200,6 +213,7 @@ class Compiled:
                 config.get("weighted_metrics"),
                 config.get("engine", "native"),
                 config.get("skip_zeros", "auto"),
+                config.get("loss_weights"),
             )
         except TypeError as error:
             raise ValueError(f"the compile configuration is not valid: {error}") from error

@@ -188,9 +188,14 @@ class Functional(Model):
         if self._outputs_form.count > 1:
             return CompiledOutputs(self._outputs_form, optimizer, loss, loss_weights, metrics, weighted_metrics, engine, skip_zeros)
         form = self._outputs_form
-        loss, metrics, weighted_metrics = (
+        loss, loss_weights, metrics, weighted_metrics = (
             form.flatten(what, value)[0] if isinstance(value, Mapping) and set(value) <= {*form.names, *form.keys} and value else value
-            for what, value in (("loss", loss), ("metrics", metrics), ("weighted_metrics", weighted_metrics))
+            for what, value in (
+                ("loss", loss),
+                ("loss_weights", loss_weights),
+                ("metrics", metrics),
+                ("weighted_metrics", weighted_metrics),
+            )
         )
         return super()._compiled_from(optimizer, loss, loss_weights, metrics, weighted_metrics, engine, skip_zeros)
 

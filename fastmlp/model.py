@@ -33,6 +33,14 @@ class Model(Connected):
             return cast(Self, super().__new__(Functional))
         return super().__new__(cls)
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "call" in cls.__dict__:
+            raise UnsupportedError(
+                f"{cls.__name__} has a call of its own, which is not in fastmlp: the engines do not run Python; connect its layers, "
+                "Model(inputs, outputs)"
+            )
+
     def __init__(self, name: str | None = None) -> None:
         super().__init__()
         self.name = name or naming.automatic(type(self).__name__)
@@ -121,7 +129,7 @@ class Model(Connected):
             loss: A name or an object of :mod:`fastmlp.losses`: ``"mse"``, ``Huber(0.5)``, ``"sparse_categorical_crossentropy"``, or
                 ``"crossentropy"`` for whichever cross-entropy the targets call for; or a function of your own that returns the loss of
                 each row and its gradient.
-            loss_weights: For models with several outputs: a number for the loss of each, 1 unless told.
+            loss_weights: What the loss of each output is multiplied by, 1 unless told: a number, or for several a list or dict.
             metrics: One or several names or objects: ``"accuracy"``, ``"mae"``, ``BinaryAccuracy(threshold=0.8)``.
             weighted_metrics: The same, but these use the sample weights.
             engine: ``"native"``, which is the default, or ``"reference"``, the readable NumPy one: the same numbers, slowly.
@@ -144,9 +152,7 @@ class Model(Connected):
     def _compiled_from(
         self, optimizer: Any, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any, engine: str, skip_zeros: Any
     ) -> Compiled:
-        if loss_weights is not None:
-            raise UnsupportedError(f"loss_weights are for models with several outputs, but {self.name!r} has one; scale the learning rate")
-        return Compiled(optimizer, loss, metrics, weighted_metrics, engine, skip_zeros)
+        return Compiled(optimizer, loss, metrics, weighted_metrics, engine, skip_zeros, loss_weights)
 
     def _set_compiled(self, compiled: Compiled) -> None:
         with self._exclusively("compile"):

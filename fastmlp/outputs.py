@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, targets
+from fastmlp import targets
 from fastmlp.compiling import Compiled, Goal, Part
 from fastmlp.errors import UnsupportedError
 from fastmlp.metrics import Metric
@@ -27,14 +27,15 @@ class GoalOfOutputs(Goal):
 
     parts: tuple[Part, ...] = ()
     """For each of ``names``."""
+    order: tuple[str, ...] = ()
+    """The names of the losses as ``evaluate`` lists them."""
 
     def part(self, place: int) -> Part:
         return self.parts[place]
 
     def arrange(self, values: dict[str, Any]) -> dict[str, Any]:
         """``loss``, the loss of each output, then the metrics by name, as Keras orders them."""
-        losses = [name for name, metric in zip(self.names, self.metrics, strict=True) if metric is None]
-        return {name: values[name] for name in ("loss", *losses, *sorted(set(self.names) - set(losses)))}
+        return {name: values[name] for name in ("loss", *self.order, *sorted(set(self.names) - set(self.order)))}
 
 
 class CompiledOutputs(Compiled):
@@ -65,11 +66,16 @@ class CompiledOutputs(Compiled):
         super().__init__(optimizer, None, None, None, engine, skip_zeros)
         self.outputs = outputs
         losses = self._for_each("loss", loss, broadcast=True)
+        self.order = outputs.keys
+        if outputs.form == "dict" and isinstance(loss, Mapping) and set(loss) <= set(outputs.keys):
+            self.order = tuple(loss)  # as Keras lists them
         plain = self._for_each("metrics", metrics)
         weighted = self._for_each("weighted_metrics", weighted_metrics)
-        self.parts = [Compiled(self.optimizer, *arguments, engine, skip_zeros) for arguments in zip(losses, plain, weighted, strict=True)]
         weights = self._for_each("loss_weights", loss_weights)
-        self.weights = [1.0 if weight is None else checks.number("a loss weight", weight) for weight in weights]
+        self.parts = [
+            Compiled(self.optimizer, of_loss, of_plain, of_weighted, engine, skip_zeros, weight)
+            for of_loss, of_plain, of_weighted, weight in zip(losses, plain, weighted, weights, strict=True)
+        ]
         for name, part in zip(outputs.keys, self.parts, strict=True):
             if not part.has_loss and (part.metrics or part.weighted_metrics):
                 raise UnsupportedError(f"metrics of the output {name!r}, which has no loss, are not in fastmlp; compute them from predict")
@@ -97,7 +103,7 @@ class CompiledOutputs(Compiled):
             if part.has_loss:
                 part.see_targets_of(value, plan.widths[output])
 
-    def goal(self, plan: Plan, output: int | None = None, weight: float = 1.0) -> Goal:
+    def goal(self, plan: Plan, output: int | None = None) -> Goal:
         if not self.has_loss:
             raise ValueError("the model was compiled without a loss, so it can only predict; name one, for example compile(loss='mse')")
         objectives: list[Objective] = []
@@ -106,9 +112,9 @@ class CompiledOutputs(Compiled):
         weighted: list[bool] = []
         parts: list[Part] = []
         output_column = target_column = 0
-        for key, part, buffer, weight in zip(self.outputs.keys, self.parts, plan.outputs, self.weights, strict=True):
+        for key, part, buffer in zip(self.outputs.keys, self.parts, plan.outputs, strict=True):
             if part.has_loss:
-                goal = part.goal(plan, buffer, weight)
+                goal = part.goal(plan, buffer)
                 width = plan.widths[buffer]
                 read = goal.terms[0].target_columns(width)
                 columns = slice(output_column, output_column + width), slice(target_column, target_column + read)
@@ -118,12 +124,11 @@ class CompiledOutputs(Compiled):
                 names += [f"{key}_loss", *(f"{key}_{name}" for name in goal.names)]
                 metrics += [None, *goal.metrics]
                 weighted += [True, *goal.weighted]
-        if len(objectives) == 1:
-            raise UnsupportedError(
-                f"only one of {self.outputs.count} outputs has a loss; make a model of that output alone, Model(inputs, output), and train "
-                "it: models share their layers' weights"
-            )
-        return GoalOfOutputs(tuple(objectives), tuple(names), tuple(metrics), tuple(weighted), tuple(parts))
+        if len(objectives) == 1:  # which is the loss of the model, so it has no name of its own
+            del names[0], metrics[0], weighted[0]
+            parts = [Part(columns, slice(None)) for columns in [parts[0].outputs] for _ in names]
+        order = tuple(name for key in self.order if (name := f"{key}_loss") in names)
+        return GoalOfOutputs(tuple(objectives), tuple(names), tuple(metrics), tuple(weighted), tuple(parts), order)
 
     def direction(self, name: str, plan: Plan, output: int | None = None) -> bool | None:
         if name == "loss":
@@ -136,7 +141,10 @@ class CompiledOutputs(Compiled):
         return None
 
     def read_targets(self, y: Any, sample_weight: Any, plan: Plan, prefix: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """Targets of all outputs side by side, float32, and weights ``(rows,)`` or a column for each loss."""
+        """Targets of all outputs side by side, float32, and weights ``(rows,)`` or a column for each loss.
+
+        With a loss for one output only, its targets and weights as models with one output have them.
+        """
         columns: list[np.ndarray] = []
         goals = iter(self.goal(plan).terms)
         used = [part.has_loss for part in self.parts]
@@ -150,6 +158,8 @@ class CompiledOutputs(Compiled):
             part = targets.as_targets(value, next(goals).loss, plan.widths[buffer], name=name)
             if part.ndim == 1 and plan.widths[buffer] > MOST_LABELS:
                 raise UnsupportedError(f"{name} has more than {MOST_LABELS} classes, which a model with several outputs can't have")
+            if sum(used) == 1:
+                return part, self._read_weights(sample_weight, used, prefix)
             columns.append(part.reshape(len(part), -1).astype(np.float32, copy=False))
             targets.check_lengths(**{f"{prefix}y[{self.outputs.keys[0]!r}]": columns[0], name: part})
         weight = self._read_weights(sample_weight, used, prefix)
@@ -164,6 +174,8 @@ class CompiledOutputs(Compiled):
         ):
             return targets.as_sample_weight(given, name=name)
         values = [value for value, has_loss in zip(self.outputs.flatten(name, given, optional=True), used, strict=True) if has_loss]
+        if len(values) == 1:
+            return None if values[0] is None else targets.as_sample_weight(values[0], name=name)
         weights = [None if value is None else targets.as_sample_weight(value, name=name) for value in values]
         rows = targets.check_lengths(**{f"{name}[{index}]": weight for index, weight in enumerate(weights) if weight is not None})
         return np.stack([np.ones(rows, np.float32) if weight is None else weight for weight in weights], axis=1)
@@ -173,7 +185,7 @@ class CompiledOutputs(Compiled):
         return {
             **super().get_config(),
             "loss": [part["loss"] for part in parts],
-            "loss_weights": self.weights,
+            "loss_weights": [part.weight for part in self.parts],
             "metrics": [part["metrics"] for part in parts],
             "weighted_metrics": [part["weighted_metrics"] for part in parts],
         }

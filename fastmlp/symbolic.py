@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from fastmlp import checks
@@ -22,6 +23,8 @@ _numbers = itertools.count()
 
 class Tensor:
     """What a layer gives for rows that are not there yet.
+
+    ``a + b``, ``a - b`` and ``a * b`` are the layers ``Add``, ``Subtract`` and ``Multiply``; with a number, the layer ``Rescaling``.
 
     Attributes:
         shape: ``(None, columns)``, rows left open.
@@ -44,6 +47,37 @@ class Tensor:
     def name(self) -> str:
         """The name of the layer it comes from."""
         return str(self.call.layer.name)
+
+    def __add__(self, other: Any) -> Tensor:
+        return self._merged("Add", other) if isinstance(other, Tensor) else self._rescaled(1, other)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return self._merged("Subtract", other) if isinstance(other, Tensor) else self._rescaled(1, other, -1)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return self._merged("Multiply", other) if isinstance(other, Tensor) else self._rescaled(other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return self._rescaled(-1, other)
+
+    def __neg__(self) -> Tensor:
+        return self._rescaled(-1)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def _merged(self, layer: str, other: Tensor) -> Tensor:
+        from fastmlp import layers
+
+        merged: Tensor = getattr(layers, layer)()([self, other])
+        return merged
+
+    def _rescaled(self, scale: Any, offset: Any = 0, sign: int = 1) -> Tensor:
+        if isinstance(scale, bool) or isinstance(offset, bool) or not isinstance(scale, Real) or not isinstance(offset, Real):
+            return NotImplemented
+        from fastmlp import layers
+
+        rescaled: Tensor = layers.Rescaling(float(scale), sign * float(offset))(self)
+        return rescaled
 
     def __array__(self, *args: Any, **options: Any) -> Any:
         raise TypeError(f"{self!r} holds no numbers; make a model of it, Model(inputs, outputs), and predict with that")

@@ -253,7 +253,7 @@ def test_crossentropy_means_what_each_output_calls_for():
         (lambda m: m.compile("sgd", loss="mse", metrics=["mae"]), ValueError, "but metrics has 1"),
         (lambda m: m.compile("sgd", loss="mse", loss_weights=["a", 1]), TypeError, "a loss weight must be a number"),
         (lambda m: m.compile("sgd", loss=["mse", None], metrics={"kind": "mae"}), UnsupportedError, "output 'kind', which has no loss"),
-        (lambda m: (m.compile("sgd", loss=["mse", None]), m.fit(X, [PRICE, KIND])), UnsupportedError, "only one of 2 outputs has a loss"),
+        (lambda m: (m.compile("sgd", loss=["mse", None]), m.fit(X, [None, KIND])), ValueError, "y['price'] is missing"),
     ],
 )
 def test_misuse_of_outputs_is_told(use, error, message):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fastmlp import Model, Sequential, layers, models
+from fastmlp.errors import UnsupportedError
 
 rng = np.random.default_rng(5)
 X = rng.normal(size=(40, 6)).astype(np.float32)
@@ -130,3 +131,25 @@ def test_training_false_in_a_call_is_what_keras_makes_of_it():
         model(x, training=False)
     with pytest.raises(TypeError, match="no argument 'axis'"):
         model.get_layer(index=1)(x, axis=1)
+
+
+def test_tensors_are_added_subtracted_and_multiplied():
+    x = layers.Input((6,))
+    model = Model(x, [x + x * x, x - x * 3, 2 - x, 0.5 * x + 1, -x - 1])
+    assert [type(layer).__name__ for layer in model.layers[:2]] == ["InputLayer", "Multiply"]
+    expected = [X + X * X, -2 * X, 2 - X, 0.5 * X + 1, -X - 1]
+    for given, wanted in zip(model.predict(X, verbose=0), expected, strict=True):
+        np.testing.assert_allclose(given, wanted, rtol=1e-6, atol=1e-6)
+    for operand in ("1", None, True, [1.0]):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            x + operand
+    with pytest.raises(ValueError, match="whose rows have the same shape"):
+        x + layers.Dense(2)(x)
+
+
+def test_a_model_with_a_call_of_its_own_is_refused_when_it_is_defined():
+    with pytest.raises(UnsupportedError, match=r"Mine has a call of its own, .* connect its layers, Model\(inputs, outputs\)"):
+
+        class Mine(Model):
+            def call(self, x):
+                return x

@@ -140,11 +140,11 @@ def read_compile(data: Any, outputs: int = 1) -> dict[str, Any] | None:
     if optimizer is None:
         return None
     weights = data.get("loss_weights")
-    if outputs == 1 and weights not in (None, [1.0], 1.0):
-        raise UnsupportedError("its loss has a weight, which is for models with several outputs; this one has one")
+    if outputs == 1 and isinstance(weights, (list, tuple, Mapping)) and len(weights) != 1:
+        raise UnsupportedError("its loss has several weights, which are for models with several outputs; this one has one")
     loss, plain, weighted = (_of_one_output(data.get(what), outputs) for what in ("loss", "metrics", "weighted_metrics"))
     return {
-        **({} if outputs == 1 else {"loss_weights": weights}),
+        "loss_weights": weights,
         "optimizer": _read_optimizer(optimizer),
         "loss": _read_measure(loss, losses.registry.classes, "loss"),
         "metrics": _read_measure(plain, metrics.registry.classes, "metric"),
