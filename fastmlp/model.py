@@ -40,6 +40,8 @@ class Model(Connected):
                 f"{cls.__name__} has a call of its own, which is not in fastmlp: the engines do not run Python; connect its layers, "
                 "Model(inputs, outputs)"
             )
+        if Model in cls.__bases__ and not cls.__module__.startswith("fastmlp."):
+            raise UnsupportedError(f"{cls.__name__} is a subclass of Model, which is not in fastmlp; make it one of models.Functional")
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__()

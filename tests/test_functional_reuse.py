@@ -153,3 +153,15 @@ def test_a_model_with_a_call_of_its_own_is_refused_when_it_is_defined():
         class Mine(Model):
             def call(self, x):
                 return x
+
+    with pytest.raises(UnsupportedError, match=r"Mine is a subclass of Model, .* make it one of models\.Functional"):
+
+        class Mine(Model):
+            pass
+
+    class Named(models.Functional):
+        def features(self):
+            return self.input_shape[1]
+
+    x = layers.Input((6,))
+    assert Named(x, layers.Dense(1)(x)).features() == 6
