@@ -110,6 +110,7 @@ def train(task: Task) -> list[dict[str, float]]:
         measured: dict[str, float] = {}
         for part, (x, y) in (("test", _job.test), ("train", _job.train)):
             numbers = model.evaluate(x, y, verbose=0, return_dict=True)
+            numbers = {"loss": numbers.pop("loss"), **numbers}
             measured |= {f"{part}_{name}": math.nan if diverged else float(value) for name, value in numbers.items()}
         results.append(measured | {"parameters": float(model.count_params()), "seconds": seconds})
     return results
