@@ -11,7 +11,7 @@ import numpy as np
 from fastmlp import checks, engines, planning, randomness
 from fastmlp.compiling import Goal
 from fastmlp.layers import InputLayer, Layer, assign_all
-from fastmlp.plan import Objective, Plan, Update
+from fastmlp.plan import Plan
 from fastmlp.symbolic import Graph
 from fastmlp.training import Trainer
 from fastmlp.weights import Weight
@@ -36,7 +36,7 @@ class Connected(Trainer):
         self._weights: list[Weight] = []
         self._network: Any = None
         self._forward: Callable[[Any], np.ndarray] | None = None  # the network, when model(x) can go straight to it
-        self._configured: tuple[Objective | tuple[Objective, ...], Update] | None = None
+        self._configured = False  # whether the network knows the loss and the optimizer
         self._goal: Goal | None = None
         self._connecting = threading.RLock()
         self._shares_weights = False  # whether some belong to other models too, whose training changes them
@@ -132,7 +132,7 @@ class Connected(Trainer):
             weight.attach(network, index)
         shape = self._require_shape()
         self._network = network
-        self._configured = None
+        self._configured = False
         self._forward = network if len(shape) == 1 and shape[0] > 1 and self._goes_straight() else None
 
     def _goes_straight(self) -> bool:
@@ -142,7 +142,8 @@ class Connected(Trainer):
     def _disconnect(self) -> None:
         for weight in self._weights:
             weight.detach(self._network)
-        self._network = self._forward = self._configured = self._goal = None
+        self._network = self._forward = self._goal = None
+        self._configured = False
 
     def _training_network(self) -> Any:
         network = self._configured_network()
@@ -151,14 +152,13 @@ class Connected(Trainer):
 
     def _configured_network(self) -> Any:
         network = self._connected_network()
-        assert self._compiled is not None
-        goal = self._current_goal()
-        wanted = (goal.objective, self._compiled.optimizer.update(self._require_plan().parameters))
-        if self._configured is None:
+        if not self._configured:
+            assert self._compiled is not None
+            optimizer, objective = self._compiled.optimizer, self._current_goal().objective
             with self._connecting:
-                network.configure(*wanted)
-                network.learning_rate = self._compiled.optimizer.learning_rate
-                self._configured = wanted
+                network.configure(objective, optimizer.update(self._require_plan().parameters))
+                network.learning_rate = optimizer.learning_rate
+                self._configured = True
         return network
 
     def _current_goal(self) -> Goal:
@@ -258,7 +258,7 @@ class Connected(Trainer):
 
     def _optimizer_state(self) -> dict[str, Any] | None:
         network = self._network
-        if network is None or self._configured is None:
+        if network is None or not self._configured:
             return None
         slots = {name: [network.get_slot(name, index) for index, _ in self._learned()] for name in network.slot_names}
         return {"iterations": network.iterations, "slots": slots}

@@ -41,7 +41,7 @@ def _from_other(name: str, value: Any) -> np.ndarray:
     if value is None:
         raise ValueError(f"{name} is missing (None)")
     if isinstance(value, dict):
-        raise UnsupportedError(f"{name} is a dict; models with several inputs or outputs are not in fastmlp, so pass one array")
+        raise UnsupportedError(f"{name} is a dict, which is for models with several inputs or outputs; this one takes one array")
     if isinstance(value, (str, bytes)):
         raise TypeError(f"{name} must be an array of numbers, got {value!r:.60}")
     if frames.is_frame(value):

@@ -6,9 +6,12 @@ attribute a module lacks.
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
 
 from fastmlp.errors import UnsupportedError
+
+T = TypeVar("T")
 
 _IMAGES = "networks are made of Dense layers; put a Flatten() before them"
 _SEQUENCES = "networks are made of Dense layers; give them a window of the sequence as columns"
@@ -232,12 +235,28 @@ def missing(module: str, name: str) -> NoReturn:
     raise AttributeError(f"module {path!r} has no attribute {name!r}")
 
 
-def missing_attribute(item: object, table: str, name: str) -> NoReturn:
-    """For the ``__getattr__`` of a class: the error for an attribute that ``item`` does not have."""
-    owner = type(item).__name__
-    if name in TABLES[table]:
-        raise MissingAttributeError(f"{owner}.{name} is not in fastmlp; {TABLES[table][name]}")
-    raise AttributeError(f"{owner!r} object has no attribute {name!r}")
+class _Missing:
+    """Stands in a class for an attribute that Keras has there: looking it up says what to use instead.
+
+    A ``__getattr__`` of the class would say the same, but make every attribute of a model slower to look up, in predictions too.
+    """
+
+    def __init__(self, name: str, advice: str) -> None:
+        self._name, self._advice = name, advice
+
+    def __get__(self, item: object, owner: type) -> NoReturn:
+        raise MissingAttributeError(f"{owner.__name__}.{self._name} is not in fastmlp; {self._advice}")
+
+
+def answering(table: str) -> Callable[[type[T]], type[T]]:
+    """Decorates a class: its objects answer for the attributes of this table, which they do not have."""
+
+    def decorate(cls: type[T]) -> type[T]:
+        for name, use in TABLES[table].items():
+            setattr(cls, name, _Missing(name, use))
+        return cls
+
+    return decorate
 
 
 _PLAIN = {module: {plain(name): advice for name, advice in table.items()} for module, table in TABLES.items()}

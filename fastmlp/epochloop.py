@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from fastmlp.callbacks import CallbackList
-from fastmlp.feeding import FedTally
 from fastmlp.plan import Batches
 from fastmlp.tally import Tally
 
@@ -18,7 +17,7 @@ def run_epoch(
     run: Callable[[Batches, int, int, np.ndarray], int],
     first: int,
     stop: int,
-    tally: Tally | FedTally,
+    tally: Tally,
     listeners: CallbackList,
     phase: str,
     merged: int = 1,

@@ -6,12 +6,13 @@ A batch is trained on by itself, by the same engine calls as a batch of arrays: 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from fastmlp import checks
+from fastmlp.compiling import Goal
 from fastmlp.errors import NonFiniteLossError, UnsupportedError
 from fastmlp.plan import Batches
 from fastmlp.tally import Tally
@@ -203,49 +204,29 @@ class Feed:
         return x, y, weight
 
 
-class FedTally:
+class FedTally(Tally):
     """A :class:`Tally` whose batches come one by one.
 
     Args:
+        goal: What is measured.
+        outputs: Columns of the predictions.
         batches: The batches of an epoch.
         convert: From a batch to what an engine reads.
-        tally: What counts.
     """
 
-    def __init__(self, batches: Iterator[Any], convert: Callable[[Any], Batches], tally: Tally) -> None:
-        self._batches = batches
+    def __init__(self, goal: Goal, outputs: int, batches: Iterator[Any], convert: Callable[[Any], Batches]) -> None:
+        super().__init__(goal, outputs)
+        self._fed = batches
         self._convert = convert
-        self._tally = tally
 
     def run(self, engine: Callable[[Batches, int, int, np.ndarray], int], first: int, stop: int) -> int:
         """Let the engine run the next batch; the number of the one behind it, or ``first`` if there are no more."""
-        batch = next(self._batches, None)
+        batch = next(self._fed, None)
         if batch is None:
             return first
-        self._tally.use(self._convert(batch))
+        self.use(self._convert(batch))
         try:
-            self._tally.run(engine, 0, 1)
+            super().run(engine, 0, 1)
         except NonFiniteLossError:
             raise NonFiniteLossError(first) from None
         return first + 1
-
-    @property
-    def rows(self) -> int:
-        """See :attr:`Tally.rows`."""
-        return self._tally.rows
-
-    def state(self) -> dict[str, Any]:
-        """See :meth:`Tally.state`."""
-        return self._tally.state()
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """See :meth:`Tally.restore`."""
-        self._tally.restore(state)
-
-    def values(self) -> dict[str, Any]:
-        """See :meth:`Tally.values`."""
-        return self._tally.values()
-
-    def logs(self) -> dict[str, Any]:
-        """See :meth:`Tally.logs`."""
-        return self._tally.logs()

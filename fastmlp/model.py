@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -23,6 +23,7 @@ _COMPILE_IGNORED = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_s
 """Arguments of Keras' compile that change how, not what, is computed; fastmlp always runs compiled."""
 
 
+@elsewhere.answering("Model")
 class Model(Connected):
     """A network with weights that can be compiled, trained, evaluated, asked and saved."""
 
@@ -162,7 +163,7 @@ class Model(Connected):
             state = self._optimizer_state() if before is not None and before.optimizer is compiled.optimizer else None
             if self._network is not None and compiled.engine != (before.engine if before else engines.DEFAULT):
                 self._disconnect()
-            self._compiled, self._goal, self._configured = compiled, None, None
+            self._compiled, self._goal, self._configured = compiled, None, False
             self._follow_layers()
             if self._network is not None:
                 engines.set_skip_zeros(self._network, compiled.skip_zeros)
@@ -250,7 +251,7 @@ class Model(Connected):
 
     def _optimizer_parameters(self) -> int:
         """Elements of the optimizer's state as Keras counts them: its slots and the numbers beside them; 0 before training."""
-        if self._network is None or self._compiled is None or self._configured is None or not self._network.iterations:
+        if self._network is None or self._compiled is None or not self._configured or not self._network.iterations:
             return 0
         return len(self._network.slot_names) * self.count_trainable() + self._compiled.optimizer.count_scalars()
 
@@ -331,11 +332,6 @@ class Model(Connected):
             "history": self.history,
         }
         return _unpickle, (type(self), self.get_config(), state)
-
-    if not TYPE_CHECKING:  # checkers of types know what is there
-
-        def __getattr__(self, name: str) -> Any:
-            elsewhere.missing_attribute(self, "Model", name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

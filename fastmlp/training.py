@@ -194,7 +194,7 @@ class Trainer:
                     first = 0
                     if isinstance(source, Feed):
                         stop = source.steps or ENDLESS
-                        tally: Tally | FedTally = self._fed(source, goal, class_weight, self.epochs_trained, progress.batches)
+                        tally: Tally = self._fed(source, goal, class_weight, self.epochs_trained, progress.batches)
                     else:
                         batches, first, stop = source.epoch(self.epochs_trained)
                         at = first + progress.batches
@@ -208,7 +208,7 @@ class Trainer:
                             raise diverged(error.batch - first, epoch, compiled) from None
                         logs = {**tally.logs(), "loss": math.nan}
                         self.stop_training = True
-                    engines.settle(network, compiled.optimizer.update())
+                    engines.settle(network, compiled.optimizer.rule())
                     if not logs:
                         break  # the data ran out
                     progress.end_epoch()
@@ -465,17 +465,20 @@ class Trainer:
         listeners.on_test_end(logs)
         return tally.values()
 
-    def _tally(self, goal: Goal, batch_size: int | None = None) -> Tally:
+    def _measured_columns(self, goal: Goal) -> int:
+        """Columns of all outputs that have a loss."""
         plan = self._require_plan()
-        outputs = (plan.output if term.output is None else term.output for term in goal.terms)
-        return Tally(goal, sum(plan.widths[output] for output in outputs), batch_size)
+        return sum(plan.widths[plan.output if term.output is None else term.output] for term in goal.terms)
 
-    def _fed(self, feed: Feed, goal: Goal, class_weight: Mapping[int, float] | None = None, number: int = 0, done: int = 0) -> FedTally:
+    def _tally(self, goal: Goal, batch_size: int | None = None) -> Tally:
+        return Tally(goal, self._measured_columns(goal), batch_size)
+
+    def _fed(self, feed: Feed, goal: Goal, class_weight: Mapping[int, float] | None = None, number: int = 0, done: int = 0) -> Tally:
         def convert(batch: Any) -> Batches:
             rows, _ = self._rows(*feed.parts(batch))
             return weighted_by_class(rows, class_weight, goal).batches(len(rows))
 
-        return FedTally(feed.epoch(number, done), convert, self._tally(goal))
+        return FedTally(goal, self._measured_columns(goal), feed.epoch(number, done), convert)
 
     @contextmanager
     def _exclusively(self, method: str) -> Iterator[None]:

@@ -73,7 +73,7 @@ BAD_X = {
     "complex": (X + 1j, TypeError, "x must be numbers, but holds complex values; pass real and imaginary part as columns"),
     "dates": (np.full((N, 3), np.datetime64("2020-01-01")), TypeError, "x must be numbers, but holds dates or times"),
     "None": (None, ValueError, "x is missing (None)"),
-    "dict": ({"x": X}, UnsupportedError, "x is a dict; models with several inputs or outputs are not in fastmlp"),
+    "dict": ({"x": X}, UnsupportedError, "x is a dict, which is for models with several inputs or outputs; this one takes one array"),
     "anything else": (Lazy(), TypeError, "x must be an array of numbers, got Lazy"),
     "masked": (np.ma.masked_less(X, 0), ValueError, "x has masked elements; fill them first: x.filled(0)"),
 }

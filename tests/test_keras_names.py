@@ -51,6 +51,13 @@ def test_every_attribute_of_keras_models_and_layers_works_or_names_the_nearest_a
     assert without_an_answer(model.layers[0], NAMES["Layer"]) == []
 
 
+def test_no_attribute_that_is_there_is_said_to_be_missing():
+    for cls, table in ((models.Model, "Model"), (models.Sequential, "Model"), (models.Functional, "Model"), (layers.Layer, "Layer")):
+        assert [name for name in elsewhere.TABLES[table] for one in cls.__mro__[1:] if name in vars(one) and one is not models.Model] == []
+    for layer in layers.registry.classes.values():
+        assert set(vars(layer)) & set(elsewhere.TABLES["Layer"]) == set(), layer
+
+
 def test_the_message_says_what_to_do():
     with pytest.raises(UnsupportedError, match=r"layers\.Conv2D is not in fastmlp; networks are made of Dense layers; put a Flatten\(\)"):
         from fastmlp.layers import Conv2D  # noqa: F401 - the import is what fails

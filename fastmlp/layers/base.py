@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,6 +42,7 @@ class Operation:
     """Other fields of the node."""
 
 
+@elsewhere.answering("Layer")
 class Layer(Configurable):
     """The base of all layers.
 
@@ -231,11 +232,6 @@ class Layer(Configurable):
     def arrange_outputs(self, outputs: Sequence[Any]) -> Any:
         """What a call returns: a layer has one output."""
         return outputs[0]
-
-    if not TYPE_CHECKING:  # checkers of types know what is there
-
-        def __getattr__(self, name: str) -> Any:
-            elsewhere.missing_attribute(self, "Layer", name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
