@@ -240,6 +240,7 @@ def play(stopper, values, model=None):
         ({"baseline": 1.0, "patience": 2}, [3, 0.5, 0.6, 0.7, 0.1], 3),
         ({"start_from_epoch": 2}, [1, 2, 3, 2, 3, 1], 4),
         ({"patience": 0}, [float("nan")] * 3, 1),
+        ({"patience": 2}, [float("nan"), 2, 1, 1.5, 1.5], 4),
         ({"patience": 0}, [5], 0),
     ],
 )
@@ -261,6 +262,22 @@ def test_best_weights_come_back_whether_it_stopped_or_not():
     last, model = play(callbacks.EarlyStopping(patience=9, restore_best_weights=True), [3, 1, 2])
     assert (last, model.weights) == (2, 1)
     assert play(callbacks.EarlyStopping(patience=1), [3, 1, 2, 2])[1].weights == 2
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(("mode", "values"), [("min", [NAN, 3, NAN, 1, 2, 2]), ("max", [NAN, 1, NAN, 3, 2, 2])])
+def test_nan_is_never_the_best_value(mode, values):
+    stopper = callbacks.EarlyStopping(mode=mode, patience=2, restore_best_weights=True)
+    last, model = play(stopper, values)
+    assert (last, stopper.best, stopper.best_epoch, model.weights) == (5, values[3], 3, 3)
+
+
+def test_without_any_best_epoch_the_last_weights_stay():
+    stopper = callbacks.EarlyStopping(patience=2, restore_best_weights=True)
+    last, model = play(stopper, [NAN] * 5)
+    assert (last, stopper.best, model.weights) == (1, None, 1)
 
 
 def test_it_starts_afresh_at_every_fit():

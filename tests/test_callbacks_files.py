@@ -66,11 +66,19 @@ def test_a_checkpoint_goes_on_as_the_run_would_have(engine, tmp_path):
     assert same_weights(whole.get_weights(), resumed.get_weights())
 
 
-@pytest.mark.parametrize(("mode", "best"), [("min", [1, 3]), ("max", [1, 2])])
-def test_only_a_better_model_replaces_the_best(tmp_path, mode, best):
+@pytest.mark.parametrize(
+    ("mode", "numbers", "best"),
+    [
+        ("min", [2.0, 3.0, 1.0, 1.0], [1, 3]),
+        ("max", [2.0, 3.0, 1.0, 1.0], [1, 2]),
+        ("min", [np.nan, 3.0, np.nan, 1.0], [2, 4]),
+        ("max", [np.nan, 3.0, np.nan, 4.0], [2, 4]),
+    ],
+)
+def test_only_a_better_model_replaces_the_best(tmp_path, mode, numbers, best):
     class Script(callbacks.Callback):
         def on_epoch_end(self, epoch, logs):
-            logs["number"] = [2.0, 3.0, 1.0, 1.0][epoch]
+            logs["number"] = numbers[epoch]
 
     path = tmp_path / "{epoch}.safetensors"
     fit(compiled(), Script(), callbacks.ModelCheckpoint(path, monitor="number", mode=mode, save_best_only=True), epochs=4)

@@ -40,6 +40,13 @@ def test_plateaus_lower_the_rate_when_keras_does(case):
     np.testing.assert_allclose([rate for _, rate in changes], [rate for _, rate in expected], rtol=1e-5)
 
 
+def test_nan_is_no_improvement_on_a_plateau_and_hides_none_after_it():
+    callback = callbacks.ReduceLROnPlateau(monitor="number", mode="min", patience=2)
+    nan = float("nan")
+    changes = scripts.rates_on_plateaus(callback, optimizers.SGD(0.1), [nan, 3.0, nan, 2.0, nan, 1.0, nan, nan])
+    assert [epoch for epoch, _ in changes] == [7]
+
+
 @pytest.mark.parametrize("case", KERAS["stoppers"])
 def test_early_stopping_stops_when_keras_does(case):
     name, mode, script = case.split(maxsplit=2)

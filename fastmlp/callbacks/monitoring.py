@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,9 +62,12 @@ class MonitorCallback(Callback):
         return 1 if higher else -1
 
     def _improves(self, value: float, reference: float | None) -> bool:
+        """Whether a value is better than the reference; NaN never is, and any number is better than none or NaN."""
         if self._sign is None:
             self._sign = self._direction()
-        return reference is None or bool((value - reference) * self._sign > self.min_delta)
+        if math.isnan(value):
+            return False
+        return reference is None or math.isnan(reference) or bool((value - reference) * self._sign > self.min_delta)
 
 
 class EarlyStopping(MonitorCallback):
@@ -99,7 +103,7 @@ class EarlyStopping(MonitorCallback):
         super().__init__(monitor, mode, min_delta=min_delta)
         self.patience = checks.whole_number("patience", patience, 0)
         self.verbose = verbose
-        self.baseline = baseline
+        self.baseline = None if baseline is None else checks.number("baseline", baseline)
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = checks.whole_number("start_from_epoch", start_from_epoch, 0)
         self._reset()
@@ -121,8 +125,6 @@ class EarlyStopping(MonitorCallback):
             return
         if epoch < self.start_from_epoch:
             return
-        if self.restore_best_weights and self.best_weights is None:
-            self._remember(epoch)
         self.wait += 1
         if self._improves(current, self.best):
             self.best = current
