@@ -17,6 +17,7 @@ Example:
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -131,10 +132,21 @@ def __getattr__(name: str) -> Any:
     elif name == "__version__":
         value = import_module("fastmlp._core").version()
     else:
-        import_module("fastmlp.elsewhere").missing("", name)
+        return import_module("fastmlp.elsewhere").missing("", name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     return sorted(set(globals()) | set(__all__))
+
+
+class _ModulesOfKeras:
+    """Asked last for modules nobody found: programs from Keras import some that they do not use."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        return import_module("fastmlp.elsewhere").find_spec(name) if name.startswith("fastmlp.") else None
+
+
+sys.meta_path.append(_ModulesOfKeras)

@@ -349,4 +349,4 @@ def _argument_names(maker: Callable[..., Any]) -> str:
 
 
 def __getattr__(name: str) -> Any:
-    elsewhere.missing("activations", name)
+    return elsewhere.missing("activations", name)

@@ -6,8 +6,10 @@ attribute a module lacks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NoReturn, TypeVar
+import importlib.machinery
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any, NoReturn, TypeVar
 
 from fastmlp.errors import UnsupportedError
 
@@ -213,6 +215,23 @@ TABLES: dict[str, dict[str, str]] = {
 """By module (``""`` is fastmlp itself) or base class: names of Keras, each with the nearest alternative."""
 
 
+ABSENT_MODULES = {
+    *_all("applications backend config distillation distribution dtype_policies export legacy mixed_precision ops preprocessing", ""),
+    *_all("quantizers random tree visualization wrappers optimizers.legacy datasets.boston_housing datasets.california_housing", ""),
+    *_all("datasets.cifar10 datasets.cifar100 datasets.fashion_mnist datasets.imdb datasets.reuters", ""),
+}
+"""Which of them are modules in Keras, and would be in packages here."""
+
+_OLD_MODULES = {
+    **_all("engine engine.topology", "fastmlp.layers or fastmlp.models"),
+    **_all("layers.advanced_activations layers.convolutional layers.core layers.embeddings layers.merge layers.noise", "fastmlp.layers"),
+    **_all("layers.experimental layers.experimental.preprocessing layers.pooling layers.recurrent layers.wrappers", "fastmlp.layers"),
+    **_all("utils.data_utils utils.generic_utils utils.layer_utils utils.np_utils utils.vis_utils", "fastmlp.utils"),
+    "optimizers.experimental": "fastmlp.optimizers",
+}
+"""Modules of Keras before version 3, each with where its names are now."""
+
+
 class MissingAttributeError(UnsupportedError, AttributeError):
     """An attribute that Keras' objects have and fastmlp's do not; ``hasattr`` still says False."""
 
@@ -227,12 +246,97 @@ def advice(module: str, name: str) -> str | None:
     return _PLAIN[module].get(plain(name))
 
 
-def missing(module: str, name: str) -> NoReturn:
-    """For a module's ``__getattr__``: the error for a name it does not have."""
-    path = f"fastmlp.{module}".rstrip(".")
-    if name in TABLES[module]:
-        raise UnsupportedError(f"{f'{module}.{name}'.lstrip('.')} is not in fastmlp; {TABLES[module][name]}")
-    raise AttributeError(f"module {path!r} has no attribute {name!r}")
+def missing(module: str, name: str) -> Any:
+    """For a module's ``__getattr__``: what stands in for a name of Keras that fastmlp does not have.
+
+    Programs import more than they use, so the name is there; the error comes when it is used.
+    """
+    path = f"{module}.{name}".lstrip(".")
+    if name not in TABLES[module]:
+        raise AttributeError(f"module {f'fastmlp.{module}'.rstrip('.')!r} has no attribute {name!r}")
+    if path in ABSENT_MODULES:
+        return importlib.import_module(f"fastmlp.{path}")  # through find_spec
+    return Absent(path, TABLES[module][name])
+
+
+class Absent:
+    """A name of Keras that fastmlp does not have: it can be imported, passed to ``isinstance`` and asked for attributes, but not used.
+
+    Args:
+        path: The name with its module: ``"layers.Conv2D"``.
+        advice: What to use instead.
+    """
+
+    def __init__(self, path: str, advice: str) -> None:
+        self.__path, self.__advice = path, advice
+
+    def __getattr__(self, name: str) -> Absent:
+        if name.startswith("_"):  # what Python itself asks for, such as __wrapped__, also before there is a path
+            raise AttributeError(f"'Absent' object has no attribute {name!r}")
+        return Absent(f"{self.__path}.{name}", self.__advice)
+
+    def __use(self, *args: Any, **options: Any) -> NoReturn:
+        raise UnsupportedError(f"{self.__path} is not in fastmlp; {self.__advice}")
+
+    __call__ = __mro_entries__ = __getitem__ = __iter__ = __enter__ = __len__ = __array__ = __use
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __exit__(self, *exception: object) -> None:
+        """Never reached: entering is refused. ``with`` looks for it all the same."""
+
+    def __instancecheck__(self, item: object) -> bool:
+        return False
+
+    def __subclasscheck__(self, cls: type) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return f"<{self.__path} is not in fastmlp; {self.__advice}>"
+
+
+class AbsentModule(ModuleType):
+    """A module of Keras that fastmlp does not have; so is all that is in it."""
+
+    def __init__(self, name: str, advice: str) -> None:
+        super().__init__(name, f"Not in fastmlp; {advice}.")
+        self.__advice = advice
+
+    def __getattr__(self, name: str) -> Absent:
+        if name.startswith("_"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        return Absent(f"{self.__name__.partition('.')[2]}.{name}", self.__advice)
+
+    def __repr__(self) -> str:
+        return f"<module {self.__name__!r}, which is not in fastmlp; {self.__advice}>"
+
+
+class _Loader:
+    """Makes an :class:`AbsentModule`."""
+
+    def __init__(self, advice: str) -> None:
+        self._advice = advice
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> AbsentModule:
+        return AbsentModule(spec.name, self._advice)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing: there is no code."""
+
+
+def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> importlib.machinery.ModuleSpec | None:
+    """For imports of modules that fastmlp does not have: a stand-in for those of Keras 3, advice for those of older versions."""
+    path_here = name.partition(".")[2]
+    parts = path_here.split(".")
+    for i, part in enumerate(parts):
+        if ".".join(parts[: i + 1]) in ABSENT_MODULES:
+            advice = TABLES[".".join(parts[:i])][part]
+            return importlib.machinery.ModuleSpec(name, _Loader(advice), is_package=True)  # type: ignore[arg-type]
+    new = _OLD_MODULES.get(path_here)
+    if new is not None:
+        raise ModuleNotFoundError(f"{name} is a module of Keras before version 3; import from {new} instead", name=name)
+    return None
 
 
 class _Missing:

@@ -335,4 +335,4 @@ def get(identifier: Any) -> Initializer:
 
 
 def __getattr__(name: str) -> Any:
-    elsewhere.missing("initializers", name)
+    return elsewhere.missing("initializers", name)

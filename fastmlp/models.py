@@ -209,7 +209,7 @@ class Sequential(Model):
 
 def __getattr__(name: str) -> Any:
     if name != "load_model":
-        elsewhere.missing("models", name)
+        return elsewhere.missing("models", name)
     from fastmlp.saving import load_model
 
     return load_model

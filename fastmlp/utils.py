@@ -225,7 +225,7 @@ def k_fold(
 
 def __getattr__(name: str) -> Any:
     if name != "plot_model":
-        elsewhere.missing("utils", name)
+        return elsewhere.missing("utils", name)
     from fastmlp.graph_plotting import plot_model
 
     return plot_model

@@ -51,4 +51,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    elsewhere.missing("callbacks", name)
+    return elsewhere.missing("callbacks", name)

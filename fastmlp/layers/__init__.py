@@ -123,4 +123,4 @@ serialize, deserialize = registry.serialize, registry.deserialize
 
 
 def __getattr__(name: str) -> Any:
-    elsewhere.missing("layers", name)
+    return elsewhere.missing("layers", name)

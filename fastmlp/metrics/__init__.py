@@ -219,4 +219,4 @@ def get(identifier: Any) -> Metric:
 
 
 def __getattr__(name: str) -> Any:
-    elsewhere.missing("metrics", name)
+    return elsewhere.missing("metrics", name)

@@ -55,4 +55,4 @@ def get(identifier: Any) -> Optimizer:
 
 
 def __getattr__(name: str) -> Any:
-    elsewhere.missing("optimizers", name)
+    return elsewhere.missing("optimizers", name)
