@@ -187,6 +187,52 @@ def test_the_csv_file_is_appended_to_or_replaced(tmp_path, append, epochs):
     assert [line[0] for line in read(path)] == ["epoch", *epochs]
 
 
+def test_an_appended_csv_file_keeps_every_value_under_its_name(tmp_path):
+    path = tmp_path / "log.csv"
+    logger = callbacks.CSVLogger(path, append=True)
+    runs = [
+        fit(compiled(metrics), logger, epochs=2, validation_data=validation).history
+        for metrics, validation in [(("mae",), (X, Y)), ((), (X, Y)), (("mse", "mae"), (X, Y)), (("mae",), None)]
+    ]
+    header, *lines = read(path)
+    assert header == ["epoch", "loss", "mae", "val_loss", "val_mae", "mse", "val_mse"]
+    expected = [[epoch, *(run[name][epoch] if name in run else "NA" for name in header[1:])] for run in runs for epoch in (0, 1)]
+    assert lines == [[str(value) for value in line] for line in expected]
+
+
+def test_a_column_that_comes_in_a_later_epoch_is_added_to_the_csv_file(tmp_path):
+    class Late(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs):
+            if epoch == 1:
+                logs["late"] = 5
+
+    fit(compiled(()), Late(), callbacks.CSVLogger(tmp_path / "log.csv", separator="\t"), epochs=3)
+    assert [line[-1] for line in read(tmp_path / "log.csv", "\t")] == ["late", "NA", "5", "NA"]
+
+
+def test_a_last_line_that_a_crash_cut_off_is_ended_before_others_are_appended(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,loss\r\n0,0.5\r\n1,0.25")
+    fit(compiled(()), callbacks.CSVLogger(path, append=True), epochs=1)
+    assert [line[0] for line in read(path)] == ["epoch", "0", "1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epoch;loss\n0;0.5\n", "is not a log of CSVLogger with the separator ','"),
+        ("age,height\n1,2\n", "its first line has no column 'epoch'"),
+        ("epoch,loss\n0,0.5,0.25\n", "row 2 has 3 values for 2 columns"),
+    ],
+)
+def test_a_csv_file_that_is_no_log_is_not_appended_to(tmp_path, text, message):
+    path = tmp_path / "log.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        fit(compiled(()), callbacks.CSVLogger(path, append=True), epochs=1)
+    assert path.read_text() == text
+
+
 def test_the_csv_file_is_whole_after_every_epoch_and_closed_after_an_exception(tmp_path):
     path = tmp_path / "log.csv"
     logger = callbacks.CSVLogger(path)

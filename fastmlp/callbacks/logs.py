@@ -13,6 +13,7 @@ import numpy as np
 
 from fastmlp import checks
 from fastmlp.callbacks.base import Callback, Logs
+from fastmlp.files import replacing
 
 __all__ = ["CSVLogger", "TensorBoard"]
 
@@ -20,10 +21,15 @@ __all__ = ["CSVLogger", "TensorBoard"]
 class CSVLogger(Callback):
     """Write a line of numbers after every epoch.
 
+    A column that a file lacks is added to it, with ``NA`` in the lines that are there; a column that a run lacks has ``NA`` in its lines.
+
     Args:
         filename: The file.
-        separator: What stands between two numbers.
-        append: Whether to go on with a file that is there; else it is replaced.
+        separator: The character between two numbers.
+        append: Whether to continue an existing file, which must be a log with the same separator; by default it is replaced.
+
+    Raises:
+        ValueError: With ``append``, when training begins: the file is not a log.
 
     Example:
 
@@ -38,29 +44,71 @@ class CSVLogger(Callback):
         self.sep = separator
         self.append = checks.flag("append", append)
         self._file: TextIO | None = None
-        self._keys: list[str] = []
+        self._columns: list[str] = []
+        """Of the file, those of the epoch and its numbers; [] until the header is written."""
+        self._seen: set[str] = set()
+        """Names of the numbers of this run."""
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._abandon()
-        self._keys = []
-        self._file = self.filename.open("a" if self.append else "w", newline="", encoding="utf-8")
+        self._seen = set()
+        lines = self._read() if self.append and self.filename.exists() else []
+        self._columns = lines[0] if lines else []
+        self._file = self.filename.open("a" if lines else "w", newline="", encoding="utf-8")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
         if self._file is None:
             return
-        rows = csv.writer(self._file, delimiter=self.sep)
-        if not self._keys:
-            self._keys = sorted(logs)
-            if not any(key.startswith("val_") for key in self._keys):  # an epoch with a validation may come yet
-                self._keys += [f"val_{key}" for key in self._keys]
-            if not self._file.tell():
-                rows.writerow(["epoch", *self._keys])
-        rows.writerow([epoch, *(_cell(logs.get(key, "NA")) for key in self._keys)])
+        if not self._seen >= logs.keys():
+            names = sorted(logs)
+            if not self._seen and not any(name.startswith("val_") for name in names):  # an epoch with a validation may come yet
+                names += [f"val_{name}" for name in names if not self._columns or f"val_{name}" in self._columns]
+            self._seen.update(names)
+            self._widen(["epoch", *names])
+        numbers = {**logs, "epoch": epoch}
+        csv.writer(self._file, delimiter=self.sep).writerow([_cell(numbers.get(name, "NA")) for name in self._columns])
         self._file.flush()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self._abandon()
+
+    def _widen(self, names: list[str]) -> None:
+        """Gives the file the columns that it lacks."""
+        assert self._file is not None
+        missing = [name for name in names if name not in self._columns]
+        if not missing:
+            return
+        self._columns += missing
+        if self._columns == missing:
+            csv.writer(self._file, delimiter=self.sep).writerow(missing)
+            return
+        self._file.close()
+        lines = self._read()
+        with replacing(self.filename) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file, delimiter=self.sep)
+            rows.writerow(self._columns)
+            rows.writerows([*line, *["NA"] * len(missing)] for line in lines[1:])
+        self._file = self.filename.open("a", newline="", encoding="utf-8")
+
+    def _read(self) -> list[list[str]]:
+        """The lines of the file, the header first; ends an incomplete last line, as a crash may leave it."""
+        with self.filename.open("r+", newline="", encoding="utf-8-sig") as file:
+            text = file.read()
+            if text and not text.endswith("\n"):
+                file.write("\r\n")
+        lines = [line for line in csv.reader(text.splitlines(keepends=True), delimiter=self.sep) if line]
+        if lines and ("epoch" not in lines[0] or len(set(lines[0])) < len(lines[0])):
+            raise ValueError(
+                f"{self.filename} is not a log of CSVLogger with the separator {self.sep!r}: its first line has no column 'epoch'; "
+                "choose another file, or append=False to replace this one"
+            )
+        for number, line in enumerate(lines, start=1):
+            if len(line) != len(lines[0]):
+                raise ValueError(
+                    f"{self.filename}: row {number} has {len(line)} values for {len(lines[0])} columns; choose another file, or correct this one"
+                )
+        return lines
 
     def _abandon(self) -> None:
         if self._file is not None:
