@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, targets
+from fastmlp import checks
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.epochs import Rows
 from fastmlp.errors import NonFiniteLossError, UnsupportedError
@@ -26,17 +26,6 @@ def weighted_by_class(rows: Rows, class_weight: Any, goal: Goal) -> Rows:
     if class_weight is not None and len(goal.terms) > 1:
         raise UnsupportedError("class_weight is for models with one output; give sample_weight, one for each output")
     return rows.weighted_by_class(class_weight)
-
-
-def split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:
-    """The rows to train on, and the last ``share`` of them, to validate on."""
-    point = targets.split_point(len(rows), share)
-    train, held_out = rows.part(0, point), rows.part(point, len(rows))
-    loss = goal.terms[0].loss
-    several_answers = len(goal.terms) > 1 or (loss.startswith("binary") and rows.y.shape[1] > 1)
-    if loss.endswith("crossentropy") and not several_answers:
-        targets.warn_of_unseen_classes(train.y, held_out.y)
-    return train, held_out
 
 
 def with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None) -> Batches:

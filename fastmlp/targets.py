@@ -1,8 +1,7 @@
-"""Checking and converting ``y``, ``sample_weight`` and ``class_weight``, and splitting off validation rows."""
+"""Checking and converting ``y``, ``sample_weight`` and ``class_weight``."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sized
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 
 from fastmlp import checks
 from fastmlp.data import as_array, as_float32, blocks
-from fastmlp.errors import UnsupportedError
 
 
 def as_targets(value: Any, loss: str, width: int, *, name: str = "y") -> np.ndarray:
@@ -151,41 +149,3 @@ def class_numbers(y: np.ndarray) -> np.ndarray:
     if y.shape[1] == 1:
         return np.asarray(np.maximum(np.rint(y[:, 0]), 0).astype(np.int64))
     return np.asarray(y.argmax(axis=1))
-
-
-def split_point(rows: int, validation_split: Any) -> int:
-    """The number of rows to train on; the rest is held out."""
-    share = checks.number("validation_split", validation_split, 0.0, 1.0, open_high=True)
-    point = math.floor(rows * (1 - share))
-    if point == 0 or point == rows:
-        side = "train" if point == 0 else "validate"
-        raise ValueError(f"validation_split={share:g} of {rows} rows leaves none to {side} on; give more data or another validation_split")
-    return point
-
-
-def warn_of_unseen_classes(train: np.ndarray, held_out: np.ndarray) -> None:
-    """Warn when rows are held out whose classes training never sees: the data was sorted, most likely."""
-    unseen = sorted(_classes_in(held_out) - _classes_in(train))
-    if unseen:
-        listed = ", ".join(map(str, unseen[:10])) + (", ..." if len(unseen) > 10 else "")
-        checks.warn(
-            f"validation_split holds out the last rows, and these have classes the training rows lack: {listed}; "
-            "shuffle x and y together before fit"
-        )
-
-
-def _classes_in(y: np.ndarray) -> set[int]:
-    found: set[int] = set()
-    for _, part in blocks(y):
-        found.update(np.unique(class_numbers(part)).tolist())
-    return found
-
-
-def unpack_validation(data: Any) -> tuple[Any, Any, Any]:
-    """``validation_data`` as (x, y, sample_weight or None)."""
-    if not isinstance(data, (tuple, list)):
-        raise UnsupportedError(f"validation_data must be (x, y) or (x, y, sample_weight), got {type(data).__name__}")
-    if len(data) not in (2, 3):
-        raise ValueError(f"validation_data must be (x, y) or (x, y, sample_weight), got {len(data)} parts")
-    x, y, *weight = data
-    return x, y, weight[0] if weight else None

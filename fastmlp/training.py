@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, data, ema, engines, planning, sparse, targets
+from fastmlp import checks, data, ema, engines, heldout, planning, sparse, targets
 from fastmlp.arguments import (
     diverged,
     joined,
     one_kind_of_weight,
     optional_count,
     result,
-    split,
     validation_epochs,
     verbosity,
     weighted_by_class,
@@ -160,10 +159,10 @@ class Trainer:
                 if not held_out.restarts and validation_steps is None:
                     raise ValueError("validation_data is a generator, so give validation_steps: the number of its batches to validate on")
             elif validation_data is not None:
-                val_x, val_y, val_weight = targets.unpack_validation(validation_data)
+                val_x, val_y, val_weight = heldout.unpack_validation(validation_data)
                 held_out, _ = self._rows(val_x, val_y, val_weight, prefix="val_")
             elif validation_split:
-                rows, held_out = split(rows, validation_split, goal)
+                rows, held_out = heldout.split(rows, validation_split, goal)
             rows = weighted_by_class(rows, class_weight, goal)
             network = self._training_network()
             if compiled.optimizer.full_batch and batch_size is None:

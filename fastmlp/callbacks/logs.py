@@ -106,7 +106,7 @@ class CSVLogger(Callback):
         for number, line in enumerate(lines, start=1):
             if len(line) != len(lines[0]):
                 raise ValueError(
-                    f"{self.filename}: row {number} has {len(line)} values for {len(lines[0])} columns; choose another file, or correct this one"
+                    f"{self.filename}: row {number} has {len(line)} values for {len(lines[0])} columns; correct it, or choose another file"
                 )
         return lines
 
