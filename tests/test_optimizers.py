@@ -1,6 +1,7 @@
 """Optimizers, their options, the running average of weights, and L-BFGS, through the public interface."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -277,6 +278,46 @@ def test_lbfgs_stops_at_a_loss_that_is_not_finite(data):
     model.set_weights([np.full_like(weight, 3e38) for weight in model.get_weights()])
     with pytest.raises(NonFiniteLossError):
         model.fit(*data, verbose=0)
+
+
+def test_lbfgs_warns_and_stops_where_rounding_hides_every_step():
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    y = x[:, 0] * 2e12
+    utils.set_random_seed(0)
+    model = models.Sequential([layers.Input((3,)), layers.Dense(6, activation="tanh"), layers.Dense(1)])
+    model.compile(optimizers.LBFGS(), "mse")
+    with pytest.warns(UserWarning, match=r"LBFGS can't take another step: .* y = \(y - y.mean\(\)\) / y.std\(\)") as warned:
+        losses = model.fit(x, y, epochs=40, verbose=0).history["loss"]
+    assert len(losses) < 40
+    assert len(warned) == 1
+    with pytest.warns(UserWarning, match="LBFGS can't take another step"):
+        model.train_on_batch(x, y)
+
+
+def test_lbfgs_goes_on_with_longer_steps_where_short_ones_change_nothing(data):
+    x, _ = data
+    model = models.Sequential([layers.Dense(1, input_shape=(x.shape[1],))])
+    model.compile(optimizers.LBFGS(), "mse")
+    losses = model.fit(x, x[:, :1] + 1e9, epochs=10, verbose=0).history["loss"]
+    assert losses[-1] < 1e-6 * losses[0]
+
+
+def test_lbfgs_at_a_minimum_says_nothing(data):
+    model = make(optimizers.LBFGS(), kernel_regularizer="l2")
+    model.fit(*data, epochs=80, verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(model.fit(*data, epochs=20, verbose=0).history["loss"]) == 20
+
+
+def test_a_new_learning_rate_reaches_lbfgs(data):
+    ends = []
+    for rate in (1.0, 1e-3):
+        model = make(optimizers.LBFGS())
+        model.fit(*data, epochs=1, verbose=0)
+        model.optimizer.learning_rate = rate
+        ends.append(model.optimizer.trainer(model._training_network()).first_step)
+    assert ends == [1.0, 1e-3]
 
 
 def test_models_with_lbfgs_can_be_copied_saved_and_trained_on(data, tmp_path):

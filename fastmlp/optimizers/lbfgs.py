@@ -14,8 +14,8 @@ class LBFGS(Optimizer):
 
     Every step reads all rows, so ``fit`` takes one step an epoch and ``batch_size`` is left out. A step asks for the loss and its gradient
     at one to a few places, until the strong Wolfe conditions hold. It runs in NumPy over the engine's gradients, and is worth it for
-    thousands of rows and smooth activations such as tanh. The last steps are forgotten when a model is saved or backed up. Keras has no
-    such optimizer.
+    thousands of rows and smooth activations such as tanh. The last steps are forgotten when a model is saved or backed up. Where rounding
+    hides what a step would change, as for targets of 1e12, a warning says so and ``fit`` stops. Keras has no such optimizer.
 
     Args:
         learning_rate: The length of the first step, which knows no curvature yet.
@@ -47,8 +47,20 @@ class LBFGS(Optimizer):
         if self._minimizer is None or self._minimizer.network is not network:
             from fastmlp.optimizers.minimizer import NetworkMinimizer
 
-            self._minimizer = NetworkMinimizer(network, self.history, self.learning_rate)
+            self._minimizer = NetworkMinimizer(network, self.history, self.learning_rate, self._give_up)
+        self._minimizer.first_step = self.learning_rate
         return self._minimizer
+
+    def _give_up(self) -> None:
+        """Called where no step can be taken: the next one would end the same way, so ``fit`` stops."""
+        checks.warn(
+            "LBFGS can't take another step: the loss still slopes down, but rounding to float32 hides any difference, so training stops "
+            "here. If the loss isn't as small as it should be, scale x and y to a mean of 0 and a standard deviation of 1, as in "
+            f"y = (y - y.mean()) / y.std(), or set another learning_rate, the length of the first step (now {self.learning_rate:g})"
+        )
+        model = self._model() if self._model is not None else None
+        if model is not None:
+            model.stop_training = True
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "learning_rate": self.learning_rate, "history": self.history}

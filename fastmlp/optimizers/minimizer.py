@@ -24,6 +24,11 @@ SUFFICIENT_DECREASE = 1e-4
 CURVATURE = 0.9
 MOST_EVALUATIONS = 25
 """In one line search."""
+ROUNDING = 2.0**-22
+"""A relative change of a loss that rounding alone may make."""
+MOST_PROBES = 40
+"""Each LONGER times as long as the one before."""
+LONGER = 8.0
 
 
 class Minimizer:
@@ -35,29 +40,53 @@ class Minimizer:
         first_step: The length of the first step, which knows no curvature yet.
     """
 
+    stuck = False
+    """Whether the last step was not taken although the function still slopes down: rounding hides any difference."""
+
     def __init__(self, function: Callable[[np.ndarray], Evaluation], history: int, first_step: float) -> None:
+        self.first_step = first_step
         self._function = function
-        self._first_step = first_step
         self._pairs: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=history)
 
     def step(self, x: np.ndarray, value: float, gradient: np.ndarray) -> tuple[np.ndarray, float, np.ndarray] | None:
         """One step from ``x``: the new vector, its value and its gradient; None where nothing smaller is found."""
-        for attempt in range(2):
+        self.stuck = False
+        length = float(np.linalg.norm(gradient))
+        if not length:
+            return None
+        direction, found = -gradient, None
+        if self._pairs:
             direction = self._direction(gradient)
-            slope = float(gradient @ direction)
-            length = float(np.linalg.norm(gradient))
-            if not length:
-                return None
-            start = 1.0 if self._pairs else self._first_step / length
-            found = line_search(self._along(x, direction), direction, value, slope, start)
-            if found is not None:
-                t, new_value, new_gradient = found
-                self._remember(t * direction, new_gradient - gradient)
-                return x + t * direction, new_value, new_gradient
-            if attempt == 0 and not self._pairs:
-                return None
-            self._pairs.clear()  # the curvature was of no use: once more, straight downhill
-        return None
+            found = line_search(self._along(x, direction), direction, value, float(gradient @ direction), 1.0)
+        if found is None:  # the curvature was of no use, or there is none: straight downhill
+            self._pairs.clear()
+            direction = -gradient
+            found = self._downhill(self._along(x, direction), direction, value, self.first_step / length)
+        if found is None:
+            return None
+        t, new_value, new_gradient = found
+        self._remember(t * direction, new_gradient - gradient)
+        return x + t * direction, new_value, new_gradient
+
+    def _downhill(
+        self, function: Callable[[float], Evaluation], direction: np.ndarray, value: float, start: float
+    ) -> tuple[float, float, np.ndarray] | None:
+        """A line search against the gradient; where rounding hides what ``start`` changes, from the first longer step that shows."""
+        slope = -float(direction @ direction)
+        found = line_search(function, direction, value, slope, start)
+        if found is not None:
+            return found
+        there, gradient = function(start)
+        if math.isfinite(there) and (_differ(there, value) or float(gradient @ direction) >= 0):
+            return None  # uphill: this is a minimum
+        for probe in range(1, MOST_PROBES):
+            t = start * LONGER**probe
+            there = function(t)[0]
+            if not math.isfinite(there) or _differ(there, value):
+                found = line_search(function, direction, value, slope, t) if there < value else None
+                break
+        self.stuck = found is None
+        return found
 
     def _along(self, x: np.ndarray, direction: np.ndarray) -> Callable[[float], Evaluation]:
         return lambda t: self._function(x + t * direction)
@@ -123,6 +152,11 @@ def line_search(
     return best
 
 
+def _differ(a: float, b: float) -> bool:
+    """Whether rounding alone does not make these two losses differ."""
+    return abs(a - b) > ROUNDING * abs(b)
+
+
 def _between(low: tuple[float, float, float], high: tuple[float, float, float]) -> float:
     """Where the cubic through both ends has its minimum, kept away from the ends; the middle where it has none."""
     (a, value_a, slope_a), (b, value_b, slope_b) = low, high
@@ -145,15 +179,26 @@ class NetworkMinimizer:
     Args:
         network: Of either engine, configured.
         history, first_step: See :class:`Minimizer`.
+        give_up: Called where no step can be taken although the loss still slopes down.
     """
 
-    def __init__(self, network: Any, history: int, first_step: float) -> None:
+    def __init__(self, network: Any, history: int, first_step: float, give_up: Callable[[], None]) -> None:
         bounded = [one.name for one in network.plan.parameters if one.bounds is not None]
         if bounded:
             raise ValueError(f"LBFGS knows no constraints, but {bounded[0]} has one; use another optimizer")
         self.network = network
         self._batches: Batches | None = None
         self._minimizer = Minimizer(self._evaluate, history, first_step)
+        self._give_up = give_up
+
+    @property
+    def first_step(self) -> float:
+        """See :class:`Minimizer`."""
+        return self._minimizer.first_step
+
+    @first_step.setter
+    def first_step(self, length: float) -> None:
+        self._minimizer.first_step = length
 
     def train(self, batches: Batches, first: int, stop: int, seconds: float, totals: np.ndarray) -> int:
         """One step, in the place of the network's own ``train``; adds loss and metrics of before the step to the totals."""
@@ -170,6 +215,8 @@ class NetworkMinimizer:
         stepped = self._minimizer.step(x, value, gradient)
         self._move(x if stepped is None else stepped[0])
         network.iterations += 1
+        if self._minimizer.stuck:
+            self._give_up()
         return stop
 
     def _evaluate(self, x: np.ndarray) -> Evaluation:
