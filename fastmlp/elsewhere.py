@@ -29,7 +29,6 @@ _REGISTERED = "files hold no code, so nothing is registered; pass custom objects
 _ONE_PROCESS = "fastmlp trains in one process; see fastmlp.set_num_threads"
 _FLOAT32 = "everything is float32"
 _NO_BACKEND = "fastmlp is its own backend; compute with NumPy"
-_LOAD_CSV = "load the file with np.loadtxt or pandas and give the arrays to fit"
 _ONE_STEP = "a step is compiled code; use callbacks, a loss of your own or train_on_batch"
 _COMPILED = "a network is compiled code already"
 _NO_VARIABLES = "use get_weights, set_weights and layer.weights"
@@ -86,10 +85,7 @@ TABLES: dict[str, dict[str, str]] = {
     },
     "constraints": {},
     "datasets": {
-        **_all("boston_housing california_housing", _LOAD_CSV),
         **_all("cifar10 cifar100", "networks are made of Dense layers; for a first data set of pictures use datasets.mnist"),
-        "fashion_mnist": "use datasets.mnist.load_data with the path of those files, which have the same format",
-        **_all("imdb reuters", "count the words with sklearn's CountVectorizer; fit takes its sparse matrices"),
     },
     "initializers": _all("STFT STFTInitializer stft", "it is for short-time Fourier transforms; set such values with layer.set_weights"),
     "layers": {
@@ -183,12 +179,10 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("audio_dataset_from_directory image_dataset_from_directory text_dataset_from_directory", _FILES),
         "timeseries_dataset_from_array": "use np.lib.stride_tricks.sliding_window_view",
         "bounding_boxes": "networks are made of Dense layers; there are no boxes",
-        "get_file": "use urllib.request.urlretrieve or another downloader",
         "get_source_inputs": "use model.inputs",
         "is_keras_tensor": "tensors are what Input() and layers return; use isinstance(x, fastmlp.symbolic.Tensor)",
         "legacy": "use the functions of fastmlp.utils",
         "model_to_dot": "use utils.plot_model",
-        "normalize": "divide by np.linalg.norm(x, axis=-1, keepdims=True)",
         **_all("pack_x_y_sample_weight unpack_x_y_sample_weight", "use plain tuples (x, y) and (x, y, sample_weight)"),
         "pad_sequences": "use np.pad on each, or count words into a sparse matrix",
         "standardize_dtype": _FLOAT32,
@@ -217,8 +211,7 @@ TABLES: dict[str, dict[str, str]] = {
 
 ABSENT_MODULES = {
     *_all("applications backend config distillation distribution dtype_policies export legacy mixed_precision ops preprocessing", ""),
-    *_all("quantizers random tree visualization wrappers optimizers.legacy datasets.boston_housing datasets.california_housing", ""),
-    *_all("datasets.cifar10 datasets.cifar100 datasets.fashion_mnist datasets.imdb datasets.reuters", ""),
+    *_all("quantizers random tree visualization wrappers optimizers.legacy datasets.cifar10 datasets.cifar100", ""),
 }
 """Which of them are modules in Keras, and would be in packages here."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,20 @@ import numpy as np
 from fastmlp import checks, elsewhere, naming, randomness
 
 if TYPE_CHECKING:
+    from fastmlp.datasets._getfile import get_file
     from fastmlp.graph_plotting import plot_model
 
-__all__ = ["PyDataset", "clear_session", "k_fold", "plot_model", "set_random_seed", "split_dataset", "to_categorical"]
+__all__ = [
+    "PyDataset",
+    "clear_session",
+    "get_file",
+    "k_fold",
+    "normalize",
+    "plot_model",
+    "set_random_seed",
+    "split_dataset",
+    "to_categorical",
+]
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
@@ -57,6 +69,33 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     one_hot = np.zeros((labels.size, num_classes), np.float32)
     one_hot[np.arange(labels.size), labels.ravel()] = 1
     return one_hot.reshape(*labels.shape, num_classes)
+
+
+def normalize(x: Any, axis: int = -1, order: Any = 2) -> np.ndarray:
+    """``x`` divided by its norm along an axis; where that is zero, ``x`` as it is.
+
+    Args:
+        x: Numbers of any shape.
+        axis: The axis whose norm becomes 1.
+        order: The order of the norm, as in ``np.linalg.norm``: 2, 1, ``np.inf``, …
+
+    Returns:
+        An array of the shape of ``x``: float32 if ``x`` is, else float64.
+
+    Example:
+
+    >>> from fastmlp.utils import normalize
+    >>> normalize([[3.0, 4.0], [0.0, 0.0]])
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    array = np.asarray(x)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"normalize needs numbers, got {array.dtype}")
+    if not array.ndim:
+        raise ValueError("normalize needs an array with at least one axis, got a single number")
+    norm = np.linalg.norm(array, order, axis, keepdims=True)
+    return np.asarray(array / np.where(norm == 0, norm.dtype.type(1), norm))
 
 
 def set_random_seed(seed: int) -> None:
@@ -223,9 +262,11 @@ def k_fold(
     return ((np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(k))
 
 
-def __getattr__(name: str) -> Any:
-    if name != "plot_model":
-        return elsewhere.missing("utils", name)
-    from fastmlp.graph_plotting import plot_model
+_ELSEWHERE = {"get_file": "fastmlp.datasets._getfile", "plot_model": "fastmlp.graph_plotting"}
+"""Functions whose modules are loaded when they are first used."""
 
-    return plot_model
+
+def __getattr__(name: str) -> Any:
+    if name not in _ELSEWHERE:
+        return elsewhere.missing("utils", name)
+    return getattr(import_module(_ELSEWHERE[name]), name)

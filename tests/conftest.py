@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import threading
 
 import pytest
+from file_server import Server
 
 from fastmlp import engines, utils
 
@@ -28,3 +30,16 @@ def engine(request, monkeypatch):
 def seeded():
     """Everything random starts from one seed."""
     utils.set_random_seed(7)
+
+
+@pytest.fixture
+def file_server(monkeypatch):
+    """An HTTP server on the loopback interface; its ``files`` are what it has."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    running = Server()
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield running
+    running.shutdown()
+    running.server_close()
+    thread.join()

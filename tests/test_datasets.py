@@ -5,7 +5,6 @@ from __future__ import annotations
 import doctest
 import gzip
 import hashlib
-import http.server
 import importlib
 import os
 import struct
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 
 from fastmlp.datasets import _download, circles, gaussians, mnist, moons, spiral, xor
+from fastmlp.datasets._files import cache_folder
 from fastmlp.datasets._idx import read_idx
 from fastmlp.errors import DownloadError
 
@@ -202,53 +202,10 @@ def put(folder, arrays, *, packed=True):
         (folder / f"{name}.gz" if packed else folder / name).write_bytes(gzip.compress(idx(array)) if packed else idx(array))
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """Serves ``files``; remembers the ranges asked for; can break off after ``cut`` bytes, or ignore ranges."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files, self.requests, self.cut, self.ranges = {}, [], None, True
-        self.url = f"http://127.0.0.1:{self.server_port}/"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        server = self.server
-        content = server.files.get(self.path.strip("/"))
-        wanted = self.headers.get("Range")
-        server.requests.append((self.path.strip("/"), wanted))
-        if content is None:
-            self.send_error(404)
-            return
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and server.ranges else 0
-        if start and start >= len(content):
-            self.send_error(416)
-            return
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        body = content[start:]
-        self.wfile.write(body if server.cut is None else body[: server.cut])
-
-
 @pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    running = Server()
-    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    monkeypatch.setattr(mnist, "_MIRRORS", (running.url,))
-    yield running
-    running.shutdown()
-    running.server_close()
-    thread.join()
+def server(file_server, monkeypatch):
+    monkeypatch.setattr(mnist, "_MIRRORS", (file_server.url,))
+    return file_server
 
 
 def serve(server, arrays):
@@ -396,7 +353,7 @@ def test_the_cache_lies_where_the_environment_says(monkeypatch, variables, expec
     monkeypatch.setenv("HOME", "/home/me")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert mnist._cache_folder() == Path(expected)
+    assert cache_folder("mnist") == Path(expected)
 
 
 def test_a_folder_of_other_data_in_the_same_format_can_be_named(small_mnist, tmp_path):

@@ -1,4 +1,4 @@
-"""Data sets that are ready to train on: five generated ones with two features, and MNIST.
+"""Data sets that are ready to train on: five generated ones with two features, and those of Keras, which are downloaded.
 
 Each module has ``load_data()``, which gives ``(x_train, y_train), (x_test, y_test)``; the generated ones also have ``generate()``, which
 gives all points as one pair ``x, y``.
@@ -13,9 +13,33 @@ Example:
 from typing import Any
 
 from fastmlp import elsewhere
-from fastmlp.datasets import circles, gaussians, mnist, moons, spiral, xor
+from fastmlp.datasets import (
+    boston_housing,
+    california_housing,
+    circles,
+    fashion_mnist,
+    gaussians,
+    imdb,
+    mnist,
+    moons,
+    reuters,
+    spiral,
+    xor,
+)
 
-__all__ = ["circles", "gaussians", "mnist", "moons", "spiral", "xor"]
+__all__ = [
+    "boston_housing",
+    "california_housing",
+    "circles",
+    "fashion_mnist",
+    "gaussians",
+    "imdb",
+    "mnist",
+    "moons",
+    "reuters",
+    "spiral",
+    "xor",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -28,14 +28,14 @@ _TIMEOUT = 30.0
 """Seconds a server may stay silent."""
 
 
-def download(urls: Sequence[str], target: Path, check: Callable[[Path], object], limit: int) -> None:
+def download(urls: Sequence[str], target: Path, check: Callable[[Path], object], limit: int | None) -> None:
     """Fetches ``target`` from the first of ``urls`` that delivers content which passes ``check``.
 
     Args:
         urls: Addresses of the same content, tried in order.
         target: Where the file goes; its folder is made if needed.
         check: Called with the finished temporary file; raises ValueError to refuse it.
-        limit: The most bytes to accept.
+        limit: The most bytes to accept; None for any number.
 
     Raises:
         DownloadError: No address delivered; the message gives each one's reason.
@@ -60,7 +60,7 @@ def download(urls: Sequence[str], target: Path, check: Callable[[Path], object],
     raise DownloadError("; ".join(reasons))
 
 
-def _attempt(url: str, part: Path, file: IO[bytes], check: Callable[[Path], object], limit: int) -> str | None:
+def _attempt(url: str, part: Path, file: IO[bytes], check: Callable[[Path], object], limit: int | None) -> str | None:
     """Tries one address, from the beginning if what was there before does not fit; gives the reason it failed, or None."""
     while True:
         resumed = file.tell() > 0
@@ -77,7 +77,7 @@ def _attempt(url: str, part: Path, file: IO[bytes], check: Callable[[Path], obje
         return None
 
 
-def _transfer(url: str, name: str, file: IO[bytes], limit: int) -> None:
+def _transfer(url: str, name: str, file: IO[bytes], limit: int | None) -> None:
     """Appends to ``file`` what the server has beyond it."""
     have = file.tell()
     request = urllib.request.Request(url, headers={"User-Agent": "fastmlp"} | ({"Range": f"bytes={have}-"} if have else {}))
@@ -97,7 +97,7 @@ def _transfer(url: str, name: str, file: IO[bytes], limit: int) -> None:
             task = progress.add_task(name, total=total, completed=have)
             while block := response.read(_BLOCK):
                 have += len(block)
-                if have > limit:
+                if limit is not None and have > limit:
                     raise ValueError(f"the server sends more than the {limit} bytes this file can have")
                 file.write(block)
                 progress.update(task, completed=have)

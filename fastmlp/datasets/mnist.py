@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmlp.datasets._files import cache_folder, data_folders
 from fastmlp.datasets._idx import read_idx
 from fastmlp.errors import DownloadError
 
@@ -44,8 +45,8 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[_Pair, _Pair]
     """The digits, downloaded once if they are not on this machine.
 
     Args:
-        path: A folder with the four IDX files. Their content is then not compared with MNIST's, so Fashion-MNIST and other data in the same
-            format can be read too. None looks in ``FASTMLP_DATA`` and in the cache, then downloads. ``"mnist.npz"``, the default in Keras,
+        path: A folder with the four IDX files. Their content is then not compared with MNIST's, so other data in the same format can be
+            read too. None looks in ``FASTMLP_DATA`` and in the cache, then downloads. ``"mnist.npz"``, the default in Keras,
             means None.
 
     Returns:
@@ -65,7 +66,7 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[_Pair, _Pair]
     """
     if path is not None and os.fspath(path) != "mnist.npz":
         return _read_other(Path(path))
-    for folder in _data_folders():
+    for folder in data_folders("mnist"):
         if _has_all(folder):
             return _pairs([_read(_existing(folder, name), name) for name in _FILES])
     return _pairs([_read_cached(name) for name in _FILES])
@@ -73,7 +74,7 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[_Pair, _Pair]
 
 def local_folder() -> Path | None:
     """The folder on this machine that ``load_data()`` reads the digits from, or None if it would have to download them."""
-    return next((folder for folder in (*_data_folders(), _cache_folder()) if _has_all(folder)), None)
+    return next((folder for folder in (*data_folders("mnist"), cache_folder("mnist")) if _has_all(folder)), None)
 
 
 def _read_other(folder: Path) -> tuple[_Pair, _Pair]:
@@ -98,7 +99,7 @@ def _read(file: Path, name: str) -> NDArray[Any]:
 
 def _read_cached(name: str) -> NDArray[Any]:
     """One file from the cache, downloaded if it is missing or damaged there."""
-    folder = _cache_folder()
+    folder = cache_folder("mnist")
     file = _find(folder, name)
     if file is not None:
         try:
@@ -122,19 +123,6 @@ def _read_cached(name: str) -> NDArray[Any]:
 def _pairs(arrays: list[NDArray[Any]]) -> tuple[_Pair, _Pair]:
     x_train, y_train, x_test, y_test = arrays
     return (x_train, y_train), (x_test, y_test)
-
-
-def _data_folders() -> list[Path]:
-    root = os.environ.get("FASTMLP_DATA")
-    return [Path(root).expanduser() / "mnist", Path(root).expanduser()] if root else []
-
-
-def _cache_folder() -> Path:
-    if root := os.environ.get("FASTMLP_CACHE"):
-        return Path(root).expanduser() / "mnist"
-    # The XDG base directory specification: relative paths are to be ignored.
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / "fastmlp" / "mnist"
 
 
 def _has_all(folder: Path) -> bool:

@@ -1,0 +1,123 @@
+"""``utils.get_file``: a file from the network, kept in the cache, unpacked if wanted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import tempfile
+import urllib.parse
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from fastmlp.datasets._files import cache_folder, check_digest
+from fastmlp.errors import UnsupportedError
+
+__all__ = ["get_file"]
+
+
+def get_file(
+    fname: str | os.PathLike[str] | None = None,
+    origin: str | None = None,
+    untar: bool = False,
+    md5_hash: str | None = None,
+    file_hash: str | None = None,
+    cache_subdir: str = "datasets",
+    hash_algorithm: str = "auto",
+    extract: bool = False,
+    archive_format: Any = "auto",
+    cache_dir: str | os.PathLike[str] | None = None,
+    force_download: bool = False,
+) -> str:
+    """Download a file once and say where it is.
+
+    A download that broke off is continued by the next call. Give the file's hash where you know it: a file that is damaged or was exchanged
+    is then not used.
+
+    Args:
+        fname: The name to keep it under; by default the last part of ``origin``. With ``extract``, the name of the folder or the archive.
+        origin: The file's address.
+        untar: An older name for ``extract``.
+        md5_hash: An older name for ``file_hash``.
+        file_hash: The sha256 or md5 of the content, in hexadecimal.
+        cache_subdir: The folder in the cache, or an absolute path.
+        hash_algorithm: ``"sha256"``, ``"md5"``, or ``"auto"``, which tells them apart by their length.
+        extract: Whether to unpack a tar or zip archive; the result is then the folder.
+        archive_format: ``"tar"``, ``"zip"``, a list of both, or ``"auto"``.
+        cache_dir: The cache; by default ``$FASTMLP_CACHE``, ``$XDG_CACHE_HOME/fastmlp`` or ``~/.cache/fastmlp``.
+        force_download: Whether to download it although it is there.
+
+    Returns:
+        The path of the file or, with ``extract``, of the folder.
+
+    Raises:
+        DownloadError: If it can't be downloaded.
+        ValueError: If the file has another hash, or is no archive of these formats.
+
+    Example:
+
+    >>> from fastmlp.utils import get_file
+    >>> path = get_file(origin="https://example.org/table.csv", file_hash="9f86d081...")  # doctest: +SKIP
+    """
+    from fastmlp.datasets._download import download
+
+    if not origin:
+        raise ValueError("origin is missing: give the address of the file to download")
+    name = os.fspath(fname) if fname else Path(urllib.parse.urlsplit(origin).path).name
+    if not name or name in (".", "..") or Path(name).name != name:
+        problem = f"fname={name!r} is a path" if name else f"origin {origin!r} ends without a file name"
+        raise ValueError(f"{problem}; give fname, the name to keep the file under, and its folder as cache_dir or cache_subdir")
+    folder = (Path(cache_dir).expanduser() if cache_dir is not None else cache_folder("")) / cache_subdir
+    extract = extract or untar
+    target, unpacked = _places(folder, name, bool(fname)) if extract else (folder / name, folder)
+    digest, algorithm = (md5_hash, "md5") if md5_hash and not file_hash else (file_hash, hash_algorithm)
+
+    def check(file: Path) -> None:
+        if digest:
+            check_digest(file, digest, algorithm)
+
+    if force_download:
+        target.unlink(missing_ok=True)
+    elif target.exists():
+        try:
+            check(target)
+        except ValueError:
+            target.unlink()  # damaged, or another version: it is downloaded anew
+    fresh = not target.exists()
+    if fresh:
+        download([origin], target, check, None)
+    if not extract:
+        return str(target)
+    if fresh or not unpacked.exists():
+        _unpack(target, unpacked, ["tar"] if untar else archive_format)
+    return str(unpacked)
+
+
+def _places(folder: Path, name: str, named: bool) -> tuple[Path, Path]:
+    """Where an archive and its content are, as in Keras."""
+    if named and "." in name:
+        return folder / name, folder / f"{name.partition('.')[0]}_extracted"
+    return folder / f"{name}_archive", folder / name
+
+
+def _unpack(archive: Path, folder: Path, formats: Any) -> None:
+    """Unpack all of an archive, or nothing; members that would lie outside the folder are refused."""
+    wanted = ("tar", "zip") if formats == "auto" else (formats,) if isinstance(formats, str) else tuple(formats or ())
+    if unknown := set(wanted) - {"tar", "zip"}:
+        raise ValueError(f"archive_format must be 'tar', 'zip' or 'auto', got {sorted(unknown)[0]!r}")
+    with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
+        inside = Path(scratch) / "content"
+        if "tar" in wanted and tarfile.is_tarfile(archive):
+            if not hasattr(tarfile, "data_filter"):
+                raise UnsupportedError("Python before 3.11.4 can't unpack tar archives safely; unpack it yourself and leave extract out")
+            with tarfile.open(archive) as tar:
+                tar.extractall(inside, filter="data")
+        elif "zip" in wanted and zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as zipped:
+                zipped.extractall(inside)
+        else:
+            raise ValueError(f"{archive} is not an archive of the format {' or '.join(wanted) or 'None'}; leave extract out")
+        if folder.exists():
+            shutil.rmtree(folder)
+        inside.rename(folder)

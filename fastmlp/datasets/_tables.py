@@ -1,0 +1,37 @@
+"""What the tables of house prices share: reading, shuffling and splitting."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from fastmlp import checks
+from fastmlp.datasets._files import RemoteFile
+from fastmlp.datasets._npz import read_npz
+
+__all__ = ["Pair", "existing", "split_table"]
+
+Pair: TypeAlias = tuple[np.ndarray, np.ndarray]
+
+
+def existing(path: str | os.PathLike[str], file: RemoteFile) -> Path:
+    """The user's own file, or the data set's if ``path`` is just its name."""
+    if os.fspath(path) == file.name:
+        return file.obtain()
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no file {path}; leave path out for the data set, which is downloaded if needed")
+    return Path(path)
+
+
+def split_table(file: Path, test_split: float, seed: int, samples: int | None = None) -> tuple[Pair, Pair]:
+    """The first ``samples`` of the arrays x and y in a file, in the order Keras gives them with this seed, and cut in two."""
+    checks.number("test_split", test_split, 0, 1, open_high=True)
+    x, y = (array[:samples] for array in read_npz(file, ("x", "y")))
+    order = np.arange(len(x))
+    np.random.RandomState(seed).shuffle(order)
+    x, y = x[order], y[order]
+    split = int(len(x) * (1 - test_split))
+    return (x[:split], y[:split]), (x[split:], y[split:])
