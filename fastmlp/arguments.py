@@ -25,6 +25,8 @@ def weighted_by_class(rows: Rows, class_weight: Any, goal: Goal) -> Rows:
     """The rows with the weights of their classes."""
     if class_weight is not None and len(goal.terms) > 1:
         raise UnsupportedError("class_weight is for models with one output; give sample_weight, one for each output")
+    if class_weight is not None and goal.row:
+        raise UnsupportedError("class_weight is for predictions with a row of classes for each sample; give sample_weight")
     return rows.weighted_by_class(class_weight)
 
 

@@ -20,6 +20,7 @@ from fastmlp.metrics import Metric
 from fastmlp.metrics.base import EngineMetric
 from fastmlp.optimizers import Optimizer
 from fastmlp.plan import Objective, Plan
+from fastmlp.shapes import Shape
 
 ACCURACY = ("accuracy", "acc")
 CROSSENTROPY = ("crossentropy", "ce")
@@ -34,6 +35,8 @@ class Part:
     labels: bool = False
     """Whether the targets are class numbers in a column of numbers."""
     weights: int = 0
+    row: Shape = ()
+    """The shape of a row of predictions that have more axes than two."""
 
 
 WHOLE = Part(slice(None), slice(None))
@@ -51,6 +54,8 @@ class Goal:
     """What they name, None for a loss. Those that the engine computes are in the objectives too, in the same order."""
     weighted: tuple[bool, ...]
     """Which of them use the sample weights."""
+    row: Shape = ()
+    """The shape of a row of predictions that have more axes than two."""
 
     @property
     def terms(self) -> tuple[Objective, ...]:
@@ -59,7 +64,7 @@ class Goal:
 
     def part(self, place: int) -> Part:
         """What the metric in this place is computed from."""
-        return WHOLE
+        return Part(slice(None), slice(None), row=self.row) if self.row else WHOLE
 
     def arrange(self, values: dict[str, Any]) -> dict[str, Any]:
         """The loss and the metrics by name, in the order in which ``evaluate`` gives them."""
@@ -124,15 +129,15 @@ class Compiled:
 
     def see_targets(self, y: Any, plan: Plan) -> None:
         """Decide what ``"crossentropy"`` means, from the shape of the first targets."""
-        self.see_targets_of(y, plan.widths[plan.output])
+        self.see_targets_of(y, plan.row())
 
-    def see_targets_of(self, y: Any, width: int) -> None:
-        """The same for an output of this width."""
+    def see_targets_of(self, y: Any, row: Shape) -> None:
+        """The same for an output with rows of this shape."""
         if self.any_crossentropy and self.loss is None:
             shape = np.shape(y)
-            if width == 1:
+            if row[-1:] == (1,):
                 self.loss = losses.BinaryCrossentropy()
-            elif len(shape) == 1 or shape[-1] == 1:
+            elif len(shape) <= len(row) or shape[-1] == 1:
                 self.loss = losses.SparseCategoricalCrossentropy()
             else:
                 self.loss = losses.CategoricalCrossentropy()
@@ -146,7 +151,14 @@ class Compiled:
         penalized = last.op == "activity"
         while last.op == "activity":
             last = next(node for node in plan.nodes if node.output == last.inputs[0])
-        width = plan.widths[predictions]
+        width, row = plan.widths[predictions], plan.row(output) if plan.rows else ()
+        if len(row) == 1:
+            row = ()
+        if row and self.loss.kind not in ELEMENTWISE and not isinstance(self.loss, FunctionLoss):
+            raise UnsupportedError(
+                f"{self.loss.kind} compares along the last axis, but the predictions have shape (rows, {', '.join(map(str, row))}), where "
+                f"only losses of single elements are in fastmlp ({', '.join(sorted(ELEMENTWISE))}); put a Flatten() at the end"
+            )
         closing = last.activation if last.op == "activation" else "linear"
         absorbed = not penalized and not self.loss.from_logits and closing == _CLOSING.get(self.loss.kind)
         _warn_of_mismatch(self.loss, closing, width)
@@ -159,13 +171,13 @@ class Compiled:
         names: list[str] = []
         for weighted, identifiers in ((False, self.metrics), (True, self.weighted_metrics)):
             for identifier in identifiers:
-                metric, name = _resolve(identifier, self.loss, width)
+                metric, name = _resolve(identifier, self.loss, row[-1] if row else width)
                 if metric.sparse is not None and not _reads_form_of(metric, self.loss):
                     raise ValueError(_form_mismatch(metric, name, self.loss))
                 chosen.append(metric)
                 weights.append(weighted)
                 names.append(_unique(name, names, weighted))
-        of_engine = tuple(m.in_plan(w) for m, w in zip(chosen, weights, strict=True) if isinstance(m, EngineMetric))
+        of_engine = tuple(m.in_plan(w) for m, w in zip(chosen, weights, strict=True) if runs_in_engine(m, row))
         objective = Objective(
             self.loss.kind,
             last.inputs[0] if absorbed else predictions,
@@ -173,11 +185,11 @@ class Compiled:
             of_engine,
             self.loss.parameters,
             self.loss.smoothing,
-            self.loss.evaluate if isinstance(self.loss, FunctionLoss) else None,
+            self.loss.on_rows(row) if isinstance(self.loss, FunctionLoss) else None,
             output,
             self.weight,
         )
-        return Goal(objective, tuple(names), tuple(chosen), tuple(weights))
+        return Goal(objective, tuple(names), tuple(chosen), tuple(weights), row)
 
     def direction(self, name: str, plan: Plan, output: int | None = None) -> bool | None:
         """True if a higher value of the metric called ``name`` is better, False if a lower is, None if there is no such metric."""
@@ -217,6 +229,21 @@ class Compiled:
             )
         except TypeError as error:
             raise ValueError(f"the compile configuration is not valid: {error}") from error
+
+
+ELEMENTWISE = frozenset(
+    (
+        *("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error"),
+        *("huber", "log_cosh", "quantile", "poisson", "hinge", "squared_hinge"),
+        *("binary_crossentropy", "binary_focal_crossentropy", "binary_accuracy"),
+    )
+)
+"""Losses and accuracies that are a mean over the elements of a row: it makes no difference along which axes that is taken first."""
+
+
+def runs_in_engine(metric: Metric | None, row: Shape) -> bool:
+    """Whether the engines compute a metric of predictions with rows of this shape, which they hold flat; () for vectors."""
+    return isinstance(metric, EngineMetric) and (not row or metric.kind in ELEMENTWISE)
 
 
 GAUSSIAN = "gaussian_nll"

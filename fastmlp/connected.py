@@ -75,7 +75,7 @@ class Connected(Trainer):
     def output_shape(self) -> tuple[int | None, ...]:
         """``(None, outputs)``: the shape of the predictions, rows left open."""
         self._require_shape()
-        return (None, *(self.layers[-1].output_shape or ()))
+        return (None, *(self.layers[-1].output_row or ()))
 
     def _require_shape(self) -> tuple[int, ...]:
         shape = self._row_shape()
@@ -97,6 +97,7 @@ class Connected(Trainer):
         """Describe the network anew after layers have come or gone."""
         self._forget_plan()
         self.plan, self._weights = planning.make_plan(graph)
+        self._arranges = type(self)._arranges or bool(self.plan.rows)
         self._whole_numbers = planning.numbers_read(self.plan)
         for weight in self._weights:
             weight.models.add(self)
@@ -137,7 +138,7 @@ class Connected(Trainer):
 
     def _goes_straight(self) -> bool:
         """Whether model(x) may hand an array to the network as it is, and return what it gives."""
-        return not self._shares_weights and not self._whole_numbers
+        return not self._shares_weights and not self._whole_numbers and not self._require_plan().rows
 
     def _disconnect(self) -> None:
         for weight in self._weights:

@@ -193,7 +193,6 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("train_step test_step predict_step make_train_function make_test_function make_predict_function", _ONE_STEP),
         "export": "use model.save; the C interface (docs/c-api.md) calls a model from other programs",
         "get_quantization_layer_structure": _FLOAT32,
-        "compute_output_shape": "use the model's output_shape",
         **_all("get_state_tree set_state_tree", "use get_weights and set_weights, or save and load_model"),
         **_all("jit_compile run_eagerly", _COMPILED),
         "losses": "the history's loss holds the penalties of regularizers",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, data, graphconfig, sparse, targets
+from fastmlp import checks, data, graphconfig, shapes, sparse, targets
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import InputLayer, Layer
@@ -112,6 +113,15 @@ class Functional(Model):
     def build(self, input_shape: Any = None) -> None:
         """Nothing to do: the model is built from the beginning."""
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """:attr:`output_shape`, for the only shapes of data that the model takes: its ``input_shape``."""
+        given = self._inputs_form.flatten("input_shape", input_shape)
+        rows = [shapes.row_of_batch("input_shape", shape) for shape in given]
+        wanted = [tensor.row for tensor in self._graph.inputs]
+        if rows != wanted:
+            raise ValueError(f"the model takes rows of shape {', '.join(map(str, wanted))}, got {', '.join(map(str, rows))}")
+        return self.output_shape
+
     def arrange_inputs(self, inputs: Sequence[Any]) -> Any:
         """Inputs one by one, in the form the model takes them: one alone, a list or a dict."""
         return self._inputs_form.arrange(inputs)
@@ -176,9 +186,12 @@ class Functional(Model):
         return super()._goal_for(self._outputs_form.flatten("y", y)[0] if single else y)
 
     def _arranged(self, predictions: np.ndarray) -> Any:
-        ends = np.cumsum([int(np.prod(tensor.row)) for tensor in self._graph.outputs])[:-1]
+        rows = [tensor.row for tensor in self._graph.outputs]
+        ends = np.cumsum([math.prod(row) for row in rows])[:-1]
         parts = np.split(predictions, ends, axis=1) if len(ends) else [predictions]
-        return self._outputs_form.arrange([np.ascontiguousarray(part) for part in parts])
+        return self._outputs_form.arrange(
+            [np.ascontiguousarray(part).reshape(len(part), *row) for part, row in zip(parts, rows, strict=True)]
+        )
 
     # Compiling
 

@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastmlp import checks, elsewhere
+from fastmlp import checks, elsewhere, shapes
 from fastmlp.errors import UnsupportedError
 from fastmlp.functional import Functional
 from fastmlp.layers import InputLayer, Layer, registry
@@ -114,6 +114,13 @@ class Sequential(Model):
         self._require_layers()
         self._require_shape()
 
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The shape of the predictions for data of this shape, both with the batch axis in front; it need not be built."""
+        shape = shapes.row_of_batch("input_shape", input_shape)
+        for layer in self.layers:
+            shape = layer.row_after(shape)
+        return (None, *shape)
+
     @property
     def graph(self) -> Graph:
         """The chain of built layers."""
@@ -170,7 +177,7 @@ class Sequential(Model):
         self._layers.append(layer)
 
     def _row_shape(self) -> tuple[int, ...] | None:
-        return self._layers[0].input_shape if self._layers and isinstance(self._layers[0], InputLayer) else None
+        return self._layers[0].input_row if self._layers and isinstance(self._layers[0], InputLayer) else None
 
     def _build_from(self, row_shape: tuple[int, ...]) -> None:
         self._require_layers()
@@ -188,10 +195,10 @@ class Sequential(Model):
         if shape is None:
             return
         for layer in self.layers:
-            layer.build(shape)
-            assert layer.output_shape is not None
-            shape = layer.output_shape
-        if any(layer.operations(layer.input_shape or ()) for layer in self.layers):
+            layer.build_rows(shape)
+            assert layer.output_row is not None
+            shape = layer.output_row
+        if any(layer.operations(layer.input_row or ()) for layer in self.layers):
             self._adopt(self.graph)
 
     def get_config(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from fastmlp.compiling import Compiled, Goal, Part
 from fastmlp.errors import UnsupportedError
 from fastmlp.metrics import Metric
 from fastmlp.plan import Objective, Plan
+from fastmlp.shapes import Shape
 from fastmlp.structures import Structure
 
 __all__ = ["CompiledOutputs"]
@@ -101,7 +102,7 @@ class CompiledOutputs(Compiled):
         values = self.outputs.flatten("y", y, optional=True)
         for part, value, output in zip(self.parts, values, plan.outputs, strict=True):
             if part.has_loss:
-                part.see_targets_of(value, plan.widths[output])
+                part.see_targets_of(value, plan.row(output))
 
     def goal(self, plan: Plan, output: int | None = None) -> Goal:
         if not self.has_loss:
@@ -112,13 +113,14 @@ class CompiledOutputs(Compiled):
         weighted: list[bool] = []
         parts: list[Part] = []
         output_column = target_column = 0
+        row: Shape = ()
         for key, part, buffer in zip(self.outputs.keys, self.parts, plan.outputs, strict=True):
             if part.has_loss:
                 goal = part.goal(plan, buffer)
-                width = plan.widths[buffer]
+                width, row = plan.widths[buffer], goal.row
                 read = goal.terms[0].target_columns(width)
                 columns = slice(output_column, output_column + width), slice(target_column, target_column + read)
-                parts += [Part(*columns, goal.terms[0].sparse, len(objectives))] * (1 + len(goal.names))
+                parts += [Part(*columns, goal.terms[0].sparse, len(objectives), row)] * (1 + len(goal.names))
                 output_column, target_column = output_column + width, target_column + read
                 objectives += goal.terms
                 names += [f"{key}_loss", *(f"{key}_{name}" for name in goal.names)]
@@ -126,9 +128,10 @@ class CompiledOutputs(Compiled):
                 weighted += [True, *goal.weighted]
         if len(objectives) == 1:  # which is the loss of the model, so it has no name of its own
             del names[0], metrics[0], weighted[0]
-            parts = [Part(columns, slice(None)) for columns in [parts[0].outputs] for _ in names]
+            parts = [Part(part.outputs, slice(None), row=part.row) for part in parts[1:]]
         order = tuple(name for key in self.order if (name := f"{key}_loss") in names)
-        return GoalOfOutputs(tuple(objectives), tuple(names), tuple(metrics), tuple(weighted), tuple(parts), order)
+        row = row if len(objectives) == 1 else ()
+        return GoalOfOutputs(tuple(objectives), tuple(names), tuple(metrics), tuple(weighted), row, tuple(parts), order)
 
     def direction(self, name: str, plan: Plan, output: int | None = None) -> bool | None:
         if name == "loss":
@@ -155,7 +158,7 @@ class CompiledOutputs(Compiled):
             name = f"{prefix}y[{key!r}]"
             if value is None:
                 raise ValueError(f"{name} is missing: give the targets, one per row of x")
-            part = targets.as_targets(value, next(goals).loss, plan.widths[buffer], name=name)
+            part = targets.as_targets(value, next(goals).loss, plan.row(buffer), name=name)
             if part.ndim == 1 and plan.widths[buffer] > MOST_LABELS:
                 raise UnsupportedError(f"{name} has more than {MOST_LABELS} classes, which a model with several outputs can't have")
             if sum(used) == 1:

@@ -176,6 +176,14 @@ class Plan:
     """The buffer that holds the predictions."""
     outputs: tuple[int, ...] = ()
     """Where a model has several outputs, the buffer of each; their columns stand side by side in ``output``."""
+    rows: tuple[tuple[int, ...], ...] = ()
+    """Where predictions have more axes than two, the shape of a row of each output; a buffer holds such rows flat."""
+
+    def row(self, output: int | None = None) -> tuple[int, ...]:
+        """The shape of a row of the predictions in a buffer, by default in that of all predictions."""
+        if self.rows and (output is None or not self.outputs):
+            return self.rows[0]
+        return self.rows[self.outputs.index(output)] if self.rows and output is not None else (self.widths[output or self.output],)
 
 
 @dataclass(frozen=True, slots=True)

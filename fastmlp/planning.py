@@ -15,6 +15,7 @@ from typing import Any
 
 from fastmlp.layers import Operation
 from fastmlp.plan import READ_INPUT, Node, Parameter, Plan
+from fastmlp.shapes import Shape
 from fastmlp.symbolic import Call, Graph, Tensor
 from fastmlp.weights import Weight
 
@@ -29,7 +30,8 @@ def make_plan(graph: Graph) -> tuple[Plan, list[Weight]]:
     if outputs == [0]:
         raise ValueError("the model has no layer that computes anything; add one, for example model.add(layers.Dense(10))")
     nodes = _branched(_needed(nodes, outputs), outputs, maker)
-    return _numbered(maker, nodes, outputs)
+    rows = tuple(tensor.row for tensor in graph.outputs)
+    return _numbered(maker, nodes, outputs, rows if any(len(row) != 1 for row in rows) else ())
 
 
 def each_weight(layers: Iterable[Any], path: str = "", seen: set[Weight] | None = None) -> Iterator[tuple[str, Any, Weight]]:
@@ -223,7 +225,7 @@ def _branched(nodes: Sequence[Node], outputs: list[int], maker: _Maker) -> list[
     return result
 
 
-def _numbered(maker: _Maker, nodes: Sequence[Node], outputs: Sequence[int]) -> tuple[Plan, list[Weight]]:
+def _numbered(maker: _Maker, nodes: Sequence[Node], outputs: Sequence[int], rows: tuple[Shape, ...]) -> tuple[Plan, list[Weight]]:
     """The plan, its buffers numbered as they are written; several outputs side by side in one more."""
     number = {0: 0, **{node.output: index for index, node in enumerate(nodes, 1)}}
     made = [replace(node, inputs=tuple(number[buffer] for buffer in node.inputs), output=number[node.output]) for node in nodes]
@@ -233,5 +235,5 @@ def _numbered(maker: _Maker, nodes: Sequence[Node], outputs: Sequence[int]) -> t
         widths.append(widths[buffer] + widths[other])
         made.append(Node("concatenate", (buffer, other), len(widths) - 1))
         buffer = len(widths) - 1
-    plan = Plan(tuple(widths), tuple(made), tuple(maker.parameters), buffer, tuple(ends) if others else ())
+    plan = Plan(tuple(widths), tuple(made), tuple(maker.parameters), buffer, tuple(ends) if others else (), rows)
     return plan, maker.weights

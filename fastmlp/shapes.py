@@ -30,6 +30,13 @@ def without_batch_axis(name: str, shape: Any) -> Shape:
     return row_shape(name, shape[1:])
 
 
+def row_of_batch(name: str, shape: Any) -> Shape:
+    """The shape of one row from a shape with the batch axis in front; one of a single size is that of a row already."""
+    if isinstance(shape, Sequence) and not isinstance(shape, (str, bytes)) and len(shape) == 1:
+        return row_shape(name, shape)
+    return without_batch_axis(name, shape)
+
+
 def pop_input_shape(options: dict[str, Any]) -> Shape | None:
     """Take the shape of one row out of a layer's keyword arguments: ``input_shape``, ``input_dim`` or ``batch_input_shape``."""
     given = {name: options.pop(name) for name in ("input_shape", "input_dim", "batch_input_shape") if options.get(name) is not None}

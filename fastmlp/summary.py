@@ -133,16 +133,14 @@ def _trainable(layer: Any) -> str:
 
 
 def _shape(layer: Any) -> str:
-    if layer.output_shape is None:
-        return "?"
     if hasattr(layer, "graph"):
         shapes = [_row(tensor.row) for tensor in layer.graph.outputs]
         return shapes[0] if len(shapes) == 1 else f"[{', '.join(shapes)}]"
-    return _row(layer.output_shape)
+    return "?" if layer.output_row is None else _row(layer.output_row)
 
 
 def _row(row: Shape) -> str:
-    return f"([color(45)]None[/], {', '.join(f'[color(34)]{size}[/]' for size in row)})"
+    return f"({', '.join(['[color(45)]None[/]', *(f'[color(34)]{size}[/]' for size in row)])})"
 
 
 def _parameters(layer: Layer) -> str:

@@ -178,7 +178,7 @@ def chain(start: Tensor, layers: Sequence[Any]) -> Graph:
     tensor = start
     calls = []
     for layer in layers:
-        calls.append(Call(layer, [tensor], [layer.compute_output_shape(tensor.row)]))
+        calls.append(Call(layer, [tensor], [layer.row_after(tensor.row)]))
         tensor = calls[-1].outputs[0]
     return Graph((start,), (tensor,), tuple(calls), tuple(layers))
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from fastmlp import checks
-from fastmlp.compiling import Goal
-from fastmlp.metrics.base import EngineMetric, from_json, to_json
+from fastmlp.compiling import Goal, runs_in_engine
+from fastmlp.metrics.base import from_json, to_json
 from fastmlp.plan import Batches
 
 WINDOW_ROWS = 1 << 16
@@ -35,7 +35,7 @@ class Tally:
         self._batches: Batches | None = None
         self._watching: dict[int, Any] = {}
         for place, metric in enumerate(goal.metrics):
-            if metric is not None and not isinstance(metric, EngineMetric):
+            if metric is not None and not runs_in_engine(metric, goal.part(place).row):
                 self._watching[place] = copy.deepcopy(metric)  # several passes may run at once
                 self._watching[place].reset_state()
         self._window = 0
@@ -70,6 +70,8 @@ class Tally:
             if of.labels:
                 y = y[:, 0].astype(np.int32)
             weight = None if weights is None or not self._goal.weighted[place] else weights[:, min(of.weights, weights.shape[1] - 1)]
+            if of.row:
+                p, y = p.reshape(-1, *of.row), y.reshape(-1, *of.row)
             step = end - start if metric.takes_chunks else self._batch_size or batches.batch_size
             for at in range(0, end - start, step):
                 part = slice(at, at + step)

@@ -9,15 +9,16 @@ import numpy as np
 
 from fastmlp import checks
 from fastmlp.data import as_array, as_float32, blocks
+from fastmlp.shapes import Shape
 
 
-def as_targets(value: Any, loss: str, width: int, *, name: str = "y") -> np.ndarray:
+def as_targets(value: Any, loss: str, row: Shape, *, name: str = "y") -> np.ndarray:
     """``y`` as the engines read it: int32 labels ``(rows,)`` for a sparse loss, else float32 ``(rows, width)``.
 
     Args:
         value: What the user passed.
         loss: The engines' name of the loss.
-        width: The columns of the network's output.
+        row: The shape of a row of the network's output.
         name: What to call it in messages.
 
     Raises:
@@ -25,19 +26,33 @@ def as_targets(value: Any, loss: str, width: int, *, name: str = "y") -> np.ndar
         TypeError: For anything that is not numbers.
     """
     array = as_array(name, value)
+    width = math.prod(row)
     if loss == "sparse_categorical_crossentropy":
         return _labels(array, width, name)
     columns = width // 2 if loss == "gaussian_nll" else width
+    if len(row) != 1:
+        array = _flat_rows(array, row, loss, name)
+    elif array.shape[1:] == (columns, 1):
+        array = array[..., 0]
     if array.ndim == 1 and columns == 1:
         array = array.reshape(-1, 1)
     if array.ndim != 2 or array.shape[1] != columns:
         raise ValueError(_wrong_shape(name, array.shape, loss, width, columns))
-    result = as_float32(name, array)
+    result = as_float32(name, array, row=row if len(row) > 1 else None)
     if loss.endswith("crossentropy"):
         _check_probabilities(array, loss, name)
     elif loss in ("hinge", "squared_hinge"):
         _check_sides(array, loss, name)
     return result
+
+
+def _flat_rows(array: np.ndarray, row: Shape, loss: str, name: str) -> np.ndarray:
+    """Targets of that shape as ``(rows, width)``; as in Keras, a last axis of size 1 may be missing, or be there besides."""
+    accepted = {row, (*row, 1), (math.prod(row),)} | ({row[:-1]} if row[-1:] == (1,) else set())
+    if array.shape[1:] not in accepted:
+        wanted = f"(rows, {', '.join(map(str, row))})"
+        raise ValueError(f"{name} has shape {array.shape}, but the model's predictions have shape {wanted}, so {loss} takes {wanted}")
+    return array.reshape(len(array), math.prod(row))
 
 
 def _labels(array: np.ndarray, width: int, name: str) -> np.ndarray:

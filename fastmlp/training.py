@@ -92,7 +92,8 @@ class Trainer:
                 larger than memory. A sparse matrix of ``scipy.sparse`` is read without its zeros and never made dense; the weights become
                 what ``x.toarray()`` would give, bit for bit. Tables of pandas, polars and pyarrow are read column by column. A generator, a
                 :class:`~fastmlp.utils.PyDataset` or a DataLoader gives batches ``(x, y)`` or ``(x, y, sample_weight)``; then leave out y.
-            y: ``(rows, outputs)``; class numbers ``(rows,)`` for sparse losses; ``(rows,)`` also when there is one output.
+            y: Of the model's ``output_shape``: ``(rows, outputs)``; class numbers ``(rows,)`` for sparse losses; ``(rows,)`` also when
+                there is one output.
             batch_size: Rows between two updates of the weights, 32 unless told.
             epochs: Index of the last epoch, counted from 1.
             verbose: 0 silent, 1 or ``"auto"`` a progress bar, 2 one line per epoch.
@@ -289,7 +290,8 @@ class Trainer:
             callbacks: See :meth:`fit`.
 
         Returns:
-            A float32 array ``(rows, outputs)``; a list or dict of them where the model has several outputs.
+            A float32 array of the model's ``output_shape``, ``(rows, outputs)`` for a model that ends in Dense; a list or dict of them
+            where the model has several outputs.
         """
         size = optional_count("batch_size", batch_size)
         steps = optional_count("steps", steps)
@@ -396,8 +398,8 @@ class Trainer:
         raise NotImplementedError
 
     def _arranged(self, predictions: np.ndarray) -> Any:
-        """What an engine predicts, as the user gets it."""
-        return predictions
+        """What an engine predicts, as the user gets it: rows of the shape that the last layer gives."""
+        return predictions.reshape(len(predictions), *self._require_plan().row())
 
     def _goal_for(self, y: Any) -> Goal:
         raise NotImplementedError
@@ -436,7 +438,7 @@ class Trainer:
 
     def _targets(self, y: Any, sample_weight: Any, goal: Goal, plan: Plan, prefix: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Targets and weights as an engine reads them."""
-        outputs = targets.as_targets(y, goal.terms[0].loss, plan.widths[plan.output], name=f"{prefix}y")
+        outputs = targets.as_targets(y, goal.terms[0].loss, plan.row(), name=f"{prefix}y")
         weight = None if sample_weight is None else targets.as_sample_weight(sample_weight, name=f"{prefix}sample_weight")
         return outputs, weight
 

@@ -18,7 +18,7 @@ def test_rescaling_takes_images_and_arrays(engine):
     x = rng.integers(0, 256, (5, 4, 3)).astype(np.uint8)
     model = models.Sequential([layers.Input((4, 3)), layers.Rescaling(1 / 255, offset=[0.0, 1.0, 2.0]), layers.Flatten()])
     np.testing.assert_allclose(model.predict(x, verbose=0), (x / 255 + [0, 1, 2]).reshape(5, 12), rtol=1e-6)
-    assert model.layers[0].output_shape == (4, 3)
+    assert model.layers[0].output_shape == (None, 4, 3)
     with pytest.raises(ValueError, match=r"scale has shape \(2,\), which does not fit rows of shape \(3,\)"):
         models.Sequential([layers.Input((3,)), layers.Rescaling([1, 2])])
 
@@ -115,7 +115,7 @@ def test_normalization_says_what_does_not_fit():
 )
 def test_reshape_gives_rows_another_shape(engine, target, shape):
     model = models.Sequential([layers.Input((12,)), layers.Dense(12), layers.Reshape(target), layers.Flatten()])
-    assert model.layers[1].output_shape == shape
+    assert model.layers[1].output_shape == (None, *shape)
     assert model.predict(np.zeros((2, 12)), verbose=0).shape == (2, 12)
 
 
@@ -128,7 +128,7 @@ def test_a_shape_of_other_size_is_refused(target):
 def test_categories_become_columns(engine):
     def encode(mode, x):
         model = models.Sequential([layers.Input((x.shape[1],)), layers.CategoryEncoding(4, output_mode=mode), layers.Flatten()])
-        return model.predict(x, verbose=0).tolist(), model.layers[0].output_shape
+        return model.predict(x, verbose=0).tolist(), model.layers[0].output_shape[1:]
 
     x = np.array([[2, 0, 2], [3, 3, 3]])
     assert encode("multi_hot", x) == ([[1, 0, 1, 0], [0, 0, 0, 1]], (4,))
@@ -145,7 +145,7 @@ def test_embedding_looks_rows_up(engine):
     table = rng.normal(size=(12, 5)).astype(np.float32)
     layer = layers.Embedding(12, 5, weights=[table], input_length=3)
     model = models.Sequential([layer, layers.Flatten()])
-    assert layer.output_shape == (3, 5)
+    assert layer.output_shape == (None, 3, 5)
     for dtype in (np.int64, np.uint8, np.float32):
         assert np.array_equal(model.predict(IDS.astype(dtype), verbose=0), table[IDS].reshape(40, 15))
     assert np.array_equal(layer.embeddings, table)

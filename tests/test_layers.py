@@ -62,7 +62,7 @@ def test_input_says_what_a_row_looks_like(head):
 
 def test_flatten_turns_images_into_vectors():
     model = models.Sequential([layers.Flatten(input_shape=(28, 28)), layers.Dense(10)])
-    assert model.layers[0].output_shape == (784,)
+    assert model.layers[0].output_shape == (None, 784)
     assert model.get_weights()[0].shape == (784, 10)
 
 

@@ -328,7 +328,7 @@ def _write_built(layer: Layer) -> dict[str, Any]:
     if "/" in layer.name:
         raise ValueError(f"the layer's name {layer.name!r} has a slash, which Keras refuses; choose another name")
     if layer.weight_shapes:
-        described["build_config"] = {"input_shape": [None, *(layer.input_shape or ())]}
+        described["build_config"] = {"input_shape": [None, *(layer.input_row or ())]}
     return described
 
 

@@ -23,7 +23,7 @@ class _ActivationLayer(Layer):
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("activation", self.activation),)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def row_after(self, input_shape: Shape) -> Shape:
         if not self.activation.elementwise:
             self.require_vector(input_shape)
         return input_shape

@@ -71,8 +71,9 @@ class Layer(Configurable):
         self.name = name or naming.automatic(type(self).__name__)
         self.declared_shape: Shape | None = shape
         """The shape of a row as given to the constructor."""
-        self.input_shape: Shape | None = None
-        self.output_shape: Shape | None = None
+        self.input_row: Shape | None = None
+        """The shape of a row that comes in, without the batch axis; None before the layer is built."""
+        self.output_row: Shape | None = None
         self._weights: list[Weight] = []
         self._owner: weakref.ref[Any] | None = None
         self.calls: weakref.WeakSet[symbolic.Call] = weakref.WeakSet()
@@ -81,7 +82,17 @@ class Layer(Configurable):
     @property
     def built(self) -> bool:
         """True once the layer knows the shape of its input and so has its weights."""
-        return self.input_shape is not None
+        return self.input_row is not None
+
+    @property
+    def input_shape(self) -> Any:
+        """``(None, features)``: the shape of what comes in, rows left open; a list where a layer takes several; None before ``build``."""
+        return None if self.input_row is None else (None, *self.input_row)
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...] | None:
+        """``(None, units)``: the shape of what the layer gives, rows left open; None before the layer is built."""
+        return None if self.output_row is None else (None, *self.output_row)
 
     @property
     def input(self) -> Any:
@@ -123,18 +134,22 @@ class Layer(Configurable):
         """Copies of the others: moving statistics, and all weights of a frozen layer."""
         return [weight.read() for weight in self._weights if not self.trains(weight)]
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make the weights for rows of ``input_shape``, given without the batch axis."""
-        shape = tuple(checks.whole_number("a size in input_shape", size) for size in input_shape)
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for data of this shape, given with the batch axis in front: ``layer.build((None, 784))``.
+
+        A shape of one size is that of a row.
+        """
+        self.build_rows(shapes.row_of_batch("input_shape", input_shape))
+
+    def build_rows(self, row: Shape) -> None:
+        """Make the weights for rows of this shape."""
         if self.built:
-            if shape != self.input_shape and self._weights:
-                raise ValueError(
-                    f"layer {self.name!r} has weights for rows of shape {self.input_shape}, but now gets {shape}; make a new layer"
-                )
+            if row != self.input_row and self._weights:
+                raise ValueError(f"layer {self.name!r} has weights for rows of shape {self.input_row}, but now gets {row}; make a new layer")
         else:
-            self._weights = self.make_weights(shape)
-        self.input_shape = shape
-        self.output_shape = self.compute_output_shape(shape)
+            self._weights = self.make_weights(row)
+        self.input_row = row
+        self.output_row = self.row_after(row)
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
         """The weights for rows of this shape; most layers have none."""
@@ -146,7 +161,19 @@ class Layer(Configurable):
             self.name, name, shape, initializer, getattr(self, f"{name}_regularizer", None), getattr(self, f"{name}_constraint", None)
         )
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The shape of what the layer gives for data of this shape, both with the batch axis in front.
+
+        Example:
+
+        >>> from fastmlp import layers
+        >>> layers.Dense(10).compute_output_shape((None, 784))
+        (None, 10)
+        """
+        row = self.row_after(shapes.row_of_batch("input_shape", input_shape))
+        return (*input_shape[:1], *row) if len(input_shape) > 1 else row
+
+    def row_after(self, input_shape: Shape) -> Shape:
         """The shape of a row after the layer."""
         return input_shape
 
@@ -217,8 +244,8 @@ class Layer(Configurable):
         """Build the layer for tensors whose rows have these shapes; the shapes of what it gives."""
         if len(rows) != 1:
             raise ValueError(f"layer {self.name!r} takes one tensor, got {len(rows)}; merge them first, for example with Concatenate")
-        self.build(rows[0])
-        return (self.compute_output_shape(rows[0]),)
+        self.build_rows(rows[0])
+        return (self.row_after(rows[0]),)
 
     def in_order(self, inputs: Mapping[str, Any]) -> list[Any]:
         """Tensors from a dict."""

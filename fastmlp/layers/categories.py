@@ -50,7 +50,7 @@ class CategoryEncoding(Layer):
             raise UnsupportedError("CategoryEncoding(sparse=True) is not in fastmlp; pass x as a scipy.sparse matrix instead")
         self.output_mode = output_mode
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def row_after(self, input_shape: Shape) -> Shape:
         self.require_vector(input_shape)
         if self.output_mode == "one_hot" and input_shape != (1,):
             return (*input_shape, self.num_tokens)
@@ -115,7 +115,7 @@ class Embedding(Layer):
     def make_weights(self, input_shape: Shape) -> list[Weight]:
         return self._weights
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def row_after(self, input_shape: Shape) -> Shape:
         return (self.require_vector(input_shape), self.output_dim)
 
     @property

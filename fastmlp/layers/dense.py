@@ -75,7 +75,7 @@ class Dense(Layer):
             weights.append(self.new_weight("bias", (self.units,), self.bias_initializer))
         return weights
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def row_after(self, input_shape: Shape) -> Shape:
         return (self.units,)
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:

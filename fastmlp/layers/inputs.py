@@ -42,12 +42,12 @@ class InputLayer(Layer):
             "Input", options, dict.fromkeys(("sparse", "ragged", "tensor", "input_tensor", "optional"), "inputs are dense arrays")
         )
         super().__init__(name=name, dtype=None if is_whole(dtype) else dtype)
-        self.build(shapes.row_shape("shape", shape))
+        self.build_rows(shapes.row_shape("shape", shape))
 
     def tensor(self) -> Tensor:
         """Where functional models begin."""
-        assert self.output_shape is not None
-        call = Call(self, (), [self.output_shape])
+        assert self.output_row is not None
+        call = Call(self, (), [self.output_row])
         self.calls.add(call)
         return call.outputs[0]
 
@@ -59,7 +59,7 @@ class InputLayer(Layer):
         """None: a ``Sequential`` does not count it among its layers."""
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "batch_shape": [None, *(self.input_shape or ())]}
+        return {"name": self.name, "batch_shape": [None, *(self.input_row or ())]}
 
 
 def Input(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from fastmlp import shapes
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer, Operation
 from fastmlp.shapes import Shape
@@ -16,26 +17,45 @@ class Merge(Layer):
     weightless = True
     join: ClassVar[str]
     """What the engines call it, two tensors at a time."""
+    _rows: tuple[Shape, ...] = ()
+    """The shapes of the rows it was last called on."""
 
     def connect(self, rows: Sequence[Shape]) -> tuple[Shape, ...]:
         if len(rows) < 2:
             raise ValueError(f"layer {self.name!r} merges two tensors or more, got {len(rows)}; call it on a list: {self.name}([a, b])")
         shape = self.merged_shape(rows)
-        self.input_shape, self.output_shape = rows[0], shape
+        self.input_row, self.output_row = rows[0], shape
+        self._rows = tuple(rows)
         return (shape,)
 
     def merged_shape(self, rows: Sequence[Shape]) -> Shape:
         """The shape of a row that comes out."""
         if len(set(rows)) > 1:
-            shapes = ", ".join(str(row) for row in rows)
+            listed = ", ".join(str(row) for row in rows)
             raise ValueError(
-                f"layer {self.name!r} takes tensors whose rows have the same shape, got {shapes}; "
+                f"layer {self.name!r} takes tensors whose rows have the same shape, got {listed}; "
                 "bring them to one width with Dense, or put them side by side with Concatenate"
             )
         return rows[0]
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    @property
+    def input_shape(self) -> Any:
+        return [(None, *row) for row in self._rows] or None
+
+    def build(self, input_shape: Any) -> None:
+        self.connect(self._rows_of(input_shape))
+
+    def build_rows(self, row: Shape) -> None:
         raise ValueError(f"layer {self.name!r} merges several tensors, which a chain of layers does not have; use Model(inputs, outputs)")
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The shape of what the layer gives for tensors of the shapes in a list, all with the batch axis in front."""
+        return (None, *self.merged_shape(self._rows_of(input_shape)))
+
+    def _rows_of(self, given: Any) -> list[Shape]:
+        if not isinstance(given, (list, tuple)) or not all(isinstance(shape, (list, tuple)) for shape in given):
+            raise ValueError(f"layer {self.name!r} merges several tensors: give a list of shapes such as [(None, 4), (None, 4)], got {given!r}")
+        return [shapes.row_of_batch("a shape in input_shape", shape) for shape in given]
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation(self.join),)

@@ -61,7 +61,7 @@ class Rescaling(Layer):
         self.scale = _numbers("scale", scale)
         self.offset = _numbers("offset", offset)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def row_after(self, input_shape: Shape) -> Shape:
         self._constants(input_shape)
         return input_shape
 
@@ -165,11 +165,11 @@ class Normalization(Layer):
             mean = mean + difference * share
         if not count:
             raise ValueError("adapt got no rows; give it some of the data the model will see")
-        self.build(mean.shape)
+        self.build_rows(mean.shape)
         for weight, value in zip(self._weights, (mean, variance), strict=True):
             weight.assign(weight.check(value))
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def row_after(self, input_shape: Shape) -> Shape:
         if self.axis == 1:
             self.require_vector(input_shape)
         self._constants(input_shape)

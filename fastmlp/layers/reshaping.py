@@ -19,7 +19,7 @@ class Flatten(Layer):
         if data_format not in (None, "channels_last"):
             raise UnsupportedError(f"Flatten(data_format={data_format!r}) is not in fastmlp; transpose the data to channels last")
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def row_after(self, input_shape: Shape) -> Shape:
         return (math.prod(input_shape),)
 
 
@@ -41,7 +41,7 @@ class Reshape(Layer):
             raise ValueError(f"target_shape may leave one size open, got {sizes}")
         self.target_shape = sizes
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def row_after(self, input_shape: Shape) -> Shape:
         elements, known = math.prod(input_shape), -math.prod(self.target_shape)
         open_size = elements // known if -1 in self.target_shape else 0
         shape = tuple(open_size if size == -1 else size for size in self.target_shape)

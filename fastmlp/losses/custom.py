@@ -56,6 +56,20 @@ class FunctionLoss(Loss):
     def sparse(self) -> bool:
         return False
 
+    def on_rows(self, row: tuple[int, ...]) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        """:meth:`evaluate` of the flat rows that an engine has, where the function reads rows of this shape; () for vectors."""
+        if not row:
+            return self.evaluate
+
+        def flat(y: np.ndarray, p: np.ndarray) -> Any:
+            answer = self.function(y.reshape(-1, *row), p.reshape(-1, *row))
+            if isinstance(answer, (tuple, list)) and len(answer) == 2 and np.shape(answer[1]) == (len(p), *row):
+                return answer[0], np.reshape(answer[1], p.shape)
+            return answer
+
+        flat.__name__ = self.title
+        return FunctionLoss(flat).evaluate
+
     def evaluate(self, y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Value and gradient as the engines read them; the first time, the gradient is checked."""
         if not self._is_checked:

@@ -181,6 +181,8 @@ def as_rows(
     y = np.asarray(y_true)
     if p.ndim == 1:
         p = p[:, None]
+    if p.ndim > 2:
+        return _along_last_axis(name, y, p, sample_weight, target_shape, labels=labels)
     if p.ndim != 2:
         raise ValueError(f"{name}: y_pred has shape {np.shape(y_pred)}, but (rows, outputs) is wanted")
     if labels:
@@ -206,6 +208,30 @@ def as_rows(
     if weight.ndim and weight.shape != p.shape[:1]:
         raise ValueError(f"{name}: sample_weight has shape {weight.shape}, but there is one weight per row: ({len(p)},)")
     return y, p, np.broadcast_to(weight, p.shape[:1])
+
+
+def _along_last_axis(
+    name: str,
+    y: np.ndarray,
+    p: np.ndarray,
+    sample_weight: Any,
+    target_shape: Callable[[tuple[int, ...]], tuple[int, ...]],
+    *,
+    labels: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Predictions of more axes as rows along the last one; a sample's weight is that of all its rows, unless each has its own."""
+    wanted = p.shape[:-1] if labels else target_shape(p.shape)
+    if y.shape not in (wanted, (*wanted, 1) if labels else wanted):
+        raise ValueError(f"{name}: y_true has shape {y.shape}, but for y_pred {p.shape} it must have {wanted}")
+    weight = None if sample_weight is None else np.asarray(sample_weight, np.float32)
+    if weight is not None:
+        if weight.shape == (len(p), 1):
+            weight = weight[:, 0]
+        if weight.shape not in ((), p.shape[:1], p.shape[:-1]):
+            raise ValueError(f"{name}: sample_weight has shape {weight.shape}, but there is one weight per row: ({len(p)},)")
+        weight = np.broadcast_to(weight.reshape(weight.shape + (1,) * (p.ndim - 1 - weight.ndim)), p.shape[:-1]).reshape(-1)
+    y = y.reshape(-1) if labels else y.reshape(-1, wanted[-1])
+    return as_rows(name, y, p.reshape(-1, p.shape[-1]), weight, target_shape, labels=labels)
 
 
 def divide(a: Any, b: Any) -> Any:
