@@ -145,7 +145,9 @@ class Layer(Configurable):
         """Make the weights for rows of this shape."""
         if self.built:
             if row != self.input_row and self._weights:
-                raise ValueError(f"layer {self.name!r} has weights for rows of shape {self.input_row}, but now gets {row}; make a new layer")
+                raise ValueError(
+                    f"layer {self.name!r} has weights for rows of shape {self.input_row}, but now gets {row}; make a new layer"
+                )
         else:
             self._weights = self.make_weights(row)
         self.input_row = row

@@ -54,7 +54,9 @@ class Merge(Layer):
 
     def _rows_of(self, given: Any) -> list[Shape]:
         if not isinstance(given, (list, tuple)) or not all(isinstance(shape, (list, tuple)) for shape in given):
-            raise ValueError(f"layer {self.name!r} merges several tensors: give a list of shapes such as [(None, 4), (None, 4)], got {given!r}")
+            raise ValueError(
+                f"layer {self.name!r} merges several tensors: give a list of shapes such as [(None, 4), (None, 4)], got {given!r}"
+            )
         return [shapes.row_of_batch("a shape in input_shape", shape) for shape in given]
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
