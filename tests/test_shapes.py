@@ -1,4 +1,4 @@
-"""Data and predictions with more axes than two: a model's output_shape is the shape of what it predicts, and of the targets it is trained on."""
+"""Data and predictions with more axes than two: output_shape is the shape of predictions and of targets."""
 
 from __future__ import annotations
 
@@ -171,9 +171,9 @@ def test_as_in_keras_a_last_axis_of_one_may_be_missing_or_be_there_besides():
 def test_targets_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"y has shape \(24, 5, 2\), but the model's predictions have shape \(rows, 2, 5\)"):
         autoencoder().fit(X, Y.transpose(0, 2, 1), verbose=0)
+    broken = Y.copy()
+    broken[1, 1, 4] = np.nan
     with pytest.raises(ValueError, match=r"y\[1, 1, 4\] is NaN"):
-        broken = Y.copy()
-        broken[1, 1, 4] = np.nan
         autoencoder().fit(X, broken, verbose=0)
     with pytest.raises(UnsupportedError, match="class_weight"):
         autoencoder(loss="hinge").fit(X, np.sign(Y - 0.5), class_weight={0: 2.0}, verbose=0)
