@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -241,7 +241,7 @@ ELEMENTWISE = frozenset(
 """Losses and accuracies that are a mean over the elements of a row: it makes no difference along which axes that is taken first."""
 
 
-def runs_in_engine(metric: Metric | None, row: Shape) -> bool:
+def runs_in_engine(metric: Metric | None, row: Shape) -> TypeGuard[EngineMetric]:
     """Whether the engines compute a metric of predictions with rows of this shape, which they hold flat; () for vectors."""
     return isinstance(metric, EngineMetric) and (not row or metric.kind in ELEMENTWISE)
 
