@@ -129,9 +129,9 @@ def test_metrics_compare_along_the_last_axis(engine):
     _, accuracy, cosine, root, top, most, weighted = model.evaluate(X, Y, verbose=0, sample_weight=weights)
     p = model.predict(X, verbose=0)
     hits = p.argmax(-1) == Y.argmax(-1)
-    unit = lambda a: a / np.linalg.norm(a, axis=-1, keepdims=True)  # noqa: E731
+    unit_p, unit_y = (a / np.linalg.norm(a, axis=-1, keepdims=True) for a in (p, Y))
     assert accuracy == pytest.approx(hits.mean())
-    assert cosine == pytest.approx((unit(p) * unit(Y)).sum(-1).mean(), rel=1e-5)
+    assert cosine == pytest.approx((unit_p * unit_y).sum(-1).mean(), rel=1e-5)
     assert root == pytest.approx(np.sqrt(np.square(p - Y).mean()), rel=1e-5)
     assert top == pytest.approx(np.mean([Y[i, j].argmax() in p[i, j].argsort()[-2:] for i in range(24) for j in range(2)]))
     assert most == pytest.approx(np.abs(p - Y).max((1, 2)).mean(), rel=1e-5)
