@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from fastmlp.regularizers import Regularizer
     from fastmlp.saving import load_model
     from fastmlp.threads import get_num_threads, set_num_threads
+    from fastmlp.variables import Variable
 
     __version__: str
 
@@ -82,6 +83,7 @@ _ATTRIBUTES = {
     "Optimizer": "optimizers",
     "Regularizer": "regularizers",
     "Sequential": "models",
+    "Variable": "variables",
     "build_info": "engines",
     "get_include": "capi",
     "get_num_threads": "threads",
@@ -100,6 +102,7 @@ __all__ = [
     "Optimizer",
     "Regularizer",
     "Sequential",
+    "Variable",
     "__version__",
     "activations",
     "build_info",

@@ -14,6 +14,7 @@ from fastmlp.layers import InputLayer, Layer, assign_all
 from fastmlp.plan import Plan
 from fastmlp.symbolic import Graph
 from fastmlp.training import Trainer
+from fastmlp.variables import Variable
 from fastmlp.weights import Weight
 
 
@@ -181,19 +182,28 @@ class Connected(Trainer):
     # Weights and state
 
     @property
-    def weights(self) -> list[np.ndarray]:
-        """Copies of all weights; the same as :meth:`get_weights`."""
-        return self.get_weights()
+    def weights(self) -> list[Variable]:
+        """All weights, layer by layer, as live :class:`~fastmlp.Variable` objects; copies of their values are in :meth:`get_weights`."""
+        return list(self._weights)
 
     @property
-    def trainable_weights(self) -> list[np.ndarray]:
-        """Copies of the weights that training changes by gradients: those of layers that are not frozen, without moving statistics."""
-        return [weight.read() for _, layer, weight in planning.each_weight(self.layers) if layer.trains(weight)]
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes by gradients: those of layers that are not frozen, without moving statistics."""
+        return [weight for _, layer, weight in planning.each_weight(self.layers) if layer.trains(weight)]
 
     @property
-    def non_trainable_weights(self) -> list[np.ndarray]:
-        """Copies of the other weights."""
-        return [weight.read() for _, layer, weight in planning.each_weight(self.layers) if not layer.trains(weight)]
+    def non_trainable_weights(self) -> list[Variable]:
+        """The other weights."""
+        return [weight for _, layer, weight in planning.each_weight(self.layers) if not layer.trains(weight)]
+
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def path(self) -> str:
+        """The name."""
+        return self.name
 
     def count_trainable(self) -> int:
         """The number of elements in the weights that the optimizer moves."""
@@ -266,7 +276,7 @@ class Connected(Trainer):
 
     def _learned(self) -> list[tuple[int, Weight]]:
         """The weights that have slots of the optimizer, with their indices in the plan: all but moving statistics, frozen or not."""
-        return [(index, weight) for index, weight in enumerate(self._weights) if weight.trainable]
+        return [(index, weight) for index, weight in enumerate(self._weights) if weight.learned]
 
     def _restore_optimizer_state(self, state: Mapping[str, Any]) -> None:
         network = self._configured_network()

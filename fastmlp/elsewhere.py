@@ -31,7 +31,7 @@ _FLOAT32 = "everything is float32"
 _NO_BACKEND = "fastmlp is its own backend; compute with NumPy"
 _ONE_STEP = "a step is compiled code; use callbacks, a loss of your own or train_on_batch"
 _COMPILED = "a network is compiled code already"
-_NO_VARIABLES = "use get_weights, set_weights and layer.weights"
+_NO_VARIABLES = "there are no gradients to record; see fastmlp.Variable"
 
 
 def _all(names: str, advice: str) -> dict[str, str]:
@@ -50,7 +50,6 @@ _MODEL_AND_LAYER = {
     **_all("jax_state_sync rematerialized_call", _COMPILED),
     **_all("load_own_variables save_own_variables", "use save_weights and load_weights"),
     **_all("metrics_variables", "pass metrics to compile; their values are in the history"),
-    **_all("non_trainable_variables trainable_variables variables path", _NO_VARIABLES),
     **_all("quantization_mode quantize quantized_build quantized_call", _FLOAT32),
 }
 
@@ -58,7 +57,7 @@ TABLES: dict[str, dict[str, str]] = {
     "": {
         **_all("DTypePolicy FloatDTypePolicy dtype_policies mixed_precision Quantizer quantizers", _FLOAT32),
         **_all("Function Operation KerasTensor InputSpec tree", "use Input, layers and Model"),
-        **_all("Variable StatelessScope SymbolicScope RematScope remat name_scope", _NO_VARIABLES),
+        **_all("StatelessScope SymbolicScope RematScope remat name_scope", _NO_VARIABLES),
         **_all("applications", "networks are made of Dense layers; compute features with another library and train on those"),
         **_all("backend ops random", _NO_BACKEND),
         **_all("config", "use fastmlp.set_num_threads and fastmlp.build_info"),

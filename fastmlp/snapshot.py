@@ -125,7 +125,7 @@ def assign(path: str | os.PathLike[str], model: Model, weights: Iterable[Array |
     broken = []
     for weight, value in zip(model._weights, weights, strict=True):
         if value is not None:
-            weight.assign(value)
+            weight.store(value)
             if not np.isfinite(value).all():
                 broken.append(weight.parameter.name)
     if broken:

@@ -6,20 +6,20 @@ described, checked against a file and given its stored values without ever alloc
 
 from __future__ import annotations
 
-import math
 import weakref
 from typing import Any
 
 import numpy as np
 
-from fastmlp import randomness
+from fastmlp import checks, randomness
 from fastmlp.constraints import Constraint
 from fastmlp.initializers import Initializer
 from fastmlp.plan import Parameter
 from fastmlp.regularizers import Regularizer
+from fastmlp.variables import Variable
 
 
-class Weight:
+class Weight(Variable):
     """One array of a layer.
 
     Args:
@@ -39,12 +39,11 @@ class Weight:
         "_network",
         "_penalty",
         "_seed",
-        "_value",
+        "_shape",
+        "layer",
+        "learned",
         "models",
-        "name",
         "owner",
-        "shape",
-        "trainable",
     )
 
     def __init__(
@@ -61,9 +60,9 @@ class Weight:
         if regularizer is not None:
             regularizer.check_shape(shape)
         self.owner = owner
-        self.name = name
-        self.shape = shape
-        self.trainable = trainable
+        self._name = name
+        self._shape = shape
+        self.learned = self._trainable = trainable
         self._initializer = initializer
         self._penalty = None if regularizer is None else regularizer.penalty()
         self._bounds = None if constraint is None else constraint.bounds(shape)
@@ -71,13 +70,38 @@ class Weight:
         self._value: np.ndarray | None = None
         self._network: Any = None
         self._index = -1
+        self.layer: weakref.ref[Any] | None = None
+        """The layer, once it is built; it may freeze the weight."""
         self.models: weakref.WeakSet[Any] = weakref.WeakSet()
         """Those the weight is part of."""
 
     @property
-    def size(self) -> int:
-        """The number of elements."""
-        return math.prod(self.shape)
+    def shape(self) -> tuple[int, ...]:
+        return self._shape
+
+    @property
+    def dtype(self) -> np.dtype[np.float32]:
+        return np.dtype(np.float32)
+
+    @property
+    def path(self) -> str:
+        layer = self._living_layer()
+        return f"{self.owner if layer is None else layer.path}/{self.name}"
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weight by gradients: False for moving statistics and where the layer is frozen."""
+        layer = self._living_layer()
+        return self._trainable and (layer is None or layer.trainable)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if checks.flag("trainable", value) and not self.learned:
+            raise ValueError(f"{self.owner}/{self.name} is not moved by gradients, so it can't be trainable")
+        self._trainable = bool(value)
+
+    def _living_layer(self) -> Any:
+        return self.layer() if self.layer is not None else None
 
     @property
     def parameter(self) -> Parameter:
@@ -85,7 +109,6 @@ class Weight:
         return Parameter(f"{self.owner}/{self.name}", self.shape, self._penalty, self._bounds)
 
     def read(self) -> np.ndarray:
-        """A copy of the current values, float32."""
         if self._network is not None:
             return np.asarray(self._network.get_parameter(self._index))
         return self._values().copy()
@@ -105,8 +128,7 @@ class Weight:
             )
         return array
 
-    def assign(self, value: np.ndarray) -> None:
-        """Take over a value that passed :meth:`check`."""
+    def store(self, value: np.ndarray) -> None:
         if self._network is not None:
             self._network.set_parameter(self._index, value)
         else:

@@ -9,7 +9,7 @@ import numpy as np
 from fastmlp import activations, checks, initializers
 from fastmlp.activations import Activation as ActivationFunction
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers.base import Layer, Operation
+from fastmlp.layers.base import Layer, LayerWeight, Operation
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
 
@@ -130,6 +130,7 @@ class PReLU(Layer):
     """
 
     ruled: ClassVar = ("alpha",)
+    alpha = LayerWeight("The slopes for negative input, a :class:`~fastmlp.Variable`.")
 
     def __init__(self, alpha_initializer: Any = "zeros", shared_axes: Any = None, **options: Any) -> None:
         super().__init__(**options)

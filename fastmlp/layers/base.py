@@ -18,6 +18,7 @@ from fastmlp.activations import Activation as ActivationFunction
 from fastmlp.initializers import Initializer
 from fastmlp.registry import Configurable
 from fastmlp.shapes import Shape
+from fastmlp.variables import Variable
 from fastmlp.weights import Weight
 
 _UNSUPPORTED = {
@@ -125,14 +126,30 @@ class Layer(Configurable):
         return self.trainable and weight.trainable
 
     @property
-    def trainable_weights(self) -> list[np.ndarray]:
-        """Copies of the weights that training changes by gradients."""
-        return [weight.read() for weight in self._weights if self.trains(weight)]
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes by gradients."""
+        return [weight for weight in self._weights if self.trains(weight)]
 
     @property
-    def non_trainable_weights(self) -> list[np.ndarray]:
-        """Copies of the others: moving statistics, and all weights of a frozen layer."""
-        return [weight.read() for weight in self._weights if not self.trains(weight)]
+    def non_trainable_weights(self) -> list[Variable]:
+        """The others: moving statistics, and all weights of a frozen layer."""
+        return [weight for weight in self._weights if not self.trains(weight)]
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The layer's weights, in the order of :meth:`get_weights`, as live :class:`~fastmlp.Variable` objects; ``[]`` before it is
+        built."""
+        return list(self._weights)
+
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def path(self) -> str:
+        """The name, with that of the ``Sequential`` the layer is part of before it: ``sequential/dense``."""
+        chain = self.chain_of()
+        return self.name if chain is None else f"{chain.name}/{self.name}"
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for data of this shape, given with the batch axis in front: ``layer.build((None, 784))``.
@@ -150,6 +167,8 @@ class Layer(Configurable):
                 )
         else:
             self._weights = self.make_weights(row)
+            for weight in self._weights:
+                weight.layer = weakref.ref(self)
         self.input_row = row
         self.output_row = self.row_after(row)
 
@@ -187,11 +206,6 @@ class Layer(Configurable):
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         """The steps the engines run, first to last, where rows of ``input_shape`` come in."""
         return ()
-
-    @property
-    def weights(self) -> list[np.ndarray]:
-        """Copies of the weights; the same as :meth:`get_weights`."""
-        return self.get_weights()
 
     @property
     def weight_shapes(self) -> dict[str, Shape]:
@@ -266,6 +280,28 @@ class Layer(Configurable):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
+class LayerWeight:
+    """Stands in a class of layers for a weight of this name: the weight once the layer is built, None where it was made without it."""
+
+    def __init__(self, doc: str) -> None:
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, layer: Layer | None, owner: type | None = None) -> Any:
+        if layer is None:
+            return self
+        if not layer.built and not layer._weights:
+            raise AttributeError(
+                f"layer {layer.name!r} has no {self._name} yet: it does not know its input shape; give input_shape=, or build the model"
+            )
+        return next((weight for weight in layer._weights if weight.name == self._name), None)
+
+    def __set__(self, layer: Layer, value: Any) -> None:
+        raise AttributeError(f"the {self._name} of layer {layer.name!r} is a variable; change it with layer.{self._name}.assign(value)")
+
+
 def assign_all(targets: Sequence[Weight], values: Any, owner: str) -> None:
     """Set all of ``targets``, or none if any value does not fit."""
     values = list(values)
@@ -273,4 +309,4 @@ def assign_all(targets: Sequence[Weight], values: Any, owner: str) -> None:
         wanted = ", ".join(f"{weight.name} {weight.shape}" for weight in targets[:6]) + (", ..." if len(targets) > 6 else "")
         raise ValueError(f"{owner} has {len(targets)} arrays ({wanted}), got {len(values)}")
     for weight, value in zip(targets, [weight.check(value) for weight, value in zip(targets, values, strict=True)], strict=True):
-        weight.assign(value)
+        weight.store(value)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-
 from fastmlp import checks, initializers
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers.base import Layer, Operation
+from fastmlp.layers.base import Layer, LayerWeight, Operation
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
 
@@ -86,6 +84,7 @@ class Embedding(Layer):
     """
 
     ruled: ClassVar = ("embeddings",)
+    embeddings = LayerWeight("The table ``(input_dim, output_dim)``, a :class:`~fastmlp.Variable`.")
 
     def __init__(
         self,
@@ -110,18 +109,13 @@ class Embedding(Layer):
         table = self.new_weight("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer)
         self._weights = [table]
         if weights is not None:
-            self._weights[0].assign(table.check(weights[0] if isinstance(weights, list) and len(weights) == 1 else weights))
+            table.assign(weights[0] if isinstance(weights, list) and len(weights) == 1 else weights)
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
         return self._weights
 
     def row_after(self, input_shape: Shape) -> Shape:
         return (self.require_vector(input_shape), self.output_dim)
-
-    @property
-    def embeddings(self) -> np.ndarray:
-        """A copy of the table ``(input_dim, output_dim)``."""
-        return self._weights[0].read()
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("embedding"),)

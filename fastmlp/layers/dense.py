@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-
 from fastmlp import activations, checks, initializers, regularizers
 from fastmlp.errors import UnsupportedError
 from fastmlp.initializers import Initializer
 from fastmlp.layers.activity import penalize
-from fastmlp.layers.base import Layer, Operation
+from fastmlp.layers.base import Layer, LayerWeight, Operation
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
 
@@ -38,6 +36,8 @@ class Dense(Layer):
     """
 
     ruled: ClassVar = ("kernel", "bias")
+    kernel = LayerWeight("The kernel ``(inputs, units)``, a :class:`~fastmlp.Variable`.")
+    bias = LayerWeight("The bias ``(units,)``, None without one.")
 
     def __init__(
         self,
@@ -80,23 +80,6 @@ class Dense(Layer):
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return Operation("dense"), Operation("activation", self.activation), *penalize(self.activity_regularizer)
-
-    @property
-    def kernel(self) -> np.ndarray:
-        """A copy of the kernel ``(inputs, units)``."""
-        return self._weight(0)
-
-    @property
-    def bias(self) -> np.ndarray | None:
-        """A copy of the bias ``(units,)``, None without one."""
-        return self._weight(1) if self.use_bias else None
-
-    def _weight(self, index: int) -> np.ndarray:
-        if not self.built:
-            raise ValueError(
-                f"layer {self.name!r} has no weights yet: it does not know its input shape; give input_shape=, or build the model"
-            )
-        return self._weights[index].read()
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config() | {

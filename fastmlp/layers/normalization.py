@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from fastmlp import checks, initializers
 from fastmlp.errors import UnsupportedError
 from fastmlp.initializers import Initializer
-from fastmlp.layers.base import Layer, Operation
+from fastmlp.layers.base import Layer, LayerWeight, Operation
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
 
@@ -24,6 +24,8 @@ class _Normalization(Layer):
     """A normalization with a learned scale gamma and shift beta."""
 
     ruled: ClassVar = ("beta", "gamma")
+    gamma = LayerWeight("What the normalized columns are multiplied by, a :class:`~fastmlp.Variable`; None without ``scale``.")
+    beta = LayerWeight("What is added to them; None without ``center``.")
 
     def __init__(
         self, axis: Any, epsilon: float, center: bool, scale: bool, beta_initializer: Any, gamma_initializer: Any, **options: Any
@@ -79,6 +81,9 @@ class BatchNormalization(_Normalization):
     >>> [weight.shape for weight in model.layers[1].weights]
     [(8,), (8,), (8,), (8,)]
     """
+
+    moving_mean = LayerWeight("The mean of each column that predictions use, a :class:`~fastmlp.Variable`.")
+    moving_variance = LayerWeight("The variance of each column that predictions use.")
 
     def __init__(
         self,
@@ -171,6 +176,8 @@ class RMSNormalization(Layer):
         axis: -1; the columns.
         epsilon: Added to the mean square.
     """
+
+    scale = LayerWeight("What the normalized columns are multiplied by, a :class:`~fastmlp.Variable`.")
 
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **options: Any) -> None:
         super().__init__(**options)

@@ -167,7 +167,7 @@ class Normalization(Layer):
             raise ValueError("adapt got no rows; give it some of the data the model will see")
         self.build_rows(mean.shape)
         for weight, value in zip(self._weights, (mean, variance), strict=True):
-            weight.assign(weight.check(value))
+            weight.assign(value)
 
     def row_after(self, input_shape: Shape) -> Shape:
         if self.axis == 1:
