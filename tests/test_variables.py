@@ -149,7 +149,7 @@ def test_setting_the_attribute_of_a_weight_is_refused_with_what_to_do():
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 def test_a_value_that_does_not_fit_is_refused(value, message):
     layer = layers.Dense(2, name="d", input_shape=(3,))
-    layer.build((3,))
+    layer.build((None, 3))
     before = layer.kernel.numpy()
     with pytest.raises(ValueError, match=message):
         layer.kernel.assign(value)
