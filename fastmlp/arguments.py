@@ -12,7 +12,7 @@ from fastmlp import checks
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.epochs import Rows
 from fastmlp.errors import NonFiniteLossError, UnsupportedError
-from fastmlp.plan import Batches
+from fastmlp.plan import Batches, Plan
 
 
 def one_kind_of_weight(class_weight: Any, sample_weight: Any) -> None:
@@ -21,13 +21,15 @@ def one_kind_of_weight(class_weight: Any, sample_weight: Any) -> None:
         raise ValueError("give class_weight or sample_weight, not both")
 
 
-def weighted_by_class(rows: Rows, class_weight: Any, goal: Goal) -> Rows:
-    """The rows with the weights of their classes."""
-    if class_weight is not None and len(goal.terms) > 1:
-        raise UnsupportedError("class_weight is for models with one output; give sample_weight, one for each output")
-    if class_weight is not None and goal.row:
+def weighted_by_class(rows: Rows, class_weight: Any, compiled: Compiled, goal: Goal, plan: Plan, *, check: bool = True) -> Rows:
+    """The rows with the weights of their classes, if there are any; with ``check``, keys that are no classes warn."""
+    if class_weight is None:
+        return rows
+    if goal.row:
         raise UnsupportedError("class_weight is for predictions with a row of classes for each sample; give sample_weight")
-    return rows.weighted_by_class(class_weight)
+    if rows.weight is not None:
+        raise ValueError("give class_weight or sample_weight, not both; the batches of x have sample weights of their own")
+    return replace(rows, weight=compiled.class_weights(class_weight, rows.y, plan, check=check))
 
 
 def with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None) -> Batches:

@@ -6,12 +6,13 @@ That is the :class:`~fastmlp.plan.Objective` the engines follow, and the names o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 import numpy as np
 
-from fastmlp import checks, engines, losses, metrics, naming, optimizers
+from fastmlp import advice, checks, engines, losses, metrics, naming, optimizers, targets
+from fastmlp.advice import CLOSING
 from fastmlp.errors import UnsupportedError
 from fastmlp.losses import Loss
 from fastmlp.losses.base import MEANS
@@ -19,7 +20,7 @@ from fastmlp.losses.custom import FunctionLoss
 from fastmlp.metrics import Metric
 from fastmlp.metrics.base import EngineMetric
 from fastmlp.optimizers import Optimizer
-from fastmlp.plan import Objective, Plan
+from fastmlp.plan import Node, Objective, Plan
 from fastmlp.shapes import Shape
 
 ACCURACY = ("accuracy", "acc")
@@ -147,10 +148,7 @@ class Compiled:
         if self.loss is None:
             raise ValueError("the model was compiled without a loss, so it can only predict; name one, for example compile(loss='mse')")
         predictions = plan.output if output is None else output
-        last = next(node for node in plan.nodes if node.output == predictions)
-        penalized = last.op == "activity"
-        while last.op == "activity":
-            last = next(node for node in plan.nodes if node.output == last.inputs[0])
+        last, penalized = _last_node(plan, predictions)
         width, row = plan.widths[predictions], plan.row(output) if plan.rows else ()
         if len(row) == 1:
             row = ()
@@ -159,9 +157,8 @@ class Compiled:
                 f"{self.loss.kind} compares along the last axis, but the predictions have shape (rows, {', '.join(map(str, row))}), where "
                 f"only losses of single elements are in fastmlp ({', '.join(sorted(ELEMENTWISE))}); put a Flatten() at the end"
             )
-        closing = last.activation if last.op == "activation" else "linear"
-        absorbed = not penalized and not self.loss.from_logits and closing == _CLOSING.get(self.loss.kind)
-        _warn_of_mismatch(self.loss, closing, width)
+        closing = last.activation if last.op == "activation" and not penalized else "linear"
+        absorbed = not self.loss.from_logits and closing == CLOSING.get(self.loss.kind)
         if self.loss.kind == GAUSSIAN and width % 2:
             raise ValueError(
                 f"gaussian_nll reads means and as many variances, but the last layer has {width} units; give it two per target"
@@ -177,12 +174,15 @@ class Compiled:
                 chosen.append(metric)
                 weights.append(weighted)
                 names.append(_unique(name, names, weighted))
-        of_engine = tuple(m.in_plan(w) for m, w in zip(chosen, weights, strict=True) if runs_in_engine(m, row))
+        of_engine = [m.in_plan(w) for m, w in zip(chosen, weights, strict=True) if runs_in_engine(m, row)]
+        for index, planned in enumerate(of_engine):
+            if not planned.from_logits and closing == CLOSING.get(planned.kind):  # the value that the loss of this name has
+                of_engine[index] = replace(planned, from_logits=True, source=last.inputs[0])
         objective = Objective(
             self.loss.kind,
             last.inputs[0] if absorbed else predictions,
             absorbed or self.loss.from_logits,
-            of_engine,
+            tuple(of_engine),
             self.loss.parameters,
             self.loss.smoothing,
             self.loss.on_rows(row) if isinstance(self.loss, FunctionLoss) else None,
@@ -190,6 +190,38 @@ class Compiled:
             self.weight,
         )
         return Goal(objective, tuple(names), tuple(chosen), tuple(weights), row)
+
+    def warn(self, plan: Plan, goal: Goal, output: int | None = None) -> None:
+        """Warn of what can't be meant, once the goal for a network, or for one of its outputs, is known."""
+        assert self.loss is not None
+        predictions = plan.output if output is None else output
+        form = advice.output_form(plan, predictions)
+        advice.warn_of_loss(self.loss, form, _last_node(plan, predictions)[0].activation, plan.widths[predictions])
+        advice.warn_of_metrics(self.loss, form, [(n, m) for n, m in zip(goal.names, goal.metrics, strict=True) if m is not None])
+
+    def class_weights(self, given: Any, y: np.ndarray, plan: Plan, *, check: bool) -> np.ndarray:
+        """The weight of each row of converted targets by its class; with ``check``, keys that are no classes warn."""
+        return targets.class_weights_to_rows(given, y, self._classes(y, plan.widths[plan.output]) if check else None)
+
+    def _classes(self, y: np.ndarray, width: int) -> int | None:
+        """How many classes targets may be of; None where that can't be known."""
+        if y.ndim == 1:
+            return width
+        if y.shape[1] > 1:
+            return y.shape[1]
+        return 2 if self.loss is not None and self.loss.kind in OF_TWO_CLASSES else None
+
+    def check_axes(self, axes: Sequence[int]) -> None:
+        """Refuse a loss along another axis than the last of an output.
+
+        Args:
+            axes: How many axes each output has, that of the rows included.
+        """
+        if self.loss is not None and self.loss.axis not in (-1, axes[0] - 1):
+            raise UnsupportedError(
+                f"training with {self.loss.name}(axis={self.loss.axis}) on an output of {axes[0]} axes is not in fastmlp; the classes of a "
+                "row are on its last axis, so put a Permute before the loss, or leave axis out"
+            )
 
     def direction(self, name: str, plan: Plan, output: int | None = None) -> bool | None:
         """True if a higher value of the metric called ``name`` is better, False if a lower is, None if there is no such metric."""
@@ -246,17 +278,20 @@ def runs_in_engine(metric: Metric | None, row: Shape) -> TypeGuard[EngineMetric]
     return isinstance(metric, EngineMetric) and (not row or metric.kind in ELEMENTWISE)
 
 
+OF_TWO_CLASSES = ("binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge")
+
 GAUSSIAN = "gaussian_nll"
 """Its predictions have two columns for each target, so it goes with no other."""
 
-_CLOSING = {
-    "categorical_crossentropy": "softmax",
-    "categorical_focal_crossentropy": "softmax",
-    "sparse_categorical_crossentropy": "softmax",
-    "binary_crossentropy": "sigmoid",
-    "binary_focal_crossentropy": "sigmoid",
-}
-"""The last activation that a loss is computed together with."""
+
+def _last_node(plan: Plan, buffer: int) -> tuple[Node, bool]:
+    """The node that computes an output, and whether what it gives is penalized."""
+    writer = {node.output: node for node in plan.nodes}
+    last = writer[buffer]
+    penalized = last.op == "activity"
+    while last.op == "activity":
+        last = writer[last.inputs[0]]
+    return last, penalized
 
 
 def _only_one(what: str, value: Any) -> Any:
@@ -326,24 +361,6 @@ def _form_mismatch(metric: Metric, name: str, loss: Loss) -> str:
         )
     use = naming.snake_case(type(metric).__name__).removeprefix("sparse_")
     return f"the metric {name!r} reads class numbers, but the targets of {loss.kind} have a column per output; use {use!r}"
-
-
-def _warn_of_mismatch(loss: Loss, closing: str, width: int) -> None:
-    wanted = _CLOSING.get(loss.kind)
-    if wanted is None:
-        return
-    text = ""
-    if loss.from_logits and closing in ("softmax", "sigmoid"):
-        text = f"the loss has from_logits=True, but the last layer ends in a {closing}; drop one of the two"
-    elif not loss.from_logits and closing == "linear":
-        text = (
-            f"{loss.kind} takes the output for probabilities, but the last layer has no {wanted}; "
-            f"add activation='{wanted}' there, or from_logits=True to the loss"
-        )
-    elif loss.kind.startswith("categorical") and width == 1:
-        text = f"{loss.kind} of a single output is always 0; use Dense(1, activation='sigmoid') and binary_crossentropy"
-    if text:
-        checks.warn(text)
 
 
 def _stored(given: Sequence[str | Metric]) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, engines, planning, randomness
+from fastmlp import advice, checks, engines, planning, randomness
 from fastmlp.compiling import Goal
 from fastmlp.layers import InputLayer, Layer, assign_all
 from fastmlp.plan import Plan
@@ -166,7 +166,11 @@ class Connected(Trainer):
     def _current_goal(self) -> Goal:
         if self._goal is None:
             assert self._compiled is not None
-            self._goal = self._compiled.goal(self._require_plan())
+            self._compiled.check_axes([1 + len(tensor.row) for tensor in self.graph.outputs])
+            plan = self._require_plan()
+            self._goal = self._compiled.goal(plan)
+            advice.warn_of_single_softmax(plan)
+            self._compiled.warn(plan, self._goal)
         return self._goal
 
     def _goal_for(self, y: Any) -> Goal:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from fastmlp import checks, targets
+from fastmlp import checks
 from fastmlp.plan import Batches, SparseRows
 
 DEFAULT_BATCH_SIZE = 32
@@ -28,10 +28,6 @@ class Rows:
     def part(self, start: int, stop: int) -> Rows:
         """Rows ``start`` … ``stop - 1``, not copied."""
         return Rows(self.x[start:stop], self.y[start:stop], None if self.weight is None else self.weight[start:stop])
-
-    def weighted_by_class(self, class_weight: Mapping[int, float] | None) -> Rows:
-        """The rows, weighted by their classes if there is a class weight."""
-        return self if class_weight is None else replace(self, weight=targets.class_weights_to_rows(class_weight, self.y))
 
     def batches(self, batch_size: int, order: np.ndarray | None = None) -> Batches:
         """The rows cut into minibatches."""

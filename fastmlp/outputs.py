@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,6 +133,15 @@ class CompiledOutputs(Compiled):
         row = row if len(objectives) == 1 else ()
         return GoalOfOutputs(tuple(objectives), tuple(names), tuple(metrics), tuple(weighted), row, tuple(parts), order)
 
+    def warn(self, plan: Plan, goal: Goal, output: int | None = None) -> None:
+        for part, buffer in zip(self.parts, plan.outputs, strict=True):
+            if part.has_loss:
+                part.warn(plan, part.goal(plan, buffer), buffer)
+
+    def check_axes(self, axes: Sequence[int]) -> None:
+        for part, of_output in zip(self.parts, axes, strict=True):
+            part.check_axes([of_output])
+
     def direction(self, name: str, plan: Plan, output: int | None = None) -> bool | None:
         if name == "loss":
             return False
@@ -182,6 +191,35 @@ class CompiledOutputs(Compiled):
         weights = [None if value is None else targets.as_sample_weight(value, name=name) for value in values]
         rows = targets.check_lengths(**{f"{name}[{index}]": weight for index, weight in enumerate(weights) if weight is not None})
         return np.stack([np.ones(rows, np.float32) if weight is None else weight for weight in weights], axis=1)
+
+    def class_weights(self, given: Any, y: np.ndarray, plan: Plan, *, check: bool) -> np.ndarray:
+        """The weight of each row, or of each row for each loss: ``given`` has an entry for each output whose classes are weighted."""
+        used = [(key, part, plan.widths[buffer]) for key, part, buffer in zip(self.outputs.keys, self.parts, plan.outputs, strict=True)]
+        names = {*self.outputs.keys, *self.outputs.names}
+        by_output = isinstance(given, (list, tuple)) or (isinstance(given, Mapping) and names.issuperset(given))
+        trained = [part.has_loss for part in self.parts]
+        if not by_output and (sum(trained) > 1 or not isinstance(given, Mapping)):
+            raise ValueError(
+                f"the model has several outputs, so class_weight must be a dict from output to class weights, such as "
+                f"{{{self.outputs.keys[0]!r}: {{0: 1.0, 1: 5.0}}}}, got {given!r:.80}"
+            )
+        values = self.outputs.flatten("class_weight", given, optional=True) if by_output else [given] * len(trained)
+        weights = []
+        column = 0
+        terms = iter(self.goal(plan).terms)
+        for (key, part, width), value in zip(used, values, strict=True):
+            if not part.has_loss:
+                if by_output and value is not None:
+                    raise ValueError(f"class_weight has the output {key!r}, which has no loss; leave it out")
+                continue
+            term = next(terms)
+            of_term = y if sum(trained) == 1 else y[:, column : column + term.target_columns(width)]
+            column += term.target_columns(width)
+            if term.sparse and of_term.ndim == 2:
+                of_term = of_term[:, 0].astype(np.int64)
+            classes = part._classes(of_term, width) if check else None
+            weights.append(np.ones(len(y), np.float32) if value is None else targets.class_weights_to_rows(value, of_term, classes))
+        return weights[0] if len(weights) == 1 else np.stack(weights, axis=1)
 
     def get_config(self) -> dict[str, Any]:
         parts = [part.get_config() for part in self.parts]

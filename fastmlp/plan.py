@@ -199,11 +199,13 @@ class Metric:
     threshold: float = 0.5
     """``binary_accuracy`` counts a prediction strictly above this as class 1."""
     from_logits: bool = False
-    """Whether a cross-entropy takes the predictions for unnormalised scores."""
+    """Whether a cross-entropy reads unnormalised scores."""
     parameters: tuple[float, ...] = ()
     """See :class:`Objective`."""
     smoothing: float = 0.0
     """See :class:`Objective`."""
+    source: int | None = None
+    """The buffer it reads, where that is not the predictions but the input of the softmax or sigmoid that writes them."""
 
     @property
     def sparse(self) -> bool:

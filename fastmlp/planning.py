@@ -26,7 +26,7 @@ MOST_NODES, MOST_CALLS = 16384, 65536
 def make_plan(graph: Graph) -> tuple[Plan, list[Weight]]:
     """The plan of a graph of built layers, and the weights in the order of its parameters: layer by layer."""
     maker = _Maker(graph)
-    nodes, outputs = _fused(maker.nodes, maker.outputs), maker.outputs
+    nodes, outputs = _closed(_fused(maker.nodes, maker.outputs), maker.outputs, maker), maker.outputs
     if outputs == [0]:
         raise ValueError("the model has no layer that computes anything; add one, for example model.add(layers.Dense(10))")
     nodes = _branched(_needed(nodes, outputs), outputs, maker)
@@ -194,6 +194,20 @@ def _fits_into_dense(node: Node, below: Node, *, last: bool) -> bool:
     if last and node.activation == "sigmoid":
         return False  # a node of its own, which binary cross-entropy can absorb
     return below.op == "dense" and below.activation == "linear"
+
+
+def _closed(nodes: Sequence[Node], outputs: list[int], maker: _Maker) -> list[Node]:
+    """With a softmax or sigmoid of its own for each output that is read elsewhere too, so that a loss can be computed from its input."""
+    readers = Counter([*(buffer for node in nodes for buffer in node.inputs), *outputs])
+    result = list(nodes)
+    writer = {node.output: node for node in nodes}
+    for index, buffer in enumerate(outputs):
+        node = writer.get(buffer)
+        if node is not None and node.op == "activation" and node.activation in ("softmax", "sigmoid") and readers[buffer] > 1:
+            outputs[index] = maker.new_buffer(maker.widths[buffer])
+            readers[buffer] -= 1
+            result.append(replace(node, output=outputs[index]))
+    return result
 
 
 def _needed(nodes: Sequence[Node], outputs: Iterable[int]) -> list[Node]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
+import threading
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,11 +14,27 @@ import numpy as np
 
 from fastmlp import checks
 from fastmlp.compiling import Goal, runs_in_engine
-from fastmlp.metrics.base import from_json, to_json
+from fastmlp.metrics.base import EngineMetric, from_json, to_json
 from fastmlp.plan import Batches
 
 WINDOW_ROWS = 1 << 16
 """Predictions are kept for this many rows at most, between two looks of the metrics at them."""
+
+_turn = threading.RLock()
+"""Held while a metric looks at predictions or goes over to another pass: the user's own objects are shared by all passes."""
+_holders: weakref.WeakValueDictionary[int, Tally] = weakref.WeakValueDictionary()
+"""Which pass measures with an object, by its id."""
+
+
+def _begin_again() -> None:
+    """In a child process, where no other thread is left to give up the turn."""
+    global _turn
+    _turn = threading.RLock()
+    _holders.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_again)
 
 
 class Tally:
@@ -36,9 +55,19 @@ class Tally:
         self._watching: dict[int, Any] = {}
         for place, metric in enumerate(goal.metrics):
             if metric is not None and not runs_in_engine(metric, goal.part(place).row):
-                self._watching[place] = copy.deepcopy(metric)  # several passes may run at once
-                self._watching[place].reset_state()
+                self._take(place, metric)
         self._window = 0
+
+    def _take(self, place: int, metric: Any) -> None:
+        """Measure with the user's own object from its beginning; a pass that is doing so goes on with a copy."""
+        with _turn:
+            holder = _holders.get(id(metric))
+            if holder is not None:
+                holder._watching.update({i: copy.deepcopy(metric) for i, own in holder._watching.items() if own is metric})
+            _holders[id(metric)] = self
+            self._watching[place] = metric
+            metric.reset_state()
+            metric._in_pass = True
 
     def use(self, batches: Batches) -> Tally:
         """Run over these batches from now on."""
@@ -64,7 +93,7 @@ class Tally:
         rows: Any = slice(start, end) if batches.order is None else batches.order[start:end]
         all_p, all_y = batches.predictions[: end - start], batches.y[rows]
         weights = None if batches.sample_weight is None else batches.sample_weight[rows].reshape(end - start, -1)
-        for place, metric in self._watching.items():
+        for place in self._watching:
             of = self._goal.part(place)
             p, y = all_p[:, of.outputs], all_y if all_y.ndim == 1 else all_y[:, of.targets]
             if of.labels:
@@ -72,10 +101,11 @@ class Tally:
             weight = None if weights is None or not self._goal.weighted[place] else weights[:, min(of.weights, weights.shape[1] - 1)]
             if of.row:
                 p, y = p.reshape(-1, *of.row), y.reshape(-1, *of.row)
-            step = end - start if metric.takes_chunks else self._batch_size or batches.batch_size
+            step = end - start if self._watching[place].takes_chunks else self._batch_size or batches.batch_size
             for at in range(0, end - start, step):
                 part = slice(at, at + step)
-                metric.update_state(y[part], p[part], sample_weight=None if weight is None else weight[part])
+                with _turn:  # looked up each time: another pass may have taken the object
+                    self._watching[place].update_state(y[part], p[part], sample_weight=None if weight is None else weight[part])
 
     @property
     def rows(self) -> int:
@@ -96,12 +126,26 @@ class Tally:
                 metric._restore_fit_state(kept)
 
     def values(self) -> dict[str, Any]:
-        """``loss`` first, then the metrics in the order of ``compile``."""
+        """``loss`` first, then the metrics in the order of ``compile``, so far."""
         with np.errstate(invalid="ignore", divide="ignore"):
             loss, *means = (self._totals[0::2] / self._totals[1::2]).tolist()
-        mean = iter(means)
-        values = [_plain(self._watching[i].result()) if i in self._watching else next(mean) for i in range(len(self._goal.names))]
+        values = []
+        measured = 0
+        for place, metric in enumerate(self._goal.metrics):
+            if place in self._watching:
+                values.append(_plain(self._watching[place].result()))
+                continue
+            if isinstance(metric, EngineMetric):
+                metric.total, metric.count = self._totals[2 + 2 * measured : 4 + 2 * measured].tolist()
+            values.append(means[measured])
+            measured += 1
         return self._goal.arrange(dict(zip(("loss", *self._goal.names), [loss, *values], strict=True)))
+
+    def finish(self) -> dict[str, Any]:
+        """The values at the end of the pass, where metrics may warn of what they have seen."""
+        for metric in self._watching.values():
+            metric._in_pass = False
+        return self.values()
 
     def logs(self) -> dict[str, Any]:
         """The values under sorted names, as callbacks get them."""

@@ -135,27 +135,47 @@ def as_sample_weight(value: Any, *, name: str = "sample_weight") -> np.ndarray:
     return as_float32(name, array)
 
 
-def class_weights_to_rows(class_weight: Any, y: np.ndarray) -> np.ndarray:
+def class_weights_to_rows(class_weight: Any, y: np.ndarray, classes: int | None = None) -> np.ndarray:
     """The weight of each row by its class; classes that are not mentioned weigh 1.
 
     Args:
         class_weight: Class number → weight.
         y: Converted targets: labels ``(rows,)``, one-hot rows, or one column of zeros and ones.
+        classes: How many classes there are; a warning tells of keys beyond. None not to look.
     """
+    weights = _checked_class_weights(class_weight)
+    unknown = [] if classes is None else [key for key in weights if key >= classes]
+    if unknown:
+        checks.warn(
+            f"class_weight has the key{'s' * (len(unknown) > 1)} {', '.join(map(str, unknown))}, but the classes go from 0 to "
+            f"{classes - 1 if classes else 0}; what is given there has no effect"
+        )
+    rows = np.empty(len(y), np.float32)
+    for first, part in blocks(y):
+        numbers = class_numbers(part)
+        table = np.array([weights.get(number, 1.0) for number in range(int(numbers.max()) + 1)], np.float32)
+        rows[first : first + len(part)] = table[numbers]
+    return rows
+
+
+def _checked_class_weights(class_weight: Any) -> dict[int, float]:
+    if isinstance(class_weight, str):
+        raise TypeError(
+            f"class_weight must be a dict from class number to weight, got {class_weight!r}; for weights that make up for rare classes: "
+            "counts = np.bincount(labels), then class_weight={k: len(labels) / (len(counts) * n) for k, n in enumerate(counts) if n}"
+        )
     if not isinstance(class_weight, Mapping):
         raise TypeError(f"class_weight must be a dict from class number to weight, such as {{0: 1.0, 1: 5.0}}, got {class_weight!r:.80}")
     weights = {}
     for key, weight in class_weight.items():
         try:
-            weights[checks.whole_number("a class in class_weight", key, 0)] = checks.number(f"class_weight[{key!r}]", weight)
+            number = checks.number("a class in class_weight", int(key) if isinstance(key, (bool, np.bool_)) else key, 0.0)
+            if number != int(number):
+                raise TypeError(f"a class in class_weight must be a whole number, got {key!r}")
+            weights[int(number)] = checks.number(f"class_weight[{key!r}]", weight)
         except TypeError as error:
             raise TypeError(f"class_weight must map class numbers to weights: {error}") from None
-    rows = np.empty(len(y), np.float32)
-    for first, part in blocks(y):
-        classes = class_numbers(part)
-        table = np.array([weights.get(number, 1.0) for number in range(int(classes.max()) + 1)], np.float32)
-        rows[first : first + len(part)] = table[classes]
-    return rows
+    return weights
 
 
 def class_numbers(y: np.ndarray) -> np.ndarray:

@@ -164,7 +164,7 @@ class Trainer:
                 held_out, _ = self._rows(val_x, val_y, val_weight, prefix="val_")
             elif validation_split:
                 rows, held_out = heldout.split(rows, validation_split, goal)
-            rows = weighted_by_class(rows, class_weight, goal)
+            rows = weighted_by_class(rows, class_weight, compiled, goal, self._require_plan())
             network = self._training_network()
             if compiled.optimizer.full_batch and batch_size is None:
                 batch_size = len(rows)
@@ -180,6 +180,7 @@ class Trainer:
             self.stop_training = False
             self.fit_progress = progress = Progress(source, listeners, initial_epoch)
             logs: dict[str, float] = {}
+            passes: dict[str, Tally] = {}  # the last of each kind
 
             def train(batches: Batches, first: int, stop: int, totals: np.ndarray) -> int:
                 network.learning_rate = compiled.optimizer.learning_rate
@@ -200,6 +201,7 @@ class Trainer:
                         at = first + progress.batches
                         batches = with_rates(batches, at, stop, compiled.optimizer.rates(network.iterations, stop - at))
                         tally = self._tally(goal).use(batches)
+                    passes["train"] = tally
                     progress.begin_epoch(epoch, tally)
                     try:
                         logs = run_epoch(self, train, first, stop, tally, listeners, "train", done=progress.batches)
@@ -214,11 +216,14 @@ class Trainer:
                     progress.end_epoch()
                     self.epochs_trained += 1
                     if held_out is not None and validate_after(epoch + 1):
-                        values = self._evaluate(held_out, goal, validation_batch_size or batch_size, validation_steps, listeners)
-                        logs = dict(sorted({**logs, **{f"val_{name}": value for name, value in values.items()}}.items()))
+                        measured = self._evaluate(held_out, goal, validation_batch_size or batch_size, validation_steps, listeners)
+                        passes["validation"] = measured
+                        logs = dict(sorted({**logs, **{f"val_{name}": value for name, value in measured.values().items()}}.items()))
                     listeners.on_epoch_end(epoch, logs)
                     if self.stop_training:
                         break
+                for last in passes.values():
+                    last.finish()
                 if compiled.optimizer.use_ema:
                     ema.finish(network, listeners.callbacks)
                 listeners.on_train_end(logs)
@@ -271,7 +276,7 @@ class Trainer:
         self._configured_network()
         listeners = CallbackList(callbacks, verbose=verbose, model=self, params={"epochs": 1, "steps": steps})
         try:
-            values = self._evaluate(rows, goal, size, steps, listeners)
+            values = self._evaluate(rows, goal, size, steps, listeners).finish()
         except BaseException:
             listeners._abandon()
             raise
@@ -352,7 +357,7 @@ class Trainer:
         one_kind_of_weight(class_weight, sample_weight)
         with self._exclusively("train_on_batch"):
             rows, goal = self._rows(x, y, sample_weight)
-            rows = weighted_by_class(rows, class_weight, goal)
+            rows = weighted_by_class(rows, class_weight, compiled, goal, self._require_plan())
             network = self._training_network()
             network.learning_rate = compiled.optimizer.learning_rate
             tally = self._tally(goal).use(rows.batches(len(rows)))
@@ -442,9 +447,7 @@ class Trainer:
         weight = None if sample_weight is None else targets.as_sample_weight(sample_weight, name=f"{prefix}sample_weight")
         return outputs, weight
 
-    def _evaluate(
-        self, rows: Rows | Feed, goal: Goal, batch_size: int | None, steps: int | None, listeners: CallbackList
-    ) -> dict[str, float]:
+    def _evaluate(self, rows: Rows | Feed, goal: Goal, batch_size: int | None, steps: int | None, listeners: CallbackList) -> Tally:
         network = self._configured_network()
 
         def measure(batches: Batches, first: int, stop: int, totals: np.ndarray) -> int:
@@ -456,7 +459,7 @@ class Trainer:
             logs = run_epoch(self, measure, 0, rows.steps or ENDLESS, fed, listeners, "test")
             rows.end_epoch()
             listeners.on_test_end(logs)
-            return fed.values()
+            return fed
         size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
         merged = 1 if listeners.listens_to_batches("test") else max(1, EVALUATION_ROWS // size)
         if steps:
@@ -464,7 +467,7 @@ class Trainer:
         tally = self._tally(goal, size).use(rows.batches(size * merged))
         logs = run_epoch(self, measure, 0, -(-len(rows) // (size * merged)), tally, listeners, "test", merged)
         listeners.on_test_end(logs)
-        return tally.values()
+        return tally
 
     def _measured_columns(self, goal: Goal) -> int:
         """Columns of all outputs that have a loss."""
@@ -477,7 +480,8 @@ class Trainer:
     def _fed(self, feed: Feed, goal: Goal, class_weight: Mapping[int, float] | None = None, number: int = 0, done: int = 0) -> Tally:
         def convert(batch: Any) -> Batches:
             rows, _ = self._rows(*feed.parts(batch))
-            return weighted_by_class(rows, class_weight, goal).batches(len(rows))
+            weighted = weighted_by_class(rows, class_weight, self._require_compiled("fit"), goal, self._require_plan(), check=False)
+            return weighted.batches(len(rows))
 
         return FedTally(goal, self._measured_columns(goal), feed.epoch(number, done), convert)
 

@@ -302,6 +302,7 @@ cdef class Network:
                 objectives[t].metric_count, objectives[t].metrics = len(term.metrics), metrics + m
                 for metric in term.metrics:
                     metrics[m].kind = _loss_index("metric", metric)
+                    metrics[m].source = objectives[t].output if metric.source is None else metric.source
                     metrics[m].weighted, metrics[m].threshold, metrics[m].smoothing = metric.weighted, metric.threshold, metric.smoothing
                     _set_parameters(metrics[m].parameter, metric.parameters)
                     m += 1

@@ -108,7 +108,7 @@ cdef extern from "fastmlp.h" nogil:
         const uint8_t *trainable
 
     ctypedef struct fm_metric_spec:
-        int kind, weighted
+        int kind, source, weighted
         float threshold, smoothing
         float[3] parameter
 

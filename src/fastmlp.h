@@ -107,7 +107,8 @@ fm_status fm_network_get(fm_network *network, fm_array which, int parameter, flo
 fm_status fm_network_set(fm_network *network, fm_array which, int parameter, const float *values);
 
 typedef struct fm_metric_spec {
-    int kind; /* FM_LOSS_*, on predictions */
+    int kind;   /* FM_LOSS_* */
+    int source; /* the buffer it reads: `output` of the objective, or the input of the softmax or sigmoid that writes it */
     int weighted;
     float threshold;
     float smoothing;    /* of the targets: see fm_objective */

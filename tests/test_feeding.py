@@ -89,6 +89,19 @@ def test_batches_may_have_weights():
     assert_same(model, from_arrays(epochs=2, sample_weight=WEIGHT)[0])
 
 
+def test_class_weights_beside_weights_in_the_batches_are_refused():
+    model = made()
+    with pytest.raises(ValueError, match="give class_weight or sample_weight, not both; the batches of x have sample weights"):
+        model.fit(batches(2, weighted=True), steps_per_epoch=5, class_weight={1: 3.0}, verbose=0)
+
+    def weights_later():
+        yield from batches()
+        yield from batches(weighted=True)
+
+    with pytest.raises(ValueError, match="give class_weight or sample_weight, not both"):
+        model.fit(weights_later(), class_weight={1: 3.0}, verbose=0)
+
+
 def test_classes_may_have_weights():
     model = made()
     model.fit(Dataset(), shuffle=False, epochs=2, verbose=0, class_weight={1: 3.0})

@@ -165,6 +165,30 @@ def test_class_weights_are_sample_weights_by_class(engine):
     assert same(by_class, by_row)
 
 
+@pytest.mark.parametrize("kind", [float, np.float32, np.int64, np.uint8, bool])
+def test_classes_may_be_numbers_of_any_kind(kind):
+    values = []
+    for keys in ((0, 1), (kind(0), kind(1))):
+        model = classifier("native")
+        values.append(model.fit(X, LABELS, class_weight={keys[0]: 2.0, keys[1]: np.float32(0.5)}, verbose=0).history)
+    assert values[0] == values[1]
+
+
+@pytest.mark.parametrize("key", [3, 9.0])
+def test_a_class_weight_for_no_class_warns(key):
+    with pytest.warns(UserWarning, match=f"class_weight has the key {int(key)}, but the classes go from 0 to 2"):
+        classifier("native").fit(X, LABELS, class_weight={0: 2.0, key: 3.0}, verbose=0)
+    binary = models.Sequential([layers.Dense(1, "sigmoid", input_shape=(2,))])
+    binary.compile("sgd", "binary_crossentropy")
+    with pytest.warns(UserWarning, match="but the classes go from 0 to 1"):
+        binary.fit(X, LABELS > 1, class_weight={key: 3.0}, verbose=0)
+
+
+def test_balanced_class_weights_are_explained():
+    with pytest.raises(TypeError, match=r"got 'balanced'; for weights that make up for rare classes: counts = np\.bincount\(labels\)"):
+        classifier("native").fit(X, LABELS, class_weight="balanced", verbose=0)
+
+
 def test_warnings_point_at_the_line_of_the_user(engine):
     order = np.argsort(LABELS)
     with pytest.warns(UserWarning, match="shuffle x and y") as caught:

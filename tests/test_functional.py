@@ -13,7 +13,7 @@ import pytest
 from golden import graph_programs as programs
 
 import fastmlp
-from fastmlp import Model, layers, models
+from fastmlp import Model, layers, models, utils
 from fastmlp.errors import ModelFileError, UnsupportedError
 
 KERAS = json.loads((Path(__file__).parent / "golden" / "graphs.json").read_text(encoding="utf-8"))
@@ -226,6 +226,27 @@ def test_sample_weights_are_for_all_outputs_or_for_each(engine):
     assert named == pytest.approx(each, rel=1e-6)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_class_weights_are_given_for_each_output(engine):
+    weight = np.where(np.ravel(KIND) == 1, 5.0, 1.0)
+    histories = []
+    for given in ({"class_weight": {"kind": {1: 5.0}}}, {"class_weight": [None, {1: 5.0}]}, {"sample_weight": {"kind": weight}}):
+        utils.set_random_seed(3)
+        model = two_outputs(engine=engine)
+        histories.append(model.fit(X, [PRICE, KIND], verbose=0, shuffle=False, **given).history)
+    for history in histories[1:]:
+        for name, values in histories[0].items():
+            assert history[name] == pytest.approx(values, rel=1e-6), name
+
+
+def test_class_weights_may_be_given_plainly_where_one_output_is_trained():
+    model = two_outputs(loss={"kind": "sparse_categorical_crossentropy"}, metrics=None)
+    plain = model.evaluate(X, [None, KIND], sample_weight=np.where(np.ravel(KIND) == 1, 5.0, 1.0), verbose=0)
+    model.optimizer.learning_rate = 0
+    for given in ({1: 5.0}, {"kind": {1: 5.0}}):
+        assert model.train_on_batch(X, [None, KIND], class_weight=given) == pytest.approx(plain, rel=1e-6)
+
+
 def test_crossentropy_means_what_each_output_calls_for():
     model = two_outputs(loss={"price": "mse", "kind": "crossentropy"}, metrics={"kind": "accuracy"})
     assert model.evaluate(X, [PRICE, KIND], verbose=0, return_dict=True).keys() == {"loss", "price_loss", "kind_loss", "kind_accuracy"}
@@ -247,7 +268,12 @@ def test_crossentropy_means_what_each_output_calls_for():
         (lambda m: m.fit(X, {"price": PRICE, "sort": KIND}), ValueError, "but y has 'sort'"),
         (lambda m: m.fit(X, [PRICE, KIND + 9]), ValueError, "y['kind'][0] is"),
         (lambda m: m.fit(X, [PRICE[:5], KIND]), ValueError, "y['price'] has 5 rows, y['kind'] has 30 rows"),
-        (lambda m: m.fit(X, [PRICE, KIND], class_weight={0: 2.0}), UnsupportedError, "class_weight is for models with one output"),
+        (lambda m: m.fit(X, [PRICE, KIND], class_weight={0: 2.0}), ValueError, "class_weight must be a dict from output to class weights"),
+        (
+            lambda m: m.fit(X, [PRICE, KIND], class_weight={"sort": {0: 2.0}}),
+            ValueError,
+            "class_weight must be a dict from output to class",
+        ),
         (lambda m: m.compile("sgd", loss=["mse"]), ValueError, "the model has 2 outputs (price, kind), but loss has 1"),
         (lambda m: m.compile("sgd", loss={"cost": "mse"}), ValueError, "but loss has 'cost'"),
         (lambda m: m.compile("sgd", loss="mse", metrics=["mae"]), ValueError, "but metrics has 1"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,31 @@ Y = {
 def squares(y_true, y_pred):
     error = y_pred - y_true
     return np.square(error).mean(axis=1), 2 * error / error.shape[1]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("activation", "loss"), [("softmax", "categorical_crossentropy"), ("sigmoid", "binary_crossentropy")])
+def test_a_closing_activation_that_another_layer_reads_keeps_the_loss_on_logits(engine, activation, loss):
+    x = layers.Input((5,))
+    kind = layers.Dense(4, activation=activation, name="kind")(x)
+    model = Model(x, {"kind": kind, "price": layers.Dense(2, name="prices")(kind)})
+    model.compile(optimizers.SGD(1.0), {"kind": loss, "price": "mse"}, loss_weights={"price": 0.0}, engine=engine)
+    alone = Model(x, kind)
+    alone.compile(optimizers.SGD(1.0), loss, engine=engine)
+    model.get_layer("kind").set_weights([np.full((5, 4), 40.0) * np.arange(4), np.zeros(4)])  # saturated
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        wanted = alone.evaluate(X, Y["kind"], verbose=0)
+        values = model.evaluate(X, {"kind": Y["kind"], "price": Y["price"]}, verbose=0, return_dict=True)
+    assert values["kind_loss"] == pytest.approx(wanted, rel=1e-6)
+    assert wanted > 20
+    before = model.get_layer("kind").get_weights()[0]
+    model.fit(X, {"kind": Y["kind"], "price": Y["price"]}, batch_size=40, shuffle=False, verbose=0)
+    shared = model.get_layer("kind").get_weights()[0]
+    model.get_layer("kind").set_weights([before, np.zeros(4)])
+    alone.fit(X, Y["kind"], batch_size=40, shuffle=False, verbose=0)
+    np.testing.assert_allclose(shared, model.get_layer("kind").get_weights()[0], rtol=1e-6)
+    assert np.abs(shared - before).max() > 1e-3
 
 
 def four_outputs(engine="native", size=squares, optimizer=None):

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from fastmlp import losses, metrics, optimizers
+from fastmlp import layers, losses, metrics, models, optimizers
 from fastmlp.errors import UnsupportedError
 
 
@@ -104,6 +104,31 @@ def test_all_come_back_from_their_configurations(registry):
         assert repr(made).startswith(cls.__name__ + "(name=")
 
 
+@pytest.mark.parametrize("name", ["binary_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy", "cosine_similarity"])
+@pytest.mark.parametrize("axis", [0, 1, 2, -2])
+def test_the_axis_of_a_loss_says_where_the_classes_of_arrays_are(name, axis):
+    rng = np.random.default_rng(2)
+    y, p = rng.dirichlet(np.ones(4), size=(4, 4)), rng.dirichlet(np.ones(4), size=(4, 4))
+    values = getattr(losses, name)(y, p, axis=axis)
+    np.testing.assert_array_equal(values, getattr(losses, name)(np.moveaxis(y, axis, -1), np.moveaxis(p, axis, -1)))
+    labels = rng.integers(0, 4, size=(4, 4))
+    np.testing.assert_array_equal(
+        losses.sparse_categorical_crossentropy(labels, p, axis=axis),
+        losses.sparse_categorical_crossentropy(labels, np.moveaxis(p, axis, -1)),
+    )
+
+
+def test_a_model_takes_the_last_axis_only():
+    model = models.Sequential([layers.Dense(3, activation="softmax", input_shape=(2,))])
+    x, y = np.zeros((2, 2)), np.eye(3)[:2]
+    model.compile("sgd", losses.CategoricalCrossentropy(axis=1))
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(np.log(3))
+    assert losses.deserialize(losses.serialize(model.loss)).axis == 1
+    model.compile("sgd", losses.CategoricalCrossentropy(axis=0))
+    with pytest.raises(UnsupportedError, match=r"axis=0\) on an output of 2 axes"):
+        model.evaluate(x, y, verbose=0)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -114,7 +139,8 @@ def test_all_come_back_from_their_configurations(registry):
         (lambda: losses.get(1), TypeError, "1 is not a loss; give one of MeanSquaredError"),
         (lambda: losses.MeanSquaredError(reduction="total"), ValueError, "reduction must be one of 'sum_over_batch_size', 'mean', 'sum'"),
         (lambda: losses.CategoricalCrossentropy(label_smoothing=2), ValueError, "label_smoothing must be at least 0 and at most 1, got 2"),
-        (lambda: losses.CategoricalCrossentropy(axis=0), UnsupportedError, "axis=0 is not in fastmlp; a row's columns are its last axis"),
+        (lambda: losses.CategoricalCrossentropy(axis=2)([[1, 0]], [[0.5, 0.5]]), ValueError, "axis=2, but y_pred has shape (1, 2)"),
+        (lambda: metrics.CategoricalCrossentropy(axis=0), UnsupportedError, "a row's columns are its last axis"),
         (lambda: losses.Huber(delta=-1), ValueError, "delta must be at least 0, got -1"),
         (lambda: losses.Quantile(q=1.5), ValueError, "q must be at least 0 and at most 1, got 1.5"),
         (lambda: losses.BinaryFocalCrossentropy(gamma=-1), ValueError, "gamma must be at least 0"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -214,6 +215,87 @@ def test_the_metrics_of_a_pass_are_its_own():
     counted = model.fit(x, y, batch_size=100, verbose=0, callbacks=[hook]).history["true_positives"][0]
     assert len(seen) == 5
     assert counted <= y.sum()
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        metrics.BinaryAccuracy(threshold=0.6),
+        metrics.MeanSquaredError(),
+        metrics.AUC(),
+        metrics.Precision(),
+        metrics.MeanMetricWrapper(largest_error),
+    ],
+    ids=lambda metric: metric.name,
+)
+def test_the_object_given_to_compile_is_the_one_that_measures(engine, metric):
+    x, y = rows()
+    model = compiled(engine, metrics=["mae", metric])
+    assert model.evaluate(x, y, verbose=0)[2] == pytest.approx(metric.result())
+    history = model.fit(x, y, epochs=2, verbose=0).history
+    assert history[metric.name][-1] == pytest.approx(metric.result())
+    history = model.fit(x, y, validation_split=0.25, verbose=0).history
+    assert history[f"val_{metric.name}"][-1] == pytest.approx(metric.result())
+
+
+def test_a_pass_inside_another_has_the_object_and_the_outer_one_goes_on_with_a_copy():
+    x, y = rows()
+    metric = metrics.TruePositives(name="true_positives")
+    model = compiled(metrics=[metric])
+    alone = model.fit(x, y, batch_size=100, verbose=0).history["true_positives"]
+    other = compiled(metrics=[metric])
+    hook = callbacks.Callback()
+    hook.on_train_batch_end = lambda batch, logs=None: other.evaluate(x[:7], y[:7], verbose=0)
+    model = compiled(metrics=[metric])
+    assert model.fit(x, y, batch_size=100, verbose=0, callbacks=[hook]).history["true_positives"] == alone
+    assert metric.result() == other.evaluate(x[:7], y[:7], verbose=0)[1]
+
+
+def rare(n=20000):
+    rng = np.random.default_rng(0)
+    score = rng.normal(size=n)
+    p = (0.002 * np.exp(score)).astype(np.float32)
+    return (rng.random(n) < p).astype(np.float32), p
+
+
+def test_an_auc_whose_thresholds_see_nothing_of_a_rare_class_warns_and_says_what_to_change():
+    y, p = rare()
+    metric = metrics.AUC()
+    with pytest.warns(UserWarning, match=r"about 0\.\d+ with more thresholds: .* give AUC\(num_thresholds=(\d+)\)") as caught:
+        coarse = metric(y, p)
+    told = str(caught[0].message)
+    finer = metrics.AUC(num_thresholds=int(told.split("num_thresholds=")[1].rstrip(")")))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exact = finer(y, p)
+    assert abs(coarse - exact) > 0.02
+    assert float(told.split("about ")[1].split()[0]) == pytest.approx(exact, abs=0.005)
+
+
+@pytest.mark.parametrize("options", [{}, {"curve": "PR"}, {"multi_label": True}])
+def test_an_auc_of_predictions_that_thresholds_part_does_not_warn(options):
+    rng = np.random.default_rng(3)
+    p = rng.random((2000, 2)).astype(np.float32)
+    y = (rng.random((2000, 2)) < p).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        metrics.AUC(**options)(y, p)
+        metrics.AUC(**options)((p > 0.5).astype(np.float32), np.where(p > 0.5, 1 - 1e-6, 1e-6))  # all is told apart
+        metrics.AUC(**options)(y, np.full_like(p, 0.001))  # nothing is
+
+
+def test_fit_and_evaluate_warn_of_a_coarse_auc_once_at_the_end_of_a_pass():
+    y, p = rare()
+    model = models.Sequential([layers.Dense(1, activation="sigmoid", input_shape=(1,), kernel_initializer="ones")])
+    model.compile("sgd", "binary_crossentropy", metrics=["AUC"])
+    model.optimizer.learning_rate = 0
+    x = np.log(p / (1 - p))
+    with pytest.warns(UserWarning, match="the metric 'AUC' is") as caught:
+        model.evaluate(x, y, verbose=0, batch_size=100)
+    assert len(caught) == 1
+    with pytest.warns(UserWarning, match="the metric 'AUC' is") as caught:
+        model.fit(x, y, verbose=0, epochs=3)
+    assert len(caught) == 1
 
 
 def test_a_reset_metric_begins_again():

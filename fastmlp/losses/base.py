@@ -14,6 +14,9 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "
 MEANS = ("sum_over_batch_size", "mean")
 """Those that a model can be trained with; both are the mean over the rows."""
 
+MOST_AXES = 64
+"""Axes that a NumPy array can have."""
+
 
 class Loss(Configurable):
     """The base of all losses: a mean over the columns of a row (or a sum over classes), then over the rows.
@@ -38,6 +41,8 @@ class Loss(Configurable):
     """What else to look at when it becomes NaN or infinite."""
     from_logits: bool = False
     smoothing: float = 0.0
+    axis: int = -1
+    """Which axis of predictions holds the columns of a row, where a loss is called on arrays."""
 
     def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None, **options: Any) -> None:
         if reduction not in REDUCTIONS:
@@ -87,11 +92,16 @@ class Loss(Configurable):
         return total / count if count else 0.0
 
     def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        """The loss of each row, as a float32 array of the shape of ``y_pred`` without its last axis."""
+        """The loss of each row, as a float32 array of the shape of ``y_pred`` without the axis of the columns, normally the last."""
         from fastmlp.reference.losses import make_loss
 
-        p = np.asarray(y_pred, np.float32)
-        y = self._rows(np.asarray(y_true), p)
+        p, y = np.asarray(y_pred, np.float32), np.asarray(y_true)
+        if self.axis != -1:
+            if not -p.ndim <= self.axis < p.ndim:
+                raise ValueError(f"{self.name} has axis={self.axis}, but y_pred has shape {p.shape}")
+            y = np.moveaxis(y, self.axis, -1) if y.ndim == p.ndim else y
+            p = np.moveaxis(p, self.axis, -1)
+        y = self._rows(y, p)
         p_rows = p.reshape(-1, p.shape[-1])
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             values = make_loss(self.kind, self.from_logits, self.parameters, self.smoothing).value(y, p_rows)
@@ -119,3 +129,8 @@ class Loss(Configurable):
 
     def _target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
+
+
+def axis_in_config(axis: int) -> dict[str, int]:
+    """The ``axis`` of a loss as part of its configuration: the last one goes without saying."""
+    return {} if axis == -1 else {"axis": axis}

@@ -6,8 +6,7 @@ from typing import Any
 
 from fastmlp import checks
 from fastmlp.errors import UnsupportedError
-from fastmlp.losses.base import Loss
-from fastmlp.losses.regression import last_axis_only
+from fastmlp.losses.base import MOST_AXES, Loss, axis_in_config
 
 
 class CrossEntropy(Loss):
@@ -18,7 +17,7 @@ class CrossEntropy(Loss):
             sigmoid before the loss is computed together with it, from the scores, anyway.
         label_smoothing: Share of the targets that is spread evenly: over all classes, or for a binary loss over yes and no. Szegedy et al.,
             "Rethinking the Inception architecture for computer vision", 2015.
-        axis: −1; classes stand in the columns.
+        axis: Which axis of arrays holds the classes, −1 by default; models take the last one only.
         reduction: See :class:`Loss`.
         name: See :class:`Loss`.
     """
@@ -33,7 +32,7 @@ class CrossEntropy(Loss):
         **options: Any,
     ) -> None:
         super().__init__(reduction, name, **options)
-        last_axis_only(axis)
+        self.axis = checks.whole_number("axis", axis, -MOST_AXES)
         self.from_logits = checks.flag("from_logits", from_logits)
         self.smoothing = checks.number("label_smoothing", label_smoothing, 0.0, 1.0)
 
@@ -43,7 +42,7 @@ class CrossEntropy(Loss):
         return self.smoothing
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "from_logits": self.from_logits, "label_smoothing": self.smoothing}
+        return {**super().get_config(), "from_logits": self.from_logits, "label_smoothing": self.smoothing, **axis_in_config(self.axis)}
 
 
 class BinaryCrossentropy(CrossEntropy):

@@ -6,8 +6,7 @@ import math
 from typing import Any
 
 from fastmlp import checks
-from fastmlp.errors import UnsupportedError
-from fastmlp.losses.base import Loss
+from fastmlp.losses.base import MOST_AXES, Loss, axis_in_config
 
 
 class MeanSquaredError(Loss):
@@ -145,7 +144,7 @@ class CosineSimilarity(Loss):
     """−Σ ŷ·p̂ over a row's columns, each row made one long: −1 for the same direction, 1 for the opposite one.
 
     Args:
-        axis: −1; the columns of a row are the vector.
+        axis: Which axis of arrays is the vector, −1 by default; models take the last one only.
         reduction: See :class:`Loss`.
         name: See :class:`Loss`.
     """
@@ -154,14 +153,11 @@ class CosineSimilarity(Loss):
 
     def __init__(self, axis: int = -1, reduction: str | None = "sum_over_batch_size", name: str | None = None, **options: Any) -> None:
         super().__init__(reduction, name, **options)
-        last_axis_only(axis)
+        self.axis = checks.whole_number("axis", axis, -MOST_AXES)
 
     @property
     def parameters(self) -> tuple[float, ...]:
         return (-1.0,)
 
-
-def last_axis_only(axis: Any) -> None:
-    """Refuse any ``axis`` but the last one."""
-    if axis not in (-1, 1):
-        raise UnsupportedError(f"axis={axis!r} is not in fastmlp; a row's columns are its last axis (axis=-1)")
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **axis_in_config(self.axis)}

@@ -29,7 +29,6 @@ from fastmlp.losses import (
 )
 from fastmlp.metrics.base import EngineMetric, Metric
 from fastmlp.metrics.confusion import (
-    AUC,
     F1Score,
     FalseNegatives,
     FalsePositives,
@@ -39,6 +38,7 @@ from fastmlp.metrics.confusion import (
     TrueNegatives,
     TruePositives,
 )
+from fastmlp.metrics.curves import AUC
 from fastmlp.metrics.means import (
     Accuracy,
     Mean,
@@ -149,6 +149,9 @@ class BinaryAccuracy(EngineMetric):
     def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5, **options: Any) -> None:
         super().__init__(name, dtype, **options)
         self.threshold = checks.number("threshold", threshold, 0.0, 1.0)
+
+    def advice_for_scores(self) -> str | None:
+        return "give BinaryAccuracy(threshold=0)" if self.threshold else None
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "threshold": self.threshold}

@@ -12,6 +12,8 @@ from fastmlp.errors import UnsupportedError
 from fastmlp.plan import Metric as PlanMetric
 from fastmlp.registry import Configurable
 
+END_IN_PROBABILITIES = "end the model in a sigmoid or softmax, and leave from_logits out of the loss"
+
 
 class Metric(Configurable):
     """The base of all metrics.
@@ -37,6 +39,8 @@ class Metric(Configurable):
     """Whether the value is the mean of a number that each row has."""
     takes_chunks: ClassVar[bool] = False
     """Whether several batches may be handed over as one, with the same result."""
+    _in_pass: bool = False
+    """Whether a model is measuring with it, so that a value is one of many on the way."""
 
     def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
         if options.pop("from_logits", False):
@@ -66,6 +70,10 @@ class Metric(Configurable):
 
     def reset_state(self) -> None:
         """Forget all rows."""
+
+    def advice_for_scores(self) -> str | None:
+        """What to do where the model predicts scores of any size and the metric reads probabilities; None where it can use them."""
+        return None
 
     def _fit_state(self) -> dict[str, Any] | None:
         """What has been added up since :meth:`reset_state`, as JSON values, for a ``fit`` that goes on later; None where nobody knows."""

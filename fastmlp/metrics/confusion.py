@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastmlp import checks
-from fastmlp.metrics.base import RowMetric, divide, from_json, in_order, plain, to_json
+from fastmlp.metrics.base import END_IN_PROBABILITIES, RowMetric, divide, from_json, in_order, plain, to_json
 
 EPSILON = 1e-7
 LOWEST = -1e10
@@ -36,13 +36,7 @@ class Counts:
 
     def add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
         """Count rows; y and p: ``(rows, columns)``, weight: the same shape or None."""
-        p = np.nan_to_num(p, nan=0.0, posinf=np.inf, neginf=-np.inf)
-        size = len(self.thresholds)
-        if self._even:  # the gap from one multiplication, rounded as Keras rounds it
-            gap = np.ceil(np.clip(p, 0, 1) * np.float32(size - 1)).astype(np.intp)
-            np.maximum(gap, self._lowest_gap, out=gap)
-        else:
-            gap = np.searchsorted(np.sort(self.thresholds), p, side="left")
+        gap = self._gap(np.nan_to_num(p, nan=0.0, posinf=np.inf, neginf=-np.inf))
         if self._columns > 1:
             gap = gap * self._columns + np.arange(self._columns)
         positive = y != 0
@@ -51,6 +45,13 @@ class Counts:
                 self._gaps[kind] += np.bincount(gap[chosen], minlength=self._gaps.shape[1])
             else:
                 np.add.at(self._gaps[kind], gap[chosen], weight[chosen].astype(np.float64))
+
+    def _gap(self, p: np.ndarray) -> np.ndarray:
+        """How many thresholds each prediction passes."""
+        if not self._even:
+            return np.searchsorted(np.sort(self.thresholds), p, side="left")
+        gap = np.ceil(np.clip(p, 0, 1) * np.float32(len(self.thresholds) - 1)).astype(np.intp)  # rounded as Keras rounds it
+        return np.maximum(gap, self._lowest_gap, out=gap)
 
     def at_thresholds(self) -> dict[str, np.ndarray]:
         """``tp``, ``fp``, ``tn`` and ``fn`` for each threshold, ``(thresholds,)``; with several columns ``(thresholds, columns)``."""
@@ -90,6 +91,9 @@ class _Thresholded(RowMetric):
 
     def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
         self._counts.restore(state["counts"])
+
+    def advice_for_scores(self) -> str | None:
+        return f"give {type(self).__name__}(thresholds=0)" if any(0 < value < 1 for value in self.thresholds) else None
 
     def _single(self, values: np.ndarray) -> Any:
         return plain(values[0] if len(self.thresholds) == 1 else values)
@@ -213,132 +217,6 @@ class Recall(_Ratio):
     other = "fn"
 
 
-class AUC(RowMetric):
-    """The area under a curve that all thresholds together draw: 1 is perfect, 0.5 under the ROC curve is guessing.
-
-    Args:
-        num_thresholds: Evenly spread, 200 unless told; more come closer to the exact area.
-        curve: ``"ROC"``, true positive rate over false positive rate, or ``"PR"``, precision over recall.
-        summation_method: ``"interpolation"``, the middle of each step; ``"minoring"`` its lower, ``"majoring"`` its upper end. Between
-            points of the PR curve the counts are interpolated, not their ratio (Davis and Goadrich 2006, "The relationship between
-            precision-recall and ROC curves").
-        name: See :class:`Metric`.
-        thresholds: Those to use instead, from 0 to 1.
-        multi_label: Whether to take the area for each output and average; else all outputs are counted together.
-        num_labels: The number of outputs, for ``multi_label``; else seen from the data.
-        label_weights: How much each output counts.
-        from_logits: Whether predictions go through a sigmoid first.
-
-    Example:
-
-    >>> from fastmlp import metrics
-    >>> metrics.AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9])
-    0.75
-    """
-
-    higher_is_better = True
-
-    def __init__(
-        self,
-        num_thresholds: int = 200,
-        curve: str = "ROC",
-        summation_method: str = "interpolation",
-        name: str | None = None,
-        dtype: Any = None,
-        thresholds: Sequence[float] | None = None,
-        multi_label: bool = False,
-        num_labels: int | None = None,
-        label_weights: Sequence[float] | None = None,
-        from_logits: bool = False,
-    ) -> None:
-        self.curve = _one_of("curve", curve, ("ROC", "PR"))
-        self.summation_method = _one_of("summation_method", summation_method, ("interpolation", "minoring", "majoring"))
-        if num_labels and not multi_label:
-            raise ValueError("num_labels is only for multi_label=True")
-        self._given = None if thresholds is None else sorted(checks.number("a threshold", value, 0.0, 1.0) for value in thresholds)
-        inner = self._given
-        if inner is None:
-            count = checks.whole_number("num_thresholds", num_thresholds, 2)
-            inner = [(i + 1) / (count - 1) for i in range(count - 2)]
-        self.thresholds = [-EPSILON, *inner, 1 + EPSILON]
-        self.num_thresholds = len(self.thresholds)
-        self.multi_label, self.num_labels, self.from_logits = bool(multi_label), num_labels, bool(from_logits)
-        self.label_weights = None if label_weights is None else np.asarray(label_weights, np.float32)
-        super().__init__(name, dtype)
-
-    def reset_state(self) -> None:
-        self._counts = None if self.multi_label else Counts(self.thresholds)
-
-    def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
-        if self.from_logits:
-            with np.errstate(over="ignore"):
-                p = 1 / (1 + np.exp(-p))
-        if self.label_weights is not None and len(self.label_weights) != p.shape[1]:
-            raise ValueError(f"{self.name}: there are {len(self.label_weights)} label_weights, but {p.shape[1]} outputs")
-        if self._counts is None:
-            self._counts = Counts(self.thresholds, p.shape[1])
-        weights = None if weight is None else np.broadcast_to(weight[:, None], p.shape)
-        if self.label_weights is not None and not self.multi_label:
-            weights = np.broadcast_to(self.label_weights, p.shape) * (1 if weights is None else weights)
-        self._counts.add(y, p, weights)
-
-    def _fit_state(self) -> dict[str, Any]:
-        return {"counts": None if self._counts is None else self._counts.state()}
-
-    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
-        if state["counts"] is not None:
-            self._counts = Counts(self.thresholds, state["counts"]["shape"][1] // (self.num_thresholds + 1))
-            self._counts.restore(state["counts"])
-
-    def result(self) -> float:
-        if self._counts is None:
-            return 0.0
-        areas = self._areas(**self._counts.at_thresholds()).sum(axis=0)
-        if not self.multi_label:
-            return float(areas)
-        return float(np.mean(areas) if self.label_weights is None else divide((areas * self.label_weights).sum(), self.label_weights.sum()))
-
-    def _areas(self, tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> np.ndarray:
-        """The area of each step of the curve."""
-        if self.curve == "PR" and self.summation_method == "interpolation":
-            return _interpolated_precision_areas(tp, fp, fn)
-        recall = divide(tp, tp + fn)
-        x, y = (divide(fp, fp + tn), recall) if self.curve == "ROC" else (recall, divide(tp, tp + fp))
-        if self.summation_method == "interpolation":
-            heights = (y[:-1] + y[1:]) / 2
-        else:
-            heights = (np.minimum if self.summation_method == "minoring" else np.maximum)(y[:-1], y[1:])
-        return (x[:-1] - x[1:]) * heights
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "num_thresholds": self.num_thresholds,
-            "curve": self.curve,
-            "summation_method": self.summation_method,
-            "thresholds": self._given,
-            "multi_label": self.multi_label,
-            "num_labels": self.num_labels,
-            "label_weights": None if self.label_weights is None else self.label_weights.tolist(),
-            "from_logits": self.from_logits,
-        }
-
-
-def _interpolated_precision_areas(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:
-    positive = tp + fp
-    slope = divide(tp[:-1] - tp[1:], np.maximum(positive[:-1] - positive[1:], 0))
-    intercept = tp[1:] - slope * positive[1:]
-    ratio = np.where((positive[:-1] > 0) & (positive[1:] > 0), divide(positive[:-1], positive[1:]), 1.0)
-    return np.asarray(divide(slope * (tp[:-1] - tp[1:] + intercept * np.log(ratio)), tp[1:] + fn[1:]))
-
-
-def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
-    for choice in choices:
-        if isinstance(value, str) and value.lower() == choice.lower():
-            return choice
-    raise ValueError(f"{name} must be {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}, got {value!r}")
-
-
 class FBetaScore(RowMetric):
     """The harmonic mean of precision and recall, recall counting β times as much, for each output.
 
@@ -368,6 +246,9 @@ class FBetaScore(RowMetric):
             raise ValueError(f"{'beta' if self.beta == 0 else 'threshold'} must be above 0")
         self.average = average
         super().__init__(name, dtype)
+
+    def advice_for_scores(self) -> str | None:
+        return None if self.threshold is None else END_IN_PROBABILITIES
 
     def reset_state(self) -> None:
         self._sums: Any = 0.0

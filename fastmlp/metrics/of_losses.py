@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from fastmlp import losses
-from fastmlp.metrics.base import EngineMetric
+from fastmlp.errors import UnsupportedError
+from fastmlp.metrics.base import END_IN_PROBABILITIES, EngineMetric
 
 
 class LossMetric(EngineMetric):
@@ -20,12 +21,19 @@ class LossMetric(EngineMetric):
 
     def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
         made = self._made = self.loss(dtype=dtype, **options)
+        if made.axis not in (-1, 1):
+            raise UnsupportedError(f"{type(self).__name__}(axis={made.axis}) is not in fastmlp; a row's columns are its last axis")
         super().__init__(name)
         self.from_logits, self.parameters, self.smoothing = made.from_logits, made.parameters, made.smoothing
         self._options = {key: value for key, value in made.get_config().items() if key not in ("name", "reduction")}
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, **self._options}
+
+    def advice_for_scores(self) -> str | None:
+        if "crossentropy" in self.kind and not self.from_logits:
+            return "give it as an object with from_logits=True"
+        return END_IN_PROBABILITIES if self.kind == "kl_divergence" else None
 
     def _target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return self._made._target_shape(shape)

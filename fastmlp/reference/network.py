@@ -454,7 +454,7 @@ def _add_totals(totals: np.ndarray, task: Task, batch: Batch, losses: Losses, bu
         if len(task.terms) > 1:
             added += [loss * rows, rows]
         for metric, function in zip(term.objective.metrics, term.metrics, strict=True):
-            values = function(y, buffers[term.output])
+            values = function(y, buffers[term.output if metric.source is None else metric.source])
             weight = row_weight if metric.weighted else np.ones_like(row_weight)
             added += [(values * weight).sum(dtype=np.float64), weight.sum(dtype=np.float64)]
     totals += added

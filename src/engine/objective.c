@@ -57,31 +57,39 @@ static void call(const fm_kernels *kernels, int kind, const fm_loss *arguments) 
     table[kind](arguments);
 }
 
-static int is_sound_metric(const fm_objective *objective, int kind) {
-    return kind >= 0 && kind < FM_LOSS_COUNT && fm_has_labels(kind) == fm_has_labels(objective->loss) &&
-           (kind == FM_LOSS_gaussian_nll) == (objective->loss == FM_LOSS_gaussian_nll);
+/* True if what reads logits may read this buffer: the predictions, or the input of the softmax or sigmoid that writes them. */
+static int is_sound_source(const fm_node *last, int source, int kind) {
+    if (source == last->spec.output)
+        return 1;
+    if (source != last->spec.input || !is_from_logits(kind))
+        return 0;
+    return accuracy_beside(kind) == FM_LOSS_binary_accuracy
+               ? last->spec.op == FM_OP_ACTIVATION && last->spec.activation == FM_ACTIVATION_sigmoid
+               : last->spec.op == FM_OP_SOFTMAX;
+}
+
+static int is_sound_metric(const fm_objective *objective, const fm_node *last, const fm_metric_spec *metric) {
+    return metric->kind >= 0 && metric->kind < FM_LOSS_COUNT && fm_has_labels(metric->kind) == fm_has_labels(objective->loss) &&
+           (metric->kind == FM_LOSS_gaussian_nll) == (objective->loss == FM_LOSS_gaussian_nll) &&
+           is_sound_source(last, metric->source, metric->kind);
 }
 
 int fm_is_sound_objective(const fm_network *network, const fm_objective *objective) {
     const int least = objective->function ? -1 : 0;
     if (objective->loss < least || objective->loss >= FM_LOSS_binary_accuracy || objective->metric_count < 0)
         return 0;
-    for (int m = 0; m < objective->metric_count; m++)
-        if (!is_sound_metric(objective, objective->metrics[m].kind))
-            return 0;
     if (objective->loss == FM_LOSS_gaussian_nll && network->width[objective->output] % 2)
         return 0;
     const fm_node *last = NULL;
     for (int i = 0; i < network->node_count; i++)
         if (network->nodes[i].spec.output == objective->output)
             last = &network->nodes[i];
-    if (!last || objective->source == objective->output)
-        return last != NULL;
-    if (objective->source != last->spec.input || !is_from_logits(objective->loss))
+    if (!last || !is_sound_source(last, objective->source, objective->loss))
         return 0;
-    return accuracy_beside(objective->loss) == FM_LOSS_binary_accuracy
-               ? last->spec.op == FM_OP_ACTIVATION && last->spec.activation == FM_ACTIVATION_sigmoid
-               : last->spec.op == FM_OP_SOFTMAX;
+    for (int m = 0; m < objective->metric_count; m++)
+        if (!is_sound_metric(objective, last, &objective->metrics[m]))
+            return 0;
+    return 1;
 }
 
 static ptrdiff_t target_columns(const fm_network *network, const fm_objective *objective) {
@@ -243,7 +251,7 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
         if (m == hit)
             continue;
         fm_loss metric = loss;
-        metric.x = predictions;
+        metric.x = w->value[o->metrics[m].source] + begin;
         metric.weight = o->metrics[m].weighted ? weight : NULL;
         metric.threshold = o->metrics[m].threshold;
         for (int i = 0; i < FM_LOSS_PARAMETERS; i++)

@@ -79,7 +79,7 @@ static uint64_t train(const fm_kernels *kernels, int optimizer, const variant *v
     static uint32_t order[ROWS];
     uint64_t state = 1, hash = UINT64_C(0xCBF29CE484222325);
     const fm_plan plan = {6, 5, PARAMETERS, WIDTHS, NODES, SHAPES, 5, NULL};
-    const fm_metric_spec accuracy = {.kind = FM_LOSS_sparse_categorical_accuracy, .threshold = 0.5f};
+    const fm_metric_spec accuracy = {.kind = FM_LOSS_sparse_categorical_accuracy, .source = 5, .threshold = 0.5f};
     const fm_objective objective = {.loss = FM_LOSS_sparse_categorical_crossentropy_from_logits,
                                     .source = 4,
                                     .metric_count = 1,

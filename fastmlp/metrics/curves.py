@@ -1,0 +1,199 @@
+"""Metrics of curves that many thresholds draw together: the area under one."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks
+from fastmlp.metrics.base import RowMetric, divide
+from fastmlp.metrics.confusion import EPSILON, Counts
+
+_OCTAVES, _STEPS = 30, 32
+"""Of :class:`FineCounts`: from ½ down to 2⁻³¹, each in so many gaps. What is nearer to 0 or 1 is in the last one."""
+_HALF = _OCTAVES * _STEPS
+_ROWS_TO_JUDGE = 100
+_COARSE_BY = 0.005
+"""Difference of two areas from which on the thresholds are too few."""
+
+
+class FineCounts(Counts):
+    """Counts at thresholds that lie closer together the nearer they are to 0 or 1: what evenly spread ones do not see of a rare class.
+
+    Args:
+        columns: See :class:`Counts`.
+    """
+
+    def __init__(self, columns: int) -> None:
+        super().__init__(np.linspace(-EPSILON, 1 + EPSILON, 2 * _HALF + 1).tolist(), columns)
+
+    def _gap(self, p: np.ndarray) -> np.ndarray:
+        to_end = np.clip(np.minimum(p, 1 - p), 2.0 ** (-1 - _OCTAVES), 0.4999999).astype(np.float32)
+        step = (to_end.view(np.int32) >> 18) - (126 - _OCTAVES) * _STEPS  # exponent and five digits
+        return np.where(p < 0.5, 1 + step, 2 * _HALF - step)
+
+    def middle(self) -> float:
+        """How far the middle one of all predictions is from 0 or 1, whichever is nearer, as a power of two."""
+        counts = self._gaps.sum(axis=0).reshape(-1, self._columns).sum(axis=1)[1:-1]
+        folded = np.cumsum(counts[:_HALF] + counts[: _HALF - 1 : -1])
+        return float(2.0 ** (np.searchsorted(folded, folded[-1] / 2) // _STEPS - _OCTAVES))
+
+
+class AUC(RowMetric):
+    """The area under a curve that all thresholds together draw: 1 is perfect, 0.5 under the ROC curve is guessing.
+
+    Args:
+        num_thresholds: Evenly spread, 200 by default; more come closer to the exact area. A warning says so where they do not part the
+            predictions, as with a rare class whose probabilities are all near 0.
+        curve: ``"ROC"``, true positive rate over false positive rate, or ``"PR"``, precision over recall.
+        summation_method: ``"interpolation"``, the middle of each step; ``"minoring"`` its lower, ``"majoring"`` its upper end. Between
+            points of the PR curve the counts are interpolated, not their ratio (Davis and Goadrich 2006, "The relationship between
+            precision-recall and ROC curves").
+        name: See :class:`Metric`.
+        thresholds: Those to use instead, from 0 to 1.
+        multi_label: Whether to take the area for each output and average; else all outputs are counted together.
+        num_labels: The number of outputs, for ``multi_label``; else seen from the data.
+        label_weights: How much each output counts.
+        from_logits: Whether predictions go through a sigmoid first.
+
+    Example:
+
+    >>> from fastmlp import metrics
+    >>> metrics.AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9])
+    0.75
+    """
+
+    higher_is_better = True
+
+    def __init__(
+        self,
+        num_thresholds: int = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        dtype: Any = None,
+        thresholds: Sequence[float] | None = None,
+        multi_label: bool = False,
+        num_labels: int | None = None,
+        label_weights: Sequence[float] | None = None,
+        from_logits: bool = False,
+    ) -> None:
+        self.curve = _one_of("curve", curve, ("ROC", "PR"))
+        self.summation_method = _one_of("summation_method", summation_method, ("interpolation", "minoring", "majoring"))
+        if num_labels and not multi_label:
+            raise ValueError("num_labels is only for multi_label=True")
+        self._given = None if thresholds is None else sorted(checks.number("a threshold", value, 0.0, 1.0) for value in thresholds)
+        inner = self._given
+        if inner is None:
+            count = checks.whole_number("num_thresholds", num_thresholds, 2)
+            inner = [(i + 1) / (count - 1) for i in range(count - 2)]
+        self.thresholds = [-EPSILON, *inner, 1 + EPSILON]
+        self.num_thresholds = len(self.thresholds)
+        self.multi_label, self.num_labels, self.from_logits = bool(multi_label), num_labels, bool(from_logits)
+        self.label_weights = None if label_weights is None else np.asarray(label_weights, np.float32)
+        super().__init__(name, dtype)
+
+    def advice_for_scores(self) -> str | None:
+        return None if self.from_logits else "give AUC(from_logits=True)"
+
+    def reset_state(self) -> None:
+        self._counts = None if self.multi_label else Counts(self.thresholds)
+        self._fine: FineCounts | None = None
+        self._rows = 0
+
+    def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
+        if self.from_logits:
+            with np.errstate(over="ignore"):
+                p = 1 / (1 + np.exp(-p))
+        if self.label_weights is not None and len(self.label_weights) != p.shape[1]:
+            raise ValueError(f"{self.name}: there are {len(self.label_weights)} label_weights, but {p.shape[1]} outputs")
+        if self._counts is None:
+            self._counts = Counts(self.thresholds, p.shape[1])
+        weights = None if weight is None else np.broadcast_to(weight[:, None], p.shape)
+        if self.label_weights is not None and not self.multi_label:
+            weights = np.broadcast_to(self.label_weights, p.shape) * (1 if weights is None else weights)
+        self._counts.add(y, p, weights)
+        if self._given is None:
+            if self._fine is None:
+                self._fine = FineCounts(p.shape[1] if self.multi_label else 1)
+            self._fine.add(y, p, weights)
+            self._rows += len(y)
+
+    def _fit_state(self) -> dict[str, Any]:
+        return {"counts": None if self._counts is None else self._counts.state()}
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        if state["counts"] is not None:
+            self._counts = Counts(self.thresholds, state["counts"]["shape"][1] // (self.num_thresholds + 1))
+            self._counts.restore(state["counts"])
+        self._rows = -sys.maxsize  # the fine counts miss the rows before
+
+    def result(self) -> float:
+        area = self._area(self._counts)
+        if not self._in_pass:
+            self._judge(area)
+        return area
+
+    def _area(self, counts: Counts | None) -> float:
+        if counts is None:
+            return 0.0
+        areas = self._areas(**counts.at_thresholds()).sum(axis=0)
+        if not self.multi_label:
+            return float(areas)
+        return float(np.mean(areas) if self.label_weights is None else divide((areas * self.label_weights).sum(), self.label_weights.sum()))
+
+    def _judge(self, area: float) -> None:
+        """Warn if predictions lie so close together that the thresholds do not part them."""
+        if self._fine is None or self._rows < _ROWS_TO_JUDGE:
+            return
+        finer = self._area(self._fine)
+        if abs(finer - area) > _COARSE_BY:
+            enough = 10 ** math.ceil(math.log10(max(50 / self._fine.middle(), 2 * self.num_thresholds)))
+            checks.warn(
+                f"the metric {self.name!r} is {area:.4f}, but about {finer:.4f} with more thresholds: {self.num_thresholds} from 0 to 1 do "
+                f"not part predictions as close together as those of a rare class; give AUC(num_thresholds={min(enough, 1000000)})"
+            )
+
+    def _areas(self, tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> np.ndarray:
+        """The area of each step of the curve."""
+        if self.curve == "PR" and self.summation_method == "interpolation":
+            return _interpolated_precision_areas(tp, fp, fn)
+        recall = divide(tp, tp + fn)
+        x, y = (divide(fp, fp + tn), recall) if self.curve == "ROC" else (recall, divide(tp, tp + fp))
+        if self.summation_method == "interpolation":
+            heights = (y[:-1] + y[1:]) / 2
+        else:
+            heights = (np.minimum if self.summation_method == "minoring" else np.maximum)(y[:-1], y[1:])
+        return (x[:-1] - x[1:]) * heights
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "num_thresholds": self.num_thresholds,
+            "curve": self.curve,
+            "summation_method": self.summation_method,
+            "thresholds": self._given,
+            "multi_label": self.multi_label,
+            "num_labels": self.num_labels,
+            "label_weights": None if self.label_weights is None else self.label_weights.tolist(),
+            "from_logits": self.from_logits,
+        }
+
+
+def _interpolated_precision_areas(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:
+    positive = tp + fp
+    slope = divide(tp[:-1] - tp[1:], np.maximum(positive[:-1] - positive[1:], 0))
+    intercept = tp[1:] - slope * positive[1:]
+    ratio = np.where((positive[:-1] > 0) & (positive[1:] > 0), divide(positive[:-1], positive[1:]), 1.0)
+    return np.asarray(divide(slope * (tp[:-1] - tp[1:] + intercept * np.log(ratio)), tp[1:] + fn[1:]))
+
+
+def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    for choice in choices:
+        if isinstance(value, str) and value.lower() == choice.lower():
+            return choice
+    raise ValueError(f"{name} must be {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}, got {value!r}")
