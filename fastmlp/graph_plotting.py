@@ -20,7 +20,8 @@ from fastmlp.symbolic import Call, Graph, Tensor
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from fastmlp.figures import Figure
 
 __all__ = ["plot_model"]
 
@@ -88,8 +89,9 @@ def plot_model(
         raise UnsupportedError(f"rankdir={rankdir!r} is not in fastmlp; models are drawn from top to bottom, rankdir='TB'")
     if not isinstance(model, Model):
         raise TypeError(f"plot_model takes a model, got {model!r:.80}")
+    from fastmlp.figures import Figure
+
     graph = model.graph
-    figure_class, canvas_class = _matplotlib()
 
     def describe(layer: Any, tensors: Sequence[Tensor]) -> list[str]:
         lines = [type(layer).__name__]
@@ -110,8 +112,7 @@ def plot_model(
     left = min(place.x - place.width / 2 for row in rows for place in row) - _MARGIN
     right = max(place.x + place.width / 2 for row in rows for place in row) + _MARGIN
     bottom = -(len(rows) - 1) * (height + _ROW_GAP) - height / 2 - _MARGIN
-    figure = figure_class(figsize=(right - left, height / 2 + _MARGIN - bottom), dpi=dpi)
-    canvas_class(figure)
+    figure = Figure(figsize=(right - left, height / 2 + _MARGIN - bottom), dpi=dpi)
     ax = figure.add_axes((0, 0, 1, 1))
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, height / 2 + _MARGIN)
@@ -124,15 +125,6 @@ def plot_model(
     if to_file is not None:
         figure.savefig(os.fspath(to_file), dpi=dpi)
     return figure
-
-
-def _matplotlib() -> tuple[Any, Any]:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError('pictures need matplotlib: pip install "fastmlp[plot]"') from error
-    return Figure, FigureCanvasAgg
 
 
 # Where things stand

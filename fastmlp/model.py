@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, cast
@@ -334,7 +335,15 @@ class Model(Connected):
         return _unpickle, (type(self), self.get_config(), state)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+        size = f": {self.count_params():,} parameters in {len(self.layers)} layers" if self.built else ""
+        return f"<{type(self).__name__} name={self.name}, built={self.built}{size}>"
+
+    def _repr_html_(self) -> str:
+        """The summary, for notebooks."""
+        lines: list[str] = []
+        if self.layers:
+            self.summary(print_fn=lines.append)
+        return f"<pre>{html.escape(chr(10).join(lines) or repr(self))}</pre>"
 
 
 def _listed(shapes: Sequence[Shape]) -> str:

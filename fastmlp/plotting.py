@@ -1,6 +1,7 @@
 """Pictures of a training run: loss and accuracy over the epochs, and the decision boundary of a network with two inputs.
 
-Needs matplotlib: ``pip install "fastmlp[plot]"``. Figures are made without pyplot, so no window opens and threads may draw.
+Needs matplotlib: ``pip install "fastmlp[plot]"``. A notebook shows the figures by itself; ``figure.show()`` opens a window, and
+``figure.savefig("training.png")`` writes a file.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as PlainFigure
 
+    from fastmlp.figures import Figure
     from fastmlp.sweep import Results
 
 __all__ = ["draw_live", "new_figure", "plot_decision_boundary", "plot_history", "plot_learning_rates", "plot_sweep", "plot_training"]
@@ -22,9 +24,10 @@ __all__ = ["draw_live", "new_figure", "plot_decision_boundary", "plot_history", 
 _COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB")
 """Paul Tol's bright scheme: distinct for colour-blind eyes and in print."""
 _MARKERS = "os^Dvp"
-_TRAIN, _HELD_OUT = _COLOURS[0], _COLOURS[1]
+_TRAINING, _VALIDATION = _COLOURS[0], _COLOURS[1]
 _TEXT, _FAINT = "#333333", "#999999"
 _PANEL_INCHES = 4.0
+_MOST_COLUMNS = 4
 _GRID_POINTS = 300
 _LOG_SCALE_FROM = 20
 """An axis whose largest value is so many times its smallest is logarithmic."""
@@ -40,7 +43,7 @@ def plot_training(history: Any, model: Any = None, train: Any = None, test: Any 
         history: What ``fit`` returned, or its ``history`` dict.
         model: The trained model, for the decision boundary.
         train: ``(x, y)`` with integer labels.
-        test: The same for held-out data; marked apart from ``train``.
+        test: The same for test data; marked apart from ``train``.
 
     Returns:
         A matplotlib figure; write it with ``figure.savefig("training.png")``.
@@ -53,9 +56,8 @@ def plot_training(history: Any, model: Any = None, train: Any = None, test: Any 
     """
     curves = _curves(history)
     two_features = model is not None and train is not None and np.ndim(train[0]) == 2 and np.shape(train[0])[1] == 2
-    panels = len(curves) + two_features
-    figure = new_figure(panels)
-    axes = figure.subplots(1, panels, squeeze=False)[0]
+    figure = new_figure(1)
+    axes = _panels(figure, len(curves) + two_features)
     for name, ax in zip(curves, axes, strict=False):
         _draw_curve(ax, name, curves[name])
     if two_features:
@@ -82,10 +84,10 @@ def plot_decision_boundary(model: Any, x: ArrayLike, y: ArrayLike, test: Any = N
     """What the network answers everywhere in the plane, with the data over it.
 
     Args:
-        model: A classifier with two inputs and a softmax, or one sigmoid, at its end.
+        model: A classifier with two inputs that ends with sigmoid, tanh, softmax or logits.
         x: ``(rows, 2)``.
-        y: Integer labels ``(rows,)``.
-        test: ``(x, y)`` of held-out data, marked apart.
+        y: The class of each sample: integer labels ``(rows,)``, one-hot rows, or -1 and 1.
+        test: ``(x, y)`` of test data, marked apart.
     """
     if np.ndim(x) != 2 or np.shape(x)[1] != 2:
         raise ValueError(f"a decision boundary is drawn over two features; x has the shape {np.shape(x)}")
@@ -107,8 +109,8 @@ def plot_learning_rates(rates: Sequence[float], losses: Sequence[float], smoothe
     ax = figure.subplots()
     smoothed = np.asarray(smoothed)
     ax.plot(rates, losses, color=_COLOURS[6], linewidth=0.8, label="each minibatch")
-    ax.plot(rates, smoothed, color=_TRAIN, linewidth=1.8, label="smoothed")
-    ax.axvline(suggestion, color=_HELD_OUT, linewidth=1.2, linestyle="--", label=f"suggestion {suggestion:.2g}")
+    ax.plot(rates, smoothed, color=_TRAINING, linewidth=1.8, label="smoothed")
+    ax.axvline(suggestion, color=_VALIDATION, linewidth=1.2, linestyle="--", label=f"suggestion {suggestion:.2g}")
     ax.set_xscale("log")
     lowest = int(np.argmin(smoothed))
     low, high = float(smoothed[lowest]), float(smoothed[: lowest + 1].max())
@@ -210,19 +212,19 @@ def _is_scale(rows: Sequence[Any], name: str) -> bool:
     return all(isinstance(row.combination[name], (int, float)) and not isinstance(row.combination[name], bool) for row in rows)
 
 
-def draw_live(figure: Figure, curves: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]) -> None:
+def draw_live(figure: PlainFigure, curves: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]) -> None:
     """Draw a training that is still going on: a panel for each number, the loss first and the learning rate last.
 
     Args:
         figure: What was drawn on it before is wiped off.
-        curves: ``{"loss": {"train": [(epoch, value), …], "held out": […]}, …}``
+        curves: ``{"loss": {"training": [(epoch, value), …], "validation": […]}, …}``
     """
     figure.clear()
     names = sorted(curves, key=lambda name: (name == "learning rate", name != "loss", name))
-    for name, ax in zip(names, figure.subplots(1, max(len(names), 1), squeeze=False)[0], strict=False):
+    for name, ax in zip(names, _panels(figure, len(names)), strict=False):
         for curve, points in curves[name].items():
             places, values = zip(*points, strict=True) if points else ((), ())
-            colour = _HELD_OUT if curve == "held out" else _TRAIN
+            colour = _VALIDATION if curve == "validation" else _TRAINING
             ax.plot(places, values, color=colour, label=curve or None, linewidth=1.8, marker="o" if len(points) < 3 else None, markersize=4)
         ax.set_title(_TITLES.get(name, name.replace("_", " ").capitalize()), loc="left", color=_TEXT, fontweight="bold")
         ax.set_xlabel("epoch", color=_TEXT)
@@ -235,35 +237,48 @@ def draw_live(figure: Figure, curves: Mapping[str, Mapping[str, Sequence[tuple[f
 
 def new_figure(panels: float) -> Figure:
     """An empty figure, wide enough for so many panels side by side."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError('plotting needs matplotlib: pip install "fastmlp[plot]"') from None
+    from fastmlp.figures import Figure
+
     return Figure(figsize=(_PANEL_INCHES * 1.15 * panels, _PANEL_INCHES), dpi=150, layout="constrained")
 
 
+def _panels(figure: PlainFigure, count: int) -> list[Axes]:
+    """Axes for so many panels, at most four side by side; the figure becomes as large as they need."""
+    columns = min(max(count, 1), _MOST_COLUMNS)
+    rows = -(-max(count, 1) // columns)
+    figure.set_size_inches(_PANEL_INCHES * 1.15 * columns, _PANEL_INCHES * rows)
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for spare in axes[max(count, 1) :]:
+        spare.remove()
+    return axes[: max(count, 1)]
+
+
 def _curves(history: Any) -> dict[str, dict[str, list[float]]]:
-    """``{"loss": {"train": […], "held out": […]}, …}``, the loss first; learning rates and the like are left out."""
+    """``{"loss": {"training": […], "validation": […]}, …}``, the loss first; learning rates and the like are left out."""
     values = history if isinstance(history, Mapping) else history.history
     names = [name for name in values if not name.startswith("val_") and name != "learning_rate"]
     if not names or not values[names[0]]:
         raise ValueError("the history is empty: fit the model first")
     result = {}
     for name in sorted(names, key=lambda name: (name != "loss", name)):
-        result[name] = {"train": list(values[name])}
+        result[name] = {"training": list(values[name])}
         if values.get(f"val_{name}"):
-            result[name]["held out"] = list(values[f"val_{name}"])
+            result[name]["validation"] = list(values[f"val_{name}"])
     return result
 
 
 def _draw_curve(ax: Axes, name: str, series: Mapping[str, list[float]]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    for label, values in series.items():
+    for label, recorded in series.items():
+        each = np.array([np.ravel(value) for value in recorded])  # a metric may have a value for each class or output
+        values = each.mean(axis=1)
         epochs = np.linspace(1, max(len(other) for other in series.values()), len(values))
         marker = "o" if len(values) <= 12 else None
-        colour = _TRAIN if label == "train" else _HELD_OUT
-        ax.plot(epochs, values, color=colour, label=label, linewidth=1.8, marker=marker, markersize=4, zorder=3 if label == "train" else 4)
+        colour, order = (_TRAINING, 3) if label == "training" else (_VALIDATION, 4)
+        ax.plot(epochs, values, color=colour, label=label, linewidth=1.8, marker=marker, markersize=4, zorder=order)
+        if each.shape[1] > 1:
+            ax.plot(epochs, each, color=colour, linewidth=0.7, alpha=0.5, zorder=order - 2)
         ax.annotate(
             f"{values[-1]:.3f}" if abs(values[-1]) >= 0.001 else f"{values[-1]:.1e}",
             (epochs[-1], values[-1]),
@@ -287,16 +302,16 @@ def _draw_curve(ax: Axes, name: str, series: Mapping[str, list[float]]) -> None:
 
 def _side(series: Mapping[str, list[float]], label: str) -> str:
     """Which way the last value's text goes, so that two that end together do not cover each other."""
-    last = {name: values[-1] for name, values in series.items()}
+    last = {name: float(np.mean(values[-1])) for name, values in series.items()}
     if len(last) == 1:
         return "center"
-    return "bottom" if last[label] == max(last.values()) and (label == "train" or len(set(last.values())) > 1) else "top"
+    return "bottom" if last[label] == max(last.values()) and (label == "training" or len(set(last.values())) > 1) else "top"
 
 
 def _draw_boundary(ax: Axes, model: Any, train: Any, test: Any) -> None:
     from matplotlib.colors import to_rgb
 
-    sets = [_pair(data) for data in (train, test) if data is not None]
+    sets = [(np.asarray(data[0], np.float32), _classes(data[1])) for data in (train, test) if data is not None]
     points = np.concatenate([x for x, _ in sets])
     low, high = points.min(axis=0), points.max(axis=0)
     centre, half = (low + high) / 2, 0.54 * float((high - low).max() or 1)
@@ -313,24 +328,40 @@ def _draw_boundary(ax: Axes, model: Any, train: Any, test: Any) -> None:
         lead = shares[..., k] - np.delete(shares, k, axis=2).max(axis=2)
         if lead.min() < 0 < lead.max():
             ax.contour(u, v, lead, levels=[0.0], colors="white", linewidths=1.4, zorder=1)
-    for (x, y), held_out in zip(sets, (False, True), strict=False):
-        size = 9 if held_out or len(x) <= 2000 else 4
-        style: dict[str, Any] = {"edgecolors": _TEXT, "linewidths": 0.7} if held_out else {"edgecolors": "white", "linewidths": 0.3}
-        ax.scatter(x[:, 0], x[:, 1], s=size * (1.6 if held_out else 1), c=colours[y % classes], zorder=3 if held_out else 2, **style)
+    for (x, y), is_test in zip(sets, (False, True), strict=False):
+        size = 9 if is_test or len(x) <= 2000 else 4
+        style: dict[str, Any] = {"edgecolors": _TEXT, "linewidths": 0.7} if is_test else {"edgecolors": "white", "linewidths": 0.3}
+        ax.scatter(x[:, 0], x[:, 1], s=size * (1.6 if is_test else 1), c=colours[y % classes], zorder=3 if is_test else 2, **style)
     ax.set_title("Decision boundary", loc="left", color=_TEXT, fontweight="bold")
     if len(sets) > 1:
-        ax.set_xlabel("dark rims: held out", color=_FAINT)
+        ax.set_xlabel("dark rims: test", color=_FAINT)
     ax.locator_params(nbins=5)
     _quiet(ax)
 
 
-def _pair(data: Any) -> tuple[NDArray[np.float32], NDArray[Any]]:
-    return np.asarray(data[0], np.float32), np.asarray(data[1]).reshape(-1)
+def _classes(y: Any) -> NDArray[np.int64]:
+    """The class of each sample, from integer labels of any type, one-hot rows, or -1 and 1."""
+    labels = np.asarray(y)
+    if labels.dtype.kind not in "biuf":
+        raise TypeError(f"y must hold the number of each sample's class, got {labels.dtype}; use np.unique(y, return_inverse=True)[1]")
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        return labels.argmax(axis=1)
+    labels = labels.reshape(-1)
+    if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
+        raise ValueError("y must hold the number of each sample's class, but it has fractions; boundaries are drawn between classes")
+    return (labels > 0).astype(np.int64) if labels.size and labels.min() < 0 else labels.astype(np.int64)
 
 
 def _shares(output: NDArray[Any]) -> NDArray[Any]:
-    """Probabilities of all classes; a single sigmoid output is the probability of class 1."""
-    return output if output.shape[1] > 1 else np.concatenate([1 - output, output], axis=1)
+    """Probabilities of all classes; of a single output, which is that of class 1, both. Numbers outside 0 … 1 are taken for logits."""
+    is_logits = output.min() < 0 or output.max() > 1
+    if output.shape[1] == 1:
+        share = 1 / (1 + np.exp(-np.clip(output, -60, 60))) if is_logits else output
+        return np.concatenate([1 - share, share], axis=1)
+    if not is_logits:
+        return output
+    powers = np.exp(output - output.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def _quiet(ax: Axes) -> None:

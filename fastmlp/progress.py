@@ -1,10 +1,13 @@
 """What ``fit``, ``evaluate`` and ``predict`` print, in Keras' words.
 
-On a terminal or in a notebook the line is drawn again and again; elsewhere (a file, a pipe) only the final line of each epoch is written.
+On a terminal or in a notebook the line is drawn again and again; elsewhere (a file, a pipe, ``TERM=dumb``) only the final line of each
+epoch is written. With ``NO_COLOR`` set nothing is coloured.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -24,14 +27,21 @@ def write(text: str) -> None:
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
-        text = text.replace("━", "=").encode(encoding, "replace").decode(encoding)
+        text = text.replace("━", "=").replace("─", "-").encode(encoding, "replace").decode(encoding)
     stream.write(text)
     stream.flush()
 
 
 def is_live() -> bool:
-    """True when a line can be drawn over: a terminal or a notebook."""
-    return (sys.stdout is not None and sys.stdout.isatty()) or "ipykernel" in sys.modules
+    """True when a line can be drawn over: a notebook, or a terminal that can do more than print."""
+    if "ipykernel" in sys.modules:
+        return True
+    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+
+
+def _style(text: str, code: str) -> str:
+    """``text`` in bold or in colour, unless the user wants none: https://no-color.org."""
+    return text if os.environ.get("NO_COLOR") else f"\x1b[{code}m{text}\x1b[0m"
 
 
 def format_value(value: float | np.ndarray) -> str:
@@ -102,14 +112,24 @@ class ProgressLine:
 
     def _draw(self, step: int, clock: str, per_step: float, logs: Mapping[str, float]) -> None:
         count, rest = self._count(step), f"{format_step(per_step)}{self._values(logs)}"
-        filled = BAR_WIDTH * step // max(self.target, 1)
-        width = len(count) + BAR_WIDTH + len(clock) + len(rest) + 3
-        if self.live:
-            bar = f"\x1b[32m{'━' * filled}\x1b[0m\x1b[37m{'━' * (BAR_WIDTH - filled)}\x1b[0m"
-            write(f"\r\x1b[1m{count}\x1b[0m {bar} \x1b[1m{clock}\x1b[0m {rest}" + " " * (self._width - width))
-        else:
+        if not self.live:
             write(f"{count} {'━' * BAR_WIDTH} {clock} {rest}")
-        self._width = width
+            return
+        # A line that wraps can't be drawn over: where it is long the bar gives way first, then the last values.
+        room = self._columns - 1 - len(count) - len(clock) - len(rest) - 3
+        bar = min(BAR_WIDTH, max(room, 0))
+        if step < self.target and room < 0:
+            rest = rest[: max(room - 1, -len(rest))] + "…"
+        filled = bar * step // max(self.target, 1)
+        ahead = "─" if os.environ.get("NO_COLOR") else "━"
+        drawn = f"{_style('━' * filled, '32')}{_style(ahead * (bar - filled), '37')} " if bar else ""
+        width = len(count) + len(clock) + len(rest) + 2 + (bar + 1) * bool(bar)
+        write(f"\r{_style(count, '1')} {drawn}{_style(clock, '1')} {rest}" + " " * (self._width - width))
+        self._width = min(width, self._columns - 1)
+
+    @property
+    def _columns(self) -> int:
+        return 120 if "ipykernel" in sys.modules else shutil.get_terminal_size().columns
 
     def _count(self, step: int) -> str:
         return f"{step:{len(str(self.target))}}/{self.target}"

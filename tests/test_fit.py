@@ -507,3 +507,16 @@ def test_both_engines_shuffle_alike():
         engines.module(name).shuffle(2**63 + 5, 17, order)
         orders.append(order)
     np.testing.assert_array_equal(*orders)
+
+
+def test_a_history_shows_its_last_values_and_a_table_in_notebooks():
+    model = models.Sequential([layers.Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse")
+    history = model.fit(np.eye(2), np.ones(2), epochs=3, verbose=0)
+    loss = history.history["loss"]
+    assert repr(history) == f"<History of 3 epochs: loss {loss[-1]:.4f}>"
+    table = history._repr_html_()
+    assert "<caption>3 epochs</caption>" in table
+    assert f"<th>loss</th><td>{loss[0]:.4f}</td><td>{min(loss):.4f}</td><td>{max(loss):.4f}</td><td>{loss[-1]:.4f}</td>" in table
+    assert repr(callbacks.History()) == "<History of 0 epochs>"
+    assert "<tbody></tbody>" in callbacks.History()._repr_html_()

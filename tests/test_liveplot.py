@@ -107,8 +107,8 @@ def test_the_curves_are_the_numbers_of_the_training(tmp_path):
     history = compiled().fit(X, Y, epochs=3, validation_split=0.25, verbose=0, callbacks=[live]).history
     loss, accuracy, rate = live.figure.axes
     curves = {line.get_label(): line for line in loss.lines}
-    np.testing.assert_array_equal(curves["train"].get_xydata(), np.column_stack([[1, 2, 3], history["loss"]]))
-    np.testing.assert_array_equal(curves["held out"].get_ydata(), history["val_loss"])
+    np.testing.assert_array_equal(curves["training"].get_xydata(), np.column_stack([[1, 2, 3], history["loss"]]))
+    np.testing.assert_array_equal(curves["validation"].get_ydata(), history["val_loss"])
     np.testing.assert_array_equal(accuracy.lines[0].get_ydata(), history["accuracy"])
     np.testing.assert_allclose(rate.lines[0].get_ydata(), [0.001] * 3)
 
@@ -123,7 +123,7 @@ def test_between_the_epochs_a_point_is_the_mean_since_the_last(tmp_path):
     for batch, mean, rows in ((0, 4.0, 10), (2, 2.0, 30)):
         live._cost = -1e9  # always affordable
         live._pause(batch, {"loss": mean}, rows)
-    assert live._curves["loss"]["train"] == [(2.25, 4.0), (2.75, 1.0)]
+    assert live._curves["loss"]["training"] == [(2.25, 4.0), (2.75, 1.0)]
 
 
 def test_metrics_that_are_no_means_have_one_point_an_epoch(tmp_path):
@@ -132,8 +132,21 @@ def test_metrics_that_are_no_means_have_one_point_an_epoch(tmp_path):
     model.compile("adam", "mse", metrics=["mae", "root_mean_squared_error", metrics.R2Score(class_aggregation=None, name="both")])
     live._cost = -1e9  # always affordable
     history = model.fit(X, np.eye(2)[Y], batch_size=8, epochs=2, verbose=0, callbacks=[live]).history
-    assert live._curves["root_mean_squared_error"]["train"] == list(zip((1, 2), history["root_mean_squared_error"], strict=True))
-    assert [value for _, value in live._curves["both"]["train"]] == [np.mean(value) for value in history["both"]]
+    assert live._curves["root_mean_squared_error"]["training"] == list(zip((1, 2), history["root_mean_squared_error"], strict=True))
+    assert [value for _, value in live._curves["both"]["training"]] == [np.mean(value) for value in history["both"]]
+
+
+def test_each_number_of_several_outputs_has_a_panel_that_can_be_read(tmp_path):
+    x = layers.Input(shape=(3,))
+    model = models.Model(x, [layers.Dense(1, name=name)(x) for name in ("a", "b", "c")])
+    model.compile("sgd", "mse", metrics=[["mae"]] * 3)
+    live = callbacks.LivePlot(tmp_path / "live.png")
+    history = model.fit(X, [Y, Y, Y], epochs=2, validation_split=0.25, verbose=0, callbacks=[live]).history
+    panels = {axes.get_title(loc="left"): axes for axes in live.figure.axes}
+    assert list(panels) == ["Loss", "A loss", "A mae", "B loss", "B mae", "C loss", "C mae", "Learning rate"]
+    np.testing.assert_array_equal(panels["B mae"].lines[1].get_ydata(), history["val_b_mae"])
+    width, height = live.figure.get_size_inches()
+    assert width / 4 == pytest.approx(height / 2, rel=0.2)  # two rows of four
 
 
 def test_a_second_training_begins_a_new_picture(tmp_path):
@@ -184,6 +197,7 @@ def test_live_plots_refuse_what_they_can_not_do(tmp_path, monkeypatch):
         callbacks.LivePlot(budget=2)
     with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist; make it first"):
         callbacks.LivePlot(tmp_path / "nowhere" / "live.png")
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "fastmlp.figures", raising=False)
     with pytest.raises(ImportError, match=r'needs matplotlib: pip install "fastmlp\[plot\]"'):
         callbacks.LivePlot(tmp_path / "live.png")

@@ -407,3 +407,13 @@ def test_the_package_offers_what_keras_offers():
     with pytest.raises(AttributeError, match="module 'fastmlp' has no attribute 'nothing'"):
         _ = fastmlp.nothing
     assert repr(two_layers()).startswith("<Sequential name=sequential")
+
+
+def test_a_model_shows_its_size_and_in_notebooks_its_summary():
+    model = two_layers()
+    assert repr(model) == f"<Sequential name={model.name}, built=True: {model.count_params():,} parameters in {len(model.layers)} layers>"
+    page = model._repr_html_()
+    assert page.startswith("<pre>")
+    assert "Output Shape" in page
+    assert "Total params" in page
+    assert models.Sequential(name="a<b")._repr_html_() == "<pre>&lt;Sequential name=a&lt;b, built=False&gt;</pre>"

@@ -6,6 +6,7 @@ import builtins
 import doctest
 import itertools
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -77,6 +78,48 @@ def test_a_history_may_be_a_dict_and_learning_rates_are_left_out():
     assert len(figure.axes[0].get_lines()) == 2
 
 
+def test_a_metric_with_a_value_for_each_class_is_its_mean_and_a_thin_line_for_each(tmp_path):
+    f1 = [np.array([0.1, 0.3]), np.array([0.5, 0.7])]
+    figure = plot_history({"f1_score": f1, "loss": [2.0, 1.0], "val_f1_score": f1})
+    mean, first, second = figure.axes[1].get_lines()[:3]
+    assert mean.get_ydata().tolist() == pytest.approx([0.2, 0.6])
+    assert [first.get_ydata().tolist(), second.get_ydata().tolist()] == [[0.1, 0.5], [0.3, 0.7]]
+    assert [text.get_text() for text in figure.axes[1].get_legend().get_texts()] == ["training", "validation"]
+    figure.savefig(tmp_path / "vector.png")
+
+
+@pytest.mark.parametrize(
+    ("last", "labels"),
+    [
+        ("sigmoid", lambda y: y.astype(np.float64)),
+        ("sigmoid", lambda y: y[:, None].astype(np.float32)),
+        ("tanh", lambda y: 2 * y - 1),
+        ("linear", lambda y: y.astype(bool)),
+    ],
+    ids=["float", "column", "minus one and one", "bool and logits"],
+)
+def test_labels_of_every_kind_have_the_boundary_of_integers(last, labels):
+    x, y = moons.generate(points_per_class=60, seed=0)
+    model = classifier(1, last)
+    picture, expected = (plot_decision_boundary(model, x, form).axes[0] for form in (labels(y), y))
+    dots = [ax.collections[-1].get_facecolors() for ax in (picture, expected)]
+    assert np.array_equal(*dots)
+    assert len(np.unique(dots[0], axis=0)) == 2
+
+
+def test_one_hot_labels_have_the_boundary_of_integers():
+    (x, y), _ = spiral.load_data(points_per_class=20)
+    model = classifier()
+    dots = [plot_decision_boundary(model, x, form).axes[0].collections[-1].get_facecolors() for form in (np.eye(3)[y], y)]
+    assert np.array_equal(*dots)
+
+
+@pytest.mark.parametrize(("y", "message"), [([0.5, 1.0], "it has fractions"), (["a", "b"], r"np\.unique\(y, return_inverse=True\)")])
+def test_boundaries_are_between_classes(y, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        plot_decision_boundary(classifier(), np.eye(2), y)
+
+
 @pytest.mark.parametrize("history", [{}, {"loss": []}])
 def test_an_empty_history_is_an_error(history):
     with pytest.raises(ValueError, match="the history is empty: fit the model first"):
@@ -144,6 +187,7 @@ def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):
         return original(name, *arguments)
 
     monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.delitem(sys.modules, "fastmlp.figures", raising=False)
     with pytest.raises(ImportError, match=r'plotting needs matplotlib: pip install "fastmlp\[plot\]"'):
         plot_history({"loss": [1.0]})
 
@@ -152,3 +196,43 @@ def test_the_examples_in_the_documentation_are_right():
     result = doctest.testmod(plotting)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def figures():
+    """A figure of every kind."""
+    model = classifier()
+    x, y = np.eye(2, dtype=np.float32), np.array([0, 1])
+    finder = fastmlp.callbacks.LearningRateFinder(steps=12)
+    model.fit(x, y, epochs=12, verbose=0, callbacks=[finder])
+    history = model.fit(x, y, epochs=1, verbose=0)
+    yield finder.plot()
+    yield history.plot()
+    yield plot_history(history)
+    yield plot_training(history, model, (x, y))
+    yield plot_decision_boundary(model, x, y)
+    yield plot_sweep(swept(units=[1, 2, 3]))
+    yield fastmlp.utils.plot_model(model, to_file=None)
+
+
+def test_every_figure_shows_itself_in_a_notebook_without_pyplot():
+    for figure in figures():
+        picture, size = figure._repr_png_()
+        assert picture.startswith(b"\x89PNG")
+        assert size == {"width": int(72 * figure.get_figwidth()), "height": int(72 * figure.get_figheight())}
+
+
+def test_show_says_what_to_do_where_there_is_no_window():
+    with pytest.warns(UserWarning, match=r"can't open windows here .*; write the figure to a file: figure\.savefig"):
+        plot_history({"loss": [1.0]}).show()
+
+
+def test_show_opens_a_window_with_the_figure(monkeypatch):
+    from matplotlib import pyplot
+
+    shown = []
+    monkeypatch.setattr(pyplot, "get_backend", lambda: "QtAgg")
+    monkeypatch.setattr(pyplot, "show", lambda: shown.append(pyplot.gcf().canvas.figure))
+    figure = plot_history({"loss": [1.0]})
+    figure.show()
+    assert shown == [figure]
+    pyplot.close("all")

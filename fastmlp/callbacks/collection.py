@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from fastmlp import progress
 from fastmlp.callbacks.base import Callback, Logs
+
+if TYPE_CHECKING:
+    from fastmlp.figures import Figure
 
 __all__ = ["CallbackList", "History", "ProgbarLogger"]
 
@@ -30,6 +36,28 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+
+    def plot(self) -> Figure:
+        """The loss and each metric over the epochs, training and validation in one panel, as a matplotlib figure."""
+        from fastmlp import plotting
+
+        return plotting.plot_history(self)
+
+    def __repr__(self) -> str:
+        last = (f"{name} {progress.format_value(values[-1])}" for name, values in self.history.items() if values)
+        return f"<History of {len(self.epoch)} epoch{'s' * (len(self.epoch) != 1)}{': ' * bool(self.history)}{', '.join(last)}>"
+
+    def _repr_html_(self) -> str:
+        """A table of the first, the lowest, the highest and the last value of each number, for notebooks."""
+        rows = []
+        for name, recorded in self.history.items():
+            values = [float(np.mean(value)) for value in recorded]
+            cells = (values[0], np.nanmin(values), np.nanmax(values), values[-1]) if values and not np.isnan(values).all() else ("",) * 4
+            texts = (cell if isinstance(cell, str) else progress.format_value(float(cell)) for cell in cells)
+            rows.append(f"<tr><th>{html.escape(name)}</th>{''.join(f'<td>{text}</td>' for text in texts)}</tr>")
+        header = "".join(f"<th>{title}</th>" for title in ("", "first", "lowest", "highest", "last"))
+        epochs = f"{len(self.epoch)} epoch{'s' * (len(self.epoch) != 1)}"
+        return f"<table><caption>{epochs}</caption><thead><tr>{header}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
     def __getstate__(self) -> dict[str, Any]:
         return {"history": self.history, "epoch": self.epoch, "params": self.params}  # without the model, which has this history

@@ -62,7 +62,7 @@ class LivePlot(Callback):
         self._clear()
         # Twice, before there is any training to keep waiting: the first drawing loads fonts and much else, the second tells what one costs.
         for _ in range(2):
-            self._draw({"loss": {"train": [(0.0, 1.0), (1.0, 0.5)]}, "accuracy": {}, "learning rate": {"": [(0.0, 0.1), (1.0, 0.1)]}})
+            self._draw({"loss": {"training": [(0.0, 1.0), (1.0, 0.5)]}, "accuracy": {}, "learning rate": {"": [(0.0, 0.1), (1.0, 0.1)]}})
 
     def _clear(self) -> None:
         self._curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
@@ -75,7 +75,7 @@ class LivePlot(Callback):
         self._clear()
         goal = getattr(self.model, "_goal", None)
         if goal is not None:
-            self._of_whole_epochs = {name for name, metric in zip(goal.names, goal.metrics, strict=True) if not metric.is_mean}
+            self._of_whole_epochs = {name for name, metric in zip(goal.names, goal.metrics, strict=True) if metric and not metric.is_mean}
         self.drawing_seconds = 0.0
         self._begin = perf_counter()
 
@@ -92,9 +92,9 @@ class LivePlot(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         for name, value in (logs or {}).items():
             if name.startswith("val_"):
-                self._note(name.removeprefix("val_"), "held out", epoch + 1, value)
+                self._note(name.removeprefix("val_"), "validation", epoch + 1, value)
             elif name != "learning_rate" and name not in self._totals:  # the epoch has no point of its own yet
-                self._note(name, "train", epoch + 1, value)
+                self._note(name, "training", epoch + 1, value)
         self._note("learning rate", "", epoch + 1, self.model.optimizer.learning_rate)
         if self._is_affordable():
             self._draw(self._curves)
@@ -122,7 +122,7 @@ class LivePlot(Callback):
             if name in self._of_whole_epochs:
                 continue
             total = value * rows
-            self._note(name, "train", place, (total - self._totals.get(name, 0.0)) / (rows - self._rows))
+            self._note(name, "training", place, (total - self._totals.get(name, 0.0)) / (rows - self._rows))
             self._totals[name] = total
         self._rows = rows
         self._note("learning rate", "", place, self.model.optimizer.learning_rate)
@@ -201,15 +201,15 @@ class _Window:
 
 def _screen(display: str, path: Path) -> _File | _Notebook | _Window:
     """Where to draw."""
-    from fastmlp import plotting
+    from fastmlp import figures, plotting
 
     figure = plotting.new_figure(3)
-    if display == "notebook" or (display == "auto" and "ipykernel" in sys.modules):
+    if display == "notebook" or (display == "auto" and figures.in_notebook()):
         return _Notebook(figure)
     if display == "window" or (display == "auto" and _has_desktop()):
         from matplotlib import pyplot
 
-        if pyplot.get_backend().lower() in _window_backends():
+        if pyplot.get_backend().lower() in figures.window_backends():
             window = pyplot.figure(figsize=figure.get_size_inches(), layout="constrained")
             return _Window(window)
         if display == "window":
@@ -222,11 +222,3 @@ def _screen(display: str, path: Path) -> _File | _Notebook | _Window:
 
 def _has_desktop() -> bool:
     return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def _window_backends() -> list[str]:
-    """Names of the backends that have windows."""
-    from matplotlib.backends import registry
-
-    backends: Any = registry.backend_registry  # without types where matplotlib is installed, unknown where it is not
-    return [name.lower() for name in backends.list_builtin(registry.BackendFilter.INTERACTIVE)]
