@@ -49,7 +49,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, elsewhere, engines
+from fastmlp import checks, custom_objects, elsewhere, engines
 from fastmlp.custom_activation import Derivative, Value
 from fastmlp.errors import UnsupportedError
 from fastmlp.plan import Function, Node, Plan
@@ -291,6 +291,9 @@ def get(identifier: Any) -> Activation:
 
 
 def _named(name: str) -> Activation:
+    custom = custom_objects.find(name)
+    if custom is not None:
+        return get(custom)
     if name in _BY_NAME:
         return _BY_NAME[name]
     if name in _ALIASES:
@@ -298,6 +301,8 @@ def _named(name: str) -> Activation:
     advice = elsewhere.advice("activations", name)
     if advice:
         raise UnsupportedError(f"the activation {name!r} is not in fastmlp; {advice}")
+    if of_file := custom_objects.missing("activation", name):
+        raise ValueError(of_file)
     raise ValueError(f"unknown activation {name!r}; there are {', '.join(_BY_NAME)}")
 
 
@@ -315,10 +320,8 @@ def _read(function: Callable[[Any], Any]) -> Activation:
 def serialize(activation: Activation) -> str | dict[str, Any]:
     """A name, or name and arguments where these are not the usual ones."""
     if activation.functions is not None:
-        raise UnsupportedError(
-            "an activation made of functions of your own can't be stored: files and configurations hold no code; "
-            "keep the weights (get_weights) and build the model again"
-        )
+        value = activation.functions[0]
+        return custom_objects.describe_function(activation, getattr(value, "name", None))
     name = _NAME_OF.get(activation.kind, activation.kind)
     if _BY_NAME[name] == activation:
         return name
@@ -338,6 +341,8 @@ def deserialize(data: Any) -> Activation:
     if not isinstance(data, Mapping):
         return get(data)
     name, config = data.get("class"), data.get("config")
+    if name == custom_objects.FUNCTION and isinstance(config, Mapping):
+        return get(custom_objects.named_function("activation", config))
     maker = _MAKERS.get(name) if isinstance(name, str) else None
     if maker is None or not isinstance(config, Mapping) or set(config) != set(inspect.signature(maker).parameters):
         raise ValueError(f"the configuration of an activation is not valid: {data!r:.200}")

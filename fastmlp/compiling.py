@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from fastmlp import advice, checks, engines, losses, metrics, naming, optimizers, targets
+from fastmlp import advice, checks, custom_objects, engines, losses, metrics, naming, optimizers, targets
 from fastmlp.advice import CLOSING
 from fastmlp.errors import UnsupportedError
 from fastmlp.losses import Loss
@@ -313,9 +313,10 @@ def _metric_list(argument: str, given: Any) -> list[str | Metric]:
         if isinstance(item, (list, tuple)):
             result += _metric_list(argument, item)
         elif isinstance(item, str):
-            if item.lower() not in ACCURACY + CROSSENTROPY:
+            custom = custom_objects.find(item)
+            if custom is None and item.lower() not in ACCURACY + CROSSENTROPY:
                 metrics.registry.named(item)  # an unknown name is an error now, not at fit
-            result.append(item)
+            result.append(item if custom is None else metrics.get(custom))
         else:
             result.append(metrics.get(item))
     return result
@@ -364,12 +365,4 @@ def _form_mismatch(metric: Metric, name: str, loss: Loss) -> str:
 
 
 def _stored(given: Sequence[str | Metric]) -> list[Any]:
-    stored: list[Any] = []
-    for metric in given:
-        if isinstance(metric, str):
-            stored.append(metric)
-        elif metrics.registry.classes.get(type(metric).__name__) is type(metric):
-            stored.append(metrics.registry.serialize(metric))
-        else:
-            checks.warn(f"the metric {metric.name} is a Python object of yours, which is not stored; compile with it again after loading")
-    return stored
+    return [metric if isinstance(metric, str) else metrics.serialize(metric) for metric in given]

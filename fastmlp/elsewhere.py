@@ -25,7 +25,6 @@ _OWN_PAIR = "use activations.custom(value, derivative)"
 _OVERLAP = "use Precision and Recall"
 _OPERATING_POINT = "use AUC, or Precision and Recall with thresholds=[...]"
 _FILES = "read the files into arrays, or give fit a generator"
-_REGISTERED = "files hold no code, so nothing is registered; pass custom objects to the model in your program"
 _ONE_PROCESS = "fastmlp trains in one process; see fastmlp.set_num_threads"
 _FLOAT32 = "everything is float32"
 _NO_BACKEND = "fastmlp is its own backend; compute with NumPy"
@@ -167,8 +166,6 @@ TABLES: dict[str, dict[str, str]] = {
     "regularizers": {},
     "utils": {
         **_all("Config", "use a dict"),
-        **_all("CustomObjectScope custom_object_scope get_custom_objects register_keras_serializable", _REGISTERED),
-        **_all("get_registered_name get_registered_object", _REGISTERED),
         **_all("deserialize_keras_object serialize_keras_object", "use get_config and from_config"),
         **_all("disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled", "use verbose=0, 1 or 2"),
         **_all("FeatureSpace", "use CategoryEncoding, Embedding and Normalization on columns of their own"),

@@ -6,7 +6,9 @@ Every initializer draws from a NumPy ``Generator``: from its own ``seed`` where 
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -60,6 +62,8 @@ class Initializer(Configurable):
 
     def sample(self, shape: tuple[int, ...], unseeded: Any) -> np.ndarray:
         """Values for ``shape``; ``unseeded()`` gives the seed when the initializer has none of its own."""
+        if type(self).__call__ is not Initializer.__call__:  # a class of the user's own, as Keras has them
+            return _values_of(self, shape)
         seed = self.seed if self.seed is not None else unseeded()
         return self.draw(shape, np.random.Generator(np.random.PCG64(seed))).astype(np.float32, copy=False)
 
@@ -72,17 +76,36 @@ class Initializer(Configurable):
 
 
 class Constant(Initializer):
-    """Every element is ``value``."""
+    """Every element is ``value``.
 
-    def __init__(self, value: float = 0.0) -> None:
+    Args:
+        value: A number, or an array that fits the weights, or is broadcast to their shape.
+    """
+
+    def __init__(self, value: Any = 0.0) -> None:
         super().__init__()
-        self.value = checks.number("value", value)
+        self.value = checks.number("value", value) if np.ndim(value) == 0 else _finite(value)
 
     def sample(self, shape: tuple[int, ...], unseeded: Any) -> np.ndarray:
-        return np.full(shape, self.value, np.float32)
+        try:
+            return np.array(np.broadcast_to(np.asarray(self.value, np.float32), shape))
+        except ValueError:
+            raise ValueError(
+                f"Constant has an array of shape {np.shape(self.value)}, which does not fit weights of shape {shape}"
+            ) from None
 
     def get_config(self) -> dict[str, Any]:
-        return {"value": self.value}
+        return {"value": self.value if isinstance(self.value, float) else self.value.tolist()}
+
+
+def _finite(value: Any) -> np.ndarray:
+    try:
+        array = np.array(value, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"value must be a number or an array of numbers, got {value!r:.80}") from None
+    if not np.isfinite(array).all():
+        raise ValueError(f"value must be finite, got {value!r:.80}")
+    return array
 
 
 class Zeros(Constant):
@@ -285,6 +308,39 @@ class Identity(Initializer):
         return {"gain": self.gain}
 
 
+def _values_of(function: Callable[..., Any], shape: tuple[int, ...]) -> np.ndarray:
+    """What a function of the user's own makes for weights of this shape."""
+    try:
+        inspect.signature(function).bind(shape, dtype="float32")
+    except TypeError:
+        values = function(shape)
+    else:
+        values = function(shape, dtype="float32")
+    array = np.array(values, np.float32)
+    if array.shape != shape:
+        name = getattr(function, "__name__", type(function).__name__)
+        raise ValueError(f"the initializer {name} returned an array of shape {array.shape} for weights of shape {shape}")
+    return array
+
+
+class FunctionInitializer(Initializer):
+    """A function of your own: called with the shape, and with ``dtype="float32"`` if it takes that, it returns the values.
+
+    Args:
+        function: It.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def sample(self, shape: tuple[int, ...], unseeded: Any) -> np.ndarray:
+        return _values_of(self.function, shape)
+
+    def __repr__(self) -> str:
+        return f"FunctionInitializer({self.function!r})"
+
+
 zeros, ones, constant = Zeros, Ones, Constant
 random_normal, random_uniform, truncated_normal, variance_scaling = RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling
 glorot_normal, glorot_uniform, he_normal, he_uniform = GlorotNormal, GlorotUniform, HeNormal, HeUniform
@@ -320,18 +376,18 @@ registry: Registry[Initializer] = Registry(
         "identity_initializer": Identity,
     },
     "initializers",
+    FunctionInitializer,
 )
 
 serialize, deserialize = registry.serialize, registry.deserialize
 
 
 def get(identifier: Any) -> Initializer:
-    """The initializer meant by a name (``"he_normal"``), a class, an object or a configuration."""
-    if callable(identifier) and not isinstance(identifier, (Initializer, type)):
-        raise TypeError(
-            f"initializers that are functions are not in fastmlp; give one of {', '.join(registry.classes)} or use layer.set_weights"
-        )
-    return registry.get(identifier)
+    """The initializer meant by a name (``"he_normal"``), a class, an object, a configuration or a function of the shape.
+
+    None means ``"glorot_uniform"``, as for the weights of Keras' layers.
+    """
+    return registry.get("glorot_uniform" if identifier is None else identifier)
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from fastmlp import checks, data, elsewhere, engines, naming, planning, sparse, summary, symbolic
+from fastmlp import checks, custom_objects, data, elsewhere, engines, naming, planning, sparse, summary, symbolic
 from fastmlp.callbacks import History
 from fastmlp.compiling import Compiled
 from fastmlp.connected import Connected
@@ -325,14 +325,17 @@ class Model(Connected):
         load_weights(self, filepath, skip_mismatch)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        with custom_objects.collecting() as found:
+            config = self.get_config()
         state = {
-            "compile": self.get_compile_config(),
+            "compiled": self._compiled,
             "weights": self.get_weights(),
             "training": self.training_state(),
             "optimizer": self._optimizer_state(),
             "history": self.history,
+            "custom_objects": found,
         }
-        return _unpickle, (type(self), self.get_config(), state)
+        return _unpickle, (type(self), config, state)
 
     def __repr__(self) -> str:
         size = f": {self.count_params():,} parameters in {len(self.layers)} layers" if self.built else ""
@@ -352,9 +355,10 @@ def _listed(shapes: Sequence[Shape]) -> str:
 
 def _unpickle(cls: type[Model], config: dict[str, Any], state: dict[str, Any]) -> Model:
     """What pickle and copy.deepcopy make a model from."""
-    model = cls.from_config(config)
-    if state["compile"] is not None:
-        model.compile_from_config(state["compile"])
+    with custom_objects.CustomObjectScope(state["custom_objects"]):
+        model = cls.from_config(config)
+    if state["compiled"] is not None:
+        model._set_compiled(state["compiled"])
     if model.built:
         model.set_weights(state["weights"])
         if state["optimizer"] is not None:

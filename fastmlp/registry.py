@@ -1,16 +1,16 @@
 """How a string, a class, an object or a stored configuration becomes a layer, a loss, an optimizer, …
 
-Each kind of object has one table of names, fixed in the code: a file or a JSON document can only ever name what stands there, and nothing
-is imported by name.
+Each kind of object has one table of names, fixed in the code: a file or a JSON document can only ever name what stands there or what the
+program itself hands over as a custom object, and nothing is imported by name.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from fastmlp import elsewhere
+from fastmlp import custom_objects, elsewhere
 from fastmlp.elsewhere import plain
 from fastmlp.errors import UnsupportedError
 
@@ -43,6 +43,8 @@ class Registry(Generic[T]):
         classes: The classes that may be named.
         aliases: Further names, such as ``mse``.
         module: Where Keras has them, to know the names that :mod:`fastmlp.elsewhere` has an answer for.
+        of_function: The class that makes such an object of a user's function, which it keeps as ``function``; None where functions are not
+            taken.
     """
 
     def __init__(
@@ -52,23 +54,28 @@ class Registry(Generic[T]):
         classes: Iterable[type[T]],
         aliases: Mapping[str, type[T]] | None = None,
         module: str | None = None,
+        of_function: Callable[[Any], T] | None = None,
     ) -> None:
         self.kind = kind
         self.base = base
         self.classes = {cls.__name__: cls for cls in classes}
         self._by_name = {plain(name): cls for name, cls in [*self.classes.items(), *(aliases or {}).items()]}
         self._module = module
+        self._of_function = of_function
 
     def get(self, identifier: Any) -> T:
-        """The object meant by a name, a class, an object or a ``{"class": …, "config": …}`` mapping."""
+        """The object meant by a name, a class, an object, a function or a ``{"class": …, "config": …}`` mapping."""
         if isinstance(identifier, self.base):
             return identifier
         if isinstance(identifier, str):
-            return self.named(identifier)()
+            custom = custom_objects.find(identifier)
+            return self.named(identifier)() if custom is None else self.get(custom)
         if isinstance(identifier, type) and issubclass(identifier, self.base):
             return identifier()
         if isinstance(identifier, Mapping):
             return self.deserialize(identifier)
+        if callable(identifier) and self._of_function is not None:
+            return self._of_function(identifier() if isinstance(identifier, type) else identifier)
         raise TypeError(f"{identifier!r} is not {_article(self.kind)}; give one of {', '.join(self.classes)}, as a name or an object")
 
     def named(self, name: str) -> type[T]:
@@ -79,15 +86,18 @@ class Registry(Generic[T]):
         advice = elsewhere.advice(self._module, name) if self._module else None
         if advice:
             raise UnsupportedError(f"the {self.kind} {name!r} is not in fastmlp; {advice}")
+        if of_file := custom_objects.missing(self.kind, name):
+            raise ValueError(of_file)
         close = difflib.get_close_matches(plain(name), self._by_name, n=1)
         hint = f"; did you mean {self._by_name[close[0]].__name__}?" if close else f"; there are {', '.join(self.classes)}"
         raise ValueError(f"unknown {self.kind} {name!r}{hint}")
 
     def serialize(self, item: T) -> dict[str, Any]:
-        """``{"class": name, "config": {...}}`` of an object; its class has to be one of the table's."""
-        name = type(item).__name__
-        if self.classes.get(name) is not type(item):
-            raise TypeError(f"{name} is not one of fastmlp's own {self.kind} classes, so it can't be stored as a configuration")
+        """``{"class": name, "config": {...}}`` of an object; of a user's function or class, the name alone says which it is."""
+        cls = type(item)
+        if cls is self._of_function:
+            return custom_objects.describe_function(item.function)  # type: ignore[attr-defined]
+        name = cls.__name__ if self.classes.get(cls.__name__) is cls else custom_objects.note(cls)
         return {"class": name, "config": item.get_config()}
 
     def deserialize(self, data: Mapping[str, Any]) -> T:
@@ -95,12 +105,21 @@ class Registry(Generic[T]):
         if not isinstance(data, Mapping) or not isinstance(data.get("class"), str) or not isinstance(data.get("config"), Mapping):
             raise ValueError(f"the configuration of {_article(self.kind)} must be {{'class': name, 'config': {{...}}}}, got {data!r:.200}")
         name, config = data["class"], data["config"]
-        if name not in self.classes:
-            raise ValueError(f"unknown {self.kind} class {name!r:.80}; there are {', '.join(self.classes)}")
+        if name == custom_objects.FUNCTION and self._of_function is not None:
+            return self.get(custom_objects.named_function(self.kind, config))
+        cls = custom_objects.find(name) or self.classes.get(name)
+        if cls is None:
+            raise ValueError(
+                custom_objects.missing(f"{self.kind} class", name)
+                or f"unknown {self.kind} class {name!r:.80}; there are {', '.join(self.classes)}"
+            )
+        if isinstance(cls, self.base):  # an object in the place of its class
+            return cls
         try:
-            return self.classes[name].from_config(config)
-        except (TypeError, OverflowError) as error:
+            made: T = cls.from_config(config)
+        except (AttributeError, TypeError, OverflowError) as error:
             raise ValueError(f"the configuration of {self.kind} {name} is not valid: {error}") from error
+        return made
 
 
 def _article(noun: str) -> str:

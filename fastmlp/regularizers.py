@@ -6,11 +6,13 @@ By name (``kernel_regularizer="l2"``) or as an object (``L2(1e-4)``). The penalt
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastmlp import checks
+from fastmlp.errors import UnsupportedError
 from fastmlp.plan import Penalty
 from fastmlp.registry import Configurable, Registry
 
@@ -28,7 +30,7 @@ class Regularizer(Configurable):
     3.0
     """
 
-    def __call__(self, x: Any) -> float:
+    def __call__(self, x: Any) -> Any:
         """The penalty of an array."""
         penalty, array = self.penalty(), np.asarray(x, np.float64)
         self.check_shape(array.shape)
@@ -38,8 +40,8 @@ class Regularizer(Configurable):
         return total
 
     def penalty(self) -> Penalty:
-        """The same for the engines."""
-        raise NotImplementedError
+        """The same for the engines; of a class of your own that has only ``__call__``, what :func:`of_function` finds."""
+        return of_function(self).penalty()
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """An error if there is no such penalty for arrays of this shape."""
@@ -125,6 +127,43 @@ class OrthogonalRegularizer(Regularizer):
         return {"factor": self.factor, "mode": self.mode}
 
 
+def of_function(function: Callable[[Any], Any]) -> L1L2:
+    """The regularizer that a function of the user's own computes, found by calling it: the engines compute no others.
+
+    Raises:
+        UnsupportedError: It is not ``l1·Σ|w| + l2·Σw²`` for any l1 and l2.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastmlp import regularizers
+    >>> regularizers.get(lambda w: 0.5 * np.sum(np.square(w)))
+    L1L2(l1=0.0, l2=0.5)
+    """
+
+    def value(w: np.ndarray) -> float:
+        return float(np.asarray(function(w)))
+
+    def rounded(number: float) -> float:
+        return max(0.0, float(f"{number:.6g}"))  # as it was typed, also where the function computes in float32
+
+    name = getattr(function, "__name__", type(function).__name__)
+    try:
+        once, twice = value(np.ones((2, 3), np.float32)) / 6, value(np.full((2, 3), 2, np.float32)) / 6
+        found = L1L2(rounded(2 * once - twice / 2), rounded(twice / 2 - once))
+        for seed, shape in enumerate([(5, 4), (1, 7), (3, 1)]):
+            w = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+            if not abs(value(w) - found(w)) <= 1e-4 * max(abs(found(w)), 1e-6):
+                break
+        else:
+            return found
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        raise UnsupportedError(f"the regularizer {name} can't be used: it failed for an array of weights: {error}") from error
+    raise UnsupportedError(
+        f"the regularizer {name} is not a sum of |w| and w², and the engines compute no others; use L1, L2, L1L2 or OrthogonalRegularizer"
+    )
+
+
 def _mean_cosine(w: np.ndarray) -> float:
     x = w / np.maximum(np.linalg.norm(w, axis=1, keepdims=True), 1e-7)
     cosines = np.abs(x @ x.T)
@@ -133,12 +172,12 @@ def _mean_cosine(w: np.ndarray) -> float:
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
-registry: Registry[Regularizer] = Registry("regularizer", Regularizer, (L1, L2, L1L2, OrthogonalRegularizer))
+registry: Registry[Regularizer] = Registry("regularizer", Regularizer, (L1, L2, L1L2, OrthogonalRegularizer), of_function=of_function)
 deserialize = registry.deserialize
 
 
 def get(identifier: Any) -> Regularizer | None:
-    """The regularizer meant by a name (``"l2"``), a class, an object or a configuration; None for None."""
+    """The regularizer meant by a name (``"l2"``), a class, an object, a configuration or a function; None for None."""
     return None if identifier is None else registry.get(identifier)
 
 

@@ -33,12 +33,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp import checks, modelfile, snapshot
+from fastmlp import custom_objects as custom
+from fastmlp.custom_objects import CustomObjectScope, custom_object_scope, get_custom_objects, register_keras_serializable
 from fastmlp.errors import ModelFileError
 from fastmlp.files import MODEL_SUFFIXES, WEIGHTS_SUFFIX, blaming, check_target, ending, open_regular
 from fastmlp.model import Model
 from fastmlp.modelfile import ModelFile
 
-__all__ = ["describe", "load_model", "load_weights", "save_model", "save_weights"]
+__all__ = [
+    "CustomObjectScope",
+    "custom_object_scope",
+    "describe",
+    "get_custom_objects",
+    "load_model",
+    "load_weights",
+    "register_keras_serializable",
+    "save_model",
+    "save_weights",
+]
 
 _VERSION = 2
 _KINDS = {"sequential": 1, "functional": 2}
@@ -90,9 +102,19 @@ def save_model(
     if not isinstance(model, Model):
         raise TypeError(f"save_model takes a model, got {model!r:.80}")
     target = check_target(path, overwrite)
+    with custom.collecting() as found:
+        _save(model, path, target, include_optimizer, provenance or {})
+    if names := custom.to_warn_of(found):
+        checks.warn(
+            f"{os.fspath(path)} does not hold {', '.join(names)}, because files hold no Python code; load it with "
+            f"custom_objects={{{', '.join(f'{name!r}: ...' for name in names)}}}"
+        )
+
+
+def _save(model: Model, path: str | os.PathLike[str], target: Path, include_optimizer: bool, provenance: Mapping[str, Any]) -> None:
     suffix = ending(path, MODEL_SUFFIXES)
     if suffix != ".safetensors":
-        _keras_format(suffix == ".keras").save(model, target, include_optimizer, provenance or {})
+        _keras_format(suffix == ".keras").save(model, target, include_optimizer, provenance)
         return
     taken = snapshot.take(model, include_optimizer)
     assert model.plan is not None
@@ -111,7 +133,7 @@ def save_model(
         "training": taken.training,
         "slots": list(taken.slots),
         "non_finite": [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()],
-        "provenance": dict(provenance or {}),
+        "provenance": dict(provenance),
     }
     modelfile.write(target, document, tensors)
 
@@ -123,7 +145,7 @@ def save_weights(model: Model, path: str | os.PathLike[str], overwrite: bool = T
     """
     target = check_target(path, overwrite, (WEIGHTS_SUFFIX, ".safetensors"))
     if ending(path, (WEIGHTS_SUFFIX, ".safetensors")) == ".safetensors":
-        save_model(model, target)
+        _save(model, path, target, True, {})
     else:
         _keras_format(zipped=True).save_weights(model, target)
 
@@ -144,7 +166,10 @@ def load_weights(model: Model, path: str | os.PathLike[str], skip_mismatch: bool
         raise ValueError("the model is not built, so it can't take weights; begin it with Input(shape=...), or call build first")
     kind = _format(path)
     if kind is None:
-        _load_tensors(model, path, skip_mismatch)
+        with custom.collecting() as found:  # the model has those that the file speaks of
+            model.get_config()
+        with custom.loading(found):
+            _load_tensors(model, path, skip_mismatch)
     else:
         kind.load_weights(model, path, skip_mismatch)
 
@@ -157,7 +182,8 @@ def load_model(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] |
 
     Args:
         path: The file: a ``.safetensors`` file of fastmlp, or a ``.keras`` or ``.h5`` file of fastmlp or Keras, which needs h5py.
-        custom_objects: Accepted for Keras' sake. A file can name fastmlp's own classes only, so there is nothing to look up here.
+        custom_objects: What the file names and does not hold, because it is Python code of yours: ``{"mine": mine}`` for a loss, a metric,
+            an activation (value, derivative), a class derived from one of fastmlp's, …
         compile: Whether to compile the model as it was, with the optimizer's state. Without it the model can predict, or be compiled anew.
 
     Returns:
@@ -176,6 +202,11 @@ def load_model(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] |
     """
     if Path(path).name.lower().endswith(WEIGHTS_SUFFIX):
         raise ModelFileError(path, "it holds weights alone: make the model, and give them to it with model.load_weights")
+    with custom.loading(custom_objects):
+        return _load(path, compile)
+
+
+def _load(path: str | os.PathLike[str], compile: bool) -> Model:
     kind = _format(path)
     if kind is not None:
         loaded: Model = kind.load(path, compile)

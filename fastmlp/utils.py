@@ -9,18 +9,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import checks, elsewhere, naming, randomness
+from fastmlp.custom_objects import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
 
 if TYPE_CHECKING:
     from fastmlp.datasets._getfile import get_file
     from fastmlp.graph_plotting import plot_model
 
 __all__ = [
+    "CustomObjectScope",
     "PyDataset",
     "clear_session",
+    "custom_object_scope",
+    "get_custom_objects",
     "get_file",
+    "get_registered_name",
+    "get_registered_object",
     "k_fold",
     "normalize",
     "plot_model",
+    "register_keras_serializable",
     "set_random_seed",
     "split_dataset",
     "to_categorical",

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from golden import activation_programs as programs
 
-from fastmlp import _core, activations, layers, models
-from fastmlp.errors import UnsupportedError
+from fastmlp import _core, activations, layers, models, saving
+from fastmlp.errors import ModelFileError, UnsupportedError
 from fastmlp.reference import Network as ReferenceNetwork
 
 KERAS = json.loads((Path(__file__).parent / "golden" / "activations.json").read_text(encoding="utf-8"))
@@ -231,9 +231,13 @@ def test_a_derivative_is_checked_once(monkeypatch):
     assert calls == [np.float64, *[np.float32] * 4]  # the check, then two batches in each of two epochs
 
 
-def test_a_model_with_functions_of_ones_own_cannot_be_stored(tmp_path):
+def test_a_model_with_functions_of_ones_own_is_copied_and_stored_without_them(tmp_path):
     model, _ = fitted((arctan, arctan_slope))
-    for store in (lambda: model.save(tmp_path / "m.safetensors"), model.get_config, lambda: copy.deepcopy(model)):
-        with pytest.raises(UnsupportedError, match=r"functions of your own can't be stored: .* keep the weights \(get_weights\)"):
-            store()
-    assert not list(tmp_path.iterdir())
+    x = np.linspace(-1, 1, 5 * model.input_shape[1]).reshape(5, -1)
+    assert np.array_equal(copy.deepcopy(model).predict(x, verbose=0), model.predict(x, verbose=0))
+    with pytest.warns(UserWarning, match="does not hold arctan, because files hold no Python code"):
+        model.save(tmp_path / "m.safetensors")
+    with pytest.raises(ModelFileError, match=r"activation 'arctan'.* put it back with custom_objects={'arctan': \.\.\.}"):
+        saving.load_model(tmp_path / "m.safetensors")
+    again = saving.load_model(tmp_path / "m.safetensors", custom_objects={"arctan": (arctan, arctan_slope)})
+    assert np.array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))

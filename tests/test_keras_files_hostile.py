@@ -121,7 +121,7 @@ LAMBDA = {"class_name": "__lambda__", "config": {"code": "4wEAAAAA", "defaults":
         (set_argument("dtype", {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}), "it computes in 'mixed_float16'"),
         (
             set_argument("kernel_constraint", {"class_name": "MyNorm", "config": {}}),
-            "unknown constraint class 'MyNorm'; there are MaxNorm",
+            "unknown constraint class 'MyNorm'; if it is one of your own",
         ),
         (set_argument("units", "many"), "its model configuration is not valid: .*units must be a whole number"),
         (set_argument("batch_shape", [None, None], 0), "its model configuration is not valid: .*leaves a size open"),

@@ -145,14 +145,6 @@ def test_a_function_can_not_ask_the_model_it_trains():
         model.fit(X, Y, verbose=0)
 
 
-def test_a_model_with_a_function_can_not_be_described_or_saved(tmp_path):
-    model = model_for(squares)
-    for attempt in (model.get_compile_config, lambda: model.save(tmp_path / "m.safetensors")):
-        with pytest.raises(TypeError, match="the loss squares is a Python function, which a configuration or a file can't hold"):
-            attempt()
-    assert not list(tmp_path.iterdir())
-
-
 def test_losses_keep_their_arguments_through_a_file(tmp_path):
     from fastmlp import load_model
 

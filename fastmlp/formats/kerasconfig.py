@@ -2,8 +2,8 @@
 
 Keras describes an object as ``{"module": "keras.layers", "class_name": "Dense", "config": {...}, "registered_name": null}``, fastmlp as
 ``{"class": "Dense", "config": {...}}``. Classes and arguments have the same names in both, so a translation is mostly a matter of what
-Keras writes beside them; :data:`LAYERS` says it layer by layer. A class is looked up in fastmlp's own tables; custom objects, lambdas and
-functions of the user are refused.
+Keras writes beside them; :data:`LAYERS` says it layer by layer. A class is looked up in fastmlp's own tables and among the custom objects
+of the program that loads the file (:mod:`fastmlp.custom_objects`); lambdas are refused, because Keras stores their code.
 """
 
 from __future__ import annotations
@@ -14,7 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import activations, layers, losses, metrics, naming, optimizers, schedules
+from fastmlp import (
+    activations,
+    constraints,
+    custom_objects,
+    elsewhere,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    naming,
+    optimizers,
+    regularizers,
+    schedules,
+)
 from fastmlp.errors import UnsupportedError
 from fastmlp.formats import kerasgraph
 from fastmlp.layers import Layer
@@ -28,6 +41,13 @@ __all__ = ["KERAS_VERSION", "LAYERS", "OUR_OPTIMIZER", "legacy", "read_compile",
 KERAS_VERSION = "3.15.1"
 """The version whose files these are like."""
 
+_KNOWN: dict[str, tuple[Any, str]] = {
+    "layer": ({*layers.registry.classes, "Functional", "Model", "Sequential", "Lambda"}, "layers"),
+    "loss": (losses.registry.classes, "losses"),
+    "metric": ({*metrics.registry.classes, "MeanMetricWrapper"}, "metrics"),
+    "optimizer": (optimizers.registry.classes, "optimizers"),
+}
+"""By kind of object: the names of Keras' own classes that fastmlp has, and the module of Keras whose others have an answer."""
 _NO_CUSTOM = "fastmlp loads Keras' own classes only and never runs code from a file"
 _DTYPE = MappingProxyType({"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None})
 
@@ -97,6 +117,8 @@ def read_model(data: Any) -> tuple[str, dict[str, Any]]:
         UnsupportedError: It has layers or calls that fastmlp lacks.
         ValueError: It is malformed.
     """
+    if isinstance(data, Mapping) and data.get("class_name") in _MODELS and data.get("registered_name") not in (None, data["class_name"]):
+        raise UnsupportedError(f"its model of class {data['class_name']!r} is a custom object ({data['registered_name']!r:.80})")
     name, config = _named(data, "model")
     if name not in _MODELS or not isinstance(config.get("layers"), list):
         raise UnsupportedError(f"its model is of class {name!r:.80}, which is not in fastmlp; Sequential and functional models are")
@@ -163,13 +185,47 @@ def _named(data: Any, kind: str) -> tuple[str, dict[str, Any]]:
     """Class name and arguments of an object of Keras' own."""
     if not isinstance(data, Mapping) or not isinstance(data.get("class_name"), str) or not isinstance(data.get("config"), Mapping):
         raise ValueError(f"the configuration of a {kind} must have class_name and config, got {data!r:.200}")
-    name, module, registered = data["class_name"], data.get("module"), data.get("registered_name")
+    name = data["class_name"]
     if name in ("Lambda", "__lambda__"):
-        raise UnsupportedError(f"its {kind} {data['config'].get('name', name)!r:.80} is a lambda; {_NO_CUSTOM}")
-    foreign = module is not None and (not isinstance(module, str) or module.partition(".")[0] != "keras")
-    if foreign or registered not in (None, name):
-        raise UnsupportedError(f"its {kind} of class {name!r:.80} is a custom object ({registered or module!r:.80}); {_NO_CUSTOM}")
+        raise UnsupportedError(f"its {kind} {data['config'].get('name', name)!r:.80} is a lambda; {_NO_CUSTOM}{_without_it(kind)}")
     return name, dict(data["config"])
+
+
+def _custom(data: Any, kind: str) -> dict[str, Any] | None:
+    """The name and arguments of an object that is not Keras' own; None for those of Keras."""
+    if not isinstance(data, Mapping) or not isinstance(data.get("class_name"), str):
+        return None
+    module, registered = data.get("module"), data.get("registered_name")
+    name = registered or data["class_name"]
+    if module is None:  # of the older files, which name no modules
+        known = _KNOWN.get(kind)
+        of_keras = registered is None and (known is None or name in known[0] or elsewhere.advice(known[1], name) is not None)
+    else:
+        of_keras = isinstance(module, str) and module.partition(".")[0] == "keras"
+    if not isinstance(name, str) or (of_keras and name == data["class_name"] and custom_objects.find(name) is None):
+        return None
+    _, config = _named(data, kind)
+    advice = custom_objects.how_to_load(kind, name)
+    if advice and custom_objects.find(name) is None:
+        raise UnsupportedError(
+            f"its {kind} of class {data['class_name']!r:.80} is a custom object ({registered or module!r:.80}); {advice}"
+        )
+    config.pop("dtype", None)
+    if config.get("trainable") is True:
+        del config["trainable"]
+    return {"class": name, "config": {key: _read_argument(key, value) for key, value in config.items()}}
+
+
+def _is_model(data: Any) -> bool:
+    return isinstance(data, Mapping) and data.get("class_name") in _MODELS and data.get("registered_name") in (None, data["class_name"])
+
+
+def _is_function(data: Any) -> bool:
+    return isinstance(data, Mapping) and data.get("class_name") == "function" and isinstance(data.get("config"), str)
+
+
+def _without_it(kind: str) -> str:
+    return "; load the model with compile=False, and compile it anew" if kind in ("loss", "metric", "optimizer") else ""
 
 
 def _without(config: Mapping[str, Any], neutral: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,6 +234,8 @@ def _without(config: Mapping[str, Any], neutral: Mapping[str, Any]) -> dict[str,
 
 
 def _read_layer(data: Any) -> dict[str, Any]:
+    if not _is_model(data) and (custom := _custom(data, "layer")) is not None:
+        return custom
     name, config = _named(data, "layer")
     if name in _MODELS:
         kind, described = read_model(data)
@@ -221,13 +279,21 @@ def _read_argument(key: str, value: Any) -> Any:
         return _named(value, key)[1].get("value")
     if key == "activation":
         return _read_activation(value)
-    name, config = _named(value, key.rpartition("_")[2])
+    if "class_name" not in value:
+        return value
+    if _is_function(value):
+        return value["config"]
+    kind = key.rpartition("_")[2]
+    if (custom := _custom(value, kind)) is not None:
+        return custom
+    name, config = _named(value, kind)
+    config = {name: _read_argument(name, argument) for name, argument in config.items()}
     return {"class": name, "config": _without(config, _INITIALIZER)}
 
 
 def _read_activation(data: Mapping[str, Any]) -> Any:
     """The activation meant by a function's name or by an activation layer."""
-    if data.get("class_name") == "function" and isinstance(data.get("config"), str):
+    if _is_function(data):
         return data["config"]
     if "class_name" not in data:
         raise UnsupportedError(f"an activation is a lambda; {_NO_CUSTOM}")
@@ -235,6 +301,8 @@ def _read_activation(data: Mapping[str, Any]) -> Any:
 
 
 def _read_optimizer(data: Any) -> dict[str, Any]:
+    if (custom := _custom(data, "optimizer")) is not None:
+        return {**custom, "config": _without(custom["config"], {**_OPTIMIZER, "jit_compile": custom["config"].get("jit_compile")})}
     name, config = _named(data, "optimizer")
     if name not in optimizers.registry.classes:
         raise UnsupportedError(
@@ -248,6 +316,8 @@ def _read_optimizer(data: Any) -> dict[str, Any]:
 
 
 def _read_schedule(data: Any) -> dict[str, Any]:
+    if (custom := _custom(data, "learning rate schedule")) is not None:
+        return custom
     name, config = _named(data, "learning rate schedule")
     if name not in schedules.registry.classes:
         raise UnsupportedError(
@@ -265,9 +335,14 @@ def _read_measure(data: Any, classes: Mapping[str, Any], kind: str) -> Any:
         return data
     if "class_name" not in data:  # by the names of outputs
         return {name: _read_measure(item, classes, kind) for name, item in data.items()}
-    if data.get("class_name") == "function" and isinstance(data.get("config"), str):
-        return data["config"]  # keras.losses.mean_squared_error itself
+    if _is_function(data):
+        return data["config"]  # keras.losses.mean_squared_error itself, or a function of the user's own
+    if (custom := _custom(data, kind)) is not None:
+        return custom
     name, config = _named(data, kind)
+    if name == "MeanMetricWrapper" and kind == "metric" and _is_function(config.get("fn")):
+        function = {"class": custom_objects.FUNCTION, "config": {"name": config["fn"]["config"]}}
+        return {"class": name, "config": {**config, "fn": function}}
     if name not in classes:
         raise UnsupportedError(
             f"its {kind} is {name!r:.80}, which is not in fastmlp; there are {', '.join(classes)}; load it with compile=False, and compile "
@@ -357,7 +432,8 @@ def _write_optimizer(data: Mapping[str, Any]) -> dict[str, Any]:
 def _object_of_keras(kind: str, module: str, data: Mapping[str, Any]) -> dict[str, Any]:
     if data["class"] in _OURS[kind]:
         raise _not_in_keras(kind, data["class"])
-    return _object(module, data["class"], data["config"])
+    known = optimizers.registry.classes if kind == "optimizer" else schedules.registry.classes
+    return _object(module, data["class"], data["config"]) if data["class"] in known else _write_custom(data)
 
 
 def _not_in_keras(kind: str, what: str) -> UnsupportedError:
@@ -371,19 +447,32 @@ def legacy(data: Any) -> Any:
     if "class_name" not in data:
         renamed = {"optimizer_config" if name == "optimizer" else name: value for name, value in data.items()}
         return {name: [legacy(item) for item in value] if isinstance(value, list) else legacy(value) for name, value in renamed.items()}
+    if _is_function(data):
+        return data["config"]
     config = dict(data["config"])
     if isinstance(config.get("layers"), list):
         config["layers"] = [legacy(layer) for layer in config["layers"]]
     connected = {name: data[name] for name in ("name", "inbound_nodes") if name in data}
-    return {"class_name": data["class_name"], "config": config, **connected}
+    return {"class_name": data.get("registered_name") or data["class_name"], "config": config, **connected}
 
 
 def _object(module: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     return {"module": module, "class_name": name, "config": dict(config), "registered_name": None}
 
 
+def _write_custom(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A function or an object of a class of the user's own."""
+    name, config = data["class"], data["config"]
+    if name == custom_objects.FUNCTION:
+        return {"module": "builtins", "class_name": "function", "config": config["name"], "registered_name": "function"}
+    arguments = {key: _write_argument(key, value) for key, value in config.items()}
+    return {"module": None, "class_name": name.rpartition(">")[2], "config": arguments, "registered_name": name}
+
+
 def _write_layer(data: Mapping[str, Any]) -> dict[str, Any]:
     name, config = data["class"], data["config"]
+    if name not in layers.registry.classes:
+        return _write_custom(data)
     if name not in LAYERS:
         raise UnsupportedError(f"the layer {config.get('name')!r} is of class {name}, which can't be saved in Keras' files yet")
     common = {"dtype": "float32"} if name == "InputLayer" else {"trainable": True, "dtype": dict(_DTYPE)}
@@ -398,12 +487,27 @@ def _write_layer(data: Mapping[str, Any]) -> dict[str, Any]:
 def _write_argument(key: str, value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
+    if value.get("class") == custom_objects.FUNCTION:
+        return _write_custom(value)
     if key == "activation":  # with arguments that are not the usual ones
         if value["class"] not in _ACTIVATION_LAYERS:
             raise UnsupportedError(f"Keras' files have no place for the arguments of {value['class']}: {value['config']}; {_OTHER_FILES}")
         kind, layer = _ACTIVATION_LAYERS[value["class"]]
         return _write_layer({"class": kind, "config": {"name": layer, **value["config"]}})
-    return _object(f"keras.{key.rpartition('_')[2]}s", value["class"], value["config"])
+    if "class" not in value:
+        return value
+    kind = key.rpartition("_")[2]
+    known = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}[kind].registry.classes
+    if value["class"] not in known:
+        return _write_custom(value)
+    config = {name: _write_array(argument) for name, argument in value["config"].items()} if kind == "initializer" else value["config"]
+    return _object(f"keras.{kind}s", value["class"], config)
+
+
+def _write_array(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return {"class_name": "__numpy__", "config": {"value": value, "dtype": "float32"}}
 
 
 def _write_measure(value: Any, kind: str) -> Any:
@@ -420,6 +524,12 @@ def _write_measure(value: Any, kind: str) -> Any:
         config, name = metrics.registry.serialize(named), named.name
     if config["class"] in _OURS[kind]:
         raise _not_in_keras(kind, config["class"])
+    if config["class"] == "MeanMetricWrapper":
+        function = _write_custom(config["config"]["fn"])
+        as_given = {"fn", "name"} == set(config["config"]) and config["config"]["name"] == function["config"]
+        return function if as_given else _object("keras.metrics", config["class"], {**config["config"], "fn": function})
+    if config["class"] not in (losses if kind == "loss" else metrics).registry.classes:
+        return _write_custom(config)
     if name == naming.snake_case(config["class"]):
         return name
     arguments = config["config"]

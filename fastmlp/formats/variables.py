@@ -65,7 +65,8 @@ _WITHOUT = "load the model with compile=False"
 def optimizer_order(model: Model) -> list[tuple[str, int]]:
     """Slot and index of the weight, for each array of the compiled optimizer's state in Keras' order: Keras has none for frozen weights."""
     present = model.network.slot_names
-    groups = _SURROUNDINGS + _OPTIMIZER_ORDER[type(model.optimizer).__name__]
+    own = next(_OPTIMIZER_ORDER[cls.__name__] for cls in type(model.optimizer).__mro__ if cls.__name__ in _OPTIMIZER_ORDER)
+    groups = _SURROUNDINGS + own
     return [(slot, index) for group in groups for index in snapshot.trained(model) for slot in group if slot in present]
 
 

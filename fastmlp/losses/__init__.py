@@ -120,13 +120,15 @@ registry: Registry[Loss] = Registry(
         "pinball": Quantile,
     },
     "losses",
+    FunctionLoss,
 )
 
 
 def get(identifier: Any) -> Loss:
     """The loss meant by a name, a class, an object, a configuration or a function.
 
-    A function of your own takes ``(y_true, y_pred)`` and returns the loss of each row and its gradient with respect to ``y_pred``.
+    A function of your own takes ``(y_true, y_pred)`` and returns the loss of each row and its gradient with respect to ``y_pred``; so does
+    the method ``call`` of a class of your own that is derived from :class:`Loss`.
 
     Example:
 
@@ -134,26 +136,22 @@ def get(identifier: Any) -> Loss:
     >>> losses.get("mse").kind
     'mean_squared_error'
     """
-    if isinstance(identifier, Loss):
-        if not hasattr(identifier, "kind"):
-            raise TypeError(
-                f"{type(identifier).__name__} is a Loss class of your own, which the engines can't compute; "
-                "give a function that returns the loss of each row and its gradient"
-            )
-        return identifier
-    if callable(identifier) and not isinstance(identifier, type):
-        return CLASSES[identifier]() if identifier in CLASSES else FunctionLoss(identifier)
-    return registry.get(identifier)
+    if callable(identifier) and not isinstance(identifier, (type, Loss)) and identifier in CLASSES:
+        return CLASSES[identifier]()
+    loss = registry.get(identifier)
+    if hasattr(loss, "kind"):
+        return loss
+    if type(loss).call is Loss.call:
+        raise TypeError(
+            f"{type(loss).__name__} is a Loss class of your own, which needs a method call(y_true, y_pred) that returns the loss of each "
+            "row and its gradient with respect to y_pred; or give such a function"
+        )
+    return FunctionLoss(loss.call, loss)
 
 
 def serialize(loss: Loss) -> dict[str, Any]:
-    """The configuration of a loss, as JSON values."""
-    if isinstance(loss, FunctionLoss):
-        raise TypeError(
-            f"the loss {loss.title} is a Python function, which a configuration or a file can't hold; keep the weights (get_weights), or "
-            "compile the model with one of fastmlp's own losses before saving it"
-        )
-    return registry.serialize(loss)
+    """``{"class": name, "config": {...}}`` of a loss, as JSON values; of a loss of your own, its name alone says which it is."""
+    return registry.serialize(loss.of if isinstance(loss, FunctionLoss) and loss.of is not None else loss)
 
 
 def deserialize(config: Mapping[str, Any]) -> Loss:

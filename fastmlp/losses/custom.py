@@ -22,12 +22,13 @@ class FunctionLoss(Loss):
 
     Everything else of a batch stays in the engine; the function costs one call from C into Python per batch, with the targets and
     predictions copied into arrays: some ten microseconds, and the threads of the engine wait meanwhile. Configurations and files
-    can't hold it.
+    hold its name.
 
     Args:
         function: From ``y_true`` and ``y_pred``, float32 arrays ``(rows, outputs)``, to the loss of each row, ``(rows,)``, and its
             derivative with respect to ``y_pred``, ``(rows, outputs)``. A row's loss may depend on that row alone. Sample weights and the
             mean over the rows are not the function's business.
+        of: The object of a user's :class:`Loss` whose method ``call`` the function is.
 
     Example:
 
@@ -41,10 +42,10 @@ class FunctionLoss(Loss):
     >>> history = model.fit(np.eye(2), np.ones(2), verbose=0)
     """
 
-    def __init__(self, function: Callable[[Any, Any], Any]) -> None:
-        self.title = getattr(function, "__name__", type(function).__name__)
-        super().__init__(name=self.title)
-        self.function = function
+    def __init__(self, function: Callable[[Any, Any], Any], of: Loss | None = None) -> None:
+        self.title = getattr(function, "__name__", type(function).__name__) if of is None else type(of).__name__
+        super().__init__(name=self.title) if of is None else super().__init__(of.reduction, of.name)
+        self.function, self.of = function, of
         self._is_checked = False
 
     @property

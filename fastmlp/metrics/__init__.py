@@ -6,9 +6,10 @@ NumPy from the predictions that the engines hand out, thousands of rows at a tim
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from fastmlp import checks, elsewhere, losses
+from fastmlp import checks, custom_objects, elsewhere, losses
 from fastmlp.losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -204,7 +205,14 @@ registry: Registry[Metric] = Registry(
     "metrics",
 )
 
-serialize, deserialize = registry.serialize, registry.deserialize
+deserialize = registry.deserialize
+
+
+def serialize(metric: Metric) -> dict[str, Any]:
+    """``{"class": name, "config": {...}}`` of a metric, as JSON values; of one of your own, its name alone says which it is."""
+    if type(metric) is MeanMetricWrapper:
+        return {"class": "MeanMetricWrapper", "config": metric.get_config()}
+    return registry.serialize(metric)
 
 
 def get(identifier: Any) -> Metric:
@@ -216,8 +224,12 @@ def get(identifier: Any) -> Metric:
         return of_loss(identifier)
     if callable(identifier) and not isinstance(identifier, (type, Metric)):
         return of_loss(losses.get(identifier)) if identifier in losses.functions.CLASSES else MeanMetricWrapper(identifier)
+    if isinstance(identifier, str) and callable(custom := custom_objects.find(identifier)):
+        return get(custom)
     if isinstance(identifier, Mean) or identifier is Mean:
         raise TypeError("Mean averages the values it is given, so it can't be a metric of a model; give a function of y_true and y_pred")
+    if isinstance(identifier, Mapping) and identifier.get("class") == "MeanMetricWrapper" and isinstance(identifier.get("config"), Mapping):
+        return MeanMetricWrapper(**identifier["config"])
     return registry.get(identifier)
 
 

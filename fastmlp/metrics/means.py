@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp import checks, custom_objects
 from fastmlp.metrics.base import MeanOfRows, RowMetric, from_json, in_order, plain, to_json
 
 
@@ -60,10 +60,14 @@ class MeanMetricWrapper(MeanOfRows):
 
     takes_chunks = False
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **options: Any) -> None:
-        super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
-        self.fn = fn
+    def __init__(self, fn: Callable[..., Any] | Mapping[str, Any], name: str | None = None, dtype: Any = None, **options: Any) -> None:
+        function: Any = custom_objects.named_function("metric", fn.get("config", {})) if isinstance(fn, Mapping) else fn
+        super().__init__(name or getattr(function, "__name__", type(function).__name__), dtype)
+        self.fn = function
         self._options = options
+
+    def get_config(self) -> dict[str, Any]:
+        return {"fn": custom_objects.describe_function(self.fn), "name": self.name, **self._options}
 
     @property
     def sparse(self) -> None:

@@ -1,0 +1,202 @@
+"""Python code of the user's own that models refer to: losses, metrics, activations, initializers, classes derived from fastmlp's.
+
+Files and configurations hold such an object's name and never its code. It is put back from a table of names: those registered for the
+whole process, and those of a :class:`CustomObjectScope`, such as ``load_model(path, custom_objects={"mine": mine})`` opens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+__all__ = [
+    "CustomObjectScope",
+    "collecting",
+    "custom_object_scope",
+    "describe_function",
+    "find",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "loading",
+    "missing",
+    "named_function",
+    "note",
+    "register_keras_serializable",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FUNCTION = "function"
+"""The class of functions in configurations: ``{"class": "function", "config": {"name": "mine"}}``."""
+_COMPILED = ("loss", "metric", "optimizer", "learning rate schedule")
+"""Kinds of objects that a model can be loaded without."""
+
+_registered: dict[str, Any] = {}
+_scopes: ContextVar[tuple[Mapping[str, Any], ...]] = ContextVar("scopes", default=())
+_collected: ContextVar[dict[str, Any] | None] = ContextVar("collected", default=None)
+_loading: ContextVar[bool] = ContextVar("loading", default=False)
+
+
+class CustomObjectScope:
+    """Within its ``with`` block, names mean these objects, in configurations, files and arguments such as ``loss="mine"``.
+
+    Args:
+        custom_objects: Names and objects: functions, classes, or for an activation the pair (value, derivative).
+
+    Example:
+
+    >>> from fastmlp import losses, utils
+    >>> def mine(y_true, y_pred):
+    ...     error = y_pred - y_true
+    ...     return (error**2).sum(axis=1), 2 * error
+    >>> with utils.CustomObjectScope({"mine": mine}):
+    ...     loss = losses.get("mine")
+    >>> loss.name
+    'mine'
+    """
+
+    def __init__(self, custom_objects: Mapping[str, Any] | None) -> None:
+        if not isinstance(custom_objects or {}, Mapping):
+            raise TypeError(f"custom_objects must be a dict of names and objects, such as {{'mine': mine}}, got {custom_objects!r:.80}")
+        self._objects = dict(custom_objects or {})
+        self._tokens: list[Any] = []
+
+    def __enter__(self) -> CustomObjectScope:
+        self._tokens.append(_scopes.set((self._objects, *_scopes.get())))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        _scopes.reset(self._tokens.pop())
+
+
+custom_object_scope = CustomObjectScope
+
+
+@contextmanager
+def loading(custom_objects: Mapping[str, Any] | None) -> Iterator[None]:
+    """A :class:`CustomObjectScope` while a file is loaded, which :func:`missing` then speaks of."""
+    token = _loading.set(True)
+    try:
+        with CustomObjectScope(custom_objects):
+            yield
+    finally:
+        _loading.reset(token)
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The names and objects that are known in the whole process; may be changed."""
+    return _registered
+
+
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[F], F]:
+    """Make a function or class known to the whole process, so that files that name it can be loaded without ``custom_objects``.
+
+    Args:
+        package: What its name begins with in files: ``"Custom>mine"``.
+        name: What follows; by default the object's own name.
+
+    Example:
+
+    >>> from fastmlp import utils
+    >>> @utils.register_keras_serializable(package="example")
+    ... def mine(y_true, y_pred):
+    ...     error = y_pred - y_true
+    ...     return (error**2).sum(axis=1), 2 * error
+    >>> utils.get_registered_name(mine)
+    'example>mine'
+    """
+
+    def register(item: F) -> F:
+        _registered[f"{package}>{name or _own_name(item)}"] = item
+        return item
+
+    return register
+
+
+def get_registered_name(obj: Any) -> str:
+    """The name an object is registered under; its own name if it is not."""
+    return next((name for name, item in _registered.items() if item is obj), None) or _own_name(obj)
+
+
+def get_registered_object(
+    name: str, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
+) -> Any:
+    """The object a name means, None if there is none: in a scope, in ``custom_objects``, registered, or in ``module_objects``."""
+    found = find(name)
+    if found is None:
+        found = (custom_objects or {}).get(name)
+    return found if found is not None else (module_objects or {}).get(name)
+
+
+def find(name: str) -> Any:
+    """The user's object of this name, None without one."""
+    for objects in _scopes.get():
+        if name in objects:
+            return objects[name]
+    return _registered.get(name)
+
+
+@contextmanager
+def collecting() -> Iterator[dict[str, Any]]:
+    """A dict that gets the name and object of all custom objects in the configurations that are made within the block."""
+    found: dict[str, Any] = {}
+    token = _collected.set(found)
+    try:
+        yield found
+    finally:
+        _collected.reset(token)
+
+
+def note(item: Any, own_name: str | None = None) -> str:
+    """The name by which configurations speak of ``item``; within :func:`collecting` two different objects get different names."""
+    name = candidate = own_name or get_registered_name(item)
+    found = _collected.get()
+    if found is None:
+        return name
+    count = 0
+    while candidate in found and found[candidate] != item:
+        count += 1
+        candidate = f"{name}_{count}"
+    found[candidate] = item
+    return candidate
+
+
+def describe_function(item: Any, own_name: str | None = None) -> dict[str, Any]:
+    """The configuration of a function."""
+    return {"class": FUNCTION, "config": {"name": note(item, own_name)}}
+
+
+def named_function(kind: str, config: Mapping[str, Any]) -> Any:
+    """The function that :func:`describe_function` spoke of; of a class, an object."""
+    name = config.get("name")
+    if not isinstance(name, str):
+        raise ValueError(f"the configuration of a function must have its name, got {config!r:.80}")
+    found = find(name)
+    if found is None:
+        raise ValueError(missing(kind, name) or f"the {kind} {name!r:.80} is a function that nothing is known of; use a CustomObjectScope")
+    return found() if isinstance(found, type) else found
+
+
+def missing(kind: str, name: str) -> str:
+    """What to say about a name in a file that nothing is known of; nothing outside of loading."""
+    return f"unknown {kind} {name!r:.80}; if it is one of your own, {how_to_load(kind, name)}" if _loading.get() else ""
+
+
+def how_to_load(kind: str, name: str) -> str:
+    """How to load a file with an object of the user's own; nothing outside of loading."""
+    if not _loading.get():
+        return ""
+    without = "; or load the model without it, compile=False, and compile it anew" if kind.removesuffix(" class") in _COMPILED else ""
+    return f"put it back with custom_objects={{{name!r:.80}: ...}}{without}"
+
+
+def to_warn_of(found: Mapping[str, Any]) -> list[str]:
+    """The names of those objects that whoever loads a file has to bring along, because they are not registered."""
+    return [name for name, item in found.items() if _registered.get(name) is not item]
+
+
+def _own_name(item: Any) -> str:
+    return str(getattr(item, "__name__", type(item).__name__))
