@@ -61,7 +61,7 @@ class CustomObjectScope:
     def __init__(self, custom_objects: Mapping[str, Any] | None) -> None:
         if not isinstance(custom_objects or {}, Mapping):
             raise TypeError(f"custom_objects must be a dict of names and objects, such as {{'mine': mine}}, got {custom_objects!r:.80}")
-        self._objects = dict(custom_objects or {})
+        self._objects = {} if custom_objects is None else custom_objects
         self._tokens: list[Any] = []
 
     def __enter__(self) -> CustomObjectScope:

@@ -13,7 +13,7 @@ from fastmlp import layers
 from fastmlp.structures import Structure
 from fastmlp.symbolic import Graph, Tensor, as_tensors
 
-__all__ = ["describe", "rebuild"]
+__all__ = ["describe", "deserialize_layer", "rebuild", "serialize_layer"]
 
 _FIELDS = {"name": str, "layers": list, "inputs": dict, "outputs": dict}
 
@@ -25,7 +25,7 @@ def describe(name: str, graph: Graph, inputs: Structure, outputs: Structure) -> 
         "name": name,
         "layers": [
             {
-                **_serialize(layer),
+                **serialize_layer(layer),
                 "calls": [[step[call], [list(graph.place(tensor)) for tensor in call.inputs]] for call in graph.calls_of(layer)],
             }
             for layer in graph.layers
@@ -71,7 +71,7 @@ def _read_layer(entry: Any) -> tuple[Any, list[tuple[int, Any]]]:
                 uses.append((step, places))
             case _:
                 raise ValueError(f"a call of a layer must be a step and a list of tensors, got {call!r:.80}")
-    return _deserialize({key: value for key, value in entry.items() if key != "calls"}), uses
+    return deserialize_layer({key: value for key, value in entry.items() if key != "calls"}), uses
 
 
 def _find_inputs(places: list[Any], made: Mapping[str, list[tuple[Tensor, ...]]]) -> list[Tensor]:
@@ -98,13 +98,17 @@ def _find_all(arranged: Mapping[str, Any], made: Mapping[str, list[tuple[Tensor,
     raise ValueError(f"the inputs and outputs of a model must have a form, keys and tensors that layers give, got {arranged!r:.200}")
 
 
-def _serialize(layer: Any) -> dict[str, Any]:
-    if hasattr(layer, "graph"):
-        return {"class": type(layer).__name__, "config": layer.get_config()}
-    return layers.registry.serialize(layer)
+def serialize_layer(layer: Any) -> dict[str, Any]:
+    """The configuration of a layer, or of a model in its place."""
+    if isinstance(layer, layers.Layer):
+        return layers.registry.serialize(layer)
+    from fastmlp.models import Sequential
+
+    return {"class": "Sequential" if isinstance(layer, Sequential) else "Functional", "config": layer.get_config()}
 
 
-def _deserialize(entry: Mapping[str, Any]) -> Any:
+def deserialize_layer(entry: Mapping[str, Any]) -> Any:
+    """The layer or model that :func:`serialize_layer` described."""
     from fastmlp.functional import Functional
     from fastmlp.models import Sequential
 

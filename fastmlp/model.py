@@ -65,8 +65,18 @@ class Model(Connected):
         """Tensors from a dict, in the order of the model's inputs."""
         return list(inputs.values())
 
-    def chain_of(self) -> None:
-        """None: models are not part of a ``Sequential``."""
+    def chains(self) -> list[Any]:
+        """None: a model has an input and an output of its own, also as part of a ``Sequential``."""
+        return []
+
+    def row_after(self, row: Shape) -> Shape:
+        """The shape of a row of the predictions, where rows of this shape come in: for models with one input and one output."""
+        rows = self.connect([row])
+        if len(rows) != 1:
+            raise ValueError(
+                f"model {self.name!r} has {len(rows)} outputs, which a chain of layers can't go on from; use Model(inputs, outputs)"
+            )
+        return rows[0]
 
     def arrange_outputs(self, outputs: Sequence[Any]) -> Any:
         """Outputs one by one, in the form the model gives them: one alone, a list or a dict."""

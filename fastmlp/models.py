@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastmlp import checks, elsewhere, shapes
-from fastmlp.errors import UnsupportedError
+from fastmlp import checks, elsewhere, graphconfig, shapes
+from fastmlp.cloning import clone_model
 from fastmlp.functional import Functional
-from fastmlp.layers import InputLayer, Layer, registry
+from fastmlp.layers import InputLayer, Layer
 from fastmlp.model import Model
 from fastmlp.symbolic import Graph, Tensor, chain, only_call
 
@@ -19,23 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["Functional", "Model", "Sequential", "clone_model", "load_model"]
 
 
-def clone_model(model: Model) -> Model:
-    """A model with new layers of the same kind and names, connected in the same way, and weights of its own, drawn anew.
-
-    It is not compiled. To copy the weights as well, ``clone.set_weights(model.get_weights())``.
-
-    Example:
-
-    >>> from fastmlp import layers, models
-    >>> model = models.Sequential([layers.Dense(4, input_shape=(3,))])
-    >>> models.clone_model(model).count_params()
-    16
-    """
-    if not isinstance(model, Model):
-        raise TypeError(f"clone_model takes a model, got {model!r:.80}")
-    return type(model).from_config(model.get_config())
-
-
 class Sequential(Model):
     """Layers one after another.
 
@@ -43,7 +25,8 @@ class Sequential(Model):
     data the model sees.
 
     Args:
-        layers: The layers, first to last; more can be added.
+        layers: The layers, or models with one input and one output, first to last; more can be added. Layers of another model are shared
+            with it, and so are their weights.
         trainable: False to freeze all of them.
         name: The model's name.
 
@@ -69,7 +52,7 @@ class Sequential(Model):
             self._rebuild()
         except (TypeError, ValueError):
             for layer in self._layers:
-                layer._owner = None  # the layers are good for another model
+                self._let_go(layer)
             raise
 
     @property
@@ -83,7 +66,7 @@ class Sequential(Model):
             try:
                 self._rebuild()
             except ValueError:
-                self._layers.pop()._owner = None
+                self._let_go(self._layers.pop())
                 self._rebuild()
                 raise
 
@@ -94,7 +77,7 @@ class Sequential(Model):
         with self._exclusively("pop"):
             self._disconnect()
             layer = self._layers.pop()
-            layer._owner = None
+            self._let_go(layer)
             self._rebuild()
             return layer
 
@@ -116,10 +99,12 @@ class Sequential(Model):
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """The shape of the predictions for data of this shape, both with the batch axis in front; it need not be built."""
-        shape = shapes.row_of_batch("input_shape", input_shape)
+        return (None, *self.row_after(shapes.row_of_batch("input_shape", input_shape)))
+
+    def row_after(self, row: tuple[int, ...]) -> tuple[int, ...]:
         for layer in self.layers:
-            shape = layer.row_after(shape)
-        return (None, *shape)
+            row = layer.row_after(row)
+        return row
 
     @property
     def graph(self) -> Graph:
@@ -158,23 +143,25 @@ class Sequential(Model):
             layer = layer.call.layer
         if isinstance(layer, type) and issubclass(layer, Layer):
             raise TypeError(f"add takes a layer, got the class {layer.__name__}; make a layer of it: {layer.__name__}(...)")
-        if isinstance(layer, Model):
-            raise UnsupportedError(
-                "models inside a Sequential are not in fastmlp; add the layers one by one, or call the model: Model(x, model(x))"
-            )
-        if not isinstance(layer, Layer):
-            raise TypeError(f"add takes a layer such as layers.Dense(10), got {layer!r:.80}")
-        owner = layer._owner() if layer._owner else None
-        if owner is not None and owner is not self:
-            raise ValueError(f"layer {layer.name!r} is part of the model {owner.name!r}; make a new layer, and set_weights on it")
+        if not isinstance(layer, (Layer, Model)):
+            raise TypeError(f"add takes a layer such as layers.Dense(10), or a model, got {layer!r:.80}")
+        if layer is self:
+            raise ValueError("a model can't be a layer of itself")
         if any(other.name == layer.name for other in self._layers):
             raise ValueError(f"the model has a layer called {layer.name!r} already; give the new one another name=")
         if isinstance(layer, InputLayer) and self._layers:
             raise ValueError("Input stands at the head of a model; this one has layers already")
-        if not self._layers and not isinstance(layer, InputLayer) and layer.declared_shape is not None:
-            self._layers.append(InputLayer(layer.declared_shape))
-        layer._owner = weakref.ref(self)
+        row = _row_before(layer)
+        if not self._layers and row is not None:
+            self._layers.append(InputLayer(row))
+        if isinstance(layer, Layer):
+            layer._chains.add(self)
         self._layers.append(layer)
+
+    def _let_go(self, layer: Any) -> None:
+        """A layer that is no part of the model any more."""
+        if isinstance(layer, Layer):
+            layer._chains.discard(self)
 
     def _row_shape(self) -> tuple[int, ...] | None:
         return self._layers[0].input_row if self._layers and isinstance(self._layers[0], InputLayer) else None
@@ -194,15 +181,21 @@ class Sequential(Model):
         self._forget_plan()
         if shape is None:
             return
+        computes = False
         for layer in self.layers:
-            layer.build_rows(shape)
-            assert layer.output_row is not None
-            shape = layer.output_row
-        if any(layer.operations(layer.input_row or ()) for layer in self.layers):
+            if isinstance(layer, Model):
+                layer.connect([shape])
+                shape, computes = layer.row_after(shape), True
+            else:
+                layer.build_rows(shape)
+                computes = computes or bool(layer.operations(shape))
+                assert layer.output_row is not None
+                shape = layer.output_row
+        if computes:
             self._adopt(self.graph)
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "layers": [registry.serialize(layer) for layer in self._layers]}
+        return {"name": self.name, "layers": [graphconfig.serialize_layer(layer) for layer in self._layers]}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Sequential:
@@ -211,7 +204,16 @@ class Sequential(Model):
             raise ValueError(f"the configuration of a model must have a name and a list of layers, got {config!r:.200}")
         if not isinstance(config["name"], str) or not config["name"]:
             raise ValueError(f"the name of a model must be a non-empty string, got {config['name']!r:.80}")
-        return cls([registry.deserialize(layer) for layer in config["layers"]], name=config["name"])
+        return cls([graphconfig.deserialize_layer(layer) for layer in config["layers"]], name=config["name"])
+
+
+def _row_before(layer: Any) -> tuple[int, ...] | None:
+    """The shape of the rows that a layer or model takes at the head of a chain, where that is known."""
+    if isinstance(layer, InputLayer):
+        return None
+    if isinstance(layer, Model):
+        return layer._row_shape()
+    return layer.declared_shape if layer.declared_shape is not None else layer.input_row
 
 
 def __getattr__(name: str) -> Any:

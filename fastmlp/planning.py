@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
-from fastmlp.layers import Operation
+from fastmlp.layers import Layer, Operation
 from fastmlp.plan import READ_INPUT, Node, Parameter, Plan
 from fastmlp.shapes import Shape
 from fastmlp.symbolic import Call, Graph, Tensor
@@ -38,8 +38,8 @@ def each_weight(layers: Iterable[Any], path: str = "", seen: set[Weight] | None 
     """The weights of these layers and of models among them, each once: in which models it lies, as a path; its layer; itself."""
     seen = set() if seen is None else seen
     for layer in layers:
-        if hasattr(layer, "graph"):
-            yield from each_weight(layer.graph.layers, f"{path}{layer.name}/", seen)
+        if not isinstance(layer, Layer):
+            yield from each_weight(layer.layers, f"{path}{layer.name}/", seen)
             continue
         for weight in layer._weights:
             if weight not in seen:
@@ -92,7 +92,7 @@ class _Maker:
     def _layer(self, call: Call, inputs: Sequence[int]) -> int:
         layer, buffer = call.layer, inputs[0]
         for operation in layer.operations(call.inputs[0].row):
-            if _idle(operation):
+            if is_idle(operation):
                 continue
             if operation.op in _JOINS:
                 buffer = self._join(operation.op, inputs)
@@ -168,7 +168,8 @@ def numbers_read(plan: Plan) -> tuple[WholeNumbers, ...]:
     return tuple(found)
 
 
-def _idle(operation: Operation) -> bool:
+def is_idle(operation: Operation) -> bool:
+    """Whether a step changes nothing."""
     return operation.op == "activation" and operation.activation.kind == "linear"
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from fastmlp.layers import Layer
+
 if TYPE_CHECKING:
-    from fastmlp.layers import Layer
     from fastmlp.shapes import Shape
     from fastmlp.symbolic import Graph
 
@@ -107,7 +108,7 @@ def _rows(layers: Sequence[Any], expand_nested: bool, level: int = 0) -> Iterato
     """The layers, and how deep in models inside the model each stands."""
     for layer in layers:
         yield level, layer
-        if expand_nested and hasattr(layer, "graph"):
+        if expand_nested and not isinstance(layer, Layer):
             yield from _rows(layer.layers, expand_nested, level + 1)
 
 
@@ -133,7 +134,9 @@ def _trainable(layer: Any) -> str:
 
 
 def _shape(layer: Any) -> str:
-    if hasattr(layer, "graph"):
+    if not isinstance(layer, Layer):
+        if not layer.built:
+            return "?"
         shapes = [_row(tensor.row) for tensor in layer.graph.outputs]
         return shapes[0] if len(shapes) == 1 else f"[{', '.join(shapes)}]"
     return "?" if layer.output_row is None else _row(layer.output_row)
@@ -144,4 +147,4 @@ def _row(row: Shape) -> str:
 
 
 def _parameters(layer: Layer) -> str:
-    return f"[color(34)]{layer.count_params():,}[/]" if layer.built or layer.weightless else "[color(34)]0[/] (unbuilt)"
+    return f"[color(34)]{layer.count_params():,}[/]" if layer.built or getattr(layer, "weightless", False) else "[color(34)]0[/] (unbuilt)"

@@ -125,6 +125,13 @@ def holds_tensors(values: Any) -> bool:
     return isinstance(values[0] if isinstance(values, (list, tuple)) and values else values, Tensor)
 
 
+def holds_any_tensor(values: Any) -> bool:
+    """Whether one of these at least is a tensor without numbers."""
+    if isinstance(values, Mapping):
+        values = list(values.values())
+    return any(isinstance(value, Tensor) for value in (values if isinstance(values, (list, tuple)) else [values]))
+
+
 def as_tensors(owner: str, values: Any) -> list[Tensor]:
     """One tensor, or several in a list, a tuple or a dict."""
     if isinstance(values, Mapping):
@@ -162,8 +169,8 @@ def apply(layer: Any, inputs: Any, options: Mapping[str, Any]) -> Any:
 
 def only_call(layer: Any) -> Call:
     """The one call of a layer that was made, of those that a model or a tensor still knows of."""
-    owner = layer.chain_of()
-    calls = list(layer.calls) if owner is None else [call for call in owner.graph.calls if call.layer is layer]
+    chains = layer.chains()
+    calls = [call for model in chains for call in model.graph.calls if call.layer is layer] if chains else list(layer.calls)
     if len(calls) != 1:
         raise ValueError(
             f"layer {layer.name!r} "

@@ -133,8 +133,6 @@ def read_model(data: Any) -> tuple[str, dict[str, Any]]:
     shape, stored = config.get("build_input_shape"), described["layers"]
     if kind == "sequential" and stored and stored[0]["class"] != "InputLayer" and isinstance(shape, list):
         stored.insert(0, {"class": "InputLayer", "config": {"batch_shape": shape}})
-    if kind == "sequential" and any(layer["class"] in _MODELS for layer in stored):
-        return "functional", kerasgraph.chained(described)  # models inside are for functional ones
     return kind, described
 
 
@@ -384,7 +382,7 @@ def _write_sequential(model: Model) -> dict[str, Any]:
         "name": model.name,
         "trainable": model.trainable,
         "dtype": dict(_DTYPE),
-        "layers": [start, *map(_write_built, model.layers)],
+        "layers": [start, *(write_model(layer) if isinstance(layer, Model) else _write_built(layer) for layer in model.layers)],
         "build_input_shape": shape,
     }
     return {**_object("keras", "Sequential", arguments), "build_config": {"input_shape": shape}}

@@ -15,7 +15,7 @@ from typing import Any
 from fastmlp.errors import UnsupportedError
 from fastmlp.symbolic import Call, Graph, Tensor
 
-__all__ = ["chained", "read", "write_calls", "write_places"]
+__all__ = ["read", "write_calls", "write_places"]
 
 Place = tuple[str, int, int]
 
@@ -52,18 +52,6 @@ def read(config: Mapping[str, Any], read_layer: Callable[[Any], dict[str, Any]])
         "inputs": _ends(config.get("input_layers")),
         "outputs": _ends(config.get("output_layers")),
     }
-
-
-def chained(config: Mapping[str, Any]) -> dict[str, Any]:
-    """``Functional.get_config()`` of layers one after another, the first of them an input."""
-    layers = [dict(layer) for layer in config["layers"]]
-    names = [layer["config"].get("name", f"{config['name']}_input") for layer in layers]
-    layers[0]["config"] = {**layers[0]["config"], "name": names[0]}
-    for step, (layer, before) in enumerate(zip(layers[1:], names, strict=False)):
-        layer["calls"] = [[step, [[before, 0, 0]]]]
-    layers[0]["calls"] = []
-    ends = [{"form": "single", "keys": [name], "tensors": [[name, 0, 0]]} for name in (names[0], names[-1])]
-    return {"name": config["name"], "layers": layers, "inputs": ends[0], "outputs": ends[1]}
 
 
 def _sources(name: str, node: Any, layer: Mapping[str, Any]) -> list[Place]:

@@ -76,7 +76,7 @@ class Layer(Configurable):
         """The shape of a row that comes in, without the batch axis; None before the layer is built."""
         self.output_row: Shape | None = None
         self._weights: list[Weight] = []
-        self._owner: weakref.ref[Any] | None = None
+        self._chains: weakref.WeakSet[Any] = weakref.WeakSet()
         self.calls: weakref.WeakSet[symbolic.Call] = weakref.WeakSet()
         """Where the layer was called, while a model or a tensor knows of it."""
 
@@ -252,9 +252,21 @@ class Layer(Configurable):
     def __call__(self, inputs: Any, **options: Any) -> Any:
         """What the layer gives for a tensor of ``Input`` or of another layer, to build a model from: ``Model(inputs, outputs)``.
 
-        A layer may be called several times; it has its weights once.
+        A layer may be called several times; it has its weights once. For an array it is computed at once; then ``training=True`` switches
+        dropout on, and takes the statistics of these rows.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from fastmlp import layers
+        >>> layers.ReLU()(np.array([[-1.0, 2.0]]))
+        array([[0., 2.]], dtype=float32)
         """
-        return symbolic.apply(self, inputs, options)
+        if symbolic.holds_any_tensor(inputs):
+            return symbolic.apply(self, inputs, options)
+        from fastmlp import eager
+
+        return eager.compute(self, inputs, **options)
 
     def connect(self, rows: Sequence[Shape]) -> tuple[Shape, ...]:
         """Build the layer for tensors whose rows have these shapes; the shapes of what it gives."""
@@ -267,10 +279,9 @@ class Layer(Configurable):
         """Tensors from a dict."""
         return list(inputs.values())
 
-    def chain_of(self) -> Any:
-        """The built ``Sequential`` the layer is part of, or None."""
-        owner = self._owner() if self._owner else None
-        return owner if owner is not None and owner.built else None
+    def chains(self) -> list[Any]:
+        """The built ``Sequential`` models the layer is part of."""
+        return [model for model in self._chains if model.built]
 
     def arrange_outputs(self, outputs: Sequence[Any]) -> Any:
         """What a call returns: a layer has one output."""

@@ -55,8 +55,9 @@ class InputLayer(Layer):
     def input(self) -> Any:
         return self.output
 
-    def chain_of(self) -> Any:
+    def chains(self) -> list[Any]:
         """None: a ``Sequential`` does not count it among its layers."""
+        return []
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "batch_shape": [None, *(self.input_row or ())]}

@@ -1,0 +1,61 @@
+"""Layers called on arrays: what one layer gives for them is computed at once, by a network made for this call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fastmlp import data, engines, planning, randomness
+from fastmlp.errors import UnsupportedError
+from fastmlp.layers import InputLayer, Layer
+from fastmlp.symbolic import Call, Graph
+
+__all__ = ["compute"]
+
+
+def compute(layer: Layer, inputs: Any, training: bool | None = None, mask: Any = None) -> np.ndarray:
+    """What ``layer`` gives for an array ``(rows, ...)``, or for several in a list or dict; the layer is built if it was not.
+
+    Args:
+        layer: It.
+        inputs: Numbers; of one axis, a number for each row.
+        training: Whether to compute as in training: with dropout, and normalized by the statistics of these rows.
+        mask: None.
+
+    Returns:
+        A float32 array.
+    """
+    if mask is not None:
+        raise UnsupportedError(f"a call of layer {layer.name!r} with mask= is not in fastmlp; leave the masked rows out")
+    given = layer.in_order(inputs) if isinstance(inputs, Mapping) else inputs
+    several = isinstance(given, (list, tuple)) and bool(given) and all(hasattr(value, "shape") for value in given)
+    name = f"the input of layer {layer.name!r}"
+    arrays = [data.as_array(name, value) for value in (given if several else [given])]
+    flat = arrays[0].ndim == 1
+    arrays = [array[:, None] if array.ndim == 1 else array for array in arrays]
+    if len({len(array) for array in arrays}) > 1:
+        raise ValueError(f"{name} has {', '.join(str(len(array)) for array in arrays)} rows; they must be equally many")
+    heads = [InputLayer(array.shape[1:], name=f"input_{index}") for index, array in enumerate(arrays)]
+    tensors = tuple(head.tensor() for head in heads)
+    call = Call(layer, tensors, layer.connect([tensor.row for tensor in tensors]))
+    row = call.outputs[0].row
+    if all(planning.is_idle(operation) for operation in layer.operations(tensors[0].row)):
+        result = data.as_inputs(arrays[0], tensors[0].row, name=name, check_finite=False)
+        result = np.array(result, np.float32)
+    else:
+        parts = [data.as_inputs(array, tensor.row, name=name, check_finite=False) for array, tensor in zip(arrays, tensors, strict=True)]
+        result = _run(layer, Graph(tensors, call.outputs, (call,), (*heads, layer)), np.concatenate(parts, axis=1), name, bool(training))
+    return result.reshape(len(arrays[0]) if flat and row == (1,) else (len(arrays[0]), *row))
+
+
+def _run(layer: Layer, graph: Graph, inputs: np.ndarray, name: str, training: bool) -> np.ndarray:
+    plan, weights = planning.make_plan(graph)
+    numbers = planning.numbers_read(plan)
+    if numbers:
+        data.check_whole_numbers(name, inputs, min(read.count for read in numbers))
+    network = engines.make_network(engines.DEFAULT, plan, randomness.draw_seed() if training else 0)
+    for index, weight in enumerate(weights):
+        network.set_parameter(index, weight.read())
+    return np.asarray(network.apply(inputs, training=True) if training else network.predict(inputs))
