@@ -42,10 +42,10 @@ def compute(layer: Layer, inputs: Any, training: bool | None = None, mask: Any =
     call = Call(layer, tensors, layer.connect([tensor.row for tensor in tensors]))
     row = call.outputs[0].row
     if all(planning.is_idle(operation) for operation in layer.operations(tensors[0].row)):
-        result = data.as_inputs(arrays[0], tensors[0].row, name=name, check_finite=False)
-        result = np.array(result, np.float32)
+        result = np.array(data.as_inputs(arrays[0], tensors[0].row, name=name, check_finite=False), np.float32)
     else:
-        parts = [data.as_inputs(array, tensor.row, name=name, check_finite=False) for array, tensor in zip(arrays, tensors, strict=True)]
+        pairs = zip(arrays, tensors, strict=True)
+        parts = [np.asarray(data.as_inputs(array, tensor.row, name=name, check_finite=False)) for array, tensor in pairs]
         result = _run(layer, Graph(tensors, call.outputs, (call,), (*heads, layer)), np.concatenate(parts, axis=1), name, bool(training))
     return result.reshape(len(arrays[0]) if flat and row == (1,) else (len(arrays[0]), *row))
 

@@ -42,7 +42,7 @@ class Sequential(Model):
 
     def __init__(self, layers: Sequence[Layer | Tensor] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name)
-        self._layers: list[Layer] = []
+        self._layers: list[Any] = []  # layers, and models in their place
         self._graph: Graph | None = None
         try:
             for layer in layers or ():
@@ -182,7 +182,8 @@ class Sequential(Model):
         if shape is None:
             return
         computes = False
-        for layer in self.layers:
+        members: list[Any] = self.layers
+        for layer in members:
             if isinstance(layer, Model):
                 layer.connect([shape])
                 shape, computes = layer.row_after(shape), True

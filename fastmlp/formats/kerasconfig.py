@@ -376,13 +376,14 @@ def write_model(model: Model) -> dict[str, Any]:
 def _write_sequential(model: Model) -> dict[str, Any]:
     shape = list(model.input_shape)
     start = _write_layer(model.get_config()["layers"][0])
+    members: list[Any] = model.layers
     if number_inputs(model):
         start["config"]["dtype"] = "int32"
     arguments = {
         "name": model.name,
         "trainable": model.trainable,
         "dtype": dict(_DTYPE),
-        "layers": [start, *(write_model(layer) if isinstance(layer, Model) else _write_built(layer) for layer in model.layers)],
+        "layers": [start, *(write_model(layer) if hasattr(layer, "graph") else _write_built(layer) for layer in members)],
         "build_input_shape": shape,
     }
     return {**_object("keras", "Sequential", arguments), "build_config": {"input_shape": shape}}

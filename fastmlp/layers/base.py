@@ -147,9 +147,9 @@ class Layer(Configurable):
 
     @property
     def path(self) -> str:
-        """The name, with that of the ``Sequential`` the layer is part of before it: ``sequential/dense``."""
-        chain = self.chain_of()
-        return self.name if chain is None else f"{chain.name}/{self.name}"
+        """The name, with that of the only ``Sequential`` the layer is part of before it: ``sequential/dense``."""
+        chains = self.chains()
+        return f"{chains[0].name}/{self.name}" if len(chains) == 1 else self.name
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for data of this shape, given with the batch axis in front: ``layer.build((None, 784))``.
