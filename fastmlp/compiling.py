@@ -63,6 +63,11 @@ class Goal:
         """The losses, one or several."""
         return self.objective if isinstance(self.objective, tuple) else (self.objective,)
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The names that users see."""
+        return self.names
+
     def part(self, place: int) -> Part:
         """What the metric in this place is computed from."""
         return Part(slice(None), slice(None), row=self.row) if self.row else WHOLE
@@ -105,6 +110,8 @@ class Compiled:
         self.engine = engines.check(engine)
         self.skip_zeros = engines.check_skip_zeros(skip_zeros)
         self.loss: Loss | None = None
+        self.only_measured = False
+        """Whether an output has metrics and no loss: then some loss of weight 0, which nobody sees, carries them."""
         self.any_crossentropy = isinstance(loss, str) and loss.lower() in CROSSENTROPY
         if loss is not None and not self.any_crossentropy:
             self.loss = losses.get(_only_one("loss", loss))
@@ -121,7 +128,7 @@ class Compiled:
     @property
     def has_loss(self) -> bool:
         """Whether there is a loss to train for."""
-        return self.loss is not None or self.any_crossentropy
+        return self.loss is not None or self.any_crossentropy or self.only_measured
 
     @property
     def resolvable(self) -> bool:
@@ -134,6 +141,8 @@ class Compiled:
 
     def see_targets_of(self, y: Any, row: Shape) -> None:
         """The same for an output with rows of this shape."""
+        if self.only_measured and self.loss is None:
+            self.loss = self._carrier(np.shape(y), row)
         if self.any_crossentropy and self.loss is None:
             shape = np.shape(y)
             if row[-1:] == (1,):
@@ -142,6 +151,22 @@ class Compiled:
                 self.loss = losses.SparseCategoricalCrossentropy()
             else:
                 self.loss = losses.CategoricalCrossentropy()
+
+    def _carrier(self, shape: tuple[int, ...], row: Shape) -> Loss:
+        """A loss that reads targets of the form that the metrics read."""
+        known = [metric if isinstance(metric, Metric) else None for metric in (*self.metrics, *self.weighted_metrics)]
+        known += [
+            metrics.registry.named(name)()
+            for name in (*self.metrics, *self.weighted_metrics)
+            if isinstance(name, str) and name.lower() not in ACCURACY + CROSSENTROPY
+        ]
+        if any(metric is not None and _reads_variances(metric) for metric in known):
+            return losses.GaussianNLL()
+        forms = {metric.sparse for metric in known if metric is not None} - {None}
+        labels = row != (1,) and (len(shape) <= len(row) or shape[-1] == 1)
+        return (
+            losses.SparseCategoricalCrossentropy(from_logits=True) if True in forms or (labels and not forms) else losses.MeanSquaredError()
+        )
 
     def goal(self, plan: Plan, output: int | None = None) -> Goal:
         """The objective for a network, or for one of its outputs; the loss must be known."""
@@ -194,6 +219,8 @@ class Compiled:
     def warn(self, plan: Plan, goal: Goal, output: int | None = None) -> None:
         """Warn of what can't be meant, once the goal for a network, or for one of its outputs, is known."""
         assert self.loss is not None
+        if self.only_measured:
+            return
         predictions = plan.output if output is None else output
         form = advice.output_form(plan, predictions)
         advice.warn_of_loss(self.loss, form, _last_node(plan, predictions)[0].activation, plan.widths[predictions])
@@ -235,7 +262,13 @@ class Compiled:
         """Everything, as JSON values."""
         return {
             "optimizer": optimizers.registry.serialize(self.optimizer),
-            "loss": losses.serialize(self.loss) if self.loss else "crossentropy" if self.any_crossentropy else None,
+            "loss": None
+            if self.only_measured
+            else losses.serialize(self.loss)
+            if self.loss
+            else "crossentropy"
+            if self.any_crossentropy
+            else None,
             "loss_weights": None if self.weight == 1.0 else self.weight,
             "metrics": _stored(self.metrics),
             "weighted_metrics": _stored(self.weighted_metrics),
@@ -275,7 +308,9 @@ ELEMENTWISE = frozenset(
 
 def runs_in_engine(metric: Metric | None, row: Shape) -> TypeGuard[EngineMetric]:
     """Whether the engines compute a metric of predictions with rows of this shape, which they hold flat; () for vectors."""
-    return isinstance(metric, EngineMetric) and (not row or metric.kind in ELEMENTWISE)
+    if not isinstance(metric, EngineMetric) or (row and metric.kind not in ELEMENTWISE):
+        return False
+    return all(getattr(type(metric), name) is getattr(EngineMetric, name) for name in ("update_state", "result", "row_values"))
 
 
 OF_TWO_CLASSES = ("binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge")

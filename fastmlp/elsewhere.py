@@ -23,7 +23,6 @@ _NUMBERS = "number the values with np.unique(return_inverse=True) before fit, th
 _OTHER_FRAMEWORK = "nothing of another framework runs in a network; use Dense, or compute its output before fit"
 _OWN_PAIR = "use activations.custom(value, derivative)"
 _OVERLAP = "use Precision and Recall"
-_OPERATING_POINT = "use AUC, or Precision and Recall with thresholds=[...]"
 _FILES = "read the files into arrays, or give fit a generator"
 _ONE_PROCESS = "fastmlp trains in one process; see fastmlp.set_num_threads"
 _FLOAT32 = "everything is float32"
@@ -138,15 +137,7 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("CTC ctc", "it is for sequences; fastmlp's networks have none"),
     },
     "metrics": {
-        **_all("SensitivityAtSpecificity SpecificityAtSensitivity PrecisionAtRecall RecallAtPrecision", _OPERATING_POINT),
         **_all("BinaryIoU IoU MeanIoU OneHotIoU OneHotMeanIoU", _OVERLAP),
-        **_all("ConcordanceCorrelation concordance_correlation PearsonCorrelation pearson_correlation", "use R2Score"),
-        "binary_accuracy": "use metrics.BinaryAccuracy()",
-        "categorical_accuracy": "use metrics.CategoricalAccuracy()",
-        "sparse_categorical_accuracy": "use metrics.SparseCategoricalAccuracy()",
-        "sparse_top_k_categorical_accuracy": "use metrics.SparseTopKCategoricalAccuracy(k=5)",
-        "top_k_categorical_accuracy": "use metrics.TopKCategoricalAccuracy(k=5)",
-        "Sum": "use np.sum on the values",
     },
     "models": {
         "model_from_json": "use Sequential.from_config or Model.from_config with json.loads",

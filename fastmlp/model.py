@@ -213,7 +213,7 @@ class Model(Connected):
         compiled = self._require_compiled("looking at metrics_names")
         if not self.built or not compiled.resolvable:
             return ["loss", *(metric if isinstance(metric, str) else metric.name for metric in self.metrics)]
-        return ["loss", *self._current_goal().names]
+        return ["loss", *self._current_goal().shown]
 
     def metric_direction(self, name: str) -> bool | None:
         """True if a higher value of the loss or metric ``name`` is better, False if a lower is, None if there is none of that name."""

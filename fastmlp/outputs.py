@@ -30,13 +30,19 @@ class GoalOfOutputs(Goal):
     """For each of ``names``."""
     order: tuple[str, ...] = ()
     """The names of the losses as ``evaluate`` lists them."""
+    hidden: frozenset[str] = frozenset()
+    """Names of losses that nobody sees: of the only output that is trained, and of those that are measured only."""
 
     def part(self, place: int) -> Part:
         return self.parts[place]
 
     def arrange(self, values: dict[str, Any]) -> dict[str, Any]:
         """``loss``, the loss of each output, then the metrics by name, as Keras orders them."""
-        return {name: values[name] for name in ("loss", *self.order, *sorted(set(self.names) - set(self.order)))}
+        return {name: values[name] for name in ("loss", *self.order, *sorted(set(self.shown) - set(self.order)))}
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        return tuple(name for name in self.names if name not in self.hidden)
 
 
 class CompiledOutputs(Compiled):
@@ -77,9 +83,9 @@ class CompiledOutputs(Compiled):
             Compiled(self.optimizer, of_loss, of_plain, of_weighted, engine, skip_zeros, weight)
             for of_loss, of_plain, of_weighted, weight in zip(losses, plain, weighted, weights, strict=True)
         ]
-        for name, part in zip(outputs.keys, self.parts, strict=True):
+        for part in self.parts:
             if not part.has_loss and (part.metrics or part.weighted_metrics):
-                raise UnsupportedError(f"metrics of the output {name!r}, which has no loss, are not in fastmlp; compute them from predict")
+                part.only_measured, part.weight = True, 0.0
 
     def _for_each(self, what: str, given: Any, *, broadcast: bool = False) -> list[Any]:
         if given is None:
@@ -92,7 +98,7 @@ class CompiledOutputs(Compiled):
 
     @property
     def has_loss(self) -> bool:
-        return any(part.has_loss for part in self.parts)
+        return any(part.has_loss and not part.only_measured for part in self.parts)
 
     @property
     def resolvable(self) -> bool:
@@ -129,9 +135,11 @@ class CompiledOutputs(Compiled):
         if len(objectives) == 1:  # which is the loss of the model, so it has no name of its own
             del names[0], metrics[0], weighted[0]
             parts = [Part(part.outputs, slice(None), row=part.row) for part in parts[1:]]
-        order = tuple(name for key in self.order if (name := f"{key}_loss") in names)
+        trained = [key for key, part in zip(self.outputs.keys, self.parts, strict=True) if part.has_loss and not part.only_measured]
+        hidden = {f"{key}_loss" for key in self.outputs.keys if key not in trained or len(trained) == 1}
+        order = tuple(name for key in self.order if (name := f"{key}_loss") in names and name not in hidden)
         row = row if len(objectives) == 1 else ()
-        return GoalOfOutputs(tuple(objectives), tuple(names), tuple(metrics), tuple(weighted), row, tuple(parts), order)
+        return GoalOfOutputs(tuple(objectives), tuple(names), tuple(metrics), tuple(weighted), row, tuple(parts), order, frozenset(hidden))
 
     def warn(self, plan: Plan, goal: Goal, output: int | None = None) -> None:
         for part, buffer in zip(self.parts, plan.outputs, strict=True):

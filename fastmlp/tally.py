@@ -101,11 +101,13 @@ class Tally:
             weight = None if weights is None or not self._goal.weighted[place] else weights[:, min(of.weights, weights.shape[1] - 1)]
             if of.row:
                 p, y = p.reshape(-1, *of.row), y.reshape(-1, *of.row)
-            step = end - start if self._watching[place].takes_chunks else self._batch_size or batches.batch_size
+            whole = self._watching[place].takes_chunks and type(self._watching[place]).__module__.startswith("fastmlp.")
+            step = end - start if whole else self._batch_size or batches.batch_size
             for at in range(0, end - start, step):
                 part = slice(at, at + step)
                 with _turn:  # looked up each time: another pass may have taken the object
-                    self._watching[place].update_state(y[part], p[part], sample_weight=None if weight is None else weight[part])
+                    options = {} if weight is None else {"sample_weight": weight[part]}
+                    self._watching[place].update_state(y[part], p[part], **options)
 
     @property
     def rows(self) -> int:
@@ -153,4 +155,5 @@ class Tally:
 
 
 def _plain(value: Any) -> Any:
-    return float(value) if np.ndim(value) == 0 else value
+    array = np.asarray(value)
+    return float(array) if array.ndim == 0 else array

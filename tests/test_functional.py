@@ -208,6 +208,40 @@ def test_a_loss_may_be_left_out():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "metric", ["accuracy", "sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy"]
+)
+def test_an_output_without_a_loss_may_have_metrics(engine, metric):
+    utils.set_random_seed(3)
+    model = two_outputs(engine=engine, loss={"price": "mse"}, metrics=None)
+    utils.set_random_seed(3)
+    watched = two_outputs(engine=engine, loss={"price": "mse"}, metrics={"kind": [metric], "price": ["mae"]})
+    plain = model.fit(X, [PRICE, KIND], epochs=2, verbose=0).history
+    history = watched.fit(X, [PRICE, KIND], epochs=2, verbose=0).history
+    assert history["loss"] == pytest.approx(plain["loss"], rel=1e-6)
+    for left, right in zip(model.get_weights(), watched.get_weights(), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-6)
+    assert list(history) == [f"kind_{metric}", "loss", "price_mae"]
+    values = watched.evaluate(X, [PRICE, KIND], verbose=0, return_dict=True)
+    both = two_outputs(engine=engine, metrics={"kind": [metric]})
+    both.set_weights(watched.get_weights())
+    assert values[f"kind_{metric}"] == pytest.approx(
+        both.evaluate(X, [PRICE, KIND], verbose=0, return_dict=True)[f"kind_{metric}"], rel=1e-6
+    )
+    with pytest.raises(ValueError, match=r"y\['kind'\] is missing"):
+        watched.fit(X, [PRICE, None], verbose=0)
+
+
+def test_metrics_of_an_output_without_a_loss_are_stored():
+    watched = two_outputs(loss={"price": "mse"}, metrics={"kind": ["accuracy"]})
+    values = watched.evaluate(X, [PRICE, KIND], verbose=0)
+    again = models.clone_model(watched)
+    again.compile_from_config(watched.get_compile_config())
+    again.set_weights(watched.get_weights())
+    assert again.evaluate(X, [PRICE, KIND], verbose=0) == values
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_sample_weights_are_for_all_outputs_or_for_each(engine):
     model = two_outputs(engine=engine)
     weight = rng.uniform(0.5, 2, 30).astype(np.float32)
@@ -273,7 +307,6 @@ def test_crossentropy_means_what_each_output_calls_for():
         (lambda m: m.compile("sgd", loss={"cost": "mse"}), ValueError, "but loss has 'cost'"),
         (lambda m: m.compile("sgd", loss="mse", metrics=["mae"]), ValueError, "but metrics has 1"),
         (lambda m: m.compile("sgd", loss="mse", loss_weights=["a", 1]), TypeError, "a loss weight must be a number"),
-        (lambda m: m.compile("sgd", loss=["mse", None], metrics={"kind": "mae"}), UnsupportedError, "output 'kind', which has no loss"),
         (lambda m: (m.compile("sgd", loss=["mse", None]), m.fit(X, [None, KIND])), ValueError, "y['price'] is missing"),
     ],
 )

@@ -38,6 +38,24 @@ def test_a_metric_on_its_own_gives_kerass_value(number):
         np.testing.assert_allclose(value, wanted, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("number", range(len(programs.BY_ELEMENT)), ids=lambda i: f"{programs.BY_ELEMENT[i][0]}-{i}")
+def test_weights_of_elements_give_kerass_value(number):
+    value = programs.value_by_element(metrics, np.mean, *programs.BY_ELEMENT[number])
+    np.testing.assert_allclose(value, GOLDEN["by element"][number], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("number", range(len(programs.OF_VALUES)), ids=lambda i: "-".join(programs.OF_VALUES[i]))
+def test_metrics_of_given_values_give_kerass_value(number):
+    np.testing.assert_allclose(programs.value_of_values(metrics, *programs.OF_VALUES[number]), GOLDEN["of values"][number], rtol=1e-5)
+
+
+@pytest.mark.parametrize("number", range(len(programs.FUNCTIONS)), ids=lambda i: f"{programs.FUNCTIONS[i][0]}-{i}")
+def test_functions_of_metrics_give_kerass_values(number):
+    name, *case = programs.FUNCTIONS[number]
+    value = programs.value_of_function(metrics, name, *case)
+    np.testing.assert_allclose(value, GOLDEN["functions"][number], rtol=1e-5, atol=1e-6)
+
+
 def test_a_run_has_kerass_names_and_values():
     history = programs.fit(fastmlp)
     assert list(history) == list(GOLDEN["fit"])
@@ -163,6 +181,117 @@ def test_a_metric_class_of_yours_is_measured(engine):
     model = compiled(engine, metrics=[Spread(name="spread")])
     p = model.predict(x, verbose=0)
     assert model.evaluate(x, y, verbose=0)[1] == pytest.approx(np.ptp(p))
+
+
+class SquaresAndTargets(metrics.Metric):
+    """Written as for Keras: variables of its own, and no reset_state."""
+
+    def __init__(self, name="squares", **options):
+        super().__init__(name=name, **options)
+        self.total = self.add_weight(name="total", initializer="zeros")
+        self.count = self.add_weight("count", "zeros")
+        self.of_columns = self.add_variable(shape=(1,), initializer="zeros", name="of_columns")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.total.assign_add(np.sum((y_true - y_pred) ** 2))
+        self.count.assign(self.count + len(y_pred))
+        self.of_columns.assign_add(y_true.sum(axis=0))
+
+    def result(self):
+        return self.total / self.count + 0 * self.of_columns[0]
+
+
+class SquaresWithReset(SquaresAndTargets):
+    def reset_state(self):
+        self.total.assign(0.0)
+        self.count.assign(0)
+        self.of_columns.assign(np.zeros(1))
+
+
+@pytest.mark.parametrize("kind", [SquaresAndTargets, SquaresWithReset])
+def test_a_metric_of_yours_may_keep_variables_as_in_keras(engine, kind):
+    x, y = rows(50)
+    metric = kind()
+    model = compiled(engine, metrics=["mse", metric])
+    assert [variable.name for variable in metric.variables] == ["total", "count", "of_columns"]
+    for _ in range(2):
+        _, mse, value = model.evaluate(x, y, verbose=0)
+        assert value == pytest.approx(mse, rel=1e-5)
+        assert float(metric.result()) == value
+        assert metric.of_columns.numpy() == pytest.approx([y.sum()])
+    history = model.fit(x, y, epochs=2, validation_split=0.2, verbose=0).history
+    assert history["val_squares"] == pytest.approx(history["val_mse"], rel=1e-5)
+    metric.reset_state()
+    assert float(metric.total) == 0
+
+
+def test_a_metric_of_yours_need_not_know_of_weights():
+    class Counting(metrics.Metric):
+        def reset_state(self):
+            self.rows = 0
+
+        def update_state(self, y_true, y_pred):
+            self.rows += len(y_true)
+
+        def result(self):
+            return self.rows
+
+    x, y = rows(50)
+    assert compiled(metrics=[Counting(name="rows")]).evaluate(x, y, sample_weight=np.ones(50), verbose=0)[1] == 50
+
+
+def test_a_metric_that_extends_one_of_fastmlps_is_asked_itself(engine):
+    class Halved(metrics.MeanSquaredError):
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            super().update_state(y_true / 2, y_pred / 2, sample_weight)
+
+    class Percent(metrics.BinaryAccuracy):
+        def result(self):
+            return 100 * super().result()
+
+    class Largest(metrics.Mean):
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            return super().update_state(np.abs(y_true - y_pred), sample_weight)
+
+    x, y = rows(50)
+    model = compiled(engine, metrics=["mse", "accuracy", "mae", Halved(), Percent(), Largest()])
+    _, mse, accuracy, mae, *own = model.evaluate(x, y, verbose=0)
+    assert own == pytest.approx([mse / 4, 100 * accuracy, mae], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("function", "kind"),
+    [
+        (metrics.binary_accuracy, metrics.BinaryAccuracy),
+        (metrics.categorical_accuracy, metrics.CategoricalAccuracy),
+        (metrics.sparse_categorical_accuracy, metrics.SparseCategoricalAccuracy),
+        (metrics.top_k_categorical_accuracy, metrics.TopKCategoricalAccuracy),
+        (metrics.sparse_top_k_categorical_accuracy, metrics.SparseTopKCategoricalAccuracy),
+        (metrics.pearson_correlation, metrics.PearsonCorrelation),
+        (metrics.concordance_correlation, metrics.ConcordanceCorrelation),
+    ],
+)
+def test_a_function_of_fastmlp_means_the_metric_of_its_name(function, kind):
+    metric = metrics.get(function)
+    assert type(metric) is kind
+    assert metric.name == function.__name__
+
+
+def test_a_correlation_of_single_columns_warns_and_takes_the_rows_of_a_batch(engine):
+    x, y = rows(64)
+    model = compiled(engine, activation=None, loss="mse", metrics=[metrics.PearsonCorrelation(axis=0)])
+    p = model.predict(x, verbose=0)[:, 0]
+    wanted = np.mean([np.corrcoef(y[part], p[part])[0, 1] for part in (slice(0, 32), slice(32, 64))])
+    assert model.evaluate(x, y, batch_size=32, verbose=0)[1] == pytest.approx(wanted, rel=1e-5)
+    with pytest.warns(UserWarning, match="compares the columns of a row, of which there is one; use axis=0"):
+        metrics.PearsonCorrelation()([1, 2], [1, 3])
+
+
+def test_weights_that_fit_neither_rows_nor_elements_are_told():
+    with pytest.raises(ValueError, match=r"one weight per row, \(2,\), or one per element, \(2, 3\)"):
+        metrics.AUC()(np.zeros((2, 3)), np.zeros((2, 3)), np.ones((3, 2)))
+    with pytest.raises(ValueError, match=r"has one value for each row, so sample_weight must have one number for each row: \(2,\)"):
+        metrics.MeanSquaredError()(np.zeros((2, 3)), np.zeros((2, 3)), np.ones((2, 3)))
 
 
 def test_weighted_metrics_use_the_weights_and_metrics_do_not():
@@ -358,7 +487,13 @@ def test_a_stored_model_keeps_its_metrics_and_warns_of_functions(tmp_path):
 
 @pytest.mark.parametrize("name", metrics.registry.classes)
 def test_every_metric_is_described_by_its_configuration(name):
-    metric = metrics.registry.classes[name](name="mine")
+    required = {
+        "PrecisionAtRecall": (0.3,),
+        "RecallAtPrecision": (0.4,),
+        "SensitivityAtSpecificity": (0,),
+        "SpecificityAtSensitivity": (1,),
+    }
+    metric = metrics.registry.classes[name](*required.get(name, ()), name="mine")
     again = metrics.registry.deserialize(json.loads(json.dumps(metrics.registry.serialize(metric))))
     assert again.get_config() == metric.get_config()
     assert again.name == "mine"
@@ -406,7 +541,7 @@ def test_an_engine_refuses_an_array_that_its_predictions_do_not_fit():
 
 
 def test_mean_is_no_metric_of_a_model():
-    with pytest.raises(TypeError, match="Mean averages the values it is given"):
+    with pytest.raises(TypeError, match="Mean takes the values it is given"):
         compiled(metrics=[metrics.Mean()])
 
 

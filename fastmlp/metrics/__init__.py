@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from fastmlp import checks, custom_objects, elsewhere, losses
 from fastmlp.losses import (
     binary_crossentropy,
@@ -39,7 +41,17 @@ from fastmlp.metrics.confusion import (
     TrueNegatives,
     TruePositives,
 )
-from fastmlp.metrics.curves import AUC
+from fastmlp.metrics.correlation import ConcordanceCorrelation, PearsonCorrelation
+from fastmlp.metrics.curves import AUC, PrecisionAtRecall, RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity
+from fastmlp.metrics.functions import (
+    binary_accuracy,
+    categorical_accuracy,
+    concordance_correlation,
+    pearson_correlation,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
+)
 from fastmlp.metrics.means import (
     Accuracy,
     Mean,
@@ -47,6 +59,7 @@ from fastmlp.metrics.means import (
     R2Score,
     RootMeanSquaredError,
     SparseTopKCategoricalAccuracy,
+    Sum,
     TopKCategoricalAccuracy,
 )
 from fastmlp.metrics.of_losses import (
@@ -84,6 +97,7 @@ __all__ = [
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
     "CategoricalHinge",
+    "ConcordanceCorrelation",
     "CosineSimilarity",
     "F1Score",
     "FBetaScore",
@@ -101,24 +115,33 @@ __all__ = [
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "Metric",
+    "PearsonCorrelation",
     "Poisson",
     "Precision",
+    "PrecisionAtRecall",
     "Quantile",
     "R2Score",
     "Recall",
+    "RecallAtPrecision",
     "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
     "SquaredHinge",
+    "Sum",
     "TopKCategoricalAccuracy",
     "TrueNegatives",
     "TruePositives",
+    "binary_accuracy",
     "binary_crossentropy",
     "binary_focal_crossentropy",
+    "categorical_accuracy",
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
     "categorical_hinge",
+    "concordance_correlation",
     "deserialize",
     "get",
     "hinge",
@@ -129,10 +152,14 @@ __all__ = [
     "mean_absolute_percentage_error",
     "mean_squared_error",
     "mean_squared_logarithmic_error",
+    "pearson_correlation",
     "poisson",
     "serialize",
+    "sparse_categorical_accuracy",
     "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy",
     "squared_hinge",
+    "top_k_categorical_accuracy",
 ]
 
 
@@ -150,6 +177,9 @@ class BinaryAccuracy(EngineMetric):
     def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5, **options: Any) -> None:
         super().__init__(name, dtype, **options)
         self.threshold = checks.number("threshold", threshold, 0.0, 1.0)
+
+    def element_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return binary_accuracy(y, p, self.threshold)
 
     def advice_for_scores(self) -> str | None:
         return "give BinaryAccuracy(threshold=0)" if self.threshold else None
@@ -179,6 +209,12 @@ _OF_PREDICTIONS = (
     AUC,
     Precision,
     Recall,
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+    PearsonCorrelation,
+    ConcordanceCorrelation,
     F1Score,
     FBetaScore,
     TruePositives,
@@ -205,6 +241,17 @@ registry: Registry[Metric] = Registry(
     "metrics",
 )
 
+_OF_FUNCTIONS: dict[Any, type[Metric]] = {
+    binary_accuracy: BinaryAccuracy,
+    categorical_accuracy: CategoricalAccuracy,
+    sparse_categorical_accuracy: SparseCategoricalAccuracy,
+    top_k_categorical_accuracy: TopKCategoricalAccuracy,
+    sparse_top_k_categorical_accuracy: SparseTopKCategoricalAccuracy,
+    pearson_correlation: PearsonCorrelation,
+    concordance_correlation: ConcordanceCorrelation,
+}
+"""The metric that each function means."""
+
 deserialize = registry.deserialize
 
 
@@ -223,11 +270,16 @@ def get(identifier: Any) -> Metric:
     if isinstance(identifier, losses.Loss):
         return of_loss(identifier)
     if callable(identifier) and not isinstance(identifier, (type, Metric)):
+        if identifier in _OF_FUNCTIONS:
+            return _OF_FUNCTIONS[identifier]()
         return of_loss(losses.get(identifier)) if identifier in losses.functions.CLASSES else MeanMetricWrapper(identifier)
     if isinstance(identifier, str) and callable(custom := custom_objects.find(identifier)):
         return get(custom)
-    if isinstance(identifier, Mean) or identifier is Mean:
-        raise TypeError("Mean averages the values it is given, so it can't be a metric of a model; give a function of y_true and y_pred")
+    of_values = identifier if isinstance(identifier, type) else type(identifier)
+    if getattr(of_values, "update_state", None) in (Mean.update_state, Sum.update_state):
+        raise TypeError(
+            f"{of_values.__name__} takes the values it is given, so it can't be a metric of a model; give a function of y_true and y_pred"
+        )
     if isinstance(identifier, Mapping) and identifier.get("class") == "MeanMetricWrapper" and isinstance(identifier.get("config"), Mapping):
         return MeanMetricWrapper(**identifier["config"])
     return registry.get(identifier)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from fastmlp import checks, naming
 from fastmlp.errors import UnsupportedError
 from fastmlp.plan import Metric as PlanMetric
 from fastmlp.registry import Configurable
+from fastmlp.variables import Variable
 
 END_IN_PROBABILITIES = "end the model in a sigmoid or softmax, and leave from_logits out of the loss"
 
@@ -18,8 +20,9 @@ END_IN_PROBABILITIES = "end the model in a sigmoid or softmax, and leave from_lo
 class Metric(Configurable):
     """The base of all metrics.
 
-    A metric of your own is a subclass with ``update_state``, ``result`` and ``reset_state``; give an object of it to ``compile``. It runs
-    in Python once for each batch, where fastmlp's own metrics run in the engine or once for thousands of rows.
+    A metric of your own is a subclass with ``update_state`` and ``result``; give an object of it to ``compile``. What it adds up it
+    keeps in variables made by :meth:`add_weight`, which are set to zero before each pass, or in attributes that its own ``reset_state``
+    clears. It runs in Python once for each batch, where fastmlp's own metrics run in the engine or once for thousands of rows.
 
     Args:
         name: The key in ``History.history`` and in ``evaluate(return_dict=True)``.
@@ -47,7 +50,51 @@ class Metric(Configurable):
             raise UnsupportedError("metrics read predictions, not logits; let the last layer end in a softmax or sigmoid")
         checks.reject_unknown(type(self).__name__, options, {"label_smoothing": "smooth the targets yourself"})
         self.name = name or naming.automatic(type(self).__name__)
-        self.reset_state()
+        with suppress(AttributeError):  # a metric of the user's own may make its variables after this call
+            self.reset_state()
+
+    def add_weight(self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> Variable:
+        """A variable for what is added up; change it with ``assign`` and ``assign_add``.
+
+        Args:
+            shape: Its shape, () for a number.
+            initializer: What it begins with, zeros by default.
+            dtype: float32 by default.
+            name: Its name.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from fastmlp import metrics
+        >>> class LargestError(metrics.Metric):
+        ...     def __init__(self, name="largest_error"):
+        ...         super().__init__(name=name)
+        ...         self.largest = self.add_weight(name="largest", initializer="zeros")
+        ...     def update_state(self, y_true, y_pred, sample_weight=None):
+        ...         self.largest.assign(np.maximum(self.largest, np.abs(y_true - y_pred).max()))
+        ...     def result(self):
+        ...         return self.largest
+        >>> metric = LargestError()
+        >>> metric.update_state(np.array([1.0, 2.0]), np.array([1.5, 2.25]))
+        >>> float(metric.result())
+        0.5
+        """
+        if isinstance(shape, str):  # as older programs call it: add_weight("total", initializer="zeros")
+            shape, name = (), shape
+        checks.float32_only(dtype)
+        shape = tuple(shape) if np.iterable(shape) else (shape,)
+        variable = Variable("zeros" if initializer is None else initializer, shape, np.float32, trainable=False, name=name)
+        self.__dict__.setdefault("_variables", []).append(variable)
+        return variable
+
+    def add_variable(self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> Variable:
+        """:meth:`add_weight`."""
+        return self.add_weight(shape, initializer, dtype, name)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Those made by :meth:`add_weight`."""
+        return list(self.__dict__.get("_variables", ()))
 
     @property
     def sparse(self) -> bool | None:
@@ -69,7 +116,9 @@ class Metric(Configurable):
         raise NotImplementedError(f"{type(self).__name__} must have a method result()")
 
     def reset_state(self) -> None:
-        """Forget all rows."""
+        """Forget all rows: set all variables to zero."""
+        for variable in self.variables:
+            variable.assign(np.zeros(variable.shape))
 
     def advice_for_scores(self) -> str | None:
         """What to do where the model predicts scores of any size and the metric reads probabilities; None where it can use them."""
@@ -77,10 +126,12 @@ class Metric(Configurable):
 
     def _fit_state(self) -> dict[str, Any] | None:
         """What has been added up since :meth:`reset_state`, as JSON values, for a ``fit`` that goes on later; None where nobody knows."""
-        return None
+        return {"variables": [to_json(variable.value) for variable in self.variables]} if self.variables else None
 
     def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`_fit_state` gave."""
+        for variable, value in zip(self.variables, state["variables"], strict=True):
+            variable.assign(from_json(value))
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """:meth:`update_state`, then :meth:`result`."""
@@ -92,7 +143,10 @@ class Metric(Configurable):
 
 
 class RowMetric(Metric):
-    """A metric of checked rows: subclasses note them in ``_add(y, p, weight)``, whose arrays have one row each."""
+    """A metric of checked rows: subclasses note them in ``_add(y, p, weight)``, whose arrays have one row each.
+
+    The weight is ``(rows,)``, ``(rows, outputs)`` or None.
+    """
 
     takes_chunks = True
 
@@ -129,7 +183,16 @@ class MeanOfRows(RowMetric):
         self.total, self.count = from_json(state["sums"]).tolist()
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
-        self._add_values(np.asarray(self.row_values(y, p), np.float32), weight)
+        if weight is not None and weight.ndim > 1:
+            self._add_elements(np.asarray(self.element_values(y, p), np.float32), weight)
+        else:
+            self._add_values(np.asarray(self.row_values(y, p), np.float32), weight)
+
+    def _add_elements(self, values: np.ndarray, weight: np.ndarray) -> None:
+        """Values and weights ``(rows, …)`` of the same shape."""
+        rows = len(values)
+        self.total = float(in_order(self.total, (values * weight).reshape(rows, -1).mean(axis=1)))
+        self.count = float(in_order(self.count, weight.reshape(rows, -1).mean(axis=1)))
 
     def _add_values(self, values: np.ndarray, weight: np.ndarray | None) -> None:
         self.total = float(in_order(self.total, values if weight is None else values * weight))
@@ -138,6 +201,10 @@ class MeanOfRows(RowMetric):
     def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         """The number of each row, ``(rows,)``."""
         raise NotImplementedError
+
+    def element_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        """The number of each element, ``(rows, outputs)``, whose mean over a row is that of the row."""
+        raise ValueError(f"{self.name} has one value for each row, so sample_weight must have one number for each row: ({len(p)},)")
 
 
 class EngineMetric(MeanOfRows):
@@ -184,7 +251,7 @@ def as_rows(
     *,
     labels: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Targets, predictions ``(rows, outputs)`` and weights ``(rows,)`` or None, as float32; targets are int64 labels with ``labels``."""
+    """Targets, predictions ``(rows, outputs)`` and weights of rows or elements or None, as float32; with ``labels`` targets are int64."""
     p = np.asarray(y_pred, np.float32)
     y = np.asarray(y_true)
     if p.ndim == 1:
@@ -213,9 +280,18 @@ def as_rows(
     weight = np.asarray(sample_weight, np.float32)
     if weight.ndim == 2 and weight.shape[1] == 1:
         weight = weight[:, 0]
+    if weight.ndim == 2 and weight.shape == p.shape:
+        return y, p, weight
     if weight.ndim and weight.shape != p.shape[:1]:
-        raise ValueError(f"{name}: sample_weight has shape {weight.shape}, but there is one weight per row: ({len(p)},)")
+        raise ValueError(
+            f"{name}: sample_weight has shape {weight.shape}, but there is one weight per row, ({len(p)},), or one per element, {p.shape}"
+        )
     return y, p, np.broadcast_to(weight, p.shape[:1])
+
+
+def by_element(weight: np.ndarray | None, p: np.ndarray) -> np.ndarray | None:
+    """A weight for each element of predictions, where there are weights of rows or of elements."""
+    return None if weight is None else np.broadcast_to(weight if weight.ndim == 2 else weight[:, None], p.shape)
 
 
 def _along_last_axis(

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastmlp import checks
-from fastmlp.metrics.base import END_IN_PROBABILITIES, RowMetric, divide, from_json, in_order, plain, to_json
+from fastmlp.metrics.base import END_IN_PROBABILITIES, RowMetric, by_element, divide, from_json, in_order, plain, to_json
 
 EPSILON = 1e-7
 LOWEST = -1e10
@@ -84,7 +84,7 @@ class _Thresholded(RowMetric):
         self._counts = Counts(self.thresholds)
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
-        self._counts.add(y, p, None if weight is None else np.broadcast_to(weight[:, None], p.shape))
+        self._counts.add(y, p, by_element(weight, p))
 
     def _fit_state(self) -> dict[str, Any]:
         return {"counts": self._counts.state()}
@@ -166,8 +166,7 @@ class _Ratio(_Thresholded):
             kept = np.full_like(p, LOWEST)
             np.put_along_axis(kept, top, np.take_along_axis(p, top, axis=1), axis=1)
             p = kept
-        y, p = _of_class(self.name, self.class_id, y, p)
-        super()._add(y, p, weight)
+        super()._add(*of_class(self.name, self.class_id, y, p, by_element(weight, p)))
 
     def result(self) -> Any:
         counts = self._counts.at_thresholds()
@@ -177,12 +176,16 @@ class _Ratio(_Thresholded):
         return {"name": self.name, "thresholds": self._given, "top_k": self.top_k, "class_id": self.class_id}
 
 
-def _of_class(name: str, number: int | None, y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def of_class(
+    name: str, number: int | None, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """The column of one output of targets, predictions and weights of elements; all of them for None."""
     if number is None:
-        return y, p
+        return y, p, weight
     if number >= p.shape[1]:
         raise ValueError(f"{name}: class_id is {number}, but outputs go from 0 to {p.shape[1] - 1}")
-    return y[:, number : number + 1], p[:, number : number + 1]
+    column = slice(number, number + 1)
+    return y[:, column], p[:, column], None if weight is None else weight[:, column]
 
 
 class Precision(_Ratio):
@@ -257,7 +260,8 @@ class FBetaScore(RowMetric):
         largest = (p >= p.max(axis=1, keepdims=True)) & (np.abs(p) > 1e-9)
         positive = largest if self.threshold is None else p > self.threshold
         terms = np.stack([positive * y, positive * (1 - y), ~positive * y], axis=1).astype(np.float64)
-        self._sums = in_order(self._sums, terms if weight is None else terms * weight[:, None, None])
+        weights = by_element(weight, p)
+        self._sums = in_order(self._sums, terms if weights is None else terms * weights[:, None])
 
     def _fit_state(self) -> dict[str, Any]:
         return {"sums": to_json(self._sums)}

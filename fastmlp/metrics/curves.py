@@ -1,17 +1,17 @@
-"""Metrics of curves that many thresholds draw together: the area under one."""
+"""Metrics of curves that many thresholds draw together: the area under one, and the best point where another rate is high enough."""
 
 from __future__ import annotations
 
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from fastmlp import checks
-from fastmlp.metrics.base import RowMetric, divide
-from fastmlp.metrics.confusion import EPSILON, Counts
+from fastmlp.metrics.base import END_IN_PROBABILITIES, RowMetric, by_element, divide
+from fastmlp.metrics.confusion import EPSILON, Counts, of_class
 
 _OCTAVES, _STEPS = 30, 32
 """Of :class:`FineCounts`: from ½ down to 2⁻³¹, each in so many gaps. What is nearer to 0 or 1 is in the last one."""
@@ -113,7 +113,7 @@ class AUC(RowMetric):
             raise ValueError(f"{self.name}: there are {len(self.label_weights)} label_weights, but {p.shape[1]} outputs")
         if self._counts is None:
             self._counts = Counts(self.thresholds, p.shape[1])
-        weights = None if weight is None else np.broadcast_to(weight[:, None], p.shape)
+        weights = by_element(weight, p)
         if self.label_weights is not None and not self.multi_label:
             weights = np.broadcast_to(self.label_weights, p.shape) * (1 if weights is None else weights)
         self._counts.add(y, p, weights)
@@ -197,3 +197,135 @@ def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
         if isinstance(value, str) and value.lower() == choice.lower():
             return choice
     raise ValueError(f"{name} must be {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}, got {value!r}")
+
+
+class _BestAt(RowMetric):
+    """The best of one rate over all thresholds where another one is high enough."""
+
+    higher_is_better = True
+    bound: ClassVar[str]
+    """The argument's name."""
+
+    def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any) -> None:
+        self.value = checks.number(self.bound, value, 0.0, 1.0)
+        count = self.num_thresholds = checks.whole_number("num_thresholds", num_thresholds)
+        self.class_id = None if class_id is None else checks.whole_number("class_id", class_id, 0)
+        self.thresholds = [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
+        super().__init__(name, dtype)
+
+    def advice_for_scores(self) -> str | None:
+        return END_IN_PROBABILITIES
+
+    def reset_state(self) -> None:
+        self._counts = Counts(self.thresholds)
+
+    def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
+        self._counts.add(*of_class(self.name, self.class_id, y, p, by_element(weight, p)))
+
+    def _fit_state(self) -> dict[str, Any]:
+        return {"counts": self._counts.state()}
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        self._counts.restore(state["counts"])
+
+    def result(self) -> float:
+        counts = self._counts.at_thresholds()
+        bounded, wanted = self._rates(**counts)
+        return float(np.max(wanted[bounded >= self.value], initial=0.0))
+
+    def _rates(self, tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What has to be high enough, and what is wanted, at each threshold."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, self.bound: self.value, "num_thresholds": self.num_thresholds, "class_id": self.class_id}
+
+
+class PrecisionAtRecall(_BestAt):
+    """The highest precision at thresholds whose recall is at least ``recall``.
+
+    Args:
+        recall: From 0 to 1.
+        num_thresholds: Evenly spread from 0 to 1.
+        class_id: Look at this output alone.
+        name: See :class:`Metric`.
+
+    Example:
+
+    >>> from fastmlp import metrics
+    >>> metrics.PrecisionAtRecall(0.5)([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8])
+    0.5
+    """
+
+    bound = "recall"
+
+    def __init__(
+        self, recall: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(recall, num_thresholds, class_id, name, dtype)
+
+    def _rates(self, tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return divide(tp, tp + fn), divide(tp, tp + fp)
+
+
+class RecallAtPrecision(_BestAt):
+    """The highest recall at thresholds whose precision is at least ``precision``.
+
+    Args:
+        precision: From 0 to 1.
+        num_thresholds: See :class:`PrecisionAtRecall`.
+        class_id: See :class:`PrecisionAtRecall`.
+        name: See :class:`Metric`.
+    """
+
+    bound = "precision"
+
+    def __init__(
+        self, precision: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(precision, num_thresholds, class_id, name, dtype)
+
+    def _rates(self, tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return divide(tp, tp + fp), divide(tp, tp + fn)
+
+
+class SensitivityAtSpecificity(_BestAt):
+    """The highest sensitivity, tp / (tp + fn), at thresholds whose specificity, tn / (tn + fp), is at least ``specificity``.
+
+    Args:
+        specificity: From 0 to 1.
+        num_thresholds: See :class:`PrecisionAtRecall`.
+        class_id: See :class:`PrecisionAtRecall`.
+        name: See :class:`Metric`.
+    """
+
+    bound = "specificity"
+
+    def __init__(
+        self, specificity: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(specificity, num_thresholds, class_id, name, dtype)
+
+    def _rates(self, tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return divide(tn, tn + fp), divide(tp, tp + fn)
+
+
+class SpecificityAtSensitivity(_BestAt):
+    """The highest specificity, tn / (tn + fp), at thresholds whose sensitivity, tp / (tp + fn), is at least ``sensitivity``.
+
+    Args:
+        sensitivity: From 0 to 1.
+        num_thresholds: See :class:`PrecisionAtRecall`.
+        class_id: See :class:`PrecisionAtRecall`.
+        name: See :class:`Metric`.
+    """
+
+    bound = "sensitivity"
+
+    def __init__(
+        self, sensitivity: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
+
+    def _rates(self, tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return divide(tp, tp + fn), divide(tn, tn + fp)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from fastmlp import checks, custom_objects
-from fastmlp.metrics.base import MeanOfRows, RowMetric, from_json, in_order, plain, to_json
+from fastmlp.metrics import functions
+from fastmlp.metrics.base import MeanOfRows, Metric, RowMetric, by_element, from_json, in_order, plain, to_json
 
 
 class Mean(MeanOfRows):
@@ -28,11 +29,55 @@ class Mean(MeanOfRows):
         super().__init__(name, dtype)
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        """Take note of values, ``(rows,)``; of further axes the mean is taken."""
+        """Take note of values, ``(rows,)``; of further axes the mean is taken. Weights are for rows, or of the values' shape."""
         array = np.asarray(values, np.float32)
+        weight = None if sample_weight is None else np.asarray(sample_weight, np.float32)
+        if weight is not None and weight.ndim > 1 and weight.shape == array.shape:
+            self._add_elements(array, weight)
+            return
         array = array.reshape(len(array), -1).mean(axis=1) if array.ndim else array[None]
-        weight = None if sample_weight is None else np.broadcast_to(np.asarray(sample_weight, np.float32), array.shape)
-        self._add_values(array, weight)
+        self._add_values(array, None if weight is None else np.broadcast_to(_of_rows(weight, len(array)), array.shape))
+
+
+class Sum(Metric):
+    """The sum of the values it is given: ``update_state(values, sample_weight=None)``.
+
+    Example:
+
+    >>> from fastmlp import metrics
+    >>> total = metrics.Sum()
+    >>> total.update_state([1, 3, 5, 7], sample_weight=[1, 1, 0, 0])
+    >>> total.result()
+    4.0
+    """
+
+    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+    def reset_state(self) -> None:
+        self.total = 0.0
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        """Take note of values, ``(rows, …)``. Weights are for rows, or of the values' shape."""
+        array = np.asarray(values, np.float32)
+        if sample_weight is not None:
+            weight = np.asarray(sample_weight, np.float32)
+            array = array * weight.reshape(weight.shape + (1,) * (array.ndim - weight.ndim))
+        self.total = float(in_order(self.total, array.reshape(-1)))
+
+    def result(self) -> float:
+        return self.total
+
+    def _fit_state(self) -> dict[str, Any]:
+        return {"total": to_json(self.total)}
+
+    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+        self.total = float(from_json(state["total"]))
+
+
+def _of_rows(weight: np.ndarray, rows: int) -> np.ndarray:
+    """Weights given as one column, as an array without it."""
+    return weight[:, 0] if weight.shape == (rows, 1) else weight
 
 
 class MeanMetricWrapper(MeanOfRows):
@@ -80,7 +125,12 @@ class MeanMetricWrapper(MeanOfRows):
             raise ValueError(
                 f"the metric {self.name} gave values of shape {values.shape} for {len(p)} rows; return one per row, or a single number"
             )
-        weight = None if sample_weight is None else np.asarray(sample_weight, np.float32).reshape(-1)
+        weight = None if sample_weight is None else np.asarray(sample_weight, np.float32)
+        if weight is not None and weight.ndim > 1:
+            if weight.shape == values.shape:
+                self._add_elements(values, weight)
+                return
+            weight = weight.reshape(-1)
         if values.ndim:
             self._add_values(values.reshape(len(values), -1).mean(axis=1), weight)
         elif weight is None:
@@ -116,7 +166,7 @@ class TopKCategoricalAccuracy(MeanOfRows):
         self.k = checks.whole_number("k", k)
 
     def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-        return _in_top(y.argmax(axis=1), p, self.k)
+        return functions.top_k_categorical_accuracy(y, p, self.k)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "k": self.k}
@@ -138,12 +188,7 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
         return True
 
     def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-        return _in_top(y, p, self.k)
-
-
-def _in_top(labels: np.ndarray, p: np.ndarray, k: int) -> np.ndarray:
-    own = np.take_along_axis(p, labels[:, None].astype(np.intp), axis=1)
-    return np.asarray((p > np.nan_to_num(own, nan=-np.inf, posinf=np.inf, neginf=-np.inf)).sum(axis=1) < k)
+        return functions.sparse_top_k_categorical_accuracy(y, p, self.k)
 
 
 class RootMeanSquaredError(MeanOfRows):
@@ -157,6 +202,9 @@ class RootMeanSquaredError(MeanOfRows):
 
     def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         return np.asarray(np.square(p - y).mean(axis=1))
+
+    def element_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return np.square(p - y)
 
     def result(self) -> float:
         return math.sqrt(super().result())
@@ -189,8 +237,9 @@ class R2Score(RowMetric):
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
         y, p = y.astype(np.float64), p.astype(np.float64)
-        ones = np.ones((len(y), 1)) if weight is None else weight[:, None]
-        terms = np.stack([y * ones, y * y * ones, (y - p) ** 2 * ones, np.broadcast_to(ones, y.shape)], axis=1)
+        weights = by_element(weight, p)
+        ones = np.ones(p.shape) if weights is None else weights
+        terms = np.stack([y * ones, y * y * ones, (y - p) ** 2 * ones, ones], axis=1)
         self._sums = in_order(self._sums, terms)
         self._samples += y.size
 

@@ -25,7 +25,14 @@ def main() -> None:
         [programs.value(keras.metrics, keras.ops.mean, *case, weighted).tolist() for weighted in programs.weightings(case)]
         for case in programs.CASES
     ]
-    golden = {"made with": {"keras": keras.__version__}, "values": values, "fit": programs.fit(keras)}
+    golden = {
+        "made with": {"keras": keras.__version__},
+        "values": values,
+        "by element": [programs.value_by_element(keras.metrics, keras.ops.mean, *case).tolist() for case in programs.BY_ELEMENT],
+        "of values": [programs.value_of_values(keras.metrics, *case).tolist() for case in programs.OF_VALUES],
+        "functions": [programs.value_of_function(keras.metrics, *case).tolist() for case in programs.FUNCTIONS],
+        "fit": programs.fit(keras),
+    }
     (HERE / "metrics.json").write_text(json.dumps(golden, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
 
 

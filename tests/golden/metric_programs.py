@@ -76,8 +76,49 @@ CASES = [
     ("KLDivergence", {}, "classes"),
     ("BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.1}, "logits"),
     ("CategoricalCrossentropy", {"label_smoothing": 0.1}, "classes"),
+    *[
+        (name, options | extra, data)
+        for name, options in (
+            ("PrecisionAtRecall", {"recall": 0.6}),
+            ("RecallAtPrecision", {"precision": 0.7}),
+            ("SensitivityAtSpecificity", {"specificity": 0.6}),
+            ("SpecificityAtSensitivity", {"sensitivity": 0.6}),
+        )
+        for extra, data in (
+            ({}, "yes-no"),
+            ({"num_thresholds": 1}, "yes-no"),
+            ({"num_thresholds": 2}, "labels"),
+            ({"class_id": 2}, "classes"),
+        )
+    ],
+    ("PearsonCorrelation", {}, "labels"),
+    ("ConcordanceCorrelation", {}, "labels"),
     ("MeanMetricWrapper", {"fn": "squares"}, "amounts"),
     ("MeanMetricWrapper", {"fn": "of the batch"}, "amounts"),
+]
+
+BY_ELEMENT = [
+    *[
+        case
+        for case in CASES
+        if case[0] in ("AUC", "Precision", "Recall", "TruePositives") and case[2] == "labels" and "label_weights" not in case[1]
+    ],
+    ("BinaryAccuracy", {}, "labels"),
+    ("RootMeanSquaredError", {}, "amounts"),
+    ("R2Score", {}, "amounts"),
+    ("MeanMetricWrapper", {"fn": "squares"}, "amounts"),
+]
+"""Metrics that take a weight for each element."""
+OF_VALUES = [(name, shape) for name in ("Sum", "Mean") for shape in ("none", "rows", "column", "elements")]
+"""Metrics of values that are given, by the shape of the weights."""
+FUNCTIONS = [
+    ("binary_accuracy", {}, "labels"),
+    ("binary_accuracy", {"threshold": 0.7}, "yes-no"),
+    ("categorical_accuracy", {}, "classes"),
+    ("sparse_categorical_accuracy", {}, "numbers"),
+    ("top_k_categorical_accuracy", {"k": 2}, "classes"),
+    ("sparse_top_k_categorical_accuracy", {"k": 3}, "numbers"),
+    *[(name, {"axis": axis}, "amounts") for name in ("pearson_correlation", "concordance_correlation") for axis in (0, -1)],
 ]
 
 FIT_METRICS = ["AUC", "precision", "Recall", "auc", "f1_score", "acc", "root_mean_squared_error", "TruePositives"]
@@ -136,6 +177,33 @@ def value(metrics, mean, name: str, options: dict, kind: str, weighted: bool):
     for start, stop in itertools.pairwise(CUTS):
         metric.update_state(y[start:stop], p[start:stop], sample_weight=None if weight is None else weight[start:stop])
     return np.asarray(metric.result(), dtype=np.float64)
+
+
+def value_by_element(metrics, mean, name: str, options: dict, kind: str):
+    """The metric's value with a weight for each element."""
+    options = {key: functions(mean)[value] if key == "fn" else value for key, value in options.items()}
+    metric = getattr(metrics, name)(**options)
+    y, p = data(kind)
+    metric.update_state(y, p, sample_weight=element_weights(y.shape))
+    return np.asarray(metric.result(), dtype=np.float64)
+
+
+def element_weights(shape):
+    return np.random.default_rng(9).random(shape).astype(np.float32)
+
+
+def value_of_values(metrics, name: str, weighting: str):
+    """A metric of given values, in two calls."""
+    metric = getattr(metrics, name)()
+    values = data("amounts")[0]
+    weight = {"none": None, "rows": weights(), "column": weights()[:, None], "elements": element_weights(values.shape)}[weighting]
+    for start, stop in itertools.pairwise(CUTS):
+        metric.update_state(values[start:stop], sample_weight=None if weight is None else weight[start:stop])
+    return np.asarray(metric.result(), dtype=np.float64)
+
+
+def value_of_function(metrics, name: str, options: dict, kind: str):
+    return np.asarray(getattr(metrics, name)(*data(kind), **options), dtype=np.float64)
 
 
 def fit(library):
