@@ -14,6 +14,7 @@ cdef extern from "fastmlp_api.h" nogil:
         NO_MEMORY "FASTMLP_NO_MEMORY"
         BAD_ARGUMENT "FASTMLP_BAD_ARGUMENT"
         BUSY "FASTMLP_BUSY"
+        REENTERED "FASTMLP_REENTERED"
 
     void release "fastmlp_release"(network *network)
     int64_t inputs "fastmlp_inputs"(const network *network)

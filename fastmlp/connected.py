@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from fastmlp import advice, checks, engines, planning, randomness
+from fastmlp import advice, checks, engines, forks, planning, randomness
 from fastmlp.compiling import Goal
 from fastmlp.layers import InputLayer, Layer, assign_all
 from fastmlp.plan import Plan
@@ -35,11 +34,11 @@ class Connected(Trainer):
         self._trainable = True
         self._whole_numbers: tuple[planning.WholeNumbers, ...] = ()
         self._weights: list[Weight] = []
-        self._network: Any = None
+        self._network = None
         self._forward: Callable[[Any], np.ndarray] | None = None  # the network, when model(x) can go straight to it
         self._configured = False  # whether the network knows the loss and the optimizer
         self._goal: Goal | None = None
-        self._connecting = threading.RLock()
+        self._connecting = forks.Lock(reentrant=True)  # guards the network, and what it is configured for
         self._shares_weights = False  # whether some belong to other models too, whose training changes them
 
     @property
@@ -87,19 +86,24 @@ class Connected(Trainer):
         return shape
 
     def _require_plan(self) -> Plan:
-        if self.plan is None:
+        plan = self.plan
+        if plan is None:
             self._require_layers()
             self._require_shape()
-            self._adopt(self.graph)  # which says what is missing
-        assert self.plan is not None
-        return self.plan
+            with self._connecting:
+                if self.plan is None:  # another thread may have done it meanwhile
+                    self._adopt(self.graph)  # which says what is missing
+                plan = self.plan
+        assert plan is not None
+        return plan
 
     def _adopt(self, graph: Graph) -> None:
         """Describe the network anew after layers have come or gone."""
-        self._forget_plan()
-        self.plan, self._weights = planning.make_plan(graph)
-        self._arranges = type(self)._arranges or bool(self.plan.rows)
-        self._whole_numbers = planning.numbers_read(self.plan)
+        with self._connecting:
+            self._forget_plan()
+            self.plan, self._weights = planning.make_plan(graph)
+            self._arranges = type(self)._arranges or bool(self.plan.rows)
+            self._whole_numbers = planning.numbers_read(self.plan)
         for weight in self._weights:
             weight.models.add(self)
         sharing = {model for weight in self._weights for model in weight.models} if self._weights else set()
@@ -118,13 +122,15 @@ class Connected(Trainer):
             weight.lend(network, index, move=training)
 
     def _connected_network(self) -> Any:
-        if self._network is None:
+        network = self._network
+        if network is None:
             with self._connecting:
                 if self._network is None:
                     self._connect()
+                network = self._network
         if self._shares_weights:
-            self._catch_up(self._network)
-        return self._network
+            self._catch_up(network)
+        return network
 
     def _connect(self) -> None:
         engine = self._compiled.engine if self._compiled else engines.DEFAULT
@@ -142,10 +148,11 @@ class Connected(Trainer):
         return not self._shares_weights and not self._whole_numbers and not self._require_plan().rows
 
     def _disconnect(self) -> None:
-        for weight in self._weights:
-            weight.detach(self._network)
-        self._network = self._forward = self._goal = None
-        self._configured = False
+        with self._connecting:
+            for weight in self._weights:
+                weight.detach(self._network)
+            self._network = self._forward = self._goal = None
+            self._configured = False
 
     def _training_network(self) -> Any:
         network = self._configured_network()
@@ -154,24 +161,36 @@ class Connected(Trainer):
 
     def _configured_network(self) -> Any:
         network = self._connected_network()
-        if not self._configured:
-            assert self._compiled is not None
-            optimizer, objective = self._compiled.optimizer, self._current_goal().objective
-            with self._connecting:
-                network.configure(objective, optimizer.update(self._require_plan().parameters))
+        if self._configured:
+            return network
+        with self._connecting:  # another thread may have done it meanwhile, or be compiling
+            network = self._connected_network()
+            if not self._configured:
+                assert self._compiled is not None
+                optimizer = self._compiled.optimizer
+                network.configure(self._current_goal().objective, optimizer.update(self._require_plan().parameters))
                 network.learning_rate = optimizer.learning_rate
                 self._configured = True
-        return network
+            return network
 
     def _current_goal(self) -> Goal:
-        if self._goal is None:
-            assert self._compiled is not None
-            self._compiled.check_axes([1 + len(tensor.row) for tensor in self.graph.outputs])
-            plan = self._require_plan()
-            self._goal = self._compiled.goal(plan)
-            advice.warn_of_single_softmax(plan)
-            self._compiled.warn(plan, self._goal)
-        return self._goal
+        """What the model is compiled for: the same object until it is compiled anew, since that is what the network is configured for."""
+        goal = self._goal
+        if goal is None:
+            with self._connecting:
+                goal = self._goal
+                if goal is None:
+                    goal = self._goal = self._new_goal()
+        return goal
+
+    def _new_goal(self) -> Goal:
+        assert self._compiled is not None
+        self._compiled.check_axes([1 + len(tensor.row) for tensor in self.graph.outputs])
+        plan = self._require_plan()
+        goal = self._compiled.goal(plan)
+        advice.warn_of_single_softmax(plan)
+        self._compiled.warn(plan, goal)
+        return goal
 
     def _goal_for(self, y: Any) -> Goal:
         assert self._compiled is not None
@@ -250,8 +269,9 @@ class Connected(Trainer):
 
     def training_state(self) -> dict[str, int]:
         """How far training has come: ``iterations`` (updates), ``epochs`` and ``seed``, which decides shuffling and dropout."""
+        network = self._network
         return {
-            "iterations": self._network.iterations if self._network is not None else 0,
+            "iterations": network.iterations if network is not None else 0,
             "epochs": self.epochs_trained,
             "seed": self.seed,
         }
@@ -266,10 +286,10 @@ class Connected(Trainer):
         seed = checks.whole_number("seed", state["seed"], 0)
         if max(iterations, epochs, seed) >= 2**64:
             raise ValueError("iterations, epochs and seed must be below 2**64")
-        self.epochs_trained, self.seed = epochs, seed
         if self.built:
             self.network.seed = seed
             self.network.iterations = iterations
+        self.epochs_trained, self.seed = epochs, seed
 
     def _optimizer_state(self) -> dict[str, Any] | None:
         network = self._network

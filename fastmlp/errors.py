@@ -11,6 +11,23 @@ from os import PathLike, fspath
 __all__ = ["DownloadError", "ModelFileError", "NonFiniteLossError", "UnsupportedError"]
 
 
+# What both engines answer where a network can't be used.
+
+INSIDE_FUNCTION = (
+    "a loss function can't use the model that is being trained with it; it gets the predictions as an argument, and whatever else it wants "
+    "of the model has to be taken before the training, or in a callback between two batches"
+)
+"""A function of the user's, called by an engine in the middle of a batch, comes back to the same network."""
+
+OCCUPIED = (
+    "this call changes the model, or measures it, while a loss function that another thread is in has been running for more than a second; "
+    "call again when it has returned, and never let a loss function wait for such a call"
+)
+
+STALE = "the model was compiled anew, by another thread, while this call was running; call again"
+"""What was checked for one objective meets a network that has been configured for another."""
+
+
 class NonFiniteLossError(FloatingPointError):
     """The loss of a minibatch became NaN or infinite; the weights keep the values they had before that batch.
 

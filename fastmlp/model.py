@@ -169,7 +169,7 @@ class Model(Connected):
         return Compiled(optimizer, loss, metrics, weighted_metrics, engine, skip_zeros, loss_weights)
 
     def _set_compiled(self, compiled: Compiled) -> None:
-        with self._exclusively("compile"):
+        with self._exclusively("compile"), self._connecting:
             before = self._compiled
             state = self._optimizer_state() if before is not None and before.optimizer is compiled.optimizer else None
             if self._network is not None and compiled.engine != (before.engine if before else engines.DEFAULT):

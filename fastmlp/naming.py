@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import threading
+
+from fastmlp import forks
 
 _counts: dict[str, int] = {}
-_lock = threading.Lock()
+_lock = forks.Lock()
 
 
 def snake_case(name: str) -> str:

@@ -377,6 +377,9 @@ class Batches:
     predictions: np.ndarray | None = None
     """``(at least the rows of the batches run, outputs)`` float32, or None. ``train`` and ``evaluate`` fill it with the outputs in the
     order of the batches; row 0 is the first row of the first batch that the call runs."""
+    objective: Objective | tuple[Objective, ...] | None = None
+    """What targets, weights and totals were made for: a network that has been configured for another one refuses them. None: for whatever
+    the network is configured for."""
 
     @property
     def count(self) -> int:

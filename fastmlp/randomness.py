@@ -6,13 +6,14 @@ Without :func:`set_seed` the stream is the operating system's entropy. After it,
 from __future__ import annotations
 
 import os
-import threading
 from typing import TYPE_CHECKING
+
+from fastmlp import forks
 
 if TYPE_CHECKING:
     import numpy as np
 
-_lock = threading.Lock()
+_lock = forks.Lock()
 _stream: np.random.Generator | None = None
 
 

@@ -71,11 +71,12 @@ class Tally:
 
     def use(self, batches: Batches) -> Tally:
         """Run over these batches from now on."""
+        room = None
         if self._watching:
             self._window = max(1, WINDOW_ROWS // batches.batch_size)
             rows = min(len(batches.x), self._window * batches.batch_size)
-            batches = replace(batches, predictions=np.empty((rows, self._outputs), np.float32))
-        self._batches = batches
+            room = np.empty((rows, self._outputs), np.float32)
+        self._batches = replace(batches, predictions=room, objective=self._goal.objective)
         return self
 
     def run(self, engine: Callable[[Batches, int, int, np.ndarray], int], first: int, stop: int) -> int:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 from pathlib import Path
 
-from fastmlp import checks
+from fastmlp import checks, forks
 
 MOST_THREADS = 2**16
 """The engine has its own, lower limit; this one keeps the number an int of C."""
 
-_lock = threading.Lock()
+_lock = forks.Lock()
 _applied = False
 _reason = ""
 

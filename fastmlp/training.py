@@ -6,7 +6,6 @@ Between two calls Python runs the callbacks, draws the progress line and notices
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, data, ema, engines, heldout, planning, sparse, targets
+from fastmlp import checks, data, ema, engines, errors, forks, heldout, planning, sparse, targets
 from fastmlp.arguments import (
     diverged,
     joined,
@@ -56,14 +55,14 @@ class Trainer:
     fit_progress: Progress | None = None
     """Where a running ``fit`` stands; None outside."""
     _compiled: Compiled | None = None
+    _network: Any = None
     _shares_weights: bool = False
     _arranges: bool = False
     """Whether predictions are given in another form than an engine's array."""
     _whole_numbers: tuple[planning.WholeNumbers, ...] = ()
 
     def __init__(self) -> None:
-        self._training_lock = threading.Lock()
-        self._training_thread = 0
+        self._training_lock = forks.Lock()
 
     def fit(
         self,
@@ -487,17 +486,17 @@ class Trainer:
 
     @contextmanager
     def _exclusively(self, method: str) -> Iterator[None]:
-        """One training call at a time."""
+        """One training call at a time, and none from a loss function."""
+        if self._network is not None and self._network.in_use_here:
+            raise RuntimeError(errors.INSIDE_FUNCTION)
         if not self._training_lock.acquire(blocking=False):
             if self._is_training_here():
                 raise RuntimeError(f"{method} was called while the same model is being trained, from one of its callbacks")
             raise RuntimeError(f"{method} was called while another thread trains the same model; wait for it, or train a copy of the model")
-        self._training_thread = threading.get_ident()
         try:
             yield
         finally:
-            self._training_thread = 0
             self._training_lock.release()
 
     def _is_training_here(self) -> bool:
-        return self._training_thread == threading.get_ident()
+        return self._training_lock.is_own

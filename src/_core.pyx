@@ -4,15 +4,16 @@
 import os
 import sys
 
+cimport cython
 cimport numpy as cnp
 from c_api cimport *
-from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 import numpy as np
 
+from fastmlp import errors
 from fastmlp.plan import SparseRows
 
 cnp.import_array()
@@ -27,21 +28,28 @@ include "losses.pxi"
 include "updates.pxi"
 
 
+cdef class _Task:
+    """What a network is configured for; it never changes."""
+
+    cdef uint64_t number  # C's
+    cdef object objective  # as it was given
+    cdef tuple terms  # an Objective for each loss
+    cdef tuple functions  # the user's own losses, which C points at
+    cdef tuple slot_names
+    cdef int64_t target_columns, totals
+    cdef int64_t measured  # columns of the outputs that have a loss
+
+
 cdef class Network:
     """A compiled plan. See fastmlp.reference.Network, its readable twin, for what every method computes."""
 
     cdef fm_network *network
     cdef readonly object plan
-    cdef readonly tuple slot_names
-    cdef tuple terms  # what it is configured for: an Objective for each loss; None before
-    cdef tuple loss_functions  # the user's own losses, which C points at
-    cdef int64_t inputs, outputs, row_work, target_columns, totals
-    cdef int64_t measured  # columns of the outputs that have a loss
+    cdef _Task task  # None before; read and replaced through the two methods below it
+    cdef int64_t inputs, outputs, row_work
 
     def __cinit__(self, plan, seed=0):
         self.plan = plan
-        self.loss_functions = ()
-        self.slot_names = ()
         self.inputs = plan.widths[0]
         self.outputs = plan.widths[plan.output]
         self._create(plan)
@@ -97,11 +105,33 @@ cdef class Network:
             free(trainable)
         for i, values in enumerate(constants, parameters):
             array = np.array(values, np.float32)
-            _raise(fm_network_set(self.network, FM_VALUE, i, <const float *>cnp.PyArray_DATA(<cnp.ndarray>array)))
+            _raise(fm_network_set(self.network, 0, FM_VALUE, i, <const float *>cnp.PyArray_DATA(<cnp.ndarray>array)))
         return 0
 
     def __dealloc__(self):
         fm_network_free(self.network)
+
+    cdef _Task _now(self):
+        """What the network is configured for, which another thread may be replacing."""
+        with cython.critical_section(self):
+            return self.task
+
+    cdef void _adopt(self, _Task task) noexcept:
+        """Note what C was configured for; of two threads that did it, the last one's."""
+        with cython.critical_section(self):
+            if self.task is None or self.task.number < task.number:
+                self.task = task
+
+    @property
+    def slot_names(self) -> tuple[str, ...]:
+        task = self._now()
+        return () if task is None else task.slot_names
+
+    cdef int _set_state(self, fm_field field, fm_state state) except -1:
+        cdef fm_status status
+        with nogil:
+            status = fm_network_set_state(self.network, field, state)
+        return _raise(status)
 
     @property
     def seed(self) -> int:
@@ -109,7 +139,9 @@ cdef class Network:
 
     @seed.setter
     def seed(self, value: int) -> None:
-        fm_network_state(self.network).seed = value
+        cdef fm_state state
+        state.seed = value
+        self._set_state(FM_SEED, state)
 
     @property
     def iterations(self) -> int:
@@ -117,7 +149,9 @@ cdef class Network:
 
     @iterations.setter
     def iterations(self, value: int) -> None:
-        fm_network_state(self.network).iterations = value
+        cdef fm_state state
+        state.iterations = value
+        self._set_state(FM_ITERATIONS, state)
 
     @property
     def learning_rate(self) -> float:
@@ -125,40 +159,53 @@ cdef class Network:
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        fm_network_state(self.network).learning_rate = value
+        cdef fm_state state
+        state.learning_rate = value
+        self._set_state(FM_LEARNING_RATE, state)
 
     def set_unfused(self, unfused: bool) -> None:
         """Keeps gradients and updates apart; the bits are the same."""
-        fm_network_set_unfused(self.network, unfused)
+        cdef fm_state state
+        state.unfused = unfused
+        self._set_state(FM_UNFUSED, state)
 
     def set_skip_below(self, share: float) -> None:
         """Input with a smaller share of non-zeros is multiplied without its zeros; 0 never, above 1 always, below 0 as the engine thinks best.
         The bits are the same."""
-        fm_network_set_skip_below(self.network, share)
+        cdef fm_state state
+        state.skip_below = share
+        self._set_state(FM_SKIP_BELOW, state)
 
     @property
     def skip_below(self) -> float:
         """The share of non-zeros below which an array is multiplied without its zeros."""
         return fm_network_skip_below(self.network)
 
+    @property
+    def in_use_here(self) -> bool:
+        """Whether this thread is in a call of the network already: in a function of the user's that it has called."""
+        return fm_network_is_mine(self.network)
+
     def settle(self) -> None:
         """Takes the steps that rows of the first kernel have put off. Needed only where bits should not depend on when somebody looks, and
         only with ``Update.rounded``."""
+        cdef fm_status status
         with nogil:
-            fm_network_settle(self.network)
+            status = fm_network_settle(self.network)
+        _raise(status)
 
     # parameters and slots
 
-    cdef object _get(self, fm_array which, int index):
+    cdef object _get(self, uint64_t task, fm_array which, int index):
         values = np.empty(self._shape(index), dtype=np.float32)
         cdef float *data = <float *>cnp.PyArray_DATA(<cnp.ndarray>values)
         cdef fm_status status
         with nogil:
-            status = fm_network_get(self.network, which, index, data)
+            status = fm_network_get(self.network, task, which, index, data)
         _raise(status)
         return values
 
-    cdef int _set(self, fm_array which, int index, value) except -1:
+    cdef int _set(self, uint64_t task, fm_array which, int index, value) except -1:
         shape = self._shape(index)
         cdef cnp.ndarray array = _checked("value", value, np.float32, len(shape), False)
         if value.shape != shape:
@@ -166,7 +213,7 @@ cdef class Network:
         cdef const float *data = <const float *>cnp.PyArray_DATA(array)
         cdef fm_status status
         with nogil:
-            status = fm_network_set(self.network, which, index, data)
+            status = fm_network_set(self.network, task, which, index, data)
         return _raise(status)
 
     cdef tuple _shape(self, int index):
@@ -174,22 +221,27 @@ cdef class Network:
             raise IndexError(f"there is no parameter {index}; the network has {len(self.plan.parameters)}")
         return self.plan.parameters[index].shape
 
-    cdef fm_array _slot(self, str name) except *:
-        if name not in self.slot_names:
-            raise KeyError(f"the optimizer has no slot {name!r}; it has {self.slot_names}")
-        return <fm_array>(<int>FM_SLOT_0 + <int>self.slot_names.index(name))
+    cdef fm_array _slot(self, _Task task, str name) except *:
+        names = () if task is None else task.slot_names
+        if name not in names:
+            raise KeyError(f"the optimizer has no slot {name!r}; it has {names}")
+        return <fm_array>(<int>FM_SLOT_0 + <int>names.index(name))
 
     def get_parameter(self, index: int):
-        return self._get(FM_VALUE, index)
+        return self._get(0, FM_VALUE, index)
 
     def set_parameter(self, index: int, value) -> None:
-        self._set(FM_VALUE, index, value)
+        self._set(0, FM_VALUE, index, value)
 
     def get_slot(self, name: str, index: int):
-        return self._get(self._slot(name), index)
+        cdef _Task task = self._now()
+        cdef fm_array slot = self._slot(task, name)
+        return self._get(task.number, slot, index)
 
     def set_slot(self, name: str, index: int, value) -> None:
-        self._set(self._slot(name), index, value)
+        cdef _Task task = self._now()
+        cdef fm_array slot = self._slot(task, name)
+        self._set(task.number, slot, index, value)
 
     # inference
 
@@ -262,8 +314,6 @@ cdef class Network:
             if out.shape != (rows, self.outputs):
                 raise ValueError(f"out has shape {out.shape}, but ({rows}, {self.outputs}) is wanted")
         data = <float *>cnp.PyArray_DATA(result)
-        if self.loss_functions and self._is_inside_loss():
-            raise RuntimeError("a loss function can't use the model that is being trained with it; it gets the predictions as an argument")
         if rows * self.row_work < HOLD_GIL_BELOW:
             status = fm_network_try_predict(self.network, c_input, data)
         if status == FM_BUSY:
@@ -277,6 +327,7 @@ cdef class Network:
     def configure(self, objective, update) -> None:
         cdef fm_update_spec c_update
         cdef fm_status status
+        cdef _Task task = _Task.__new__(_Task)
         terms = objective if isinstance(objective, tuple) else (objective,)
         functions = {t: _LossFunction(term.function) for t, term in enumerate(terms) if term.function}
         cdef int count = len(terms), metric_count = sum(len(term.metrics) for term in terms), t, m = 0, p
@@ -306,18 +357,18 @@ cdef class Network:
                     metrics[m].weighted, metrics[m].threshold, metrics[m].smoothing = metric.weighted, metric.threshold, metric.smoothing
                     _set_parameters(metrics[m].parameter, metric.parameters)
                     m += 1
+            task.objective, task.terms, task.functions, task.slot_names = objective, terms, tuple(functions.values()), update.slots
+            task.measured = sum(self.plan.widths[self._output_of(term)] for term in terms)
+            task.target_columns = sum(term.target_columns(self.plan.widths[self._output_of(term)]) for term in terms)
+            task.totals = 2 * (1 + metric_count + (count if count > 1 else 0))
             with nogil:
-                status = fm_network_configure(self.network, objectives, count, &c_update)
+                status = fm_network_configure(self.network, objectives, count, &c_update, &task.number)
             _raise(status)
         finally:
             free(metrics)
             free(objectives)
             free(rules)
-        self.terms, self.loss_functions = terms, tuple(functions.values())
-        self.measured = sum(self.plan.widths[self._output_of(term)] for term in terms)
-        self.target_columns = sum(term.target_columns(self.plan.widths[self._output_of(term)]) for term in terms)
-        self.totals = 2 * (1 + metric_count + (count if count > 1 else 0))
-        self.slot_names = update.slots
+        self._adopt(task)
 
     cdef int _output_of(self, term) except -1:
         """The buffer that holds a term's predictions."""
@@ -336,83 +387,67 @@ cdef class Network:
         cdef double *data = <double *>cnp.PyArray_DATA(sums)
         cdef int64_t following = first
         cdef fm_status status
-        self._point_batches(&c_batches, &csr, batches)
-        if len(totals) != self.totals:
-            raise ValueError(f"totals has {len(totals)} elements, but {self.totals} are wanted")
+        cdef _Task task = self._point_batches(&c_batches, &csr, batches)
+        if len(totals) != task.totals:
+            raise ValueError(f"totals has {len(totals)} elements, but {task.totals} are wanted")
         if batches.predictions is not None:
-            c_batches.predictions = self._room(batches.predictions, min(stop * batches.batch_size, c_batches.rows) - first * batches.batch_size)
+            rows = min(stop * batches.batch_size, c_batches.rows) - first * batches.batch_size
+            c_batches.predictions = _room(batches.predictions, rows, task.measured)
         with nogil:
             if training:
                 status = fm_network_train(self.network, &c_batches, &following, stop, seconds, data)
             else:
                 status = fm_network_evaluate(self.network, &c_batches, &following, stop, seconds, data)
         if status == FM_NON_FINITE:
-            from fastmlp.errors import NonFiniteLossError
-
-            raise NonFiniteLossError(batch=following)
-        self._raise_from_loss(status)
+            raise errors.NonFiniteLossError(batch=following)
+        _raise_from_loss(task, status)
         return following
-
-    cdef float *_room(self, predictions, int64_t rows) except? NULL:
-        cdef cnp.ndarray out = _checked("predictions", predictions, np.float32, 2, True)
-        if len(predictions) < rows or predictions.shape[1] != self.measured:
-            raise ValueError(f"predictions has shape {predictions.shape}, but these batches fill ({rows}, {self.measured})")
-        return <float *>cnp.PyArray_DATA(out)
 
     def gradients(self, batches):
         cdef fm_batches c_batches
         cdef fm_csr csr
         cdef double loss = 0.0
         cdef fm_status status
-        self._point_batches(&c_batches, &csr, batches)
+        cdef _Task task = self._point_batches(&c_batches, &csr, batches)
+        values = [np.empty(parameter.shape, np.float32) for parameter in self.plan.parameters]
+        constants = sum(len(node.constants) for node in self.plan.nodes)  # C counts them among the parameters
+        cdef float **data = <float **>calloc(len(values) + constants + 1, sizeof(float *))
+        if data == NULL:
+            raise MemoryError("no memory for the gradients")
+        for i, array in enumerate(values):
+            data[i] = <float *>cnp.PyArray_DATA(<cnp.ndarray>array)
         with nogil:
-            status = fm_network_gradients(self.network, &c_batches, &loss)
+            status = fm_network_gradients(self.network, &c_batches, &loss, data)
+            free(data)
         if status == FM_NON_FINITE:
-            from fastmlp.errors import NonFiniteLossError
+            raise errors.NonFiniteLossError(batch=0)
+        _raise_from_loss(task, status)
+        return loss, values
 
-            raise NonFiniteLossError(batch=0)
-        self._raise_from_loss(status)
-        return loss, [self._get(FM_GRADIENT, i) for i in range(len(self.plan.parameters))]
-
-    cdef int _raise_from_loss(self, fm_status status) except -1:
-        """Like ``_raise``, but with the exception that the user's own loss function ended with."""
-        cdef _LossFunction function
-        if status == FM_INTERRUPTED:
-            for function in self.loss_functions:
-                if function.failure is not None:
-                    error, function.failure = function.failure, None
-                    raise error
-        return _raise(status)
-
-    cdef bint _is_inside_loss(self):
-        """Whether it is the user's own loss function that comes here, while the network is locked."""
-        cdef _LossFunction function
-        for function in self.loss_functions:
-            if function.thread and function.thread == <long>PyThread_get_thread_ident():
-                return True
-        return False
-
-    cdef int _point_batches(self, fm_batches *c, fm_csr *csr, batches) except -1:
-        """Points C at the arrays of a Batches, which the caller keeps alive during the call."""
-        if self.terms is None:
-            return _raise(FM_NOT_READY)
+    cdef _Task _point_batches(self, fm_batches *c, fm_csr *csr, batches):
+        """Points C at the arrays of a Batches, which the caller keeps alive during the call; the task that they were checked for."""
+        cdef _Task task = self._now()
+        if task is None:
+            _raise(FM_NOT_READY)
+        if batches.objective is not None and batches.objective is not task.objective:
+            _raise(FM_STALE)
         cdef fm_input c_input
         self._point_input(&c_input, csr, batches.x)
         cdef int64_t rows = c_input.rows
-        c.rows, c.batch_size, c.x, c.x_uint8, c.x_csr = rows, batches.batch_size, c_input.x, c_input.x_uint8, c_input.x_csr
+        c.task, c.rows, c.batch_size, c.x, c.x_uint8, c.x_csr = task.number, rows, batches.batch_size, c_input.x, c_input.x_uint8, c_input.x_csr
         c.y, c.labels, c.sample_weight, c.order, c.rates, c.predictions = NULL, NULL, NULL, NULL, NULL, NULL
-        if len(self.terms) == 1 and self.terms[0].sparse:
+        if len(task.terms) == 1 and task.terms[0].sparse:
             c.labels = <const int32_t *>_rows_of("y", batches.y, np.int32, 1, rows)
         else:
             c.y = <const float *>_rows_of("y", batches.y, np.float32, 2, rows)
-            if batches.y.shape[1] != self.target_columns:
-                raise ValueError(f"y has {batches.y.shape[1]} columns, but the network has {self.target_columns} outputs")
+            if batches.y.shape[1] != task.target_columns:
+                raise ValueError(f"y has {batches.y.shape[1]} columns, but the network has {task.target_columns} outputs")
         c.weights = 1
         if batches.sample_weight is not None:
             c.weights = batches.sample_weight.shape[1] if batches.sample_weight.ndim == 2 else 1
             c.sample_weight = <const float *>_rows_of("sample_weight", batches.sample_weight, np.float32, batches.sample_weight.ndim, rows)
-            if batches.sample_weight.ndim > 1 and c.weights != len(self.terms):
-                raise ValueError(f"sample_weight has {c.weights} columns, but there are {len(self.terms)} losses")
+            if batches.sample_weight.ndim > 1 and c.weights != len(task.terms):
+                raise ValueError(f"sample_weight has {c.weights} columns, but there are {len(task.terms)} losses")
         if batches.order is not None:
             c.order = <const uint32_t *>_rows_of("order", batches.order, np.uint32, 1, rows)
         if batches.rates is not None:
@@ -420,7 +455,25 @@ cdef class Network:
             if cnp.PyArray_DIM(array, 0) != batches.count:
                 raise ValueError(f"rates has {len(batches.rates)} elements, but there are {batches.count} batches")
             c.rates = <const double *>cnp.PyArray_DATA(array)
-        return 0
+        return task
+
+
+cdef float *_room(predictions, int64_t rows, int64_t columns) except? NULL:
+    cdef cnp.ndarray out = _checked("predictions", predictions, np.float32, 2, True)
+    if len(predictions) < rows or predictions.shape[1] != columns:
+        raise ValueError(f"predictions has shape {predictions.shape}, but these batches fill ({rows}, {columns})")
+    return <float *>cnp.PyArray_DATA(out)
+
+
+cdef int _raise_from_loss(_Task task, fm_status status) except -1:
+    """Like ``_raise``, but with the exception that the user's own loss function ended with."""
+    cdef _LossFunction function
+    if status == FM_INTERRUPTED:
+        for function in task.functions:
+            if function.failure is not None:
+                error, function.failure = function.failure, None
+                raise error
+    return _raise(status)
 
 
 # -- the C API of other extension modules: fastmlp/include/fastmlp_api.h -------------------------------------------------------------------
@@ -431,6 +484,7 @@ cdef extern from "api.h":
 
     fastmlp_network *fm_api_handle(object owner, fm_network *network, int64_t inputs, int64_t outputs) except NULL
     object fm_api_capsule(fastmlp_network *(*acquire)(object model) except NULL)
+    void fm_api_watch_signals()
 
 
 cdef fastmlp_network *_acquire(object model) except NULL:
@@ -447,3 +501,4 @@ cdef fastmlp_network *_acquire(object model) except NULL:
 
 
 _c_api = fm_api_capsule(_acquire)
+fm_api_watch_signals()

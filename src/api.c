@@ -36,7 +36,45 @@ static int64_t api_inputs(const fastmlp_network *handle) { return handle->inputs
 static int64_t api_outputs(const fastmlp_network *handle) { return handle->outputs; }
 
 static int status_of(fm_status status) {
-    return status == FM_OK ? FASTMLP_OK : status == FM_BUSY ? FASTMLP_BUSY : FASTMLP_NO_MEMORY; /* the only ones of a prediction */
+    switch (status) {
+    case FM_OK:
+        return FASTMLP_OK;
+    case FM_BUSY:
+        return FASTMLP_BUSY;
+    case FM_REENTERED:
+        return FASTMLP_REENTERED;
+    default:
+        return FASTMLP_NO_MEMORY; /* the only other one of a prediction */
+    }
+}
+
+/* -- waiting ----------------------------------------------------------------------------------------------------------------------- */
+
+static _Thread_local int in_c_api; /* this thread waits for a caller who does not expect a Python exception */
+
+/* A call that waits for its turn ends with the exception of a signal handler, such as KeyboardInterrupt. */
+static int check_signals(void) {
+    if (in_c_api || !Py_IsInitialized())
+        return 0;
+    const PyGILState_STATE state = PyGILState_Ensure();
+    const int raised = PyErr_CheckSignals() != 0;
+    PyGILState_Release(state);
+    return raised;
+}
+
+void fm_api_watch_signals(void) { fm_set_wait_hook(check_signals); }
+
+static int holds_gil(void) { return Py_IsInitialized() && PyGILState_GetThisThreadState() && PyGILState_Check(); }
+
+/* Waits for its turn; without the GIL, which whoever has the network may need to give it back: a loss written in Python does. */
+static fm_status wait_and_predict(fm_network *network, const fm_input *input, float *out) {
+    PyThreadState *held = holds_gil() ? PyEval_SaveThread() : NULL;
+    in_c_api = 1;
+    const fm_status status = fm_network_predict(network, input, out);
+    in_c_api = 0;
+    if (held)
+        PyEval_RestoreThread(held);
+    return status;
 }
 
 static int is_sound(const fastmlp_network *handle, int64_t rows, const float *x, const float *out) {
@@ -47,7 +85,10 @@ static int api_predict(fastmlp_network *handle, int64_t rows, const float *x, fl
     if (!is_sound(handle, rows, x, out))
         return FASTMLP_BAD_ARGUMENT;
     const fm_input input = {.rows = rows, .x = x};
-    return status_of(fm_network_predict(handle->network, &input, out));
+    fm_status status = fm_network_try_predict(handle->network, &input, out);
+    if (status == FM_BUSY)
+        status = wait_and_predict(handle->network, &input, out);
+    return status_of(status);
 }
 
 static int api_try_predict(fastmlp_network *handle, int64_t rows, const float *x, float *out) {
@@ -67,6 +108,8 @@ static const char *api_status_text(int status) {
         return "a pointer is NULL, or the number of rows is negative or too large";
     case FASTMLP_BUSY:
         return "the model is being trained or changed; try again later, or call fastmlp_predict, which waits";
+    case FASTMLP_REENTERED:
+        return "a loss function can't use the model that is being trained with it; it gets the predictions as an argument";
     }
     return "no status of fastmlp";
 }

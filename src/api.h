@@ -14,4 +14,7 @@ fastmlp_network *fm_api_handle(PyObject *owner, fm_network *network, int64_t inp
 /* The capsule of the table, whose acquire is the binding's. */
 PyObject *fm_api_capsule(fastmlp_network *(*acquire)(PyObject *model));
 
+/* Lets calls from Python that wait for a network end when a signal handler raises, as Ctrl-C does. */
+void fm_api_watch_signals(void);
+
 #endif

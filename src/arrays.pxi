@@ -34,6 +34,16 @@ cdef int _raise(fm_status status) except -1:
         raise ValueError("a label is outside 0 … outputs − 1, an entry of order outside the rows, or a sparse row not in order")
     if status == FM_NOT_READY:
         raise RuntimeError("the network has no loss and optimizer yet; call configure(objective, update) first")
+    if status == FM_STOPPED:
+        return -1  # with what a signal handler raised, such as KeyboardInterrupt
+    if status == FM_STALE:
+        raise RuntimeError(errors.STALE)
+    if status == FM_REENTERED:
+        raise RuntimeError(errors.INSIDE_FUNCTION)
+    if status == FM_OCCUPIED:
+        raise RuntimeError(errors.OCCUPIED)
+    if status == FM_INTERRUPTED:
+        raise RuntimeError("this process was forked inside a loss function, so it can't go on with the training that goes on in its parent")
     raise ValueError("the plan, objective or index does not fit the network")
 
 

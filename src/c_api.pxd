@@ -51,6 +51,10 @@ cdef extern from "fastmlp.h" nogil:
         FM_BUSY
         FM_NOT_READY
         FM_INTERRUPTED
+        FM_REENTERED
+        FM_OCCUPIED
+        FM_STOPPED
+        FM_STALE
 
     ctypedef enum fm_op:
         FM_OP_DENSE
@@ -153,7 +157,15 @@ cdef extern from "fastmlp.h" nogil:
 
     ctypedef struct fm_state:
         uint64_t seed, iterations
-        double learning_rate
+        double learning_rate, skip_below
+        int unfused
+
+    ctypedef enum fm_field:
+        FM_SEED
+        FM_ITERATIONS
+        FM_LEARNING_RATE
+        FM_SKIP_BELOW
+        FM_UNFUSED
 
     ctypedef struct fm_csr:
         const int64_t *begin
@@ -162,6 +174,7 @@ cdef extern from "fastmlp.h" nogil:
         int64_t entries
 
     ctypedef struct fm_batches:
+        uint64_t task
         int64_t rows, batch_size
         const float *x
         const uint8_t *x_uint8
@@ -184,17 +197,17 @@ cdef extern from "fastmlp.h" nogil:
     const char *fm_compiler()
     fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_network **network)
     void fm_network_free(fm_network *network)
-    fm_status fm_network_get(fm_network *network, fm_array which, int parameter, float *values)
-    fm_status fm_network_set(fm_network *network, fm_array which, int parameter, const float *values)
-    fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update)
-    fm_state *fm_network_state(fm_network *network)
-    void fm_network_settle(fm_network *network)
-    void fm_network_set_unfused(fm_network *network, int unfused)
+    fm_status fm_network_get(fm_network *network, uint64_t task, fm_array which, int parameter, float *values)
+    fm_status fm_network_set(fm_network *network, uint64_t task, fm_array which, int parameter, const float *values)
+    fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update, uint64_t *task)
+    fm_state fm_network_state(const fm_network *network)
+    fm_status fm_network_set_state(fm_network *network, fm_field field, fm_state state)
+    fm_status fm_network_settle(fm_network *network)
+    bint fm_network_is_mine(const fm_network *network)
     double fm_network_skip_below(const fm_network *network)
-    void fm_network_set_skip_below(fm_network *network, double share)
     fm_status fm_network_train(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals)
     fm_status fm_network_evaluate(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals)
-    fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss)
+    fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss, float **gradients)
     fm_status fm_network_predict(fm_network *network, const fm_input *input, float *out)
     fm_status fm_network_try_predict(fm_network *network, const fm_input *input, float *out)
     fm_status fm_network_apply_training(fm_network *network, const fm_input *input, float *out)

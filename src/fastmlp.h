@@ -5,7 +5,7 @@
  *
  * Matrices are row-major and contiguous. Every function that can fail returns a status; on failure nothing has changed, unless it says
  * otherwise. A network may be used from any thread: predictions run at the same time, everything else one call at a time, waiting for
- * its turn. Nothing here exits, prints or raises a signal.
+ * its turn, in the order of coming. Nothing here exits, prints or raises a signal.
  */
 #ifndef FASTMLP_H
 #define FASTMLP_H
@@ -25,7 +25,11 @@ typedef enum fm_status {
     FM_NON_FINITE,   /* a batch's loss is NaN or infinite; its update was not applied */
     FM_BUSY,         /* fm_network_try_predict only: the network is being trained or changed just now */
     FM_NOT_READY,    /* train, evaluate or gradients before configure */
-    FM_INTERRUPTED,  /* the caller's own loss function failed; its batch was not applied */
+    FM_INTERRUPTED,  /* the caller's own loss function failed, or forked and this is the child; its batch was not applied */
+    FM_REENTERED,    /* called from a loss function of the same network, on the same thread */
+    FM_OCCUPIED, /* this call would change what a loss function of another thread is in the middle of, which takes more than a second */
+    FM_STOPPED, /* the hook of fm_set_wait_hook says so */
+    FM_STALE, /* the network was configured anew since the caller's task */
 } fm_status;
 
 typedef enum fm_op {
@@ -47,9 +51,9 @@ typedef enum fm_op {
     FM_OP_LOG_SOFTMAX,
     FM_OP_ACTIVITY,
     FM_OP_BRANCH, /* its input, for one of several nodes that read it */
-    FM_OP_SLICE,  /* of the network's input, the columns from `column` on */
-    FM_OP_SCALE,  /* alpha·input */
-    FM_OP_ADD,    /* this one and those below also read `other` */
+    FM_OP_SLICE, /* of the network's input, the columns from `column` on */
+    FM_OP_SCALE, /* alpha·input */
+    FM_OP_ADD, /* this one and those below also read `other` */
     FM_OP_SUBTRACT,
     FM_OP_MULTIPLY,
     FM_OP_MAXIMUM,
@@ -59,8 +63,8 @@ typedef enum fm_op {
 typedef enum fm_mode {
     FM_MODE_NONE,
     FM_MODE_INFERENCE, /* batch normalization by the moving statistics, while training as well */
-    FM_MODE_INVERT,    /* normalization the other way round */
-    FM_MODE_ONE_HOT,   /* category encoding */
+    FM_MODE_INVERT, /* normalization the other way round */
+    FM_MODE_ONE_HOT, /* category encoding */
     FM_MODE_MULTI_HOT,
     FM_MODE_COUNT,
 } fm_mode;
@@ -69,18 +73,18 @@ typedef enum fm_mode {
 typedef struct fm_node_spec {
     fm_op op;
     int input, output; /* buffers */
-    int kernel, bias;  /* dense; kernel: gamma, the scale, PReLU's alpha, the embeddings; bias: beta, the offset */
-    int activation;    /* activation: FM_ACTIVATION_*; dense: the same, but none whose derivative needs its input */
-    float alpha;       /* slope of leaky_relu and general_relu, alpha of elu and celu; factor of a scale */
+    int kernel, bias; /* dense; kernel: gamma, the scale, PReLU's alpha, the embeddings; bias: beta, the offset */
+    int activation; /* activation: FM_ACTIVATION_*; dense: the same, but none whose derivative needs its input */
+    float alpha; /* slope of leaky_relu and general_relu, alpha of elu and celu; factor of a scale */
     float threshold, max_value; /* general_relu */
-    float rate;        /* dropouts; the standard deviation of gaussian noise */
+    float rate; /* dropouts; the standard deviation of gaussian noise */
     int mean, variance; /* batch normalization, normalization */
-    float epsilon;     /* the normalizations */
-    double momentum;   /* of the moving statistics */
+    float epsilon; /* the normalizations */
+    double momentum; /* of the moving statistics */
     fm_mode mode;
-    float l1, l2;      /* activity, which adds l1·Σ|x| + l2·Σx² to the loss of a row and leaves x as it is */
-    int other;         /* buffer: second input */
-    int column;        /* slice */
+    float l1, l2; /* activity, which adds l1·Σ|x| + l2·Σx² to the loss of a row and leaves x as it is */
+    int other; /* buffer: second input */
+    int column; /* slice */
 } fm_node_spec;
 
 /* Nodes in an order in which each reads what the network's input or a node before it has written. A buffer is written once and read by one
@@ -90,8 +94,8 @@ typedef struct fm_plan {
     const int64_t *widths; /* [buffer_count] columns of each buffer; buffer 0 is the input */
     const fm_node_spec *nodes;
     const int64_t (*shapes)[2]; /* [parameter_count] {inputs, units} of a kernel, {1, units} of a bias */
-    int output;                 /* the buffer that holds predictions */
-    const uint8_t *trainable;   /* [parameter_count] 0 where the optimizer leaves a parameter alone; NULL: it moves all */
+    int output; /* the buffer that holds predictions */
+    const uint8_t *trainable; /* [parameter_count] 0 where the optimizer leaves a parameter alone; NULL: it moves all */
 } fm_plan;
 
 /* Parameters start at zero. `kernels` must be supported by this processor. */
@@ -102,35 +106,42 @@ void fm_network_free(fm_network *network);
  * of its rule, then the average and then the sum of gradients, as far as it has them. */
 typedef enum fm_array { FM_VALUE, FM_GRADIENT, FM_SLOT_0 } fm_array;
 
-/* Copies one parameter's array in the plan's shape, [inputs][units] or [units]. FM_NOT_READY if there is no such array yet. */
-fm_status fm_network_get(fm_network *network, fm_array which, int parameter, float *values);
-fm_status fm_network_set(fm_network *network, fm_array which, int parameter, const float *values);
+/* Called about every 50 ms, and by nobody who holds anything, while a call waits for its turn; a call that it answers with anything but 0 does
+ * nothing and returns FM_STOPPED. NULL, as at the beginning, lets them wait. */
+typedef int fm_wait_hook(void);
+void fm_set_wait_hook(fm_wait_hook *hook);
+
+/* Copies one parameter's array in the plan's shape, [inputs][units] or [units]. FM_NOT_READY if there is no such array yet, FM_STALE if slots
+ * are wanted that belong to another task. */
+fm_status fm_network_get(fm_network *network, uint64_t task, fm_array which, int parameter, float *values);
+fm_status fm_network_set(fm_network *network, uint64_t task, fm_array which, int parameter, const float *values);
 
 typedef struct fm_metric_spec {
     int kind;   /* FM_LOSS_* */
     int source; /* the buffer it reads: `output` of the objective, or the input of the softmax or sigmoid that writes it */
     int weighted;
     float threshold;
-    float smoothing;    /* of the targets: see fm_objective */
+    float smoothing; /* of the targets: see fm_objective */
     float parameter[3]; /* see fm_loss in kernels/kernels.h */
 } fm_metric_spec;
 
 /* A loss that the caller computes, of all rows of a batch, on the thread that called the engine: fills loss with the value of each row and,
  * where it is given, grad with the value's derivative (see fm_loss in kernels/kernels.h; the engine weights and scales them itself).
- * Anything but 0 ends the call with FM_INTERRUPTED. It may not use the network, which is locked. */
+ * Anything but 0 ends the call with FM_INTERRUPTED. It may not use the network, which answers FM_REENTERED; other threads may look at the
+ * network meanwhile: predict, read parameters. */
 typedef int fm_loss_function(void *context, const struct fm_loss *arguments);
 
 typedef struct fm_objective {
-    int loss;   /* FM_LOSS_*, not an accuracy; -1 with a function */
+    int loss; /* FM_LOSS_*, not an accuracy; -1 with a function */
     int source; /* the buffer the loss reads: `output`, or the input of the softmax or sigmoid that writes it */
     int metric_count;
     const fm_metric_spec *metrics;
-    int output;    /* the buffer that holds the predictions */
+    int output; /* the buffer that holds the predictions */
     double weight; /* of this loss in the sum of all */
     float smoothing; /* cross-entropies: this share of a target is spread over all classes, or over yes and no */
     float parameter[3];
     fm_loss_function *function; /* or NULL */
-    void *context;              /* the function's first argument; has to stay valid until the next configure */
+    void *context; /* the function's first argument; has to stay valid until the next configure */
 } fm_objective;
 
 /* A norm of weights is kept between two numbers: w *= d / (n + 1e-7), d = rate·min(max(n, least), most) + (1 − rate)·n. */
@@ -143,7 +154,7 @@ typedef struct fm_parameter_rule {
     double orthogonal; /* … and by this times the mean |cosine| of two of its rows, or columns */
     int orthogonal_columns;
     int constraint; /* FM_FREE, …: what is done to it after each update */
-    int axis;       /* of FM_NORM: FM_EACH_UNIT, … */
+    int axis; /* of FM_NORM: FM_EACH_UNIT, … */
     double least, most, rate;
     int undecayed; /* weight_decay is not for it */
 } fm_parameter_rule;
@@ -154,36 +165,40 @@ typedef struct fm_update_spec {
     double momentum, rho, beta_1, beta_2, epsilon;
     int nesterov, centered, amsgrad;
     int rounded; /* adam: rows of a sparse input add up the steps they put off, the same up to rounding, instead of taking each */
-    double initial_accumulator;                  /* adagrad */
-    double weight_decay;                         /* w −= learning rate·weight_decay·w before a step */
+    double initial_accumulator; /* adagrad */
+    double weight_decay; /* w −= learning rate·weight_decay·w before a step */
     double clipnorm, global_clipnorm, clipvalue; /* the longest gradient of a parameter, of all parameters, of a number */
-    int64_t accumulate;                          /* a step is taken every so many batches, with the mean of their gradients */
-    int average;                                 /* a slot follows the parameters: a = average_momentum·a + (1 − average_momentum)·w */
+    int64_t accumulate; /* a step is taken every so many batches, with the mean of their gradients */
+    int average; /* a slot follows the parameters: a = average_momentum·a + (1 − average_momentum)·w */
     double average_momentum;
-    int64_t overwrite_every;             /* … and takes their place every so many steps */
+    int64_t overwrite_every; /* … and takes their place every so many steps */
     const fm_parameter_rule *parameters; /* [parameter_count], or NULL; copied */
 } fm_update_spec;
 
 /* Says what training does: minimise the weighted sum of some losses, each of an output that no node reads which a loss needs. Slots and
- * iterations start at zero, adagrad's slot at initial_accumulator. */
-fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update);
+ * iterations start at zero, adagrad's slot at initial_accumulator. *task becomes the number of what the network is configured for now: calls
+ * that depend on it name it, and are refused once another thread has configured the network for something else. */
+fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update,
+                               uint64_t *task);
 
-/* Numbers that may be read and set at any time between calls. */
+/* Numbers that may be read at any time, without waiting, and set between two calls: setting one waits for its turn, so no step sees two values. */
 typedef struct fm_state {
-    uint64_t seed;       /* keys dropout */
+    uint64_t seed; /* keys dropout */
     uint64_t iterations; /* updates done */
     double learning_rate;
+    double skip_below; /* share of non-zeros in the input below which the first layer visits only those, found by looking at a few rows; 0
+                        * never skips, anything above 1 always. A negative share leaves it to the engine, as in a new network. The bits are
+                        * the same either way */
+    int unfused; /* not 0: each gradient goes through memory before the update. The bits are the same */
 } fm_state;
-fm_state *fm_network_state(fm_network *network);
+typedef enum fm_field { FM_SEED, FM_ITERATIONS, FM_LEARNING_RATE, FM_SKIP_BELOW, FM_UNFUSED } fm_field;
+fm_state fm_network_state(const fm_network *network);
+fm_status fm_network_set_state(fm_network *network, fm_field field, fm_state state);
 
-/* A non-zero value keeps gradients and updates apart: each gradient goes through memory before the update. The bits are the same. */
-void fm_network_set_unfused(fm_network *network, int unfused);
+/* True in a loss function that this network has called, on this thread. */
+int fm_network_is_mine(const fm_network *network);
 
-/* Share of non-zeros in the input below which the first layer visits only those, found by looking at a few rows; 0 never skips, anything
- * above 1 always. A negative share leaves it to the engine, as in a new network. The bits are the same either way. */
-void fm_network_set_skip_below(fm_network *network, double share);
-
-/* The share in force for rows with their zeros. */
+/* The share of non-zeros in force for rows with their zeros. */
 double fm_network_skip_below(const fm_network *network);
 
 /* Rows without their zeros (compressed sparse rows): row r has the numbers value[e] in the columns column[e], begin[r] ≤ e < begin[r + 1].
@@ -200,16 +215,17 @@ int64_t fm_first_bad_row(const fm_csr *x, int64_t rows, int64_t inputs);
 
 /* Rows and how they are cut: batch i is rows order[i·batch_size …], the last one may be shorter. */
 typedef struct fm_batches {
+    uint64_t task; /* see fm_network_configure; FM_STALE if the network has another one by now */
     int64_t rows, batch_size;
-    const float *x;              /* [rows][inputs], or NULL and */
-    const uint8_t *x_uint8;      /* [rows][inputs], or NULL and */
+    const float *x; /* [rows][inputs], or NULL and */
+    const uint8_t *x_uint8; /* [rows][inputs], or NULL and */
     const fm_csr *x_csr;
-    const float *y;              /* [rows][outputs], half as many columns for gaussian_nll; or NULL and */
+    const float *y; /* [rows][outputs], half as many columns for gaussian_nll; or NULL and */
     const int32_t *labels; /* [rows] for a sparse loss. With several losses y is [rows][columns of all], sparse ones having one column */
     const float *sample_weight; /* [rows][weights] or NULL */
     int weights; /* one for all losses, or one for each */
     const uint32_t *order; /* [rows] or NULL */
-    const double *rates;   /* the learning rate of each batch, for training; or NULL for the state's */
+    const double *rates; /* the learning rate of each batch, for training; or NULL for the state's */
     float
         *predictions; /* [rows of the batches run][outputs of the losses, side by side] to fill, in the order of the batches from *next on,
                          * or NULL */
@@ -217,7 +233,7 @@ typedef struct fm_batches {
 
 /* Rows of the first kernel put off steps while their input is zero. Whoever looks at parameters, slots or predictions sees none of that,
  * and no bit depends on it; but with `rounded` the bits depend on when somebody looks, or calls this, which settles all of them. */
-void fm_network_settle(fm_network *network);
+fm_status fm_network_settle(fm_network *network);
 
 /* Trains on the batches *next … stop − 1, at the state's learning rate, which follows `rates` where they are given; returning early at a
  * batch boundary once `seconds` have passed; at least one batch is done.
@@ -229,8 +245,9 @@ fm_status fm_network_train(fm_network *network, const fm_batches *batches, int64
 /* The same without dropout and updates; a loss may be anything. */
 fm_status fm_network_evaluate(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals);
 
-/* Loss and gradients of batch 0, penalties included, as training would see it; nothing moves. Read the gradients with fm_network_get(FM_GRADIENT). */
-fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss);
+/* Loss and gradients of batch 0, penalties included, as training would see it; nothing moves. gradients has an array for each parameter, in the
+ * plan's shape, or NULL. */
+fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss, float *const *gradients);
 
 /* out[rows][outputs] from x[rows][inputs]. Many threads may predict at once. */
 typedef struct fm_input {

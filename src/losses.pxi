@@ -5,7 +5,6 @@ cdef class _LossFunction:
 
     cdef object function
     cdef object failure  # what it raised
-    cdef long thread  # which thread it runs on, 0 when it does not
 
     def __cinit__(self, function):
         self.function = function
@@ -20,7 +19,6 @@ cdef int _call_loss_function(void *context, const fm_loss *a) noexcept with gil:
     for r in range(a.rows):
         memcpy(cnp.PyArray_GETPTR2(<cnp.ndarray>y, r, 0), a.y + r * a.y_row, row_bytes)
         memcpy(cnp.PyArray_GETPTR2(<cnp.ndarray>predictions, r, 0), a.x + r * a.x_row, row_bytes)
-    own.thread = PyThread_get_thread_ident()
     try:
         values, slopes = own.function(y, predictions)
         memcpy(a.loss, _rows_of("loss", values, np.float32, 1, a.rows), a.rows * sizeof(float))
@@ -28,8 +26,6 @@ cdef int _call_loss_function(void *context, const fm_loss *a) noexcept with gil:
     except BaseException as error:  # raised again once the engine has returned
         own.failure = error
         return 1
-    finally:
-        own.thread = 0
     if a.grad != NULL:
         for r in range(a.rows):
             memcpy(a.grad + r * a.grad_row, cnp.PyArray_GETPTR2(<cnp.ndarray>slopes, r, 0), row_bytes)

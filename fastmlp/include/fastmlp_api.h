@@ -40,6 +40,7 @@ enum {
     FASTMLP_NO_MEMORY = 1,    /* an allocation failed; out is undefined */
     FASTMLP_BAD_ARGUMENT = 2, /* rows is negative or too large, or a pointer is NULL; nothing is written */
     FASTMLP_BUSY = 3,         /* try_predict only: the model is being trained or changed just now; nothing is written */
+    FASTMLP_REENTERED = 4,    /* called from a loss function of the model that is being trained, on its thread; nothing is written */
 };
 
 typedef struct fastmlp_api {
@@ -103,7 +104,7 @@ static inline int64_t fastmlp_outputs(const fastmlp_network *network) { return f
 
 /* out[rows][outputs] from x[rows][inputs], the same bits as model(x). Both are contiguous, and do not overlap. Many threads may
  * predict at once, with or without the GIL; a prediction waits while the model is trained or changed, at most some 50 ms between two looks
- * of the training loop. NaN gives NaN. Returns FASTMLP_OK or what went wrong. */
+ * of the training loop, and lets go of the GIL meanwhile. NaN gives NaN. Returns FASTMLP_OK or what went wrong. */
 static inline int fastmlp_predict(fastmlp_network *network, int64_t rows, const float *x, float *out) {
     return fastmlp_table->predict(network, rows, x, out);
 }

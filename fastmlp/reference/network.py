@@ -10,7 +10,6 @@ Training repeats three things for one small batch of rows after another:
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -18,15 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.errors import NonFiniteLossError
-from fastmlp.plan import Batches, Objective, Plan, SparseRows, Update
+from fastmlp.errors import STALE, NonFiniteLossError
+from fastmlp.plan import Batches, Node, Objective, Plan, SparseRows, Update
 from fastmlp.reference import updates
 from fastmlp.reference.lookup import lookup
-from fastmlp.reference.losses import Loss, RowFunction, make_loss, of_function
+from fastmlp.reference.losses import make_loss, of_function
 from fastmlp.reference.metrics import make_metric
 from fastmlp.reference.normalization import BatchNormalization
 from fastmlp.reference.operations import OPERATIONS, Activity, Operation, Pass
-from fastmlp.reference.optimizers import OPTIMIZERS, Step
+from fastmlp.reference.optimizers import OPTIMIZERS
+from fastmlp.reference.task import Batch, Losses, Task, Term, add_totals, hand_out, mean_losses
+from fastmlp.reference.turns import Turns
 
 __all__ = ["Network"]
 
@@ -45,54 +46,12 @@ class State:
     """Parameter updates done."""
 
 
-@dataclass(frozen=True)
-class Term:
-    """One of the losses whose weighted sum is minimised."""
-
-    objective: Objective
-    output: int
-    """The buffer of the predictions."""
-    loss: Loss
-    metrics: tuple[RowFunction, ...]
-
-
-@dataclass(frozen=True)
-class Losses:
-    """Of a minibatch: the loss of each term, and what is minimised, with penalties."""
-
-    terms: list[float]
-    total: float
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a network is trained for, and by which rule."""
-
-    terms: tuple[Term, ...]
-    needed: frozenset[int]
-    """The buffers on the way to a loss."""
-    update: Update
-    step: Step
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The rows of one minibatch."""
-
-    x: np.ndarray
-    """``(rows, inputs)``, still bytes if the data are."""
-    y: tuple[np.ndarray, ...]
-    """For each term ``(rows, outputs)``, or integer labels ``(rows,)``."""
-    weight: tuple[np.ndarray, ...]
-    """For each term ``(rows,)``: the sample weights, or ones."""
-
-
 class Network:
     """A network with its parameters, and with its optimizer once it is configured.
 
     Any number of threads may predict while one trains: training makes new arrays and then replaces the state in a single assignment, so
     the others see the network as it was before a batch or after it, never in between. An interrupt leaves it whole for the same
-    reason. The lock makes those who write wait for each other.
+    reason. Those who write or measure wait for each other; a function of the user's that comes back to the network gets an error.
 
     Args:
         plan: The nodes to run.
@@ -109,14 +68,21 @@ class Network:
     """
 
     def __init__(self, plan: Plan, seed: int = 0, *, dtype: Any = np.float32) -> None:
-        self.seed = seed
+        self._turns = Turns()
+        self._seed = seed
         self._plan = plan
         self._dtype = np.dtype(dtype)
-        self._operations: list[Operation] = [lookup("op", OPERATIONS, node.op)(node, index) for index, node in enumerate(plan.nodes)]
+        self._operations: list[Operation] = [self._operation(node, index) for index, node in enumerate(plan.nodes)]
         self._state = State(parameters=self._zeros(), slots=tuple({} for _ in plan.parameters))
         self._task: Task | None = None
         self._learning_rate = 0.001
-        self._lock = threading.RLock()
+
+    def _operation(self, node: Node, index: int) -> Operation:
+        if node.functions is not None:
+            value, derivative = node.functions
+            node = replace(node, functions=(self._turns.away(value), self._turns.away(derivative)))
+        operation: Operation = lookup("op", OPERATIONS, node.op)(node, index)
+        return operation
 
     def configure(self, objective: Objective | tuple[Objective, ...], update: Update) -> None:
         """Says what to minimise, one loss or the weighted sum of several, and by which rule.
@@ -126,8 +92,8 @@ class Network:
         objectives = objective if isinstance(objective, tuple) else (objective,)
         terms = tuple(self._term(objective) for objective in objectives)
         needed = self._needed({term.objective.source for term in terms})
-        task = Task(terms=terms, needed=needed, update=update, step=lookup("optimizer", OPTIMIZERS, update.kind))
-        with self._lock:
+        task = Task(objective, terms, needed, update, lookup("optimizer", OPTIMIZERS, update.kind))
+        with self._turns.taken():
             self._task = task
             self._state = State(self._state.parameters, updates.initial_slots(update, self._state.parameters))
 
@@ -144,7 +110,7 @@ class Network:
         return Term(
             objective=objective,
             output=self._plan.output if objective.output is None else objective.output,
-            loss=make_loss(*parts) if objective.function is None else of_function(objective.function),
+            loss=make_loss(*parts) if objective.function is None else of_function(self._turns.away(objective.function)),
             metrics=tuple(make_metric(metric) for metric in objective.metrics),
         )
 
@@ -227,7 +193,6 @@ class Network:
             NonFiniteLossError: The loss of a minibatch is NaN or infinite. The parameters are those before it.
             RuntimeError: ``configure`` has not been called.
         """
-        task = self._configured("train")
 
         def learn(index: int) -> None:
             if batches.rates is not None:
@@ -237,29 +202,30 @@ class Network:
             if not all(map(math.isfinite, (*losses.terms, losses.total))):
                 raise NonFiniteLossError(batch=index)
             self._state = self._step(state, gradients, task, saved)
-            _add_totals(totals, task, batch, losses, buffers)
-            _hand_out(batches, index - first, task, buffers)
+            add_totals(totals, task, batch, losses, buffers)
+            hand_out(batches, index - first, task, buffers)
 
-        with self._lock:
+        with self._turns.taken():
+            task = self._configured("train", batches)
             return _repeat(learn, first, stop, seconds)
 
     def evaluate(self, batches: Batches, first: int, stop: int, seconds: float, totals: np.ndarray) -> int:
         """Measures loss and metrics as ``train`` does, but learns nothing: dropout is off, and a loss may be NaN or infinite."""
-        task = self._configured("evaluate")
-        state = self._state
 
         def measure(index: int) -> None:
             batch = self._batch(batches, index, task)
             buffers, _ = self._forward(batch.x, state.parameters, self._pass(state, training=False))
-            _add_totals(totals, task, batch, self._losses(task, batch, buffers, state), buffers)
-            _hand_out(batches, index - first, task, buffers)
+            add_totals(totals, task, batch, self._losses(task, batch, buffers, state), buffers)
+            hand_out(batches, index - first, task, buffers)
 
-        return _repeat(measure, first, stop, seconds)
+        with self._turns.taken():
+            task, state = self._configured("evaluate", batches), self._state
+            return _repeat(measure, first, stop, seconds)
 
     def gradients(self, batches: Batches) -> tuple[float, list[np.ndarray]]:
         """Gives the loss of the first minibatch and its derivative with respect to each parameter; dropout is on, nothing moves."""
-        task = self._configured("gradients")
-        with _quiet():
+        with self._turns.taken(), _quiet():
+            task = self._configured("gradients", batches)
             losses, _, gradients, _ = self._differentiate(self._batch(batches, 0, task), self._state, task)
         return losses.total, gradients
 
@@ -278,20 +244,23 @@ class Network:
 
     def _losses(self, task: Task, batch: Batch, buffers: dict[int, np.ndarray], state: State) -> Losses:
         """The loss of each term, and what is minimised: their weighted sum, and the penalties on weights and on what layers give."""
-        losses = _mean_losses(task, batch, buffers)
+        losses = mean_losses(task, batch, buffers)
         total, _ = updates.penalize(self._plan.parameters, state.parameters)
         for node, operation in zip(self._plan.nodes, self._operations, strict=True):
             if isinstance(operation, Activity) and node.output in task.needed:
                 total += operation.penalty(buffers[node.output])
         return Losses(losses, total + sum(term.objective.weight * loss for term, loss in zip(task.terms, losses, strict=True)))
 
-    def _configured(self, method: str) -> Task:
+    def _configured(self, method: str, batches: Batches) -> Task:
+        """The task, if the batches were made for it."""
         if self._task is None:
             raise RuntimeError(f"the network has no objective yet: call configure(objective, update) before {method}")
+        if batches.objective is not None and batches.objective is not self._task.objective:
+            raise RuntimeError(STALE)
         return self._task
 
     def _pass(self, state: State, training: bool) -> Pass:
-        return Pass(training=training, seed=self.seed, iteration=state.iterations)
+        return Pass(training=training, seed=self._seed, iteration=state.iterations)
 
     def _batch(self, batches: Batches, index: int, task: Task) -> Batch:
         """Gathers the rows of a minibatch; y gets the network's dtype, labels stay integers."""
@@ -320,6 +289,7 @@ class Network:
 
     def predict(self, x: np.ndarray | SparseRows, out: np.ndarray | None = None) -> np.ndarray:
         """Gives the predictions (rows, outputs) for x (rows, inputs), written to ``out`` if it is given."""
+        self._turns.refuse_inside()
         x, state = self._rows(x), self._state
         if out is None:
             out = np.empty((len(x), self._plan.widths[self._plan.output]), self._dtype)
@@ -334,6 +304,7 @@ class Network:
 
     def apply(self, x: Any, training: bool) -> np.ndarray:
         """Runs x (rows, inputs), or one row (inputs,), through the network in one go, with dropout on if ``training``."""
+        self._turns.refuse_inside()
         return self._output(self._rows(x), self._state, training)
 
     def _output(self, x: Any, state: State, training: bool) -> np.ndarray:
@@ -372,7 +343,23 @@ class Network:
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._learning_rate = float(value)
+        with self._turns.taken():
+            self._learning_rate = float(value)
+
+    @property
+    def seed(self) -> int:
+        """What decides, with a node's index and the number of updates done, what dropout drops."""
+        return self._seed
+
+    @seed.setter
+    def seed(self, value: int) -> None:
+        with self._turns.taken():
+            self._seed = value
+
+    @property
+    def in_use_here(self) -> bool:
+        """Whether this thread is in a call of the network already: in a function of the user's that it has called."""
+        return self._turns.is_own
 
     @property
     def iterations(self) -> int:
@@ -381,17 +368,18 @@ class Network:
 
     @iterations.setter
     def iterations(self, value: int) -> None:
-        with self._lock:
+        with self._turns.taken():
             self._state = replace(self._state, iterations=int(value))
 
     def get_parameter(self, index: int) -> np.ndarray:
         """Gives a copy of a parameter, in the plan's shape."""
+        self._turns.refuse_inside()
         return self._state.parameters[index].copy()
 
     def set_parameter(self, index: int, value: np.ndarray) -> None:
         """Replaces a parameter by a copy of ``value``, which must have exactly the plan's shape."""
         value = self._like_parameter(index, value)
-        with self._lock:
+        with self._turns.taken():
             parameters = list(self._state.parameters)
             parameters[index] = value
             self._state = replace(self._state, parameters=tuple(parameters))
@@ -403,12 +391,13 @@ class Network:
 
     def get_slot(self, name: str, index: int) -> np.ndarray:
         """Gives a copy of what the optimizer remembers under ``name`` for parameter ``index``, in the parameter's shape."""
+        self._turns.refuse_inside()
         return lookup("slot", self._state.slots[index], name).copy()
 
     def set_slot(self, name: str, index: int, value: np.ndarray) -> None:
         """Replaces a slot of parameter ``index`` by a copy of ``value``, which must have exactly the parameter's shape."""
         value = self._like_parameter(index, value)
-        with self._lock:
+        with self._turns.taken():
             slots = list(self._state.slots)
             lookup("slot", slots[index], name)
             slots[index] = {**slots[index], name: value}
@@ -432,40 +421,6 @@ def _with_zeros(x: SparseRows, rows: Any) -> np.ndarray:
         entries = slice(x.starts[number], x.starts[number + 1])
         row[x.columns[entries]] = x.values[entries]
     return out
-
-
-def _mean_losses(task: Task, batch: Batch, buffers: dict[int, np.ndarray]) -> list[float]:
-    """For each term: Σ over rows of weight · loss, divided by the number of rows."""
-    losses = []
-    for term, y, weight in zip(task.terms, batch.y, batch.weight, strict=True):
-        values = weight * term.loss.value(y, buffers[term.objective.source])
-        losses.append(float(values.sum(dtype=np.float64)) / len(values))
-    return losses
-
-
-def _add_totals(totals: np.ndarray, task: Task, batch: Batch, losses: Losses, buffers: dict[int, np.ndarray]) -> None:
-    """Adds a minibatch to the totals: Σ loss·rows, Σ rows, then Σ value·weight and Σ weight of each metric.
-
-    With several terms the first two are of what is minimised, and before each term's metrics stand the same two of it alone.
-    """
-    rows = len(batch.x)
-    added = [losses.total * rows, rows]
-    for term, loss, y, row_weight in zip(task.terms, losses.terms, batch.y, batch.weight, strict=True):
-        if len(task.terms) > 1:
-            added += [loss * rows, rows]
-        for metric, function in zip(term.objective.metrics, term.metrics, strict=True):
-            values = function(y, buffers[term.output if metric.source is None else metric.source])
-            weight = row_weight if metric.weighted else np.ones_like(row_weight)
-            added += [(values * weight).sum(dtype=np.float64), weight.sum(dtype=np.float64)]
-    totals += added
-
-
-def _hand_out(batches: Batches, place: int, task: Task, buffers: dict[int, np.ndarray]) -> None:
-    """Writes the predictions of all terms side by side where the caller wants them: the minibatch is number ``place`` of this call."""
-    if batches.predictions is not None:
-        predictions = np.concatenate([buffers[term.output] for term in task.terms], axis=1)
-        start = place * batches.batch_size
-        batches.predictions[start : start + len(predictions)] = predictions
 
 
 def _repeat(do: Callable[[int], None], first: int, stop: int, seconds: float) -> int:

@@ -4,6 +4,7 @@
 
 #include "../fastmlp.h"
 #include "../kernels/kernels.h"
+#include "lock.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -45,9 +46,6 @@ void fm_team_run(fm_team_task *task, void *argument, int count);
 
 /* Waits until all workers of the call are here. Nothing to do for a worker alone. */
 void fm_team_barrier(fm_worker worker);
-
-/* Changes in the child after fork, where locks held by threads that no longer exist must be made anew. */
-unsigned fm_fork_count(void);
 
 /* Half-open range of the units 0 … count − 1 that this worker takes. */
 typedef struct fm_range {
@@ -194,6 +192,9 @@ typedef struct fm_pace {
 
 #define FM_SPARE_WORKSPACES 8
 
+/* Writes one of the numbers of fm_state, which others read without a lock. */
+#define FM_PUBLISH(to, value) __atomic_store(&(to), &(value), __ATOMIC_RELAXED)
+
 struct fm_network {
     const fm_kernels *kernels;
     int buffer_count, node_count, parameter_count;
@@ -216,10 +217,9 @@ struct fm_network {
     float *gradient; /* [size], NULL until wanted */
     char *slot_memory, *gradient_memory, *plan_memory, *value_memory;
 
-    double skip_below; /* share of non-zeros below which the first layer visits only those; negative: sparse.c knows */
     fm_lazy lazy;
 
-    int configured, unfused;
+    int configured;
     fm_term *terms; /* [term_count], and behind them their metrics */
     int term_count;
     ptrdiff_t target_columns; /* of y */
@@ -232,15 +232,19 @@ struct fm_network {
     fm_workspace *spare[FM_SPARE_WORKSPACES];
     atomic_int spare_taken[FM_SPARE_WORKSPACES];
 
-    pthread_rwlock_t lock; /* shared by predictions; exclusive for everything else */
-    unsigned lock_fork_count;
+    fm_lock lock;
+    uint64_t task; /* how often it was configured */
+
+    fm_network *next, *previous; /* in the list of all networks: fork.c */
+    int held_for_fork;
 };
 
-/* The lock. `shared` for predictions. */
-void fm_lock(fm_network *network, int shared);
-int fm_try_lock_shared(fm_network *network);
-int fm_try_lock(fm_network *network);
-void fm_unlock(fm_network *network);
+/* -- all networks, for a fork: fork.c ---------------------------------------------------------------------------------------------- */
+
+void fm_enlist(fm_network *network);
+void fm_strike_out(fm_network *network);
+
+/* -- memory for batches: net.c ----------------------------------------------------------------------------------------------------- */
 
 /* A workspace for `rows` rows; with `training`, gradients and all. NULL if there is no memory. */
 fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int training, int workers);
@@ -251,6 +255,9 @@ fm_status fm_need_input(const fm_network *network, fm_workspace *workspace);
 
 /* Where parameter and slot arrays hold the gradient; allocates it. */
 fm_status fm_need_gradient(fm_network *network);
+
+/* Copies the gradients, [parameter] in the plan's shapes; NULL where one is not wanted. */
+void fm_copy_gradients(fm_network *network, float *const *to);
 
 /* -- products of a dense node: gemm.c ---------------------------------------------------------------------------------------------- */
 
@@ -401,6 +408,9 @@ int fm_stands_still(const fm_network *network);
 int fm_may_put_off(const fm_network *network);
 fm_status fm_need_lazy(fm_network *network);
 void fm_forget_lazy(fm_network *network);
+
+/* Takes all rows for up to date, when nobody knows any more which steps they have put off. */
+void fm_drop_lazy(fm_network *network);
 
 /* Notes this worker's listed columns that have steps to catch up on; then all workers catch up on theirs. */
 void fm_list_late(const fm_pass *pass);

@@ -21,7 +21,7 @@ int fm_may_put_off(const fm_network *network) {
     if (!fm_step_of(network).replay || update->centered || update->amsgrad || around->adjusts || around->whole || around->follows)
         return 0;
     /* Without an epsilon zero is divided by zero, and the NaN must be seen at once. */
-    return !network->unfused && !network->accumulates && network->nodes[0].kernel_moves &&
+    return !network->state.unfused && !network->accumulates && network->nodes[0].kernel_moves &&
            (update->kind == FM_OPTIMIZER_sgd || (float)update->epsilon > 0.0f);
 }
 
@@ -158,15 +158,18 @@ void fm_mark_columns(const fm_pass *pass, ptrdiff_t steps) {
         pass->network->lazy.done[own->column[i]] = (uint32_t)steps;
 }
 
+void fm_drop_lazy(fm_network *network) {
+    memset(network->lazy.done, 0, (size_t)network->width[0] * sizeof *network->lazy.done);
+    network->lazy.steps = 0;
+    network->lazy.highest_rate = 0.0f;
+}
+
 void fm_settle_share(fm_network *network, fm_worker worker) {
     const fm_range rows = fm_share(network->width[0], worker);
     replay(network, NULL, rows.begin, rows.end - rows.begin, (fm_range){0, network->nodes[0].panels});
     fm_team_barrier(worker);
-    if (worker.id == 0) {
-        memset(network->lazy.done, 0, (size_t)network->width[0] * sizeof *network->lazy.done);
-        network->lazy.steps = 0;
-        network->lazy.highest_rate = 0.0f;
-    }
+    if (worker.id == 0)
+        fm_drop_lazy(network);
     fm_team_barrier(worker);
 }
 
@@ -182,8 +185,11 @@ void fm_settle(fm_network *network) {
     fm_team_run(settle_task, network, worth < threads ? (int)worth : threads);
 }
 
-void fm_network_settle(fm_network *network) {
-    fm_lock(network, 0);
+fm_status fm_network_settle(fm_network *network) {
+    const fm_status status = fm_lock_acquire(&network->lock, FM_LOOK);
+    if (status != FM_OK)
+        return status;
     fm_settle(network);
-    fm_unlock(network);
+    fm_lock_release(&network->lock, FM_LOOK);
+    return FM_OK;
 }

@@ -1,4 +1,4 @@
-/* A network's life: plan to nodes, parameters in and out of their panels, the lock, and memory for batches. */
+/* A network's life: plan to nodes, parameters in and out of their panels, its numbers, and memory for batches. */
 #include "engine.h"
 
 #include <stdlib.h>
@@ -57,6 +57,9 @@ static int is_vector(const fm_plan *plan, int parameter, int64_t columns, int wa
     return is_index(parameter, plan->parameter_count) && plan->shapes[parameter][0] == 1 && plan->shapes[parameter][1] == columns;
 }
 
+/* True for a parameter that the optimizer moves. */
+static int moves(const fm_plan *plan, int parameter) { return parameter >= 0 && (!plan->trainable || plan->trainable[parameter]); }
+
 static int is_sound_node(const fm_plan *plan, const fm_node_spec *node) {
     if (!is_index(node->input, plan->buffer_count) || !is_index(node->output, plan->buffer_count) || node->output == 0 ||
         !is_index(node->activation, FM_ACTIVATION_COUNT))
@@ -87,6 +90,8 @@ static int is_sound_node(const fm_plan *plan, const fm_node_spec *node) {
         if (!is_vector(plan, node->kernel, units, wants_kernel) || !is_vector(plan, node->bias, units, 0) ||
             !is_vector(plan, node->mean, units, wants_moments) || !is_vector(plan, node->variance, units, wants_moments))
             return 0;
+        if ((node->op == FM_OP_RESCALING || node->op == FM_OP_NORMALIZATION) && (moves(plan, node->kernel) || moves(plan, node->bias)))
+            return 0; /* their gradient goes back to the input alone */
     }
     const int drops = node->op == FM_OP_DROPOUT || node->op == FM_OP_ALPHA_DROPOUT || node->op == FM_OP_GAUSSIAN_DROPOUT;
     return inputs == units && (!drops || (node->rate >= 0.0f && node->rate < 1.0f));
@@ -107,19 +112,6 @@ static int is_sound_plan(const fm_plan *plan) {
     return 1;
 }
 
-/* A lock where whoever changes the network goes before those who come to predict. glibc's usual one lets overlapping predictions of a few
- * threads keep a writer waiting for ever. */
-static void make_lock(fm_network *network) {
-    pthread_rwlockattr_t kind;
-    pthread_rwlockattr_init(&kind);
-#ifdef __GLIBC__
-    pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-#endif
-    pthread_rwlock_init(&network->lock, &kind);
-    pthread_rwlockattr_destroy(&kind);
-    network->lock_fork_count = fm_fork_count();
-}
-
 static ptrdiff_t offset_of(const fm_network *network, int parameter) { return parameter < 0 ? -1 : network->offset[parameter]; }
 
 fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_network **result) {
@@ -138,7 +130,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     network->parameter_count = plan->parameter_count;
     network->output = plan->output;
     network->state.learning_rate = 0.001;
-    network->skip_below = -1.0;
+    network->state.skip_below = -1.0;
 
     fm_layout layout = {0, 0};
     const size_t width = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
@@ -199,7 +191,8 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     }
     fm_link_nodes(network);
 
-    make_lock(network);
+    fm_lock_init(&network->lock);
+    fm_enlist(network);
     *result = network;
     return FM_OK;
 }
@@ -207,6 +200,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
 void fm_network_free(fm_network *network) {
     if (!network)
         return;
+    fm_strike_out(network);
     fm_workspace_free(network->batch);
     for (int i = 0; i < FM_SPARE_WORKSPACES; i++)
         fm_workspace_free(network->spare[i]);
@@ -216,41 +210,9 @@ void fm_network_free(fm_network *network) {
     fm_free_update(network);
     free(network->value_memory);
     free(network->plan_memory);
-    pthread_rwlock_destroy(&network->lock);
+    fm_lock_destroy(&network->lock);
     free(network);
 }
-
-/* -- the lock ---------------------------------------------------------------------------------------------------------------------- */
-
-/* A lock that another thread held at fork has no owner in the child: make it anew there. The child has one thread when it first comes
- * here, or its threads were made by it, after the fork handler ran. */
-static void revive_lock(fm_network *network) {
-    if (network->lock_fork_count != fm_fork_count()) {
-        for (int i = 0; i < FM_SPARE_WORKSPACES; i++)
-            atomic_store(&network->spare_taken[i], 0);
-        make_lock(network);
-    }
-}
-
-void fm_lock(fm_network *network, int shared) {
-    revive_lock(network);
-    if (shared)
-        pthread_rwlock_rdlock(&network->lock);
-    else
-        pthread_rwlock_wrlock(&network->lock);
-}
-
-int fm_try_lock_shared(fm_network *network) {
-    revive_lock(network);
-    return pthread_rwlock_tryrdlock(&network->lock) == 0;
-}
-
-int fm_try_lock(fm_network *network) {
-    revive_lock(network);
-    return pthread_rwlock_trywrlock(&network->lock) == 0;
-}
-
-void fm_unlock(fm_network *network) { pthread_rwlock_unlock(&network->lock); }
 
 /* -- parameters -------------------------------------------------------------------------------------------------------------------- */
 
@@ -276,31 +238,85 @@ static void copy_panels(ptrdiff_t rows, ptrdiff_t columns, float *panels, float 
     }
 }
 
-static fm_status copy_parameter(fm_network *network, fm_array which, int parameter, float *to, const float *from) {
-    if (!is_index(parameter, network->parameter_count))
-        return FM_BAD_PLAN;
-    fm_lock(network, 0);
-    fm_settle(network);
+/* One parameter's array, in the plan's shape, to or from the caller's memory. */
+static int copy_locked(fm_network *network, fm_array which, int parameter, float *to, const float *from) {
     float *array = array_of(network, which);
     if (array)
         copy_panels(network->shape[parameter][0], network->shape[parameter][1], array + network->offset[parameter], to, from);
-    fm_unlock(network);
-    return array ? FM_OK : FM_NOT_READY;
+    return array != NULL;
 }
 
-fm_status fm_network_get(fm_network *network, fm_array which, int parameter, float *values) {
-    return copy_parameter(network, which, parameter, values, NULL);
+void fm_copy_gradients(fm_network *network, float *const *to) {
+    for (int p = 0; p < network->parameter_count; p++)
+        if (to[p])
+            copy_locked(network, FM_GRADIENT, p, to[p], NULL);
 }
 
-fm_status fm_network_set(fm_network *network, fm_array which, int parameter, const float *values) {
-    return copy_parameter(network, which, parameter, NULL, values);
+static fm_status copy_parameter(fm_network *network, uint64_t task, fm_array which, int parameter, float *to, const float *from) {
+    if (!is_index(parameter, network->parameter_count))
+        return FM_BAD_PLAN;
+    const fm_access access = from ? FM_CHANGE : FM_LOOK;
+    fm_status status = fm_lock_acquire(&network->lock, access);
+    if (status != FM_OK)
+        return status;
+    fm_settle(network);
+    if (which >= FM_SLOT_0 && task != network->task)
+        status = FM_STALE;
+    else if (!copy_locked(network, which, parameter, to, from))
+        status = FM_NOT_READY;
+    fm_lock_release(&network->lock, access);
+    return status;
 }
 
-fm_state *fm_network_state(fm_network *network) { return &network->state; }
+fm_status fm_network_get(fm_network *network, uint64_t task, fm_array which, int parameter, float *values) {
+    return copy_parameter(network, task, which, parameter, values, NULL);
+}
 
-void fm_network_set_unfused(fm_network *network, int unfused) { network->unfused = unfused; }
+fm_status fm_network_set(fm_network *network, uint64_t task, fm_array which, int parameter, const float *values) {
+    return copy_parameter(network, task, which, parameter, NULL, values);
+}
 
-void fm_network_set_skip_below(fm_network *network, double share) { network->skip_below = share; }
+/* -- numbers ----------------------------------------------------------------------------------------------------------------------- */
+
+/* They are read without the lock, so those who write them while they hold it do so at once. */
+#define LOAD(from, to) __atomic_load(&(from), &(to), __ATOMIC_RELAXED)
+
+fm_state fm_network_state(const fm_network *network) {
+    fm_state state;
+    LOAD(network->state.seed, state.seed);
+    LOAD(network->state.iterations, state.iterations);
+    LOAD(network->state.learning_rate, state.learning_rate);
+    LOAD(network->state.skip_below, state.skip_below);
+    LOAD(network->state.unfused, state.unfused);
+    return state;
+}
+
+int fm_network_is_mine(const fm_network *network) { return fm_lock_is_own(&network->lock); }
+
+fm_status fm_network_set_state(fm_network *network, fm_field field, fm_state state) {
+    const fm_status status = fm_lock_acquire(&network->lock, FM_CHANGE);
+    if (status != FM_OK)
+        return status;
+    switch (field) {
+    case FM_SEED:
+        FM_PUBLISH(network->state.seed, state.seed);
+        break;
+    case FM_ITERATIONS:
+        FM_PUBLISH(network->state.iterations, state.iterations);
+        break;
+    case FM_LEARNING_RATE:
+        FM_PUBLISH(network->state.learning_rate, state.learning_rate);
+        break;
+    case FM_SKIP_BELOW:
+        FM_PUBLISH(network->state.skip_below, state.skip_below);
+        break;
+    case FM_UNFUSED:
+        FM_PUBLISH(network->state.unfused, state.unfused);
+        break;
+    }
+    fm_lock_release(&network->lock, FM_CHANGE);
+    return FM_OK;
+}
 
 fm_status fm_need_gradient(fm_network *network) {
     if (network->gradient)

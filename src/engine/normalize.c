@@ -157,12 +157,17 @@ static void step_vectors(const fm_pass *pass, const fm_node *node, const fm_step
         fm_apply_step(pass->network, step, node->bias + column, n, gradient + GRADIENT_COLUMNS);
 }
 
-/* Some columns of a batch normalization that took this batch's moments. */
+/* Some columns of a batch normalization. Where the moments are not this batch's own, the gradient of x only takes the scale. */
 static void batch_backward(const fm_pass *pass, const fm_node *node, int index, ptrdiff_t c, ptrdiff_t n) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
     const ptrdiff_t x_row = network->stride[node->spec.input], grad_row = network->stride[node->spec.output];
-    const float *mean = w->memo[index];
+    const int own = takes_moments(pass, node);
+    const float *mean = own ? w->memo[index] : vector_at(network, node->mean, 0);
+    const float *variance = own ? mean + grad_row : vector_at(network, node->variance, 0);
+    if (!own && node->trained_below)
+        normalize_part(pass, node, (fm_part){{0, pass->rows}, {c / FM_PANEL, (c + n) / FM_PANEL}}, w->grad[node->spec.output], NULL,
+                       variance, 0, w->grad[node->spec.input]);
     const fm_normalize_columns_backward arguments = {
         .rows = pass->rows,
         .cols = n,
@@ -171,10 +176,10 @@ static void batch_backward(const fm_pass *pass, const fm_node *node, int index, 
         .grad = w->grad[node->spec.output] + c,
         .grad_row = grad_row,
         .mean = mean + c,
-        .variance = mean + network->stride[node->spec.output] + c,
+        .variance = variance + c,
         .gamma = vector_at(network, node->kernel, c),
         .epsilon = node->spec.epsilon,
-        .out = node->trained_below ? w->grad[node->spec.input] + c : NULL,
+        .out = own && node->trained_below ? w->grad[node->spec.input] + c : NULL,
         .out_row = x_row,
         .dgamma = fm_scratch(pass),
         .dbeta = fm_scratch(pass) + GRADIENT_COLUMNS,
@@ -238,8 +243,8 @@ static void rows_backward(const fm_pass *pass, const fm_node *node, int index) {
 void fm_normalize_backward(const fm_pass *pass, const fm_node *node, int index, const fm_step *step) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
-    const int by_row = is_by_row(node), by_moments = takes_moments(pass, node);
-    if (!by_row && !by_moments && node->spec.op != FM_OP_PRELU) {
+    const int by_row = is_by_row(node);
+    if (!by_row && node->spec.op != FM_OP_PRELU && !takes_moments(pass, node) && !node->kernel_moves && !node->bias_moves) {
         /* Only a scale, by what is not trained: the gradient takes it too. */
         const fm_part part = fm_share_output(pass->rows, node->panels, pass->worker);
         normalize_part(pass, node, part, w->grad[node->spec.output], NULL, vector_at(network, node->variance, 0), 0,
@@ -255,10 +260,10 @@ void fm_normalize_backward(const fm_pass *pass, const fm_node *node, int index, 
         const ptrdiff_t left = columns.end - c, n = left < GRADIENT_COLUMNS ? left : GRADIENT_COLUMNS;
         if (by_row)
             sum_normalized(pass, node, index, c, n);
-        else if (by_moments)
-            batch_backward(pass, node, index, c, n);
-        else
+        else if (node->spec.op == FM_OP_PRELU)
             prelu_backward(pass, node, c, n);
+        else
+            batch_backward(pass, node, index, c, n);
         step_vectors(pass, node, step, c, n);
     }
 }

@@ -152,9 +152,14 @@ static void call_smoothed(const fm_network *network, int kind, float smoothing, 
     call(network->kernels, kind, &a);
 }
 
-/* The caller's own loss, weighted and scaled as a kernel would do it; 0 if it failed. */
-static int call_function(const fm_objective *o, const fm_loss *a) {
-    if (o->function(o->context, a) != 0)
+/* The caller's own loss, weighted and scaled as a kernel would do it; 0 if it failed. Others may look at the network meanwhile; a child process
+ * that it has forked can't go on, since it has none of the threads. */
+static int call_function(fm_network *network, const fm_objective *o, const fm_loss *a) {
+    const unsigned forks = network->lock.forks;
+    fm_lock_lend(&network->lock);
+    const int failed = o->function(o->context, a);
+    fm_lock_take_back(&network->lock);
+    if (failed || network->lock.forks != forks)
         return 0;
     for (ptrdiff_t r = 0; r < a->rows; r++) {
         const float weight = a->weight ? a->weight[r] : 1.0f;
@@ -241,7 +246,7 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
     float *room = targets->smoothed ? targets->smoothed + begin : NULL;
     if (!o->function)
         call_smoothed(network, o->loss, o->smoothing, room, &loss);
-    else if (!call_function(o, &loss))
+    else if (!call_function(pass->network, o, &loss))
         return (fm_outcome){.interrupted = 1};
     if (term == 0 && network->penalizes_activity)
         outcome.non_finite |= !measure_activity(pass, rows);

@@ -172,46 +172,46 @@ static fm_status predict_locked(fm_network *network, const fm_input *input, floa
 }
 
 /* Takes the lock for a prediction, once no row has put off steps: whoever finds one that has brings all up to date. */
-static void lock_settled(fm_network *network) {
-    fm_lock(network, 1);
-    while (network->lazy.steps) {
-        fm_unlock(network);
-        fm_lock(network, 0);
+static fm_status lock_settled(fm_network *network, fm_status (*take)(fm_lock *, fm_access)) {
+    for (;;) {
+        fm_status status = take(&network->lock, FM_SHARE);
+        if (status != FM_OK || !network->lazy.steps)
+            return status;
+        fm_lock_release(&network->lock, FM_SHARE);
+        status = take(&network->lock, FM_LOOK);
+        if (status != FM_OK)
+            return status;
         fm_settle(network);
-        fm_unlock(network);
-        fm_lock(network, 1);
+        fm_lock_release(&network->lock, FM_LOOK);
     }
 }
 
 fm_status fm_network_predict(fm_network *network, const fm_input *input, float *out) {
-    lock_settled(network);
-    const fm_status status = predict_locked(network, input, out);
-    fm_unlock(network);
+    fm_status status = lock_settled(network, fm_lock_acquire);
+    if (status != FM_OK)
+        return status;
+    status = predict_locked(network, input, out);
+    fm_lock_release(&network->lock, FM_SHARE);
     return status;
 }
 
 fm_status fm_network_try_predict(fm_network *network, const fm_input *input, float *out) {
-    if (!fm_try_lock_shared(network))
-        return FM_BUSY;
-    if (network->lazy.steps) {
-        fm_unlock(network);
-        if (!fm_try_lock(network))
-            return FM_BUSY;
-        fm_settle(network);
-        fm_unlock(network);
-        return fm_network_try_predict(network, input, out);
-    }
-    const fm_status status = predict_locked(network, input, out);
-    fm_unlock(network);
+    fm_status status = lock_settled(network, fm_lock_try);
+    if (status != FM_OK)
+        return status;
+    status = predict_locked(network, input, out);
+    fm_lock_release(&network->lock, FM_SHARE);
     return status;
 }
 
 fm_status fm_network_apply_training(fm_network *network, const fm_input *input, float *out) {
     if (input->rows == 0)
         return FM_OK;
-    fm_lock(network, 0);
+    fm_status status = fm_lock_acquire(&network->lock, FM_LOOK);
+    if (status != FM_OK)
+        return status;
     fm_settle(network);
-    fm_status status = FM_NO_MEMORY;
+    status = FM_NO_MEMORY;
     fm_workspace *workspace = fm_workspace_new(network, (ptrdiff_t)input->rows, 1, 0);
     if (workspace) {
         fm_pass pass = {.network = network, .workspace = workspace, .rows = (ptrdiff_t)input->rows, .training = 1, .worker = {0, 1}};
@@ -220,6 +220,6 @@ fm_status fm_network_apply_training(fm_network *network, const fm_input *input, 
         fm_fpmode_leave(mode);
         fm_workspace_free(workspace);
     }
-    fm_unlock(network);
+    fm_lock_release(&network->lock, FM_LOOK);
     return status;
 }

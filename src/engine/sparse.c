@@ -21,22 +21,24 @@
 #define LEAST_SHARE 0.02
 
 int fm_may_skip(const fm_network *network) {
-    return network->direct_input && network->width[0] >= LEAST_INPUTS && network->skip_below != 0.0;
+    return network->direct_input && network->width[0] >= LEAST_INPUTS && network->state.skip_below != 0.0;
 }
 
-static double skip_below(const fm_network *network, int listed) {
+static double share_that_pays(const fm_network *network, int listed) {
     const double units = (double)network->nodes[0].units;
-    if (network->skip_below >= 0.0)
-        return network->skip_below;
     if (listed)
         return MOST_SHARE * units / (units + LISTING_UNITS);
     return fmax(LEAST_SHARE, MOST_SHARE * (units - FINDING_UNITS) / (units + FINDING_UNITS));
 }
 
-double fm_network_skip_below(const fm_network *network) { return skip_below(network, 0); }
+double fm_network_skip_below(const fm_network *network) {
+    const double share = fm_network_state(network).skip_below;
+    return share >= 0.0 ? share : share_that_pays(network, 0);
+}
 
 int fm_is_sparse(const fm_network *network, ptrdiff_t nonzeros, ptrdiff_t count, int listed) {
-    return (double)nonzeros < skip_below(network, listed) * (double)count;
+    const double set = network->state.skip_below;
+    return (double)nonzeros < (set >= 0.0 ? set : share_that_pays(network, listed)) * (double)count;
 }
 
 /* -- lists by row ------------------------------------------------------------------------------------------------------------------ */

@@ -23,6 +23,9 @@ static struct {
     void *argument;
     int count;   /* threads in the current call */
     int running; /* workers of the current call that have not finished */
+    int has_caller;
+    pthread_t caller;    /* whose call it is */
+    atomic_int deserted; /* it forked, and this is the child: no other worker will come to a barrier */
 
     pthread_cond_t barrier_wake;
     atomic_int arrived, sleepers;
@@ -36,29 +39,28 @@ static struct {
     .limit = 1,
 };
 
-static atomic_uint fork_count;
 static pthread_once_t watch_forks = PTHREAD_ONCE_INIT;
 
-/* In the child only the forking thread lives on: whatever the others held is made anew, and a new team grows when one is needed. */
+/* In the child only the forking thread lives on: whatever the others held is made anew, and a new team grows when one is needed. A thread that
+ * forks while it has the team, in a function of the user's, keeps it and is alone in it. */
 static void after_fork_in_child(void) {
-    team.owner = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    team.mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    team.wake = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-    team.done = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-    team.barrier_wake = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    const int has_team = team.has_caller && pthread_equal(team.caller, pthread_self());
+    pthread_mutex_init(&team.owner, NULL);
+    pthread_mutex_init(&team.mutex, NULL);
+    pthread_cond_init(&team.wake, NULL);
+    pthread_cond_init(&team.done, NULL);
+    pthread_cond_init(&team.barrier_wake, NULL);
     team.workers = 0;
     team.running = 0;
+    team.has_caller = has_team;
     atomic_store(&team.arrived, 0);
     atomic_store(&team.sleepers, 0);
-    atomic_fetch_add(&fork_count, 1);
+    atomic_store(&team.deserted, has_team);
+    if (has_team)
+        pthread_mutex_lock(&team.owner);
 }
 
 static void register_fork_handler(void) { pthread_atfork(NULL, NULL, after_fork_in_child); }
-
-unsigned fm_fork_count(void) {
-    pthread_once(&watch_forks, register_fork_handler);
-    return atomic_load_explicit(&fork_count, memory_order_relaxed);
-}
 
 static inline void pause_briefly(void) {
 #if defined(__x86_64__)
@@ -107,7 +109,7 @@ static int grow_team(int count) {
 
 void fm_team_run(fm_team_task *task, void *argument, int count) {
     const fm_fpmode mode = fm_fpmode_enter();
-    (void)fm_fork_count(); /* the fork handler must be in place before there is a thread */
+    pthread_once(&watch_forks, register_fork_handler); /* before there is a thread */
     if (count <= 1 || pthread_mutex_trylock(&team.owner) != 0) {
         task(argument, (fm_worker){0, 1});
         fm_fpmode_leave(mode);
@@ -120,6 +122,8 @@ void fm_team_run(fm_team_task *task, void *argument, int count) {
     team.argument = argument;
     team.count = count;
     team.running = count - 1;
+    team.caller = pthread_self();
+    team.has_caller = 1;
     pthread_cond_broadcast(&team.wake);
     pthread_mutex_unlock(&team.mutex);
 
@@ -128,13 +132,15 @@ void fm_team_run(fm_team_task *task, void *argument, int count) {
     pthread_mutex_lock(&team.mutex);
     while (team.running > 0)
         pthread_cond_wait(&team.done, &team.mutex);
+    team.has_caller = 0;
+    atomic_store(&team.deserted, 0);
     pthread_mutex_unlock(&team.mutex);
     pthread_mutex_unlock(&team.owner);
     fm_fpmode_leave(mode);
 }
 
 void fm_team_barrier(fm_worker worker) {
-    if (worker.count == 1)
+    if (worker.count == 1 || atomic_load_explicit(&team.deserted, memory_order_relaxed))
         return;
     const unsigned phase = atomic_load(&team.phase);
     if (atomic_fetch_add(&team.arrived, 1) == worker.count - 1) {

@@ -17,7 +17,8 @@ static double now(void) {
 
 /* -- the task ---------------------------------------------------------------------------------------------------------------------- */
 
-fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update) {
+fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update,
+                               uint64_t *task) {
     if (count < 1 || update->kind < 0 || update->kind >= FM_OPTIMIZER_COUNT)
         return FM_BAD_PLAN;
     for (int t = 0; t < count; t++)
@@ -27,20 +28,17 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
     if (!terms)
         return FM_NO_MEMORY;
 
-    fm_lock(network, 0);
-    if (!fm_link_objectives(network, terms, count)) {
-        if (network->configured)
-            fm_link_objectives(network, network->terms, network->term_count);
-        fm_unlock(network);
+    fm_status status = fm_lock_acquire(&network->lock, FM_CHANGE);
+    if (status != FM_OK) {
         free(terms);
-        return FM_BAD_PLAN;
+        return status;
     }
     fm_settle(network);
-    const fm_status status = fm_new_update(network, update);
+    status = fm_link_objectives(network, terms, count) ? fm_new_update(network, update) : FM_BAD_PLAN;
     if (status != FM_OK) {
         if (network->configured)
             fm_link_objectives(network, network->terms, network->term_count);
-        fm_unlock(network);
+        fm_lock_release(&network->lock, FM_CHANGE);
         free(terms);
         return status;
     }
@@ -51,9 +49,11 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
     network->terms = terms;
     network->term_count = count;
     network->target_columns = terms[count - 1].column + terms[count - 1].columns;
-    network->state.iterations = 0;
+    const uint64_t none = 0;
+    FM_PUBLISH(network->state.iterations, none);
     network->configured = 1;
-    fm_unlock(network);
+    *task = ++network->task;
+    fm_lock_release(&network->lock, FM_CHANGE);
     return FM_OK;
 }
 
@@ -71,6 +71,8 @@ typedef struct run {
     int apart;    /* gradients go through memory before the update */
     int sparse;   /* the input is listed without its zeros */
     int lazy;     /* rows of the first kernel put off steps while their input is zero */
+    ptrdiff_t put_off; /* … of how many, before this one */
+    int lends;         /* some loss is a function of the caller's */
     double penalty; /* of the weights before the update */
     atomic_int bad_row, non_finite, no_memory, interrupted;
     int ended;
@@ -167,8 +169,11 @@ static int prepare_columns(run *r, const fm_pass *pass) {
     fm_team_barrier(pass->worker);
     if (atomic_load(&r->no_memory))
         return 0;
-    if (r->lazy)
+    if (r->lazy) {
         fm_catch_up(pass);
+        if (r->lends) /* while others look, and settle what is put off, these columns have caught up already */
+            fm_mark_columns(pass, pass->network->lazy.steps);
+    }
     return 1;
 }
 
@@ -186,7 +191,7 @@ static void measure(run *r, const fm_pass *pass) {
 /* The learning rate of the batch to come, where each has its own. */
 static void take_rate(const run *r) {
     if (r->updating && r->batches->rates)
-        r->network->state.learning_rate = r->batches->rates[r->batch];
+        FM_PUBLISH(r->network->state.learning_rate, r->batches->rates[r->batch]);
 }
 
 static void run_task(void *argument, fm_worker worker) {
@@ -196,7 +201,6 @@ static void run_task(void *argument, fm_worker worker) {
     while (!r->ended) {
         if (r->lazy && network->lazy.steps == FM_LAZY_STEPS)
             fm_settle_share(network, worker);
-        const ptrdiff_t put_off = network->lazy.steps;
         const fm_pass pass = {
             .network = network,
             .workspace = workspace,
@@ -222,6 +226,8 @@ static void run_task(void *argument, fm_worker worker) {
             hand_out(r, &pass);
         if (network->around.penalized)
             fm_sum_penalties(&pass);
+        if (worker.id == 0) /* which has been in the functions of the user's, where all may have been settled */
+            r->put_off = network->lazy.steps;
         fm_team_barrier(worker);
         if (network->around.penalized && worker.id == 0)
             r->penalty = fm_penalty(network);
@@ -229,7 +235,7 @@ static void run_task(void *argument, fm_worker worker) {
         if (r->training || interrupted) {
             const int failed = interrupted || atomic_load(&r->non_finite);
             if (r->lazy)
-                fm_mark_columns(&pass, failed ? put_off : put_off + 1);
+                fm_mark_columns(&pass, failed ? r->put_off : r->put_off + 1);
             if (failed)
                 return;
             backward_and_update(r, &pass, &step);
@@ -239,7 +245,8 @@ static void run_task(void *argument, fm_worker worker) {
             if (r->lazy)
                 fm_note_step(network, &step);
             if (r->updating) {
-                network->state.iterations++;
+                const uint64_t iterations = network->state.iterations + 1;
+                FM_PUBLISH(network->state.iterations, iterations);
                 fm_follow_iterations(network);
             }
             r->batch++;
@@ -348,8 +355,6 @@ static fm_status need_input_memory(const run *r) {
 static fm_status run_locked(run *r, int64_t *next) {
     fm_network *network = r->network;
     const fm_batches *b = r->batches;
-    if (!network->configured)
-        return FM_NOT_READY;
     if (b->rows < 1 || b->batch_size < 1 || *next < 0 || r->stop > (b->rows - 1) / b->batch_size + 1 || !(b->x || b->x_uint8 || b->x_csr) ||
         !(fm_reads_labels(network) ? b->labels != NULL : b->y != NULL) ||
         (b->sample_weight && b->weights != 1 && b->weights != network->term_count))
@@ -360,7 +365,9 @@ static fm_status run_locked(run *r, int64_t *next) {
     fm_status status = need_batch_memory(network, b, threads);
     r->sparse = is_sparse_input(network, b);
     r->lazy = r->sparse && r->updating && fm_may_put_off(network);
-    r->apart = network->unfused || network->accumulates || network->around.whole || (r->sparse && !r->lazy);
+    for (int t = 0; t < network->term_count; t++)
+        r->lends |= network->terms[t].objective.function != NULL;
+    r->apart = network->state.unfused || network->accumulates || network->around.whole || (r->sparse && !r->lazy);
     if (status == FM_OK && r->training && (!r->updating || r->apart))
         status = fm_need_gradient(network);
     if (status == FM_OK)
@@ -382,11 +389,21 @@ static fm_status run_locked(run *r, int64_t *next) {
     return r->training && atomic_load(&r->non_finite) ? FM_NON_FINITE : FM_OK;
 }
 
+/* Whether the caller's batches were made for what the network is configured for now: for its losses, metrics and targets. */
+static fm_status check_task(const fm_network *network, const fm_batches *batches) {
+    return !network->configured ? FM_NOT_READY : batches->task != network->task ? FM_STALE : FM_OK;
+}
+
 static fm_status run_batches(run *r, int64_t *next, double seconds) {
+    fm_network *network = r->network;
     r->deadline = now() + seconds;
-    fm_lock(r->network, 0);
-    const fm_status status = run_locked(r, next);
-    fm_unlock(r->network);
+    fm_status status = fm_lock_acquire(&network->lock, FM_CHANGE);
+    if (status != FM_OK)
+        return status;
+    status = check_task(network, r->batches);
+    if (status == FM_OK)
+        status = run_locked(r, next);
+    fm_lock_release(&network->lock, FM_CHANGE);
     return status;
 }
 
@@ -400,7 +417,8 @@ fm_status fm_network_evaluate(fm_network *network, const fm_batches *batches, in
     return run_batches(&r, next, seconds);
 }
 
-fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss) {
+/* The loss and the gradients of batch 0, while the lock is held. */
+static fm_status gradients_locked(fm_network *network, const fm_batches *batches, double *loss, float *const *gradients) {
     size_t count = 1;
     for (int t = 0; t < network->term_count; t++)
         count += (size_t)network->terms[t].objective.metric_count + 1;
@@ -409,8 +427,21 @@ fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, d
         return FM_NO_MEMORY;
     run r = {.network = network, .batches = batches, .stop = 1, .totals = totals, .training = 1};
     int64_t next = 0;
-    const fm_status status = run_batches(&r, &next, 0.0);
+    const fm_status status = run_locked(&r, &next);
     *loss = totals[1] > 0 ? totals[0] / totals[1] : 0.0;
+    if (status == FM_OK)
+        fm_copy_gradients(network, gradients);
     free(totals);
+    return status;
+}
+
+fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss, float *const *gradients) {
+    fm_status status = fm_lock_acquire(&network->lock, FM_CHANGE);
+    if (status != FM_OK)
+        return status;
+    status = check_task(network, batches);
+    if (status == FM_OK)
+        status = gradients_locked(network, batches, loss, gradients);
+    fm_lock_release(&network->lock, FM_CHANGE);
     return status;
 }

@@ -87,6 +87,7 @@ static uint64_t train(const fm_kernels *kernels, int optimizer, const variant *v
                                     .output = 5,
                                     .weight = 1.0};
     fm_network *network;
+    uint64_t task;
 
     for (int i = 0; i < ROWS * INPUTS; i++) {
         const int rare = i % INPUTS >= INPUTS / 2 && (i / INPUTS + i) % 64; /* columns that whole batches do not have */
@@ -98,17 +99,20 @@ static uint64_t train(const fm_kernels *kernels, int optimizer, const variant *v
     for (int p = 0; p < PARAMETERS; p++) {
         for (int i = 0; i < SHAPES[p][0] * SHAPES[p][1]; i++)
             values[i] = 0.2f * uniform(&state);
-        ensure(fm_network_set(network, FM_VALUE, p, values), "fm_network_set");
+        ensure(fm_network_set(network, 0, FM_VALUE, p, values), "fm_network_set");
     }
-    ensure(fm_network_configure(network, &objective, 1, &OPTIMIZERS[optimizer].spec), "fm_network_configure");
-    fm_network_state(network)->learning_rate = OPTIMIZERS[optimizer].learning_rate;
-    fm_network_state(network)->seed = UINT64_C(0x123456789ABCDEF);
-    fm_network_set_unfused(network, v->unfused);
-    fm_network_set_skip_below(network, v->skip_below);
+    ensure(fm_network_configure(network, &objective, 1, &OPTIMIZERS[optimizer].spec, &task), "fm_network_configure");
+    const fm_state numbers = {.seed = UINT64_C(0x123456789ABCDEF),
+                              .learning_rate = OPTIMIZERS[optimizer].learning_rate,
+                              .skip_below = v->skip_below,
+                              .unfused = v->unfused};
+    const fm_field fields[] = {FM_SEED, FM_LEARNING_RATE, FM_SKIP_BELOW, FM_UNFUSED};
+    for (int i = 0; i < 4; i++)
+        ensure(fm_network_set_state(network, fields[i], numbers), "fm_network_set_state");
     fm_set_threads(v->threads);
     network->pace[1] = (fm_pace){.seconds_per_row = {1.0, 0.0}, .until_probe = INFINITY}; /* all threads: do not measure and choose */
 
-    const fm_batches batches = {.rows = ROWS, .batch_size = BATCH, .x = x, .labels = labels, .order = order};
+    const fm_batches batches = {.task = task, .rows = ROWS, .batch_size = BATCH, .x = x, .labels = labels, .order = order};
     double totals[4] = {0};
     for (int epoch = 0; epoch < EPOCHS; epoch++) {
         int64_t next = 0;
@@ -122,7 +126,7 @@ static uint64_t train(const fm_kernels *kernels, int optimizer, const variant *v
         exit(2);
     }
     for (int p = 0; p < PARAMETERS; p++) {
-        ensure(fm_network_get(network, FM_VALUE, p, values), "fm_network_get");
+        ensure(fm_network_get(network, 0, FM_VALUE, p, values), "fm_network_get");
         hash = hash_floats(hash, values, SHAPES[p][0] * SHAPES[p][1]);
     }
     const fm_input input = {.rows = ROWS, .x = x};

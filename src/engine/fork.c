@@ -1,0 +1,77 @@
+/* Fork: the child gets every network as it is between two batches, and unlocked, whatever the parent's other threads are doing.
+ *
+ * Before a fork all networks are locked against changes, so one that is being trained comes to the end of what is one call of it. Where that takes
+ * too long, a batch of seconds perhaps, the fork goes ahead: the child then finds weights that may be those of half an update, and nothing else
+ * that is half done. Memory that other threads were working in is left alone in the child, not freed: what they wrote there is unknown.
+ */
+#include "engine.h"
+
+#include <math.h>
+#include <time.h>
+
+#define PATIENCE 1.0 /* seconds that all networks together may hold a fork up */
+
+static struct {
+    pthread_mutex_t mutex; /* guards the list; held during a fork */
+    fm_network *first;
+} networks = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static pthread_once_t watch_forks = PTHREAD_ONCE_INIT;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void before_fork(void) {
+    pthread_mutex_lock(&networks.mutex);
+    const double until = now() + PATIENCE;
+    for (fm_network *network = networks.first; network; network = network->next)
+        network->held_for_fork = fm_lock_share_before_fork(&network->lock, fmax(until - now(), 0.0));
+}
+
+static void after_fork_in_parent(void) {
+    for (fm_network *network = networks.first; network; network = network->next)
+        if (network->held_for_fork)
+            fm_lock_release(&network->lock, FM_SHARE);
+    pthread_mutex_unlock(&networks.mutex);
+}
+
+static void after_fork_in_child(void) {
+    pthread_mutex_init(&networks.mutex, NULL);
+    for (fm_network *network = networks.first; network; network = network->next) {
+        for (int i = 0; i < FM_SPARE_WORKSPACES; i++)
+            if (atomic_exchange(&network->spare_taken[i], 0))
+                network->spare[i] = NULL;
+        if (!fm_lock_renew(&network->lock))
+            continue;
+        network->batch = NULL; /* in use when its user went */
+        if (!network->held_for_fork && network->lazy.steps)
+            fm_drop_lazy(network);
+    }
+}
+
+static void register_handlers(void) { pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child); }
+
+void fm_enlist(fm_network *network) {
+    pthread_once(&watch_forks, register_handlers);
+    pthread_mutex_lock(&networks.mutex);
+    network->next = networks.first;
+    network->previous = NULL;
+    if (network->next)
+        network->next->previous = network;
+    networks.first = network;
+    pthread_mutex_unlock(&networks.mutex);
+}
+
+void fm_strike_out(fm_network *network) {
+    pthread_mutex_lock(&networks.mutex);
+    if (network->previous)
+        network->previous->next = network->next;
+    else
+        networks.first = network->next;
+    if (network->next)
+        network->next->previous = network->previous;
+    pthread_mutex_unlock(&networks.mutex);
+}

@@ -1,0 +1,291 @@
+/* A lock with a queue, for a network.
+ *
+ * A prediction takes a microsecond, so nobody waiting is one atomic instruction to come and one to go. Everything else goes through the mutex and
+ * the queue: the lock is handed to whoever stands first, so neither those who train nor those who predict can keep the others out.
+ */
+#include "lock.h"
+
+#include <time.h>
+
+#define HELD (1u << 31)   /* by one thread alone */
+#define QUEUED (1u << 30) /* somebody waits: no short cuts */
+#define LENT (1u << 29)   /* the owner is in a function of the user's: others may look */
+#define READERS (LENT - 1)
+
+#define SLICE 0.05   /* seconds of waiting between two looks at the hook */
+#define PATIENCE 1.0 /* seconds of one call of the user's function that somebody who can't have the lock meanwhile waits */
+
+typedef struct fm_waiter {
+    struct fm_waiter *next;
+    pthread_cond_t turn;
+    fm_access access;
+    int takes_back; /* the owner, who has lent the lock */
+    int granted;
+} fm_waiter;
+
+static fm_wait_hook *wait_hook;
+
+void fm_set_wait_hook(fm_wait_hook *hook) { wait_hook = hook; }
+
+static uintptr_t this_thread(void) { return (uintptr_t)pthread_self(); }
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void fm_lock_init(fm_lock *lock) {
+    atomic_init(&lock->state, 0);
+    atomic_init(&lock->owner, 0);
+    pthread_mutex_init(&lock->mutex, NULL);
+    lock->first = lock->last = NULL;
+    lock->lent_since = 0.0;
+    lock->forks = 0;
+}
+
+void fm_lock_destroy(fm_lock *lock) { pthread_mutex_destroy(&lock->mutex); }
+
+int fm_lock_is_own(const fm_lock *lock) { return atomic_load_explicit(&lock->owner, memory_order_relaxed) == this_thread(); }
+
+/* -- the queue; the mutex is held -------------------------------------------------------------------------------------------------- */
+
+/* Takes the lock if nobody is in the way. */
+static int take(fm_lock *lock, fm_access access, int takes_back) {
+    unsigned state = atomic_load(&lock->state);
+    for (;;) {
+        if (state & HELD || (access != FM_SHARE && state & READERS) || (access == FM_CHANGE && state & LENT && !takes_back))
+            return 0;
+        const unsigned taken = access == FM_SHARE ? state + 1 : takes_back ? (state & ~LENT) | HELD : state | HELD;
+        if (atomic_compare_exchange_weak(&lock->state, &state, taken))
+            return 1;
+    }
+}
+
+/* Whoever wants to change something waits aside while the lock is lent, and is in nobody's way. */
+static int waits_aside(const fm_lock *lock, const fm_waiter *waiter) {
+    return waiter->access == FM_CHANGE && !waiter->takes_back && atomic_load(&lock->state) & LENT;
+}
+
+/* Hands the lock to those who stand first. */
+static void serve(fm_lock *lock) {
+    fm_waiter **link = &lock->first;
+    lock->last = NULL;
+    int blocked = 0;
+    while (*link) {
+        fm_waiter *waiter = *link;
+        const int aside = waits_aside(lock, waiter);
+        if (!blocked && !aside && take(lock, waiter->access, waiter->takes_back)) {
+            *link = waiter->next;
+            waiter->granted = 1;
+            pthread_cond_signal(&waiter->turn);
+            continue;
+        }
+        blocked |= !aside;
+        lock->last = waiter;
+        link = &waiter->next;
+    }
+    if (lock->first)
+        atomic_fetch_or(&lock->state, QUEUED);
+    else
+        atomic_fetch_and(&lock->state, ~QUEUED);
+}
+
+static void enqueue(fm_lock *lock, fm_waiter *waiter) {
+    if (waiter->takes_back || !lock->first) {
+        waiter->next = lock->first;
+        lock->first = waiter;
+        lock->last = lock->last ? lock->last : waiter;
+    } else {
+        waiter->next = NULL;
+        lock->last->next = waiter;
+        lock->last = waiter;
+    }
+    /* A short cut taken before this is seen in the state; one that ends after it comes here to serve. */
+    atomic_fetch_or(&lock->state, QUEUED);
+    serve(lock);
+}
+
+static void leave_queue(fm_lock *lock, const fm_waiter *waiter) {
+    fm_waiter **link = &lock->first;
+    while (*link && *link != waiter)
+        link = &(*link)->next;
+    if (*link)
+        *link = waiter->next;
+    serve(lock);
+}
+
+static void init_turn(pthread_cond_t *turn) {
+#if defined(__APPLE__)
+    pthread_cond_init(turn, NULL);
+#else
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(turn, &attributes);
+    pthread_condattr_destroy(&attributes);
+#endif
+}
+
+static void sleep_for(fm_lock *lock, fm_waiter *waiter, double seconds) {
+#if defined(__APPLE__)
+    const struct timespec t = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    pthread_cond_timedwait_relative_np(&waiter->turn, &lock->mutex, &t);
+#else
+    const double until = now() + seconds;
+    const struct timespec t = {(time_t)until, (long)((until - (double)(time_t)until) * 1e9)};
+    pthread_cond_timedwait(&waiter->turn, &lock->mutex, &t);
+#endif
+}
+
+/* Whether the lock has been lent, since this waiter came, for longer than anybody should wait. */
+static int is_stuck(const fm_lock *lock, fm_access access, double begin) {
+    const double since = lock->lent_since > begin ? lock->lent_since : begin;
+    return access == FM_CHANGE && atomic_load(&lock->state) & LENT && now() - since > PATIENCE;
+}
+
+/* Asks the hook, without the mutex. */
+static int is_stopped(fm_lock *lock, fm_waiter *waiter) {
+    const unsigned forks = lock->forks;
+    pthread_mutex_unlock(&lock->mutex);
+    const int stopped = wait_hook && wait_hook();
+    pthread_mutex_lock(&lock->mutex);
+    if (lock->forks != forks) { /* the hook has forked, and this is the child: the queue was emptied */
+        waiter->granted = 0;
+        enqueue(lock, waiter);
+    }
+    return stopped;
+}
+
+/* Waits until it is granted what it wants; a negative time is endless, and only then are questions asked. */
+static fm_status wait_for_turn(fm_lock *lock, fm_waiter *waiter, double seconds) {
+    fm_status status = FM_OK;
+    const double begin = now();
+    init_turn(&waiter->turn);
+    pthread_mutex_lock(&lock->mutex);
+    enqueue(lock, waiter);
+    while (!waiter->granted && status == FM_OK) {
+        sleep_for(lock, waiter, SLICE);
+        if (waiter->granted || waiter->takes_back)
+            continue;
+        if (seconds >= 0.0)
+            status = now() - begin < seconds ? FM_OK : FM_BUSY;
+        else if (is_stuck(lock, waiter->access, begin))
+            status = FM_OCCUPIED;
+        else if (is_stopped(lock, waiter))
+            status = FM_STOPPED;
+    }
+    const int given_up = status != FM_OK, granted = waiter->granted;
+    if (given_up && !granted)
+        leave_queue(lock, waiter);
+    pthread_mutex_unlock(&lock->mutex);
+    pthread_cond_destroy(&waiter->turn);
+    if (given_up && granted)
+        fm_lock_release(lock, waiter->access);
+    return status;
+}
+
+/* -- taking and giving back -------------------------------------------------------------------------------------------------------- */
+
+/* Without a queue and without a mutex. */
+static int take_at_once(fm_lock *lock, fm_access access) {
+    unsigned state = atomic_load_explicit(&lock->state, memory_order_relaxed);
+    if (access != FM_SHARE) {
+        state = 0;
+        return atomic_compare_exchange_strong(&lock->state, &state, HELD);
+    }
+    while (!(state & ~READERS))
+        if (atomic_compare_exchange_weak(&lock->state, &state, state + 1))
+            return 1;
+    return 0;
+}
+
+static void note_owner(fm_lock *lock, fm_access access) {
+    if (access == FM_CHANGE)
+        atomic_store_explicit(&lock->owner, this_thread(), memory_order_relaxed);
+}
+
+fm_status fm_lock_acquire(fm_lock *lock, fm_access access) {
+    if (!take_at_once(lock, access)) {
+        if (fm_lock_is_own(lock))
+            return FM_REENTERED;
+        fm_waiter waiter = {.access = access};
+        const fm_status status = wait_for_turn(lock, &waiter, -1.0);
+        if (status != FM_OK)
+            return status;
+    }
+    note_owner(lock, access);
+    return FM_OK;
+}
+
+fm_status fm_lock_try(fm_lock *lock, fm_access access) {
+    if (!take_at_once(lock, access)) {
+        if (fm_lock_is_own(lock))
+            return FM_REENTERED;
+        pthread_mutex_lock(&lock->mutex);
+        int taken = 1;
+        for (const fm_waiter *waiter = lock->first; waiter && taken; waiter = waiter->next)
+            taken = waits_aside(lock, waiter); /* nobody else is overtaken */
+        taken = taken && take(lock, access, 0);
+        pthread_mutex_unlock(&lock->mutex);
+        if (!taken)
+            return FM_BUSY;
+    }
+    note_owner(lock, access);
+    return FM_OK;
+}
+
+int fm_lock_share_before_fork(fm_lock *lock, double seconds) {
+    fm_waiter waiter = {.access = FM_SHARE};
+    return take_at_once(lock, FM_SHARE) || wait_for_turn(lock, &waiter, seconds) == FM_OK;
+}
+
+static void serve_those_who_wait(fm_lock *lock) {
+    pthread_mutex_lock(&lock->mutex);
+    serve(lock);
+    pthread_mutex_unlock(&lock->mutex);
+}
+
+void fm_lock_release(fm_lock *lock, fm_access access) {
+    if (access == FM_SHARE) {
+        const unsigned before = atomic_fetch_sub(&lock->state, 1);
+        if (before & QUEUED && (before & READERS) == 1)
+            serve_those_who_wait(lock);
+        return;
+    }
+    if (access == FM_CHANGE)
+        atomic_store_explicit(&lock->owner, 0, memory_order_relaxed);
+    if (atomic_fetch_and(&lock->state, ~HELD) & QUEUED)
+        serve_those_who_wait(lock);
+}
+
+/* -- lending ----------------------------------------------------------------------------------------------------------------------- */
+
+void fm_lock_lend(fm_lock *lock) {
+    pthread_mutex_lock(&lock->mutex);
+    lock->lent_since = now();
+    atomic_fetch_xor(&lock->state, HELD | LENT);
+    serve(lock);
+    pthread_mutex_unlock(&lock->mutex);
+}
+
+void fm_lock_take_back(fm_lock *lock) {
+    pthread_mutex_lock(&lock->mutex);
+    const int taken = take(lock, FM_CHANGE, 1);
+    pthread_mutex_unlock(&lock->mutex);
+    if (!taken) {
+        fm_waiter waiter = {.access = FM_CHANGE, .takes_back = 1};
+        wait_for_turn(lock, &waiter, -1.0);
+    }
+}
+
+int fm_lock_renew(fm_lock *lock) {
+    const int own = fm_lock_is_own(lock);
+    const unsigned state = atomic_load(&lock->state);
+    pthread_mutex_init(&lock->mutex, NULL);
+    lock->first = lock->last = NULL;
+    lock->forks++;
+    atomic_store(&lock->state, own ? LENT : 0);
+    atomic_store(&lock->owner, own ? this_thread() : 0);
+    return !own && state & (HELD | LENT);
+}
