@@ -255,11 +255,15 @@ class Table(ctypes.Structure):
 CAPSULE = b"fastmlp._core._c_api"
 
 
-@pytest.fixture
-def table():
+def read_table():
     get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
     get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     return Table.from_address(get_pointer(_core._c_api, CAPSULE))
+
+
+@pytest.fixture
+def table():
+    return read_table()
 
 
 def test_the_table_is_the_documented_struct(table):
@@ -303,6 +307,43 @@ def test_try_predict_answers_busy_while_the_model_trains(table):
     worker.join()
     table.release(handle)
     assert b"the model is being trained or changed; try again later, or call fastmlp_predict, which waits" in seen
+
+
+PYTHON_LOSS = """
+import ctypes, sys, threading
+sys.path[:0] = sys.argv[1:]
+import numpy as np
+from test_c_api import Table, pointer, policy_model, read_table
+table = read_table()
+holding_the_gil = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int64, Table.FLOATS, Table.FLOATS)(
+    ctypes.cast(table.predict, ctypes.c_void_p).value
+)
+model, inside, outside = policy_model(), set(), set()
+handle = table.acquire(model)
+x, out = np.ones((1, 17), np.float32), np.zeros((1, 6), np.float32)
+
+def loss(target, prediction):
+    for predict in (table.predict, table.try_predict, holding_the_gil):
+        inside.add(predict(handle, 1, pointer(x), pointer(np.zeros((1, 6), np.float32))))
+    difference = prediction - target
+    return (difference**2).mean(axis=1), difference / 3
+
+model.compile("sgd", loss)
+data = np.zeros((20_000, 17), np.float32), np.zeros((20_000, 6), np.float32)
+trainer = threading.Thread(target=lambda: model.fit(*data, batch_size=32, epochs=3, verbose=0))
+trainer.start()
+while trainer.is_alive():
+    outside.add(holding_the_gil(handle, 1, pointer(x), pointer(out)))
+trainer.join()
+print(outside, [table.status_text(status).decode() for status in inside])
+"""
+
+
+def test_a_prediction_that_holds_the_gil_lets_a_loss_in_python_have_it():
+    command = [sys.executable, "-c", PYTHON_LOSS, str(Path(__file__).parent)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    inside = "a loss function can't use the model that is being trained with it; it gets the predictions as an argument"
+    assert result.stdout.strip() == f"{{0}} {[inside]}", result.stderr
 
 
 OTHER_ABI = """
