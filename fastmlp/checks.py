@@ -6,11 +6,12 @@ import math
 import operator
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from fastmlp import keywords
 from fastmlp.errors import UnsupportedError
 
 
@@ -59,16 +60,19 @@ def flag(name: str, value: Any) -> bool:
     raise TypeError(f"{name} must be True or False, got {value!r}")
 
 
-def reject_unknown(owner: str, given: Mapping[str, Any], unsupported: Mapping[str, str]) -> None:
+def reject_unknown(owner: str | Callable[..., Any], given: Mapping[str, Any], unsupported: Mapping[str, str]) -> None:
     """Refuse left-over keyword arguments of ``owner``: those Keras has with advice, the others as misspelled.
+
+    Where ``owner`` is not just a name, its arguments are looked through for what may have been meant.
 
     An argument Keras has is let through when it asks for nothing (None or False).
     """
+    called = owner if isinstance(owner, str) else owner.__name__
     for name, value in given.items():
         if name not in unsupported:
-            raise TypeError(f"{owner} has no argument {name!r}")
+            raise keywords.refusal(called, name, () if isinstance(owner, str) else keywords.parameters(owner))
         if value is not None and value is not False:
-            raise UnsupportedError(f"{owner}({name}=...) is not in fastmlp; {unsupported[name]}")
+            raise UnsupportedError(f"{called}({name}=...) is not in fastmlp; {unsupported[name]}")
 
 
 def float32_only(dtype: Any) -> None:

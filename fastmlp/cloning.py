@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastmlp import custom_objects, symbolic
+from fastmlp import custom_objects, keywords, symbolic
 from fastmlp.functional import Functional
 from fastmlp.layers import InputLayer
 from fastmlp.model import Model
@@ -15,6 +15,7 @@ from fastmlp.symbolic import Tensor
 __all__ = ["clone_model"]
 
 
+@keywords.answering
 def clone_model(
     model: Model,
     input_tensors: Any = None,

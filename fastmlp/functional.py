@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, data, graphconfig, shapes, sparse, targets
+from fastmlp import checks, data, graphconfig, keywords, shapes, sparse, targets
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import InputLayer, Layer
@@ -48,6 +48,7 @@ class Functional(Model):
 
     _arranges = True
 
+    @keywords.answering
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True) -> None:
         if inputs is None or outputs is None:
             raise TypeError("Model takes inputs and outputs: Model(x, layers.Dense(1)(x)) with x = layers.Input(shape=(3,))")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from fastmlp import keywords
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import InputLayer
 from fastmlp.model import Model
@@ -49,6 +50,7 @@ class _Place:
         return max(1.2, max(map(len, self.lines)) * _LETTER + 0.3) if self.lines else 0.25
 
 
+@keywords.answering
 def plot_model(
     model: Any,
     to_file: str | os.PathLike[str] | None = "model.png",

@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from fastmlp import checks, custom_objects, data, elsewhere, engines, naming, planning, sparse, summary, symbolic
+from fastmlp import checks, custom_objects, data, elsewhere, engines, keywords, naming, planning, sparse, summary, symbolic
 from fastmlp.callbacks import History
 from fastmlp.compiling import Compiled
 from fastmlp.connected import Connected
@@ -158,7 +158,7 @@ class Model(Connected):
         >>> model = models.Sequential([layers.Dense(10, activation="softmax", input_shape=(784,))])
         >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
         """
-        checks.reject_unknown("compile", {name: value for name, value in options.items() if name not in _COMPILE_IGNORED}, {})
+        checks.reject_unknown(Model.compile, {name: value for name, value in options.items() if name not in _COMPILE_IGNORED}, {})
         self._set_compiled(
             self._compiled_from(optimizer, loss, loss_weights, metrics, weighted_metrics, engine or engines.DEFAULT, skip_zeros)
         )
@@ -221,6 +221,7 @@ class Model(Connected):
 
     # Describing and storing
 
+    @keywords.answering
     def summary(
         self,
         line_length: int | None = None,
@@ -266,6 +267,7 @@ class Model(Connected):
             return 0
         return len(self._network.slot_names) * self.count_trainable() + self._compiled.optimizer.count_scalars()
 
+    @keywords.answering
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name or index."""
         if (name is None) == (index is None):
@@ -301,6 +303,7 @@ class Model(Connected):
     def _compiled_from_config(self, config: Mapping[str, Any]) -> Compiled:
         return Compiled.from_config(config)
 
+    @keywords.answering
     def save(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the model to a file: layers, weights, optimizer state; see :func:`fastmlp.load_model`.
 
@@ -312,6 +315,7 @@ class Model(Connected):
 
         save_model(self, filepath, overwrite=overwrite)
 
+    @keywords.answering
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the weights and the optimizer's state to a file whose name ends in ``.weights.h5``, which Keras loads too.
 
@@ -323,6 +327,7 @@ class Model(Connected):
 
         save_weights(self, filepath, overwrite)
 
+    @keywords.answering
     def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
         """Take the weights from a ``.weights.h5`` file or from a saved model; layers are matched by their order.
 

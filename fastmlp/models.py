@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastmlp import checks, elsewhere, graphconfig, shapes
+from fastmlp import checks, elsewhere, graphconfig, keywords, shapes
 from fastmlp.cloning import clone_model
 from fastmlp.functional import Functional
 from fastmlp.layers import InputLayer, Layer
@@ -40,6 +40,7 @@ class Sequential(Model):
     407050
     """
 
+    @keywords.answering
     def __init__(self, layers: Sequence[Layer | Tensor] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name)
         self._layers: list[Any] = []  # layers, and models in their place

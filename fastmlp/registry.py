@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from fastmlp import custom_objects, elsewhere
+from fastmlp import custom_objects, elsewhere, keywords
 from fastmlp.elsewhere import plain
 from fastmlp.errors import UnsupportedError
 
@@ -19,6 +19,10 @@ T = TypeVar("T", bound="Configurable")
 
 class Configurable:
     """An object that is fully described by the keyword arguments of its constructor."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        keywords.constructors_answer(cls)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as plain JSON values."""

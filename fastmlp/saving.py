@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp import checks, modelfile, snapshot
+from fastmlp import checks, keywords, modelfile, snapshot
 from fastmlp import custom_objects as custom
 from fastmlp.custom_objects import CustomObjectScope, custom_object_scope, get_custom_objects, register_keras_serializable
 from fastmlp.errors import ModelFileError
@@ -68,6 +68,7 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
 }
 
 
+@keywords.answering
 def save_model(
     model: Model,
     path: str | os.PathLike[str],
@@ -174,6 +175,7 @@ def load_weights(model: Model, path: str | os.PathLike[str], skip_mismatch: bool
         kind.load_weights(model, path, skip_mismatch)
 
 
+@keywords.answering
 def load_model(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Model:
     """Makes the model that was saved in a file.
 

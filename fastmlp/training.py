@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, data, ema, engines, errors, forks, heldout, planning, sparse, targets
+from fastmlp import checks, data, ema, engines, errors, forks, heldout, keywords, planning, sparse, targets
 from fastmlp.arguments import (
     diverged,
     joined,
@@ -64,6 +64,7 @@ class Trainer:
     def __init__(self) -> None:
         self._training_lock = forks.Lock()
 
+    @keywords.answering
     def fit(
         self,
         x: Any = None,
@@ -233,6 +234,7 @@ class Trainer:
                 self.fit_progress = None
             return listeners.history
 
+    @keywords.answering
     def evaluate(
         self,
         x: Any = None,
@@ -281,6 +283,7 @@ class Trainer:
             raise
         return result(values, return_dict)
 
+    @keywords.answering
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None) -> Any:
         """The model's output for every row of ``x``; dropout is off.
 
@@ -344,6 +347,7 @@ class Trainer:
             raise
         return self._arranged(out)
 
+    @keywords.answering
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None, return_dict: bool = False
     ) -> Any:
@@ -367,6 +371,7 @@ class Trainer:
                 raise diverged(0, None, compiled) from None
         return result(tally.values(), return_dict)
 
+    @keywords.answering
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Measure loss and metrics on all rows of ``x`` as one batch; see :meth:`evaluate`."""
         self._require_compiled("test_on_batch")
@@ -376,6 +381,7 @@ class Trainer:
         tally.run(lambda batches, first, stop, totals: int(network.evaluate(batches, first, stop, 0.0, totals)), 0, 1)
         return result(tally.values(), return_dict)
 
+    @keywords.answering
     def predict_on_batch(self, x: Any) -> Any:
         """:meth:`predict` without any output."""
         return self.predict(x, verbose=0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import checks, elsewhere, naming, randomness
+from fastmlp import checks, elsewhere, keywords, naming, randomness
 from fastmlp.custom_objects import (
     CustomObjectScope,
     custom_object_scope,
@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 
+@keywords.answering
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """One-hot rows for class numbers.
 
@@ -85,6 +86,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     return one_hot.reshape(*labels.shape, num_classes)
 
 
+@keywords.answering
 def normalize(x: Any, axis: int = -1, order: Any = 2) -> np.ndarray:
     """``x`` divided by its norm along an axis; where that is zero, ``x`` as it is.
 
@@ -112,6 +114,7 @@ def normalize(x: Any, axis: int = -1, order: Any = 2) -> np.ndarray:
     return np.asarray(array / np.where(norm == 0, norm.dtype.type(1), norm))
 
 
+@keywords.answering
 def set_random_seed(seed: int) -> None:
     """Make everything random that follows repeatable: initial weights, shuffling, dropout, and Python's and NumPy's own generators.
 
@@ -182,6 +185,7 @@ class PyDataset:
         """Called after the last batch of an epoch, for example to shuffle."""
 
 
+@keywords.answering
 def split_dataset(
     dataset: Any, left_size: float | None = None, right_size: float | None = None, shuffle: bool = False, seed: int | None = None
 ) -> tuple[Any, Any]:
@@ -235,6 +239,7 @@ def _rows_of_share(name: str, size: Any, rows: int) -> int | None:
     return checks.whole_number(name, size, 0)
 
 
+@keywords.answering
 def k_fold(
     data: Any, k: int = 5, shuffle: bool = True, seed: int | None = None, stratify: Any = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fastmlp import keywords
+
 __all__ = ["Callback"]
 
 Logs = Mapping[str, Any]
@@ -30,6 +32,10 @@ class Callback:
     params: Mapping[str, Any] | None = None
     _runs_last: bool = False
     """Whether it is called after those behind it: it looks at what the others have done."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        keywords.constructors_answer(cls)
 
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Called before training with ``verbose``, ``epochs`` and ``steps``."""

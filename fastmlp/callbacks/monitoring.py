@@ -195,7 +195,7 @@ class ReduceLROnPlateau(MonitorCallback):
         **options: Any,
     ) -> None:
         super().__init__(monitor, mode, min_delta=min_delta)
-        checks.reject_unknown("ReduceLROnPlateau", options, {})
+        checks.reject_unknown(type(self), options, {})
         self.factor = checks.number("factor", factor, 0.0)
         if self.factor >= 1:
             raise ValueError(f"factor must be below 1, so that the learning rate falls, got {self.factor:g}")

@@ -11,12 +11,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from fastmlp import keywords
 from fastmlp.datasets._files import cache_folder, check_digest
 from fastmlp.errors import UnsupportedError
 
 __all__ = ["get_file"]
 
 
+@keywords.answering
 def get_file(
     fname: str | os.PathLike[str] | None = None,
     origin: str | None = None,

@@ -59,6 +59,14 @@ class Layer(Configurable):
     ruled: ClassVar[tuple[str, ...]] = ()
     """The weights that take a penalty and a constraint, as ``kernel_regularizer=`` and ``kernel_constraint=``."""
 
+    further_arguments: ClassVar[tuple[str, ...]] = ("input_shape", "input_dim", "batch_input_shape", "trainable", "dtype")
+    """Arguments of the constructor that do not stand in its signature."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "ruled" in vars(cls):
+            cls.further_arguments = tuple(f"{weight}_{rule}" for weight in cls.ruled for rule in ("regularizer", "constraint"))
+
     def __init__(self, *, name: str | None = None, **options: Any) -> None:
         shape = shapes.pop_input_shape(options)
         self._trainable = checks.flag("trainable", options.pop("trainable", True))
@@ -66,7 +74,7 @@ class Layer(Configurable):
         for weight in self.ruled:
             setattr(self, f"{weight}_regularizer", regularizers.get(options.pop(f"{weight}_regularizer", None)))
             setattr(self, f"{weight}_constraint", constraints.get(options.pop(f"{weight}_constraint", None)))
-        checks.reject_unknown(type(self).__name__, options, _UNSUPPORTED)
+        checks.reject_unknown(type(self), options, _UNSUPPORTED)
         if name is not None and (not isinstance(name, str) or not name):
             raise TypeError(f"name must be a non-empty string, got {name!r}")
         self.name = name or naming.automatic(type(self).__name__)

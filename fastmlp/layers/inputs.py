@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastmlp import checks, shapes
+from fastmlp import checks, keywords, shapes
 from fastmlp.layers.base import Layer
 from fastmlp.symbolic import Call, Tensor
 
@@ -63,6 +63,7 @@ class InputLayer(Layer):
         return {"name": self.name, "batch_shape": [None, *(self.input_row or ())]}
 
 
+@keywords.answering
 def Input(
     shape: int | Sequence[int] | None = None,
     batch_size: int | None = None,

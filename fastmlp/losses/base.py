@@ -48,7 +48,7 @@ class Loss(Configurable):
         if reduction not in REDUCTIONS:
             raise ValueError(f"reduction must be one of {', '.join(map(repr, REDUCTIONS))}, got {reduction!r}")
         checks.float32_only(dtype)
-        checks.reject_unknown(type(self).__name__, options, {})
+        checks.reject_unknown(type(self), options, {})
         self.reduction = reduction
         self.name = name or naming.snake_case(type(self).__name__)
 

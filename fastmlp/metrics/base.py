@@ -48,7 +48,7 @@ class Metric(Configurable):
     def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
         if options.pop("from_logits", False):
             raise UnsupportedError("metrics read predictions, not logits; let the last layer end in a softmax or sigmoid")
-        checks.reject_unknown(type(self).__name__, options, {"label_smoothing": "smooth the targets yourself"})
+        checks.reject_unknown(type(self), options, {"label_smoothing": "smooth the targets yourself"})
         self.name = name or naming.automatic(type(self).__name__)
         with suppress(AttributeError):  # a metric of the user's own may make its variables after this call
             self.reset_state()

@@ -66,7 +66,7 @@ class Optimizer(Configurable):
     ) -> None:
         self.learning_rate = options.pop("lr", learning_rate)
         self._not_decayed: tuple[str, ...] = _names("exclude_from_weight_decay", options.pop("not_decayed", ()))
-        checks.reject_unknown(type(self).__name__, options, _UNSUPPORTED)
+        checks.reject_unknown(type(self), options, _UNSUPPORTED)
         self.name = name or type(self).__name__.lower()
         self.weight_decay = _optional("weight_decay", weight_decay)
         self.clipnorm = _optional("clipnorm", clipnorm)
