@@ -34,7 +34,7 @@ def main() -> None:
     x, y = read_prices(Path(options.data) / "tabular" / "housing.csv")
     (x_test, y_test), (x_known, y_known) = utils.split_dataset((x, y), left_size=100, shuffle=True, seed=0)
 
-    # Each fold is the validation part once; a network is trained on the others.
+    # Each fold is the validation set once; a network is trained on the others.
     curves = []
     for number, (train, held_out) in enumerate(utils.k_fold(len(x_known), k=folds, shuffle=True, seed=0)):
         mean, deviation = scale(x_known[train])
@@ -124,10 +124,10 @@ def draw_folds(curves: list, training: np.ndarray, validation: np.ndarray, best:
 
 
 def draw_test(prices: np.ndarray, predicted: np.ndarray, mae: float) -> plt.Figure:
-    """Predicted against true prices of the test part."""
+    """Predicted against true prices of the test set."""
     figure, ax = plt.subplots(figsize=(5.5, 5), layout="constrained")
     ax.axline((0, 0), slope=1, color="0.4", linewidth=1, label="right")
-    ax.scatter(prices, predicted, s=22, color=BLUE, edgecolor="white", linewidth=0.5, label="a tract of the test part")
+    ax.scatter(prices, predicted, s=22, color=BLUE, edgecolor="white", linewidth=0.5, label="a tract of the test set")
     ax.set(xlabel="price, thousand dollars", ylabel="predicted price, thousand dollars", xlim=(0, 55), ylim=(0, 55))
     ax.set(title=f"off by {mae:.2f} thousand dollars on average", aspect="equal")
     ax.grid(alpha=0.3)

@@ -35,14 +35,14 @@ def main() -> None:
     order = np.random.default_rng(0).permutation(len(reviews))[: 3_500 if options.quick else None]
     train, validation, test = np.split(order, [int(0.7 * len(order)), int(0.85 * len(order))])
 
-    # The vocabulary comes from the training part alone: a word that only the other parts have must stay unknown.
+    # The vocabulary comes from the training set alone: a word that only the other sets have must stay unknown.
     counts = Counter(word for row in train for word in set(reviews[row]))
     words = sorted(word for word, count in counts.items() if count >= 2)
     columns = {word: column for column, word in enumerate(words)}
     x = bags_of_words(reviews, columns)
     print(f"{len(train)} + {len(validation)} + {len(test)} reviews, {len(words)} words, {x.nnz / x.shape[0]:.1f} of them in a review")
 
-    # First the question how long to train: as long as the validation part gets better.
+    # First the question how long to train: as long as the validation set gets better.
     model = network(len(words))
     fitted = model.fit(x[train], labels[train], epochs=12, batch_size=64, validation_data=(x[validation], labels[validation]), verbose=0)
     history = fitted.history
@@ -53,7 +53,7 @@ def main() -> None:
             f" validation loss {history['val_loss'][epoch]:.3f}, accuracy {history['val_accuracy'][epoch]:.3f}"
         )
 
-    # Then a new network, so many epochs on both parts; the test part is looked at once.
+    # Then a new network, so many epochs on both parts; the test set is looked at once.
     known = np.concatenate([train, validation])
     model = network(len(words))
     model.fit(x[known], labels[known], epochs=epochs, batch_size=64, verbose=0)

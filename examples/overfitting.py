@@ -48,7 +48,7 @@ def main() -> None:
     for name, (design, points, callbacks) in runs.items():
         results = []
         for repetition in range(repetitions):
-            # Two half moons with so much noise that they overlap. Validation and test parts are large: they are to measure.
+            # Two half moons with so much noise that they overlap. Validation and test sets are large: they are to measure.
             x_train, y_train = moons.generate(points_per_class=points // 2, noise=NOISE, seed=3 * repetition + 1)
             validation = moons.generate(points_per_class=500, noise=NOISE, seed=3 * repetition + 2)
             test = moons.generate(points_per_class=2_000, noise=NOISE, seed=3 * repetition + 3)

@@ -45,12 +45,12 @@ def main() -> None:
     plot_decision_boundary(model, x_train, y_train, (x_test, y_test)).savefig(options.plots / "spiral-plane.png", dpi=100)
 
     # How many of 300 points to hold out? Each share several times, with other points and other first weights, always the same number of
-    # steps. 30,000 further points tell how good each network really is: that is what the test part is to estimate.
+    # steps. 30,000 further points tell how good each network really is: that is what the test set is to estimate.
     x_far, y_far = spiral.generate(points_per_class=10_000, noise=NOISE, seed=1_000)
     repetitions = 3 if options.quick else 30
     shares = (0.1, 0.5, 0.9) if options.quick else (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     results = []
-    print("held out   points to train on / to test on   true accuracy   test part says (mean ± standard deviation)   off by")
+    print("test set   points to train on / to test on   true accuracy   test accuracy (mean ± standard deviation)   off by")
     for share in shares:
         pairs = []
         for seed in range(repetitions):
@@ -80,19 +80,19 @@ def network(learning_rate: object, seed: int = 0) -> models.Sequential:
 
 
 def draw_ratios(results: list) -> plt.Figure:
-    """What the test part says, one dot a repetition, and how good the networks are."""
+    """The test accuracy, one dot a repetition, and how good the networks are."""
     figure, ax = plt.subplots(figsize=(9, 4), layout="constrained")
     rng = np.random.default_rng(0)
     for share, _, said in results:
         places = 100 * share + rng.uniform(-1.2, 1.2, len(said))
-        ax.scatter(places, said, s=14, color=RED, alpha=0.6, label="accuracy on the test part" if share == results[0][0] else None)
+        ax.scatter(places, said, s=14, color=RED, alpha=0.6, label="test accuracy" if share == results[0][0] else None)
     ax.plot(
         [100 * share for share, _, _ in results], [true.mean() for _, true, _ in results], "s-", color=BLUE, label="true accuracy (mean)"
     )
     ax.set(
-        xlabel="points held out for the test, % of 300",
+        xlabel="size of the test set, % of 300 points",
         ylabel="accuracy",
-        title="a large test part measures well what a small training part made bad",
+        title="a large test set measures well what a small training set made bad",
     )
     ax.grid(alpha=0.3)
     ax.legend(loc="lower left")

@@ -56,8 +56,9 @@ def plot_training(history: Any, model: Any = None, train: Any = None, test: Any 
     """
     curves = _curves(history)
     two_features = model is not None and train is not None and np.ndim(train[0]) == 2 and np.shape(train[0])[1] == 2
-    figure = new_figure(1)
-    axes = _panels(figure, len(curves) + two_features)
+    panels = len(curves) + two_features
+    figure = new_figure(panels)
+    axes = _panels(figure, panels)
     for name, ax in zip(curves, axes, strict=False):
         _draw_curve(ax, name, curves[name])
     if two_features:
@@ -243,10 +244,11 @@ def new_figure(panels: float) -> Figure:
 
 
 def _panels(figure: PlainFigure, count: int) -> list[Axes]:
-    """Axes for so many panels, at most four side by side; the figure becomes as large as they need."""
+    """Axes for so many panels, at most four side by side; for several rows of them the figure becomes as large as they need."""
     columns = min(max(count, 1), _MOST_COLUMNS)
     rows = -(-max(count, 1) // columns)
-    figure.set_size_inches(_PANEL_INCHES * 1.15 * columns, _PANEL_INCHES * rows)
+    if rows > 1:
+        figure.set_size_inches(_PANEL_INCHES * 1.15 * columns, _PANEL_INCHES * rows)
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for spare in axes[max(count, 1) :]:
         spare.remove()

@@ -110,8 +110,8 @@ def page(name: str) -> str:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_code_on_a_page_is_the_script_s_own(name):
     script = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
-    pieces = re.findall(r"^```python\n(.*?)^```$", page(name), re.MULTILINE | re.DOTALL)
-    assert pieces
+    pieces = re.findall(rf"^```python\n# from examples/{name}\.py\n(.*?)^```$", page(name), re.MULTILINE | re.DOTALL)
+    assert len(pieces) == page(name).count("```python") > 0  # each says that it is a part
     for piece in pieces:
         indented = [textwrap.indent(piece, " " * depth) for depth in (0, 4, 8, 12)]
         assert any(text in script for text in indented), f"not in examples/{name}.py:\n{piece}"
