@@ -52,6 +52,8 @@ def clone_model(
         compiled = model.get_compile_config()
         if compiled is not None:
             clone.compile_from_config(compiled)
+    if input_tensors is None:
+        clone._set_columns(model._columns.names)
     return clone
 
 

@@ -85,6 +85,9 @@ class Connected(Trainer):
             )
         return shape
 
+    def _is_untrained(self) -> bool:
+        return self._network is None or not self._network.iterations
+
     def _require_plan(self) -> Plan:
         plan = self.plan
         if plan is None:

@@ -24,6 +24,18 @@ def column_names(value: Any) -> list[Any] | None:
     return list(value.column_names if hasattr(value, "column_names") else value.columns)
 
 
+def pick(value: Any, places: list[int]) -> Any:
+    """The columns of a frame in these places, as a frame."""
+    library = type(value).__module__.partition(".")[0]
+    return value.select(places) if library == "pyarrow" else value.iloc[:, places] if library == "pandas" else value[:, places]
+
+
+def as_row(value: Any) -> Any:
+    """A Series of pandas that is a row of a frame as a frame again; anything else as it is."""
+    is_series = type(value).__module__.partition(".")[0] == "pandas" and _is_single(value) and hasattr(value, "to_frame")
+    return value.to_frame().T.infer_objects() if is_series else value
+
+
 def to_array(name: str, value: Any) -> np.ndarray:
     """A frame as ``(rows, columns)``, a series as ``(rows,)``: numbers, in the type that holds them all.
 

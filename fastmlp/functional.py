@@ -164,6 +164,7 @@ class Functional(Model):
         begin = 0
         for key, value, tensor in zip(self._inputs_form.keys, values, self._graph.inputs, strict=True):
             called = f"{name}[{key!r}]"
+            value = self._columns.align(called, value)
             if sparse.is_sparse(value):
                 raise UnsupportedError(f"{called} is a sparse matrix, which only models with one input take; pass {called}.toarray()")
             part = data.as_inputs(value, tensor.row, name=called, check_finite=check_finite)
@@ -176,8 +177,21 @@ class Functional(Model):
             _same_length({f"{name}[{self._inputs_form.keys[0]!r}]": parts[0], called: part})
         return np.concatenate(parts, axis=1)
 
+    def _named(self, x: Any, y: Any) -> dict[str, Any]:
+        named: dict[str, Any] = {}
+        for name, form, given in (("x", self._inputs_form, x), ("y", self._outputs_form, y)):
+            if given is None:
+                continue
+            values = form.flatten(name, given, optional=True)
+            keys = [name] if form.count == 1 else [f"{name}[{key!r}]" for key in form.keys]
+            named |= {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+        return named
+
     def _targets(self, y: Any, sample_weight: Any, goal: Goal, plan: Plan, prefix: str) -> tuple[np.ndarray, np.ndarray | None]:
         if isinstance(self._compiled, CompiledOutputs):
+            keys, parts = self._outputs_form.keys, self._outputs_form.flatten(f"{prefix}y", y, optional=True)
+            given = {key: part for key, part in zip(keys, parts, strict=True) if part is not None}
+            y = {key: self._columns.align(f"{prefix}y[{key!r}]", part) for key, part in given.items()}
             return self._compiled.read_targets(y, sample_weight, plan, prefix)
         (y,) = self._outputs_form.flatten(f"{prefix}y", y)
         return super()._targets(y, sample_weight, goal, plan, prefix)

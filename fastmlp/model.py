@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import html
+import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, cast
 
 import numpy as np
 
-from fastmlp import checks, custom_objects, data, elsewhere, engines, keywords, naming, planning, sparse, summary, symbolic
+from fastmlp import (
+    checks,
+    columns,
+    custom_objects,
+    data,
+    elsewhere,
+    engines,
+    frames,
+    keywords,
+    naming,
+    planning,
+    sparse,
+    summary,
+    symbolic,
+)
 from fastmlp.callbacks import History
 from fastmlp.compiling import Compiled
 from fastmlp.connected import Connected
@@ -115,6 +130,8 @@ class Model(Connected):
             return symbolic.apply(self, x, {"training": training})
         shape = self._row_shape()
         if not sparse.is_sparse(x):
+            if frames.is_frame(x):
+                x = self._columns.align("x", frames.as_row(x) if shape is not None and shape != (1,) else x)
             x = data.as_array("x", x)
             if shape is not None and len(shape) == 1 and shape[0] > 1 and x.ndim == 1:
                 x = x[None]
@@ -221,6 +238,63 @@ class Model(Connected):
 
     # Describing and storing
 
+    @property
+    def feature_names(self) -> Any:
+        """The names of the columns of x, in order, None where no frame told them; where the model has several inputs, a dict of them.
+
+        A model trained on a frame of pandas, polars or pyarrow finds its columns by these names in every other frame, whatever their order.
+        Arrays have no names and are taken as they are. Set it to rename the features, or to None to forget the names.
+
+        Example:
+
+        >>> import pandas as pd
+        >>> from fastmlp import layers, models
+        >>> frame = pd.DataFrame({"age": [30, 40], "height": [1.5, 1.75]})
+        >>> model = models.Sequential([layers.Dense(1, input_shape=(2,))])
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit(frame, [0.0, 1.0], verbose=0)
+        >>> model.feature_names
+        ['age', 'height']
+        >>> bool((model.predict(frame, verbose=0) == model.predict(frame[["height", "age"]], verbose=0)).all())
+        True
+        """
+        found = {key: list(names) for key, names in self._columns.names.items() if key.startswith("x")}
+        return found.get("x") if set(found) <= {"x"} else {key[3:-2]: names for key, names in found.items()}
+
+    @feature_names.setter
+    def feature_names(self, names: Any) -> None:
+        given = {} if names is None else self._named(names, None)
+        self._set_columns({key: value for key, value in self._columns.names.items() if not key.startswith("x")} | given)
+
+    def _adapted_to(self) -> dict[str, columns.Names]:
+        """The names of the features in the frames that the first layers were adapted to, or that models inside this one were trained on."""
+        firsts: list[tuple[str, Any]] = [("x", layer) for layer in self.layers[:1]]
+        if self.built:
+            inputs = self._named_inputs().items()
+            firsts = [(key, call.layer) for key, tensor in inputs for call in self.graph.calls if call.inputs == (tensor,)]
+        found = {key: getattr(layer, "feature_names", None) for key, layer in firsts}
+        return {key: tuple(names) for key, names in found.items() if isinstance(names, (list, tuple))}
+
+    def _named_inputs(self) -> dict[str, symbolic.Tensor]:
+        """The tensors the model begins with, by what is passed for them."""
+        tensors = list(self.graph.inputs)
+        return self._named(tensors if len(tensors) > 1 else tensors[0], None)
+
+    def _set_columns(self, names: Mapping[str, Any]) -> None:
+        """Take names of columns, checked, that are not learned from data."""
+        widths: dict[str, int] = {}
+        if self.built:
+            widths = {key: math.prod(tensor.row) for key, tensor in self._named_inputs().items()}
+        self._columns.names = {key: columns.check_names(key, value, widths.get(key)) for key, value in names.items() if value is not None}
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """:attr:`feature_names` as an array, as scikit-learn calls it; there is no such attribute where there are no names."""
+        names = self.feature_names
+        if not isinstance(names, list):
+            raise AttributeError(f"the model {self.name!r} was not trained on a frame, so it has no feature_names_in_")
+        return np.array(names, object)
+
     @keywords.answering
     def summary(
         self,
@@ -255,6 +329,7 @@ class Model(Connected):
             show_trainable,
             self._connections_to_show(),
             expand_nested,
+            self._columns.describe(),
         )
 
     def _connections_to_show(self) -> Graph | None:
@@ -349,6 +424,7 @@ class Model(Connected):
             "optimizer": self._optimizer_state(),
             "history": self.history,
             "custom_objects": found,
+            "columns": self._columns.names,
         }
         return _unpickle, (type(self), config, state)
 
@@ -383,4 +459,5 @@ def _unpickle(cls: type[Model], config: dict[str, Any], state: dict[str, Any]) -
     if history is not None:
         history.set_model(model)
     model.history = history
+    model._set_columns(state["columns"])
     return model

@@ -17,6 +17,7 @@ state. The document beside them (how it is stored, :mod:`fastmlp.modelfile` tell
     slots             names of the optimizer's state, [] without it
     non_finite        tensors that held NaN or Inf when they were saved
     provenance        what the one who saved wanted to be remembered
+    columns           names of features and targets, {"x": ["age", "height"]}; older files lack it
 
 It is JSON: a file cannot run code.
 """
@@ -135,6 +136,7 @@ def _save(model: Model, path: str | os.PathLike[str], target: Path, include_opti
         "slots": list(taken.slots),
         "non_finite": [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()],
         "provenance": dict(provenance),
+        "columns": taken.columns,
     }
     modelfile.write(target, document, tensors)
 
@@ -222,6 +224,7 @@ def _load(path: str | os.PathLike[str], compile: bool) -> Model:
         tensors = file.read({*names, *(_slot_tensor(slot, name) for slot in slots for name in _with_slots(model))})
         _check_finite(file, tensors, document["non_finite"])
         snapshot.assign(path, model, [tensors[name] for name in names])
+        snapshot.name_columns(path, model, document.get("columns", {}))
         with blaming(path, "its compile configuration or training state"):
             training = dict(document["training"])
             if compile and document["compile"] is not None:

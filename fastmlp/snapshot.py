@@ -21,7 +21,19 @@ from fastmlp.files import blaming
 from fastmlp.model import Model
 from fastmlp.symbolic import Tensor
 
-__all__ = ["Snapshot", "assign", "check_widths", "exclusively", "learned", "make", "number_inputs", "resume", "take", "trained"]
+__all__ = [
+    "Snapshot",
+    "assign",
+    "check_widths",
+    "exclusively",
+    "learned",
+    "make",
+    "name_columns",
+    "number_inputs",
+    "resume",
+    "take",
+    "trained",
+]
 
 Array = NDArray[np.float32]
 _LAYER_LIMIT = 4096
@@ -45,6 +57,8 @@ class Snapshot:
     it is not wanted."""
     training: dict[str, int]
     """``Model.training_state()``; 0 iterations if the optimizer's state is not wanted."""
+    columns: dict[str, list[str]]
+    """The names of the features and targets that frames told: ``{"x": ["age", "height"]}``; {} where there are none."""
 
 
 def take(model: Model, include_optimizer: bool = True) -> Snapshot:
@@ -66,6 +80,7 @@ def take(model: Model, include_optimizer: bool = True) -> Snapshot:
             model.get_weights(),
             state["slots"] if state["iterations"] else {},
             model.training_state() | {"iterations": state["iterations"]},
+            {key: list(names) for key, names in model._columns.names.items()},
         )
 
 
@@ -137,6 +152,14 @@ def resume(model: Model, slots: Mapping[str, Sequence[Array]], training: Mapping
     if slots:
         model._restore_optimizer_state({"iterations": 0, "slots": slots})
     model.restore_training_state(training)
+
+
+def name_columns(path: str | os.PathLike[str], model: Model, columns: Any) -> None:
+    """Gives the model the names of its columns, as :class:`Snapshot` has them."""
+    with blaming(path, "its list of column names"):
+        if not isinstance(columns, Mapping):
+            raise ValueError(f"it must be an object, got {columns!r:.80}")
+        model._set_columns(columns)
 
 
 def exclusively(model: Model, method: str) -> AbstractContextManager[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ def print_summary(
     show_trainable: bool = False,
     graph: Graph | None = None,
     expand_nested: bool = False,
+    notes: Mapping[str, str] | None = None,
 ) -> None:
     """Print the summary of a model.
 
@@ -43,6 +44,7 @@ def print_summary(
         show_trainable: Add a column saying whether a layer is trained.
         graph: How the layers are connected; unless they form a chain, a column says so.
         expand_nested: Show the layers of models that are part of the model.
+        notes: Lines at the end, by their titles.
     """
     from rich.console import Console, JustifyMethod
     from rich.markup import escape
@@ -86,6 +88,8 @@ def print_summary(
     console.print(_total("Non-trainable params", count - moving))
     if optimizer_parameters:
         console.print(_total("Optimizer params", optimizer_parameters))
+    for title, text in (notes or {}).items():
+        console.print(f"[bold] {escape(title)}: [/]{escape(text)}")
     if print_fn:
         print_fn(console.end_capture())
 

@@ -26,6 +26,7 @@ from fastmlp.arguments import (
     with_rates,
 )
 from fastmlp.callbacks import CallbackList, History
+from fastmlp.columns import Columns, Names
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.diskreads import in_random_order
 from fastmlp.epochloop import run_epoch
@@ -63,6 +64,7 @@ class Trainer:
 
     def __init__(self) -> None:
         self._training_lock = forks.Lock()
+        self._columns = Columns()
 
     @keywords.answering
     def fit(
@@ -141,7 +143,7 @@ class Trainer:
         verbose = verbosity(verbose)
         one_kind_of_weight(class_weight, sample_weight)
         shuffle = checks.flag("shuffle", shuffle)
-        with self._exclusively("fit"), in_random_order(x, shuffle):
+        with self._exclusively("fit"), in_random_order(x, shuffle), self._columns.unless(self._is_untrained):
 
             def new_order(number: int, order: np.ndarray) -> None:
                 engines.module(compiled.engine).shuffle(self.seed, number, order)
@@ -151,9 +153,9 @@ class Trainer:
             if is_feed(x):
                 refuse_beside("fit", y=y, sample_weight=sample_weight, batch_size=batch_size, validation_split=validation_split)
                 feed = Feed("x", x, steps_per_epoch, reorder)
-                rows, goal = self._rows(*feed.peek(self.epochs_trained))
+                rows, goal = self._training_rows(*feed.peek(self.epochs_trained))
             else:
-                rows, goal = self._rows(x, y, sample_weight)
+                rows, goal = self._training_rows(x, y, sample_weight)
             held_out: Rows | Feed | None = None
             if is_feed(validation_data):
                 held_out = Feed("validation_data", validation_data, validation_steps)
@@ -358,8 +360,8 @@ class Trainer:
         """
         compiled = self._require_compiled("train_on_batch")
         one_kind_of_weight(class_weight, sample_weight)
-        with self._exclusively("train_on_batch"):
-            rows, goal = self._rows(x, y, sample_weight)
+        with self._exclusively("train_on_batch"), self._columns.unless(self._is_untrained):
+            rows, goal = self._training_rows(x, y, sample_weight)
             rows = weighted_by_class(rows, class_weight, compiled, goal, self._require_plan())
             network = self._training_network()
             network.learning_rate = compiled.optimizer.learning_rate
@@ -419,8 +421,13 @@ class Trainer:
             raise RuntimeError(f"the model must be compiled before {method}: model.compile(optimizer='adam', loss='mse')")
         return self._compiled
 
+    def _is_untrained(self) -> bool:
+        raise NotImplementedError
+
     def _inputs(self, x: Any, prefix: str = "", *, check_finite: bool = True) -> np.ndarray | SparseRows:
         name = f"{prefix}x"
+        if type(x) is not np.ndarray:
+            x = self._columns.align(name, x)
         shape = self._row_shape()
         if shape is None:
             array = x if sparse.is_sparse(x) else data.as_array(name, x)
@@ -446,8 +453,21 @@ class Trainer:
         targets.check_lengths(**{f"{prefix}x": inputs, f"{prefix}y": outputs, f"{prefix}sample_weight": weight})
         return Rows(inputs, outputs, weight), goal
 
+    def _training_rows(self, x: Any, y: Any, sample_weight: Any) -> tuple[Rows, Goal]:
+        """The same, of data that the model is trained on: the names of their columns become the model's."""
+        self._columns.learn(self._named(x, y), self._adapted_to())
+        return self._rows(x, y, sample_weight)
+
+    def _named(self, x: Any, y: Any) -> dict[str, Any]:
+        """Everything that may be a frame, by what it is called in messages."""
+        return {name: value for name, value in (("x", x), ("y", y)) if value is not None}
+
+    def _adapted_to(self) -> dict[str, Names]:
+        raise NotImplementedError
+
     def _targets(self, y: Any, sample_weight: Any, goal: Goal, plan: Plan, prefix: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Targets and weights as an engine reads them."""
+        y = self._columns.align(f"{prefix}y", y)
         outputs = targets.as_targets(y, goal.terms[0].loss, plan.row(), name=f"{prefix}y")
         weight = None if sample_weight is None else targets.as_sample_weight(sample_weight, name=f"{prefix}sample_weight")
         return outputs, weight

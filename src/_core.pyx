@@ -251,6 +251,8 @@ cdef class Network:
         if type(x) is SparseRows:
             return self.predict(x)
         if not (type(x) is np.ndarray and cnp.PyArray_TYPE(<cnp.ndarray>x) == cnp.NPY_FLOAT32 and cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray>x)):
+            if not isinstance(x, (np.ndarray, list, tuple)):
+                raise TypeError("x must be an array")  # the columns of frames have names, which only the model knows
             x = _numbers(x)
         array = x
         cdef int ndim = cnp.PyArray_NDIM(array)

@@ -39,6 +39,8 @@ def _facts(path: Path, document: Mapping[str, Any]) -> Iterator[tuple[str, objec
     yield "size", f"{path.stat().st_size:,} bytes" + ("" if keras else ", checksums are right")
     writer = f"fastmlp {document['fastmlp_version']}" if document["fastmlp_version"] else f"Keras {document['keras_version']}"
     yield "saved", f"{document['created']} by {writer}".lstrip()
+    for key, names in document.get("columns", {}).items():
+        yield {"x": "features", "y": "targets"}.get(key, key), ", ".join(names)
     compiled, training = document["compile"], document["training"]
     if compiled is None:
         yield "compiled", "no"

@@ -21,7 +21,7 @@ def ours(taken: Snapshot, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What Keras has no place for, and fastmlp needs to go on exactly where training stopped."""
     import fastmlp
 
-    described = {"version": fastmlp.__version__, "training": taken.training, "provenance": dict(provenance)}
+    described = {"version": fastmlp.__version__, "training": taken.training, "provenance": dict(provenance), "columns": taken.columns}
     options = taken.compile["optimizer"]["config"] if taken.compile else {}
     return {**described, "optimizer": {name: options[name] for name in sorted(kerasconfig.OUR_OPTIMIZER & set(options))}}
 
@@ -53,6 +53,7 @@ def restore(
     """
     snapshot.check_widths(path, model, model.count_params())
     snapshot.assign(path, model, weights)
+    snapshot.name_columns(path, model, (stored or {}).get("columns", {}))
     state: tuple[int, dict[str, list[Array]]] | None = None
     with blaming(path, "its compile configuration"):
         assert model.plan is not None
@@ -124,4 +125,5 @@ def description(
             "compile": _read_compile(compiled, stored, len(model["outputs"]["tensors"]) if kind == "functional" else 1),
             "training": stored["training"] if stored else None,
             "provenance": stored["provenance"] if stored else {},
+            "columns": stored.get("columns", {}) if stored else {},
         }

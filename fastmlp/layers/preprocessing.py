@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, data, initializers
+from fastmlp import checks, data, frames, initializers
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer, Operation
 from fastmlp.plan import Constant
@@ -117,6 +117,8 @@ class Normalization(Layer):
             if (self.variance_given < 0).any():
                 raise ValueError(f"variance must not be negative, got {variance!r:.40}")
         self.invert = checks.flag("invert", invert)
+        self.feature_names: tuple[str, ...] | None = None
+        """The columns of the frame that :meth:`adapt` learned from; a model that begins with this layer finds them in other frames."""
 
     @property
     def mean(self) -> np.ndarray | None:
@@ -151,7 +153,12 @@ class Normalization(Layer):
         if self.mean_given is not None:
             raise ValueError(f"layer {self.name!r} was given its mean and variance, so there is nothing to learn")
         count, mean, variance = 0, np.zeros(()), np.zeros(())
+        names: list[Any] | None = None
         for batch in _batches(data):
+            labels = frames.column_names(batch)
+            if names and labels and labels != names:
+                raise ValueError(f"adapt got batches with the columns {names!r:.80} and {labels!r:.80}")
+            names = names or labels
             rows = _rows(batch)
             if not len(rows):
                 continue
@@ -168,6 +175,7 @@ class Normalization(Layer):
         self.build_rows(mean.shape)
         for weight, value in zip(self._weights, (mean, variance), strict=True):
             weight.assign(value)
+        self.feature_names = None if names is None else tuple(map(str, names))
 
     def row_after(self, input_shape: Shape) -> Shape:
         if self.axis == 1:
