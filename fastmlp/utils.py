@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import checks, elsewhere, keywords, naming, randomness
+from fastmlp import checks, elsewhere, frames, keywords, naming, randomness, sparse
 from fastmlp.custom_objects import (
     CustomObjectScope,
     custom_object_scope,
@@ -192,14 +192,15 @@ def split_dataset(
     """Two parts of arrays, such as training and validation rows.
 
     Args:
-        dataset: An array, or a tuple or list of arrays that are split alike.
+        dataset: An array, sparse matrix, frame of pandas or polars, or dict of them by name; or a tuple or list of such that are split
+            alike.
         left_size: Rows of the first part: a whole number, or a share from 0 to 1.
         right_size: Rows of the second part; the rest unless told.
         shuffle: Whether rows are drawn at random; otherwise the first ones go left.
         seed: Of the draw; the same seed gives the same parts.
 
     Returns:
-        Two arrays, or two tuples of arrays. Without ``shuffle`` nothing is copied.
+        Two of what was given, or two tuples. Without ``shuffle`` arrays are not copied; sparse matrices become CSR.
 
     Example:
 
@@ -209,11 +210,12 @@ def split_dataset(
     >>> y_val
     array([8, 9])
     """
-    several = isinstance(dataset, (tuple, list)) and bool(dataset) and all(hasattr(part, "__len__") and np.ndim(part) for part in dataset)
-    parts = [np.asarray(part) for part in dataset] if several else [np.asarray(dataset)]
-    rows = len(parts[0])
-    if any(len(part) != rows for part in parts):
-        raise ValueError(f"the arrays have {', '.join(str(len(part)) for part in parts)} rows; they must have equally many")
+    several = isinstance(dataset, (tuple, list)) and bool(dataset) and all(map(_has_rows, dataset))
+    parts = [_with_rows(part) for part in dataset] if several else [_with_rows(dataset)]
+    counts = [count for part in parts for count in _counts(part)]
+    rows = counts[0]
+    if any(count != rows for count in counts):
+        raise ValueError(f"the arrays have {', '.join(map(str, counts))} rows; they must have equally many")
     left, right = _rows_of_share("left_size", left_size, rows), _rows_of_share("right_size", right_size, rows)
     if left is None and right is None:
         raise ValueError("give left_size or right_size: a number of rows, or a share such as 0.8")
@@ -225,10 +227,37 @@ def split_dataset(
         )
     if shuffle:
         order = np.random.default_rng(seed).permutation(rows)
-        first, second = [p[order[:left]] for p in parts], [p[order[left : left + right]] for p in parts]
+        first, second = [_rows(p, order[:left]) for p in parts], [_rows(p, order[left : left + right]) for p in parts]
     else:
-        first, second = [p[:left] for p in parts], [p[left : left + right] for p in parts]
+        first, second = [_rows(p, slice(left)) for p in parts], [_rows(p, slice(left, left + right)) for p in parts]
     return (tuple(first), tuple(second)) if several else (first[0], second[0])
+
+
+def _has_rows(part: Any) -> bool:
+    return isinstance(part, dict) or sparse.is_sparse(part) or (hasattr(part, "__len__") and np.ndim(part) > 0)
+
+
+def _with_rows(part: Any) -> Any:
+    """Data in a form whose rows :func:`_rows` can pick."""
+    if sparse.is_sparse(part):  # before dicts: some sparse matrices are
+        return part.tocsr()
+    if isinstance(part, dict):
+        return {name: _with_rows(one) for name, one in part.items()}
+    return part if frames.is_frame(part) and (hasattr(part, "iloc") or type(part).__module__.startswith("polars")) else np.asarray(part)
+
+
+def _counts(part: Any) -> list[int]:
+    """The number of rows of each array."""
+    if isinstance(part, dict):
+        return [count for one in part.values() for count in _counts(one)]
+    return [part.shape[0]]
+
+
+def _rows(part: Any, which: Any) -> Any:
+    """The rows of these indices, or of this slice."""
+    if isinstance(part, dict):
+        return {name: _rows(one, which) for name, one in part.items()}
+    return part.iloc[which] if hasattr(part, "iloc") else part[which]
 
 
 def _rows_of_share(name: str, size: Any, rows: int) -> int | None:
@@ -264,7 +293,7 @@ def k_fold(
     [0 1 4 5] [2 3]
     [0 1 2 3] [4 5]
     """
-    rows = len(data) if hasattr(data, "__len__") else checks.whole_number("data", data)
+    rows = _counts(_with_rows(data))[0] if _has_rows(data) else checks.whole_number("data", data)
     k = checks.whole_number("k", k, 2)
     if k > rows:
         raise ValueError(f"{rows} rows can't be dealt out to {k} folds; lower k")

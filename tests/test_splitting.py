@@ -80,3 +80,40 @@ def test_folds_repeat_with_the_seed():
     first, again, other = (np.concatenate([held for _, held in k_fold(50, 5, seed=seed)]) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"])
+@pytest.mark.parametrize("kind", ["matrix", "array"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_sparse_matrices_are_split_like_their_dense_twins(form, kind, shuffle):
+    scipy = pytest.importorskip("scipy.sparse")
+    x = getattr(scipy, f"csr_{kind}")(X).asformat(form)
+    assert type(x).__name__ == f"{form}_{kind}"
+    parts = split_dataset((x, Y), left_size=0.7, shuffle=shuffle, seed=1)
+    expected = split_dataset((X, Y), left_size=0.7, shuffle=shuffle, seed=1)
+    for (sparse_x, y), (dense_x, dense_y) in zip(parts, expected, strict=True):
+        np.testing.assert_array_equal(sparse_x.toarray(), dense_x)
+        np.testing.assert_array_equal(y, dense_y)
+    left, _ = split_dataset(x, left_size=3)
+    np.testing.assert_array_equal(left.toarray(), X[:3])
+    folds, expected = k_fold(x, 3, seed=1), k_fold(X, 3, seed=1)
+    assert [fold.tolist() for pair in folds for fold in pair] == [fold.tolist() for pair in expected for fold in pair]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_stay_frames_with_their_columns(library):
+    frame = pytest.importorskip(library).DataFrame({"a": Y, "b": X[:, 1]})
+    (left, a), (right, _) = split_dataset((frame, frame["a"]), left_size=0.7, shuffle=True, seed=1)
+    assert type(left) is type(frame)
+    assert list(left.columns) == ["a", "b"]
+    assert (len(left), len(right)) == (7, 3)
+    assert list(left["a"]) == list(a)
+    assert len(list(k_fold(frame, 2))) == 2
+
+
+def test_inputs_by_name_are_split_alike():
+    (left, y), (right, _) = split_dataset(({"one": X, "two": Y}, Y), left_size=8)
+    np.testing.assert_array_equal(left["two"], y)
+    assert (left["one"].shape, right["one"].shape) == ((8, 2), (2, 2))
+    with pytest.raises(ValueError, match="the arrays have 10, 9 rows; they must have equally many"):
+        split_dataset({"one": X, "two": Y[:9]}, left_size=8)
