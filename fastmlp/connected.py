@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,10 @@ class Connected(Trainer):
         self._configured = False  # whether the network knows the loss and the optimizer
         self._goal: Goal | None = None
         self._connecting = forks.Lock(reentrant=True)  # guards the network, and what it is configured for
+        self._trained = False  # since compile
+        self._outdated = False  # whether layers have been frozen or released since then
+        self.models: weakref.WeakSet[Any] = weakref.WeakSet()
+        """The built models that this one is part of."""
         self._shares_weights = False  # whether some belong to other models too, whose training changes them
 
     @property
@@ -109,6 +114,8 @@ class Connected(Trainer):
             self._whole_numbers = planning.numbers_read(self.plan)
         for weight in self._weights:
             weight.models.add(self)
+        for layer in _every(self.layers):
+            layer.models.add(self)
         sharing = {model for weight in self._weights for model in weight.models} if self._weights else set()
         for model in sharing if len(sharing) > 1 else ():
             model._forward, model._shares_weights = None, True
@@ -117,6 +124,8 @@ class Connected(Trainer):
         self._disconnect()
         for weight in self._weights:
             weight.models.discard(self)
+        for layer in _every(self.layers) if self.plan is not None else ():
+            layer.models.discard(self)
         self.plan, self._weights, self._whole_numbers = None, [], ()
 
     def _catch_up(self, network: Any, *, training: bool = False) -> None:
@@ -158,9 +167,59 @@ class Connected(Trainer):
             self._configured = False
 
     def _training_network(self) -> Any:
+        if self._outdated:
+            raise RuntimeError(
+                "trainable was changed after the model was trained, and would not take effect; call compile again: "
+                "model.compile(optimizer, loss), with the same optimizer to keep its state"
+            )
+        if not self._trained:
+            self._begin_training()
         network = self._configured_network()
         self._catch_up(network, training=True)
         return network
+
+    def _begin_training(self) -> None:
+        """What is done once after ``compile``."""
+        assert self._compiled is not None
+        self._compiled.optimizer.begin(self)
+        if self._weights and not self.count_trainable():
+            checks.warn("the model has no trainable weights, so training changes nothing; set trainable = True on some layers")
+        self._trained = True
+
+    # Changes of what the model is made of
+
+    def refuse_while_training(self, what: str) -> None:
+        """An error if the model is being trained, in a callback or another thread: the engine has its plan already."""
+        if self._training_lock.is_held:
+            raise RuntimeError(f"{what} while the model {self.name!r} is being trained; change it before or after fit")
+
+    def check_new_name(self, layer: Any, name: str) -> None:
+        """An error if a layer of the model can't get this name."""
+        if any(other is not layer and other.name == name for other in self.layers):
+            raise ValueError(f"the model {self.name!r} has a layer called {name!r} already; choose another name")
+
+    def layers_changed(self, *, freezing: bool = False) -> None:
+        """Called when attributes of layers have changed: describe the network anew, keeping weights and the optimizer's state.
+
+        With ``freezing``, which means that only ``trainable`` has changed, that waits for ``compile`` once the model has been trained.
+        """
+        if self.plan is None:
+            return
+        changed = planning.make_plan(self.graph)[0] != self.plan
+        if freezing:
+            self._outdated = changed and self._trained
+        if changed and not self._outdated:
+            state = self._optimizer_state()
+            self._adopt(self.graph)
+            if state is not None and state["iterations"]:
+                self._restore_optimizer_state(state)
+
+    def optimizer_changed(self) -> None:
+        """Called when attributes of the optimizer have changed: the engine follows, keeping those of its slots that it still has."""
+        state = self._optimizer_state()
+        if state is not None:
+            self._configured = False
+            self._restore_optimizer_state(state)
 
     def _configured_network(self) -> Any:
         network = self._connected_network()
@@ -237,7 +296,7 @@ class Connected(Trainer):
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the weights; a change takes effect at the next ``compile``.
+        """Whether training changes the weights; it can be changed until a compiled model is trained, and then before ``compile``.
 
         Setting it sets it for every layer, those of models inside the model included.
         """
@@ -246,9 +305,19 @@ class Connected(Trainer):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        self._trainable = checks.flag("trainable", value)
+        checks.flag("trainable", value)
+        models = {self, *(model for layer in _every(self.layers) for model in layer.models)}
+        for model in models:
+            model.refuse_while_training("trainable can't be changed")
+        self.set_trainable(bool(value))
+        for model in models:
+            model.layers_changed(freezing=True)
+
+    def set_trainable(self, value: bool) -> None:
+        """Set :attr:`trainable` without making the network follow."""
+        self._trainable = value
         for layer in self.layers:
-            layer.trainable = self._trainable
+            layer.set_trainable(value)
 
     @property
     def minds_training(self) -> bool:
@@ -308,6 +377,16 @@ class Connected(Trainer):
     def _restore_optimizer_state(self, state: Mapping[str, Any]) -> None:
         network = self._configured_network()
         for name, values in state["slots"].items():
+            if name not in network.slot_names:
+                continue
             for (index, _), value in zip(self._learned(), values, strict=True):
                 network.set_slot(name, index, value)
         network.iterations = state["iterations"]
+
+
+def _every(layers: Iterable[Any]) -> Iterator[Any]:
+    """Layers and models, those inside the models included."""
+    for layer in layers:
+        yield layer
+        if isinstance(layer, Connected):
+            yield from _every(layer.layers)

@@ -28,6 +28,11 @@ class Lock:
         self._holder = 0
 
     @property
+    def is_held(self) -> bool:
+        """Whether any thread holds it."""
+        return bool(self._holder)
+
+    @property
     def is_own(self) -> bool:
         """Whether this thread holds it."""
         return self._holder == threading.get_ident()

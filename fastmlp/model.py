@@ -21,6 +21,7 @@ from fastmlp import (
     keywords,
     naming,
     planning,
+    settings,
     sparse,
     summary,
     symbolic,
@@ -37,6 +38,9 @@ from fastmlp.symbolic import Graph, holds_tensors
 
 _COMPILE_IGNORED = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
 """Arguments of Keras' compile that change how, not what, is computed; fastmlp always runs compiled."""
+
+_SETTINGS = ("loss", "metrics", "optimizer", "stop_training", "trainable")
+"""Attributes that programs set, or think they do."""
 
 
 @elsewhere.answering("Model")
@@ -64,6 +68,11 @@ class Model(Connected):
         super().__init__()
         self.name = name or naming.automatic(type(self).__name__)
         self.calls: weakref.WeakSet[symbolic.Call] = weakref.WeakSet()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self.__dict__ and not name.startswith("_") and not hasattr(type(self), name):
+            settings.refuse_misspelled(type(self).__name__, name, _SETTINGS)
+        object.__setattr__(self, name, value)
 
     # As a layer of another model
 
@@ -192,6 +201,7 @@ class Model(Connected):
             if self._network is not None and compiled.engine != (before.engine if before else engines.DEFAULT):
                 self._disconnect()
             self._compiled, self._goal, self._configured = compiled, None, False
+            self._trained = self._outdated = False
             self._follow_layers()
             if self._network is not None:
                 engines.set_skip_zeros(self._network, compiled.skip_zeros)

@@ -13,12 +13,16 @@ from typing import Any, Generic, TypeVar
 from fastmlp import custom_objects, elsewhere, keywords
 from fastmlp.elsewhere import plain
 from fastmlp.errors import UnsupportedError
+from fastmlp.settings import Guarded
 
 T = TypeVar("T", bound="Configurable")
 
 
-class Configurable:
-    """An object that is fully described by the keyword arguments of its constructor."""
+class Configurable(Guarded):
+    """An object that is fully described by the keyword arguments of its constructor.
+
+    What setting them later does: :mod:`fastmlp.settings`.
+    """
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

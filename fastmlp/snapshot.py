@@ -91,8 +91,7 @@ def learned(model: Model) -> list[int]:
 
 def trained(model: Model) -> list[int]:
     """The indices of those that it moves."""
-    assert model.plan is not None
-    return [index for index, parameter in enumerate(model.plan.parameters) if parameter.trainable]
+    return [index for index, weight in enumerate(model._weights) if weight.trainable]
 
 
 def number_inputs(model: Model) -> list[Tensor]:

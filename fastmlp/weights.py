@@ -99,6 +99,18 @@ class Weight(Variable):
         if checks.flag("trainable", value) and not self.learned:
             raise ValueError(f"{self.owner}/{self.name} is not moved by gradients, so it can't be trainable")
         self._trainable = bool(value)
+        layer = self._living_layer()
+        if layer is not None:
+            layer.trainable = layer.trainable  # the models notice
+
+    @property
+    def rules(self) -> tuple[Any, Any]:
+        """The penalty and the constraint, as a plan has them."""
+        return self._penalty, self._bounds
+
+    @rules.setter
+    def rules(self, rules: tuple[Any, Any]) -> None:
+        self._penalty, self._bounds = rules
 
     def _living_layer(self) -> Any:
         return self.layer() if self.layer is not None else None

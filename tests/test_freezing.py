@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -66,15 +68,76 @@ def test_freezing_changes_nothing_for_the_first_step_of_the_others(seeded, froze
             assert all(np.array_equal(a, b) for a, b in zip(layer.get_weights(), other.get_weights(), strict=True)), layer.name
 
 
-def test_it_takes_effect_at_compile_as_in_keras(engine, seeded):
+def test_freezing_between_compile_and_the_first_fit_takes_effect(engine, seeded):
+    model = make()
+    model.compile("adam", "mse")
+    model.predict(X, verbose=0)
+    model.get_layer("a").trainable = False
+    assert changed(model, lambda: model.fit(X, Y, verbose=0)) == set("bcd")
+
+
+def test_freezing_between_two_fits_is_an_error_that_says_to_compile_again(engine, seeded):
+    model = fit(make())
+    for frozen in (True, False):
+        model.get_layer("a").trainable = not frozen
+        for train in (lambda: model.fit(X, Y, verbose=0), lambda: model.train_on_batch(X, Y)):
+            with pytest.raises(RuntimeError, match=r"trainable was changed after the model was trained.* call compile again"):
+                train()
+        model.evaluate(X, Y, verbose=0)
+        model.compile("adam", "mse")
+        assert ("a" not in changed(model, lambda: model.fit(X, Y, verbose=0))) == frozen
+
+
+def test_freezing_and_releasing_between_two_fits_changes_nothing(engine, seeded):
     model = fit(make())
     model.get_layer("a").trainable = False
-    assert "a" in changed(model, lambda: model.fit(X, Y, epochs=1, verbose=0))
-    model.compile("adam", "mse")
-    assert "a" not in changed(model, lambda: model.fit(X, Y, epochs=1, verbose=0))
     model.get_layer("a").trainable = True
+    assert changed(model, lambda: model.fit(X, Y, verbose=0)) == set("abcd")
+
+
+def test_a_single_weight_can_be_frozen(engine, seeded):
+    model = make()
     model.compile("adam", "mse")
-    assert "a" in changed(model, lambda: model.fit(X, Y, epochs=1, verbose=0))
+    kernel, bias = model.get_layer("a").weights
+    kernel.trainable = False
+    held, moved = kernel.numpy(), bias.numpy()
+    model.fit(X, Y, verbose=0)
+    assert (kernel == held).all()
+    assert (bias != moved).any()
+    assert kernel not in {*model.trainable_weights}
+    with pytest.raises(ValueError, match="is not moved by gradients"):
+        model.get_layer("b").moving_mean.trainable = True
+
+
+def test_freezing_while_the_model_is_trained_is_an_error(engine):
+    model = make()
+    model.compile("adam", "mse")
+
+    def freeze(epoch, logs):
+        model.get_layer("a").trainable = False
+
+    with pytest.raises(RuntimeError, match=r"layer 'a' can't be changed while the model .* is being trained"):
+        model.fit(X, Y, verbose=0, callbacks=[fastmlp.callbacks.LambdaCallback(on_epoch_end=freeze)])
+    assert model.get_layer("a").trainable
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_summary_says_what_fit_does(seeded, whole):
+    model = make()
+    model.compile("adam", "mse")
+    if whole:
+        model.trainable = False
+    else:
+        model.get_layer("c").trainable = False
+    lines = []
+    model.summary(print_fn=lines.append)
+    before = model.get_weights()
+    with pytest.warns(UserWarning, match="no trainable weights") if whole else nullcontext():
+        model.fit(X, Y, verbose=0)
+    pairs = zip(before, model.weights, strict=True)
+    moved = sum(weight.size for old, weight in pairs if weight.trainable and (weight != old).any())
+    assert f" Trainable params: {model.count_trainable()} " in "\n".join(lines)
+    assert moved == model.count_trainable()
 
 
 def test_freezing_keeps_weights_and_the_state_of_an_optimizer_that_stays(engine, seeded):

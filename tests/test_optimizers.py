@@ -109,7 +109,7 @@ def test_excluded_weights_do_not_decay(data):
         optimizer = optimizers.SGD(0.1, weight_decay=0.5)
         optimizer.exclude_from_weight_decay(var_names=excluded)
         model = make(optimizer)
-        begin = model.layers[0].kernel
+        begin = model.layers[0].kernel.numpy()
         model.train_on_batch(x, data[1])
         ends.append(model.layers[0].kernel / begin)
     np.testing.assert_allclose(ends[0], 0.95, rtol=1e-6)

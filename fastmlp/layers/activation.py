@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastmlp import activations, checks, initializers
+from fastmlp import activations, checks, initializers, settings
 from fastmlp.activations import Activation as ActivationFunction
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer, LayerWeight, Operation
@@ -19,6 +19,11 @@ class _ActivationLayer(Layer):
 
     weightless = True
     activation: ActivationFunction
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "activation" and "_sealed" in self.__dict__ and name not in settings.settings_of(type(self)):
+            raise AttributeError(f"{type(self).__name__} has its own activation; make a layer Activation({value!r}) instead")
+        super().__setattr__(name, value)
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("activation", self.activation),)

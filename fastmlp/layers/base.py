@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastmlp import activations, checks, constraints, elsewhere, naming, regularizers, shapes, symbolic
+from fastmlp import activations, checks, constraints, elsewhere, naming, regularizers, settings, shapes, symbolic
 from fastmlp.activations import Activation as ActivationFunction
 from fastmlp.initializers import Initializer
 from fastmlp.registry import Configurable
@@ -77,7 +77,7 @@ class Layer(Configurable):
         checks.reject_unknown(type(self), options, _UNSUPPORTED)
         if name is not None and (not isinstance(name, str) or not name):
             raise TypeError(f"name must be a non-empty string, got {name!r}")
-        self.name = name or naming.automatic(type(self).__name__)
+        self._name = name or naming.automatic(type(self).__name__)
         self.declared_shape: Shape | None = shape
         """The shape of a row as given to the constructor."""
         self.input_row: Shape | None = None
@@ -87,6 +87,21 @@ class Layer(Configurable):
         self._chains: weakref.WeakSet[Any] = weakref.WeakSet()
         self.calls: weakref.WeakSet[symbolic.Call] = weakref.WeakSet()
         """Where the layer was called, while a model or a tensor knows of it."""
+        self.models: weakref.WeakSet[Any] = weakref.WeakSet()
+        """The built models that the layer is part of."""
+
+    @property
+    def name(self) -> str:
+        """The layer's name, unique in its models; it can be changed."""
+        return self._name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        if not isinstance(value, str) or not value:
+            raise TypeError(f"name must be a non-empty string, got {value!r}")
+        for model in self.models:
+            model.check_new_name(self, value)
+        self._take_effect({"_name": value})
 
     @property
     def built(self) -> bool:
@@ -119,7 +134,7 @@ class Layer(Configurable):
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the layer's weights. A change takes effect when the model is next compiled.
+        """Whether training changes the layer's weights. It can be changed until a compiled model is trained, and then before ``compile``.
 
         A frozen batch normalization also uses its moving statistics while training, and leaves them as they are.
         """
@@ -127,7 +142,11 @@ class Layer(Configurable):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        self._trainable = checks.flag("trainable", value)
+        self._take_effect({"_trainable": checks.flag("trainable", value)}, freezing=True)
+
+    def set_trainable(self, value: bool) -> None:
+        """Set :attr:`trainable` without telling the models."""
+        self._trainable = value
 
     def trains(self, weight: Weight) -> bool:
         """Whether the optimizer moves this weight of the layer."""
@@ -205,6 +224,50 @@ class Layer(Configurable):
     def row_after(self, input_shape: Shape) -> Shape:
         """The shape of a row after the layer."""
         return input_shape
+
+    def _change_setting(self, name: str, value: Any) -> None:
+        before, after, changed = settings.changed_by(self, name, value)
+        if (self.built or self._weights) and changed:
+            row = self.input_row or ()
+            new = after.make_weights(row) if self._weights else []
+            if [(one.name, one.shape) for one in new] != [(one.name, one.shape) for one in self._weights] or (
+                self.built and before.row_after(row) != after.row_after(row)
+            ):
+                raise AttributeError(
+                    f"{name} of layer {self.name!r} can't become {value!r}: the layer is built, and its weights or what it gives would "
+                    f"have other shapes; make a new layer, {type(self).__name__}({name}={value!r}, ...), and a model of it"
+                )
+            changed["_rules"] = [other.rules for other in new]
+        self._take_effect(changed)
+
+    def _take_effect(self, changes: dict[str, Any], *, freezing: bool = False) -> None:
+        """Change attributes here and in the models that the layer is part of; all or nothing."""
+        for model in self.models:
+            model.refuse_while_training(f"layer {self.name!r} can't be changed")
+        before = {name: self.__dict__.get(name) for name in changes} | {"_rules": [weight.rules for weight in self._weights]}
+        self._update(changes)
+        try:
+            for model in list(self.models):
+                model.layers_changed(freezing=freezing)
+        except BaseException:
+            self._update(before)
+            for model in list(self.models):
+                model.layers_changed(freezing=freezing)
+            raise
+
+    def _update(self, changes: dict[str, Any]) -> None:
+        rules = changes.pop("_rules", None)
+        self.__dict__.update(changes)
+        for index, weight in enumerate(self._weights):
+            weight.owner = self.name
+            if rules is not None:
+                weight.rules = rules[index]
+
+    def _refuse_unknown(self, name: str) -> None:
+        advice = _UNSUPPORTED.get(name) or elsewhere.advice("Layer", name)
+        if advice:
+            raise AttributeError(f"{name} of {type(self).__name__} is not in fastmlp; {advice}")
+        settings.refuse_misspelled(type(self).__name__, name, settings.settings_of(type(self)) | {"trainable"})
 
     @property
     def minds_training(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastmlp import checks, schedules
+from fastmlp import checks, schedules, settings
 from fastmlp.errors import UnsupportedError
 from fastmlp.plan import Parameter, Update
 from fastmlp.registry import Configurable
@@ -48,6 +48,8 @@ class Optimizer(Configurable):
     _learning_rate: float = 0.0
     _schedule: schedules.LearningRateSchedule | None = None
     _model: weakref.ReferenceType[Any] | None = None
+    _training: bool = False
+    """Whether that model has been trained with it."""
 
     def __init__(
         self,
@@ -114,12 +116,48 @@ class Optimizer(Configurable):
 
     @property
     def _batches(self) -> int:
-        model = self._model() if self._model is not None else None
+        model = self._user()
         return 0 if model is None else int(model.training_state()["iterations"])
+
+    def _user(self) -> Any:
+        """The model that was compiled with this optimizer, if it still uses it."""
+        model = self._model() if self._model is not None else None
+        return model if model is not None and model.compiled and model.optimizer is self else None
+
+    def _change_setting(self, name: str, value: Any) -> None:
+        _, _, changed = settings.changed_by(self, name, value)
+        model = self._user()
+        if model is not None:
+            model.refuse_while_training(f"{name} of the optimizer can't be changed")
+        before = {one: self.__dict__.get(one) for one in changed}
+        self.__dict__.update(changed)
+        if model is not None:
+            try:
+                model.optimizer_changed()
+            except BaseException:
+                self.__dict__.update(before)
+                raise
+
+    def _refuse_unknown(self, name: str) -> None:
+        known = {*settings.settings_of(type(self)), "learning_rate", "iterations"}
+        settings.refuse_misspelled(type(self).__name__, name, known)
+        if type(self).__module__.partition(".")[0] == "fastmlp":
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}; it has {', '.join(sorted(known))}")
 
     def attach(self, model: Any) -> None:
         """Called by ``compile``: whose updates :attr:`iterations` counts, and whose batches a schedule."""
-        self._model = weakref.ref(model)
+        if not self._training or self._user() is None:
+            self._model, self._training = weakref.ref(model), False
+
+    def begin(self, model: Any) -> None:
+        """Called where training begins: an error if the optimizer trains another model already, to whose weights its state belongs."""
+        user = self._user()
+        if self._training and user is not None and user is not model:
+            raise ValueError(
+                f"this {type(self).__name__} trains the model {user.name!r} already; give the model {model.name!r} one of its own: "
+                f"compile(optimizers.{type(self).__name__}.from_config(optimizer.get_config()), ...)"
+            )
+        self._model, self._training = weakref.ref(model), True
 
     @property
     def follows_schedule(self) -> bool:
@@ -152,7 +190,7 @@ class Optimizer(Configurable):
         return rates
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_model"}
+        return {name: value for name, value in vars(self).items() if name not in ("_model", "_training")}
 
     def __repr__(self) -> str:
         return super().__repr__() if self._schedule is None else f"{type(self).__name__}(learning_rate={self._schedule!r}, ...)"

@@ -1,0 +1,96 @@
+"""Settings of objects that describe something: arguments of their constructors, kept as attributes.
+
+Once an object is made, what it describes may be in use: a model has been built of a layer, compiled with a loss. So an attribute that is
+set later takes effect everywhere, or is refused with what to do instead; and a misspelled one is refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+_BOOKKEEPING = {"_sealed", "_weights", "_owner", "calls", "models"}
+"""Attributes that say where an object is used, not what it is."""
+
+
+class Sealing(type):
+    """The class of classes whose objects know when their constructors have ended."""
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        item = super().__call__(*args, **options)
+        if isinstance(item, Guarded):
+            item.__dict__["_sealed"] = True
+        return item
+
+
+class Guarded(metaclass=Sealing):
+    """An object whose settings do not change unnoticed."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_") or "_sealed" not in self.__dict__:
+            object.__setattr__(self, name, value)
+        elif isinstance(found := getattr(type(self), name, None), property) and found.fset is None:
+            raise AttributeError(f"{name} of {type(self).__name__} can't be set")
+        elif hasattr(found, "__set__"):
+            object.__setattr__(self, name, value)
+        elif name in settings_of(type(self)) and name in self.__dict__:
+            self._change_setting(name, value)
+        else:
+            if name not in self.__dict__ and found is None:
+                self._refuse_unknown(name)
+            object.__setattr__(self, name, value)
+
+    def _change_setting(self, name: str, value: Any) -> None:
+        """Called where a setting is given another value: refuse it, or let it take effect."""
+        kind = type(self).__name__
+        raise AttributeError(
+            f"{name} of {kind} is fixed once it is made, because what uses it would not notice; make a new one, {kind}({name}=...), and "
+            "use that (compile the model with it)"
+        )
+
+    def _refuse_unknown(self, name: str) -> None:
+        """Called where an attribute is set that the object does not have: an error if it looks like a setting's name."""
+        refuse_misspelled(type(self).__name__, name, settings_of(type(self)))
+
+
+def refuse_misspelled(owner: str, name: str, known: Iterable[str]) -> None:
+    """An error if a name is close to one that is known, and so probably meant it."""
+    close = difflib.get_close_matches(name.replace("_", ""), {one.replace("_", ""): one for one in known}, 1, 0.8)
+    if close and name not in known:
+        meant = next(one for one in known if one.replace("_", "") == close[0])
+        raise AttributeError(f"{owner} has no attribute {name!r}; did you mean {meant!r}?")
+
+
+@functools.cache
+def settings_of(cls: type) -> frozenset[str]:
+    """The names of the arguments that fastmlp's constructors of a class take."""
+    names = {f"{weight}_{rule}" for weight in getattr(cls, "ruled", ()) for rule in ("regularizer", "constraint")}
+    for base in cls.__mro__:
+        if base.__module__.partition(".")[0] == "fastmlp" and "__init__" in vars(base):
+            names |= inspect.signature(vars(base)["__init__"]).parameters.keys()
+    return frozenset(names - {"self", "options", "args", "kwargs"})
+
+
+def changed_by(item: Guarded, name: str, value: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """What it means to give a setting another value: two new objects of the same kind, made as ``item`` and with the other value, and the
+    attributes in which they differ."""
+    cls: Any = next(base for base in type(item).__mro__ if base.__module__.partition(".")[0] == "fastmlp")
+    current = {one: item.__dict__[one] for one in settings_of(cls) if one in item.__dict__}
+    before, after = cls(**current), cls(**{**current, name: value})
+    changed = {
+        one: new for one, new in vars(after).items() if one not in _BOOKKEEPING and not _same(new, vars(before).get(one, _BOOKKEEPING))
+    }
+    return before, after, changed
+
+
+def _same(one: Any, other: Any) -> bool:
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    return bool(np.array_equal(one, other)) if isinstance(one, np.ndarray) else bool(one == other)
