@@ -60,11 +60,11 @@ def main() -> None:
         epoch = min(run.numbers["seconds"] for row in rows for run in row.runs) / grid["epochs"]
         table.append((size, steps, epoch, usual, rows[0]))
         print(
-            f"{size:4}  {steps:11}  {epoch / steps * 1e6:7.1f}  {epoch * 1e3:8.2f}  {usual.mean('test_accuracy'):17.4f}  "
-            f"{rows[0].mean('test_accuracy'):8.4f} ({rows[0].combination['learning_rate']:g})"
+            f"{size:4}  {steps:11}  {epoch / steps * 1e6:7.1f}  {epoch * 1e3:8.2f}  {usual.mean('validation_accuracy'):17.4f}  "
+            f"{rows[0].mean('validation_accuracy'):8.4f} ({rows[0].combination['learning_rate']:g})"
         )
     best = results.best
-    print(f"best held-out accuracy {best.mean('test_accuracy'):.4f} with {best.combination}")
+    print(f"best validation accuracy {best.mean('validation_accuracy'):.4f} with {best.combination}")
 
     draw(table, len(x_train), grid["epochs"]).savefig(options.plots / "batch_size.png", dpi=100)
 
@@ -80,9 +80,9 @@ def draw(table: list, rows: int, epochs: int) -> plt.Figure:
         (usual, RED, "s", f"learning rate {USUAL_RATE:g} for all"),
         (best, GREEN, "o", "the best learning rate for each"),
     ):
-        means, deviations = [row.mean("test_accuracy") for row in points], [row.deviation("test_accuracy") for row in points]
+        means, deviations = [row.mean("validation_accuracy") for row in points], [row.deviation("validation_accuracy") for row in points]
         right.errorbar(sizes, means, yerr=deviations, fmt=f"{marker}-", color=colour, capsize=3, label=label)
-    right.set(ylabel="share of held-out points right", title=f"Precision after {epochs} epochs")
+    right.set(ylabel="share of validation points right", title=f"Precision after {epochs} epochs")
     for axes in (left, right):
         axes.set(xscale="log", xlabel="rows in a minibatch")
         axes.set_xticks([1, 4, 16, 64, 256, rows], ["1", "4", "16", "64", "256", f"{rows:,}"])

@@ -42,7 +42,7 @@ def main() -> None:
     options.plots.mkdir(parents=True, exist_ok=True)
     grid, seeds = (GRID | {"epochs": [5, 20]}, 1) if options.quick else (GRID, 5)
 
-    # Three arms that wind around each other, with a fifth of the points held out: no run trains on those.
+    # Three arms that wind around each other, with a fifth of the validation points: no run trains on those.
     train, test = spiral.load_data(noise=0.3)
 
     # Every combination, several times with other first weights, on all cores of the machine. The rows of the result are sorted, best first.
@@ -51,14 +51,14 @@ def main() -> None:
     print("\n".join(str(results).splitlines()[:11]))
     print(f"... {len(results)} combinations, {len(results.runs)} runs")
     best = results.best
-    print(f"best held-out accuracy {best.mean('test_accuracy'):.4f} with {best.combination}")
+    print(f"best validation accuracy {best.mean('validation_accuracy'):.4f} with {best.combination}")
 
     # What a value can reach at best, whatever the other settings are.
     for name, values in grid.items():
         print(f"\nbest accuracy by {name.replace('_', ' ')}")
         for value in values:
             row = next(row for row in results if row.combination[name] == value)
-            print(f"  {value!s:>10}  {row.mean('test_accuracy'):.4f}")
+            print(f"  {value!s:>10}  {row.mean('validation_accuracy'):.4f}")
 
     draw(results, grid).savefig(options.plots / "combinations.png", dpi=100)
 
@@ -72,7 +72,7 @@ def draw(results: sweep.Results, grid: dict) -> plt.Figure:
         about = row.combination
         if (about["hidden"], about["activation"]) in networks:
             place = networks.index((about["hidden"], about["activation"])), trainings.index((about["learning_rate"], about["epochs"]))
-            accuracy[place] = row.mean("test_accuracy")
+            accuracy[place] = row.mean("validation_accuracy")
 
     figure, axes = plt.subplots(figsize=(9, 5.4), layout="constrained")
     image = axes.imshow(accuracy, cmap="viridis", vmin=1 / 3, vmax=1, aspect="auto")
@@ -91,7 +91,7 @@ def draw(results: sweep.Results, grid: dict) -> plt.Figure:
             axes.axhline(number - 0.5, color="white", linewidth=4)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    figure.colorbar(image, label="share of held-out points right", format=lambda share, _: f"{share:.0%}")
+    figure.colorbar(image, label="share of validation points right", format=lambda share, _: f"{share:.0%}")
     return figure
 
 

@@ -24,6 +24,11 @@ def column_names(value: Any) -> list[Any] | None:
     return list(value.column_names if hasattr(value, "column_names") else value.columns)
 
 
+def columns(value: Any) -> list[np.ndarray]:
+    """The columns of a frame, of whatever type they are."""
+    return [_as_numpy(column) for _, column in _columns(value)]
+
+
 def pick(value: Any, places: list[int]) -> Any:
     """The columns of a frame in these places, as a frame."""
     library = type(value).__module__.partition(".")[0]

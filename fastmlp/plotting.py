@@ -134,15 +134,15 @@ def plot_sweep(results: Results, x: str | None = None, y: str | None = None) -> 
     Args:
         results: What :func:`fastmlp.sweep.run` returned.
         x: A name of the grid; the one with the most values unless told.
-        y: A column of the results; the held-out accuracy, or else the held-out loss, unless told.
+        y: A column of the results; by default the one that says which combination is best, ``results.score``.
 
     Example:
         >>> from fastmlp.plotting import plot_sweep
         >>> from fastmlp.sweep import Results, Run
-        >>> runs = [Run({"units": 4, "epochs": n}, seed, {"test_loss": 1 / n + 0.01 * seed}) for n in (1, 2, 5) for seed in (0, 1)]
+        >>> runs = [Run({"units": 4, "epochs": n}, seed, {"validation_loss": 1 / n + 0.01 * seed}) for n in (1, 2, 5) for seed in (0, 1)]
         >>> figure = plot_sweep(Results(runs, seeds=2))
         >>> figure.axes[0].get_xlabel(), figure.axes[0].get_title(loc="left")
-        ('epochs', 'Held-out loss')
+        ('epochs', 'Validation loss')
     """
     from fastmlp.sweep.grid import text
 
@@ -190,7 +190,7 @@ def plot_sweep(results: Results, x: str | None = None, y: str | None = None) -> 
             ax.set_xticks(sorted(set(places)), names)
             ax.minorticks_off()
     ax.set_xlabel(x.replace("_", " "), color=_TEXT)
-    title = y.replace("test_", "held-out ").replace("_", " ")
+    title = y.replace("_", " ")
     ax.set_title(title[:1].upper() + title[1:], loc="left", color=_TEXT, fontweight="bold")
     ax.grid(color="#E5E5E5", linewidth=0.8)
     ax.set_axisbelow(True)

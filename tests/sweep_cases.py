@@ -17,8 +17,8 @@ def build(units, learning_rate=0.01, activation="relu"):
     return model
 
 
-def run(grid=GRID, build=build, train=TRAIN, test=TEST, **options):
-    return sweep.run(build, grid, train, test, **{"verbose": 0, "seeds": 2} | options)
+def run(grid=GRID, build=build, train=TRAIN, validation=TEST, **options):
+    return sweep.run(build, grid, train, validation, **{"verbose": 0, "seeds": 2} | options)
 
 
 def numbers(results):

@@ -42,14 +42,14 @@ def rows(file):
 def test_a_table_compares_every_combination_best_first(run):
     code, out, err = run(*SMALL, "--workers", 1)
     assert code == 0
-    assert "gaussians: round clouds, 96 rows and 24 held out" in out
-    assert re.search(r"hidden\W+epochs\W+held-out accuracy\W+held-out loss\W+train accuracy\W+parameters\W+seconds", out)
+    assert "gaussians: round clouds, 96 training, 12 validation and 12 test samples" in out
+    assert re.search(r"hidden\W+epochs\W+validation accuracy\W+validation loss\W+train accuracy\W+parameters\W+seconds", out)
     found = re.findall(r"│ (4|8,8) +│ (1|3) +│ +([\d.]+) ± ([\d.]+) │ +([\d.]+) ± ", out)
     assert {(hidden, epochs) for hidden, epochs, *_ in found} == {("4", "1"), ("4", "3"), ("8,8", "1"), ("8,8", "3")}
     accuracies = [float(accuracy) for _, _, accuracy, *_ in found]
     assert accuracies == sorted(accuracies, reverse=True)
     assert "Mean ± standard deviation over 2 seeds. The same for all: activation relu, dropout 0, optimizer adam" in out
-    assert err.splitlines()[-1].startswith("run 8/8  held out ")
+    assert err.splitlines()[-1].startswith("run 8/8  validation ")
 
 
 def test_the_first_run_is_the_one_of_fastmlp_train(run, tmp_path):
@@ -64,10 +64,10 @@ def test_the_first_run_is_the_one_of_fastmlp_train(run, tmp_path):
         *("16,8", "tanh", "0.1", "rmsprop", "0.01", "16", "3", "0")
     ]
     _, trained, _ = run(*settings, command="train")
-    for part in ("test", "train"):
-        accuracy, loss = re.search(rf"{part} accuracy\W+([\d.]+)  \(loss ([\d.]+)", trained).groups()
-        assert float(row[f"{part}_accuracy"]) == pytest.approx(float(accuracy), abs=6e-5)
-        assert float(row[f"{part}_loss"]) == pytest.approx(float(loss), abs=6e-5)
+    accuracy, loss = re.search(r"train accuracy\W+([\d.]+)  \(loss ([\d.]+)", trained).groups()
+    assert float(row["train_accuracy"]) == pytest.approx(float(accuracy), abs=6e-5)
+    assert float(row["train_loss"]) == pytest.approx(float(loss), abs=6e-5)
+    assert re.search(r"Test of the best by validation accuracy: accuracy [\d.]+, loss [\d.]+\.", out)
 
 
 def test_the_same_command_again_goes_on_and_more_values_are_added(run, tmp_path):
@@ -94,8 +94,8 @@ def test_markdown_is_a_table_for_a_page(run):
     code, out, _ = run(*SMALL, "--markdown")
     assert code == 0
     lines = out.splitlines()
-    assert lines[0] == "gaussians: round clouds, 96 rows and 24 held out"
-    assert lines[2] == "| hidden | epochs | held-out accuracy | held-out loss | train accuracy | parameters | seconds |"
+    assert lines[0] == "gaussians: round clouds, 96 training, 12 validation and 12 test samples"
+    assert lines[2] == "| hidden | epochs | validation accuracy | validation loss | train accuracy | parameters | seconds |"
     assert lines[3] == "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
     assert all(line.startswith("| ") for line in lines[4:8])
     assert lines[9].startswith("Mean ± standard deviation over 2 seeds.")
@@ -189,7 +189,7 @@ def test_on_a_terminal_one_bar_is_drawn_over_and_over():
     os.close(leader)
     text = shown.decode()
     assert "8/8" in text
-    assert "held out" in text
+    assert "validation" in text
     assert text.count("\n") <= 2
 
 

@@ -130,7 +130,7 @@ def swept(**axes):
     """Results with an accuracy that follows from the combination, two seeds each; the last combination diverged."""
     combinations = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     runs = [
-        Run(about, seed, {"test_loss": math.nan if k == len(combinations) - 1 else 1.0, "test_accuracy": k / 100 + seed / 10})
+        Run(about, seed, {"validation_loss": math.nan if k == len(combinations) - 1 else 1.0, "validation_accuracy": k / 100 + seed / 10})
         for k, about in enumerate(combinations)
         for seed in (0, 1)
     ]
@@ -148,7 +148,7 @@ def bars(figure):
 def test_a_sweep_is_a_line_for_each_configuration_over_the_axis_with_the_most_values(tmp_path):
     figure = plot_sweep(swept(units=[4, 8], activation=["relu", "tanh"], epochs=[1, 10, 100], batch_size=[32]))
     (ax,) = figure.axes
-    assert (ax.get_xlabel(), ax.get_xscale(), titles(figure)) == ("epochs", "log", ["Held-out accuracy"])
+    assert (ax.get_xlabel(), ax.get_xscale(), titles(figure)) == ("epochs", "log", ["Validation accuracy"])
     assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "10", "100"]
     assert figure.legends[0].get_title().get_text() == "units · activation"
     drawn = bars(figure)
@@ -166,8 +166,8 @@ def test_words_are_an_axis_too_and_of_many_lines_the_best_have_colours():
 
 
 def test_a_sweep_can_be_drawn_over_any_column():
-    figure = plot_sweep(swept(units=[1, 2, 3]), y="test_loss")
-    assert titles(figure) == ["Held-out loss"]
+    figure = plot_sweep(swept(units=[1, 2, 3]), y="validation_loss")
+    assert titles(figure) == ["Validation loss"]
     assert figure.axes[0].get_xscale() == "linear"
     assert not figure.legends
     with pytest.raises(ValueError, match="the sweep has no 'epochs'; it is over units"):
@@ -175,7 +175,7 @@ def test_a_sweep_can_be_drawn_over_any_column():
     with pytest.raises(ValueError, match="there is no column 'test_mae'"):
         plot_sweep(swept(units=[1, 2, 3]), y="test_mae")
     with pytest.raises(ValueError, match="the sweep has no results to draw"):
-        plot_sweep(swept(units=[1]), y="test_loss")
+        plot_sweep(swept(units=[1]), y="validation_loss")
 
 
 def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):

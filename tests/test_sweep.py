@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 from sweep_cases import GRID, TEST, TRAIN, build, lines, numbers, run
 
 import fastmlp
-from fastmlp import layers, models, optimizers, utils
+from fastmlp import layers, metrics, models, optimizers, sweep, utils
 from fastmlp.sweep.grid import combinations
 
 
@@ -36,7 +36,7 @@ def test_every_combination_is_trained_with_every_seed(expected):
     assert [(about["units"], about["learning_rate"], about["epochs"], seed) for about, seed, _ in expected] == [
         (units, rate, epochs, seed) for units in (2, 8) for rate in (0.01, 0.1) for epochs in (1, 3) for seed in (0, 1)
     ]
-    assert len({about["test_loss"] for _, _, about in expected}) == 16
+    assert len({about["validation_loss"] for _, _, about in expected}) == 16
 
 
 def test_a_run_is_what_the_same_program_gives_without_a_sweep(expected):
@@ -44,7 +44,7 @@ def test_a_run_is_what_the_same_program_gives_without_a_sweep(expected):
     utils.set_random_seed(seed)
     model = build(about["units"], about["learning_rate"])
     model.fit(*TRAIN, epochs=about["epochs"], verbose=0)
-    for part, data in (("test", TEST), ("train", TRAIN)):
+    for part, data in (("validation", TEST), ("train", TRAIN)):
         alone = model.evaluate(*data, verbose=0, return_dict=True)
         assert (found[f"{part}_loss"], found[f"{part}_accuracy"]) == (alone["loss"], alone["accuracy"])
     assert found["parameters"] == model.count_params() == 8 * 3 + 9 * 2
@@ -68,7 +68,7 @@ def test_workers_that_start_anew_compute_the_same_bits(tmp_path):
         "    found = []\n"
         "    for method in ('fork', 'forkserver', 'spawn'):\n"
         "        results = sweep.run(build, {'units': [2, 4], 'epochs': 2}, *moons.load_data(), seeds=2, verbose=0, start_method=method)\n"
-        "        found.append([(run.numbers['test_loss'], run.numbers['train_accuracy']) for run in results.runs])\n"
+        "        found.append([(run.numbers['validation_loss'], run.numbers['train_accuracy']) for run in results.runs])\n"
         "    print(len(found[0]), found[0] == found[1] == found[2])\n",
         encoding="utf-8",
     )
@@ -91,8 +91,8 @@ def test_a_build_that_asks_for_the_epochs_gets_them_and_each_number_is_a_trainin
         return model
 
     short, long = run({"epochs": [2, 4], "batch_size": 16}, build_for, seeds=1).runs
-    assert run({"epochs": 2, "batch_size": 16}, build_for, seeds=1).runs[0].numbers["test_loss"] == short.numbers["test_loss"]
-    assert run({"epochs": 4, "batch_size": 16}, build_for, seeds=1).runs[0].numbers["test_loss"] == long.numbers["test_loss"]
+    assert run({"epochs": 2, "batch_size": 16}, build_for, seeds=1).runs[0].numbers["validation_loss"] == short.numbers["validation_loss"]
+    assert run({"epochs": 4, "batch_size": 16}, build_for, seeds=1).runs[0].numbers["validation_loss"] == long.numbers["validation_loss"]
 
 
 def test_batch_sizes_reach_fit():
@@ -100,7 +100,7 @@ def test_batch_sizes_reach_fit():
     utils.set_random_seed(0)
     model = build(4)
     model.fit(*TRAIN, epochs=3, batch_size=8, verbose=0)
-    assert few.numbers["test_loss"] == model.evaluate(*TEST, verbose=0)[0] != many.numbers["test_loss"]
+    assert few.numbers["validation_loss"] == model.evaluate(*TEST, verbose=0)[0] != many.numbers["validation_loss"]
 
 
 def test_a_seed_list_chooses_the_seeds(expected):
@@ -142,7 +142,7 @@ def test_sparse_rows_and_functions_of_the_user_s_own_can_be_swept(file):
             return model
 
         results = run({"units": [2, 4], "epochs": 2}, network, (x, y), (x, y), out=file)
-        losses.append([run.numbers["test_loss"] for run in results.runs])
+        losses.append([run.numbers["validation_loss"] for run in results.runs])
     assert losses[0] == losses[1]
     assert len(lines(file)) == 5
 
@@ -152,18 +152,18 @@ def test_sparse_rows_and_functions_of_the_user_s_own_can_be_swept(file):
 
 def test_rows_are_means_and_deviations_best_first():
     results = run()
-    accuracies = [row.mean("test_accuracy") for row in results]
+    accuracies = [row.mean("validation_accuracy") for row in results]
     assert accuracies == sorted(accuracies, reverse=True)
     assert results.best is results[0]
     for row in results:
-        values = [run.numbers["test_loss"] for run in row.runs]
+        values = [run.numbers["validation_loss"] for run in row.runs]
         assert len(values) == 2
-        assert row.mean("test_loss") == pytest.approx(np.mean(values), rel=1e-12)
-        assert row.deviation("test_loss") == pytest.approx(np.std(values, ddof=1), rel=1e-9)
-    losses = [row.mean("test_loss") for row in results.sorted("test_loss")]
+        assert row.mean("validation_loss") == pytest.approx(np.mean(values), rel=1e-12)
+        assert row.deviation("validation_loss") == pytest.approx(np.std(values, ddof=1), rel=1e-9)
+    losses = [row.mean("validation_loss") for row in results.sorted("validation_loss")]
     assert losses == sorted(losses)
-    assert [row.mean("test_loss") for row in results.sorted("test_loss", reverse=True)] == losses[::-1]
-    with pytest.raises(ValueError, match=r"there is no column 'loss'; the columns are test_loss, test_accuracy, train_loss"):
+    assert [row.mean("validation_loss") for row in results.sorted("validation_loss", reverse=True)] == losses[::-1]
+    with pytest.raises(ValueError, match=r"there is no column 'loss'; the columns are validation_loss, validation_accuracy, train_loss"):
         results.sorted("loss")
 
 
@@ -171,15 +171,15 @@ def test_a_printed_sweep_is_a_table_of_what_varies_and_what_came_out():
     results = run({"units": [2, 8], "activation": "tanh", "epochs": 2})
     head, *rows = str(results).splitlines()
     assert head.split("  ")[0] == "units"
-    for title in ("held-out accuracy", "held-out loss", "train accuracy", "parameters", "seconds"):
+    for title in ("validation accuracy", "validation loss", "train accuracy", "parameters", "seconds"):
         assert title in head
     assert "activation" not in head
     assert len(rows) == 2
     assert rows[0].startswith(str(results.best.combination["units"]))
-    assert f"{results.best.mean('test_accuracy'):.4f} ± {results.best.deviation('test_accuracy'):.4f}" in rows[0]
+    assert f"{results.best.mean('validation_accuracy'):.4f} ± {results.best.deviation('validation_accuracy'):.4f}" in rows[0]
     table = results.markdown().splitlines()
     assert table[:2] == [
-        "| units | held-out accuracy | held-out loss | train accuracy | parameters | seconds |",
+        "| units | validation accuracy | validation loss | train accuracy | parameters | seconds |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     assert len(table) == 4
@@ -193,18 +193,18 @@ def test_models_without_an_accuracy_are_ranked_by_their_loss():
         return model
 
     results = run({"units": [1, 8], "epochs": [1, 30]}, regression)
-    assert results.score == "test_loss"
-    losses = [row.mean("test_loss") for row in results]
+    assert results.score == "validation_loss"
+    losses = [row.mean("validation_loss") for row in results]
     assert losses == sorted(losses)
-    assert results.header()[2:5] == ["held-out mae", "held-out loss", "train mae"]
+    assert results.header()[2:5] == ["validation mae", "validation loss", "train mae"]
 
 
 def test_a_run_that_diverges_is_a_result_and_comes_last(file):
     for _ in range(2):  # trained, and read from the file
         results = run({"units": [4], "learning_rate": [1e25, 0.01], "epochs": [2, 4]}, out=file)
         assert [row.diverged for row in results] == [False, False, True, True]
-        assert math.isnan(results[3].mean("test_accuracy"))
-        assert math.isnan(results[3].deviation("test_accuracy"))
+        assert math.isnan(results[3].mean("validation_accuracy"))
+        assert math.isnan(results[3].deviation("validation_accuracy"))
         assert str(results).splitlines()[-1].count("diverged") == 3
 
 
@@ -261,7 +261,7 @@ def test_arguments_that_make_no_sense_are_errors(options, message):
 
 def test_a_progress_line_is_drawn_unless_it_is_not_wanted(capsys):
     run({"units": 2, "epochs": [1, 2]}, verbose=1)
-    assert re.fullmatch(r"4/4 ━+ \d+s \S+/step - test_loss: [\d.]+ - test_accuracy: [\d.]+\n", capsys.readouterr().out)
+    assert re.fullmatch(r"4/4 ━+ \d+s \S+/step - validation_loss: [\d.]+ - validation_accuracy: [\d.]+\n", capsys.readouterr().out)
     run({"units": 2, "epochs": [1, 2]}, verbose=0)
     assert capsys.readouterr() == ("", "")
 
@@ -321,3 +321,80 @@ def test_a_worker_that_is_killed_ends_the_sweep_and_not_the_file(file):
     ):
         run({"units": [2, 8], "epochs": [1]}, deadly, out=file, seeds=1)
     assert len(run({"units": [2, 8], "epochs": [1]}, out=file, seeds=1).runs) == 2
+
+
+# Validation, test, and what is best
+
+
+def measured(*chosen, loss="sparse_categorical_crossentropy"):
+    def build_it(units, learning_rate=0.1):
+        model = models.Sequential([layers.Dense(units, activation="tanh", input_shape=(2,)), layers.Dense(2, activation="softmax")])
+        model.compile(optimizers.Adam(learning_rate), loss, metrics=[metric() for metric in chosen])
+        return model
+
+    return build_it
+
+
+ONE_HOT = {"train": (TRAIN[0], utils.to_categorical(TRAIN[1])), "validation": (TEST[0], utils.to_categorical(TEST[1]))}
+
+
+def test_the_best_combination_is_measured_on_test_samples_that_no_comparison_saw():
+    validation, test = (TEST[0][::2], TEST[1][::2]), (TEST[0][1::2], TEST[1][1::2])
+    results = run(validation=validation, test_data=test)
+    assert results.test.combination == results.best.combination
+    assert list(results.test.runs[0].numbers) == ["test_loss", "test_accuracy"]
+    utils.set_random_seed(1)
+    model = build(results.best.combination["units"], results.best.combination["learning_rate"])
+    model.fit(*TRAIN, epochs=results.best.combination["epochs"], verbose=0)
+    assert results.test.runs[1].numbers["test_loss"] == model.evaluate(*test, verbose=0)[0]
+    assert numbers(results) == numbers(run(validation=validation, test_data=(test[0], 1 - test[1])))
+    assert run(grid={"units": 2, "epochs": 1}).test is None
+
+
+def test_the_old_name_of_the_validation_samples_warns():
+    with pytest.warns(UserWarning, match="is called validation now"):
+        results = sweep.run(build, {"units": 2, "epochs": 1}, TRAIN, test=TEST, seeds=1, verbose=0)
+    assert "validation_loss" in results.columns
+    with pytest.raises(ValueError, match=r"there is no column 'test_loss'; the columns are validation_loss, .*called validation"):
+        results.sorted("test_loss")
+    with pytest.raises(TypeError, match="takes the training and the validation samples"):
+        sweep.run(build, {"units": 2, "epochs": 1}, TRAIN)
+
+
+@pytest.mark.parametrize(
+    ("metric", "column"),
+    [
+        (metrics.AUC, "validation_auc"),
+        (metrics.Precision, "validation_precision"),
+        (lambda: metrics.F1Score("macro"), "validation_f1_score"),
+    ],
+)
+def test_of_metrics_where_higher_is_better_the_highest_is_best(metric, column):
+    build_it = measured(metric, loss="categorical_crossentropy")
+    results = run({"units": [1, 4, 16], "learning_rate": [0.0001, 0.05], "epochs": 3}, build_it, **ONE_HOT, seeds=1)
+    values = [row.mean(column) for row in results]
+    assert results.score == column
+    assert values == sorted(values, reverse=True) != sorted(values)
+    assert [row.mean("validation_loss") for row in results.sorted("validation_loss")] == sorted(
+        row.mean("validation_loss") for row in results
+    )
+    assert run({"units": 1, "epochs": 1}, build_it, **ONE_HOT, seeds=1, monitor="validation_loss").score == "validation_loss"
+
+
+def test_a_metric_with_several_values_has_a_column_for_each(file):
+    build_it = measured(lambda: metrics.F1Score(name="f1"), loss="categorical_crossentropy")
+    options = {"grid": {"units": [1, 4], "epochs": 2}, "build": build_it, **ONE_HOT, "seeds": 1, "out": file}
+    results = run(**options)
+    assert results.columns[:3] == ["validation_loss", "validation_f1_0", "validation_f1_1"]
+    values = [row.mean("validation_f1_1") for row in results.sorted("validation_f1_1")]
+    assert values == sorted(values, reverse=True)
+    assert numbers(run(**options)) == numbers(results)
+
+
+def test_combinations_without_a_number_are_last():
+    def results(*values):
+        runs = [sweep.Run({"units": k}, 0, {"validation_loss": 1.0, "validation_auc": value}) for k, value in enumerate(values)]
+        return sweep.Results(runs, 1, higher_is_better={"auc": True})
+
+    assert [row.combination["units"] for row in results(math.nan, 0.5, 0.9, math.nan)] == [2, 1, 0, 3]
+    assert [row.combination["units"] for row in results(math.nan, 0.5, 0.9).sorted("validation_auc", reverse=False)] == [1, 2, 0]

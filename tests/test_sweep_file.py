@@ -37,7 +37,7 @@ def test_the_file_has_a_row_for_every_run_that_csv_readers_read(file, expected):
         rows = list(csv.DictReader(opened))
     assert list(rows[0]) == [
         *("units", "learning_rate", "epochs", "seed"),
-        *("test_loss", "test_accuracy", "train_loss", "train_accuracy", "parameters", "seconds"),
+        *("validation_loss", "validation_accuracy", "train_loss", "train_accuracy", "parameters", "seconds"),
         *("data", "run", "fastmlp"),
     ]
     found = {(row["units"], row["learning_rate"], row["epochs"], row["seed"]): row for row in rows}
@@ -77,7 +77,7 @@ def test_combinations_that_mean_the_same_model_are_trained_once(file):
     results = run({"units": [2], "activation": ["relu", "tanh"], "epochs": 1}, careless, out=file)
     assert len(lines(file)) == 3
     assert len(results.runs) == 4
-    assert results[0].mean("test_loss") == results[1].mean("test_loss")
+    assert results[0].mean("validation_loss") == results[1].mean("validation_loss")
 
 
 def test_results_on_other_data_are_refused(file):
@@ -170,7 +170,7 @@ def tell(done, total, latest):
 try:
     results = sweep.run(build, {{"units": list(range(1, 41)), "epochs": {epochs}}}, *moons.load_data(), seeds=1, out="sweep.csv",
                         workers=2, verbose=0, on_progress=tell)
-    print("losses", [run.numbers["test_loss"] for run in results.runs])
+    print("losses", [run.numbers["validation_loss"] for run in results.runs])
 except KeyboardInterrupt as stop:
     print("stopped", len(stop.results.runs), stop)
 """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _AXES = ("hidden", "activation", "dropout", "optimizer", "learning_rate", "batch_size", "epochs")
 """Every file has a column for each of these, so that a sweep can be continued with more of them."""
-_SORT = {"accuracy": "test_accuracy", "loss": "test_loss", "seconds": "seconds", "parameters": "parameters"}
+_SORT = {"accuracy": "validation_accuracy", "loss": "validation_loss", "seconds": "seconds", "parameters": "parameters"}
 _PIPED_LINES = 10
 """Lines of progress when there is no terminal to draw on."""
 
@@ -32,6 +32,9 @@ Every option of network and training takes one or several values, and every comb
 trained with several seeds: mean and standard deviation are shown. A run has a core to itself, and its
 numbers do not depend on how many others there are. Runs that differ in their epochs alone are one training.
 
+Half of the data set's test samples are for validation: they choose the best combination, which therefore
+looks a little too good on them. The other half has no part in that; the best is measured on it once, at the end.
+
 With --out, a run is in the file as soon as it is done. Stop the sweep whenever you like, Ctrl-C or
 kill -9, and run the same command again: it goes on with what is missing. More values, or more seeds,
 may be added then too.
@@ -43,7 +46,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "sweep",
         help="compare networks and settings on a data set",
-        description="Train every combination of the settings given, in parallel, and compare them on held-out rows in one table.",
+        description="Train every combination of the settings given, in parallel, and compare them on validation samples in one table.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -85,18 +88,20 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         arguments.check_plot(options.plot)
 
     from fastmlp import sweep
+    from fastmlp.utils import split_dataset
 
     data = task.load(0, **data_options)
     build = functools.partial(network, data.features, data.classes, engine=options.engine, name=task.name)
-    train, test = (data.x_train, data.y_train), (data.x_test, data.y_test)
+    validation, test = split_dataset((data.x_test, data.y_test), 0.5, shuffle=True, seed=0)
     bar = _Bar(task.name, options.out)
     try:
         with bar:
             results = sweep.run(
                 build,
                 _grid(task, options),
-                train,
-                test,
+                (data.x_train, data.y_train),
+                validation,
+                test_data=test,
                 seeds=options.seeds,
                 out=options.out,
                 workers=options.workers,
@@ -150,7 +155,7 @@ class _Bar:
 
         if latest is None and done:
             self._console.print(f"{done:,} of {plural(total, 'run')} found in {self._file}", soft_wrap=True, markup=False)
-        numbers = "" if latest is None else f"held out {latest.numbers['test_accuracy']:.4f}"
+        numbers = "" if latest is None else f"validation {latest.numbers['validation_accuracy']:.4f}"
         if not self._console.is_terminal:
             reached = done * _PIPED_LINES // max(total, 1)
             if latest is not None and reached > self._lines:
@@ -175,6 +180,7 @@ def _report(task: Task, data: Data, results: Results, options: argparse.Namespac
 
     from fastmlp.cli import output
     from fastmlp.sweep.grid import describe
+    from fastmlp.sweep.results import spread
 
     if options.plot is not None:
         from fastmlp.plotting import plot_sweep
@@ -182,11 +188,15 @@ def _report(task: Task, data: Data, results: Results, options: argparse.Namespac
         plot_sweep(results).savefig(options.plot)
     if options.sort is not None:
         results = results.sorted(_SORT[options.sort])
-    title = f"{task.name}: {task.what}, {output.plural(len(data.x_train), 'row')} and {len(data.x_test):,} held out"
+    tested = len(data.x_test) - len(data.x_test) // 2
+    title = f"{task.name}: {task.what}, {len(data.x_train):,} training, {len(data.x_test) // 2:,} validation and {tested:,} test samples"
     same = describe({name: value for name, value in results.best.combination.items() if name not in results.varying})
     notes = [f"Mean ± standard deviation over {output.plural(options.seeds, 'seed')}." if options.seeds > 1 else "One seed."]
     if same:
         notes.append(f"The same for all: {same}.")
+    if results.test is not None:
+        accuracy, loss = (spread(results.test, f"test_{name}") for name in ("accuracy", "loss"))
+        notes.append(f"Test of the best by {results.score.replace('_', ' ')}: accuracy {accuracy}, loss {loss}.")
     note = output.writable(" ".join(notes))
     if options.markdown:
         print(output.writable(f"{title}\n\n{results.markdown()}\n{note}"))

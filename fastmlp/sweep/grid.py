@@ -18,7 +18,7 @@ Grid: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 FIT = ("epochs", "batch_size")
 """Names of the grid that are for ``fit``."""
 _TAKEN = ("seed", "parameters", "seconds", "data", "run", "fastmlp")
-_TAKEN_BEGINNINGS = ("test_", "train_")
+_TAKEN_BEGINNINGS = ("validation_", "test_", "train_")
 _MOST_SEEDS = 2**32
 
 

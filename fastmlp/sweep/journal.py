@@ -15,36 +15,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
-from fastmlp import checks, sparse
+from fastmlp import checks
 from fastmlp.sweep.grid import describe, text
+from fastmlp.sweep.identity import ID_BYTES
 
-__all__ = ["Journal", "fingerprint", "run_id"]
+__all__ = ["Journal", "run_id"]
 
-_ID_BYTES = 8
 _TAIL = ("data", "run", "fastmlp")
 """The last columns: what identifies the data, what identifies the run, and the version that trained it."""
 
 
-def fingerprint(*arrays: Any) -> str:
-    """Identifies data by their contents, types and shapes."""
-    digest = hashlib.blake2b(digest_size=_ID_BYTES)
-    for given in arrays:
-        if sparse.is_sparse(given):
-            rows = given.tocsr()
-            parts = [np.asarray(given.shape), rows.indptr, rows.indices, rows.data]
-        else:
-            parts = [np.asarray(given)]
-        for part in parts:
-            digest.update(f"{part.dtype.str}{part.shape}".encode())
-            digest.update(np.ascontiguousarray(part).view(np.uint8).data if part.size and not part.dtype.hasobject else repr(part).encode())
-    return digest.hexdigest()
-
-
 def run_id(data: str, model: str, seed: int) -> str:
     """Identifies a run by all that decides about its numbers."""
-    return hashlib.blake2b(f"{data}\n{seed}\n{model}".encode(), digest_size=_ID_BYTES).hexdigest()
+    return hashlib.blake2b(f"{data}\n{seed}\n{model}".encode(), digest_size=ID_BYTES).hexdigest()
 
 
 class Journal:
@@ -112,7 +95,13 @@ class Journal:
         if sorted(axes) != sorted(self._axes):
             theirs, ours = ", ".join(axes), ", ".join(self._axes)
             raise ValueError(f"{self.path} is of a sweep over {theirs}; this one is over {ours}, so choose another file")
-        self._axes, self._numbers = axes, columns[len(axes) + 1 : -len(_TAIL)]
+        numbers = columns[len(axes) + 1 : -len(_TAIL)]
+        if "test_loss" in numbers and "validation_loss" not in numbers:
+            raise ValueError(
+                f"{self.path} was written by an older fastmlp, which called the validation samples test; choose another file, or delete it "
+                "to begin anew"
+            )
+        self._axes, self._numbers = axes, numbers
 
     def _foreign(self) -> ValueError:
         return ValueError(f"{self.path} is not the file of a sweep; choose another name")
@@ -129,7 +118,7 @@ class Journal:
         except ValueError:
             return False
         data, run, _ = fields[-len(_TAIL) :]
-        if len(data) != 2 * _ID_BYTES or len(run) != 2 * _ID_BYTES:
+        if len(data) != 2 * ID_BYTES or len(run) != 2 * ID_BYTES:
             return False
         if data != self._data:
             raise ValueError(f"{self.path} holds results on other data; choose another file, or delete it to begin anew")

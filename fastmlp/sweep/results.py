@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import overload
 
 from fastmlp.sweep.grid import Combination, text, varying
 
-__all__ = ["Results", "Row", "Run", "SweepInterrupted"]
+__all__ = ["Results", "Row", "Run", "SweepInterrupted", "check_column", "spread"]
+
+
+_ACCURACIES = ("accuracy", "_acc")
+"""How the names of columns end of which higher is better, whatever is known of the metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,10 @@ class Run:
     combination: Combination
     seed: int
     numbers: dict[str, float]
-    """``test_loss``, ``train_loss``, both of every metric, ``parameters``, and ``seconds`` of training; NaN if the loss was not finite."""
+    """``validation_loss``, ``train_loss``, both of every metric, ``parameters``, and ``seconds`` of training; NaN if the loss was not
+    finite during training.
+
+    A metric with several values has a number for each: ``validation_f1_0``, ``validation_f1_1``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +40,12 @@ class Row:
 
     def mean(self, name: str) -> float:
         """The mean of a number over the seeds; NaN if a run diverged."""
-        return math.fsum(run.numbers[name] for run in self.runs) / len(self.runs)
+        values = self._values(name)
+        return math.fsum(values) / len(values) if all(map(math.isfinite, values)) else sum(values) / len(values)
 
     def deviation(self, name: str) -> float:
         """The standard deviation (n − 1) of a number over the seeds; 0 for one seed, NaN if a run diverged."""
-        values = [run.numbers[name] for run in self.runs]
+        values = self._values(name)
         if not all(map(math.isfinite, values)):
             return math.nan
         return statistics.stdev(values) if len(values) > 1 else 0.0
@@ -44,23 +53,55 @@ class Row:
     @property
     def diverged(self) -> bool:
         """True if the loss of a run was not finite."""
-        return not math.isfinite(self.mean("test_loss"))
+        return not math.isfinite(self.mean(next((name for name in self.runs[0].numbers if name.endswith("_loss")), "validation_loss")))
+
+    def _values(self, name: str) -> list[float]:
+        check_column(name, self.runs[0].numbers)
+        return [run.numbers[name] for run in self.runs]
+
+
+def check_column(name: str, columns: Collection[str]) -> None:
+    """An error if there is no number of this name."""
+    if name in columns:
+        return
+    hint = ""
+    if name.startswith(("test_", "val_")) and f"validation_{name.partition('_')[2]}" in columns:
+        hint = "; the samples that choose the best are called validation"
+    raise ValueError(f"there is no column {name!r}; the columns are {', '.join(columns)}{hint}")
 
 
 class Results(Sequence[Row]):
     """The rows of a sweep, best first; printed, it is a table.
 
-    Best is the highest held-out accuracy, or the lowest held-out loss for models without that metric; :meth:`sorted` takes another column.
+    Best is the highest validation accuracy; without that metric the highest value of the first metric of which higher is better, such as an
+    AUC; without one of these the lowest validation loss. :meth:`sorted` takes another column.
 
     Args:
         runs: The runs, in the order of the grid.
         seeds: How many runs a combination has when all are done.
         rows: The rows in an order of their own.
+        higher_is_better: Of metrics, by their names; what is missing follows from the name.
+        monitor: The column that says which row is best.
+
+    Attributes:
+        test: The best row measured on the test samples, if the sweep was given some: its numbers are ``test_loss`` and the metrics.
     """
 
-    def __init__(self, runs: Sequence[Run], seeds: int, rows: Sequence[Row] | None = None) -> None:
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        seeds: int,
+        rows: Sequence[Row] | None = None,
+        higher_is_better: Mapping[str, bool | None] | None = None,
+        monitor: str | None = None,
+    ) -> None:
         self.runs = list(runs)
         self.seeds = seeds
+        self.test: Row | None = None
+        self._higher = dict(higher_is_better or {})
+        self._monitor = monitor
+        if monitor is not None and runs:
+            check_column(monitor, self.columns)
         grouped: dict[tuple[str, ...], list[Run]] = {}
         for run in runs:
             grouped.setdefault(tuple(map(text, run.combination.values())), []).append(run)
@@ -70,9 +111,13 @@ class Results(Sequence[Row]):
 
     @property
     def score(self) -> str:
-        """The column that says which row is best: a held-out accuracy, or ``test_loss``."""
-        accuracies = [name for name in self.columns if name.startswith("test_") and name.endswith(("accuracy", "_acc"))]
-        return accuracies[0] if accuracies else "test_loss"
+        """The column that says which row is best: ``validation_accuracy``, ``validation_auc``, ``validation_loss``."""
+        if self._monitor is not None:
+            return self._monitor
+        of_metrics = [name for name in self.columns if name.startswith("validation_")]
+        accuracies = [name for name in of_metrics if name.endswith(_ACCURACIES)]
+        higher = [name for name in of_metrics if self._higher.get(name.removeprefix("validation_"))]
+        return (accuracies or higher or ["validation_loss"])[0]
 
     @property
     def columns(self) -> list[str]:
@@ -92,22 +137,31 @@ class Results(Sequence[Row]):
         return self._rows[0]
 
     def sorted(self, column: str, reverse: bool | None = None) -> Results:
-        """The same results in the order of a column, diverged rows last.
+        """The same results in the order of a column, diverged rows and those without a value last.
 
         Args:
             column: One of :attr:`columns`.
-            reverse: Whether the highest comes first; accuracies do unless told.
+            reverse: Whether the highest comes first; by default it does where higher is better.
         """
-        if self.runs and column not in self.columns:
-            raise ValueError(f"there is no column {column!r}; the columns are {', '.join(self.columns)}")
-        return Results(self.runs, self.seeds, self._by(column, reverse))
+        if self.runs:
+            check_column(column, self.columns)
+        found = Results(self.runs, self.seeds, self._by(column, reverse), self._higher, self._monitor)
+        found.test = self.test
+        return found
+
+    def _is_higher_better(self, column: str) -> bool:
+        name = column.removeprefix("validation_").removeprefix("train_")
+        while name not in self._higher and name.rpartition("_")[2].isdigit():  # one value of several
+            name = name.rpartition("_")[0]
+        known = self._higher.get(name)
+        return column.endswith(_ACCURACIES) if known is None else known
 
     def _by(self, column: str, reverse: bool | None = None) -> list[Row]:
-        highest = column.endswith(("accuracy", "_acc")) if reverse is None else reverse
+        highest = self._is_higher_better(column) if reverse is None else reverse
 
         def place(row: Row) -> tuple[bool, float, float]:
             value = row.mean(column)
-            return row.diverged or math.isnan(value), -value if highest else value, row.mean("test_loss")
+            return row.diverged or math.isnan(value), -value if highest else value, row.mean("validation_loss")
 
         return sorted(self._rows, key=place)
 
@@ -159,10 +213,10 @@ class Results(Sequence[Row]):
         """Titles of the columns of numbers, and what stands in them."""
         if not self.runs:
             return []
-        metrics = [name.removeprefix("test_") for name in self.columns if name.startswith("test_") and name != "test_loss"]
-        shown = [(f"held-out {name}", _spread(f"test_{name}")) for name in [*metrics, "loss"]]
-        shown += [(f"train {name}", _spread(f"train_{name}")) for name in metrics or ["loss"]]
-        titled: list[tuple[str, Callable[[Row], str]]] = [(title.replace("_", " "), show) for title, show in shown]
+        names = [name.removeprefix("validation_") for name in self.columns if name.startswith("validation_")]
+        metrics = [name for name in names if name != "loss"]
+        shown = [*(f"validation_{name}" for name in [*metrics, "loss"]), *(f"train_{name}" for name in metrics or ["loss"])]
+        titled: list[tuple[str, Callable[[Row], str]]] = [(name.replace("_", " "), partial(spread, name=name)) for name in shown]
         titled.append(("parameters", lambda row: f"{row.mean('parameters'):,.0f}"))
         titled.append(("seconds", lambda row: f"{row.mean('seconds'):.{2 if row.mean('seconds') >= 1 else 4}f}"))
         if any(len(row.runs) < self.seeds for row in self):
@@ -170,17 +224,13 @@ class Results(Sequence[Row]):
         return titled
 
 
-def _spread(name: str) -> Callable[[Row], str]:
-    """Mean and deviation of a number."""
-
-    def show(row: Row) -> str:
-        mean = row.mean(name)
-        if not math.isfinite(mean):
-            return "diverged" if row.diverged else f"{mean}"
-        value = f"{mean:.4f}" if mean == 0 or 1e-3 <= abs(mean) < 1e6 else f"{mean:.3e}"
-        return value if len(row.runs) == 1 else f"{value} ± {row.deviation(name):.4f}"
-
-    return show
+def spread(row: Row, name: str) -> str:
+    """Mean and deviation of a number, as text."""
+    mean = row.mean(name)
+    if not math.isfinite(mean):
+        return "diverged" if row.diverged else f"{mean}"
+    value = f"{mean:.4f}" if mean == 0 or 1e-3 <= abs(mean) < 1e6 else f"{mean:.3e}"
+    return value if len(row.runs) == 1 else f"{value} ± {row.deviation(name):.4f}"
 
 
 class SweepInterrupted(KeyboardInterrupt):

@@ -14,10 +14,11 @@ from fastmlp.model import Model
 from fastmlp.progress import ProgressLine
 from fastmlp.sweep import worker
 from fastmlp.sweep.grid import Combination, Grid, combinations, name_seeds, text
-from fastmlp.sweep.journal import Journal, fingerprint, run_id
+from fastmlp.sweep.identity import fingerprint
+from fastmlp.sweep.journal import Journal, run_id
 from fastmlp.sweep.pool import START_METHODS, Workers
-from fastmlp.sweep.results import Results, Run, SweepInterrupted
-from fastmlp.sweep.worker import Job, Task
+from fastmlp.sweep.results import Results, Row, Run, SweepInterrupted
+from fastmlp.sweep.worker import Identity, Job, Task
 
 __all__ = ["run"]
 
@@ -28,14 +29,17 @@ def run(
     build: Callable[..., Model],
     grid: Grid,
     train: tuple[Any, Any],
-    test: tuple[Any, Any],
+    validation: tuple[Any, Any] | None = None,
     *,
+    test_data: tuple[Any, Any] | None = None,
+    monitor: str | None = None,
     seeds: int | Sequence[int] = 3,
     out: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     verbose: Any = "auto",
     on_progress: Watcher | None = None,
     start_method: str | None = None,
+    test: tuple[Any, Any] | None = None,
 ) -> Results:
     """Train every combination of a grid, several times each, on all cores, and compare them.
 
@@ -49,7 +53,11 @@ def run(
             list, a range or an array holds several values; anything else is one, a tuple too: ``"hidden": [(16,), (64, 64)]``. Several
             such grids in a list are swept one after another.
         train: ``(x, y)`` as ``fit`` takes them.
-        test: The same for rows held out, which no run trains on.
+        validation: The same for samples that no run trains on and that the combinations are compared by. The best combination is good on
+            these by luck as well, so its numbers on them are too good to report.
+        test_data: The same for samples that have no part in the comparison. When all runs are done, the best combination is measured on
+            them once, with all seeds: see ``test`` of the results.
+        monitor: The column that says which combination is best, such as ``"validation_auc"``; see :class:`Results` for the default.
         seeds: How often to train each combination, with the seeds 0, 1, …; or a list of seeds. A seed decides first weights, the order of
             the rows, and dropout.
         out: A CSV file that gets a row for each run as soon as it is done. If it is there already, only what is missing is trained.
@@ -58,12 +66,14 @@ def run(
         on_progress: Called with the number of runs done, the number of all runs, and the latest :class:`Run`; first, with None, when it is
             known what ``out`` has already.
         start_method: How processes are started, ``"fork"``, ``"forkserver"`` or ``"spawn"``; what suits the system unless told.
+        test: The old name of ``validation``.
 
     Returns:
         The rows, one for each combination, best first; printed, they are a table.
 
     Raises:
         RuntimeError: A worker process died.
+        TypeError: With ``out``, the data or the model's functions can't be compared with those of an earlier sweep.
         SweepInterrupted: Ctrl-C; a KeyboardInterrupt with the results so far.
         ValueError: The grid makes no sense, or ``out`` is of another sweep, of other data or another ``build``, or damaged.
 
@@ -76,8 +86,13 @@ def run(
         raise ValueError(f"start_method must be one of {', '.join(START_METHODS)}, or None, got {start_method!r}")
     if verbose not in ("auto", 0, 1):
         raise ValueError(f"verbose must be 0, 1 or 'auto', got {verbose!r}")
-    job = Job(build, _pair("train", train), _pair("test", test))
-    data = fingerprint(*job.train, *job.test)
+    if test is not None and validation is None:
+        checks.warn("sweep.run(test=...) is called validation now, since it chooses the best; test_data is for samples that do not")
+        validation, test = test, None
+    if validation is None or test is not None:
+        raise TypeError("sweep.run takes the training and the validation samples: sweep.run(build, grid, (x, y), (x_val, y_val))")
+    job = Job(build, _pair("train", train), _pair("validation", validation), None if test_data is None else _pair("test_data", test_data))
+    data = "" if out is None else fingerprint(*job.train, *job.validation)
     with ExitStack() as stack:
         # Opened first: a file that can't be used is an error before anything else is done.
         journal = None if out is None else stack.enter_context(Journal(out, list(chosen[0]), data))
@@ -85,10 +100,10 @@ def run(
         watchers = [] if on_progress is None else [on_progress]
         if verbose:
             watchers.append(stack.enter_context(_Line()))
-        state = _State(chosen, seed_list, journal, watchers)
+        state = _State(chosen, seed_list, journal, watchers, monitor)
         try:
             identities = [future.result() for future in [crew.submit(worker.identify, combination) for combination in chosen]]
-            state.begin([[run_id(data, identity, seed) for seed in seed_list] for identity in identities])
+            state.begin([[run_id(data, identity.text, seed) for seed in seed_list] for identity in identities], identities[0])
             waiting: dict[Future[list[dict[str, float]]], Task] = {}
             for task in state.tasks("epochs" in job.asks_for()):
                 waiting[crew.submit(worker.train, task)] = task
@@ -98,6 +113,13 @@ def run(
                 for future in sorted(done, key=lambda future: future.exception() is not None):
                     task = waiting.pop(future)
                     state.add(task, future.result())
+            results = state.results()
+            if job.test is not None:
+                best = results.best
+                measured = [crew.submit(worker.test, Task(run.combination, run.seed, {run.combination["epochs"]: ""})) for run in best.runs]
+                runs = (Run(run.combination, run.seed, future.result()) for run, future in zip(best.runs, measured, strict=True))
+                results.test = Row(best.combination, tuple(runs))
+            return results
         except KeyboardInterrupt:
             state.look()  # Ctrl-C may have come after a run was written and before it was counted
             raise SweepInterrupted(state.results(), state.status()) from None
@@ -106,7 +128,6 @@ def run(
                 "a worker process ended in the middle of its work: it was killed, perhaps because memory ran out (fewer workers need "
                 f"less), or it could not import the function that builds models, and its error is above; {state.status()}"
             ) from None
-    return state.results()
 
 
 def _pair(name: str, data: Any) -> tuple[Any, Any]:
@@ -123,7 +144,7 @@ class _Line:
 
     def __call__(self, done: int, total: int, latest: Run | None) -> None:
         self._line = self._line or ProgressLine(total, 1)
-        logs = {} if latest is None else {name: value for name, value in latest.numbers.items() if name.startswith("test_")}
+        logs = {} if latest is None else {name: value for name, value in latest.numbers.items() if name.startswith("validation_")}
         if done < total:
             self._line.update(done, logs)
         else:
@@ -146,12 +167,22 @@ class _State:
         seeds: The seeds of each.
         journal: Where runs are written, if anywhere.
         watchers: Who is told.
+        monitor: The column that says what is best, None for the default.
     """
 
-    def __init__(self, chosen: Sequence[Combination], seeds: Sequence[int], journal: Journal | None, watchers: Sequence[Watcher]) -> None:
+    def __init__(
+        self,
+        chosen: Sequence[Combination],
+        seeds: Sequence[int],
+        journal: Journal | None,
+        watchers: Sequence[Watcher],
+        monitor: str | None,
+    ) -> None:
         self._chosen, self._seeds = chosen, seeds
         self._journal = journal
         self._watchers = watchers
+        self._monitor = monitor
+        self._higher_is_better: dict[str, bool | None] = {}
         self._names: list[list[str]] = []
         """The runs of every combination; two combinations may share theirs, such as dropouts of a network without hidden layers."""
         self._about: dict[str, tuple[Combination, int]] = {}
@@ -159,13 +190,14 @@ class _State:
         self._numbers: dict[str, dict[str, float]] = {}
         """Of the runs that are done."""
 
-    def begin(self, names: list[list[str]]) -> None:
+    def begin(self, names: list[list[str]], first: Identity) -> None:
         """Finds out what is done already.
 
         Args:
             names: For every combination, what identifies its runs.
+            first: What is known of the first combination.
         """
-        self._names = names
+        self._names, self._higher_is_better = names, first.higher_is_better
         for number, seed in enumerate(self._seeds):  # seed by seed: soon there is something to compare
             for combination, of_combination in zip(self._chosen, names, strict=True):
                 self._about.setdefault(of_combination[number], (combination, seed))
@@ -219,7 +251,7 @@ class _State:
             for seed, name in zip(self._seeds, names, strict=True)
             if name in self._numbers
         ]
-        return Results(runs, len(self._seeds))
+        return Results(runs, len(self._seeds), None, self._higher_is_better, self._monitor)
 
     def status(self) -> str:
         """How many runs are done, and what becomes of them."""

@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from fastmlp import threads, utils
+import numpy as np
+
+from fastmlp import metrics, threads, utils
+from fastmlp.compiling import ACCURACY
 from fastmlp.errors import NonFiniteLossError
 from fastmlp.model import Model
 from fastmlp.sweep.grid import FIT, describe, text
+from fastmlp.sweep.identity import fingerprint, fingerprint_of_code
 
-__all__ = ["Job", "Task", "begin", "identify", "train"]
+__all__ = ["Identity", "Job", "Task", "begin", "identify", "test", "train"]
 
 LIFELINE_CUT = 3
 """The exit status of a worker whose parent has gone or has no more use for it."""
@@ -31,7 +35,9 @@ class Job:
 
     build: Callable[..., Model]
     train: tuple[Any, Any]
-    test: tuple[Any, Any]
+    validation: tuple[Any, Any]
+    test: tuple[Any, Any] | None = None
+    """Samples that only the best combination is measured on."""
 
     def arguments(self, combination: Mapping[str, Any]) -> dict[str, Any]:
         """What of a combination ``build`` is called with: all but what is for ``fit``, unless ``build`` asks for that by name."""
@@ -79,17 +85,43 @@ def _end_with(lifeline: Connection) -> None:
         os._exit(LIFELINE_CUT)
 
 
-def identify(combination: Mapping[str, Any]) -> str:
-    """All that decides about the numbers of a combination but the data and the seed, as text: the model and how it is trained."""
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What is known of a combination before it is trained."""
+
+    text: str
+    """All that decides about its numbers but the data and the seed: the model, its first weights, and how it is trained."""
+    higher_is_better: dict[str, bool | None]
+    """For each metric."""
+
+
+def identify(combination: Mapping[str, Any]) -> Identity:
+    """What identifies the runs of a combination.
+
+    Raises:
+        Unidentifiable: A function of the user's own refers to something whose contents can't be seen.
+    """
     assert _job is not None
     model = _build(_job, combination, 0)
-    about: list[Any]
-    try:
-        about = [model.get_config(), model.get_compile_config()]
-    except (TypeError, ValueError):  # functions of the user's own can't be described
-        about = [_job.build.__module__, getattr(_job.build, "__qualname__", ""), {k: text(v) for k, v in combination.items()}]
+    about: list[Any] = []
+    for describe_it in (model.get_config, model.get_compile_config):
+        try:
+            about.append(describe_it())
+        except (TypeError, ValueError):  # functions of the user's own can't be described
+            about.append([_job.build.__module__, getattr(_job.build, "__qualname__", ""), {k: text(v) for k, v in combination.items()}])
     about.append({name: combination[name] for name in FIT if name in combination})
-    return json.dumps(about, sort_keys=True, default=text)
+    about.append([fingerprint(*model.get_weights()), fingerprint_of_code(model.layers, model._compiled)])
+    return Identity(json.dumps(about, sort_keys=True, default=text), _directions(model))
+
+
+def _directions(model: Model) -> dict[str, bool | None]:
+    if model.built and model._compiled is not None and model._compiled.resolvable:
+        return {name: model.metric_direction(name) for name in model.metrics_names if name != "loss"}
+    chosen = [
+        (name, metrics.get(name) if name not in ACCURACY else None) if isinstance(name, str) else (name.name, name)
+        for name in model.metrics
+    ]
+    return {name: True if metric is None else metric.higher_is_better for name, metric in chosen}
 
 
 def train(task: Task) -> list[dict[str, float]]:
@@ -107,13 +139,34 @@ def train(task: Task) -> list[dict[str, float]]:
             except NonFiniteLossError:
                 diverged = True
         seconds, done = seconds + time.perf_counter() - start, epochs
-        measured: dict[str, float] = {}
-        for part, (x, y) in (("test", _job.test), ("train", _job.train)):
-            numbers = model.evaluate(x, y, verbose=0, return_dict=True)
-            numbers = {"loss": numbers.pop("loss"), **numbers}
-            measured |= {f"{part}_{name}": math.nan if diverged else float(value) for name, value in numbers.items()}
-        results.append(measured | {"parameters": float(model.count_params()), "seconds": seconds})
+        numbers = _measure(model, "validation", _job.validation, diverged) | _measure(model, "train", _job.train, diverged)
+        results.append(numbers | {"parameters": float(model.count_params()), "seconds": seconds})
     return results
+
+
+def test(task: Task) -> dict[str, float]:
+    """The numbers of a task of one run on the test samples."""
+    assert _job is not None
+    assert _job.test is not None
+    model = _build(_job, task.combination, task.seed)
+    diverged = False
+    try:
+        model.fit(*_job.train, batch_size=task.combination.get("batch_size"), epochs=max(task.runs), verbose=0)
+    except NonFiniteLossError:
+        diverged = True
+    return _measure(model, "test", _job.test, diverged)
+
+
+def _measure(model: Model, part: str, samples: tuple[Any, Any], diverged: bool) -> dict[str, float]:
+    """Loss and metrics as ``part_loss`` …; a metric of several values as one number for each: ``part_f1_0``, ``part_f1_1``."""
+    measured = model.evaluate(*samples, verbose=0, return_dict=True)
+    numbers: dict[str, float] = {}
+    for name, value in ({"loss": measured.pop("loss")} | measured).items():
+        if np.ndim(value) == 0:
+            numbers[f"{part}_{name}"] = float(value)
+        else:
+            numbers |= {"_".join(map(str, (part, name, *place))): float(number) for place, number in np.ndenumerate(value)}
+    return dict.fromkeys(numbers, math.nan) if diverged else numbers
 
 
 def _build(job: Job, combination: Mapping[str, Any], seed: int) -> Model:
