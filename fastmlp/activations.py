@@ -52,6 +52,7 @@ import numpy as np
 from fastmlp import checks, custom_objects, elsewhere, engines
 from fastmlp.custom_activation import Derivative, Value
 from fastmlp.errors import UnsupportedError
+from fastmlp.numeric import as_native
 from fastmlp.plan import Function, Node, Plan
 
 __all__ = [
@@ -134,7 +135,7 @@ class Activation:
         x = np.asarray(x)
         if x.dtype.kind not in "biuf":
             raise TypeError(f"x must hold real numbers, got dtype {x.dtype}")
-        x = x.astype(np.float32)
+        x = as_native(x, np.float32)
         if self.functions is not None:
             return self.functions[0](x)
         rows = np.moveaxis(x, axis, -1) if not self.elementwise else x.reshape(1, -1)
@@ -142,7 +143,7 @@ class Activation:
             return x
         width = rows.shape[-1]
         network = engines.module("native").Network(Plan((width, width), (Node("activation", (0,), 1, **self.constants()),), (), 1))
-        result = network.predict(np.ascontiguousarray(rows).reshape(-1, width)).reshape(rows.shape)
+        result = network.predict(as_native(rows, np.float32).reshape(-1, width)).reshape(rows.shape)
         return result.reshape(x.shape) if self.elementwise else np.moveaxis(result, -1, axis)
 
     def __repr__(self) -> str:

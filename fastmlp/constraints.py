@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp import checks
+from fastmlp.numeric import quietly
 from fastmlp.plan import Bounds
 from fastmlp.registry import Configurable, Registry
 
@@ -32,6 +33,7 @@ class Constraint(Configurable):
     array([0., 2.], dtype=float32)
     """
 
+    @quietly
     def __call__(self, w: Any) -> np.ndarray:
         """What an array becomes."""
         array = np.asarray(w, np.float32)

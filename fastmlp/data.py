@@ -14,6 +14,7 @@ import numpy as np
 
 from fastmlp import _core, checks, frames, sparse
 from fastmlp.errors import UnsupportedError
+from fastmlp.numeric import as_native
 from fastmlp.plan import SparseRows
 from fastmlp.shapes import Shape
 
@@ -101,7 +102,7 @@ def as_inputs(value: Any, row: Shape, *, name: str = "x", check_finite: bool = T
     if array.ndim != 2:
         array = array.reshape(len(array), math.prod(row))
     if array.dtype == np.uint8:
-        return np.ascontiguousarray(array)
+        return as_native(array, np.uint8)
     check_finite = check_finite and not isinstance(value, np.memmap)
     return as_float32(name, array, check_finite=check_finite, row=row, columns=None if array is value else frames.column_names(value))
 
@@ -143,11 +144,7 @@ def as_float32(
     name: str, array: np.ndarray, *, check_finite: bool = True, row: Shape | None = None, columns: list[Any] | None = None
 ) -> np.ndarray:
     """``array`` (two axes) as C-contiguous float32; NaN, Inf and values float32 can't hold are errors that say where."""
-    if array.dtype == np.float32 and array.flags.c_contiguous:
-        result = array  # without the microseconds of np.errstate, more than a small network takes
-    else:
-        with np.errstate(over="ignore", invalid="ignore"):
-            result = np.ascontiguousarray(array, dtype=np.float32)
+    result = as_native(array, np.float32)
     if check_finite and array.dtype.kind == "f":
         at = first_nonfinite(result)
         if at >= 0:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp import checks, elsewhere, randomness
+from fastmlp.numeric import quiet
 from fastmlp.registry import Configurable, Registry
 
 __all__ = [
@@ -65,7 +66,8 @@ class Initializer(Configurable):
         if type(self).__call__ is not Initializer.__call__:  # a class of the user's own, as Keras has them
             return _values_of(self, shape)
         seed = self.seed if self.seed is not None else unseeded()
-        return self.draw(shape, np.random.Generator(np.random.PCG64(seed))).astype(np.float32, copy=False)
+        with quiet():
+            return self.draw(shape, np.random.Generator(np.random.PCG64(seed))).astype(np.float32, copy=False)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """Values for ``shape`` from ``generator``."""

@@ -12,6 +12,7 @@ from fastmlp import targets
 from fastmlp.compiling import Compiled, Goal, Part
 from fastmlp.errors import UnsupportedError
 from fastmlp.metrics import Metric
+from fastmlp.numeric import as_native
 from fastmlp.plan import Objective, Plan
 from fastmlp.shapes import Shape
 from fastmlp.structures import Structure
@@ -180,7 +181,7 @@ class CompiledOutputs(Compiled):
                 raise UnsupportedError(f"{name} has more than {MOST_LABELS} classes, which a model with several outputs can't have")
             if sum(used) == 1:
                 return part, self._read_weights(sample_weight, used, prefix)
-            columns.append(part.reshape(len(part), -1).astype(np.float32, copy=False))
+            columns.append(as_native(part.reshape(len(part), -1), np.float32))
             targets.check_lengths(**{f"{prefix}y[{self.outputs.keys[0]!r}]": columns[0], name: part})
         weight = self._read_weights(sample_weight, used, prefix)
         return np.ascontiguousarray(np.concatenate(columns, axis=1)), weight

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from fastmlp import numeric
+
 BAR_WIDTH = 20
 REDRAW_SECONDS = 0.05
 
@@ -46,7 +48,7 @@ def _style(text: str, code: str) -> str:
 
 def format_value(value: float | np.ndarray) -> str:
     """Four decimals, or four significant ones for small values; of several values, their mean."""
-    value = value if isinstance(value, float) else float(np.mean(value))
+    value = value if isinstance(value, float) else numeric.mean(value)
     return f"{value:.4f}" if abs(value) > 1e-3 else f"{value:.4e}"
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from fastmlp import checks
 from fastmlp.errors import UnsupportedError
+from fastmlp.numeric import quietly
 from fastmlp.plan import Penalty
 from fastmlp.registry import Configurable, Registry
 
@@ -30,6 +31,7 @@ class Regularizer(Configurable):
     3.0
     """
 
+    @quietly
     def __call__(self, x: Any) -> Any:
         """The penalty of an array."""
         penalty, array = self.penalty(), np.asarray(x, np.float64)

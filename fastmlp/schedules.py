@@ -13,6 +13,7 @@ import numpy as np
 
 from fastmlp import checks
 from fastmlp.errors import UnsupportedError
+from fastmlp.numeric import quietly
 from fastmlp.registry import Configurable, Registry
 
 __all__ = [
@@ -65,6 +66,7 @@ class _Formula(LearningRateSchedule):
     def __init__(self, name: str) -> None:
         self.name = name
 
+    @quietly
     def __call__(self, step: Any) -> Any:
         """The rate at ``step``, a float; for an array of steps an array of the same shape, float64."""
         steps = np.asarray(step, np.float64)

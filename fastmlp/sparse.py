@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fastmlp.numeric import as_native, quiet
 from fastmlp.plan import SparseRows
 
 _MOST_COLUMNS = 2**31 - 1
@@ -46,11 +47,10 @@ def as_sparse_rows(name: str, value: Any) -> SparseRows:
         at = int(np.flatnonzero((columns < 0) | (columns >= width))[0])
         row = int(np.searchsorted(starts, at, side="right")) - 1
         raise ValueError(f"row {row} of {name} has an entry in column {columns[at]}, but there are only columns 0 … {width - 1}")
-    columns = np.ascontiguousarray(columns, np.int32)
+    columns = as_native(columns, np.int32)
     if _core.first_bad_row(starts, columns, width) >= 0:
         starts, columns, values = _in_order(starts, columns, values)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return SparseRows(starts, columns, np.ascontiguousarray(values, np.float32), width)
+    return SparseRows(starts, columns, as_native(values, np.float32), width)
 
 
 def _checked_starts(name: str, starts: np.ndarray, rows: int, entries: int) -> np.ndarray:
@@ -73,7 +73,8 @@ def _in_order(starts: np.ndarray, columns: np.ndarray, values: np.ndarray) -> tu
     if values.dtype.kind in "iu" and values.dtype.itemsize < 8:
         values = values.astype(np.int64)
     sums = np.zeros(int(is_new.sum()), values.dtype)
-    np.add.at(sums, np.cumsum(is_new) - 1, values)
+    with quiet():
+        np.add.at(sums, np.cumsum(is_new) - 1, values)
     rows, columns = rows[is_new], columns[is_new]
     return np.searchsorted(rows, np.arange(len(starts))).astype(np.int64), np.ascontiguousarray(columns), sums
 

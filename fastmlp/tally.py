@@ -15,6 +15,7 @@ import numpy as np
 from fastmlp import checks
 from fastmlp.compiling import Goal, runs_in_engine
 from fastmlp.metrics.base import EngineMetric, from_json, to_json
+from fastmlp.numeric import quiet
 from fastmlp.plan import Batches
 
 WINDOW_ROWS = 1 << 16
@@ -130,7 +131,7 @@ class Tally:
 
     def values(self) -> dict[str, Any]:
         """``loss`` first, then the metrics in the order of ``compile``, so far."""
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with quiet():
             loss, *means = (self._totals[0::2] / self._totals[1::2]).tolist()
         values = []
         measured = 0

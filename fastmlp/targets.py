@@ -10,6 +10,7 @@ import numpy as np
 
 from fastmlp import checks
 from fastmlp.data import as_array, as_float32, blocks
+from fastmlp.numeric import as_native
 from fastmlp.shapes import Shape
 
 
@@ -77,7 +78,7 @@ def _labels(array: np.ndarray, width: int, name: str) -> np.ndarray:
             at = int(np.argmax(wrong))
             what = "can't be negative" if part[at] < 0 else f"go from 0 to {width - 1}, since the last layer has {_units(width)}"
             raise ValueError(f"{name}[{first + at}] is {part[at]:g}, but class numbers {what}")
-    return np.ascontiguousarray(array, dtype=np.int32)
+    return as_native(array, np.int32)
 
 
 def _wrong_shape(name: str, shape: tuple[int, ...], loss: str, width: int, columns: int) -> str:
@@ -153,7 +154,7 @@ def class_weights_to_rows(class_weight: Any, y: np.ndarray, classes: int | None 
     rows = np.empty(len(y), np.float32)
     for first, part in blocks(y):
         numbers = class_numbers(part)
-        table = np.array([weights.get(number, 1.0) for number in range(int(numbers.max()) + 1)], np.float32)
+        table = as_native([weights.get(number, 1.0) for number in range(int(numbers.max()) + 1)], np.float32)
         rows[first : first + len(part)] = table[numbers]
     return rows
 

@@ -14,6 +14,7 @@ import numpy as np
 from fastmlp import checks, randomness
 from fastmlp.constraints import Constraint
 from fastmlp.initializers import Initializer
+from fastmlp.numeric import as_native
 from fastmlp.plan import Parameter
 from fastmlp.regularizers import Regularizer
 from fastmlp.variables import Variable
@@ -128,7 +129,7 @@ class Weight(Variable):
     def check(self, value: Any) -> np.ndarray:
         """``value`` as a float32 array that fits here, or an error that names the layer."""
         try:
-            array = np.ascontiguousarray(value, dtype=np.float32)
+            array = as_native(value, np.float32)
         except (TypeError, ValueError) as error:
             raise ValueError(f"the {self.name} of layer {self.owner!r} must be an array of numbers: {error}") from error
         if np.ndim(value) != len(self.shape) or array.shape != self.shape:

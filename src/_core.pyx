@@ -14,6 +14,7 @@ from libc.string cimport memcpy
 import numpy as np
 
 from fastmlp import errors
+from fastmlp.numeric import as_native
 from fastmlp.plan import SparseRows
 
 cnp.import_array()
@@ -104,7 +105,7 @@ cdef class Network:
             free(shapes)
             free(trainable)
         for i, values in enumerate(constants, parameters):
-            array = np.array(values, np.float32)
+            array = as_native(values, np.float32)
             _raise(fm_network_set(self.network, 0, FM_VALUE, i, <const float *>cnp.PyArray_DATA(<cnp.ndarray>array)))
         return 0
 
@@ -250,7 +251,7 @@ cdef class Network:
         cdef fm_input c_input
         if type(x) is SparseRows:
             return self.predict(x)
-        if not (type(x) is np.ndarray and cnp.PyArray_TYPE(<cnp.ndarray>x) == cnp.NPY_FLOAT32 and cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray>x)):
+        if not (type(x) is np.ndarray and cnp.PyArray_TYPE(<cnp.ndarray>x) == cnp.NPY_FLOAT32 and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>x)):
             if not isinstance(x, (np.ndarray, list, tuple)):
                 raise TypeError("x must be an array")  # the columns of frames have names, which only the model knows
             x = _numbers(x)
@@ -470,11 +471,10 @@ cdef float *_room(predictions, int64_t rows, int64_t columns) except? NULL:
 cdef int _raise_from_loss(_Task task, fm_status status) except -1:
     """Like ``_raise``, but with the exception that the user's own loss function ended with."""
     cdef _LossFunction function
-    if status == FM_INTERRUPTED:
-        for function in task.functions:
-            if function.failure is not None:
-                error, function.failure = function.failure, None
-                raise error
+    for function in task.functions:
+        if function.failure is not None:
+            error, function.failure = function.failure, None
+            raise error
     return _raise(status)
 
 

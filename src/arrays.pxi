@@ -10,6 +10,8 @@ cdef cnp.ndarray _checked(str name, array, dtype, ndim, bint writable):
         raise ValueError(f"{name} has {array.ndim} dimensions, but {ndim} are wanted")
     if not array.flags.c_contiguous:
         raise ValueError(f"{name} is not C-contiguous; pass np.ascontiguousarray({name})")
+    if not array.flags.aligned:
+        raise ValueError(f"{name} is not aligned in memory; pass {name}.copy()")
     if writable and not array.flags.writeable:
         raise ValueError(f"{name} is read-only")
     return array
@@ -22,7 +24,7 @@ cdef object _numbers(x):
     x = np.asarray(x)
     if x.dtype.kind not in "biuf":
         raise TypeError(f"x must hold real numbers, got dtype {x.dtype}")
-    return np.ascontiguousarray(x, dtype=np.uint8 if x.dtype == np.uint8 else np.float32)
+    return as_native(x, np.uint8 if x.dtype == np.uint8 else np.float32)
 
 
 cdef int _raise(fm_status status) except -1:

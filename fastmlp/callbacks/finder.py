@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp import checks, numeric
 from fastmlp.callbacks.base import Callback, Logs
+from fastmlp.numeric import quietly
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,7 +78,8 @@ class LearningRateFinder(Callback):
                 f"LearningRateFinder needs {_LEAST_STEPS} minibatches at least, but this fit has {available}; "
                 "give fit more epochs or a smaller batch_size"
             )
-        self._ladder = np.geomspace(self.min_rate, self.max_rate, count)
+        with numeric.quiet():
+            self._ladder = np.geomspace(self.min_rate, self.max_rate, count)
         self.rates, self.losses = [], []
         self._lowest = np.inf
         model = self.model
@@ -100,7 +102,7 @@ class LearningRateFinder(Callback):
         self.losses.append((total - self._total) / (rows - self._rows))
         self.rates.append(float(self._ladder[len(self.rates)]))
         self._total, self._rows = total, rows
-        recent = float(np.mean(self.losses[-_RECENT:]))
+        recent = numeric.mean(self.losses[-_RECENT:])
         self._lowest = min(self._lowest, recent) if len(self.losses) >= _RECENT else np.inf
         if recent > self.stop_factor * self._lowest or len(self.losses) == len(self._ladder):
             self.model.stop_training = True
@@ -124,6 +126,7 @@ class LearningRateFinder(Callback):
         model.restore_training_state(before["training"])
 
     @property
+    @quietly
     def smoothed(self) -> np.ndarray:
         """The losses, smoothed over neighbouring rates, float64."""
         self._require_run()
@@ -132,6 +135,7 @@ class LearningRateFinder(Callback):
         return np.asarray(weight @ np.minimum(self.losses, 10 * self.losses[0]) / weight.sum(axis=1))
 
     @property
+    @quietly
     def suggestion(self) -> float:
         """The rate at which the smoothed loss has come half its way down, from what it was at the lowest rates."""
         smoothed = self.smoothed

@@ -9,9 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from fastmlp import checks
+from fastmlp import checks, numeric
 from fastmlp.callbacks.base import Callback, Logs
 
 if TYPE_CHECKING:
@@ -128,7 +126,7 @@ class LivePlot(Callback):
         self._note("learning rate", "", place, self.model.optimizer.learning_rate)
 
     def _note(self, panel: str, curve: str, place: float, value: Any) -> None:
-        self._curves.setdefault(panel, {}).setdefault(curve, []).append((place, float(np.mean(value))))
+        self._curves.setdefault(panel, {}).setdefault(curve, []).append((place, numeric.mean(value)))
 
     def _draw(self, curves: Mapping[str, Mapping[str, list[tuple[float, float]]]]) -> None:
         from fastmlp import plotting

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp import checks, numeric
 from fastmlp.callbacks.base import Callback, Logs
 from fastmlp.files import replacing
 
@@ -233,7 +233,7 @@ class TensorBoard(Callback):
 
         if numbers:
             for name, value in numbers.items():
-                self._write(part, scalar_pb(name, float(np.mean(value))), step)
+                self._write(part, scalar_pb(name, numeric.mean(value)), step)
             self._writers[part].flush()
 
     def _histograms(self, epoch: int) -> None:

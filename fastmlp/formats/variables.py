@@ -19,6 +19,7 @@ from fastmlp.files import blaming
 from fastmlp.formats.h5 import Group
 from fastmlp.layers import Layer, Normalization
 from fastmlp.model import Model
+from fastmlp.numeric import as_native
 from fastmlp.optimizers import Nadam
 from fastmlp.reference.optimizers import nadam_product
 from fastmlp.snapshot import Array, Snapshot
@@ -133,9 +134,9 @@ def optimizer_arrays(model: Model, taken: Snapshot) -> list[Any]:
     optimizer = model.optimizer
     before: list[Any] = [np.int32(iterations) if iterations < 1 << 31 else np.int64(iterations)]
     if not optimizer.follows_schedule:
-        before.append(np.float32(optimizer.learning_rate))
+        before.append(as_native(optimizer.learning_rate, np.float32))
     steps = iterations // (optimizer.gradient_accumulation_steps or 1)
-    behind = [np.float32(nadam_product(optimizer.beta_1, steps))] if isinstance(optimizer, Nadam) else []
+    behind = [as_native(nadam_product(optimizer.beta_1, steps), np.float32)] if isinstance(optimizer, Nadam) else []
     return [*before, *state, *behind]
 
 
@@ -224,11 +225,11 @@ def read_optimizer(group: Group, names: Sequence[str], model: Model) -> tuple[in
     for slot in model.network.slot_names if stored else ():
         weights = [(index, stored.get((slot, index))) for index in snapshot.learned(model)]
         first = model.optimizer.rule().first(slot)
-        slots[slot] = [np.full(shapes[index], first, np.float32) if array is None else array for index, array in weights]
+        slots[slot] = [np.full(shapes[index], as_native(first, np.float32)) if array is None else array for index, array in weights]
     iterations = group.whole_number(names[0])
     if not model.optimizer.follows_schedule:
         rate = group.floats(names[1], ())
-        if rate != np.float32(model.optimizer.learning_rate):  # else the one of the configuration has more digits
+        if rate != as_native(model.optimizer.learning_rate, np.float32):  # else the one of the configuration has more digits
             with blaming(group.path, "the learning rate of its optimizer"):
                 model.optimizer.learning_rate = float(rate)
     return iterations, slots

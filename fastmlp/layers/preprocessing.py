@@ -10,6 +10,7 @@ import numpy as np
 from fastmlp import checks, data, frames, initializers
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer, Operation
+from fastmlp.numeric import as_native, quiet
 from fastmlp.plan import Constant
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
@@ -132,7 +133,7 @@ class Normalization(Layer):
 
     def _moment(self, index: int, given: np.ndarray | None) -> np.ndarray | None:
         if given is not None:
-            return given.astype(np.float32)
+            return as_native(given, np.float32).copy()
         return self._weights[index].read() if self.built else None
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
@@ -162,14 +163,15 @@ class Normalization(Layer):
             rows = _rows(batch)
             if not len(rows):
                 continue
-            batch_mean, batch_variance = rows.mean(axis=0), rows.var(axis=0)
-            if count and batch_mean.shape != mean.shape:
-                raise ValueError(f"adapt got batches of {mean.size} and of {batch_mean.size} columns")
-            count += len(rows)
-            share = len(rows) / count
-            difference = batch_mean - mean
-            variance = variance * (1 - share) + batch_variance * share + difference**2 * share * (1 - share)
-            mean = mean + difference * share
+            with quiet():
+                batch_mean, batch_variance = rows.mean(axis=0), rows.var(axis=0)
+                if count and batch_mean.shape != mean.shape:
+                    raise ValueError(f"adapt got batches of {mean.size} and of {batch_mean.size} columns")
+                count += len(rows)
+                share = len(rows) / count
+                difference = batch_mean - mean
+                variance = variance * (1 - share) + batch_variance * share + difference**2 * share * (1 - share)
+                mean = mean + difference * share
         if not count:
             raise ValueError("adapt got no rows; give it some of the data the model will see")
         self.build_rows(mean.shape)

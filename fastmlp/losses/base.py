@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastmlp import checks, naming
+from fastmlp.numeric import as_native, quiet
 from fastmlp.registry import Configurable
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
@@ -79,16 +80,18 @@ class Loss(Configurable):
         if hasattr(self, "kind"):
             values = self.call(y_true, y_pred)
         else:  # a class of the user's own, which returns the gradient as well
-            answer: Any = self.call(np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32))
+            answer: Any = self.call(as_native(y_true, np.float32), as_native(y_pred, np.float32))
             values = np.asarray(answer[0] if isinstance(answer, tuple) else answer)
-        weight = None if sample_weight is None else np.asarray(sample_weight, np.float32)
+        weight = None if sample_weight is None else as_native(sample_weight, np.float32)
         if weight is not None:
             if weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
                 weight = weight[..., 0]
-            values = values * weight
+            with quiet():
+                values = values * weight
         if self.reduction in (None, "none"):
             return values
-        total = float(values.sum(dtype=np.float64))
+        with quiet():
+            total = float(values.sum(dtype=np.float64))
         if self.reduction == "sum":
             return total
         by_weight = self.reduction == "mean_with_sample_weight" and weight is not None
@@ -99,7 +102,7 @@ class Loss(Configurable):
         """The loss of each row, as a float32 array of the shape of ``y_pred`` without the axis of the columns, normally the last."""
         from fastmlp.reference.losses import make_loss
 
-        p, y = np.asarray(y_pred, np.float32), np.asarray(y_true)
+        p, y = as_native(y_pred, np.float32), np.asarray(y_true)
         if self.axis != -1:
             if not -p.ndim <= self.axis < p.ndim:
                 raise ValueError(f"{self.name} has axis={self.axis}, but y_pred has shape {p.shape}")
@@ -107,7 +110,7 @@ class Loss(Configurable):
             p = np.moveaxis(p, self.axis, -1)
         y = self._rows(y, p)
         p_rows = p.reshape(-1, p.shape[-1])
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        with quiet():
             values = make_loss(self.kind, self.from_logits, self.parameters, self.smoothing).value(y, p_rows)
         return np.asarray(values.reshape(p.shape[:-1]))
 
@@ -129,7 +132,7 @@ class Loss(Configurable):
         wanted = self._target_shape(p.shape)
         if y.shape != wanted:
             raise ValueError(f"y_true has shape {y.shape}, but for y_pred of shape {p.shape} {self.name} takes {wanted}")
-        return y.astype(np.float32).reshape(-1, wanted[-1])
+        return as_native(y, np.float32).reshape(-1, wanted[-1])
 
     def _target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape

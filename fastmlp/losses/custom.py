@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp.losses.base import Loss
+from fastmlp.numeric import as_caller, as_native, quiet
 
 STEP = 1e-3
 """How far from a prediction its slope is measured, relative to its size where that is above one."""
@@ -74,16 +75,17 @@ class FunctionLoss(Loss):
     def evaluate(self, y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Value and gradient as the engines read them; the first time, the gradient is checked."""
         if not self._is_checked:
-            with np.errstate(all="ignore"):  # beside a prediction the function may not be defined
+            with quiet():  # beside a prediction the function may not be defined
                 self._check_gradient(y, p)
             self._is_checked = True
-        value, gradient = self._answer(y, p)
-        return np.ascontiguousarray(value, p.dtype), np.ascontiguousarray(gradient, p.dtype)
+        with as_caller():
+            value, gradient = self._answer(y, p)
+        return as_native(value, p.dtype), as_native(gradient, p.dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        p = np.asarray(y_pred, np.float32)
+        p = as_native(y_pred, np.float32)
         value, _ = self._answer(self._rows(np.asarray(y_true), p), p.reshape(-1, p.shape[-1]))
-        return np.asarray(value, np.float32).reshape(p.shape[:-1])
+        return as_native(value, np.float32).reshape(p.shape[:-1])
 
     def _answer(self, y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         answer = self.function(y, p)

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastmlp import checks, naming
 from fastmlp.errors import UnsupportedError
+from fastmlp.numeric import quietly
 from fastmlp.plan import Metric as PlanMetric
 from fastmlp.registry import Configurable
 from fastmlp.variables import Variable
@@ -44,6 +45,11 @@ class Metric(Configurable):
     """Whether several batches may be handed over as one, with the same result."""
     _in_pass: bool = False
     """Whether a model is measuring with it, so that a value is one of many on the way."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "result" in cls.__dict__ and cls.__module__.partition(".")[0] == "fastmlp":  # the user's own run with the user's np.seterr
+            setattr(cls, "result", quietly(cls.__dict__["result"]))  # noqa: B010
 
     def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
         if options.pop("from_logits", False):
@@ -154,6 +160,7 @@ class RowMetric(Metric):
     def sparse(self) -> bool | None:
         return False
 
+    @quietly
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         self._add(*as_rows(self.name, y_true, y_pred, sample_weight, self._target_shape, labels=bool(self.sparse)))
 
@@ -232,8 +239,7 @@ class EngineMetric(MeanOfRows):
     def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         from fastmlp.reference.metrics import make_metric
 
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return make_metric(self.in_plan(weighted=False))(y, p)
+        return make_metric(self.in_plan(weighted=False))(y, p)
 
 
 def in_order(total: Any, values: np.ndarray) -> Any:
@@ -318,6 +324,7 @@ def _along_last_axis(
     return as_rows(name, y, p.reshape(-1, p.shape[-1]), weight, target_shape, labels=labels)
 
 
+@quietly
 def divide(a: Any, b: Any) -> Any:
     """a / b in float64, 0 where b is 0."""
     a, b = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
@@ -335,6 +342,7 @@ def from_json(stored: Mapping[str, Any]) -> np.ndarray:
     return np.frombuffer(bytes.fromhex(stored["float64"]), "<f8").astype(np.float64).reshape(stored["shape"])
 
 
+@quietly
 def plain(value: Any) -> Any:
     """A float for a single value, a float32 array for several."""
     array = np.asarray(value)

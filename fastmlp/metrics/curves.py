@@ -107,8 +107,7 @@ class AUC(RowMetric):
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
         if self.from_logits:
-            with np.errstate(over="ignore"):
-                p = 1 / (1 + np.exp(-p))
+            p = 1 / (1 + np.exp(-p))
         if self.label_weights is not None and len(self.label_weights) != p.shape[1]:
             raise ValueError(f"{self.name}: there are {len(self.label_weights)} label_weights, but {p.shape[1]} outputs")
         if self._counts is None:

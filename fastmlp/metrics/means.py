@@ -11,6 +11,7 @@ import numpy as np
 from fastmlp import checks, custom_objects
 from fastmlp.metrics import functions
 from fastmlp.metrics.base import MeanOfRows, Metric, RowMetric, by_element, from_json, in_order, plain, to_json
+from fastmlp.numeric import quietly
 
 
 class Mean(MeanOfRows):
@@ -28,6 +29,7 @@ class Mean(MeanOfRows):
     def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
         super().__init__(name, dtype)
 
+    @quietly
     def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Take note of values, ``(rows,)``; of further axes the mean is taken. Weights are for rows, or of the values' shape."""
         array = np.asarray(values, np.float32)
@@ -57,6 +59,7 @@ class Sum(Metric):
     def reset_state(self) -> None:
         self.total = 0.0
 
+    @quietly
     def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Take note of values, ``(rows, …)``. Weights are for rows, or of the values' shape."""
         array = np.asarray(values, np.float32)
@@ -120,7 +123,11 @@ class MeanMetricWrapper(MeanOfRows):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y, p = np.asarray(y_true), np.asarray(y_pred)
-        values = np.asarray(self.fn(y, p, **self._options), np.float32)
+        self._take(self.fn(y, p, **self._options), p, sample_weight)
+
+    @quietly
+    def _take(self, given: Any, p: np.ndarray, sample_weight: Any) -> None:
+        values = np.asarray(given, np.float32)
         if values.ndim and len(values) != len(p):
             raise ValueError(
                 f"the metric {self.name} gave values of shape {values.shape} for {len(p)} rows; return one per row, or a single number"
@@ -253,9 +260,8 @@ class R2Score(RowMetric):
         if not self._samples:
             return 0.0
         total_y, squares, residual, count = self._sums
-        with np.errstate(divide="ignore", invalid="ignore"):
-            variance = squares - total_y * (total_y / count)
-            scores = 1 - residual / variance
+        variance = squares - total_y * (total_y / count)
+        scores = 1 - residual / variance
         scores = np.where(np.isinf(scores), 0.0, scores)
         if self.class_aggregation == "uniform_average":
             scores = scores.mean()

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp.errors import NonFiniteLossError
+from fastmlp.numeric import as_caller, as_native, quiet
 from fastmlp.plan import Batches
 
 Evaluation = tuple[float, np.ndarray]
@@ -212,7 +213,8 @@ class NetworkMinimizer:
         value, gradient = self._evaluate(x)
         if not math.isfinite(value):
             raise NonFiniteLossError(batch=first)
-        stepped = self._minimizer.step(x, value, gradient)
+        with quiet():
+            stepped = self._minimizer.step(x, value, gradient)
         self._move(x if stepped is None else stepped[0])
         network.iterations += 1
         if self._minimizer.stuck:
@@ -222,7 +224,8 @@ class NetworkMinimizer:
     def _evaluate(self, x: np.ndarray) -> Evaluation:
         self._move(x)
         try:
-            value, gradients = self.network.gradients(self._batches)
+            with as_caller():
+                value, gradients = self.network.gradients(self._batches)
         except NonFiniteLossError:
             return math.inf, np.zeros_like(x)
         return value, np.concatenate([gradient.ravel() for gradient in gradients]).astype(np.float64)
@@ -231,5 +234,5 @@ class NetworkMinimizer:
         at = 0
         for index, parameter in enumerate(self.network.plan.parameters):
             size = math.prod(parameter.shape)
-            self.network.set_parameter(index, x[at : at + size].astype(np.float32).reshape(parameter.shape))
+            self.network.set_parameter(index, as_native(x[at : at + size], np.float32).reshape(parameter.shape))
             at += size

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp.errors import STALE, NonFiniteLossError
+from fastmlp.numeric import quiet
 from fastmlp.plan import Batches, Node, Objective, Plan, SparseRows, Update
 from fastmlp.reference import updates
 from fastmlp.reference.lookup import lookup
@@ -224,7 +225,7 @@ class Network:
 
     def gradients(self, batches: Batches) -> tuple[float, list[np.ndarray]]:
         """Gives the loss of the first minibatch and its derivative with respect to each parameter; dropout is on, nothing moves."""
-        with self._turns.taken(), _quiet():
+        with self._turns.taken(), quiet():
             task = self._configured("gradients", batches)
             losses, _, gradients, _ = self._differentiate(self._batch(batches, 0, task), self._state, task)
         return losses.total, gradients
@@ -312,7 +313,7 @@ class Network:
     def _output(self, x: Any, state: State, training: bool) -> np.ndarray:
         if isinstance(x, SparseRows):
             x = _with_zeros(x, slice(None))
-        with _quiet():
+        with quiet():
             buffers, _ = self._forward(x, state.parameters, self._pass(state, training))
         return buffers[self._plan.output]
 
@@ -412,7 +413,8 @@ class Network:
         parameter = self._plan.parameters[index]
         if np.shape(value) != parameter.shape:
             raise ValueError(f"{parameter.name} has shape {parameter.shape}, but the given array has shape {np.shape(value)}")
-        return np.array(value, self._dtype)
+        with quiet():
+            return np.array(value, self._dtype)
 
 
 def _with_zeros(x: SparseRows, rows: Any) -> np.ndarray:
@@ -429,15 +431,10 @@ def _repeat(do: Callable[[int], None], first: int, stop: int, seconds: float) ->
     """Does minibatch after minibatch until ``stop`` or until time is up; returns the number of the next."""
     deadline = perf_counter() + seconds
     index = first
-    with _quiet():
+    with quiet():
         while index < stop:
             do(index)
             index += 1
             if perf_counter() >= deadline:
                 break
     return index
-
-
-def _quiet() -> np.errstate:
-    """Keeps NumPy from warning of overflow: a loss that is not finite is reported as an exception."""
-    return np.errstate(over="ignore", divide="ignore", invalid="ignore")

@@ -4,6 +4,7 @@
 
 #include "../fastmlp.h"
 #include "../kernels/kernels.h"
+#include "fpmode.h"
 #include "lock.h"
 
 #include <pthread.h>
@@ -226,6 +227,7 @@ struct fm_network {
     fm_update_spec update;
     fm_surroundings around;
     fm_state state;
+    fm_fpmode caller_mode; /* of the thread that trains or evaluates, for functions of its own: fpmode.h */
     fm_pace pace[2]; /* of evaluation and of training */
 
     fm_workspace *batch; /* training's; NULL until wanted */

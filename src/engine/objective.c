@@ -157,7 +157,9 @@ static void call_smoothed(const fm_network *network, int kind, float smoothing, 
 static int call_function(fm_network *network, const fm_objective *o, const fm_loss *a) {
     const unsigned forks = network->lock.forks;
     fm_lock_lend(&network->lock);
+    fm_fpmode_leave(network->caller_mode);
     const int failed = o->function(o->context, a);
+    fm_fpmode_enter();
     fm_lock_take_back(&network->lock);
     if (failed || network->lock.forks != forks)
         return 0;

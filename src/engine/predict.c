@@ -1,6 +1,5 @@
 /* Predictions: rows in blocks, each thread its own blocks from first layer to last, so nobody waits for anybody. */
 #include "engine.h"
-#include "fpmode.h"
 
 #include <string.h>
 

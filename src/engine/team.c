@@ -4,7 +4,6 @@
  * number, and meet at barriers that spin briefly, then yield, then sleep, so that a machine with more busy threads than cores still moves.
  */
 #include "engine.h"
-#include "fpmode.h"
 
 #include <sched.h>
 #include <stdlib.h>

@@ -400,6 +400,7 @@ static fm_status run_batches(run *r, int64_t *next, double seconds) {
     fm_status status = fm_lock_acquire(&network->lock, FM_CHANGE);
     if (status != FM_OK)
         return status;
+    network->caller_mode = fm_fpmode_now();
     status = check_task(network, r->batches);
     if (status == FM_OK)
         status = run_locked(r, next);
