@@ -18,6 +18,7 @@ from fastmlp.compiling import WHOLE, Goal
 from fastmlp.data import blocks
 from fastmlp.epochs import Rows
 from fastmlp.errors import UnsupportedError
+from fastmlp.numeric import quiet
 from fastmlp.plan import SparseRows
 
 __all__ = ["split", "unpack_validation"]
@@ -39,7 +40,8 @@ def split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:
     """The samples to train on, and the last ``share`` of them, to validate on; a warning if these differ grossly from the others."""
     point = split_point(len(rows), share)
     train, held_out = rows.part(0, point), rows.part(point, len(rows))
-    finding = next(_findings(train, held_out, goal), None)
+    with quiet():
+        finding = next(_findings(train, held_out, goal), None)
     if finding is not None:
         checks.warn(
             f"validation_split holds out the last {len(held_out)} of {len(rows)} samples, and {finding}; shuffle x and y together before "

@@ -17,6 +17,7 @@ from fastmlp.custom_objects import (
     get_registered_object,
     register_keras_serializable,
 )
+from fastmlp.numeric import quietly
 
 if TYPE_CHECKING:
     from fastmlp.datasets._getfile import get_file

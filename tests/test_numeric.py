@@ -23,6 +23,7 @@ from fastmlp import (
     regularizers,
     saving,
     schedules,
+    utils,
 )
 from fastmlp.errors import NonFiniteLossError
 
@@ -165,6 +166,7 @@ def test_no_optimizer_raises(engine, optimizer):
 @pytest.mark.usefixtures("everything_raises")
 def test_nothing_beside_the_engines_raises(tmp_path):
     tiny = np.array([[1e-300, 1e-40], [1e-200, 1.0]])
+    utils.normalize(tiny)
     layer = layers.Normalization()
     layer.adapt(tiny)
     models.Sequential([layers.Input((2,)), layers.Normalization(mean=[1e-300, 0], variance=[1e-300, 1]), layers.Rescaling(1e-300)])(tiny)
