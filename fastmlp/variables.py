@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from fastmlp import initializers, naming
+from fastmlp.numeric import as_native, quiet
 
 __all__ = ["Variable"]
 
@@ -67,7 +68,7 @@ class Variable(NDArrayOperatorsMixin):
             initializer = initializer(tuple(shape))
         value = np.array(initializer, dtype)
         if dtype is None and value.dtype.kind == "f":
-            value = value.astype(np.float32)
+            value = as_native(value, np.float32)
         if value.dtype.kind not in "biufc":
             raise TypeError(f"a variable holds numbers, got {initializer!r:.80}")
         self._value = value
@@ -80,7 +81,8 @@ class Variable(NDArrayOperatorsMixin):
 
     def check(self, value: Any) -> np.ndarray:
         """``value`` as an array that can be stored here, or an error that says what is wrong with it."""
-        array = np.array(value, self.dtype)
+        with quiet():
+            array = np.array(value, self.dtype)
         if array.shape != self.shape:
             raise ValueError(f"variable {self.path!r} has shape {self.shape}, got {array.shape}")
         return array
@@ -150,11 +152,13 @@ class Variable(NDArrayOperatorsMixin):
 
     def assign_add(self, value: Any) -> Self:
         """Add ``value``."""
-        return self.assign(self.read() + np.asarray(value))
+        with quiet():
+            return self.assign(self.read() + np.asarray(value))
 
     def assign_sub(self, value: Any) -> Self:
         """Subtract ``value``."""
-        return self.assign(self.read() - np.asarray(value))
+        with quiet():
+            return self.assign(self.read() - np.asarray(value))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:

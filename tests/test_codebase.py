@@ -89,16 +89,16 @@ def test_cmake_lists_every_c_file_and_no_other():
     assert listed == {path.relative_to(ROOT).as_posix() for path in SOURCES.rglob("*.c")}
 
 
-def test_the_binding_imports_only_the_contract_and_the_errors():
+def test_the_binding_imports_only_the_contract_the_errors_and_quiet_arithmetic():
     text = "\n".join(path.read_text(encoding="utf-8") for path in (SOURCES / "_core.pyx", *SOURCES.glob("*.pxi")))
     imported = set(re.findall(r"(?:from|import)\s+(fastmlp[.\w]*)", text))
-    assert imported <= {"fastmlp", "fastmlp.plan", "fastmlp.errors"}, imported
+    assert imported <= {"fastmlp", "fastmlp.plan", "fastmlp.errors", "fastmlp.numeric"}, imported
     for names in re.findall(r"from\s+fastmlp\s+import\s+(.+)", text):
         assert set(re.split(r"[,\s()]+", names)) <= {"plan", "errors", ""}, names
 
 
-def test_the_reference_engine_imports_only_itself_the_contract_and_the_errors():
-    allowed = ("fastmlp.reference", "fastmlp.plan", "fastmlp.errors")
+def test_the_reference_engine_imports_only_itself_the_contract_the_errors_and_quiet_arithmetic():
+    allowed = ("fastmlp.reference", "fastmlp.plan", "fastmlp.errors", "fastmlp.numeric")
     for path in (PACKAGE / "reference").rglob("*.py"):
         above = [name for name in python_imports(path) if name != "fastmlp" and not name.startswith(allowed)]
         assert not above, f"{path.name} imports {above}"
@@ -107,6 +107,7 @@ def test_the_reference_engine_imports_only_itself_the_contract_and_the_errors():
 def test_the_contract_imports_nothing_of_fastmlp():
     assert python_imports(PACKAGE / "plan.py") == set()
     assert python_imports(PACKAGE / "errors.py") == set()
+    assert python_imports(PACKAGE / "numeric.py") == set()
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -49,7 +49,7 @@ class Metric(Configurable):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "result" in cls.__dict__ and cls.__module__.partition(".")[0] == "fastmlp":  # the user's own run with the user's np.seterr
-            setattr(cls, "result", quietly(cls.__dict__["result"]))  # noqa: B010
+            type.__setattr__(cls, "result", quietly(cls.__dict__["result"]))
 
     def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
         if options.pop("from_logits", False):
