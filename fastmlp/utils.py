@@ -88,6 +88,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
 
 
 @keywords.answering
+@quietly
 def normalize(x: Any, axis: int = -1, order: Any = 2) -> np.ndarray:
     """``x`` divided by its norm along an axis; where that is zero, ``x`` as it is.
 
