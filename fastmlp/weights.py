@@ -35,9 +35,8 @@ class Weight(Variable):
 
     __slots__ = (
         "_bounds",
-        "_index",
+        "_home",
         "_initializer",
-        "_network",
         "_penalty",
         "_seed",
         "_shape",
@@ -69,8 +68,8 @@ class Weight(Variable):
         self._bounds = None if constraint is None else constraint.bounds(shape)
         self._seed = randomness.draw_seed()  # now, so that the order of drawing does not depend on who looks first
         self._value: np.ndarray | None = None
-        self._network: Any = None
-        self._index = -1
+        self._home: tuple[Any, int] | None = None
+        """The network where the values live, and their place there: one attribute, which threads read while others move it."""
         self.layer: weakref.ref[Any] | None = None
         """The layer, once it is built; it may freeze the weight."""
         self.models: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -122,9 +121,11 @@ class Weight(Variable):
         return Parameter(f"{self.owner}/{self.name}", self.shape, self._penalty, self._bounds)
 
     def read(self) -> np.ndarray:
-        if self._network is not None:
-            return np.asarray(self._network.get_parameter(self._index))
-        return self._values().copy()
+        value, home = self._value, self._home  # in this order: a value is given up only when the weight has a home
+        if home is not None:
+            network, index = home
+            return np.asarray(network.get_parameter(index))
+        return (self._values() if value is None else value).copy()
 
     def check(self, value: Any) -> np.ndarray:
         """``value`` as a float32 array that fits here, or an error that names the layer."""
@@ -142,34 +143,38 @@ class Weight(Variable):
         return array
 
     def store(self, value: np.ndarray) -> None:
-        if self._network is not None:
-            self._network.set_parameter(self._index, value)
+        if self._home is not None:
+            network, index = self._home
+            network.set_parameter(index, value)
         else:
             self._value = value.copy()
 
     def attach(self, network: Any, index: int) -> None:
         """Move the values into ``network``, as its parameter ``index``; or copy them, if they live in another model's."""
-        if self._network is not None:
+        if self._home is not None:
             network.set_parameter(index, self.read())
             return
         network.set_parameter(index, self._values())
-        self._network, self._index, self._value = network, index, None
+        self._home = (network, index)
+        self._value = None
 
     def lend(self, network: Any, index: int, *, move: bool) -> None:
         """Copy the values into a network they do not live in; with ``move`` they live there from now on."""
-        if self._network is network:
+        if self._home is not None and self._home[0] is network:
             return
         network.set_parameter(index, self.read())
         if move:
-            self._network, self._index, self._value = network, index, None
+            self._home = (network, index)
+            self._value = None
 
     def detach(self, network: Any) -> None:
         """Take the values back from the network, if it is there that they live."""
-        if self._network is not None and self._network is network:
-            self._value = np.asarray(self._network.get_parameter(self._index))
-            self._network, self._index = None, -1
+        if self._home is not None and self._home[0] is network:
+            self._value = np.asarray(network.get_parameter(self._home[1]))
+            self._home = None
 
     def _values(self) -> np.ndarray:
-        if self._value is None:
-            self._value = self.check(self._initializer.sample(self.shape, lambda: self._seed))
-        return self._value
+        value = self._value
+        if value is None:
+            value = self._value = self.check(self._initializer.sample(self.shape, lambda: self._seed))
+        return value

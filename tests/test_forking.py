@@ -60,7 +60,7 @@ def predict_in_threads():
         thread.join()
     return right == [True] * 4
 
-for _ in range(25):
+for _ in range(12):
     assert wait_for(in_child(predict_in_threads)) == 0
 """
 
@@ -121,7 +121,7 @@ while not trained.is_set() and len(children) < 12:
     time.sleep(0.003)
 statuses = [wait_for(child) for child in children]
 trainer.join()
-assert children and not any(statuses), statuses
+assert len(children) > 2 and not any(statuses), statuses
 assert digest(network) == states[-1]
 """
 
