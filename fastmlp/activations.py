@@ -51,6 +51,7 @@ import numpy as np
 
 from fastmlp import checks, custom_objects, elsewhere, engines
 from fastmlp.custom_activation import Derivative, Value
+from fastmlp.custom_objects import CustomObjectScope
 from fastmlp.errors import UnsupportedError
 from fastmlp.numeric import as_native
 from fastmlp.plan import Function, Node, Plan
@@ -337,8 +338,13 @@ def serialize(activation: Activation) -> str | dict[str, Any]:
     return {"class": name, "config": config}
 
 
-def deserialize(data: Any) -> Activation:
-    """The activation that :func:`serialize` described."""
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Activation:
+    """The activation that :func:`serialize` described; ``custom_objects`` are the user's own pairs of functions, by name."""
+    with CustomObjectScope(custom_objects):
+        return _deserialize(config)
+
+
+def _deserialize(data: Any) -> Activation:
     if not isinstance(data, Mapping):
         return get(data)
     name, config = data.get("class"), data.get("config")

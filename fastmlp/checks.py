@@ -65,13 +65,13 @@ def reject_unknown(owner: str | Callable[..., Any], given: Mapping[str, Any], un
 
     Where ``owner`` is not just a name, its arguments are looked through for what may have been meant.
 
-    An argument Keras has is let through when it asks for nothing (None or False).
+    An argument Keras has is let through when it asks for nothing (None, False or 0).
     """
     called = owner if isinstance(owner, str) else owner.__name__
     for name, value in given.items():
         if name not in unsupported:
             raise keywords.refusal(called, name, () if isinstance(owner, str) else keywords.parameters(owner))
-        if value is not None and value is not False:
+        if value is not None and not (isinstance(value, (bool, int, float)) and value == 0):
             raise UnsupportedError(f"{called}({name}=...) is not in fastmlp; {unsupported[name]}")
 
 

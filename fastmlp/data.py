@@ -28,6 +28,26 @@ def blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         yield first, array[first : first + BLOCK_ROWS]
 
 
+def alone(value: Any, row: Shape | None = None, rows: int | None = None) -> Any:
+    """The array in a list of one, as models with several inputs take them; anything else as it is.
+
+    A list of one array may also be the list of all samples, of which there is one.
+
+    Args:
+        value: What the user passed.
+        row: The shape of a sample, where it is known.
+        rows: The number of samples, where it is known.
+    """
+    if not isinstance(value, (list, tuple)) or len(value) != 1 or not hasattr(value[0], "shape"):
+        return value
+    shape = value[0].shape
+    if rows is not None:
+        several = shape[:1] == (rows,) and (rows > 1 or len(shape) > 1)
+    else:
+        several = len(shape) > (1 if row is None else len(row)) or (len(shape) == 1 and row == (1,))
+    return value[0] if several else value
+
+
 def as_array(name: str, value: Any) -> np.ndarray:
     """``value`` as an array of real numbers (or bools) with at least one axis."""
     array: np.ndarray = value if type(value) is np.ndarray else _from_other(name, value)

@@ -9,13 +9,24 @@ import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastmlp.errors import ModelFileError, UnsupportedError
 
-__all__ = ["MODEL_SUFFIXES", "blaming", "check_target", "open_regular", "parse_json", "replacing"]
+__all__ = [
+    "MODEL_SUFFIXES",
+    "InMemory",
+    "blaming",
+    "check_target",
+    "open_regular",
+    "parse_json",
+    "reading_from",
+    "replacing",
+    "writing_to",
+]
 
 MODEL_SUFFIXES = (".safetensors", ".keras", ".h5", ".hdf5")
 WEIGHTS_SUFFIX = ".weights.h5"
@@ -60,6 +71,61 @@ def ending(path: str | os.PathLike[str], suffixes: tuple[str, ...]) -> str:
             return suffix
     what = "weights" if WEIGHTS_SUFFIX in suffixes else "models"
     raise ValueError(f"{what} are saved as {suffixes[0]} files: use {os.fspath(path) + suffixes[0]!r} instead of {os.fspath(path)!r}")
+
+
+_FORMATS = {"safetensors": ".safetensors", "keras": ".keras", "h5": ".h5", "hdf5": ".h5"}
+
+
+@contextmanager
+def writing_to(given: Any, overwrite: bool, suffixes: tuple[str, ...], save_format: Any = None) -> Iterator[Path]:
+    """Where to write a file that goes to ``given``, a path or an open binary file, which gets the bytes when the block ends.
+
+    Args:
+        given: A path whose name ends in one of ``suffixes``, or a file, whose name may; a file without a name gets the first of them.
+        overwrite: Whether a file that is there may be replaced.
+        suffixes: Of the formats that there are.
+        save_format: The format's name; it has to agree with that of the file.
+    """
+    wanted = None if save_format is None else _FORMATS.get(str(save_format).lower().removeprefix("."))
+    if save_format is not None and wanted not in suffixes:
+        raise ValueError(
+            f"save_format must be one of {', '.join(map(repr, _FORMATS))}, got {save_format!r}; the name's ending says it as well"
+        )
+    if not hasattr(given, "write"):
+        if wanted is not None and not _name(given).lower().endswith((wanted, ".hdf5") if wanted == ".h5" else wanted):
+            raise ValueError(f"save_format is {save_format!r}, so the name must end in {wanted}: use {_name(given) + wanted!r}")
+        yield check_target(given, overwrite, suffixes)
+        return
+    called = getattr(given, "name", "")
+    known = [suffix for suffix in suffixes if isinstance(called, str) and called.lower().endswith(suffix)]
+    with TemporaryDirectory() as folder:
+        target = check_target(Path(folder) / f"model{wanted or (known or suffixes)[0]}", overwrite, suffixes)
+        yield target
+        given.write(target.read_bytes())
+
+
+class InMemory(os.PathLike[str]):
+    """The content of a file that is not read from the disk; as a path it has the name that messages call it by."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self.data, self.name = data, name
+
+    def __fspath__(self) -> str:
+        return self.name
+
+
+def reading_from(given: Any) -> str | os.PathLike[str]:
+    """The file that is meant by a path, a bytes object, or an open binary file."""
+    if isinstance(given, (bytes, bytearray, memoryview)):
+        return InMemory(bytes(given), "<bytes>")
+    if not hasattr(given, "read"):
+        path: str | os.PathLike[str] = given
+        return path
+    content = given.read()
+    if not isinstance(content, bytes):
+        raise TypeError(f"{given!r:.80} gives {type(content).__name__}, not bytes; open the file in binary mode, open(..., 'rb')")
+    name = getattr(given, "name", None)
+    return InMemory(content, name if isinstance(name, str) else "<file>")
 
 
 def _name(path: str | os.PathLike[str]) -> str:
@@ -110,6 +176,8 @@ def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
         FileNotFoundError: There is no such file.
         ModelFileError: It is a folder or a device, or can't be read.
     """
+    if isinstance(path, InMemory):
+        return BufferedReader(BytesIO(path.data))
     place = Path(path)
     if place.is_dir():
         raise ModelFileError(path, "it is a folder, not a file")

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastmlp import checks, data, graphconfig, keywords, shapes, sparse, targets
 from fastmlp.compiling import Compiled, Goal
+from fastmlp.custom_objects import CustomObjectScope
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import InputLayer, Layer
 from fastmlp.model import Model
@@ -247,9 +248,10 @@ class Functional(Model):
         return graphconfig.describe(self.name, self._graph, self._inputs_form, self._outputs_form)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Functional:
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Functional:
         """A new model with the layers that :meth:`get_config` described, and fresh weights; anything malformed is a ValueError."""
-        inputs, outputs = graphconfig.rebuild(config)
+        with CustomObjectScope(custom_objects):
+            inputs, outputs = graphconfig.rebuild(config)
         return cls(inputs, outputs, name=config["name"])
 
 

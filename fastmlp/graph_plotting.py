@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from fastmlp import keywords
-from fastmlp.errors import UnsupportedError
+from fastmlp import checks, keywords
 from fastmlp.layers import InputLayer
 from fastmlp.model import Model
 from fastmlp.symbolic import Call, Graph, Tensor
@@ -32,6 +31,8 @@ _LETTER, _MARGIN = 0.083, 0.25
 _FILL = {"input": "#DCE6F2", "merge": "#FBE3D0", "model": "#E2EFDA", "layer": "#F3F3F3"}
 _EDGE, _ARROW, _TEXT, _FAINT = "#7F8FA6", "#5A6779", "#222222", "#666666"
 _SWEEPS = 24
+_DIRECTIONS = ("TB", "BT", "LR", "RL")
+_UNSUPPORTED = {"layer_range": "draw a part of the model: Model(model.input, model.get_layer(name).output)"}
 
 
 @dataclass(eq=False)
@@ -42,11 +43,15 @@ class _Place:
     lines: list[str] = field(default_factory=list)
     kind: str = ""
     x: float = 0.0
+    """Of its middle, along the row."""
+    span: float = 0.0
+    """Along the row."""
     above: list[_Place] = field(default_factory=list)
     below: list[_Place] = field(default_factory=list)
 
     @property
     def width(self) -> float:
+        """On the paper."""
         return max(1.2, max(map(len, self.lines)) * _LETTER + 0.3) if self.lines else 0.25
 
 
@@ -61,6 +66,9 @@ def plot_model(
     expand_nested: bool = False,
     dpi: int = 200,
     show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    splines: str = "ortho",
+    **options: Any,
 ) -> Figure:
     """Draw a model's layers and how they are connected.
 
@@ -72,10 +80,13 @@ def plot_model(
         show_shapes: Whether to write the shape of what each layer gives.
         show_dtype: Whether to write its type, which is float32.
         show_layer_names: Whether to write the layers' names.
-        rankdir: ``"TB"``, top to bottom; the only way there is.
+        rankdir: Which way to draw: ``"TB"``, top to bottom, ``"BT"``, ``"LR"``, left to right, or ``"RL"``.
         expand_nested: Whether to draw the layers of models that are part of the model.
         dpi: Pixels an inch.
         show_layer_activations: Whether to write the activations of layers.
+        show_trainable: Whether to write of layers with weights whether they are trained.
+        splines: Accepted for Keras' sake: arrows are curves.
+        options: Keras' ``layer_range`` is not in fastmlp.
 
     Returns:
         A matplotlib figure, which notebooks show.
@@ -87,8 +98,9 @@ def plot_model(
         >>> model = Model(x, layers.Add()([x, layers.Dense(8, activation="relu")(x)]))
         >>> figure = plot_model(model, to_file=None, show_shapes=True, show_layer_names=True)
     """
-    if rankdir != "TB":
-        raise UnsupportedError(f"rankdir={rankdir!r} is not in fastmlp; models are drawn from top to bottom, rankdir='TB'")
+    if rankdir not in _DIRECTIONS:
+        raise ValueError(f"rankdir must be one of {', '.join(map(repr, _DIRECTIONS))}, got {rankdir!r}")
+    checks.reject_unknown(plot_model, options, _UNSUPPORTED)
     if not isinstance(model, Model):
         raise TypeError(f"plot_model takes a model, got {model!r:.80}")
     from fastmlp.figures import Figure
@@ -106,24 +118,28 @@ def plot_model(
             lines.append(", ".join(str(tensor.shape) for tensor in tensors))
         if show_dtype:
             lines.append("float32")
+        if show_trainable and layer.weights:
+            lines.append("trainable" if layer.trainable else "not trainable")
         return lines
 
     rows = _rows(_boxes(graph, describe, expand_nested))
+    frame = _Frame.of(rows, rankdir)
     _spread(rows)
-    height = _BOX_HEIGHT * max(len(place.lines) for row in rows for place in row) * 0.62 + 0.16
-    left = min(place.x - place.width / 2 for row in rows for place in row) - _MARGIN
-    right = max(place.x + place.width / 2 for row in rows for place in row) + _MARGIN
-    bottom = -(len(rows) - 1) * (height + _ROW_GAP) - height / 2 - _MARGIN
-    figure = Figure(figsize=(right - left, height / 2 + _MARGIN - bottom), dpi=dpi)
+    first = min(place.x - place.span / 2 for row in rows for place in row) - _MARGIN
+    last = max(place.x + place.span / 2 for row in rows for place in row) + _MARGIN
+    edge = frame.depth / 2 + _MARGIN
+    corners = [frame.at(first, -edge), frame.at(last, frame.level(len(rows) - 1) + edge)]
+    (left, right), (bottom, top) = (sorted(sides) for sides in zip(*corners, strict=True))
+    figure = Figure(figsize=(right - left, top - bottom), dpi=dpi)
     ax = figure.add_axes((0, 0, 1, 1))
     ax.set_xlim(left, right)
-    ax.set_ylim(bottom, height / 2 + _MARGIN)
+    ax.set_ylim(bottom, top)
     ax.set_axis_off()
     for row in rows:
         for place in row:
             if place.lines:
-                _draw_arrows(ax, place, height)
-                _draw_box(ax, place, height)
+                _draw_arrows(ax, place, frame)
+                _draw_box(ax, place, frame)
     if to_file is not None:
         figure.savefig(os.fspath(to_file), dpi=dpi)
     return figure
@@ -208,7 +224,7 @@ def _separate(row: Sequence[_Place]) -> None:
     """Push neighbours apart where they overlap, without moving the whole row."""
     before = sum(place.x for place in row)
     for left, right in pairwise(row):
-        right.x = max(right.x, left.x + (left.width + right.width) / 2 + _BOX_GAP)
+        right.x = max(right.x, left.x + (left.span + right.span) / 2 + _BOX_GAP)
     shift = (sum(place.x for place in row) - before) / len(row)
     for place in row:
         place.x -= shift
@@ -217,15 +233,43 @@ def _separate(row: Sequence[_Place]) -> None:
 # Drawing
 
 
-def _level(row: int, height: float) -> float:
-    return -row * (height + _ROW_GAP)
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where on the paper a point lies that is so far along a row, and so far down the flow from the first row."""
+
+    direction: str
+    height: float
+    """Of all boxes."""
+    depth: float
+    """The most that a box takes along the flow."""
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[_Place]], direction: str) -> _Frame:
+        places = [place for row in rows for place in row]
+        height = _BOX_HEIGHT * max(len(place.lines) for place in places) * 0.62 + 0.16
+        for place in places:
+            place.span = place.width if direction in ("TB", "BT") else (height if place.lines else _BOX_GAP)
+        return cls(direction, height, height if direction in ("TB", "BT") else max(place.width for place in places))
+
+    def level(self, row: int) -> float:
+        """How far down the flow the middle of a row is."""
+        return row * (self.depth + _ROW_GAP)
+
+    def half(self, place: _Place) -> float:
+        """From the middle of a place to its edge, along the flow."""
+        return (self.height if self.direction in ("TB", "BT") or not place.lines else place.width) / 2
+
+    def at(self, along: float, flow: float) -> tuple[float, float]:
+        """The point on the paper."""
+        return {"TB": (along, -flow), "BT": (along, flow), "LR": (flow, -along), "RL": (-flow, -along)}[self.direction]
 
 
-def _draw_box(ax: Axes, place: _Place, height: float) -> None:
+def _draw_box(ax: Axes, place: _Place, frame: _Frame) -> None:
     from matplotlib.patches import FancyBboxPatch
 
-    y = _level(place.row, height)
-    corner = (place.x - place.width / 2, y - height / 2)
+    height = frame.height
+    x, y = frame.at(place.x, frame.level(place.row))
+    corner = (x - place.width / 2, y - height / 2)
     style = "round,pad=0,rounding_size=0.06"
     ax.add_patch(
         FancyBboxPatch(corner, place.width, height, boxstyle=style, facecolor=_FILL[place.kind], edgecolor=_EDGE, linewidth=0.9, zorder=3)
@@ -235,7 +279,7 @@ def _draw_box(ax: Axes, place: _Place, height: float) -> None:
         offset = (len(place.lines) - 1) / 2 - index
         first = index == 0
         ax.text(
-            place.x,
+            x,
             y + offset * step,
             line,
             ha="center",
@@ -247,20 +291,20 @@ def _draw_box(ax: Axes, place: _Place, height: float) -> None:
         )
 
 
-def _draw_arrows(ax: Axes, place: _Place, height: float) -> None:
-    """From everything a box reads to its upper edge, side by side as they come."""
+def _draw_arrows(ax: Axes, place: _Place, frame: _Frame) -> None:
+    """From everything a box reads to its near edge, side by side as they come."""
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
     ordered = sorted(place.above, key=lambda other: other.x)
     for index, above in enumerate(ordered):
-        port = place.x + (index - (len(ordered) - 1) / 2) * min(0.3, place.width / (len(ordered) + 1))
-        points = [(port, _level(place.row, height) + height / 2 + 0.015)]
+        port = place.x + (index - (len(ordered) - 1) / 2) * min(0.3, place.span / (len(ordered) + 1))
+        points = [(port, frame.level(place.row) - frame.half(place) - 0.015)]
         while not above.lines:
-            y = _level(above.row, height)
-            points += [(above.x, y - height / 2), (above.x, y + height / 2)]
+            flow = frame.level(above.row)
+            points += [(above.x, flow + frame.half(above)), (above.x, flow - frame.half(above))]
             above = above.above[0]
-        points.append((above.x, _level(above.row, height) - height / 2))
+        points.append((above.x, frame.level(above.row) + frame.half(above)))
         points.reverse()
         vertices, codes = [points[0]], [Path.MOVETO]
         for (x0, y0), (x1, y1) in pairwise(points):
@@ -268,8 +312,7 @@ def _draw_arrows(ax: Axes, place: _Place, height: float) -> None:
             straight = math.isclose(x0, x1, abs_tol=1e-3)
             vertices += [(x1, y1)] if straight else [(x0, middle), (x1, middle), (x1, y1)]
             codes += [Path.LINETO] if straight else [Path.CURVE4] * 3
+        path = Path([frame.at(*vertex) for vertex in vertices], codes)
         ax.add_patch(
-            FancyArrowPatch(
-                path=Path(vertices, codes), arrowstyle="-|>", mutation_scale=9, color=_ARROW, linewidth=1.1, shrinkA=0, shrinkB=0, zorder=2
-            )
+            FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=9, color=_ARROW, linewidth=1.1, shrinkA=0, shrinkB=0, zorder=2)
         )

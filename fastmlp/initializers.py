@@ -176,9 +176,18 @@ class VarianceScaling(Initializer):
         distribution: ``truncated_normal`` (cut at two standard deviations, the standard deviation corrected for the cut),
             ``untruncated_normal`` or ``uniform``.
         seed: See :class:`Initializer`.
+        options: Keras' ``input_axes`` and ``output_axes`` are not in fastmlp: inputs are the first axis and outputs the last.
     """
 
-    def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal", seed: int | None = None) -> None:
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+        **options: Any,
+    ) -> None:
+        _refuse_axes(self, options)
         super().__init__(seed)
         self.scale = checks.number("scale", scale, 0.0)
         if mode not in ("fan_in", "fan_out", "fan_avg"):
@@ -203,6 +212,11 @@ class VarianceScaling(Initializer):
         return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
 
 
+def _refuse_axes(initializer: Initializer, options: dict[str, Any]) -> None:
+    advice = "the inputs of a weight are its first axis and the outputs its last"
+    checks.reject_unknown(type(initializer).__name__, options, dict.fromkeys(("input_axes", "output_axes"), advice))
+
+
 TRUNCATED_STDDEV = 0.87962566103423978
 """Standard deviation of a standard normal cut at ±2."""
 
@@ -222,8 +236,8 @@ class _Scaled(VarianceScaling):
 
     choice: tuple[float, str, str]
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(*self.choice, seed=seed)
+    def __init__(self, seed: int | None = None, **options: Any) -> None:
+        super().__init__(*self.choice, seed=seed, **options)
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": self.seed}

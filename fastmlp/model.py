@@ -138,6 +138,7 @@ class Model(Connected):
         if holds_tensors(x):
             return symbolic.apply(self, x, {"training": training})
         shape = self._row_shape()
+        x = data.alone(x, shape)
         if not sparse.is_sparse(x):
             if frames.is_frame(x):
                 x = self._columns.align("x", frames.as_row(x) if shape is not None and shape != (1,) else x)
@@ -371,11 +372,11 @@ class Model(Connected):
         raise NotImplementedError
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Model:
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
         """A new model with the layers that :meth:`get_config` of a functional model described, and fresh weights."""
         from fastmlp.functional import Functional
 
-        return Functional.from_config(config)
+        return Functional.from_config(config, custom_objects)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """What ``compile`` was told, as JSON values; None if it was not called."""
@@ -389,28 +390,41 @@ class Model(Connected):
         return Compiled.from_config(config)
 
     @keywords.answering
-    def save(self, filepath: Any, overwrite: bool = True) -> None:
+    def save(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        *,
+        include_optimizer: bool = True,
+        save_format: str | None = None,
+    ) -> None:
         """Write the model to a file: layers, weights, optimizer state; see :func:`fastmlp.load_model`.
 
         Args:
             filepath: Where to. The name's ending chooses the format: ``.safetensors``, or Keras' ``.keras`` and ``.h5``, which need h5py.
+                Or an open binary file.
             overwrite: Whether a file that is there may be replaced.
+            zipped: Accepted for Keras' sake; a model is always one file.
+            include_optimizer: Whether to save the optimizer's state too.
+            save_format: ``"safetensors"``, ``"keras"`` or ``"h5"``, for an open file; by default the name's ending.
         """
         from fastmlp.saving import save_model
 
-        save_model(self, filepath, overwrite=overwrite)
+        save_model(self, filepath, overwrite, zipped, include_optimizer=include_optimizer, save_format=save_format)
 
     @keywords.answering
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+    def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None) -> None:
         """Write the weights and the optimizer's state to a file whose name ends in ``.weights.h5``, which Keras loads too.
 
         Args:
             filepath: Where to.
             overwrite: Whether a file that is there may be replaced.
+            max_shard_size: None: weights are one file.
         """
         from fastmlp.saving import save_weights
 
-        save_weights(self, filepath, overwrite)
+        save_weights(self, filepath, overwrite, max_shard_size)
 
     @keywords.answering
     def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:

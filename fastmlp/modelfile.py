@@ -173,7 +173,8 @@ class ModelFile:
         return result
 
     def _read_header(self) -> None:
-        size = os.fstat(self._file.fileno()).st_size
+        size = self._file.seek(0, os.SEEK_END)
+        self._file.seek(0)
         if size == 0:
             raise self.fail("it is empty")
         begin = self._file.read(_LENGTH_BYTES)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastmlp import checks, elsewhere, graphconfig, keywords, shapes
 from fastmlp.cloning import clone_model
+from fastmlp.custom_objects import CustomObjectScope
 from fastmlp.functional import Functional
 from fastmlp.layers import InputLayer, Layer
 from fastmlp.model import Model
@@ -60,8 +61,13 @@ class Sequential(Model):
     def layers(self) -> list[Layer]:
         return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
-    def add(self, layer: Layer | Tensor) -> None:
-        """Put a layer at the end. Layers that are there keep their weights; the optimizer starts anew."""
+    def add(self, layer: Layer | Model | Tensor, rebuild: bool = True) -> None:
+        """Put a layer at the end. Layers that are there keep their weights; the optimizer starts anew.
+
+        Args:
+            layer: It, or a model in its place.
+            rebuild: Accepted for Keras' sake.
+        """
         with self._exclusively("add"):
             self._append(layer)
             try:
@@ -71,8 +77,8 @@ class Sequential(Model):
                 self._rebuild()
                 raise
 
-    def pop(self) -> Layer:
-        """Take away the last layer, and return it with its weights."""
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Take away the last layer, and return it with its weights; ``rebuild`` is accepted for Keras' sake."""
         if not self._layers:
             raise ValueError("the model has no layers to take away")
         with self._exclusively("pop"):
@@ -200,8 +206,13 @@ class Sequential(Model):
         return {"name": self.name, "layers": [graphconfig.serialize_layer(layer) for layer in self._layers]}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Sequential:
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Sequential:
         """A new model with the layers that :meth:`get_config` described, and fresh weights; anything malformed is a ValueError."""
+        with CustomObjectScope(custom_objects):
+            return cls._from_config(config)
+
+    @classmethod
+    def _from_config(cls, config: Mapping[str, Any]) -> Sequential:
         if not isinstance(config, Mapping) or set(config) != {"name", "layers"} or not isinstance(config["layers"], list):
             raise ValueError(f"the configuration of a model must have a name and a list of layers, got {config!r:.200}")
         if not isinstance(config["name"], str) or not config["name"]:

@@ -10,7 +10,8 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from fastmlp import custom_objects, elsewhere, keywords
+from fastmlp import custom_objects as custom
+from fastmlp import elsewhere, keywords
 from fastmlp.elsewhere import plain
 from fastmlp.errors import UnsupportedError
 from fastmlp.settings import Guarded
@@ -76,8 +77,8 @@ class Registry(Generic[T]):
         if isinstance(identifier, self.base):
             return identifier
         if isinstance(identifier, str):
-            custom = custom_objects.find(identifier)
-            return self.named(identifier)() if custom is None else self.get(custom)
+            own = custom.find(identifier)
+            return self.named(identifier)() if own is None else self.get(own)
         if isinstance(identifier, type) and issubclass(identifier, self.base):
             return identifier()
         if isinstance(identifier, Mapping):
@@ -94,7 +95,7 @@ class Registry(Generic[T]):
         advice = elsewhere.advice(self._module, name) if self._module else None
         if advice:
             raise UnsupportedError(f"the {self.kind} {name!r} is not in fastmlp; {advice}")
-        if of_file := custom_objects.missing(self.kind, name):
+        if of_file := custom.missing(self.kind, name):
             raise ValueError(of_file)
         close = difflib.get_close_matches(plain(name), self._by_name, n=1)
         hint = f"; did you mean {self._by_name[close[0]].__name__}?" if close else f"; there are {', '.join(self.classes)}"
@@ -104,22 +105,30 @@ class Registry(Generic[T]):
         """``{"class": name, "config": {...}}`` of an object; of a user's function or class, the name alone says which it is."""
         cls = type(item)
         if cls is self._of_function:
-            return custom_objects.describe_function(item.function)  # type: ignore[attr-defined]
-        name = cls.__name__ if self.classes.get(cls.__name__) is cls else custom_objects.note(cls)
+            return custom.describe_function(item.function)  # type: ignore[attr-defined]
+        name = cls.__name__ if self.classes.get(cls.__name__) is cls else custom.note(cls)
         return {"class": name, "config": item.get_config()}
 
-    def deserialize(self, data: Mapping[str, Any]) -> T:
-        """The object that :meth:`serialize` described; anything malformed is a ValueError."""
+    def deserialize(self, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> T:
+        """The object that :meth:`serialize` described; anything malformed is a ValueError.
+
+        Args:
+            config: What it returned.
+            custom_objects: The user's own classes and functions, by name.
+        """
+        with custom.CustomObjectScope(custom_objects):
+            return self._deserialize(config)
+
+    def _deserialize(self, data: Mapping[str, Any]) -> T:
         if not isinstance(data, Mapping) or not isinstance(data.get("class"), str) or not isinstance(data.get("config"), Mapping):
             raise ValueError(f"the configuration of {_article(self.kind)} must be {{'class': name, 'config': {{...}}}}, got {data!r:.200}")
         name, config = data["class"], data["config"]
-        if name == custom_objects.FUNCTION and self._of_function is not None:
-            return self.get(custom_objects.named_function(self.kind, config))
-        cls = custom_objects.find(name) or self.classes.get(name)
+        if name == custom.FUNCTION and self._of_function is not None:
+            return self.get(custom.named_function(self.kind, config))
+        cls = custom.find(name) or self.classes.get(name)
         if cls is None:
             raise ValueError(
-                custom_objects.missing(f"{self.kind} class", name)
-                or f"unknown {self.kind} class {name!r:.80}; there are {', '.join(self.classes)}"
+                custom.missing(f"{self.kind} class", name) or f"unknown {self.kind} class {name!r:.80}; there are {', '.join(self.classes)}"
             )
         if isinstance(cls, self.base):  # an object in the place of its class
             return cls

@@ -37,7 +37,7 @@ from fastmlp import checks, keywords, modelfile, snapshot
 from fastmlp import custom_objects as custom
 from fastmlp.custom_objects import CustomObjectScope, custom_object_scope, get_custom_objects, register_keras_serializable
 from fastmlp.errors import ModelFileError
-from fastmlp.files import MODEL_SUFFIXES, WEIGHTS_SUFFIX, blaming, check_target, ending, open_regular
+from fastmlp.files import MODEL_SUFFIXES, WEIGHTS_SUFFIX, InMemory, blaming, ending, open_regular, reading_from, writing_to
 from fastmlp.model import Model
 from fastmlp.modelfile import ModelFile
 
@@ -72,10 +72,12 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
 @keywords.answering
 def save_model(
     model: Model,
-    path: str | os.PathLike[str],
-    include_optimizer: bool = True,
+    filepath: Any,
     overwrite: bool = True,
+    zipped: bool | None = None,
     *,
+    include_optimizer: bool = True,
+    save_format: str | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes a model to a file; ``model.save(path)`` does the same.
@@ -84,10 +86,13 @@ def save_model(
 
     Args:
         model: A built model, compiled or not.
-        path: Where to; the name's ending chooses the format: ``.safetensors``, or Keras' ``.keras`` and ``.h5``, which need h5py.
+        filepath: Where to; the name's ending chooses the format: ``.safetensors``, or Keras' ``.keras`` and ``.h5``, which need h5py. Or a
+            binary file that is open for writing, an ``io.BytesIO()`` too.
+        overwrite: Whether a file that is there may be replaced.
+        zipped: Accepted for Keras' sake; a model is always one file.
         include_optimizer: Whether to save the optimizer's state too, so that training can go on as if it had not stopped. The file is then
             up to three times as large.
-        overwrite: Whether a file that is there may be replaced.
+        save_format: ``"safetensors"``, ``"keras"`` or ``"h5"``, for a file without a name; by default its ending, or ``"safetensors"``.
         provenance: JSON values to keep with the model: where the data came from, how they were prepared, how good it is.
 
     Raises:
@@ -103,18 +108,19 @@ def save_model(
     """
     if not isinstance(model, Model):
         raise TypeError(f"save_model takes a model, got {model!r:.80}")
-    target = check_target(path, overwrite)
-    with custom.collecting() as found:
-        _save(model, path, target, include_optimizer, provenance or {})
+    checks.reject_unknown("save", {"zipped": True if zipped is False else None}, {"zipped": "a model is one file, not a folder"})
+    include_optimizer = checks.flag("include_optimizer", include_optimizer)
+    with writing_to(filepath, overwrite, MODEL_SUFFIXES, save_format) as target, custom.collecting() as found:
+        _save(model, target, include_optimizer, provenance or {})
     if names := custom.to_warn_of(found):
         checks.warn(
-            f"{os.fspath(path)} does not hold {', '.join(names)}, because files hold no Python code; load it with "
+            f"{filepath} does not hold {', '.join(names)}, because files hold no Python code; load it with "
             f"custom_objects={{{', '.join(f'{name!r}: ...' for name in names)}}}"
         )
 
 
-def _save(model: Model, path: str | os.PathLike[str], target: Path, include_optimizer: bool, provenance: Mapping[str, Any]) -> None:
-    suffix = ending(path, MODEL_SUFFIXES)
+def _save(model: Model, target: Path, include_optimizer: bool, provenance: Mapping[str, Any]) -> None:
+    suffix = ending(target, MODEL_SUFFIXES)
     if suffix != ".safetensors":
         _keras_format(suffix == ".keras").save(model, target, include_optimizer, provenance)
         return
@@ -141,24 +147,31 @@ def _save(model: Model, path: str | os.PathLike[str], target: Path, include_opti
     modelfile.write(target, document, tensors)
 
 
-def save_weights(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+def save_weights(model: Model, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None) -> None:
     """Writes a model's weights, and its optimizer's state, to a ``.weights.h5`` file; ``model.save_weights(path)`` does the same.
 
     A name that ends in ``.safetensors`` gets a whole model, whose weights :func:`load_weights` reads as well.
+
+    Args:
+        model: A built model.
+        filepath: Where to; a binary file that is open for writing too.
+        overwrite: Whether a file that is there may be replaced.
+        max_shard_size: None: weights are one file.
     """
-    target = check_target(path, overwrite, (WEIGHTS_SUFFIX, ".safetensors"))
-    if ending(path, (WEIGHTS_SUFFIX, ".safetensors")) == ".safetensors":
-        _save(model, path, target, True, {})
-    else:
-        _keras_format(zipped=True).save_weights(model, target)
+    checks.reject_unknown("save_weights", {"max_shard_size": max_shard_size}, {"max_shard_size": "weights are one file, of any size"})
+    with writing_to(filepath, overwrite, (WEIGHTS_SUFFIX, ".safetensors")) as target:
+        if target.name.lower().endswith(".safetensors"):
+            _save(model, target, True, {})
+        else:
+            _keras_format(zipped=True).save_weights(model, target)
 
 
-def load_weights(model: Model, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+def load_weights(model: Model, filepath: Any, skip_mismatch: bool = False) -> None:
     """Gives a built model the weights in a file; ``model.load_weights(path)`` does the same.
 
     Args:
         model: A model with the same layers, in the same order, as the one that was saved.
-        path: A ``.weights.h5`` file, or a whole model in any of the formats.
+        filepath: A ``.weights.h5`` file, or a whole model in any of the formats; its content as bytes, or an open binary file, too.
         skip_mismatch: Whether layers with weights of other shapes are left as they are, with a warning, instead of being an error.
 
     Raises:
@@ -167,6 +180,7 @@ def load_weights(model: Model, path: str | os.PathLike[str], skip_mismatch: bool
     """
     if not model.built:
         raise ValueError("the model is not built, so it can't take weights; begin it with Input(shape=...), or call build first")
+    path = reading_from(filepath)
     kind = _format(path)
     if kind is None:
         with custom.collecting() as found:  # the model has those that the file speaks of
@@ -178,17 +192,19 @@ def load_weights(model: Model, path: str | os.PathLike[str], skip_mismatch: bool
 
 
 @keywords.answering
-def load_model(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Model:
+def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Model:
     """Makes the model that was saved in a file.
 
     Nothing in the file is trusted: every size is checked against the size of the file before memory is taken, every bit against the
     checksums, and no code is ever run.
 
     Args:
-        path: The file: a ``.safetensors`` file of fastmlp, or a ``.keras`` or ``.h5`` file of fastmlp or Keras, which needs h5py.
+        filepath: The file: a ``.safetensors`` file of fastmlp, or a ``.keras`` or ``.h5`` file of fastmlp or Keras, which needs h5py; its
+            content as bytes, or an open binary file, too.
         custom_objects: What the file names and does not hold, because it is Python code of yours: ``{"mine": mine}`` for a loss, a metric,
             an activation (value, derivative), a class derived from one of fastmlp's, …
         compile: Whether to compile the model as it was, with the optimizer's state. Without it the model can predict, or be compiled anew.
+        safe_mode: Accepted for Keras' sake: no code of a file is ever run.
 
     Returns:
         A model that predicts, evaluates and continues training exactly as the saved one would have.
@@ -204,6 +220,7 @@ def load_model(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] |
         >>> fastmlp.load_model("model.safetensors").count_params()
         9
     """
+    path = reading_from(filepath)
     if Path(path).name.lower().endswith(WEIGHTS_SUFFIX):
         raise ModelFileError(path, "it holds weights alone: make the model, and give them to it with model.load_weights")
     with custom.loading(custom_objects):
@@ -240,7 +257,7 @@ def _load(path: str | os.PathLike[str], compile: bool) -> Model:
         return model
 
 
-def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
+def describe(path: Any) -> dict[str, Any]:
     """The document of a saved model, without its tensors; in Keras' formats what they know of it.
 
     Raises:
@@ -255,6 +272,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         >>> saving.describe("model.safetensors")["provenance"]
         {'author': 'me'}
     """
+    path = reading_from(path)
     kind = _format(path)
     if kind is not None:
         described: dict[str, Any] = kind.describe(path)
@@ -269,6 +287,8 @@ def _format(path: str | os.PathLike[str]) -> ModuleType | None:
         begin = file.read(4)
     zipped, hdf5 = begin == b"PK\x03\x04", begin == b"\x89HDF"
     name = Path(path).name.lower()
+    if hdf5 and isinstance(path, InMemory) and not name.endswith(".h5"):
+        return _keras_format(b"layer_names" not in path.data)  # which Keras 2 writes
     if zipped or hdf5:
         return _keras_format(zipped or name.endswith(WEIGHTS_SUFFIX))
     if begin and name.endswith((".keras", ".h5", ".hdf5")):

@@ -418,9 +418,9 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
     return registry.serialize(learning_rate_schedule)
 
 
-def deserialize(config: Mapping[str, Any]) -> LearningRateSchedule:
+def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> LearningRateSchedule:
     """The schedule that :func:`serialize` described; anything malformed is a ValueError."""
-    return registry.deserialize(config)
+    return registry.deserialize(config, custom_objects)
 
 
 def of(learning_rate: Any) -> LearningRateSchedule | None:

@@ -134,7 +134,7 @@ class Trainer:
         """
         compiled = self._require_compiled("fit")
         batch_size = optional_count("batch_size", batch_size)
-        epochs = checks.whole_number("epochs", epochs)
+        epochs = checks.whole_number("epochs", epochs, 0)
         initial_epoch = checks.whole_number("initial_epoch", initial_epoch, 0)
         steps_per_epoch = optional_count("steps_per_epoch", steps_per_epoch)
         validation_steps = optional_count("validation_steps", validation_steps)
@@ -429,6 +429,7 @@ class Trainer:
         if type(x) is not np.ndarray:
             x = self._columns.align(name, x)
         shape = self._row_shape()
+        x = data.alone(x, shape)
         if shape is None:
             array = x if sparse.is_sparse(x) else data.as_array(name, x)
             if not all(array.shape[1:]):
@@ -447,6 +448,7 @@ class Trainer:
         inputs = self._inputs(x, prefix)
         if y is None:
             raise ValueError(f"{prefix}y is missing: give the targets, one per row of x")
+        y, sample_weight = data.alone(y, rows=len(inputs)), data.alone(sample_weight, rows=len(inputs))
         goal = self._goal_for(y)
         plan = self._require_plan()
         outputs, weight = self._targets(y, sample_weight, goal, plan, prefix)

@@ -141,8 +141,12 @@ def set_random_seed(seed: int) -> None:
     randomness.set_seed(seed)
 
 
-def clear_session() -> None:
-    """Let automatic names count from the start again: the next Dense is ``dense``."""
+def clear_session(free_memory: bool = True) -> None:
+    """Let automatic names count from the start again: the next Dense is ``dense``.
+
+    Args:
+        free_memory: Accepted for Keras' sake: memory is free when nothing refers to it.
+    """
     naming.reset()
 
 
@@ -189,7 +193,12 @@ class PyDataset:
 
 @keywords.answering
 def split_dataset(
-    dataset: Any, left_size: float | None = None, right_size: float | None = None, shuffle: bool = False, seed: int | None = None
+    dataset: Any,
+    left_size: float | None = None,
+    right_size: float | None = None,
+    shuffle: bool = False,
+    seed: int | None = None,
+    preferred_backend: str | None = None,
 ) -> tuple[Any, Any]:
     """Two parts of arrays, such as training and validation rows.
 

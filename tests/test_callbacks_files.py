@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
 
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 
 import fastmlp
 from fastmlp import callbacks, layers, models
-from fastmlp.errors import UnsupportedError
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 Y = X @ np.array([[1.0], [-2.0], [0.5]], np.float32)
@@ -302,6 +302,25 @@ def test_tensorboard_shows_histograms_of_the_weights(tmp_path):
     assert (buckets[0, 0], buckets[-1, 1]) == pytest.approx((kernel.min(), kernel.max()), rel=1e-6)
 
 
+def test_tensorboard_shows_pictures_of_the_weights(tmp_path):
+    pytest.importorskip("tensorboard")
+    model = compiled()
+    fit(model, callbacks.TensorBoard(tmp_path, histogram_freq=1, write_images=True))
+    width, height, picture = events(tmp_path / "train")[f"{model.layers[0].name}/kernel/image"][-1][1]
+    assert (int(width), int(height)) == (max(model.get_weights()[0].shape), min(model.get_weights()[0].shape))
+    levels = np.asarray(pytest.importorskip("PIL.Image").open(io.BytesIO(picture)))
+    kernel = model.get_weights()[0]
+    kernel = kernel.T if kernel.shape[0] > kernel.shape[1] else kernel
+    assert np.array_equal(levels, np.rint(255 * (kernel - kernel.min()) / (kernel.max() - kernel.min())))
+
+
+@pytest.mark.parametrize("argument", [{"profile_batch": 2}, {"embeddings_freq": 1}, {"embeddings_metadata": "words.tsv"}])
+def test_tensorboard_warns_of_what_it_does_not_write(tmp_path, argument):
+    pytest.importorskip("tensorboard")
+    with pytest.warns(UserWarning, match=rf"TensorBoard\({next(iter(argument))}=\.\.\.\) writes nothing, because it is not in fastmlp"):
+        callbacks.TensorBoard(tmp_path, **argument)
+
+
 @pytest.mark.parametrize(("frequency", "steps"), [("batch", [*range(1, 13)]), (5, [5, 10])])
 def test_tensorboard_shows_the_means_while_an_epoch_runs(tmp_path, frequency, steps):
     pytest.importorskip("tensorboard")
@@ -323,9 +342,7 @@ def test_without_the_package_the_extra_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"profile_batch": 2}, UnsupportedError, "TensorBoard(profile_batch=...) is not in fastmlp"),
-        ({"embeddings_freq": 1}, UnsupportedError, "TensorBoard(embeddings_freq=...) is not in fastmlp; use histogram_freq"),
-        ({"write_images": True}, UnsupportedError, "TensorBoard(write_images=...) is not in fastmlp"),
+        ({"write_images": "yes"}, TypeError, "write_images must be True or False, got 'yes'"),
         ({"update_freq": "step"}, ValueError, "update_freq must be 'batch', 'epoch' or a number of batches, got 'step'"),
     ],
 )

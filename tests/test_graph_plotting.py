@@ -11,7 +11,6 @@ from golden import graph_programs as programs
 
 import fastmlp
 from fastmlp import layers, models, utils
-from fastmlp.errors import UnsupportedError
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
@@ -65,6 +64,22 @@ def test_a_picture_is_written_in_the_format_of_its_name(tmp_path, ending):
     assert start == {"png": b"\x89PNG\r", "svg": b"<?xml", "pdf": b"%PDF-"}[ending]
 
 
+@pytest.mark.parametrize(("rankdir", "axis", "sign"), [("TB", 1, -1), ("BT", 1, 1), ("LR", 0, 1), ("RL", 0, -1)])
+def test_a_model_is_drawn_in_the_direction_asked_for(rankdir, axis, sign):
+    model = models.Sequential([layers.Input((3,)), layers.Dense(4), layers.Dense(2)])
+    found, _ = boxes(utils.plot_model(model, None, rankdir=rankdir))
+    middles = [(box.get_x() + box.get_width() / 2, box.get_y() + box.get_height() / 2) for box in found]
+    assert [sign * middle[axis] for middle in middles] == sorted(sign * middle[axis] for middle in middles)
+    assert [middle[1 - axis] for middle in middles] == pytest.approx([middles[0][1 - axis]] * 3)
+
+
+def test_boxes_say_whether_layers_are_trained():
+    frozen = layers.Dense(4, trainable=False)
+    figure = utils.plot_model(models.Sequential([layers.Input((3,)), frozen, layers.Dense(2)]), None, show_trainable=True)
+    shown = [text.get_text() for text in figure.axes[0].texts]
+    assert ("trainable" in shown, "not trainable" in shown) == (True, True)
+
+
 @pytest.mark.parametrize(
     ("use", "error", "message"),
     [
@@ -74,7 +89,11 @@ def test_a_picture_is_written_in_the_format_of_its_name(tmp_path, ending):
             "the model is not built: it does not know its input shape",
         ),
         (lambda: utils.plot_model(layers.Dense(2), None), TypeError, "plot_model takes a model"),
-        (lambda: utils.plot_model(programs.residual(fastmlp), None, rankdir="LR"), UnsupportedError, "from top to bottom, rankdir='TB'"),
+        (
+            lambda: utils.plot_model(programs.residual(fastmlp), None, rankdir="up"),
+            ValueError,
+            "rankdir must be one of 'TB', 'BT', 'LR', 'RL'",
+        ),
     ],
 )
 def test_misuse_is_told(use, error, message):

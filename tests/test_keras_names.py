@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import pickle
 from importlib import import_module
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import elsewhere, layers, models
+from fastmlp import activations, elsewhere, layers, models
 from fastmlp.errors import UnsupportedError
 
 NAMES = json.loads((Path(__file__).parent / "golden" / "keras_names.json").read_text())
@@ -141,3 +142,107 @@ def test_programs_that_ask_with_hasattr_are_told_the_truth():
 def test_names_nobody_has_are_plain_attribute_errors(path):
     with pytest.raises(AttributeError, match="has no attribute 'convolve_everything'"):
         _ = module_of(path).convolve_everything
+
+
+# Arguments
+
+ARGUMENTS = json.loads((Path(__file__).parent / "golden" / "keras_arguments.json").read_text())
+REQUIRED = "<required>"
+
+DIFFERENCES = {
+    "activations.*": "an activation is an object whose arguments are checked when it is called",
+    "*.serialize": "what is described comes first, whatever it is called",
+    "callbacks.CallbackList": "fit makes it, and has verbose= for the progress bar",
+}
+"""Where the names of arguments differ from Keras', and why."""
+
+VALUES = {
+    "layers.Activation": {"activation": "relu"},
+    "layers.concatenate": {"inputs": [layers.Input((3,)), layers.Input((3,))]},
+    "layers.CategoryEncoding": {"num_tokens": 3},
+    "layers.Dense": {"units": 2},
+    "layers.Dropout": {"rate": 0.5},
+    "layers.AlphaDropout": {"rate": 0.5},
+    "layers.GaussianDropout": {"rate": 0.5},
+    "layers.GaussianNoise": {"stddev": 0.5},
+    "layers.Embedding": {"input_dim": 3, "output_dim": 2},
+    "layers.Input": {"shape": (3,)},
+    "layers.InputLayer": {"shape": (3,)},
+    "layers.Rescaling": {"scale": 2.0},
+    "layers.Reshape": {"target_shape": (3,)},
+    "metrics.MeanMetricWrapper": {"fn": lambda y, p: y},
+    "optimizers.Optimizer": {"learning_rate": 0.1},
+}
+"""What constructors need to be called at all."""
+
+
+def arguments_of_both():
+    """For each object of Keras that is in fastmlp: its path, the object here, and the arguments in Keras."""
+    for path, wanted in ARGUMENTS.items():
+        if path == "keras":
+            continue
+        place, _, name = path.rpartition(".")
+        owner = fastmlp
+        for step in place.split("."):
+            owner = getattr(owner, step)
+        table = elsewhere.TABLES.get(place if inspect.ismodule(owner) else "Model" if place in ("Model", "Sequential") else "Layer", {})
+        if place in ("Model", "Sequential"):
+            owner = models.Sequential([layers.Dense(2, input_shape=(3,))])
+        own = None if name in table else getattr(owner, name, None)
+        if callable(own):
+            yield path, own, wanted
+
+
+CHECKED = {path: (own, wanted) for path, own, wanted in arguments_of_both()}
+
+
+def is_listed(path):
+    return path in DIFFERENCES or f"{path.partition('.')[0]}.*" in DIFFERENCES or f"*.{path.rpartition('.')[2]}" in DIFFERENCES
+
+
+def answers(path, own, name, default):
+    """Whether a call with the argument that is not in the signature works, or is told what to do instead."""
+    needed = VALUES.get(path, {})
+    if default != REQUIRED:
+        own(**needed, **{name: default})
+    try:
+        own(**needed, **{name: object()})
+    except UnsupportedError as error:
+        return "not in fastmlp; " in str(error) or "leave" in str(error)
+    except (TypeError, ValueError) as error:
+        return "has no argument" not in str(error) and "unexpected keyword" not in str(error)
+    return True
+
+
+def test_enough_of_keras_is_compared():
+    assert len(CHECKED) > 250
+    assert {"Model.fit", "layers.Dense", "optimizers.Adam", "callbacks.EarlyStopping", "saving.load_model"} <= set(CHECKED)
+
+
+@pytest.mark.parametrize("path", [path for path in CHECKED if not is_listed(path)])
+def test_every_argument_of_keras_works_or_names_the_nearest_alternative(path):
+    own, wanted = CHECKED[path]
+    here = inspect.signature(own).parameters
+    any_name = any(one.kind is one.VAR_KEYWORD for one in here.values())
+    missing = [name for name in wanted if name not in here and not (any_name and answers(path, own, name, wanted[name]))]
+    assert missing == []
+
+
+ORDERED = sorted(set(CHECKED) - {"losses.Loss", "metrics.Metric"})  # whose base classes are given names by keyword
+
+
+@pytest.mark.parametrize("path", [path for path in ORDERED if not is_listed(path)])
+def test_arguments_that_programs_give_by_position_are_in_the_order_of_keras(path):
+    own, wanted = CHECKED[path]
+    positional = [one.name for one in inspect.signature(own).parameters.values() if one.kind is one.POSITIONAL_OR_KEYWORD]
+    both = [name for name in wanted if name in positional][:3]
+    assert [name for name in positional if name in both] == both
+
+
+def test_activations_take_the_arguments_of_keras():
+    for name, wanted in (
+        (path.removeprefix("activations."), wanted) for path, wanted in ARGUMENTS.items() if path.startswith("activations.")
+    ):
+        own = getattr(activations, name, None)
+        if isinstance(own, activations.Activation):
+            own(np.ones((1, 2)), **{key: value for key, value in wanted.items() if value != REQUIRED})

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from fastmlp import checks, numeric
+from fastmlp.callbacks._images import image_summary, picture_of
 from fastmlp.callbacks.base import Callback, Logs
 from fastmlp.files import replacing
 
@@ -133,12 +134,12 @@ class TensorBoard(Callback):
         log_dir: The folder.
         histogram_freq: Epochs between two histograms of all weights; 0 for none.
         write_graph: Accepted for Keras' sake; there is no graph to write.
-        write_images: Not in fastmlp.
+        write_images: Whether to write pictures of the weights too, whenever histograms are written.
         write_steps_per_second: Whether to write how many batches a second were trained.
         update_freq: ``"epoch"``, a number of batches, or ``"batch"`` for 1: how often to write the means of the epoch so far.
-        profile_batch: Not in fastmlp.
-        embeddings_freq: Not in fastmlp.
-        embeddings_metadata: Not in fastmlp.
+        profile_batch: Not in fastmlp; a warning unless 0.
+        embeddings_freq: Not in fastmlp; a warning unless 0.
+        embeddings_metadata: Not in fastmlp; a warning unless None.
 
     Example:
 
@@ -158,14 +159,11 @@ class TensorBoard(Callback):
         embeddings_freq: int = 0,
         embeddings_metadata: Any = None,
     ) -> None:
-        wanted = {
-            "write_images": write_images,
-            "profile_batch": profile_batch or None,
-            "embeddings_freq": embeddings_freq or None,
-            "embeddings_metadata": embeddings_metadata,
-        }
-        advice = dict.fromkeys(("write_images", "embeddings_freq", "embeddings_metadata"), "use histogram_freq to see the weights")
-        checks.reject_unknown("TensorBoard", wanted, {**advice, "profile_batch": "fastmlp bench measures the machine"})
+        given = {"profile_batch": profile_batch, "embeddings_freq": embeddings_freq, "embeddings_metadata": embeddings_metadata}
+        for name in (name for name, value in given.items() if value):
+            instead = "fastmlp bench measures the machine" if name == "profile_batch" else "histogram_freq shows the weights"
+            checks.warn(f"TensorBoard({name}=...) writes nothing, because it is not in fastmlp; {instead}")
+        self.write_images = checks.flag("write_images", write_images)
         self.log_dir = Path(log_dir)
         self.histogram_freq = checks.whole_number("histogram_freq", histogram_freq, 0)
         self.write_steps_per_second = checks.flag("write_steps_per_second", write_steps_per_second)
@@ -242,6 +240,9 @@ class TensorBoard(Callback):
         for weight in self.model._weights:
             values = weight.read()
             self._write("train", histogram_pb(f"{weight.parameter.name}/histogram", values[np.isfinite(values)]), epoch)
+            picture = picture_of(values) if self.write_images else None
+            if picture is not None:
+                self._write("train", image_summary(f"{weight.parameter.name}/image", picture), epoch)
         self._writers["train"].flush()
 
     def _write(self, part: str, summary: Any, step: int) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastmlp import elsewhere
+from fastmlp.custom_objects import CustomObjectScope
 from fastmlp.losses.base import Loss
 from fastmlp.losses.classification import (
     BinaryCrossentropy,
@@ -154,9 +155,10 @@ def serialize(loss: Loss) -> dict[str, Any]:
     return registry.serialize(loss.of if isinstance(loss, FunctionLoss) and loss.of is not None else loss)
 
 
-def deserialize(config: Mapping[str, Any]) -> Loss:
-    """The loss that :func:`serialize` described."""
-    return registry.deserialize(config)
+def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss:
+    """The loss that :func:`serialize` described; ``custom_objects`` are the user's own classes and functions, by name."""
+    with CustomObjectScope(custom_objects):
+        return get(name)
 
 
 def __getattr__(name: str) -> Any:

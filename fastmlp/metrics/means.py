@@ -187,7 +187,12 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
         name: See :class:`Metric`.
     """
 
-    def __init__(self, k: int = 5, name: str | None = "sparse_top_k_categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(
+        self, k: int = 5, name: str | None = "sparse_top_k_categorical_accuracy", dtype: Any = None, from_sorted_ids: bool = False
+    ) -> None:
+        checks.reject_unknown(
+            type(self).__name__, {"from_sorted_ids": from_sorted_ids}, {"from_sorted_ids": "predictions are numbers, not ids"}
+        )
         super().__init__(k, name, dtype)
 
     @property

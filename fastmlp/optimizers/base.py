@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from fastmlp import checks, schedules, settings
+from fastmlp.custom_objects import CustomObjectScope
 from fastmlp.errors import UnsupportedError
 from fastmlp.plan import Parameter, Update
 from fastmlp.registry import Configurable
@@ -239,6 +240,11 @@ class Optimizer(Configurable):
         """How this optimizer steps, without what all of them have."""
         raise NotImplementedError
 
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
+        with CustomObjectScope(custom_objects):
+            return cls(**config)
+
     def get_config(self) -> dict[str, Any]:
         rate = self._learning_rate if self._schedule is None else schedules.serialize(self._schedule)
         config = {
@@ -259,6 +265,11 @@ class Optimizer(Configurable):
 def share(name: str, value: Any) -> float:
     """``value`` if it is a number from 0 up to but not including 1."""
     return checks.number(name, value, 0.0, 1.0, open_high=True)
+
+
+def epsilon_of(value: Any) -> float:
+    """What is added to divisors; None means 1e-7, as in Keras."""
+    return 1e-7 if value is None else checks.number("epsilon", value, 0.0)
 
 
 def _optional(name: str, value: Any) -> float | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from fastmlp import checks
-from fastmlp.optimizers.base import Optimizer, share
+from fastmlp.optimizers.base import Optimizer, epsilon_of, share
 from fastmlp.plan import Update
 
 
@@ -27,14 +27,14 @@ class _Moments(Optimizer):
         learning_rate: float = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         weight_decay: float | None = None,
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
         self.beta_1 = share("beta_1", beta_1)
         self.beta_2 = share("beta_2", beta_2)
-        self.epsilon = checks.number("epsilon", epsilon, 0.0)
+        self.epsilon = epsilon_of(epsilon)
 
     def rule(self) -> Update:
         return Update(self.kind, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon)
@@ -66,7 +66,7 @@ class Adam(_Moments):
         learning_rate: Any = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         amsgrad: bool = False,
         weight_decay: float | None = None,
         *,
@@ -100,7 +100,7 @@ class AdamW(Adam):
         weight_decay: float = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         amsgrad: bool = False,
         **options: Any,
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastmlp import checks
-from fastmlp.optimizers.base import Optimizer, share
+from fastmlp.optimizers.base import Optimizer, epsilon_of, share
 from fastmlp.plan import Update
 
 
@@ -54,7 +54,7 @@ class RMSprop(Optimizer):
         learning_rate: Any = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         centered: bool = False,
         weight_decay: float | None = None,
         **options: Any,
@@ -62,7 +62,7 @@ class RMSprop(Optimizer):
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
         self.rho = share("rho", rho)
         self.momentum = checks.number("momentum", momentum, 0.0, 1.0)
-        self.epsilon = checks.number("epsilon", epsilon, 0.0)
+        self.epsilon = epsilon_of(epsilon)
         self.centered = checks.flag("centered", centered)
 
     def rule(self) -> Update:
@@ -86,13 +86,13 @@ class Adagrad(Optimizer):
         self,
         learning_rate: float = 0.001,
         initial_accumulator_value: float = 0.1,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         weight_decay: float | None = None,
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
         self.initial_accumulator_value = checks.number("initial_accumulator_value", initial_accumulator_value, 0.0)
-        self.epsilon = checks.number("epsilon", epsilon, 0.0)
+        self.epsilon = epsilon_of(epsilon)
 
     def rule(self) -> Update:
         return Update("adagrad", initial_accumulator=self.initial_accumulator_value, epsilon=self.epsilon)
@@ -115,13 +115,13 @@ class Adadelta(Optimizer):
         self,
         learning_rate: float = 0.001,
         rho: float = 0.95,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         weight_decay: float | None = None,
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
         self.rho = share("rho", rho)
-        self.epsilon = checks.number("epsilon", epsilon, 0.0)
+        self.epsilon = epsilon_of(epsilon)
 
     def rule(self) -> Update:
         return Update("adadelta", rho=self.rho, epsilon=self.epsilon)
