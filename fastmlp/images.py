@@ -8,11 +8,14 @@ steps, after its background is found and removed. Needs Pillow: ``pip install "f
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from fastmlp import checks
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -28,6 +31,13 @@ _FIT_SAMPLES = 48
 """Pixels along the shorter side that the background is fitted to; it is smooth, so more would not change it."""
 _LEAST_CONTRAST = 24.0
 """Of 255: a picture whose parts differ by less shows nothing."""
+_LEAST_SIZE, _LEAST_PIXELS = 0.03, 4
+"""A mark is no digit if it is smaller than this share of the picture's longer side, or than so many pixels."""
+_GRAINS = 40
+"""So many marks, none of which is large, are noise."""
+_GAP = 0.1
+"""Two digits stand apart by more than this share of their height; strokes of one digit that do not touch, by less."""
+NOTHING = "nothing drawn: the picture is all one colour, or nearly"
 _THIN, _WANTED, _FAT = 1.6, 2.4, 3.9
 """Widths of a stroke in pixels of the result: MNIST's 5th percentile, median and 95th. Hairlines would fade when scaled down, and
 a broad brush fills the loops, so both are brought into this range."""
@@ -80,6 +90,9 @@ def prepare_digit(image: Image | ArrayLike) -> NDArray[np.uint8]:
     Raises:
         ValueError: The picture shows nothing, or the array is not one.
 
+    Warns:
+        UserWarning: There seem to be two digits.
+
     Example:
         >>> import numpy as np
         >>> from fastmlp.images import prepare_digit
@@ -90,6 +103,10 @@ def prepare_digit(image: Image | ArrayLike) -> NDArray[np.uint8]:
         ((28, 28), 255, 0)
     """
     ink = _without_specks(_ink(_colours(image)))
+    marks = _marks(ink)
+    _check_drawn(marks, ink.shape)
+    if _are_several(marks):
+        checks.warn("there seem to be several digits in one picture, but the network looks for one; cut them apart")
     scale = _BOX / max(_bounds(ink)[2:])
     width = _stroke_width(ink) * scale
     if width < _THIN:
@@ -165,15 +182,67 @@ def _ink(colours: NDArray[np.float32]) -> NDArray[np.float32]:
     sample = slice(None, None, step), slice(None, None, step)
     for _ in range(3):
         background = difference[sample] <= _threshold(difference)
+        if not background.any():
+            raise ValueError(NOTHING)
         coefficients = np.linalg.lstsq(surface[sample][background], colours[sample][background], rcond=None)[0]
         difference = _distance(colours, surface @ coefficients)
     threshold = _threshold(difference)
     stroke = difference[difference > threshold]
     if stroke.size == 0 or np.median(stroke) < _LEAST_CONTRAST:
-        raise ValueError("no digit found: the picture is all one colour, or nearly")
+        raise ValueError(NOTHING)
     floor = 3 * float(np.median(difference[difference <= threshold]))
     full = float(np.percentile(stroke, 75))
     return np.asarray(np.clip((difference - floor) / max(full - floor, 1.0), 0, 1), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Pixels of ink that hang together."""
+
+    pixels: int
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def _marks(ink: NDArray[np.float32]) -> list[_Mark]:
+    """The marks of a drawing, the largest first; each pixel hangs together with its eight neighbours."""
+    mask = ink > 0.5
+    rows, columns = np.nonzero(mask)
+    left = set(zip(rows.tolist(), columns.tolist(), strict=True))
+    marks = []
+    while left:
+        waiting = [left.pop()]
+        found = list(waiting)
+        while waiting:
+            row, column = waiting.pop()
+            for place in [(row + v, column + u) for v in (-1, 0, 1) for u in (-1, 0, 1)]:
+                if place in left:
+                    left.remove(place)
+                    waiting.append(place)
+                    found.append(place)
+        places = np.array(found)
+        top, side = places.min(axis=0)
+        height, width = places.max(axis=0) - (top, side) + 1
+        marks.append(_Mark(len(found), int(top), int(side), int(height), int(width)))
+    return sorted(marks, key=lambda mark: -mark.pixels)
+
+
+def _check_drawn(marks: list[_Mark], shape: tuple[int, ...]) -> None:
+    """An error if the marks are dust, or the grain of a blank picture."""
+    total = sum(mark.pixels for mark in marks)
+    largest = max((max(mark.height, mark.width) for mark in marks), default=0)
+    if largest < max(_LEAST_SIZE * max(shape), _LEAST_PIXELS) or (len(marks) > _GRAINS and marks[0].pixels < total / 4):
+        raise ValueError(NOTHING)
+
+
+def _are_several(marks: list[_Mark]) -> bool:
+    """Whether two marks of a digit's size stand apart, side by side or one above the other."""
+    tallest = max(mark.height for mark in marks)
+    large = [mark for mark in marks if mark.height > tallest / 2 and mark.pixels > marks[0].pixels / 5]
+    gap = _GAP * tallest
+    return any(b.left - (a.left + a.width) > gap or b.top - (a.top + a.height) > gap for a in large for b in large if a is not b)
 
 
 def _distance(colours: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import layers, saving, utils
+from fastmlp import layers, models, saving, utils
 from fastmlp.cli import main
 from fastmlp.datasets import spiral
 
@@ -221,6 +222,15 @@ def test_raw_mnist_rows_are_prepared_as_in_training(run, tmp_path):
     np.save(tmp_path / "images.npy", x_test[:300])
     answers = json.loads(run("predict", path, tmp_path / "images.npy", "--json")[1])
     assert np.mean([int(answer["class"]) == label for answer, label in zip(answers, y_test[:300], strict=True)]) > 0.85
+    model = fastmlp.load_model(path)
+    assert [type(layer).__name__ for layer in model.layers] == ["Rescaling", "Flatten", "Dense", "Dense"]
+    assert [list(answer["probabilities"].values()) for answer in answers] == model.predict(x_test[:300], verbose=0).tolist()
+    assert model.evaluate(x_test, y_test, verbose=0)[1] == pytest.approx(saving.describe(path)["provenance"]["test"]["accuracy"], abs=2e-4)
+    model.fit(x_test, y_test, epochs=1, verbose=0)  # which goes on with the optimizer's state
+    assert model.optimizer.iterations == 469 + 313
+    code, _, err = run("predict", path, tmp_path / "images.npy", "--prepared")
+    assert code == 1
+    assert "prepares its data itself, in its first layers; leave --prepared out" in err
 
 
 # predict
@@ -238,8 +248,13 @@ def expected(path, x):
         "\ufeffx;y\r\n0.5;0.1\r\n\r\n-0.3;0.2",
         "0.5\t0.1\n-0.3\t0.2\n",
         "0.5 0.1\n-0.3   0.2\n",
+        '"x","y"\n"0.5","0.1"\n"-0.3","0.2"\n',
+        '"0.5","0.1"\n"-0.3","0.2"\n',
+        '"x\nof\nall",y\n0.5,0.1\n-0.3,0.2\n',
+        "0,1\n0.5,0.1\n-0.3,0.2\n",
+        "0,5;0,1\n-0,3;0,2\n",
     ],
-    ids=["plain", "header", "semicolons", "tabs", "blanks"],
+    ids=["plain", "header", "semicolons", "tabs", "blanks", "quoted", "quoted numbers", "lines in a header", "numbered", "decimal commas"],
 )
 def test_rows_of_text_are_read_however_they_are_separated(run, points_model, tmp_path, text):
     (tmp_path / "points.csv").write_text(text, encoding="utf-8")
@@ -249,6 +264,66 @@ def test_rows_of_text_are_read_however_they_are_separated(run, points_model, tmp
     probabilities = expected(points_model, [[0.5, 0.1], [-0.3, 0.2]])
     assert [row["class"] for row in rows] == [str(k) for k in probabilities.argmax(1)]
     assert np.allclose([[float(row[f"p_{k}"]) for k in range(3)] for row in rows], probabilities, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "pack",
+    [lambda text: gzip.compress(text.encode()), lambda text: text.encode("utf-16"), lambda text: text.encode("utf-16-le")],
+    ids=["gzip", "UTF-16", "UTF-16 without a mark"],
+)
+@pytest.mark.parametrize("from_stdin", [True, False])
+def test_text_may_be_packed_in_utf_16_and_come_from_the_standard_input(run, points_model, tmp_path, monkeypatch, pack, from_stdin):
+    content, file = pack("größe,y\n0.5,0.1\n-0.3,0.2\n"), tmp_path / "points.csv.gz"
+    file.write_bytes(content)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    code, out, _ = run("predict", points_model, "-" if from_stdin else file, "--json")
+    assert code == 0
+    answers = json.loads(out)
+    assert [list(a["probabilities"].values()) for a in answers] == expected(points_model, [[0.5, 0.1], [-0.3, 0.2]]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "samples", "note"),
+    [
+        ("0,1\n0.5,0.25\n", [], 1, "the first line, 0,1, is taken for a header; --no-header takes it for data"),
+        ("0,1\n0.5,0.25\n", ["--no-header"], 2, ""),
+        ("0,1\n1,0\n", [], 2, "the first line, 0,1, is taken for data; --header takes it for a header"),
+        ("0,1\n1,0\n", ["--header"], 1, ""),
+        ("0,1\n", [], 1, "is taken for data"),
+        ("a,2\n1,2\n", ["--header"], 1, ""),
+    ],
+)
+def test_a_header_is_told_from_data_by_rule_and_by_option(run, points_model, tmp_path, text, options, samples, note):
+    (tmp_path / "points.csv").write_text(text)
+    code, out, err = run("predict", points_model, tmp_path / "points.csv", "--json", *options)
+    assert code == 0
+    assert len(json.loads(out)) == samples
+    assert note in err
+    assert bool(note) == bool(err)
+
+
+def test_columns_are_found_by_the_names_of_the_model_s_features(run, tmp_path):
+    model = models.Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.feature_names = ["age", "1990"]
+    model.save(tmp_path / "model.safetensors")
+    (tmp_path / "people.csv").write_text("1990,name,age\n1,7,2\n")
+    code, out, err = run("predict", tmp_path / "model.safetensors", tmp_path / "people.csv", "--json")
+    assert (code, err) == (0, f"fastmlp: {tmp_path / 'people.csv'}: the model does not use name\n")
+    assert json.loads(out)[0]["outputs"] == model.predict([[2, 1]], verbose=0)[0].tolist()
+    (tmp_path / "people.csv").write_text("age,height\n1,2\n")
+    code, _, err = run("predict", tmp_path / "model.safetensors", tmp_path / "people.csv")
+    assert code == 1
+    assert "has the columns age, height, but the model was trained on age, 1990: 1990 is missing" in err
+
+
+@pytest.mark.parametrize("name", ["answers.csv", "answers.json"])
+def test_answers_are_written_to_a_file(run, points_model, tmp_path, name):
+    (tmp_path / "points.csv").write_text("0.5,0.1\n-0.3,0.2\n")
+    code, out, err = run("predict", points_model, tmp_path / "points.csv", "--out", tmp_path / name)
+    assert (code, out, err) == (0, "", "")
+    text = (tmp_path / name).read_text()
+    assert len(json.loads(text) if name.endswith("json") else list(csv.DictReader(io.StringIO(text)))) == 2
+    assert run("predict", points_model, tmp_path / "points.csv", "--out", tmp_path / "no folder" / name)[0] == 1
 
 
 def test_json_holds_every_digit_of_every_probability(run, points_model, tmp_path):
@@ -334,11 +409,19 @@ def write_promise(path):
         ("three.csv", lambda path: path.write_text("1,2,3\n"), "has 3 columns, but the model takes 2"),
         ("empty.csv", lambda path: path.write_text(""), "is empty"),
         ("header.csv", lambda path: path.write_text("x,y\n"), "has no rows"),
-        ("words.csv", lambda path: path.write_text("1,2\n3,four\n"), "could not convert string 'four'"),
-        ("ragged.csv", lambda path: path.write_text("1,2\n3\n"), "the number of columns changed from 2 to 1"),
-        ("nan.csv", lambda path: path.write_text("1,nan\n"), "NaN"),
+        ("words.csv", lambda path: path.write_text("1,2\n3,four\n"), "line 2, column 2 is 'four', which is not a number"),
+        ("ragged.csv", lambda path: path.write_text("1,2\n3\n"), "line 2 has 1 columns, but line 1 has 2"),
+        ("nan.csv", lambda path: path.write_text("1,nan\n"), "line 1, column 2 is missing ('nan')"),
+        ("inf.csv", lambda path: path.write_text("1,2\n\n1,inf\n"), "line 3, column 2 is inf; a network needs a finite number"),
+        ("gap.csv", lambda path: path.write_text(",2\n1,2\n"), "line 1, column 1 is missing"),
+        (
+            "mixed.csv",
+            lambda path: path.write_text("a,2\n1,2\n"),
+            "line 1 has numbers and 'a': give --header if these are names of columns",
+        ),
+        ("damaged.csv.gz", lambda path: path.write_bytes(b"\x1f\x8b\x08nothing"), "is a damaged gzip file"),
         ("binary.csv", lambda path: path.write_bytes(np.random.default_rng(0).bytes(2000)), "binary.csv"),
-        ("data.txt2", lambda path: path.write_text("1,2"), "expected the name of a .npy or .csv file, or of a picture"),
+        ("data.txt2", lambda path: path.write_text("1,2"), "expected the name of a .npy, .csv or .csv.gz file, or of a picture"),
         ("picture.png", lambda path: path.write_text("1,2"), "is a picture, but the model takes rows of shape (2,), not 28 x 28 pixels"),
         ("objects.npy", write_objects, "is not an array of numbers that NumPy can read"),
         ("promise.npy", write_promise, "is not an array of numbers that NumPy can read"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import doctest
 import os
+import warnings
 
 import numpy as np
 import pytest
@@ -148,8 +149,8 @@ def test_arrays_of_bytes_and_of_fractions_give_the_same():
         (np.full((4, 4), 1.5), r"an image of floats runs from 0 to 1, got 1\.5 to 1\.5"),
         (np.full((4, 4), np.nan), "an image of floats runs from 0 to 1, got nan"),
         (np.zeros((4, 4), np.int32), "an image is uint8, or floats from 0 to 1, got int32"),
-        (np.zeros((50, 50), np.uint8), "no digit found: the picture is all one colour"),
-        (np.random.default_rng(0).integers(100, 110, (50, 50), np.uint8), "no digit found"),
+        (np.zeros((50, 50), np.uint8), "nothing drawn: the picture is all one colour"),
+        (np.random.default_rng(0).integers(100, 110, (50, 50), np.uint8), "nothing drawn"),
         (np.zeros((50, 50, 4), np.uint8), "the picture is transparent everywhere"),
     ],
 )
@@ -164,7 +165,7 @@ def test_files_that_are_no_pictures_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"four\.png is not an image that Pillow can read"):
         load_digit(file)
     PIL.new("L", (10, 10)).save(file)
-    with pytest.raises(ValueError, match=r"four\.png: no digit found"):
+    with pytest.raises(ValueError, match=r"four\.png: nothing drawn"):
         load_digit(file)
     draw(4).save(file)
     content = file.read_bytes()
@@ -243,3 +244,39 @@ def test_mnist_digits_enlarged_and_moved_are_recognised_as_well_as_the_originals
         page.paste(PIL.fromarray(digit).resize((260, 260), PIL.Resampling.BICUBIC), (400, 50))
         digits.append(prepare_digit(PIL.eval(page, lambda value: 255 - value) if dark else page))
     assert (read(digits) == y_test[:60]).mean() >= (read(x_test[:60]) == y_test[:60]).mean() - 0.02
+
+
+@pytest.mark.parametrize("place", [(300, 0), (0, 300)], ids=["side by side", "one above the other"])
+def test_two_digits_in_one_picture_warn(place):
+    both = PIL.new("L", (700, 700), 255)
+    both.paste(draw(4).convert("L"), (0, 0))
+    both.paste(draw(4).convert("L"), place)
+    with pytest.warns(UserWarning, match="there seem to be several digits in one picture"):
+        prepare_digit(both)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.full((200, 300), 255, np.uint8),
+        np.where(((np.indices((300, 300)) - 150) ** 2).sum(axis=0) < 9, 0, 255).astype(np.uint8),
+        np.clip(np.random.default_rng(0).normal(128, 40, (300, 300)), 0, 255).astype(np.uint8),
+        np.tile(np.linspace(100, 250, 200).astype(np.uint8), (200, 1)),
+    ],
+    ids=["white", "a dot", "noise", "a gradient"],
+)
+def test_pictures_that_are_blank_or_nearly_so_show_nothing(array):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="nothing drawn"):
+            prepare_digit(array)
+
+
+@pytest.mark.skipif("FASTMLP_DATA" not in os.environ, reason="FASTMLP_DATA does not name a folder with the real MNIST files")
+def test_single_digits_do_not_warn():
+    from fastmlp.datasets import mnist
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for digit in mnist.load_data()[1][0][:100]:
+            prepare_digit(digit)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +28,10 @@ examples:
   fastmlp predict spiral.safetensors points.csv          two numbers a line, with or without a header
   fastmlp predict digits.safetensors four.png mine.jpg   pictures of digits
   fastmlp predict digits.safetensors images.npy --json   a NumPy array of rows or of 28 x 28 images
+  zcat points.csv.gz | fastmlp predict spiral.safetensors - --out answers.csv
 
+Text may be separated by commas, semicolons, tabs or blank space, and quoted. Its first line is a header if it has the names of the
+model's features, which are then found by name, or no numbers; --header and --no-header decide otherwise.
 A picture may have any size and colours, dark on light or light on dark, one digit in each. Rows are prepared as the model's training
 data were, if `fastmlp train` made it: give them as they come, pixels from 0 to 255.
 """
@@ -46,8 +48,12 @@ def add_parser(commands: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("model", metavar="MODEL", help="a file saved by fastmlp (.safetensors)")
-    parser.add_argument("data", metavar="DATA", nargs="+", help=".npy, .csv, or pictures for a model of 28 x 28 digits")
+    parser.add_argument("data", metavar="DATA", nargs="+", help=".npy, .csv, .csv.gz, - for the standard input, or pictures of digits")
     parser.add_argument("--prepared", action="store_true", help="rows of numbers are prepared already: use them as they are")
+    first = parser.add_mutually_exclusive_group()
+    first.add_argument("--header", dest="header", action="store_true", default=None, help="the first line of a text has names, no numbers")
+    first.add_argument("--no-header", dest="header", action="store_false", help="the first line of a text has numbers, no names")
+    parser.add_argument("--out", metavar="FILE", help="write the answers to FILE: JSON if its name ends in .json, else CSV")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--csv", action="store_true", help="print CSV")
@@ -73,6 +79,7 @@ def _run(options: argparse.Namespace) -> int:
 
     from fastmlp.cli.prepare import AS_IS, Preparation
     from fastmlp.errors import UnsupportedError
+    from fastmlp.files import replacing
     from fastmlp.saving import describe, load_model
 
     provenance = describe(options.model)["provenance"]
@@ -80,28 +87,43 @@ def _run(options: argparse.Namespace) -> int:
     if len(model.graph.inputs) > 1 or len(model.graph.outputs) > 1:
         raise UnsupportedError(f"{options.model} has several inputs or outputs; use it from Python: fastmlp.load_model(...).predict(x)")
     preparation = AS_IS
+    prepares = _prepares(model)
+    if options.prepared and prepares:
+        raise ValueError(f"{options.model} prepares its data itself, in its first layers; leave --prepared out and give them as they come")
     if "preparation" in provenance:
         preparation = Preparation.from_description(provenance["preparation"])
-    elif any(_is_image(name) for name in options.data):
+    elif not prepares and any(_is_image(name) for name in options.data):
         preparation = Preparation(flatten=len(model.input_shape) == 2, divide_by=255.0)
         print("fastmlp: the model's file does not tell how its data were prepared; dividing pixels by 255", file=sys.stderr)
     names: list[str] = []
     parts: list[NDArray[Any]] = []
     for name in options.data:
         as_it_is = options.prepared and not _is_image(name)
-        rows = _rows(Path(name), model, AS_IS if as_it_is else preparation)
+        rows = _rows(name, model, AS_IS if as_it_is else preparation, options.header)
         parts.append(rows)
         short = Path(name).name
         single = _is_image(name) or (len(rows) == 1 and len(options.data) > 1)
         names += [short] if single else [f"{short}:{i}" if len(options.data) > 1 else str(i) for i in range(len(rows))]
     answers = _ask(model, np.concatenate(parts), names, provenance)
-    if options.json:
-        _print_json(answers)
+    as_json = options.json or (options.out is not None and not options.csv and Path(options.out).suffix.lower() == ".json")
+    if options.out is not None:
+        with replacing(Path(options.out)) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            (_print_json if as_json else _print_csv)(answers, file)
+    elif as_json:
+        _print_json(answers, sys.stdout)
     elif options.csv:
-        _print_csv(answers)
+        _print_csv(answers, sys.stdout)
     else:
         _print_table(answers)
     return 0
+
+
+def _prepares(model: Model) -> bool:
+    """Whether the first layers of a model scale the data."""
+    from fastmlp.layers import Flatten, InputLayer, Normalization, Rescaling
+
+    first = next((layer for layer in model.layers if not isinstance(layer, (InputLayer, Flatten))), None)
+    return isinstance(first, (Normalization, Rescaling))
 
 
 def _is_image(name: str) -> bool:
@@ -111,9 +133,12 @@ def _is_image(name: str) -> bool:
 # Reading
 
 
-def _rows(path: Path, model: Model, preparation: Preparation) -> NDArray[np.float32]:
+def _rows(name: str, model: Model, preparation: Preparation, header: bool | None) -> NDArray[np.float32]:
     """The rows of one file in the shape the model takes, prepared."""
-    if not path.is_file():
+    from fastmlp.cli.table import STDIN, read_bytes
+
+    path = Path(name)
+    if name != STDIN and not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     shape = model.input_shape[1:]
     if _is_image(path.name):
@@ -124,10 +149,10 @@ def _rows(path: Path, model: Model, preparation: Preparation) -> NDArray[np.floa
         values: NDArray[Any] = load_digit(path)[None]
     elif path.suffix.lower() == ".npy":
         values = _read_npy(path)
-    elif path.suffix.lower() in _TEXT:
-        values = _read_text(path)
+    elif name == STDIN or Path(name.lower().removesuffix(".gz")).suffix in _TEXT:
+        values = _read_text(name, read_bytes(name), model, header)
     else:
-        raise ValueError(f"{path}: expected the name of a .npy or .csv file, or of a picture ({', '.join(sorted(_IMAGES))})")
+        raise ValueError(f"{path}: expected the name of a .npy, .csv or .csv.gz file, or of a picture ({', '.join(sorted(_IMAGES))})")
     return preparation.apply(_fitted(path, values, shape)).reshape(-1, *_sizes(shape))
 
 
@@ -163,41 +188,27 @@ def _read_npy(path: Path) -> NDArray[Any]:
     return values
 
 
-def _read_text(path: Path) -> NDArray[np.float64]:
-    import numpy as np
+def _read_text(name: str, content: bytes, model: Model, header: bool | None) -> NDArray[np.float64]:
+    """The samples in a text, their columns in the model's order."""
+    from fastmlp.cli.table import STDIN, read_table
 
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        first = next((line for line in file if line.strip()), "")
-    if not first:
-        raise ValueError(f"{path} is empty")
-    separator = max(",;\t", key=first.count)
-    delimiter = separator if separator in first else None
-    header = not all(_is_number(field) for field in first.split(delimiter))
-    lines = _lines(path, skip_first=header)
-    row = next(lines, None)
-    if row is None:
-        raise ValueError(f"{path} has no rows")
-    try:
-        values: NDArray[np.float64] = np.loadtxt(itertools.chain([row], lines), delimiter=delimiter, comments=None, ndmin=2)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    return values
-
-
-def _lines(path: Path, *, skip_first: bool) -> Iterator[str]:
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        filled = (line for line in file if line.strip())
-        if skip_first:
-            next(filled, None)
-        yield from filled
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    width = math.prod(_sizes(model.input_shape[1:]))
+    features = model.feature_names
+    table = read_table("standard input" if name == STDIN else name, content, width, features, header)
+    if table.doubt:
+        print(f"fastmlp: {table.doubt}", file=sys.stderr)
+    if not features or table.names is None or table.names == features:
+        return table.values
+    missing = [feature for feature in features if feature not in table.names]
+    if missing:
+        raise ValueError(
+            f"{name} has the columns {', '.join(table.names)}, but the model was trained on {', '.join(features)}: "
+            f"{', '.join(missing)} is missing; rename the columns, or remove the header to have them taken in their order"
+        )
+    spare = [column for column in table.names if column not in features]
+    if spare:
+        print(f"fastmlp: {name}: the model does not use {', '.join(spare)}", file=sys.stderr)
+    return table.values[:, [table.names.index(feature) for feature in features]]
 
 
 # Answering
@@ -218,19 +229,19 @@ def _ask(model: Model, x: NDArray[np.float32], rows: Sequence[str], provenance: 
     return _Answers(list(rows), [str(name) for name in names], values, classifies=closing == "softmax" or binary)
 
 
-def _print_json(answers: _Answers) -> None:
+def _print_json(answers: _Answers, file: TextIO) -> None:
     records: list[dict[str, Any]] = [{"row": row} for row in answers.rows]
     for record, name in zip(records, answers.classes(), strict=False):
         record["class"] = name
     for record, values in zip(records, answers.values.tolist(), strict=True):
         record |= {"probabilities": dict(zip(answers.columns, values, strict=True))} if answers.classifies else {"outputs": values}
-    print(json.dumps(records, indent=1))
+    print(json.dumps(records, indent=1), file=file)
 
 
-def _print_csv(answers: _Answers) -> None:
+def _print_csv(answers: _Answers, file: TextIO) -> None:
     import csv
 
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(file, lineterminator="\n")
     kind = "p" if answers.classifies else "output"
     writer.writerow(["row", *(["class"] if answers.classifies else []), *(f"{kind}_{name}" for name in answers.columns)])
     classes = answers.classes()

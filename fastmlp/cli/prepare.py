@@ -1,13 +1,16 @@
-"""What is done to rows before a network sees them: the same for training and, stored with the model, for predicting."""
+"""What is done to samples before a network is trained on them. A saved model does it in its first layers; older files describe it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from fastmlp.models import Sequential
 
 __all__ = ["AS_IS", "Preparation"]
 
@@ -26,6 +29,31 @@ class Preparation:
         if self.divide_by != 1:
             prepared /= np.float32(self.divide_by)
         return prepared
+
+    def as_layers_of(self, model: Sequential, row: tuple[int, ...]) -> Sequential:
+        """The same trained model with this preparation as its first layers: it takes samples as they come, of this shape.
+
+        Its training can be continued. While it trains, the preparation is better done once, before: a dense layer at the head of a network
+        skips the zeros of its input.
+        """
+        if self == AS_IS:
+            return model
+        from fastmlp import layers, models
+        from fastmlp.layers import registry
+
+        first: list[layers.Layer] = [layers.InputLayer(row), layers.Rescaling(1 / self.divide_by)]
+        first += [layers.Flatten()] if self.flatten else []
+        config = model.get_config()
+        config["layers"] = [*map(registry.serialize, first), *config["layers"][1:]]
+        whole = models.Sequential.from_config(config)
+        whole.set_weights(model.get_weights())
+        compiled, state = model.get_compile_config(), model._optimizer_state()
+        if compiled is not None:
+            whole.compile_from_config(compiled)
+            if state is not None:
+                whole._restore_optimizer_state(state)
+        whole.restore_training_state(model.training_state())
+        return whole
 
     def describe(self) -> dict[str, Any]:
         """JSON values, for the file of the model."""

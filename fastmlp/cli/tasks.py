@@ -26,6 +26,8 @@ class Data:
     x_test: NDArray[np.float32]
     y_test: NDArray[Any]
     preparation: Preparation
+    row: tuple[int, ...]
+    """The shape of a sample before it was prepared."""
 
     @property
     def classes(self) -> int:
@@ -58,7 +60,7 @@ class Task:
         seeded = {"seed": seed} if self.options else {}
         (x_train, y_train), (x_test, y_test) = module.load_data(**options, **seeded)
         apply = self.preparation.apply
-        return Data(apply(x_train), y_train, apply(x_test), y_test, self.preparation)
+        return Data(apply(x_train), y_train, apply(x_test), y_test, self.preparation, x_train.shape[1:])
 
 
 TASKS = {

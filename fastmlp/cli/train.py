@@ -103,7 +103,8 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.save is not None:
         from fastmlp.saving import save_model
 
-        save_model(model, options.save, provenance=_provenance(task, data, data_options, options, results, progress.seconds))
+        whole = data.preparation.as_layers_of(model, data.row)
+        save_model(whole, options.save, provenance=_provenance(task, data, data_options, options, results, progress.seconds))
     if options.plot is not None:
         from fastmlp.plotting import plot_training
 
@@ -196,12 +197,14 @@ class _Watch:
 def _provenance(
     task: Task, data: Data, data_options: Mapping[str, Any], options: argparse.Namespace, results: Mapping[str, Any], seconds: float
 ) -> dict[str, Any]:
-    """What a model's file remembers of its training; ``predict`` prepares data by it."""
+    """What a model's file remembers of its training. Nothing is left to prepare, as the model's first layers do it."""
+    from fastmlp.cli.prepare import AS_IS
+
     return {
         "command": "fastmlp train",
         "dataset": task.name,
         "dataset_options": dict(data_options),
-        "preparation": data.preparation.describe(),
+        "preparation": AS_IS.describe(),
         "classes": [str(k) for k in range(data.classes)],
         "seed": options.seed,
         "batch_size": options.batch_size or task.batch_size,
