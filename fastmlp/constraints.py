@@ -47,7 +47,7 @@ class Constraint(Configurable):
 
     def bounds(self, shape: tuple[int, ...]) -> Bounds:
         """The same for the engines, for weights of this shape."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} is no constraint that fastmlp's engines know; use one of fastmlp.constraints")
 
 
 class NonNeg(Constraint):

@@ -52,7 +52,7 @@ def as_array(name: str, value: Any) -> np.ndarray:
     """``value`` as an array of real numbers (or bools) with at least one axis."""
     array: np.ndarray = value if type(value) is np.ndarray else _from_other(name, value)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be numbers, but holds {_describe(array)}")
+        raise TypeError(f"{name} must be numbers, but holds {_describe(array, value)}")
     if array.ndim == 0:
         raise ValueError(f"{name} must be an array with one row per sample, got the single value {array[()]}")
     return array
@@ -62,7 +62,8 @@ def _from_other(name: str, value: Any) -> np.ndarray:
     if value is None:
         raise ValueError(f"{name} is missing (None)")
     if isinstance(value, dict):
-        raise UnsupportedError(f"{name} is a dict, which is for models with several inputs or outputs; this one takes one array")
+        hint = "; class_weight gives each class a weight" if name.endswith("sample_weight") else ""
+        raise UnsupportedError(f"{name} is a dict, which is for models with several inputs or outputs; this one takes one array{hint}")
     if isinstance(value, (str, bytes)):
         raise TypeError(f"{name} must be an array of numbers, got {value!r:.60}")
     if frames.is_frame(value):
@@ -73,6 +74,10 @@ def _from_other(name: str, value: Any) -> np.ndarray:
         raise UnsupportedError(f"{name} is a sparse matrix, but only x may be one; pass {name}.toarray()")
     if isinstance(value, Iterator):
         raise UnsupportedError(f"{name} is a {type(value).__name__}; only x of fit, evaluate and predict may give batches")
+    if frames.is_of_a_library(value):
+        raise TypeError(
+            f"{name} must be an array or a frame, got a {type(value).__name__}; make a frame of it first, as .collect() does of a lazy one"
+        )
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
@@ -84,9 +89,18 @@ def _from_other(name: str, value: Any) -> np.ndarray:
     return array
 
 
-def _describe(array: np.ndarray) -> str:
+def _first_text(value: Any) -> Any:
+    """The first string, also bytes, in an array or in lists inside of lists."""
+    for item in value if isinstance(value, (list, tuple)) else np.asarray(value).ravel()[:1].tolist():
+        found = _first_text(item) if isinstance(item, (list, tuple, np.ndarray)) else item
+        if isinstance(found, (str, bytes)):
+            return found
+    return None
+
+
+def _describe(array: np.ndarray, value: Any) -> str:
     if array.dtype.kind in "US":
-        example = f" such as {array.flat[0]!r:.40}" if array.size else ""
+        example = f" such as {_first_text(value)!r:.40}" if array.size else ""
         return f"strings{example}; turn them into numbers first"
     if array.dtype.kind == "O":
         kinds = sorted({type(item).__name__ for item in array.flat[:1000]})
@@ -118,7 +132,7 @@ def as_inputs(value: Any, row: Shape, *, name: str = "x", check_finite: bool = T
         if array.ndim == 1 and row == (1,):
             array = array.reshape(-1, 1)
         else:
-            raise ValueError(_wrong_row(name, array.shape, row))
+            raise ValueError(_wrong_row(name, array.shape, row, value))
     if array.ndim != 2:
         array = array.reshape(len(array), math.prod(row))
     if array.dtype == np.uint8:
@@ -137,7 +151,7 @@ def _sparse_inputs(value: Any, row: Shape, name: str, check_finite: bool) -> Spa
     if len(shape) == 1 and shape == row:
         raise ValueError(f"{name} is a sparse array of shape {shape}, but the model expects (rows, {row[0]}); pass {name}.reshape(1, -1)")
     if shape[1:] != row:
-        raise ValueError(_wrong_row(name, shape, row))
+        raise ValueError(_wrong_row(name, shape, row, value))
     rows = sparse.as_sparse_rows(name, value)
     at = first_nonfinite(rows.values) if check_finite else -1
     if at >= 0:
@@ -147,17 +161,27 @@ def _sparse_inputs(value: Any, row: Shape, name: str, check_finite: bool) -> Spa
     return rows
 
 
-def _wrong_row(name: str, shape: Shape, row: Shape) -> str:
+def _wrong_row(name: str, shape: Shape, row: Shape, value: Any) -> str:
+    reshaped = f"{name}.reshape(" if hasattr(value, "reshape") else f"np.reshape({name}, "
     if len(row) == 1 and len(shape) == 2:
         return f"{name} has {shape[1]} columns, but the first layer expects {row[0]}"
     wanted = f"(rows, {', '.join(map(str, row))})"
     if len(shape) == 1 and len(row) == 1 and shape[0] == row[0]:
-        return f"{name} has shape {shape}, but the model expects {wanted}; for one row, pass {name}[None]"
+        return f"{name} has shape {shape}, but the model expects {wanted}; for one row, pass {_as_one_row(name, value)}"
     if len(row) == 1 and math.prod(shape[1:]) == row[0]:
-        return f"{name} has shape {shape}, but the model expects {wanted}; reshape it: {name}.reshape(len({name}), -1)"
+        return f"{name} has shape {shape}, but the model expects {wanted}; reshape it: {reshaped}len({name}), -1)"
     if len(row) > 1 and len(shape) == 2 and shape[1] == math.prod(row):
-        return f"{name} has shape {shape}, but the model expects {wanted}; reshape it: {name}.reshape(-1, {', '.join(map(str, row))})"
+        return f"{name} has shape {shape}, but the model expects {wanted}; reshape it: {reshaped}-1, {', '.join(map(str, row))})"
     return f"{name} has shape {shape}, but the model expects {wanted}"
+
+
+def _as_one_row(name: str, value: Any) -> str:
+    """How to pass a single row as an array of one."""
+    if isinstance(value, (list, tuple)):
+        return f"[{name}]"
+    if hasattr(value, "to_frame"):
+        return f"{name}.to_frame().T, or frame.iloc[[i]] instead of frame.iloc[i]"
+    return f"{name}[None]" if hasattr(value, "reshape") else f"np.array({name})[None]"
 
 
 def as_float32(

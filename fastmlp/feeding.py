@@ -19,7 +19,7 @@ from fastmlp.tally import Tally
 from fastmlp.utils import PyDataset
 
 ENDLESS = sys.maxsize
-_LIBRARIES = {"DataLoader": "torch", "PyDataset": "keras", "Sequence": "keras"}
+_LIBRARIES = {"DataLoader": "torch", "Dataset": "torch", "PyDataset": "keras", "Sequence": "keras"}
 
 
 def is_feed(value: Any) -> bool:
@@ -29,6 +29,10 @@ def is_feed(value: Any) -> bool:
     if type(value).__module__.partition(".")[0] == "tensorflow" and hasattr(value, "as_numpy_iterator"):
         raise UnsupportedError(
             "tf.data datasets are not read by fastmlp; pass dataset.as_numpy_iterator() with steps_per_epoch, or the arrays it is made of"
+        )
+    if _is_a(value, "Dataset"):
+        raise UnsupportedError(
+            "Datasets of PyTorch give single samples; pass a loader of batches: torch.utils.data.DataLoader(dataset, batch_size=32)"
         )
     return isinstance(value, Iterator) or _has_length(value) or _is_loader(value)
 

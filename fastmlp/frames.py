@@ -13,8 +13,12 @@ import numpy as np
 
 def is_frame(value: Any) -> bool:
     """True for frames, tables, series and columns of pandas, polars and pyarrow."""
-    library = type(value).__module__.partition(".")[0]
-    return library in ("pandas", "polars", "pyarrow") and hasattr(value, "__len__")
+    return is_of_a_library(value) and hasattr(value, "__len__") and (hasattr(value, "shape") or hasattr(value, "to_numpy"))
+
+
+def is_of_a_library(value: Any) -> bool:
+    """True for everything of pandas, polars and pyarrow, such as groups of rows and lazy frames, which have no values yet."""
+    return type(value).__module__.partition(".")[0] in ("pandas", "polars", "pyarrow")
 
 
 def column_names(value: Any) -> list[Any] | None:

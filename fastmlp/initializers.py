@@ -71,7 +71,7 @@ class Initializer(Configurable):
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """Values for ``shape`` from ``generator``."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must have a method draw(shape, generator) that returns an array of this shape")
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": self.seed}

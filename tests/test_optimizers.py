@@ -267,7 +267,7 @@ def test_lbfgs_minimizes_penalties_too(data):
 
 
 def test_lbfgs_wants_all_rows_and_no_constraints(data):
-    with pytest.raises(ValueError, match="LBFGS needs all 60 rows in one batch, got batch_size=20; leave batch_size out"):
+    with pytest.raises(ValueError, match="LBFGS needs all 60 rows in one batch, but a batch has 20; let one batch have all of them"):
         make("lbfgs").fit(*data, batch_size=20, verbose=0)
     with pytest.raises(ValueError, match=r"LBFGS knows no constraints, but dense.*/kernel has one"):
         make("lbfgs", kernel_constraint="non_neg").fit(*data, verbose=0)

@@ -155,6 +155,7 @@ class Normalization(Layer):
             raise ValueError(f"layer {self.name!r} was given its mean and variance, so there is nothing to learn")
         count, mean, variance = 0, np.zeros(()), np.zeros(())
         names: list[Any] | None = None
+        largest = 0.0
         for batch in _batches(data):
             labels = frames.column_names(batch)
             if names and labels and labels != names:
@@ -164,6 +165,7 @@ class Normalization(Layer):
             if not len(rows):
                 continue
             with quiet():
+                largest = max(largest, float(np.abs(rows).max()))
                 batch_mean, batch_variance = rows.mean(axis=0), rows.var(axis=0)
                 if count and batch_mean.shape != mean.shape:
                     raise ValueError(f"adapt got batches of {mean.size} and of {batch_mean.size} columns")
@@ -174,6 +176,12 @@ class Normalization(Layer):
                 mean = mean + difference * share
         if not count:
             raise ValueError("adapt got no rows; give it some of the data the model will see")
+        with quiet():
+            fits = all(np.isfinite(moment.astype(np.float32)).all() for moment in (mean, variance))
+        if not fits:
+            raise ValueError(
+                f"the data have values as large as {largest:.3g}, so their mean or variance is beyond float32 (3.4e38); scale the data down"
+            )
         self.build_rows(mean.shape)
         for weight, value in zip(self._weights, (mean, variance), strict=True):
             weight.assign(value)

@@ -169,7 +169,7 @@ class RowMetric(Metric):
         return shape
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must have the methods update_state(y_true, y_pred, sample_weight) and result()")
 
 
 class MeanOfRows(RowMetric):
@@ -207,7 +207,7 @@ class MeanOfRows(RowMetric):
 
     def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         """The number of each row, ``(rows,)``."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must have a method row_values(y, p) that returns a number for each row")
 
     def element_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         """The number of each element, ``(rows, outputs)``, whose mean over a row is that of the row."""

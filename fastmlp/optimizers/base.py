@@ -238,7 +238,7 @@ class Optimizer(Configurable):
 
     def rule(self) -> Update:
         """How this optimizer steps, without what all of them have."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} is no optimizer that fastmlp's engines know; use one of fastmlp.optimizers")
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:

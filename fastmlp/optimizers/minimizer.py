@@ -205,7 +205,7 @@ class NetworkMinimizer:
         """One step, in the place of the network's own ``train``; adds loss and metrics of before the step to the totals."""
         if batches.count != 1:
             raise ValueError(
-                f"LBFGS needs all {len(batches.x)} rows in one batch, got batch_size={batches.batch_size}; leave batch_size out"
+                f"LBFGS needs all {len(batches.x)} rows in one batch, but a batch has {batches.batch_size}; let one batch have all of them"
             )
         network, self._batches = self.network, batches
         network.evaluate(batches, 0, 1, seconds, totals)
