@@ -247,10 +247,9 @@ def test_targets_in_all_usual_forms_are_read(engine, loss, model, y):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
-        ({"epochs": -2}, ValueError, "epochs must be at least 1, got -2"),
-        ({"epochs": 2.5}, TypeError, "epochs must be a whole number of at least 1, got 2.5"),
-        ({"epochs": "5"}, TypeError, "epochs must be a whole number of at least 1, got '5'"),
+        ({"epochs": -2}, ValueError, "epochs must be at least 0, got -2"),
+        ({"epochs": 2.5}, TypeError, "epochs must be a whole number of at least 0, got 2.5"),
+        ({"epochs": "5"}, TypeError, "epochs must be a whole number of at least 0, got '5'"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
         ({"batch_size": -32}, ValueError, "batch_size must be at least 1, got -32"),
         ({"batch_size": 1.5}, TypeError, "batch_size must be a whole number of at least 1, got 1.5"),
@@ -274,7 +273,7 @@ def test_targets_in_all_usual_forms_are_read(engine, loss, model, y):
         ({"class_weight": {0: math.nan}}, ValueError, "class_weight[0] must be finite, got nan"),
         ({"callbacks": [models.Sequential]}, TypeError, "callbacks holds the class Sequential; make an object of it: Sequential()"),
         ({"callbacks": [print]}, TypeError, "callbacks must be objects of fastmlp.callbacks.Callback"),
-        ({"btach_size": 3}, TypeError, "unexpected keyword argument 'btach_size'"),
+        ({"btach_size": 3}, TypeError, "fit has no argument 'btach_size'; did you mean 'batch_size'?"),
     ],
 )
 def test_arguments_of_fit(engine, arguments, error, message):
