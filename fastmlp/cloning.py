@@ -63,9 +63,10 @@ class _Cloning:
 
     def of(self, model: Model, input_tensors: Any = None) -> Model:
         """The clone of a model, not compiled."""
+        if input_tensors is None and self._clone_function is None and self._call_function is None:
+            return type(model).from_config(model.get_config())
         if isinstance(model, Functional):
-            plain = input_tensors is None and self._clone_function is None and self._call_function is None
-            return type(model).from_config(model.get_config()) if plain else self._of_functional(model, input_tensors)
+            return self._of_functional(model, input_tensors)
         from fastmlp.models import Sequential
 
         assert isinstance(model, Sequential)

@@ -139,6 +139,11 @@ class Compiled:
         """Decide what ``"crossentropy"`` means, from the shape of the first targets."""
         self.see_targets_of(y, plan.row())
 
+    def forget_targets(self) -> None:
+        """Decide anew at the next targets, because the last ones were wrong."""
+        if self.any_crossentropy:
+            self.loss = None
+
     def see_targets_of(self, y: Any, row: Shape) -> None:
         """The same for an output with rows of this shape."""
         if self.only_measured and self.loss is None:

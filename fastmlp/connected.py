@@ -254,6 +254,9 @@ class Connected(Trainer):
         self._compiled.warn(plan, goal)
         return goal
 
+    def _forget_goal(self) -> None:
+        self._goal = None
+
     def _goal_for(self, y: Any) -> Goal:
         assert self._compiled is not None
         plan = self._require_plan()

@@ -252,7 +252,9 @@ class Functional(Model):
         """A new model with the layers that :meth:`get_config` described, and fresh weights; anything malformed is a ValueError."""
         with CustomObjectScope(custom_objects):
             inputs, outputs = graphconfig.rebuild(config)
-        return cls(inputs, outputs, name=config["name"])
+        model = cls.__new__(cls)  # the constructor of a subclass has arguments of its own
+        Functional.__init__(model, inputs, outputs, name=config["name"])
+        return model
 
 
 def _same_length(arrays: dict[str, np.ndarray]) -> None:

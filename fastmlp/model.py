@@ -11,6 +11,7 @@ from typing import Any, Self, cast
 import numpy as np
 
 from fastmlp import (
+    attributes,
     checks,
     columns,
     custom_objects,
@@ -62,7 +63,9 @@ class Model(Connected):
                 "Model(inputs, outputs)"
             )
         if Model in cls.__bases__ and not cls.__module__.startswith("fastmlp."):
-            raise UnsupportedError(f"{cls.__name__} is a subclass of Model, which is not in fastmlp; make it one of models.Functional")
+            from fastmlp.functional import Functional
+
+            cls.__bases__ = tuple(Functional if base is Model else base for base in cls.__bases__)
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__()
@@ -198,12 +201,17 @@ class Model(Connected):
     def _set_compiled(self, compiled: Compiled) -> None:
         with self._exclusively("compile"), self._connecting:
             before = self._compiled
+            goal, configured, trained, outdated = self._goal, self._configured, self._trained, self._outdated
             state = self._optimizer_state() if before is not None and before.optimizer is compiled.optimizer else None
             if self._network is not None and compiled.engine != (before.engine if before else engines.DEFAULT):
                 self._disconnect()
             self._compiled, self._goal, self._configured = compiled, None, False
             self._trained = self._outdated = False
-            self._follow_layers()
+            try:
+                self._follow_layers()
+            except BaseException:  # the model stays compiled as it was
+                self._compiled, self._goal, self._configured, self._trained, self._outdated = before, goal, configured, trained, outdated
+                raise
             if self._network is not None:
                 engines.set_skip_zeros(self._network, compiled.skip_zeros)
             compiled.optimizer.attach(self)
@@ -449,6 +457,7 @@ class Model(Connected):
             "history": self.history,
             "custom_objects": found,
             "columns": self._columns.names,
+            "attributes": attributes.of_subclass(self, config, found),
         }
         return _unpickle, (type(self), config, state)
 
@@ -472,6 +481,7 @@ def _unpickle(cls: type[Model], config: dict[str, Any], state: dict[str, Any]) -
     """What pickle and copy.deepcopy make a model from."""
     with custom_objects.CustomObjectScope(state["custom_objects"]):
         model = cls.from_config(config)
+    attributes.restore(model, state["attributes"])
     if state["compiled"] is not None:
         model._set_compiled(state["compiled"])
     if model.built:

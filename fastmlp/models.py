@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastmlp import checks, elsewhere, graphconfig, keywords, shapes
+from fastmlp import checks, elsewhere, graphconfig, keywords, naming, randomness, shapes
 from fastmlp.cloning import clone_model
 from fastmlp.custom_objects import CustomObjectScope
 from fastmlp.functional import Functional
@@ -46,15 +46,19 @@ class Sequential(Model):
         super().__init__(name)
         self._layers: list[Any] = []  # layers, and models in their place
         self._graph: Graph | None = None
+        nothing = self.before_building()
+        listed = list(layers or ())
+        before = [(layer, layer.before_building()) for layer in listed if isinstance(layer, (Layer, Model))]
         try:
-            for layer in layers or ():
+            for layer in listed:
                 self._append(layer)
             if not trainable:
                 self.trainable = checks.flag("trainable", trainable)
             self._rebuild()
-        except (TypeError, ValueError):
-            for layer in self._layers:
-                self._let_go(layer)
+        except BaseException:
+            self.undo_building(nothing)
+            for layer, state in before:
+                layer.undo_building(state)  # the layers are good for another model
             raise
 
     @property
@@ -69,12 +73,19 @@ class Sequential(Model):
             rebuild: Accepted for Keras' sake.
         """
         with self._exclusively("add"):
-            self._append(layer)
+            before, state = self.before_building(), self._optimizer_state()
+            of_layer = layer.before_building() if isinstance(layer, (Layer, Model)) else None
             try:
+                self._append(layer)
                 self._rebuild()
-            except ValueError:
-                self._let_go(self._layers.pop())
-                self._rebuild()
+            except BaseException:
+                self.undo_building(before)
+                if isinstance(layer, (Layer, Model)):
+                    layer.undo_building(of_layer)
+                if self._row_shape() is not None:
+                    self._rebuild()
+                if state is not None:
+                    self._restore_optimizer_state(state)
                 raise
 
     def pop(self, rebuild: bool = True) -> Layer:
@@ -175,12 +186,31 @@ class Sequential(Model):
 
     def _build_from(self, row_shape: tuple[int, ...]) -> None:
         self._require_layers()
-        self._layers.insert(0, InputLayer(row_shape))
+        before = self.before_building()
         try:
+            self._layers.insert(0, InputLayer(row_shape))
             self._rebuild()
-        except ValueError:
-            del self._layers[0]
+        except BaseException:
+            self.undo_building(before)
             raise
+
+    def before_building(self) -> Any:
+        members = [(layer, layer.before_building()) for layer in self._layers]
+        return list(self._layers), members, randomness.position(), self.built
+
+    def undo_building(self, before: Any) -> None:
+        layers, members, position, was_built = before
+        if was_built and layers == self._layers:
+            return
+        self._forget_plan()
+        for layer in self._layers:
+            if layer not in layers:
+                self._let_go(layer)
+                naming.give_back("InputLayer", layer.name)
+        self._layers, self._graph = layers, None
+        for layer, state in members:
+            layer.undo_building(state)
+        randomness.rewind(position)
 
     def _rebuild(self) -> None:
         shape = self._row_shape()
@@ -217,7 +247,9 @@ class Sequential(Model):
             raise ValueError(f"the configuration of a model must have a name and a list of layers, got {config!r:.200}")
         if not isinstance(config["name"], str) or not config["name"]:
             raise ValueError(f"the name of a model must be a non-empty string, got {config['name']!r:.80}")
-        return cls([graphconfig.deserialize_layer(layer) for layer in config["layers"]], name=config["name"])
+        model = cls.__new__(cls)  # the constructor of a subclass has arguments of its own
+        Sequential.__init__(model, [graphconfig.deserialize_layer(layer) for layer in config["layers"]], name=config["name"])
+        return model
 
 
 def _row_before(layer: Any) -> tuple[int, ...] | None:

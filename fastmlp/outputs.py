@@ -111,6 +111,10 @@ class CompiledOutputs(Compiled):
             if part.has_loss:
                 part.see_targets_of(value, plan.row(output))
 
+    def forget_targets(self) -> None:
+        for part in self.parts:
+            part.forget_targets()
+
     def goal(self, plan: Plan, output: int | None = None) -> Goal:
         if not self.has_loss:
             raise ValueError("the model was compiled without a loss, so it can only predict; name one, for example compile(loss='mse')")

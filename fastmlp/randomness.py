@@ -6,7 +6,7 @@ Without :func:`set_seed` the stream is the operating system's entropy. After it,
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastmlp import forks
 
@@ -24,6 +24,19 @@ def set_seed(seed: int) -> None:
 
     with _lock:
         _stream = np.random.Generator(np.random.PCG64(seed))
+
+
+def position() -> Any:
+    """Where the stream is, for :func:`rewind`; None where it can't be repeated."""
+    with _lock:
+        return None if _stream is None else _stream.bit_generator.state
+
+
+def rewind(to: Any) -> None:
+    """Bring the stream back to where :func:`position` was called."""
+    with _lock:
+        if _stream is not None and to is not None:
+            _stream.bit_generator.state = to
 
 
 def draw_seed() -> int:

@@ -27,6 +27,12 @@ class Sealing(type):
             item.__dict__["_sealed"] = True
         return item
 
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """That of the constructor, for ``help``."""
+        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
 
 class Guarded(metaclass=Sealing):
     """An object whose settings do not change unnoticed."""

@@ -5,11 +5,12 @@ Between two calls Python runs the callbacks, draws the progress line and notices
 
 from __future__ import annotations
 
+import functools
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -43,6 +44,28 @@ FIRST_PREDICT_FLOPS = 1e9
 """Work of the first call of ``predict``; later calls are sized by the clock."""
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _unbuilt_after_failure(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
+    """Decorates what builds a model for its data: if it raises before the weights have moved, the model is as it was."""
+
+    @functools.wraps(method)
+    def call(self: Any, /, *args: P.args, **options: P.kwargs) -> T:
+        if self._row_shape() is not None:
+            return method(self, *args, **options)
+        before = self.before_building()
+        try:
+            return method(self, *args, **options)
+        except BaseException:
+            if self._network is None or not self._network.iterations:
+                self.undo_building(before)
+            raise
+
+    return call
+
+
 class Trainer:
     """Everything a model does with data, on top of a network it owns.
 
@@ -67,6 +90,7 @@ class Trainer:
         self._columns = Columns()
 
     @keywords.answering
+    @_unbuilt_after_failure
     def fit(
         self,
         x: Any = None,
@@ -237,6 +261,7 @@ class Trainer:
             return listeners.history
 
     @keywords.answering
+    @_unbuilt_after_failure
     def evaluate(
         self,
         x: Any = None,
@@ -307,8 +332,7 @@ class Trainer:
         verbose = verbosity(verbose)
         if is_feed(x):
             refuse_beside("predict", batch_size=batch_size)
-            feed = Feed("x", x, steps)
-            return joined([self.predict(feed.parts(batch)[0], verbose=0, callbacks=callbacks) for batch in feed.epoch()])
+            return self._predict_fed(Feed("x", x, steps), verbose, callbacks)
         inputs = self._inputs(x)
         size = size or (max(1, -(-len(inputs) // steps)) if steps else DEFAULT_BATCH_SIZE)
         if steps:
@@ -349,7 +373,29 @@ class Trainer:
             raise
         return self._arranged(out)
 
+    def _predict_fed(self, feed: Feed, verbose: int, callbacks: Any) -> Any:
+        feed.peek()  # an error if there is none
+        listeners = CallbackList(callbacks, verbose=verbose, model=self, params={"epochs": 1, "steps": feed.steps})
+        each = listeners.listens_to_batches("predict")
+        parts: list[Any] = []
+        try:
+            listeners.on_predict_begin()
+            for number, batch in enumerate(feed.epoch()):
+                if each:
+                    listeners.on_predict_batch_begin(number)
+                inputs = self._inputs(feed.parts(batch)[0])
+                parts.append(self._arranged(np.asarray(self._connected_network().predict(inputs))))
+                if each:
+                    listeners.on_predict_batch_end(number, {"outputs": parts[-1]})
+                listeners.advance(number + 1, {})
+            listeners.on_predict_end()
+        except BaseException:
+            listeners._abandon()
+            raise
+        return joined(parts)
+
     @keywords.answering
+    @_unbuilt_after_failure
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None, return_dict: bool = False
     ) -> Any:
@@ -374,6 +420,7 @@ class Trainer:
         return result(tally.values(), return_dict)
 
     @keywords.answering
+    @_unbuilt_after_failure
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Measure loss and metrics on all rows of ``x`` as one batch; see :meth:`evaluate`."""
         self._require_compiled("test_on_batch")
@@ -390,6 +437,12 @@ class Trainer:
 
     def _build_from(self, row_shape: tuple[int, ...]) -> None:
         raise NotImplementedError
+
+    def before_building(self) -> Any:
+        """What :meth:`undo_building` needs to leave the model as it is now."""
+
+    def undo_building(self, before: Any) -> None:
+        """Leave the model as it was, after it was built for data that turned out wrong, or as part of a model that could not be made."""
 
     def _row_shape(self) -> tuple[int, ...] | None:
         raise NotImplementedError
@@ -413,6 +466,9 @@ class Trainer:
         """What an engine predicts, as the user gets it: rows of the shape that the last layer gives."""
         return predictions.reshape(len(predictions), *self._require_plan().row())
 
+    def _forget_goal(self) -> None:
+        raise NotImplementedError
+
     def _goal_for(self, y: Any) -> Goal:
         raise NotImplementedError
 
@@ -434,9 +490,17 @@ class Trainer:
             array = x if sparse.is_sparse(x) else data.as_array(name, x)
             if not all(array.shape[1:]):
                 raise ValueError(f"{name} has shape {array.shape}: its rows are empty")
+            before = self.before_building()
             self._build_from(array.shape[1:] or (1,))
-            x = x if isinstance(x, np.memmap) else array
-            shape = self._row_shape()
+            try:
+                return self._checked_inputs(x if isinstance(x, np.memmap) else array, name, check_finite=check_finite)
+            except BaseException:
+                self.undo_building(before)
+                raise
+        return self._checked_inputs(x, name, check_finite=check_finite)
+
+    def _checked_inputs(self, x: Any, name: str, *, check_finite: bool) -> np.ndarray | SparseRows:
+        shape = self._row_shape()
         assert shape is not None
         inputs = data.as_inputs(x, shape, name=name, check_finite=check_finite)
         if self._whole_numbers:
@@ -449,10 +513,17 @@ class Trainer:
         if y is None:
             raise ValueError(f"{prefix}y is missing: give the targets, one per row of x")
         y, sample_weight = data.alone(y, rows=len(inputs)), data.alone(sample_weight, rows=len(inputs))
-        goal = self._goal_for(y)
-        plan = self._require_plan()
-        outputs, weight = self._targets(y, sample_weight, goal, plan, prefix)
-        targets.check_lengths(**{f"{prefix}x": inputs, f"{prefix}y": outputs, f"{prefix}sample_weight": weight})
+        undecided = self._compiled is not None and not self._compiled.resolvable
+        try:
+            goal = self._goal_for(y)
+            plan = self._require_plan()
+            outputs, weight = self._targets(y, sample_weight, goal, plan, prefix)
+            targets.check_lengths(**{f"{prefix}x": inputs, f"{prefix}y": outputs, f"{prefix}sample_weight": weight})
+        except BaseException:
+            if undecided and self._compiled is not None:
+                self._compiled.forget_targets()
+                self._forget_goal()
+            raise
         return Rows(inputs, outputs, weight), goal
 
     def _training_rows(self, x: Any, y: Any, sample_weight: Any) -> tuple[Rows, Goal]:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastmlp import activations, checks, constraints, elsewhere, naming, regularizers, settings, shapes, symbolic
+from fastmlp import activations, checks, constraints, custom_objects, elsewhere, naming, regularizers, settings, shapes, symbolic
 from fastmlp.activations import Activation as ActivationFunction
 from fastmlp.initializers import Initializer
 from fastmlp.registry import Configurable
@@ -187,17 +187,20 @@ class Layer(Configurable):
 
     def build_rows(self, row: Shape) -> None:
         """Make the weights for rows of this shape."""
-        if self.built:
-            if row != self.input_row and self._weights:
-                raise ValueError(
-                    f"layer {self.name!r} has weights for rows of shape {self.input_row}, but now gets {row}; make a new layer"
-                )
-        else:
-            self._weights = self.make_weights(row)
-            for weight in self._weights:
-                weight.layer = weakref.ref(self)
-        self.input_row = row
-        self.output_row = self.row_after(row)
+        if self.built and row != self.input_row and self._weights:
+            raise ValueError(f"layer {self.name!r} has weights for rows of shape {self.input_row}, but now gets {row}; make a new layer")
+        weights = self._weights if self.built else self.make_weights(row)
+        self.input_row, self.output_row, self._weights = row, self.row_after(row), weights
+        for weight in weights:
+            weight.layer = weakref.ref(self)
+
+    def before_building(self) -> Any:
+        """What :meth:`undo_building` needs to leave the layer as it is now."""
+        return self.input_row, self.output_row, self._weights
+
+    def undo_building(self, before: Any) -> None:
+        """Leave the layer as it was, after it was built for a model or for data that turned out wrong."""
+        self.input_row, self.output_row, self._weights = before
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
         """The weights for rows of this shape; most layers have none."""
@@ -358,6 +361,12 @@ class Layer(Configurable):
         """What a call returns: a layer has one output."""
         return outputs[0]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        with custom_objects.collecting() as found:
+            config = self.get_config()
+        state = {"rows": (self.input_row, self.output_row), "weights": self.get_weights(), "custom_objects": found}
+        return _unpickle, (type(self), config, state)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
@@ -382,6 +391,17 @@ class LayerWeight:
 
     def __set__(self, layer: Layer, value: Any) -> None:
         raise AttributeError(f"the {self._name} of layer {layer.name!r} is a variable; change it with layer.{self._name}.assign(value)")
+
+
+def _unpickle(cls: type[Layer], config: dict[str, Any], state: dict[str, Any]) -> Layer:
+    """What pickle and copy.deepcopy make a layer from: one of the same name with weights of the same values, in no model."""
+    with custom_objects.CustomObjectScope(state["custom_objects"]):
+        layer = cls.from_config(config)
+    if state["weights"]:
+        layer.build_rows(state["rows"][0])
+        layer.set_weights(state["weights"])
+    layer.input_row, layer.output_row = state["rows"]
+    return layer
 
 
 def assign_all(targets: Sequence[Weight], values: Any, owner: str) -> None:
