@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp import checks
+from fastmlp.errors import UnsupportedError
 from fastmlp.numeric import quietly
 from fastmlp.plan import Bounds
 from fastmlp.registry import Configurable, Registry
@@ -141,6 +142,11 @@ deserialize = registry.deserialize
 
 def get(identifier: Any) -> Constraint | None:
     """The constraint meant by a name (``"max_norm"``), a class, an object or a configuration; None for None."""
+    if callable(identifier) and not isinstance(identifier, (type, Constraint)):
+        raise UnsupportedError(
+            f"a function as a constraint, such as {identifier!r:.80}, is not in fastmlp; use {', '.join(registry.classes)}, or set the "
+            "weights in a callback's on_train_batch_end"
+        )
     return None if identifier is None else registry.get(identifier)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import layers, models
+from fastmlp import layers, models, saving
 
 rng = np.random.default_rng(8)
 IDS = rng.integers(0, 12, (40, 3))
@@ -235,3 +235,18 @@ def test_noise_has_the_moments_it_promises_and_is_off_in_predictions(engine, see
 def test_a_noise_of_nothing_is_nothing():
     for layer in (layers.GaussianNoise(0.0), layers.GaussianDropout(0.0), layers.AlphaDropout(0.0)):
         assert layer.operations((4,)) == ()
+
+
+def test_one_mean_and_variance_for_all_numbers_are_learned_before_the_layer_is_used(tmp_path):
+    x = np.random.default_rng(0).normal(3, 2, (40, 5)).astype(np.float32)
+    layer = layers.Normalization(axis=None)
+    layer.adapt([x[:10], x[10:]])
+    model = models.Sequential([layers.Input((5,)), layer])
+    assert np.allclose(model.predict(x, verbose=0), (x - x.mean()) / x.std(), atol=1e-5)
+    for name in ("model.safetensors", "model.keras"):
+        model.save(tmp_path / name)
+        assert np.array_equal(saving.load_model(tmp_path / name).predict(x, verbose=0), model.predict(x, verbose=0))
+    with pytest.raises(ValueError, match="is part of a built model; with axis=None, call adapt before the layer is used"):
+        layer.adapt(x)
+    with pytest.raises(ValueError, match="has learned no mean and variance yet"):
+        models.Sequential([layers.Input((5,)), layers.Normalization(axis=None)])

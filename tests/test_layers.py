@@ -174,7 +174,11 @@ def test_what_get_weights_returns_is_a_copy(engine):
         (lambda: layers.Rescaling("a"), TypeError, "scale must be a number or an array of numbers, got 'a'"),
         (lambda: layers.Rescaling(1.0, np.nan), ValueError, "offset must be finite, got nan"),
         (lambda: layers.Normalization(mean=1.0), ValueError, "give both mean and variance, or neither"),
-        (lambda: layers.Normalization(axis=None), UnsupportedError, "give mean=x.mean() and variance=x.var()"),
+        (
+            lambda: layers.Normalization(axis=None).build((None, 3)),
+            ValueError,
+            "has learned no mean and variance yet",
+        ),
         (lambda: layers.Normalization(axis=0), UnsupportedError, "the axis is -1, or None"),
         (lambda: layers.Normalization(mean=[1, 2], variance=[1]), ValueError, "mean has shape (2,), but variance (1,)"),
         (lambda: layers.Normalization(mean=1, variance=-1), ValueError, "variance must not be negative, got -1"),

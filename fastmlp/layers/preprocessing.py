@@ -80,7 +80,7 @@ class Normalization(Layer):
     """``(x - mean) / sqrt(variance)`` with moments given, or learned from data by :meth:`adapt` before training.
 
     Args:
-        axis: -1, a mean and a variance for every column; or None, one for all, which then have to be given.
+        axis: -1, a mean and a variance for every column; or None, one for all: given, or learned before the layer is used.
         mean: The mean, a number or an array; None to learn it.
         variance: The variance, a number or an array; None to learn it.
         invert: Whether to undo the normalization instead: ``x * sqrt(variance) + mean``.
@@ -107,8 +107,7 @@ class Normalization(Layer):
             raise UnsupportedError(f"Normalization(axis={axis!r}) is not in fastmlp; the axis is -1, or None with mean= and variance=")
         if (mean is None) != (variance is None):
             raise ValueError(f"give both mean and variance, or neither, got mean={mean!r:.40} and variance={variance!r:.40}")
-        if given is None and mean is None:
-            raise UnsupportedError("Normalization(axis=None) that learns is not in fastmlp; give mean=x.mean() and variance=x.var()")
+        self._learns_one = given is None and mean is None
         self.axis = None if given is None else int(given)
         self.mean_given = None if mean is None else _numbers("mean", mean)
         self.variance_given = None if variance is None else _numbers("variance", variance)
@@ -151,7 +150,7 @@ class Normalization(Layer):
         Args:
             data: ``(rows, columns)``, or an iterable of such batches (or of tuples that begin with one).
         """
-        if self.mean_given is not None:
+        if self.mean_given is not None and not self._learns_one:
             raise ValueError(f"layer {self.name!r} was given its mean and variance, so there is nothing to learn")
         count, mean, variance = 0, np.zeros(()), np.zeros(())
         names: list[Any] | None = None
@@ -161,7 +160,7 @@ class Normalization(Layer):
             if names and labels and labels != names:
                 raise ValueError(f"adapt got batches with the columns {names!r:.80} and {labels!r:.80}")
             names = names or labels
-            rows = _rows(batch)
+            rows = _rows(batch, whole=self._learns_one)
             if not len(rows):
                 continue
             with quiet():
@@ -182,6 +181,11 @@ class Normalization(Layer):
             raise ValueError(
                 f"the data have values as large as {largest:.3g}, so their mean or variance is beyond float32 (3.4e38); scale the data down"
             )
+        if self._learns_one:
+            if self.built:
+                raise ValueError(f"layer {self.name!r} is part of a built model; with axis=None, call adapt before the layer is used")
+            self.mean_given, self.variance_given = mean.reshape(()), variance.reshape(())
+            return
         self.build_rows(mean.shape)
         for weight, value in zip(self._weights, (mean, variance), strict=True):
             weight.assign(value)
@@ -190,6 +194,8 @@ class Normalization(Layer):
     def row_after(self, input_shape: Shape) -> Shape:
         if self.axis == 1:
             self.require_vector(input_shape)
+        if self._learns_one and self.mean_given is None:
+            raise ValueError(f"layer {self.name!r} has learned no mean and variance yet: call adapt(data), or give mean= and variance=")
         self._constants(input_shape)
         return input_shape
 
@@ -224,8 +230,11 @@ def _batches(given: Any) -> Iterator[Any]:
         yield batch[0] if isinstance(batch, tuple) else batch
 
 
-def _rows(batch: Any) -> np.ndarray:
+def _rows(batch: Any, *, whole: bool = False) -> np.ndarray:
+    """The rows of a batch, float64; with ``whole`` all its numbers, as one column."""
     rows = data.as_array("data", batch)
+    if whole:
+        rows = rows.reshape(-1, 1)
     if rows.ndim != 2:
         raise ValueError(f"adapt takes (rows, columns), got shape {rows.shape}; reshape it: data.reshape(len(data), -1)")
     rows = rows.astype(np.float64)
