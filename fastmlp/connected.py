@@ -80,7 +80,7 @@ class Connected(Trainer):
     def output_shape(self) -> tuple[int | None, ...]:
         """``(None, outputs)``: the shape of the predictions, rows left open."""
         self._require_shape()
-        return (None, *(self.layers[-1].output_row or ()))
+        return self.graph.outputs[0].shape
 
     def _require_shape(self) -> tuple[int, ...]:
         shape = self._row_shape()

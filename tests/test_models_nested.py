@@ -40,6 +40,17 @@ def test_a_model_is_a_layer_of_a_sequential(make):
     assert np.allclose(probabilities.predict(X, verbose=0), activations.softmax(model.predict(X, verbose=0)), atol=1e-6)
 
 
+def test_a_chain_of_an_encoder_and_a_decoder_is_an_autoencoder():
+    encoder = models.Sequential([layers.Input((8,)), layers.Dense(3, "relu")])
+    decoder = models.Sequential([layers.Input((3,)), layers.Dense(8), layers.Reshape((2, 4))])
+    autoencoder = models.Sequential([encoder, decoder])
+    assert autoencoder.output_shape == (None, 2, 4)
+    autoencoder.compile("adam", "mse")
+    autoencoder.fit(np.ones((8, 8)), np.ones((8, 2, 4)), verbose=0)
+    predictions = autoencoder.predict(np.ones((5, 8)), verbose=0)
+    assert np.array_equal(predictions, decoder.predict(encoder.predict(np.ones((5, 8)), verbose=0), verbose=0))
+
+
 def test_models_inside_are_built_with_the_model_around_them(capsys):
     model = models.Sequential([models.Sequential([layers.Dense(3)]), layers.Dense(1)])
     model.summary()
