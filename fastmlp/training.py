@@ -89,8 +89,8 @@ class Trainer:
         self._training_lock = forks.Lock()
         self._columns = Columns()
 
-    @keywords.answering
     @_unbuilt_after_failure
+    @keywords.answering
     def fit(
         self,
         x: Any = None,
@@ -260,8 +260,8 @@ class Trainer:
                 self.fit_progress = None
             return listeners.history
 
-    @keywords.answering
     @_unbuilt_after_failure
+    @keywords.answering
     def evaluate(
         self,
         x: Any = None,
@@ -394,8 +394,8 @@ class Trainer:
             raise
         return joined(parts)
 
-    @keywords.answering
     @_unbuilt_after_failure
+    @keywords.answering
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None, return_dict: bool = False
     ) -> Any:
@@ -419,8 +419,8 @@ class Trainer:
                 raise diverged(0, None, compiled) from None
         return result(tally.values(), return_dict)
 
-    @keywords.answering
     @_unbuilt_after_failure
+    @keywords.answering
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Measure loss and metrics on all rows of ``x`` as one batch; see :meth:`evaluate`."""
         self._require_compiled("test_on_batch")
@@ -482,30 +482,29 @@ class Trainer:
 
     def _inputs(self, x: Any, prefix: str = "", *, check_finite: bool = True) -> np.ndarray | SparseRows:
         name = f"{prefix}x"
+        shape = self._row_shape()
         if type(x) is not np.ndarray:
-            x = self._columns.align(name, x)
-        shape = self._row_shape()
-        x = data.alone(x, shape)
+            x = data.alone(self._columns.align(name, x), shape)
         if shape is None:
-            array = x if sparse.is_sparse(x) else data.as_array(name, x)
-            if not all(array.shape[1:]):
-                raise ValueError(f"{name} has shape {array.shape}: its rows are empty")
-            before = self.before_building()
-            self._build_from(array.shape[1:] or (1,))
-            try:
-                return self._checked_inputs(x if isinstance(x, np.memmap) else array, name, check_finite=check_finite)
-            except BaseException:
-                self.undo_building(before)
-                raise
-        return self._checked_inputs(x, name, check_finite=check_finite)
-
-    def _checked_inputs(self, x: Any, name: str, *, check_finite: bool) -> np.ndarray | SparseRows:
-        shape = self._row_shape()
-        assert shape is not None
+            return self._built_for(x, prefix, check_finite=check_finite)
         inputs = data.as_inputs(x, shape, name=name, check_finite=check_finite)
         if self._whole_numbers:
             data.check_whole_numbers(name, inputs, min(numbers.count for numbers in self._whole_numbers))
         return inputs
+
+    def _built_for(self, x: Any, prefix: str, *, check_finite: bool) -> np.ndarray | SparseRows:
+        """:meth:`_inputs` of a model that is built for them, and only if nothing is wrong with them."""
+        name = f"{prefix}x"
+        array = x if sparse.is_sparse(x) else data.as_array(name, x)
+        if not all(array.shape[1:]):
+            raise ValueError(f"{name} has shape {array.shape}: its rows are empty")
+        before = self.before_building()
+        try:
+            self._build_from(array.shape[1:] or (1,))
+            return self._inputs(x if isinstance(x, np.memmap) else array, prefix, check_finite=check_finite)
+        except BaseException:
+            self.undo_building(before)
+            raise
 
     def _rows(self, x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[Rows, Goal]:
         """What the user passed as arrays an engine reads, or an error."""
