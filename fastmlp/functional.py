@@ -191,7 +191,8 @@ class Functional(Model):
     def _targets(self, y: Any, sample_weight: Any, goal: Goal, plan: Plan, prefix: str) -> tuple[np.ndarray, np.ndarray | None]:
         if isinstance(self._compiled, CompiledOutputs):
             keys, parts = self._outputs_form.keys, self._outputs_form.flatten(f"{prefix}y", y, optional=True)
-            given = {key: part for key, part in zip(keys, parts, strict=True) if part is not None}
+            named = isinstance(y, Mapping)  # where an output may be left out
+            given = {key: part for key, part in zip(keys, parts, strict=True) if part is not None or not named}
             y = {key: self._columns.align(f"{prefix}y[{key!r}]", part) for key, part in given.items()}
             return self._compiled.read_targets(y, sample_weight, plan, prefix)
         (y,) = self._outputs_form.flatten(f"{prefix}y", y)
