@@ -1,32 +1,42 @@
 """Activation functions, by name or as a value: ``Dense(8, activation="relu")`` and ``Dense(8, activation=activations.relu)`` are the same.
 
-================  ==========================================================  ======================================
-name              f(z)                                                        arguments and their defaults
-================  ==========================================================  ======================================
-``linear``        z
-``relu``          max(z, 0); in general min(z, max_value) where               ``negative_slope=0.0, max_value=None,
-                  z > threshold, else negative_slope · (z − threshold)        threshold=0.0``
-``relu6``         min(max(z, 0), 6)
-``leaky_relu``    z where z > 0, else negative_slope · z                      ``negative_slope=0.2``
-``elu``           z where z > 0, else alpha · (eᶻ − 1)                        ``alpha=1.0``
-``selu``          1.0507 · elu(z) with alpha 1.6733
-``celu``          z where z > 0, else alpha · (e^(z/alpha) − 1)               ``alpha=1.0``
-``gelu``          z · Φ(z), Φ the normal distribution function; approximate:  ``approximate=False``
-                  ½z · (1 + tanh(√(2/π) · (z + 0.044715 · z³)))
-``silu``          z · sigmoid(z); also ``swish``
-``mish``          z · tanh(softplus(z))
-``softplus``      log(1 + eᶻ)
-``softsign``      z / (1 + abs(z))
-``sigmoid``       1 / (1 + e⁻ᶻ)
-``log_sigmoid``   log(sigmoid(z))
-``hard_sigmoid``  min(max(z/6 + ½, 0), 1)
-``hard_silu``     z · hard_sigmoid(z); also ``hard_swish``
-``tanh``          tanh(z)
-``hard_tanh``     min(max(z, −1), 1)
-``exponential``   eᶻ
-``softmax``       exp(zⱼ) / Σₖ exp(zₖ) over the columns of each row           ``axis=-1`` (of an array)
-``log_softmax``   log(softmax(z))                                             ``axis=-1`` (of an array)
-================  ==========================================================  ======================================
+==================  ==========================================================  ======================================
+name                f(z)                                                        arguments and their defaults
+==================  ==========================================================  ======================================
+``linear``          z
+``relu``            max(z, 0); in general min(z, max_value) where               ``negative_slope=0.0, max_value=None,
+                    z > threshold, else negative_slope · (z − threshold)        threshold=0.0``
+``relu6``           min(max(z, 0), 6)
+``leaky_relu``      z where z > 0, else negative_slope · z                      ``negative_slope=0.2``
+``elu``             z where z > 0, else alpha · (eᶻ − 1)                        ``alpha=1.0``
+``selu``            1.0507 · elu(z) with alpha 1.6733
+``celu``            z where z > 0, else alpha · (e^(z/alpha) − 1)               ``alpha=1.0``
+``gelu``            z · Φ(z), Φ the normal distribution function; approximate:  ``approximate=False``
+                    ½z · (1 + tanh(√(2/π) · (z + 0.044715 · z³)))
+``silu``            z · sigmoid(z); also ``swish``
+``mish``            z · tanh(softplus(z))
+``softplus``        log(1 + eᶻ)
+``softsign``        z / (1 + abs(z))
+``sigmoid``         1 / (1 + e⁻ᶻ)
+``log_sigmoid``     log(sigmoid(z))
+``hard_sigmoid``    min(max(z/6 + ½, 0), 1)
+``hard_silu``       z · hard_sigmoid(z); also ``hard_swish``
+``tanh``            tanh(z)
+``hard_tanh``       min(max(z, −1), 1)
+``exponential``     eᶻ
+``hard_shrink``     z where abs(z) > threshold, else 0                          ``threshold=0.5``
+``soft_shrink``     what of z is beyond ±threshold                              ``threshold=0.5``
+``tanh_shrink``     z − tanh(z)
+``threshold``       z where z > threshold, else default_value                   ``threshold, default_value``, both needed
+``squareplus``      ½(z + √(z² + b))                                            ``b=4``
+``sparse_plus``     ¼(z + 1)² between −1 and 1, 0 left of that, z right of it
+``sparse_sigmoid``  min(max(½(z + 1), 0), 1)
+``softmax``         exp(zⱼ) / Σₖ exp(zₖ) over the columns of each row           ``axis=-1`` (of an array)
+``log_softmax``     log(softmax(z))                                             ``axis=-1`` (of an array)
+``sparsemax``       max(zⱼ − τ, 0), with the τ for which a row sums to 1        ``axis=-1`` (of an array)
+``glu``             zⱼ · sigmoid(zⱼ₊ₙ): of 2n columns the second half opens     ``axis=-1`` (of an array)
+                    and closes gates for the first, which leaves n columns
+==================  ==========================================================  ======================================
 
 At a kink the slope is that of the left, and 0 where an upper limit begins. ``docs/activations.md`` shows them all.
 
@@ -54,7 +64,7 @@ from fastmlp.custom_activation import Derivative, Value
 from fastmlp.custom_objects import CustomObjectScope
 from fastmlp.errors import UnsupportedError
 from fastmlp.numeric import as_native
-from fastmlp.plan import Function, Node, Plan
+from fastmlp.plan import ROWWISE, Function, Node, Plan
 
 __all__ = [
     "Activation",
@@ -65,6 +75,8 @@ __all__ = [
     "exponential",
     "gelu",
     "get",
+    "glu",
+    "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
     "hard_swish",
@@ -81,14 +93,20 @@ __all__ = [
     "serialize",
     "sigmoid",
     "silu",
+    "soft_shrink",
     "softmax",
     "softplus",
     "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
     "swish",
     "tanh",
+    "tanh_shrink",
+    "threshold",
 ]
 
-_ROWWISE = ("softmax", "log_softmax")
 _PROBE = object()
 """Called with this, an activation gives itself with the arguments of the call: how ``get`` reads ``lambda x: relu(x, max_value=6)``."""
 
@@ -99,8 +117,9 @@ class Activation:
 
     Args:
         kind: What the engines call it: a name of the table above, ``gelu_tanh``, ``general_relu`` or ``custom``.
-        alpha: Slope of ``leaky_relu`` and ``general_relu`` to the left, factor of ``elu`` and ``celu``.
-        threshold: Of ``general_relu``.
+        alpha: Slope of ``leaky_relu`` and ``general_relu`` to the left, factor of ``elu`` and ``celu``, the b of ``squareplus``, the
+            default_value of ``threshold``.
+        threshold: Of ``general_relu``, the shrinks and ``threshold``.
         max_value: Of ``general_relu``.
         functions: Value and derivative of a ``custom`` one.
     """
@@ -113,8 +132,20 @@ class Activation:
 
     @property
     def elementwise(self) -> bool:
-        """False for softmax and log_softmax, which look at all columns of a row."""
-        return self.kind not in _ROWWISE
+        """False for softmax, log_softmax, sparsemax and glu, which look at all columns of a row."""
+        return self.kind not in ROWWISE
+
+    def width(self, columns: int) -> int:
+        """How many columns come out where so many go in.
+
+        Raises:
+            ValueError: If ``glu`` can't halve them.
+        """
+        if self.kind != "glu":
+            return columns
+        if columns % 2:
+            raise ValueError(f"glu splits the columns into two halves, so there must be an even number of them, got {columns}")
+        return columns // 2
 
     def constants(self) -> dict[str, Any]:
         """What a :class:`~fastmlp.plan.Node` has to know of the function, by the names of its fields."""
@@ -129,7 +160,7 @@ class Activation:
         axis = -1
         if not self.elementwise:
             axis = _only_axis(*arguments, **options)
-        elif arguments or options:
+        elif arguments or options or self == threshold:
             return make(_NAME_OF.get(self.kind, self.kind), *arguments, **options)(x)
         if x is _PROBE:
             return self
@@ -143,8 +174,9 @@ class Activation:
         if rows.size == 0:
             return x
         width = rows.shape[-1]
-        network = engines.module("native").Network(Plan((width, width), (Node("activation", (0,), 1, **self.constants()),), (), 1))
-        result = network.predict(as_native(rows, np.float32).reshape(-1, width)).reshape(rows.shape)
+        columns = self.width(width)
+        network = engines.module("native").Network(Plan((width, columns), (Node("activation", (0,), 1, **self.constants()),), (), 1))
+        result = network.predict(as_native(rows, np.float32).reshape(-1, width)).reshape(*rows.shape[:-1], columns)
         return result.reshape(x.shape) if self.elementwise else np.moveaxis(result, -1, axis)
 
     def __repr__(self) -> str:
@@ -184,11 +216,39 @@ def _gelu(approximate: bool = False) -> Activation:
     return Activation("gelu_tanh" if checks.flag("approximate", approximate) else "gelu")
 
 
+def _hard_shrink(threshold: float = 0.5) -> Activation:
+    return Activation("hard_shrink", threshold=checks.number("threshold", threshold, 0.0))
+
+
+def _soft_shrink(threshold: float = 0.5) -> Activation:
+    return Activation("soft_shrink", threshold=checks.number("threshold", threshold, 0.0))
+
+
+def _threshold(threshold: float, default_value: float) -> Activation:
+    return Activation("threshold", checks.number("default_value", default_value), checks.number("threshold", threshold))
+
+
+def _squareplus(b: float = 4) -> Activation:
+    return Activation("squareplus", checks.number("b", b, 0.0))
+
+
 def _only_axis(axis: int = -1) -> int:
     return axis
 
 
-_MAKERS: dict[str, Callable[..., Activation]] = {"relu": _relu, "leaky_relu": _leaky_relu, "elu": _elu, "celu": _celu, "gelu": _gelu}
+_MAKERS: dict[str, Callable[..., Activation]] = {
+    "relu": _relu,
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "celu": _celu,
+    "gelu": _gelu,
+    "hard_shrink": _hard_shrink,
+    "soft_shrink": _soft_shrink,
+    "threshold": _threshold,
+    "squareplus": _squareplus,
+}
+_FIELD_OF = {"negative_slope": "alpha", "default_value": "alpha", "b": "alpha"}
+"""Arguments that an :class:`Activation` keeps under another name."""
 _NAME_OF = {"general_relu": "relu", "gelu_tanh": "gelu"}
 
 linear = Activation("linear")
@@ -210,12 +270,23 @@ hard_silu = hard_swish = Activation("hard_silu")
 tanh = Activation("tanh")
 hard_tanh = Activation("hard_tanh")
 exponential = Activation("exponential")
+hard_shrink = Activation("hard_shrink", threshold=0.5)
+soft_shrink = Activation("soft_shrink", threshold=0.5)
+tanh_shrink = Activation("tanh_shrink")
+threshold = Activation("threshold", threshold=math.inf)
+"""Only to be called with its arguments: in this form it is none."""
+squareplus = Activation("squareplus", 4.0)
+sparse_plus = Activation("sparse_plus")
+sparse_sigmoid = Activation("sparse_sigmoid")
 softmax = Activation("softmax")
 log_softmax = Activation("log_softmax")
+sparsemax = Activation("sparsemax")
+glu = Activation("glu")
 
 _LISTED = (
     *(linear, relu, relu6, leaky_relu, elu, selu, celu, gelu, silu, mish, softplus, softsign, sigmoid, log_sigmoid),
-    *(hard_sigmoid, hard_silu, tanh, hard_tanh, exponential, softmax, log_softmax),
+    *(hard_sigmoid, hard_silu, tanh, hard_tanh, exponential, hard_shrink, soft_shrink, tanh_shrink, squareplus, sparse_plus),
+    *(sparse_sigmoid, softmax, log_softmax, sparsemax, glu),
 )
 _BY_NAME = {activation.kind: activation for activation in _LISTED}
 _ALIASES = {"swish": silu, "hard_swish": hard_silu}
@@ -277,7 +348,7 @@ def get(identifier: Any) -> Activation:
     if identifier is None:
         return linear
     if isinstance(identifier, Activation):
-        return identifier
+        return _named("threshold") if identifier == threshold else identifier
     if isinstance(identifier, str):
         return _named(identifier)
     if isinstance(identifier, Mapping):
@@ -300,6 +371,11 @@ def _named(name: str) -> Activation:
         return _BY_NAME[name]
     if name in _ALIASES:
         return _ALIASES[name]
+    if name == "threshold":
+        raise TypeError(
+            "threshold has two arguments that must be given: "
+            "activation=lambda x: activations.threshold(x, threshold=1.0, default_value=0.0)"
+        )
     advice = elsewhere.advice("activations", name)
     if advice:
         raise UnsupportedError(f"the activation {name!r} is not in fastmlp; {advice}")
@@ -325,16 +401,17 @@ def serialize(activation: Activation) -> str | dict[str, Any]:
         value = activation.functions[0]
         return custom_objects.describe_function(activation, getattr(value, "name", None))
     name = _NAME_OF.get(activation.kind, activation.kind)
-    if _BY_NAME[name] == activation:
+    if _BY_NAME.get(name) == activation:
         return name
     config: dict[str, Any]
-    if name == "relu":
-        limit = None if activation.max_value == math.inf else activation.max_value
-        config = {"negative_slope": activation.alpha, "max_value": limit, "threshold": activation.threshold}
-    elif name == "gelu":
+    if name == "gelu":
         config = {"approximate": True}
     else:
-        config = {_argument_names(_MAKERS[name]): activation.alpha}
+        config = {
+            argument: getattr(activation, _FIELD_OF.get(argument, argument)) for argument in inspect.signature(_MAKERS[name]).parameters
+        }
+    if config.get("max_value") == math.inf:
+        config["max_value"] = None
     return {"class": name, "config": config}
 
 

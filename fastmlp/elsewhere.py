@@ -21,7 +21,6 @@ _AXES = "rows are vectors; take means or maxima of the data before fit"
 _PICTURES = "change the pictures with NumPy or Pillow before fit, or in a generator that gives batches"
 _NUMBERS = "number the values with np.unique(return_inverse=True) before fit, then use CategoryEncoding or Embedding"
 _OTHER_FRAMEWORK = "nothing of another framework runs in a network; use Dense, or compute its output before fit"
-_OWN_PAIR = "use activations.custom(value, derivative)"
 _OVERLAP = "use Precision and Recall"
 _FILES = "read the files into arrays, or give fit a generator"
 _ONE_PROCESS = "fastmlp trains in one process; see fastmlp.set_num_threads"
@@ -68,13 +67,7 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("wrappers", "call fit and predict, which take scikit-learn's arrays"),
     },
     "activations": {
-        "glu": "use 'silu', which gates each unit by itself",
         "prelu": "use the layer PReLU, or 'leaky_relu', whose slope is fixed",
-        **_all("hard_shrink soft_shrink tanh_shrink", _OWN_PAIR),
-        **_all("sparse_plus squareplus", "use 'softplus'"),
-        "sparse_sigmoid": "use 'hard_sigmoid'",
-        "sparsemax": "use 'softmax'",
-        "threshold": "use ReLU(threshold=...)",
     },
     "callbacks": {
         "OrbaxCheckpoint": "use ModelCheckpoint, or BackupAndRestore to go on with an interrupted fit",

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 __all__ = [
+    "LIMITED",
     "READ_INPUT",
+    "ROWWISE",
     "Batches",
     "Bounds",
     "Constant",
@@ -33,9 +35,20 @@ __all__ = [
     "Update",
 ]
 
-READ_INPUT = frozenset(("gelu", "gelu_tanh", "silu", "mish", "hard_silu", "general_relu", "custom"))
+READ_INPUT = frozenset(
+    (
+        *("gelu", "gelu_tanh", "silu", "mish", "hard_silu", "general_relu", "custom"),
+        *("hard_shrink", "soft_shrink", "tanh_shrink", "threshold", "squareplus", "sparse_plus", "sparse_sigmoid"),
+    )
+)
 """Activations whose derivative can't be told from their output. They are nodes of their own, which keep their input, and never part of a
 dense node."""
+
+ROWWISE = frozenset(("softmax", "log_softmax", "sparsemax", "glu"))
+"""Activations that look at all columns of a row; nodes of their own as well."""
+
+LIMITED = frozenset(("general_relu", "hard_shrink", "soft_shrink", "threshold"))
+"""Activations that read ``threshold`` and ``max_value`` of their node."""
 
 
 Function = Callable[["np.ndarray"], "np.ndarray"]
@@ -104,8 +117,9 @@ class Node:
     ``op`` is one of
 
     - ``"dense"``: ``output = activation(input @ kernel + bias)``; ``parameters`` holds the indices of the kernel and, if there is one, the
-      bias. The activation is elementwise, never softmax or log_softmax, and none of ``READ_INPUT``.
-    - ``"activation"``: ``output = activation(input)``, softmax and log_softmax (over the columns) included.
+      bias. The activation is none of ``READ_INPUT`` and ``ROWWISE``.
+    - ``"activation"``: ``output = activation(input)``, those over the columns (``ROWWISE``) included. ``glu`` gives half as many columns:
+      ``input[:, :n] * sigmoid(input[:, n:])``.
     - ``"activity"``: ``output = input``; the mean over the rows of ``penalty.l1·Σ|input| + penalty.l2·Σinput²`` is added to the loss.
     - ``"dropout"``: while training, each element is kept with probability ``1 - rate`` and scaled by ``1 / (1 - rate)``; a copy otherwise.
     - ``"alpha_dropout"``, ``"gaussian_dropout"``, ``"gaussian_noise"``: other noise while training. ``rate`` is the standard deviation of
@@ -133,11 +147,12 @@ class Node:
     parameters: tuple[int, ...] = ()
     activation: str = "linear"
     alpha: float = 0.0
-    """Slope of ``leaky_relu`` and ``general_relu`` to the left, factor of ``elu`` and ``celu``; factor of a scale."""
+    """Slope of ``leaky_relu`` and ``general_relu`` to the left, factor of ``elu`` and ``celu``, the b of ``squareplus``, what ``threshold``
+    gives up to its threshold; factor of a scale."""
     rate: float = 0.0
     """Fraction of elements a dropout node sets to zero, 0 ≤ rate < 1."""
     threshold: float = 0.0
-    """Where ``general_relu`` begins to let its input through, at least 0."""
+    """Where ``general_relu``, the shrinks and ``threshold`` begin to let their input through; but for ``threshold`` at least 0."""
     max_value: float = math.inf
     """What ``general_relu`` gives at most, at least 0."""
     penalty: Penalty | None = None

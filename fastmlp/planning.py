@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Any
 
 from fastmlp.layers import Layer, Operation
-from fastmlp.plan import READ_INPUT, Node, Parameter, Plan
+from fastmlp.plan import READ_INPUT, ROWWISE, Node, Parameter, Plan
 from fastmlp.shapes import Shape
 from fastmlp.symbolic import Call, Graph, Tensor
 from fastmlp.weights import Weight
@@ -104,6 +104,10 @@ class _Maker:
             if operation.op not in _WITHOUT_WEIGHTS:
                 settings["parameters"] = tuple(self._index[weight] for weight in layer._weights)
                 width = math.prod(call.outputs[0].row)
+            if operation.op == "dense":
+                width = layer.units  # which the activation may change
+            if operation.activation.kind == "glu":
+                width //= 2
             if operation.op not in (*_WITHOUT_WEIGHTS, "dense"):
                 settings["roles"] = tuple(weight.name for weight in layer._weights)
             buffer = self._node(operation.op, (buffer,), width, **settings)
@@ -132,7 +136,7 @@ class _Maker:
         return output
 
 
-_ALONE = READ_INPUT | {"softmax", "log_softmax"}
+_ALONE = READ_INPUT | ROWWISE
 """Activations that stay nodes of their own."""
 
 _JOINS = ("add", "subtract", "multiply", "maximum", "average", "concatenate")

@@ -73,6 +73,8 @@ cdef extern from "fastmlp.h" nogil:
         FM_OP_EMBEDDING
         FM_OP_CATEGORY_ENCODING
         FM_OP_LOG_SOFTMAX
+        FM_OP_SPARSEMAX
+        FM_OP_GLU
         FM_OP_ACTIVITY
         FM_OP_BRANCH
         FM_OP_SLICE

@@ -49,6 +49,8 @@ typedef enum fm_op {
     FM_OP_EMBEDDING,
     FM_OP_CATEGORY_ENCODING,
     FM_OP_LOG_SOFTMAX,
+    FM_OP_SPARSEMAX,
+    FM_OP_GLU, /* of columns twice as many */
     FM_OP_ACTIVITY,
     FM_OP_BRANCH, /* its input, for one of several nodes that read it */
     FM_OP_SLICE, /* of the network's input, the columns from `column` on */
@@ -75,8 +77,8 @@ typedef struct fm_node_spec {
     int input, output; /* buffers */
     int kernel, bias; /* dense; kernel: gamma, the scale, PReLU's alpha, the embeddings; bias: beta, the offset */
     int activation; /* activation: FM_ACTIVATION_*; dense: the same, but none whose derivative needs its input */
-    float alpha; /* slope of leaky_relu and general_relu, alpha of elu and celu; factor of a scale */
-    float threshold, max_value; /* general_relu */
+    float alpha; /* slope of leaky_relu and general_relu, alpha of elu, celu and squareplus, value of threshold; factor of a scale */
+    float threshold, max_value; /* general_relu; threshold: the shrinks and threshold as well */
     float rate; /* dropouts; the standard deviation of gaussian noise */
     int mean, variance; /* batch normalization, normalization */
     float epsilon; /* the normalizations */

@@ -1,6 +1,6 @@
 # Names in a plan as the numbers C has for them.
 
-_ROW_OPS = {"softmax": FM_OP_SOFTMAX, "log_softmax": FM_OP_LOG_SOFTMAX}
+_ROW_OPS = {"softmax": FM_OP_SOFTMAX, "log_softmax": FM_OP_LOG_SOFTMAX, "sparsemax": FM_OP_SPARSEMAX, "glu": FM_OP_GLU}
 _JOINS = {
     "add": FM_OP_ADD,
     "subtract": FM_OP_SUBTRACT,

@@ -137,6 +137,19 @@ class Softmax(Structure):
     _fields_ = [("rows", c_ssize_t), ("cols", c_ssize_t), ("stride", c_ssize_t), ("x", Floats), ("grad", Floats), ("out", Floats)]
 
 
+class Glu(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("x", Floats),
+        ("x_row", c_ssize_t),
+        ("grad", Floats),
+        ("grad_row", c_ssize_t),
+        ("out", Floats),
+        ("out_row", c_ssize_t),
+    ]
+
+
 class Loss(Structure):
     _fields_ = [
         ("rows", c_ssize_t),
@@ -396,7 +409,8 @@ STRUCTS: dict[str, type[Structure]] = {
     "transpose": Transpose,
     "column_sums": ColumnSums,
     "from_uint8": FromUint8,
-    **dict.fromkeys(("softmax", "softmax_backward", "log_softmax", "log_softmax_backward"), Softmax),
+    **dict.fromkeys((f"{name}{way}" for name in ("softmax", "log_softmax", "sparsemax") for way in ("", "_backward")), Softmax),
+    **dict.fromkeys(("glu", "glu_backward"), Glu),
     "dropout_mask": Dropout,
     "column_moments": ColumnMoments,
     "normalize_columns": Normalize,

@@ -6,7 +6,7 @@ import numpy as np
 from loss_cases import constants_of, draw_targets
 
 from fastmlp import _core
-from fastmlp.plan import READ_INPUT, Batches, Metric, Node, Objective, Parameter, Plan, Update
+from fastmlp.plan import LIMITED, READ_INPUT, ROWWISE, Batches, Metric, Node, Objective, Parameter, Plan, Update
 
 ENDLESS = 1e9
 
@@ -81,23 +81,24 @@ LOSSES = {
 REAL_TARGETS = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh", "quantile", "gaussian_nll")
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh")
 """A few, to combine with everything else."""
-EVERY_ACTIVATION = (*_core.ACTIVATIONS, "softmax", "log_softmax")
+EVERY_ACTIVATION = (*_core.ACTIVATIONS, *sorted(ROWWISE))
 
 
 def perceptron(widths, hidden="relu", last="linear", rate=0.0, bias=True):
-    """input → (dense + hidden activation [→ dropout])* → dense → last activation, as the public API lays it out."""
+    """input → (dense + hidden activation [→ dropout])* → dense → last activation, as the public API lays it out. Units doubled for glu."""
     nodes, parameters, columns = [], [], [widths[0]]
     for layer, (inputs, units) in enumerate(pairwise(widths)):
         final = layer == len(widths) - 2
-        parameters.append(Parameter(f"dense_{layer}/kernel", (inputs, units)))
-        if bias:
-            parameters.append(Parameter(f"dense_{layer}/bias", (units,)))
-        indices = tuple(range(len(parameters) - (2 if bias else 1), len(parameters)))
         activation = last if final else hidden
-        own = activation in READ_INPUT or activation.endswith("softmax") or (final and activation == "sigmoid")
-        constants = {"alpha": 0.2, "threshold": 0.3, "max_value": 1.5} if activation == "general_relu" else {"alpha": 0.2}
+        sums = 2 * units if activation == "glu" else units
+        parameters.append(Parameter(f"dense_{layer}/kernel", (inputs, sums)))
+        if bias:
+            parameters.append(Parameter(f"dense_{layer}/bias", (sums,)))
+        indices = tuple(range(len(parameters) - (2 if bias else 1), len(parameters)))
+        own = activation in READ_INPUT | ROWWISE or (final and activation == "sigmoid")
+        constants = {"alpha": 0.2, "threshold": 0.3, "max_value": 1.5} if activation in LIMITED else {"alpha": 0.2}
         nodes.append(Node("dense", (len(columns) - 1,), len(columns), indices, **({} if own else {"activation": activation} | constants)))
-        columns.append(units)
+        columns.append(sums)
         if own:
             nodes.append(Node("activation", (len(columns) - 1,), len(columns), activation=activation, **constants))
             columns.append(units)

@@ -13,6 +13,7 @@ from golden import activation_programs as programs
 
 from fastmlp import _core, activations, layers, models, saving
 from fastmlp.errors import ModelFileError, UnsupportedError
+from fastmlp.plan import ROWWISE
 from fastmlp.reference import Network as ReferenceNetwork
 
 KERAS = json.loads((Path(__file__).parent / "golden" / "activations.json").read_text(encoding="utf-8"))
@@ -31,7 +32,8 @@ def assert_like_keras(expected, activation, engine):
     model.set_weights([np.eye(columns), np.zeros(columns)])
     value = model.predict(z, verbose=0)
     np.testing.assert_allclose(value[0], expected["value"], rtol=1e-5, atol=3e-7)
-    model.train_on_batch(z, value - above * (columns / 2))
+    above = above[:, : value.shape[1]]
+    model.train_on_batch(z, value - above * (value.shape[1] / 2))
     # Where a function has reached its limit, 1 − a² and its like have only the digits that float32 left them.
     np.testing.assert_allclose(-model.get_weights()[1], expected["gradient"], rtol=1e-5, atol=2e-6)
 
@@ -57,7 +59,7 @@ def test_every_activation_of_the_engine_is_compared_with_keras():
         activations.make(name, **options).kind if options else getattr(activations, name).kind
         for name, options in programs.FUNCTIONS.values()
     }
-    assert kinds == {*_core.ACTIVATIONS, "softmax", "log_softmax"}
+    assert kinds == {*_core.ACTIVATIONS, *ROWWISE}
 
 
 # Names, arguments, configurations
@@ -113,7 +115,19 @@ def test_arguments_may_be_given_by_position():
         (lambda: activations.celu(Z, alpha=0.0), ValueError, "alpha of celu must be above 0"),
         (lambda: activations.relu(Z, max_value=-1.0), ValueError, "max_value must be at least 0"),
         (lambda: activations.relu(["a"]), TypeError, "x must hold real numbers"),
-        (lambda: activations.get("sparsemax"), UnsupportedError, "'sparsemax' is not in fastmlp; use 'softmax'"),
+        (lambda: activations.get("prelu"), UnsupportedError, "'prelu' is not in fastmlp; use the layer PReLU"),
+        (lambda: activations.soft_shrink(Z, -1.0), ValueError, "threshold must be at least 0"),
+        (lambda: activations.squareplus(Z, b=-1.0), ValueError, "b must be at least 0"),
+        (
+            lambda: activations.threshold(Z),
+            TypeError,
+            "missing a required argument: 'threshold'; its arguments are threshold, default_value",
+        ),
+        (lambda: activations.get("threshold"), TypeError, "threshold has two arguments that must be given: activation=lambda x: "),
+        (lambda: layers.Dense(2, activations.threshold), TypeError, "threshold has two arguments that must be given"),
+        (lambda: activations.glu(Z), ValueError, "glu splits the columns into two halves, so there must be an even number of them, got 33"),
+        (lambda: layers.Dense(3, "glu"), ValueError, "so there must be an even number of them, got 3"),
+        (lambda: models.Sequential([layers.Input((5,)), layers.Activation("glu")]), ValueError, "an even number of them, got 5"),
         (lambda: activations.get("swoosh"), ValueError, "unknown activation 'swoosh'; there are linear, relu, relu6"),
         (lambda: activations.get(3), TypeError, "or a pair of functions (value, derivative), got 3"),
         (lambda: activations.get({"class": "elu", "config": {"slope": 1}}), ValueError, "the configuration of an activation is not valid"),
@@ -148,6 +162,31 @@ def test_softmax_goes_along_any_axis(axis):
     e = np.exp(x.astype(np.float64))
     np.testing.assert_allclose(activations.softmax(x, axis=axis), e / e.sum(axis=axis, keepdims=True), rtol=1e-6)
     np.testing.assert_allclose(activations.log_softmax(x, axis=axis), np.log(e / e.sum(axis=axis, keepdims=True)), rtol=1e-5)
+
+
+def test_sparsemax_and_glu_go_along_any_axis():
+    x = np.random.default_rng(0).normal(size=(2, 6, 4)).astype(np.float32)
+    for axis in (0, 1, 2, -1):
+        a, b = np.split(x, 2, axis=axis)
+        np.testing.assert_allclose(activations.glu(x, axis=axis), a / (1 + np.exp(-b)), rtol=1e-6)
+        np.testing.assert_allclose(activations.sparsemax(x, axis=axis).sum(axis=axis), 1, rtol=1e-6)
+
+
+def test_sparsemax_is_the_nearest_distribution():
+    np.testing.assert_allclose(activations.sparsemax([[1.0, 2.0, 2.5], [0.0, 0.0, 5.0]]), [[0, 0.25, 0.75], [0, 0, 1]], rtol=1e-6)
+
+
+def test_glu_leaves_half_the_columns(engine):
+    model = models.Sequential([layers.Dense(10, "glu", input_shape=(3,)), layers.Dense(8), layers.Activation("glu"), layers.Dense(1)])
+    model.compile("sgd", "mse", engine=engine)
+    assert [layer.output_shape for layer in model.layers] == [(None, 5), (None, 8), (None, 4), (None, 1)]
+    assert [weight.shape for weight in model.get_weights()] == [(3, 10), (10,), (5, 8), (8,), (4, 1), (1,)]
+    x = np.random.default_rng(0).normal(size=(32, 3)).astype(np.float32)
+    losses = model.fit(x, x[:, :1] * x[:, 1:2], epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    a, b = np.split(x @ model.layers[0].kernel + model.layers[0].bias, 2, axis=1)
+    first = models.Sequential(model.layers[:1])
+    np.testing.assert_allclose(first.predict(x, verbose=0), a / (1 + np.exp(-b)), rtol=1e-5, atol=1e-6)
 
 
 def test_the_input_of_a_function_is_left_alone():

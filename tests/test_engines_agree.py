@@ -35,7 +35,7 @@ def assert_close(native, expected, rtol=2e-5, atol=2e-6):
 
 
 @pytest.mark.parametrize("hidden", EVERY_ACTIVATION)
-@pytest.mark.parametrize("last", [*ACTIVATIONS, "softmax", "gelu", "log_softmax"])
+@pytest.mark.parametrize("last", [*ACTIVATIONS, "softmax", "gelu", "log_softmax", "glu"])
 @pytest.mark.parametrize("widths", [(1, 1), (3, 1, 2), (17, 64, 6), (33, 47, 49, 5), (100, 16, 16, 16, 31)])
 def test_predictions_agree(widths, hidden, last):
     if hidden == "exponential" and len(widths) > 3:

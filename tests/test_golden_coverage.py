@@ -75,7 +75,7 @@ REFUSED = {
 }
 ACTIVATIONS = [name for name in activations.__all__ if isinstance(getattr(activations, name), activations.Activation)]
 ARGUMENTS_OF_ACTIVATIONS = {name: set(inspect.signature(maker).parameters) for name, maker in activations._MAKERS.items()}
-ARGUMENTS_OF_ACTIVATIONS |= {"softmax": {"axis"}, "log_softmax": {"axis"}}
+ARGUMENTS_OF_ACTIVATIONS |= {name: {"axis"} for name in ("softmax", "log_softmax", "glu")}
 
 
 @pytest.fixture(scope="module")

@@ -128,6 +128,15 @@ def test_an_activation_whose_arguments_keras_cannot_store_is_refused(tmp_path):
         model.save(tmp_path / "model.keras")
 
 
+def test_glu_is_stored_where_keras_can_load_it(tmp_path):
+    model = fastmlp.Sequential([layers.Dense(6, "glu", input_shape=(3,))])
+    model.save(tmp_path / "model.keras")
+    assert fastmlp.load_model(tmp_path / "model.keras").output_shape == (None, 3)
+    model.add(layers.Dense(2, name="behind"))
+    with pytest.raises(UnsupportedError, match="Keras can't load the layer 'behind', because it reads what the activation glu of 'dense"):
+        model.save(tmp_path / "model.keras")
+
+
 @pytest.mark.parametrize(
     ("loss", "metric", "message"),
     [

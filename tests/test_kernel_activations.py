@@ -11,7 +11,7 @@ import pytest
 from kernel_harness import ISAS, kernels
 
 from fastmlp import _core
-from fastmlp.plan import READ_INPUT
+from fastmlp.plan import LIMITED, READ_INPUT
 from fastmlp.reference.activations import ACTIVATIONS
 
 UNIT = 2.0**-24
@@ -44,6 +44,10 @@ VALUES = {
     "gelu": (lambda z: ACTIVATIONS["gelu"].forward(z), 12),
     "silu": (lambda z: z / (1 + np.exp(-z)), 4),
     "mish": (mish, 5),
+    "squareplus": (lambda z: ACTIVATIONS["squareplus"].forward(z, 0.75), 4),
+    "sparse_plus": (lambda z: ACTIVATIONS["sparse_plus"].forward(z), 4),
+    "sparse_sigmoid": (lambda z: ACTIVATIONS["sparse_sigmoid"].forward(z), 2),
+    "soft_shrink": (lambda z: ACTIVATIONS["soft_shrink"].forward(z), 2),
     "gelu_tanh": (lambda z: z / (1 + np.exp(-z * tanh_slope(z))), lambda z: 3 + 3 * np.abs(z * tanh_slope(z))),
 }
 
@@ -55,7 +59,7 @@ def run(isa, kernel, name, alpha=0.75, **fields):
 
 
 def constants(name, alpha=0.75):
-    return (alpha, 0.5, 4.0) if name == "general_relu" else (alpha,)
+    return (alpha, 0.5, 4.0) if name in LIMITED else (alpha,)
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -93,6 +97,13 @@ def test_slopes_are_those_of_float64(name):
         ("mish", [0, 0, INF], [0, 0.6, 1]),
         ("hard_silu", [0, 0, INF], [0, 0.5, 1]),
         ("general_relu", [-INF, -0.375, 4], [0.75, 0.75, 0]),
+        ("hard_shrink", [-INF, 0, INF], [1, 0, 1]),
+        ("soft_shrink", [-INF, 0, INF], [1, 0, 1]),
+        ("tanh_shrink", [-INF, 0, INF], [1, 0, 1]),
+        ("threshold", [0.75, 0.75, INF], [0, 0, 1]),
+        ("squareplus", [0, math.sqrt(0.75) / 2, INF], [0, 0.5, 1]),
+        ("sparse_plus", [0, 0.25, INF], [0, 0.5, 1]),
+        ("sparse_sigmoid", [0, 0.5, 1], [0, 0.5, 0]),
         ("softplus", [0, math.log(2), INF], [0, 0.5, 1]),
         ("log_sigmoid", [-INF, -math.log(2), 0], [1, 0.5, 0]),
         ("softsign", [-1, 0, 1], [0, 1, 0]),
@@ -105,9 +116,9 @@ def test_slopes_are_those_of_float64(name):
 def test_infinity_and_zero_have_their_limits(isa, name, values, slopes):
     z = np.array([-INF, 0, INF], np.float32)
     activated = run(isa, "activate", name, x=z)
-    np.testing.assert_allclose(activated, values, rtol=1e-7)
+    np.testing.assert_allclose(activated, values, rtol=1e-7, atol=1e-18)
     np.testing.assert_allclose(
-        run(isa, "derive", name, x=z if name in READ_INPUT else activated, y=np.ones(3, np.float32)), slopes, rtol=1e-6
+        run(isa, "derive", name, x=z if name in READ_INPUT else activated, y=np.ones(3, np.float32)), slopes, rtol=1e-6, atol=1e-36
     )
 
 

@@ -5,12 +5,11 @@ import pytest
 from kernel_harness import ISAS, Guarded, fixed_sum, kernels, padded, round_up, same_bits
 
 from fastmlp import _core
-from fastmlp.plan import READ_INPUT
+from fastmlp.plan import LIMITED, READ_INPUT, ROWWISE
 from fastmlp.reference.activations import ACTIVATIONS
 
 ALPHA = 0.25
-LIMITS = {"threshold": 0.5, "max_value": 4.0}  # of general_relu
-ROWWISE = {"softmax", "log_softmax"}
+LIMITS = {"threshold": 0.5, "max_value": 4.0}  # of the activations in LIMITED
 SIZES = [*range(36), 63, 64, 65, 127, 1000]
 SHAPES = [(rows, cols) for rows in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33) for cols in range(1, 36)] + [(3, 1000), (32, 10)]
 
@@ -44,7 +43,7 @@ def on_every_isa(name, n, side="end", in_place=False, x=X, **fields):
 @pytest.mark.parametrize("name", _core.ACTIVATIONS)
 def test_activations_and_derivatives_of_any_length(name, side, in_place):
     fields = {"activation": _core.ACTIVATIONS[name], "alpha": ALPHA, **LIMITS}
-    constants = (ALPHA, *LIMITS.values()) if name == "general_relu" else (ALPHA,)
+    constants = (ALPHA, *LIMITS.values()) if name in LIMITED else (ALPHA,)
     z = X.astype(np.float64)
     a = ACTIVATIONS[name].forward(z, *constants)
     read = (X if name in READ_INPUT else a).astype(np.float32)
@@ -131,6 +130,8 @@ def test_slopes_at_zero(isa):
 
 softmax, softmax_backward = ACTIVATIONS["softmax"]
 log_softmax, log_softmax_backward = ACTIVATIONS["log_softmax"]
+sparsemax, sparsemax_backward = ACTIVATIONS["sparsemax"]
+glu, glu_backward = ACTIVATIONS["glu"]
 
 
 def run_softmax(isa, name, x, side="end", in_place=False, **extra):
@@ -160,6 +161,24 @@ def test_log_softmax_of_any_shape(in_place):
         results = [run_softmax(isa, "log_softmax", x, side, in_place) for isa in ISAS for side in ("end", "start")]
         np.testing.assert_allclose(results[0], log_softmax(x.astype(np.float64)), rtol=1e-6, atol=2e-6)
         assert all(same_bits(results[0], result) for result in results[1:])
+
+
+@pytest.mark.parametrize("in_place", [False, True], ids=["apart", "in place"])
+@pytest.mark.parametrize("spread", [0.01, 1, 30])
+def test_sparsemax_of_any_shape(in_place, spread):
+    for rows, cols in SHAPES:
+        x = rng.normal(0, spread, (rows, cols)).astype(np.float32)
+        results = [run_softmax(isa, "sparsemax", x, side, in_place) for isa in ISAS for side in ("end", "start")]
+        np.testing.assert_allclose(results[0], sparsemax(x.astype(np.float64)), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(results[0].sum(axis=1), 1, rtol=1e-5)
+        assert all(same_bits(results[0], result) for result in results[1:])
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_sparsemax_of_huge_equal_and_missing_scores(isa):
+    x = np.array([[3e38, 0, -3e38], [1000, 999.75, -np.inf], [7, 7, 7], [0, np.nan, 0]], np.float32)
+    a = run_softmax(isa, "sparsemax", x)
+    np.testing.assert_allclose(a, [[1, 0, 0], [0.625, 0.375, 0], [1 / 3, 1 / 3, 1 / 3], [np.nan] * 3], rtol=1e-6)
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -195,7 +214,9 @@ def test_a_row_with_nan_spoils_only_itself_and_not_its_padding(isa):
 
 
 @pytest.mark.parametrize("onto", ["out", "x", "grad"])
-@pytest.mark.parametrize(("name", "backward"), [("softmax", softmax_backward), ("log_softmax", log_softmax_backward)])
+@pytest.mark.parametrize(
+    ("name", "backward"), [("softmax", softmax_backward), ("log_softmax", log_softmax_backward), ("sparsemax", sparsemax_backward)]
+)
 def test_softmax_backward_of_any_shape(name, backward, onto):
     for rows, cols in SHAPES:
         s = ACTIVATIONS[name].forward(rng.normal(0, 2, (rows, cols))).astype(np.float32)
@@ -213,3 +234,28 @@ def test_softmax_backward_of_any_shape(name, backward, onto):
         expected = backward(s.astype(np.float64), g.astype(np.float64))
         np.testing.assert_allclose(results[0], expected, rtol=1e-5, atol=2e-6)
         assert all(same_bits(results[0], result) for result in results[1:])
+
+
+@pytest.mark.parametrize("side", ["end", "start"])
+def test_gates_of_any_width(side):
+    for rows, cols in SHAPES:
+        x, g = rng.normal(0, 2, (rows, 2 * cols)).astype(np.float32), rng.normal(0, 1, (rows, cols)).astype(np.float32)
+        values, slopes = [], []
+        for isa in ISAS:
+            given, grad = Guarded(padded(x), side), Guarded(padded(g), side)
+            out, below = (Guarded(np.full((rows, round_up(width)), 7, np.float32), side) for width in (cols, 2 * cols))
+            strides = {"x_row": round_up(2 * cols), "grad_row": round_up(cols)}
+            kernels(isa)["glu"](rows=rows, cols=cols, x=given.array, out=out.array, out_row=round_up(cols), **strides)
+            kernels(isa)["glu_backward"](
+                rows=rows, cols=cols, x=given.array, grad=grad.array, out=below.array, out_row=round_up(2 * cols), **strides
+            )
+            for guarded in (given, grad, out, below):
+                guarded.check()
+            assert (out.array[:, cols:] == 0).all()
+            assert (below.array[:, 2 * cols :] == 7).all()
+            values.append(out.array[:, :cols].copy())
+            slopes.append(below.array[:, : 2 * cols].copy())
+        np.testing.assert_allclose(values[0], glu(x.astype(np.float64)), rtol=1e-6)
+        np.testing.assert_allclose(slopes[0], glu_backward(x.astype(np.float64), g.astype(np.float64)), rtol=1e-5, atol=2e-6)
+        assert all(same_bits(values[0], one) for one in values[1:])
+        assert all(same_bits(slopes[0], one) for one in slopes[1:])

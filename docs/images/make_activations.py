@@ -16,12 +16,13 @@ import numpy as np
 from PIL import Image
 
 from fastmlp import activations
-from fastmlp.plan import READ_INPUT
+from fastmlp.plan import LIMITED, READ_INPUT
 from fastmlp.reference.activations import ACTIVATIONS
 
 NAMES = (
     *("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "hard_silu"),
     *("sigmoid", "hard_sigmoid", "log_sigmoid", "softplus", "softsign", "tanh", "hard_tanh", "exponential"),
+    *("hard_shrink", "soft_shrink", "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid"),
 )
 COLUMNS = 6
 PATH = Path(__file__).with_name("activations.png")
@@ -32,10 +33,10 @@ def main() -> None:
     rows = math.ceil(len(NAMES) / COLUMNS)
     figure, axes = plt.subplots(rows, COLUMNS, figsize=(2 * COLUMNS, 1.9 * rows), sharex=True, layout="constrained")
     for axis, name in zip(axes.flat, NAMES, strict=True):
-        alpha = getattr(activations, name).alpha
-        function = ACTIVATIONS[name]
-        a = function.forward(z, alpha)
-        slope = function.backward(z if name in READ_INPUT else a, np.ones_like(z), alpha)
+        shown, function = getattr(activations, name), ACTIVATIONS[name]
+        constants = (shown.alpha, shown.threshold, shown.max_value) if name in LIMITED else (shown.alpha,)
+        a = function.forward(z, *constants)
+        slope = function.backward(z if name in READ_INPUT else a, np.ones_like(z), *constants)
         axis.axhline(0, color="0.8", linewidth=0.7)
         axis.axvline(0, color="0.8", linewidth=0.7)
         axis.plot(z, a, color="tab:blue", linewidth=1.8, label="f(z)")

@@ -359,6 +359,7 @@ def write_model(model: Model) -> dict[str, Any]:
     """What Keras stores of a model."""
     from fastmlp.functional import Functional
 
+    _check_gates(model.graph)
     if not isinstance(model, Functional):
         return _write_sequential(model)
     graph = model.graph
@@ -371,6 +372,18 @@ def write_model(model: Model) -> dict[str, Any]:
     }
     described = _object("keras.src.models.functional", "Functional", arguments)
     return {**described, "registered_name": "Functional", "build_config": {"input_shape": None}}
+
+
+def _check_gates(graph: Graph) -> None:
+    """Refuses layers behind a ``glu``: Keras takes its output to be as wide as its input, and makes their weights twice as large."""
+    for call in graph.calls:
+        for tensor in call.inputs:
+            activation = getattr(tensor.call.layer, "activation", None)
+            if activation == activations.glu:
+                raise UnsupportedError(
+                    f"Keras can't load the layer {call.layer.name!r}, because it reads what the activation glu of {tensor.name!r} gives: "
+                    f"Keras 3.15 expects twice as many columns there; {_OTHER_FILES}"
+                )
 
 
 def _write_sequential(model: Model) -> dict[str, Any]:

@@ -29,9 +29,7 @@ class _ActivationLayer(Layer):
         return (Operation("activation", self.activation),)
 
     def row_after(self, input_shape: Shape) -> Shape:
-        if not self.activation.elementwise:
-            self.require_vector(input_shape)
-        return input_shape
+        return input_shape if self.activation.elementwise else (self.activation.width(self.require_vector(input_shape)),)
 
 
 class Activation(_ActivationLayer):

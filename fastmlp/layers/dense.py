@@ -17,7 +17,7 @@ class Dense(Layer):
     """``activation(x @ kernel + bias)``: every output sees every input.
 
     Args:
-        units: The number of outputs.
+        units: The number of outputs; the activation ``glu`` makes half as many of them.
         activation: A name (``"relu"``), an activation, a pair of functions (value, derivative), or None for linear; see
             :mod:`fastmlp.activations` for the list.
         use_bias: Whether a bias is added.
@@ -62,6 +62,7 @@ class Dense(Layer):
         )
         self.units = checks.whole_number("units", units)
         self.activation = activations.get(activation)
+        self.activation.width(self.units)
         self.use_bias = checks.flag("use_bias", use_bias)
         self.kernel_initializer: Initializer = initializers.get(kernel_initializer)
         self.bias_initializer: Initializer = initializers.get(bias_initializer)
@@ -76,7 +77,7 @@ class Dense(Layer):
         return weights
 
     def row_after(self, input_shape: Shape) -> Shape:
-        return (self.units,)
+        return (self.activation.width(self.units),)
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return Operation("dense"), Operation("activation", self.activation), *penalize(self.activity_regularizer)

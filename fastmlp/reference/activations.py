@@ -6,6 +6,8 @@ pair of functions:
 - ``forward(z, alpha)`` gives a = f(z);
 - ``backward(a, da, alpha)`` gives dz from da, by the chain rule dz = da · f'(z).
 
+Those named in :data:`fastmlp.plan.LIMITED` take a threshold and a max_value after alpha.
+
 Most derivatives can be told from the output a alone, so z need not be kept. For those named in :data:`fastmlp.plan.READ_INPUT` that is not
 so, because they give the same a for several z; their second function is ``backward(z, da, alpha)``. ``z``, ``a``, ``da`` and ``dz`` have
 the shape (rows, units); ``alpha`` matters to the few that say so. To add an activation, write its pair and add a row to ``ACTIVATIONS``.
@@ -262,6 +264,89 @@ def general_relu_backward(
     return np.where(z > threshold, np.where(z < max_value, da, 0), alpha * da)
 
 
+def hard_shrink(z: np.ndarray, alpha: float = 0.0, threshold: float = 0.5, max_value: float = math.inf) -> np.ndarray:
+    """f(z) = z where |z| > threshold, else 0."""
+    return np.where(np.abs(z) <= threshold, 0, z)
+
+
+def hard_shrink_backward(
+    z: np.ndarray, da: np.ndarray, alpha: float = 0.0, threshold: float = 0.5, max_value: float = math.inf
+) -> np.ndarray:
+    """f' = 1 where |z| > threshold, else 0."""
+    return np.where(np.abs(z) <= threshold, 0, da)
+
+
+def soft_shrink(z: np.ndarray, alpha: float = 0.0, threshold: float = 0.5, max_value: float = math.inf) -> np.ndarray:
+    """f(z) = z − threshold above the threshold, z + threshold below its negative, 0 between."""
+    return z - np.clip(z, -threshold, threshold)
+
+
+def tanh_shrink(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = z − tanh(z)."""
+    return z - np.tanh(z)
+
+
+def tanh_shrink_backward(z: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = tanh(z)²."""
+    return da * np.tanh(z) ** 2
+
+
+def threshold(z: np.ndarray, alpha: float = 0.0, threshold: float = 0.0, max_value: float = math.inf) -> np.ndarray:
+    """f(z) = z where z > threshold, else alpha."""
+    return np.where(z <= threshold, np.asarray(alpha, z.dtype), z)
+
+
+def threshold_backward(
+    z: np.ndarray, da: np.ndarray, alpha: float = 0.0, threshold: float = 0.0, max_value: float = math.inf
+) -> np.ndarray:
+    """f' = 1 where z > threshold, else 0."""
+    return np.where(z <= threshold, 0, da)
+
+
+def _squareplus_parts(z: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """√(z² + alpha), and its sum with |z|, neither 0. Beyond 2⁶² alpha has long been lost in z²."""
+    near = np.clip(z, -(2.0**62), 2.0**62)
+    root = np.sqrt(near * near + np.asarray(alpha, z.dtype))
+    least = np.asarray(2.0**-62, z.dtype)
+    return np.maximum(root, least), np.maximum(root + np.abs(near), least)
+
+
+def squareplus(z: np.ndarray, alpha: float = 4.0) -> np.ndarray:
+    """f(z) = ½·(z + √(z² + alpha)) (Barron, 2021), a smooth relu without an exponential.
+
+    It is alpha/2 / (√(z² + alpha) + |z|) above relu, a form without the difference of nearly equal numbers that the first has to the left.
+    """
+    _, total = _squareplus_parts(z, alpha)
+    return np.maximum(z, 0) + np.asarray(alpha / 2, z.dtype) / total
+
+
+def squareplus_backward(z: np.ndarray, da: np.ndarray, alpha: float = 4.0) -> np.ndarray:
+    """f' = ½·(1 + z / √(z² + alpha))."""
+    root, total = _squareplus_parts(z, alpha)
+    rest = np.asarray(alpha / 2, z.dtype) / (root * total)
+    return da * np.where(z > 0, 1 - rest, rest)
+
+
+def sparse_plus(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = ¼·(z + 1)² between −1 and 1, 0 to the left and z to the right: a smooth relu of finite pieces."""
+    return np.where(z > 1, z, sparse_sigmoid(z) ** 2)
+
+
+def sparse_plus_backward(z: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = ½·(z + 1), at least 0 and at most 1."""
+    return da * sparse_sigmoid(z)
+
+
+def sparse_sigmoid(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f(z) = ½·(z + 1), at least 0 and at most 1: ``sparsemax`` of z/2 and −z/2."""
+    return (np.clip(z, -1, 1) + 1) / 2
+
+
+def sparse_sigmoid_backward(z: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """f' = ½ strictly between −1 and 1, else 0."""
+    return np.where(np.abs(z) >= 1, 0, da / 2)
+
+
 def softmax(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
     """aⱼ = exp(zⱼ) / Σₖ exp(zₖ): each row becomes a probability distribution over the columns.
 
@@ -288,6 +373,41 @@ def log_softmax(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
 def log_softmax_backward(a: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
     """dzⱼ = daⱼ − exp(aⱼ)·Σₖ daₖ, because ∂aₖ/∂zⱼ = [k = j] − softmax(z)ⱼ."""
     return da - np.exp(a) * da.sum(axis=1, keepdims=True)
+
+
+def sparsemax(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """aⱼ = max(zⱼ − τ, 0), with the τ that makes each row a probability distribution (Martins and Astudillo, 2016).
+
+    It is the distribution nearest to z, and unlike softmax gives 0 to what is far below the largest. With the k largest z above 0, τ is
+    (their sum − 1) / k; k is the largest number for which the smallest of them stays above it.
+    """
+    z = z - z.max(axis=1, keepdims=True)
+    descending = -np.sort(-z, axis=1)
+    sums = np.cumsum(descending, axis=1)
+    counts = np.arange(1, z.shape[1] + 1, dtype=z.dtype)
+    k = (descending - (sums - 1) / counts > 0).sum(axis=1, keepdims=True)
+    tau = (np.take_along_axis(sums, k - 1, axis=1) - 1) / k.astype(z.dtype)
+    return np.maximum(z - tau, 0)
+
+
+def sparsemax_backward(a: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """dzⱼ = daⱼ − the mean of da where a > 0, there; 0 elsewhere: what τ takes from all of them is shared."""
+    above = a > 0
+    mean = np.where(above, da, 0).sum(axis=1, keepdims=True) / np.maximum(above.sum(axis=1, keepdims=True), 1).astype(a.dtype)
+    return np.where(above, da - mean, 0)
+
+
+def glu(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """a = u·sigmoid(v), u and v the first and the second half of the columns: v opens and closes gates for u (Dauphin et al., 2017)."""
+    u, v = np.split(z, 2, axis=1)
+    return u * sigmoid(v)
+
+
+def glu_backward(z: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
+    """du = da·s, dv = da·u·s·(1 − s) with s = sigmoid(v)."""
+    u, v = np.split(z, 2, axis=1)
+    s = sigmoid(v)
+    return np.concatenate([da * s, da * u * (s * (1 - s))], axis=1)
 
 
 class Activation(NamedTuple):
@@ -326,6 +446,15 @@ ACTIVATIONS = {
     "mish": Activation(mish, mish_backward),
     "hard_silu": Activation(hard_silu, hard_silu_backward),
     "general_relu": Activation(general_relu, general_relu_backward),
+    "hard_shrink": Activation(hard_shrink, hard_shrink_backward),
+    "soft_shrink": Activation(soft_shrink, hard_shrink_backward),
+    "tanh_shrink": Activation(tanh_shrink, tanh_shrink_backward),
+    "threshold": Activation(threshold, threshold_backward),
+    "squareplus": Activation(squareplus, squareplus_backward),
+    "sparse_plus": Activation(sparse_plus, sparse_plus_backward),
+    "sparse_sigmoid": Activation(sparse_sigmoid, sparse_sigmoid_backward),
     "softmax": Activation(softmax, softmax_backward),
     "log_softmax": Activation(log_softmax, log_softmax_backward),
+    "sparsemax": Activation(sparsemax, sparsemax_backward),
+    "glu": Activation(glu, glu_backward),
 }

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.plan import READ_INPUT, Node
+from fastmlp.plan import LIMITED, READ_INPUT, Node
 from fastmlp.reference.activations import ACTIVATIONS, of_functions
 from fastmlp.reference.categories import CategoryEncoding, Embedding
 from fastmlp.reference.lookup import lookup
@@ -33,9 +33,9 @@ class Bend:
 
     def __init__(self, node: Node) -> None:
         self.function = of_functions(*node.functions) if node.functions else lookup("activation", ACTIVATIONS, node.activation)
-        self.reads_input = node.activation in READ_INPUT
+        self.reads_input = node.activation in READ_INPUT or node.activation == "glu"
         self.constants: tuple[float, ...] = (node.alpha,)
-        if node.activation == "general_relu":
+        if node.activation in LIMITED:
             self.constants = (node.alpha, node.threshold, node.max_value)
 
     def forward(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-/* Nodes that join tensors and part them: branches, slices, sums, differences, products, maxima, concatenations.
+/* Nodes that join tensors and part them: branches, slices, sums, differences, products, maxima, concatenations, gates.
  *
  * Each worker takes the same whole rows on the way there and back. The pad of a gradient stays +0: it is either written by kernels that map
  * zeros to zeros, or not at all.
@@ -26,6 +26,23 @@ static void apply(void (*kernel)(const fm_elementwise *), fm_span span, const fl
     kernel(&arguments);
 }
 
+/* The way there, or back where there is a gradient. */
+static void glu(const fm_pass *pass, const fm_node *node, fm_span span, const float *x, const float *grad, float *to) {
+    const fm_network *network = pass->network;
+    const ptrdiff_t x_row = network->stride[node->spec.input], row = network->stride[node->spec.output];
+    const fm_glu arguments = {
+        .rows = span.rows,
+        .cols = node->units,
+        .x = x + span.first_row * x_row,
+        .x_row = x_row,
+        .grad = grad ? grad + span.begin : NULL,
+        .grad_row = row,
+        .out = to + span.first_row * (grad ? x_row : row),
+        .out_row = grad ? x_row : row,
+    };
+    (grad ? network->kernels->glu_backward : network->kernels->glu)(&arguments);
+}
+
 void fm_merge_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_kernels *kernels = network->kernels;
@@ -38,6 +55,9 @@ void fm_merge_forward(const fm_pass *pass, const fm_node *node) {
     switch (spec->op) {
     case FM_OP_SLICE:
         copy_columns(span, node->units, x + spec->column, x_row, out, out_row);
+        break;
+    case FM_OP_GLU:
+        glu(pass, node, span, x, NULL, out);
         break;
     case FM_OP_SCALE:
         apply(kernels->scale, span, x, NULL, spec->alpha, out);
@@ -84,6 +104,9 @@ static void backward_to(const fm_pass *pass, const fm_node *node, int is_other, 
     case FM_OP_BRANCH:
         if (!node->first_back)
             apply(kernels->add, span, below, grad, 0.0f, below);
+        break;
+    case FM_OP_GLU:
+        glu(pass, node, span, x, grad, below);
         break;
     case FM_OP_SCALE:
         apply(kernels->scale, span, grad, NULL, spec->alpha, below);

@@ -80,6 +80,8 @@ static int is_sound_node(const fm_plan *plan, const fm_node_spec *node) {
         const int64_t others = plan->widths[node->other];
         return node->op == FM_OP_CONCATENATE ? inputs + others == units : inputs == units && others == units;
     }
+    if (node->op == FM_OP_GLU)
+        return inputs == 2 * units;
     if (node->op == FM_OP_EMBEDDING)
         return is_index(node->kernel, plan->parameter_count) && plan->shapes[node->kernel][1] * inputs == units;
     if (node->op == FM_OP_CATEGORY_ENCODING)

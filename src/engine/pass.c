@@ -19,8 +19,10 @@ static void softmax(const fm_pass *pass, const fm_node *node, const float *x, co
     const fm_kernels *kernels = pass->network->kernels;
     if (node->spec.op == FM_OP_SOFTMAX)
         (grad ? kernels->softmax_backward : kernels->softmax)(&arguments);
-    else
+    else if (node->spec.op == FM_OP_LOG_SOFTMAX)
         (grad ? kernels->log_softmax_backward : kernels->log_softmax)(&arguments);
+    else
+        (grad ? kernels->sparsemax_backward : kernels->sparsemax)(&arguments);
 }
 
 static fm_elementwise elementwise(const fm_node *node, fm_span span, const float *x, const float *y, float *out) {
@@ -150,6 +152,7 @@ void fm_forward(const fm_pass *pass) {
         }
         case FM_OP_SOFTMAX:
         case FM_OP_LOG_SOFTMAX:
+        case FM_OP_SPARSEMAX:
             softmax(pass, node, x, NULL, out);
             break;
         case FM_OP_DROPOUT:
@@ -269,6 +272,7 @@ void fm_backward(const fm_pass *pass, const fm_step *step) {
         case FM_OP_ACTIVATION:
         case FM_OP_SOFTMAX:
         case FM_OP_LOG_SOFTMAX:
+        case FM_OP_SPARSEMAX:
         case FM_OP_DROPOUT:
         case FM_OP_ALPHA_DROPOUT:
         case FM_OP_GAUSSIAN_DROPOUT:
@@ -284,7 +288,7 @@ void fm_backward(const fm_pass *pass, const fm_step *step) {
         const float *out = workspace->value[node->spec.output];
         float *below = workspace->grad[node->spec.input];
         const fm_span span = fm_share_buffer(pass, node->spec.output);
-        if (node->spec.op == FM_OP_SOFTMAX || node->spec.op == FM_OP_LOG_SOFTMAX) {
+        if (node->spec.op == FM_OP_SOFTMAX || node->spec.op == FM_OP_LOG_SOFTMAX || node->spec.op == FM_OP_SPARSEMAX) {
             softmax(pass, node, out, grad, below);
         } else if (workspace->mask[i]) {
             const fm_elementwise product = elementwise(node, span, grad, workspace->mask[i], below);

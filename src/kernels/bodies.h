@@ -35,6 +35,7 @@
 #include "dropout_body.h"
 #include "noise_body.h"
 #include "normalize_body.h"
+#include "row_activation_body.h"
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC pop_options
 #endif

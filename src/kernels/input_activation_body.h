@@ -10,6 +10,9 @@ typedef struct fm_constants {
 
 FM_INLINE vf fm_held(vf z, float limit) { return v_max(v_set1(-limit), v_min(v_set1(limit), z)); }
 
+/* The slope 1, or NaN where z is. */
+FM_INLINE vf fm_one(vf z) { return v_select(v_eq(z, z), v_set1(1.0f), z); }
+
 /* z·Φ(z) (Hendrycks and Gimpel 2016, "Gaussian error linear units"); its derivative is Φ(z) + z·φ(z). */
 FM_INLINE vf fm_gelu(vf z, fm_constants k) {
     (void)k;
@@ -95,6 +98,65 @@ FM_INLINE vf fm_general_relu(vf z, fm_constants k) {
 FM_INLINE vf fm_general_relu_derivative(vf z, fm_constants k) {
     return v_select(v_lt(k.threshold, z), v_select(v_lt(z, k.max_value), v_set1(1.0f), v_set1(0.0f)), k.alpha);
 }
+
+/* z outside ±threshold, 0 inside. */
+FM_INLINE vf fm_hard_shrink(vf z, fm_constants k) { return v_select(v_le(v_magnitude(z), k.threshold), v_set1(0.0f), z); }
+FM_INLINE vf fm_hard_shrink_derivative(vf z, fm_constants k) {
+    return v_select(v_le(v_magnitude(z), k.threshold), v_set1(0.0f), fm_one(z));
+}
+
+/* What of z is outside ±threshold. */
+FM_INLINE vf fm_soft_shrink(vf z, fm_constants k) { return v_sub(z, v_max(v_sub(v_set1(0.0f), k.threshold), v_min(k.threshold, z))); }
+FM_INLINE vf fm_soft_shrink_derivative(vf z, fm_constants k) { return fm_hard_shrink_derivative(z, k); }
+
+FM_INLINE vf fm_tanh_shrink(vf z, fm_constants k) {
+    (void)k;
+    return v_sub(z, v_tanh(z));
+}
+FM_INLINE vf fm_tanh_shrink_derivative(vf z, fm_constants k) {
+    (void)k;
+    const vf t = v_tanh(z);
+    return v_mul(t, t);
+}
+
+/* z above the threshold, alpha up to it. */
+FM_INLINE vf fm_threshold(vf z, fm_constants k) { return v_select(v_le(z, k.threshold), k.alpha, z); }
+FM_INLINE vf fm_threshold_derivative(vf z, fm_constants k) { return v_select(v_le(z, k.threshold), v_set1(0.0f), fm_one(z)); }
+
+/* ½·(z + √(z² + alpha)) (Barron 2021, "Squareplus: a softplus-like algebraic rectifier"), written as max(z, 0) + ½·alpha/(√(z² + alpha) + |z|),
+ * which keeps its digits where z and the root nearly cancel. Its derivative is ½·alpha/(r·(r + |z|)) to the left, r the root, and 1 less
+ * that to the right. */
+FM_INLINE vf fm_squareplus_root(vf held, vf alpha) { return v_sqrt(v_fma(held, held, alpha)); }
+FM_INLINE vf fm_squareplus(vf z, fm_constants k) {
+    const vf held = fm_held(z, 0x1p62f), sum = v_add(fm_squareplus_root(held, k.alpha), v_magnitude(held));
+    const vf rest = v_div(v_mul(v_set1(0.5f), k.alpha), v_max(v_set1(0x1p-62f), sum)); /* 0/0 for an alpha of 0 would be NaN */
+    return v_add(v_max(v_set1(0.0f), z), rest);
+}
+FM_INLINE vf fm_squareplus_derivative(vf z, fm_constants k) {
+    const vf held = fm_held(z, 0x1p62f), root = fm_squareplus_root(held, k.alpha);
+    const vf product = v_mul(root, v_add(root, v_magnitude(held)));
+    const vf rest = v_div(v_mul(v_set1(0.5f), k.alpha), v_max(v_set1(0x1p-62f), product));
+    return v_select(v_lt(v_set1(0.0f), z), v_sub(v_set1(1.0f), rest), rest);
+}
+
+/* ½·(z + 1) between 0 and 1: the derivative of sparse_plus (Martins and Astudillo 2016, "From softmax to sparsemax", for two classes). */
+FM_INLINE vf fm_sparse_sigmoid(vf z, fm_constants k) {
+    (void)k;
+    const vf one = v_set1(1.0f);
+    return v_mul(v_set1(0.5f), v_add(fm_held(z, 1.0f), one));
+}
+FM_INLINE vf fm_sparse_sigmoid_derivative(vf z, fm_constants k) {
+    (void)k;
+    const vf one = v_set1(1.0f);
+    return v_select(v_le(one, v_magnitude(z)), v_set1(0.0f), v_mul(v_set1(0.5f), fm_one(z)));
+}
+
+/* ¼·(z + 1)² between −1 and 1, 0 to the left and z to the right. */
+FM_INLINE vf fm_sparse_plus(vf z, fm_constants k) {
+    const vf half = fm_sparse_sigmoid(z, k);
+    return v_select(v_lt(v_set1(1.0f), z), z, v_mul(half, half));
+}
+FM_INLINE vf fm_sparse_plus_derivative(vf z, fm_constants k) { return fm_sparse_sigmoid(z, k); }
 
 /* v[i] = activation(v[i]) for i < count, a constant wherever this is inlined. */
 FM_INLINE void fm_activate_input_block(int activation, fm_constants constants, vf *v, int count) {

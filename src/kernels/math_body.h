@@ -109,6 +109,7 @@ FM_INLINE vf v_log1p(vf x) {
 }
 
 FM_INLINE vf v_minus_abs(vf x) { return v_as_float(vi_or(v_as_int(x), V_SIGN)); }
+FM_INLINE vf v_magnitude(vf x) { return v_max(x, v_sub(v_set1(0.0f), x)); }
 
 /* sigmoid(x), given e = exp(−|x|): e/(1 + e), or for positive x one minus that. What the quotient and its denominator lost to rounding is
  * put back, 1/(1 + e) = 1 − e/(1 + e) being at hand for it; e's own error is then nearly all there is. */

@@ -69,8 +69,6 @@ FM_INLINE int fm_update_slots(const int rule) {
     }
 }
 
-FM_INLINE vf v_magnitude(vf a) { return v_max(a, v_sub(v_set1(0.0f), a)); }
-
 /* 1, −1, or what is neither above nor below zero as it is. */
 FM_INLINE vf v_sign(vf a) {
     const vf zero = v_set1(0.0f), one = v_set1(1.0f);

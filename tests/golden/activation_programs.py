@@ -10,7 +10,8 @@ FUNCTIONS = {
         for name in (
             *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "swish", "mish", "softplus", "softsign"),
             *("sigmoid", "log_sigmoid", "hard_sigmoid", "hard_silu", "hard_swish", "tanh", "hard_tanh", "exponential"),
-            *("softmax", "log_softmax"),
+            *("hard_shrink", "soft_shrink", "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid"),
+            *("softmax", "log_softmax", "sparsemax", "glu"),
         )
     },
     "relu of everything": ("relu", {"negative_slope": 0.25, "max_value": 3.0, "threshold": 1.5}),
@@ -22,6 +23,10 @@ FUNCTIONS = {
     "elu of 0.5": ("elu", {"alpha": 0.5}),
     "celu of 2": ("celu", {"alpha": 2.0}),
     "gelu by tanh": ("gelu", {"approximate": True}),
+    "hard_shrink of 2": ("hard_shrink", {"threshold": 2.0}),
+    "soft_shrink of 2": ("soft_shrink", {"threshold": 2.0}),
+    "threshold": ("threshold", {"threshold": -1.5, "default_value": 0.75}),
+    "squareplus of 1": ("squareplus", {"b": 1}),
 }
 
 LAYERS = {

@@ -16,6 +16,7 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 
 import activation_programs as programs
 import jax
+import jax.numpy as jnp
 import keras
 import numpy as np
 
@@ -25,16 +26,29 @@ def row(array) -> list[float]:
 
 
 def measured(function) -> dict[str, list[float]]:
-    z, above = programs.inputs(), programs.weights()
+    z = programs.inputs()
+    above = programs.weights()[:, : function(z).shape[1]]
     slope = jax.grad(lambda x: (function(x) * above).sum())(z)
     return {"value": row(function(z)), "gradient": row(slope)}
+
+
+def sparsemax(x):
+    """By the definition of Martins and Astudillo (2016): that of Keras 3.15 adds up wrong sums where more than one output is above 0."""
+    descending = -jnp.sort(-x, axis=1)
+    sums = jnp.cumsum(descending, axis=1)
+    k = (descending - (sums - 1) / jnp.arange(1, x.shape[1] + 1) > 0).sum()
+    return jnp.maximum(x - (sums[:, k - 1] - 1) / k, 0)
+
+
+def function(name):
+    return sparsemax if name == "sparsemax" else getattr(keras.activations, name)
 
 
 def main() -> None:
     numbers = {
         "made with": {"keras": keras.__version__, "jax": jax.__version__},
         "functions": {
-            key: measured(lambda x, name=name, options=options: getattr(keras.activations, name)(x, **options))
+            key: measured(lambda x, name=name, options=options: function(name)(x, **options))
             for key, (name, options) in programs.FUNCTIONS.items()
         },
         "layers": {key: measured(getattr(keras.layers, name)(**options)) for key, (name, options) in programs.LAYERS.items()},

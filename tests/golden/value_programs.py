@@ -160,8 +160,8 @@ def made(api, name: str, **compile_options) -> list[float]:
     return np.ravel(model.predict(x.astype(np.float32), verbose=0)).tolist()
 
 
-# Softmax over another axis of an array than the last: (function, arguments)
-AXES = (("softmax", {"axis": 0}), ("log_softmax", {"axis": 0}))
+# Over another axis of an array than the last: (function, arguments)
+AXES = (("softmax", {"axis": 0}), ("log_softmax", {"axis": 0}), ("glu", {"axis": 0}))
 
 
 def along(api, number: int) -> list[float]:

@@ -183,6 +183,30 @@ static void try_softmax_backward(trial *t) { try_softmaxes(t, t->kernels->softma
 static void try_log_softmax(trial *t) { try_softmaxes(t, t->kernels->log_softmax); }
 static void try_log_softmax_backward(trial *t) { try_softmaxes(t, t->kernels->log_softmax_backward); }
 
+static void try_sparsemax(trial *t) { try_softmaxes(t, t->kernels->sparsemax); }
+static void try_sparsemax_backward(trial *t) { try_softmaxes(t, t->kernels->sparsemax_backward); }
+
+static fm_glu draw_glu(trial *t) {
+    fm_glu g = {.rows = 1 + t->number % 7, .cols = 1 + t->number % 53};
+    g.x_row = draw_stride(t, 2 * g.cols);
+    g.grad_row = draw_stride(t, g.cols);
+    g.x = take_rows(t, g.rows, 2 * g.cols, g.x_row);
+    g.grad = take_rows(t, g.rows, g.cols, g.grad_row);
+    return g;
+}
+static void try_glu(trial *t) {
+    fm_glu g = draw_glu(t);
+    g.out_row = g.grad_row;
+    g.out = take_room(t, g.rows * g.out_row);
+    t->kernels->glu(&g);
+}
+static void try_glu_backward(trial *t) {
+    fm_glu g = draw_glu(t);
+    g.out_row = g.x_row;
+    g.out = take_rows(t, g.rows, 2 * g.cols, g.out_row);
+    t->kernels->glu_backward(&g);
+}
+
 static void try_dropout_mask(trial *t) {
     fm_dropout d = {.rows = 1 + t->number % 5, .cols = 1 + t->number % 139, .first_row = pick(t, 0, 1000), .node = draw(t) % 9};
     d.step = draw(t);
