@@ -231,7 +231,7 @@ class Connected(Trainer):
                 assert self._compiled is not None
                 optimizer = self._compiled.optimizer
                 network.configure(self._current_goal().objective, optimizer.update(self._require_plan().parameters))
-                network.learning_rate = optimizer.learning_rate
+                network.learning_rate = optimizer.rate
                 self._configured = True
             return network
 

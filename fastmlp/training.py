@@ -209,7 +209,7 @@ class Trainer:
             passes: dict[str, Tally] = {}  # the last of each kind
 
             def train(batches: Batches, first: int, stop: int, totals: np.ndarray) -> int:
-                network.learning_rate = compiled.optimizer.learning_rate
+                network.learning_rate = compiled.optimizer.rate
                 if self._shares_weights:  # a callback may have trained another model
                     self._catch_up(network, training=True)
                 return int(compiled.optimizer.trainer(network).train(batches, first, stop, CHUNK_SECONDS, totals))
@@ -410,7 +410,7 @@ class Trainer:
             rows, goal = self._training_rows(x, y, sample_weight)
             rows = weighted_by_class(rows, class_weight, compiled, goal, self._require_plan())
             network = self._training_network()
-            network.learning_rate = compiled.optimizer.learning_rate
+            network.learning_rate = compiled.optimizer.rate
             tally = self._tally(goal).use(rows.batches(len(rows)))
             try:
                 trainer = compiled.optimizer.trainer(network)

@@ -131,7 +131,7 @@ class BackupAndRestore(Callback):
             "format": _FORMAT,
             "version": _VERSION,
             "training": model.training_state(),
-            "learning_rate": model.optimizer.learning_rate,
+            "learning_rate": model.optimizer.rate,
             "slots": {name: len(values) for name, values in optimizer["slots"].items()},
             "progress": progress.state(),
             "stopped": model.stop_training,

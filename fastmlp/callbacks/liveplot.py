@@ -93,7 +93,7 @@ class LivePlot(Callback):
                 self._note(name.removeprefix("val_"), "validation", epoch + 1, value)
             elif name != "learning_rate" and name not in self._totals:  # the epoch has no point of its own yet
                 self._note(name, "training", epoch + 1, value)
-        self._note("learning rate", "", epoch + 1, self.model.optimizer.learning_rate)
+        self._note("learning rate", "", epoch + 1, self.model.optimizer.rate)
         if self._is_affordable():
             self._draw(self._curves)
 
@@ -123,7 +123,7 @@ class LivePlot(Callback):
             self._note(name, "training", place, (total - self._totals.get(name, 0.0)) / (rows - self._rows))
             self._totals[name] = total
         self._rows = rows
-        self._note("learning rate", "", place, self.model.optimizer.learning_rate)
+        self._note("learning rate", "", place, self.model.optimizer.rate)
 
     def _note(self, panel: str, curve: str, place: float, value: Any) -> None:
         self._curves.setdefault(panel, {}).setdefault(curve, []).append((place, numeric.mean(value)))

@@ -205,7 +205,7 @@ class TensorBoard(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
         train = {name: value for name, value in logs.items() if not name.startswith("val_")}
-        train["learning_rate"] = self.model.optimizer.learning_rate
+        train["learning_rate"] = self.model.optimizer.rate
         if self.write_steps_per_second:
             train["steps_per_second"] = (self._last + 1) / (time.perf_counter() - self._epoch_clock)
         self._scalars("train", {f"epoch_{name}": value for name, value in train.items()}, epoch)

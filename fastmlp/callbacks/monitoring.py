@@ -216,7 +216,7 @@ class ReduceLROnPlateau(MonitorCallback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs = {} if logs is None else logs
-        logs["learning_rate"] = self.model.optimizer.learning_rate
+        logs["learning_rate"] = self.model.optimizer.rate
         current = self._current(logs)
         if current is None:
             return
@@ -232,7 +232,7 @@ class ReduceLROnPlateau(MonitorCallback):
                 self._reduce(epoch)
 
     def _reduce(self, epoch: int) -> None:
-        rate = self.model.optimizer.learning_rate
+        rate = self.model.optimizer.rate
         if rate <= self.min_lr:
             return
         rate = max(rate * self.factor, self.min_lr)

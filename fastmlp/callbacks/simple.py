@@ -85,7 +85,7 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         optimizer = self.model.optimizer
         try:
-            rate = self.schedule(epoch, optimizer.learning_rate)
+            rate = self.schedule(epoch, optimizer.rate)
         except TypeError:  # it takes the epoch alone; if that was not the reason, the next call says what is
             rate = self.schedule(epoch)
         if not isinstance(rate, (float, np.floating)):
@@ -96,7 +96,7 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if logs is not None:
-            logs["learning_rate"] = self.model.optimizer.learning_rate
+            logs["learning_rate"] = self.model.optimizer.rate
 
 
 class TerminateOnNaN(Callback):

@@ -13,6 +13,7 @@ import numpy as np
 from fastmlp import checks, schedules, settings
 from fastmlp.custom_objects import CustomObjectScope
 from fastmlp.errors import UnsupportedError
+from fastmlp.optimizers.numbers import Iterations, LearningRate, Slot
 from fastmlp.plan import Parameter, Update
 from fastmlp.registry import Configurable
 
@@ -91,8 +92,14 @@ class Optimizer(Configurable):
         )
 
     @property
-    def learning_rate(self) -> float:
-        """The step size, now; a change takes effect at the next batches, a new schedule at the next epoch."""
+    def learning_rate(self) -> Any:
+        """The step size, now: a float that can be assigned like a variable. A change takes effect at the next batches, a new schedule at the
+        next epoch."""
+        return LearningRate.of(self, self.rate)
+
+    @property
+    def rate(self) -> float:
+        """The step size, now."""
         return self._learning_rate if self._schedule is None else float(self._rates_of(self._schedule, self._batches, 1)[0])
 
     @learning_rate.setter
@@ -111,9 +118,35 @@ class Optimizer(Configurable):
     lr = learning_rate
 
     @property
-    def iterations(self) -> int:
-        """Updates done in the model that was compiled with this optimizer; 0 before."""
-        return self._batches // (self.gradient_accumulation_steps or 1)
+    def iterations(self) -> Any:
+        """Updates done in the model that was compiled with this optimizer, an int that can be assigned like a variable; 0 before."""
+        return Iterations.of(self, self._batches // (self.gradient_accumulation_steps or 1))
+
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        batches = checks.whole_number("iterations", value, 0) * (self.gradient_accumulation_steps or 1)
+        model = self._user()
+        if model is None or not model.built:
+            raise ValueError("an optimizer counts the iterations of its model; compile a model with it, and build that, to set them")
+        model.network.iterations = batches
+
+    @property
+    def variables(self) -> list[Any]:
+        """The iterations, the learning rate (without a schedule) and, once its model has been trained, for each trained weight what the
+        optimizer keeps for it, as variables under Keras' names."""
+        numbers = [self.iterations] if self.follows_schedule else [self.iterations, self.learning_rate]
+        model = self._user()
+        if model is None or not self._training:
+            return numbers
+        learned = [(index, weight) for index, weight in model._learned() if weight.trainable]
+        return [*numbers, *(Slot(self, slot, index, weight) for index, weight in learned for slot in self.network().slot_names)]
+
+    def network(self) -> Any:
+        """The engine's network that has the optimizer's state."""
+        model = self._user()
+        if model is None:
+            raise ValueError("the optimizer belongs to no model any more, so it has no state")
+        return model._configured_network()
 
     @property
     def _batches(self) -> int:
@@ -219,6 +252,13 @@ class Optimizer(Configurable):
         Args:
             parameters: What will be trained, to see which of it decays.
         """
+        names = {one.name.rpartition("/")[2] for one in parameters}
+        for excluded in self._not_decayed if parameters else ():
+            if not any(re.search(excluded, name) for name in names):
+                checks.warn(
+                    f"exclude_from_weight_decay got {excluded!r}, but no weight of the model has such a name, so all weights decay that would "
+                    f"without it; there are {', '.join(sorted(names))}"
+                )
         pattern = "|".join(self._not_decayed)
         return replace(
             self.rule(),

@@ -47,8 +47,8 @@ class LBFGS(Optimizer):
         if self._minimizer is None or self._minimizer.network is not network:
             from fastmlp.optimizers.minimizer import NetworkMinimizer
 
-            self._minimizer = NetworkMinimizer(network, self.history, self.learning_rate, self._give_up)
-        self._minimizer.first_step = self.learning_rate
+            self._minimizer = NetworkMinimizer(network, self.history, self.rate, self._give_up)
+        self._minimizer.first_step = self.rate
         return self._minimizer
 
     def _give_up(self) -> None:
@@ -56,14 +56,14 @@ class LBFGS(Optimizer):
         checks.warn(
             "LBFGS can't take another step: the loss still slopes down, but rounding to float32 hides any difference, so training stops "
             "here. If the loss isn't as small as it should be, scale x and y to a mean of 0 and a standard deviation of 1, as in "
-            f"y = (y - y.mean()) / y.std(), or set another learning_rate, the length of the first step (now {self.learning_rate:g})"
+            f"y = (y - y.mean()) / y.std(), or set another learning_rate, the length of the first step (now {self.rate:g})"
         )
         model = self._model() if self._model is not None else None
         if model is not None:
             model.stop_training = True
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "learning_rate": self.learning_rate, "history": self.history}
+        return {"name": self.name, "learning_rate": self.rate, "history": self.history}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_minimizer": None}
