@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fastmlp import (
         activations,
+        backend,
         callbacks,
+        config,
         constraints,
         datasets,
         errors,
@@ -57,7 +59,9 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "activations",
+    "backend",
     "callbacks",
+    "config",
     "constraints",
     "datasets",
     "errors",
@@ -105,8 +109,10 @@ __all__ = [
     "Variable",
     "__version__",
     "activations",
+    "backend",
     "build_info",
     "callbacks",
+    "config",
     "constraints",
     "datasets",
     "errors",

@@ -76,7 +76,9 @@ def reject_unknown(owner: str | Callable[..., Any], given: Mapping[str, Any], un
 
 
 def float32_only(dtype: Any) -> None:
-    """Refuse any ``dtype`` but float32."""
+    """Refuse any ``dtype`` but float32, alone or as Keras' policy of that name."""
+    if isinstance(dtype, Mapping) and isinstance(dtype.get("config"), Mapping):
+        dtype = dtype["config"].get("name")
     if dtype is not None and dtype != "float32" and getattr(dtype, "__name__", "") != "float32":
         raise UnsupportedError(f"dtype={dtype!r} is not in fastmlp; everything is computed in float32, so leave dtype out")
 

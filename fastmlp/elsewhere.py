@@ -56,8 +56,7 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("Function Operation KerasTensor InputSpec tree", "use Input, layers and Model"),
         **_all("StatelessScope SymbolicScope RematScope remat name_scope", _NO_VARIABLES),
         **_all("applications", "networks are made of Dense layers; compute features with another library and train on those"),
-        **_all("backend ops random", _NO_BACKEND),
-        **_all("config", "use fastmlp.set_num_threads and fastmlp.build_info"),
+        **_all("ops random", _NO_BACKEND),
         **_all("device distribution", _ONE_PROCESS),
         **_all("distillation", "train on the other model's predictions as y, with the loss 'kl_divergence' or 'mse'"),
         **_all("export", "use model.save"),
@@ -133,7 +132,6 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("BinaryIoU IoU MeanIoU OneHotIoU OneHotMeanIoU", _OVERLAP),
     },
     "models": {
-        "model_from_json": "use Sequential.from_config or Model.from_config with json.loads",
         "save_model": "use model.save",
     },
     "optimizers": {
@@ -177,7 +175,6 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("jit_compile run_eagerly", _COMPILED),
         "losses": "the history's loss holds the penalties of regularizers",
         "reset_metrics": "metrics start anew in every epoch and every call",
-        "to_json": "use json.dumps(model.get_config())",
     },
     "Layer": {
         **_MODEL_AND_LAYER,
@@ -189,7 +186,7 @@ TABLES: dict[str, dict[str, str]] = {
 
 
 ABSENT_MODULES = {
-    *_all("applications backend config distillation distribution dtype_policies export legacy mixed_precision ops preprocessing", ""),
+    *_all("applications distillation distribution dtype_policies export legacy mixed_precision ops preprocessing", ""),
     *_all("quantizers random tree visualization wrappers optimizers.legacy datasets.cifar10 datasets.cifar100", ""),
 }
 """Which of them are modules in Keras, and would be in packages here."""

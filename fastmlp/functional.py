@@ -13,7 +13,7 @@ from fastmlp.compiling import Compiled, Goal
 from fastmlp.custom_objects import CustomObjectScope
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import InputLayer, Layer
-from fastmlp.model import Model
+from fastmlp.model import Model, own_config
 from fastmlp.outputs import CompiledOutputs
 from fastmlp.plan import Plan, SparseRows
 from fastmlp.structures import Structure
@@ -152,7 +152,7 @@ class Functional(Model):
             return super()._call(x, training)
         network = self._connected_network()
         inputs = self._inputs(x, check_finite=False)
-        return self._arranged(np.asarray(network.apply(inputs, training=True) if training else network.predict(inputs)))
+        return self._as_tensors(self._arranged(np.asarray(network.apply(inputs, training=True) if training else network.predict(inputs))))
 
     def _inputs(self, x: Any, prefix: str = "", *, check_finite: bool = True) -> np.ndarray | SparseRows:
         name = f"{prefix}x"
@@ -252,6 +252,7 @@ class Functional(Model):
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Functional:
         """A new model with the layers that :meth:`get_config` described, and fresh weights; anything malformed is a ValueError."""
         with CustomObjectScope(custom_objects):
+            config = own_config("Functional", config)
             inputs, outputs = graphconfig.rebuild(config)
         model = cls.__new__(cls)  # the constructor of a subclass has arguments of its own
         Functional.__init__(model, inputs, outputs, name=config["name"])

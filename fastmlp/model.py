@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,7 @@ from fastmlp.errors import UnsupportedError
 from fastmlp.layers import Layer
 from fastmlp.metrics import Metric
 from fastmlp.optimizers import Optimizer
+from fastmlp.plan import Predictions
 from fastmlp.shapes import Shape
 from fastmlp.symbolic import Graph, holds_tensors
 
@@ -119,7 +121,7 @@ class Model(Connected):
             training: True to switch dropout on.
 
         Returns:
-            A float32 array ``(rows, outputs)``.
+            A float32 array ``(rows, outputs)``, which also has the method ``numpy()``.
 
         Example:
 
@@ -150,7 +152,16 @@ class Model(Connected):
                 x = x[None]
         inputs = self._inputs(x, check_finite=False)
         network = self._connected_network()
-        return self._arranged(np.asarray(network.apply(inputs, training=True) if training else network.predict(inputs)))
+        predictions = np.asarray(network.apply(inputs, training=True) if training else network.predict(inputs))
+        return self._as_tensors(self._arranged(predictions))
+
+    def _as_tensors(self, predictions: Any) -> Any:
+        """Predictions that have ``numpy()``, as tensors have."""
+        if isinstance(predictions, dict):
+            return {name: self._as_tensors(part) for name, part in predictions.items()}
+        if isinstance(predictions, list):
+            return [self._as_tensors(part) for part in predictions]
+        return predictions.view(Predictions)
 
     # Compiling
 
@@ -386,6 +397,16 @@ class Model(Connected):
 
         return Functional.from_config(config, custom_objects)
 
+    def to_json(self, **kwargs: Any) -> str:
+        """The layers with their arguments and connections as JSON, in Keras' form; :func:`fastmlp.models.model_from_json` reads it.
+
+        Args:
+            kwargs: Those of ``json.dumps``: ``indent=2``.
+        """
+        from fastmlp.formats import kerasconfig
+
+        return json.dumps(kerasconfig.write_model(self), **kwargs)
+
     def get_compile_config(self) -> dict[str, Any] | None:
         """What ``compile`` was told, as JSON values; None if it was not called."""
         return self._compiled.get_config() if self._compiled else None
@@ -471,6 +492,16 @@ class Model(Connected):
         if self.layers:
             self.summary(print_fn=lines.append)
         return f"<pre>{html.escape(chr(10).join(lines) or repr(self))}</pre>"
+
+
+def own_config(kind: str, config: Any) -> Any:
+    """A model's configuration in fastmlp's form, which Keras may have written."""
+    given = config.get("layers") if isinstance(config, Mapping) else None
+    if not isinstance(given, list) or not any(isinstance(layer, Mapping) and "class_name" in layer for layer in given):
+        return config
+    from fastmlp.formats import kerasconfig
+
+    return kerasconfig.read_model({"class_name": kind, "config": config})[1]
 
 
 def _listed(shapes: Sequence[Shape]) -> str:

@@ -10,13 +10,13 @@ from fastmlp.cloning import clone_model
 from fastmlp.custom_objects import CustomObjectScope
 from fastmlp.functional import Functional
 from fastmlp.layers import InputLayer, Layer
-from fastmlp.model import Model
+from fastmlp.model import Model, own_config
 from fastmlp.symbolic import Graph, Tensor, chain, only_call
 
 if TYPE_CHECKING:
-    from fastmlp.saving import load_model
+    from fastmlp.saving import load_model, model_from_json
 
-__all__ = ["Functional", "Model", "Sequential", "clone_model", "load_model"]
+__all__ = ["Functional", "Model", "Sequential", "clone_model", "load_model", "model_from_json"]
 
 
 class Sequential(Model):
@@ -243,6 +243,7 @@ class Sequential(Model):
 
     @classmethod
     def _from_config(cls, config: Mapping[str, Any]) -> Sequential:
+        config = own_config("Sequential", config)
         if not isinstance(config, Mapping) or set(config) != {"name", "layers"} or not isinstance(config["layers"], list):
             raise ValueError(f"the configuration of a model must have a name and a list of layers, got {config!r:.200}")
         if not isinstance(config["name"], str) or not config["name"]:
@@ -262,8 +263,8 @@ def _row_before(layer: Any) -> tuple[int, ...] | None:
 
 
 def __getattr__(name: str) -> Any:
-    if name != "load_model":
+    if name not in ("load_model", "model_from_json"):
         return elsewhere.missing("models", name)
-    from fastmlp.saving import load_model
+    from fastmlp import saving
 
-    return load_model
+    return getattr(saving, name)

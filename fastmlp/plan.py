@@ -12,10 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
 __all__ = [
     "LIMITED",
@@ -31,6 +29,7 @@ __all__ = [
     "Parameter",
     "Penalty",
     "Plan",
+    "Predictions",
     "SparseRows",
     "Update",
 ]
@@ -332,6 +331,22 @@ class Update:
     def first(self, slot: str) -> float:
         """What a slot holds before the first step."""
         return self.initial_accumulator if slot == "accumulator" else 0.0
+
+
+class Predictions(np.ndarray):
+    """A NumPy array with the method :meth:`numpy`; what an engine returns when it is called."""
+
+    __slots__ = ()
+
+    def numpy(self) -> np.ndarray:
+        """The same numbers as a plain array."""
+        return self.view(np.ndarray)
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        return self.view(np.ndarray).__reduce__()
+
+    def __repr__(self) -> str:
+        return repr(self.view(np.ndarray))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -109,8 +109,17 @@ class Registry(Generic[T]):
         name = cls.__name__ if self.classes.get(cls.__name__) is cls else custom.note(cls)
         return {"class": name, "config": item.get_config()}
 
+    def _from_keras(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        name, config = data["class_name"], data.get("config")
+        known = self._by_name.get(plain(name))
+        if isinstance(config, Mapping):  # initializers of Keras have these, which ask for nothing
+            config = {key: value for key, value in config.items() if value is not None or key not in ("input_axes", "output_axes")}
+        elif config is None:
+            config = {}
+        return {"class": name if known is None else known.__name__, "config": config}
+
     def deserialize(self, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> T:
-        """The object that :meth:`serialize` described; anything malformed is a ValueError.
+        """The object that :meth:`serialize` described, or Keras, with ``class_name``; anything malformed is a ValueError.
 
         Args:
             config: What it returned.
@@ -120,6 +129,8 @@ class Registry(Generic[T]):
             return self._deserialize(config)
 
     def _deserialize(self, data: Mapping[str, Any]) -> T:
+        if isinstance(data, Mapping) and "class" not in data and isinstance(data.get("class_name"), str):
+            data = self._from_keras(data)
         if not isinstance(data, Mapping) or not isinstance(data.get("class"), str) or not isinstance(data.get("config"), Mapping):
             raise ValueError(f"the configuration of {_article(self.kind)} must be {{'class': name, 'config': {{...}}}}, got {data!r:.200}")
         name, config = data["class"], data["config"]

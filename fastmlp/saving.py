@@ -24,6 +24,7 @@ It is JSON: a file cannot run code.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,6 +49,7 @@ __all__ = [
     "get_custom_objects",
     "load_model",
     "load_weights",
+    "model_from_json",
     "register_keras_serializable",
     "save_model",
     "save_weights",
@@ -255,6 +257,31 @@ def _load(path: str | os.PathLike[str], compile: bool) -> Model:
             state = {slot: [tensors[_slot_tensor(slot, name)] for name in _with_slots(model)] for slot in slots}
             snapshot.resume(model, state, training)
         return model
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
+    """The model that :meth:`fastmlp.Model.to_json` described, or Keras', with fresh weights and not compiled.
+
+    Args:
+        json_string: The JSON.
+        custom_objects: Objects of the user's own, by the names that stand in it.
+
+    Raises:
+        UnsupportedError: It has layers that fastmlp lacks.
+        ValueError: It is malformed.
+
+    Example:
+        >>> from fastmlp import layers, models
+        >>> model = models.Sequential([layers.Dense(3, input_shape=(2,))])
+        >>> models.model_from_json(model.to_json()).count_params()
+        9
+    """
+    from fastmlp.formats import kerasconfig
+    from fastmlp.models import Functional, Sequential
+
+    with custom_object_scope(dict(custom_objects or {})):
+        kind, config = kerasconfig.read_model(json.loads(json_string))
+        return (Sequential if kind == "sequential" else Functional).from_config(config)
 
 
 def describe(path: Any) -> dict[str, Any]:

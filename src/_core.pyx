@@ -15,9 +15,11 @@ import numpy as np
 
 from fastmlp import errors
 from fastmlp.numeric import as_native
-from fastmlp.plan import SparseRows
+from fastmlp.plan import Predictions, SparseRows
 
 cnp.import_array()
+
+cdef type _Predictions = Predictions
 
 # Below this many multiplications a prediction is over before another thread could make use of the GIL.
 cdef int64_t HOLD_GIL_BELOW = 200_000
@@ -259,17 +261,17 @@ cdef class Network:
         cdef int ndim = cnp.PyArray_NDIM(array)
         if ndim == 1 and cnp.PyArray_DIM(array, 0) == self.inputs:
             _point(&c_input, array, 1)
-            return self._predict(&c_input, None)
+            return self._predict(&c_input, None, _Predictions)
         if ndim != 2 or cnp.PyArray_DIM(array, 1) != self.inputs:
             self._refuse(x)
         _point(&c_input, array, cnp.PyArray_DIM(array, 0))
-        return self._predict(&c_input, None)
+        return self._predict(&c_input, None, _Predictions)
 
     def predict(self, x, out=None):
         cdef fm_input c_input
         cdef fm_csr csr
         self._point_input(&c_input, &csr, x)
-        return self._predict(&c_input, out)
+        return self._predict(&c_input, out, np.ndarray)
 
     def apply(self, x, training: bool):
         if not training:
@@ -303,7 +305,7 @@ cdef class Network:
             raise ValueError(f"x has shape {x.shape}, but the network takes (rows, {self.inputs}) or one row ({self.inputs},)")
         raise ValueError(f"x has {x.shape[-1]} columns, but the first layer expects {self.inputs}")
 
-    cdef object _predict(self, const fm_input *c_input, out):
+    cdef object _predict(self, const fm_input *c_input, out, type cls):
         cdef cnp.npy_intp[2] shape
         cdef cnp.ndarray result
         cdef int64_t rows = c_input.rows
@@ -311,7 +313,7 @@ cdef class Network:
         cdef fm_status status = FM_BUSY
         if out is None:
             shape[0], shape[1] = rows, self.outputs
-            result = cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
+            result = cnp.PyArray_New(cls, 2, shape, cnp.NPY_FLOAT32, NULL, NULL, 0, 0, None)
         else:
             result = _checked("out", out, np.float32, 2, True)
             if out.shape != (rows, self.outputs):

@@ -92,15 +92,17 @@ class Optimizer(Configurable):
         )
 
     @property
-    def learning_rate(self) -> Any:
-        """The step size, now: a float that can be assigned like a variable. A change takes effect at the next batches, a new schedule at the
-        next epoch."""
-        return LearningRate.of(self, self.rate)
-
-    @property
     def rate(self) -> float:
         """The step size, now."""
         return self._learning_rate if self._schedule is None else float(self._rates_of(self._schedule, self._batches, 1)[0])
+
+    @property
+    def learning_rate(self) -> Any:
+        """The step size, now: a float that can be assigned like a variable.
+
+        A change takes effect at the next batches, a new schedule at the next epoch.
+        """
+        return LearningRate.of(self, self.rate)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -256,8 +258,8 @@ class Optimizer(Configurable):
         for excluded in self._not_decayed if parameters else ():
             if not any(re.search(excluded, name) for name in names):
                 checks.warn(
-                    f"exclude_from_weight_decay got {excluded!r}, but no weight of the model has such a name, so all weights decay that would "
-                    f"without it; there are {', '.join(sorted(names))}"
+                    f"exclude_from_weight_decay got {excluded!r}, but no weight of the model has such a name; there are "
+                    f"{', '.join(sorted(names))}"
                 )
         pattern = "|".join(self._not_decayed)
         return replace(
