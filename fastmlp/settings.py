@@ -44,8 +44,11 @@ class Guarded(metaclass=Sealing):
             raise AttributeError(f"{name} of {type(self).__name__} can't be set")
         elif hasattr(found, "__set__"):
             object.__setattr__(self, name, value)
-        elif name in settings_of(type(self)) and name in self.__dict__:
-            self._change_setting(name, value)
+        elif name in settings_of(type(self)):
+            if name in self.__dict__:
+                self._change_setting(name, value)
+            else:
+                Guarded._change_setting(self, name, value)  # an argument that is only looked at when the object is made
         else:
             if name not in self.__dict__ and found is None:
                 self._refuse_unknown(name)
