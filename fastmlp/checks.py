@@ -19,7 +19,7 @@ def whole_number(name: str, value: Any, least: int = 1) -> int:
     """``value`` as an int of at least ``least``; bools, fractions and strings are errors."""
     if not isinstance(value, bool):
         try:
-            number = operator.index(value)
+            number = int(operator.index(value))
         except TypeError:
             pass
         else:

@@ -384,7 +384,7 @@ class Connected(Trainer):
                 continue
             for (index, _), value in zip(self._learned(), values, strict=True):
                 network.set_slot(name, index, value)
-        network.iterations = state["iterations"]
+        network.iterations = int(state["iterations"])
 
 
 def _every(layers: Iterable[Any]) -> Iterator[Any]:

@@ -141,7 +141,6 @@ def test_a_layer_in_several_models_changes_in_all_of_them():
         (lambda m: setattr(m.layers[0], "activaton", "relu"), "Dense has no attribute 'activaton'; did you mean 'activation'"),
         (lambda m: setattr(m.layers[0], "trainabel", False), "did you mean 'trainable'"),
         (lambda m: setattr(m.layers[0], "weights", []), "weights of Dense can't be set"),
-        (lambda m: setattr(m.layers[1], "input_dim", 4), "LeakyReLU has no attribute 'input_dim'"),
         (lambda m: setattr(layers.Concatenate(), "axis", 0), r"axis of Concatenate is fixed once it is made.*Concatenate\(axis=...\)"),
         (lambda m: setattr(m.layers[0], "lora_rank", 4), "lora_rank of Dense is not in fastmlp; train all weights"),
         (lambda m: setattr(m.layers[1], "activation", "relu"), r"LeakyReLU has its own activation; make a layer Activation\('relu'\)"),
