@@ -114,10 +114,20 @@ typedef struct fm_term {
     ptrdiff_t column, columns; /* of y */
 } fm_term;
 
-/* Memory for one batch. Rows are padded to multiples of 16 everywhere, columns too. */
+/* What a workspace has room for besides the values of the buffers. */
+enum {
+    FM_ROOM_FOR_NOISE = 1,     /* what nodes that train keep: masks and moments */
+    FM_ROOM_FOR_TARGETS = 2,   /* loss and metrics */
+    FM_ROOM_FOR_GRADIENTS = 4, /* and the products that they are made of */
+    FM_ROOM_FOR_TRAINING = 7,
+};
+
+/* Memory for one batch. Columns are padded to multiples of 16 everywhere; rows only where they are written 16 at a time. */
 typedef struct fm_workspace {
     ptrdiff_t rows; /* capacity */
     int workers;    /* threads there is scratch for */
+    int room;       /* FM_ROOM_FOR_… */
+    size_t bytes;   /* of `memory` */
     char *memory;
     char *input_memory; /* of value[0]; NULL until rows come with their zeros */
     float **value;   /* [buffer] -> [rows][stride] */
@@ -129,7 +139,8 @@ typedef struct fm_workspace {
     struct fm_targets *targets; /* [term] */
     float *activity; /* [rows] penalties on what layers give */
     float *scratch;  /* [workers][FM_BLOCK_PANELS][FM_BLOCK_ROWS][16] sums on their way to a transpose or an update */
-    float *packed;   /* [workers][fm_packed_floats] the rows' operand of a block, in the order in which tiles read it */
+    float *packed;   /* [workers][packed_floats] the rows' operand of a block, in the order in which tiles read it */
+    ptrdiff_t packed_floats;
     char *list_memory; /* NULL until a sparse input comes */
     fm_lists by_row;
     char *compressed_memory; /* NULL until zeros are found in dense rows */
@@ -230,7 +241,7 @@ struct fm_network {
     fm_fpmode caller_mode; /* of the thread that trains or evaluates, for functions of its own: fpmode.h */
     fm_pace pace[2]; /* of evaluation and of training */
 
-    fm_workspace *batch; /* training's; NULL until wanted */
+    fm_workspace *batch[2]; /* evaluation's and training's; NULL until wanted */
     fm_workspace *spare[FM_SPARE_WORKSPACES];
     atomic_int spare_taken[FM_SPARE_WORKSPACES];
 
@@ -248,8 +259,8 @@ void fm_strike_out(fm_network *network);
 
 /* -- memory for batches: net.c ----------------------------------------------------------------------------------------------------- */
 
-/* A workspace for `rows` rows; with `training`, gradients and all. NULL if there is no memory. */
-fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int training, int workers);
+/* A workspace for `rows` rows. NULL if there is no memory. */
+fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int room, int workers);
 void fm_workspace_free(fm_workspace *workspace);
 
 /* Room for a batch's input with its zeros. */
@@ -296,12 +307,12 @@ fm_part fm_share_output(ptrdiff_t rows, ptrdiff_t panels, fm_worker worker);
 float *fm_scratch(const fm_pass *pass);
 #define FM_SCRATCH_PANEL (FM_BLOCK_ROWS * FM_PANEL)
 
-/* Rows of a block whose operand has `depth` floats a row, and room for such an operand of any depth up to `depth`. */
+/* Rows of a block whose operand has `depth` floats a row, and room for such an operand of any layer and any depth up to `depth`. */
 ptrdiff_t fm_block_rows(ptrdiff_t depth);
-ptrdiff_t fm_packed_floats(ptrdiff_t depth);
+ptrdiff_t fm_packed_floats(const fm_network *network, ptrdiff_t depth);
 
 /* Floats from panel to panel, and from strip to strip, of the gradient of a node's sums. */
-ptrdiff_t fm_panel_floats(const fm_workspace *workspace);
+ptrdiff_t fm_panel_floats(const fm_workspace *workspace, const fm_node *node);
 ptrdiff_t fm_strip_floats(const fm_node *node);
 
 void fm_dense_forward(const fm_pass *pass, const fm_node *node);

@@ -46,7 +46,7 @@ static void after_fork_in_child(void) {
                 network->spare[i] = NULL;
         if (!fm_lock_renew(&network->lock))
             continue;
-        network->batch = NULL; /* in use when its user went */
+        network->batch[0] = network->batch[1] = NULL; /* in use when its user went */
         if (!network->held_for_fork && network->lazy.steps)
             fm_drop_lazy(network);
     }

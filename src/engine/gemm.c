@@ -23,12 +23,21 @@ ptrdiff_t fm_block_rows(ptrdiff_t depth) {
     return rows < FM_STRIP_ROWS ? FM_STRIP_ROWS : rows > FM_BLOCK_ROWS ? FM_BLOCK_ROWS : rows;
 }
 
-ptrdiff_t fm_packed_floats(ptrdiff_t depth) {
+ptrdiff_t fm_packed_floats(const fm_network *network, ptrdiff_t depth) {
     const ptrdiff_t of_shallow = smaller(FM_BLOCK_FLOATS, FM_BLOCK_ROWS * depth), of_deep = FM_STRIP_ROWS * depth;
-    return of_shallow > of_deep ? of_shallow : of_deep;
+    ptrdiff_t inputs = 0; /* of the layers that pack: pays_to_pack */
+    for (int i = 0; i < network->node_count; i++) {
+        const fm_node *node = &network->nodes[i];
+        if (node->spec.op == FM_OP_DENSE && node->panels >= FM_BLOCK_PANELS && node->inputs > inputs)
+            inputs = node->inputs;
+    }
+    return smaller(inputs * depth, of_shallow > of_deep ? of_shallow : of_deep);
 }
 
-ptrdiff_t fm_panel_floats(const fm_workspace *workspace) { return FM_ROUND_UP(workspace->rows) * FM_PANEL; }
+/* Where the layer above makes it, it comes 16 rows at a time. */
+ptrdiff_t fm_panel_floats(const fm_workspace *workspace, const fm_node *node) {
+    return (node->in_panels ? FM_ROUND_UP(workspace->rows) : workspace->rows) * FM_PANEL;
+}
 
 ptrdiff_t fm_strip_floats(const fm_node *node) { return node->panels * FM_PANEL * FM_PANEL; }
 
@@ -101,10 +110,10 @@ static void finish_strip(const fm_pass *pass, const fm_node *node, ptrdiff_t k, 
         .in_row = FM_PANEL,
         .values = producer->derived ? workspace->value[below] + b * stride + k : NULL,
         .values_row = stride,
-        .out = in_panels ? workspace->panels[below] + k / FM_PANEL * fm_panel_floats(workspace) + b * FM_PANEL
+        .out = in_panels ? workspace->panels[below] + k / FM_PANEL * fm_panel_floats(workspace, producer) + b * FM_PANEL
                          : workspace->grad[below] + b * stride + k,
         .out_row = in_panels ? FM_PANEL : stride,
-        .out_panel = in_panels ? fm_panel_floats(workspace) : FM_PANEL,
+        .out_panel = in_panels ? fm_panel_floats(workspace, producer) : FM_PANEL,
         .out_t = in_panels && producer->trained_below ? workspace->strips[below] + strip * fm_strip_floats(producer) + k * FM_PANEL : NULL,
         .out_t_row = FM_PANEL,
         .activation = producer->spec.activation,
@@ -159,9 +168,9 @@ void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *ste
         const fm_column_sums sums = {
             .rows = pass->rows,
             .cols = smaller(FM_BLOCK_ROWS, panels.end - panel) * FM_PANEL,
-            .in = pass->workspace->panels[node->spec.output] + panel * fm_panel_floats(pass->workspace),
+            .in = pass->workspace->panels[node->spec.output] + panel * fm_panel_floats(pass->workspace, node),
             .in_row = FM_PANEL,
-            .in_panel = fm_panel_floats(pass->workspace),
+            .in_panel = fm_panel_floats(pass->workspace, node),
             .out = scratch,
         };
         network->kernels->column_sums(&sums);
@@ -179,9 +188,9 @@ void fm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *s
     const float *x = from_input ? pass->input : pass->workspace->value[node->spec.input];
     const ptrdiff_t x_row = from_input ? pass->input_row : network->stride[node->spec.input];
     const float *grad = pass->workspace->panels[node->spec.output];
-    const ptrdiff_t grad_panel = fm_panel_floats(pass->workspace);
+    const ptrdiff_t grad_panel = fm_panel_floats(pass->workspace, node);
     float *scratch = fm_scratch(pass);
-    float *packed = pass->workspace->packed + pass->worker.id * fm_packed_floats(FM_ROUND_UP(pass->workspace->rows));
+    float *packed = pass->workspace->packed + pass->worker.id * pass->workspace->packed_floats;
     const fm_part part = fm_share_output(node->inputs, node->panels, pass->worker);
     const ptrdiff_t block = depth_block(pass->rows), most_rows = fm_block_rows(FM_ROUND_UP(pass->rows));
     for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += most_rows) {

@@ -5,6 +5,8 @@
 
 #define BLOCK_BYTES (512 * 1024) /* of activations a thread works on at once: about a second cache */
 #define MOST_BLOCK_ROWS 480      /* enough that the weights' way from memory is shared by many rows */
+#define MOST_BLOCK_BYTES (64 << 20) /* … unless rows are so long that there is other use for the memory */
+#define KEPT_BYTES (16 << 20)    /* a workspace larger than this is kept for one thread only */
 #define FLOPS_PER_THREAD 4e6     /* below this a thread costs more to wake than it saves */
 
 static ptrdiff_t block_rows(const fm_network *network) {
@@ -12,8 +14,22 @@ static ptrdiff_t block_rows(const fm_network *network) {
     for (int b = 0; b < network->buffer_count; b++)
         row_bytes += network->stride[b] * (ptrdiff_t)sizeof(float);
     ptrdiff_t rows = BLOCK_BYTES / row_bytes / FM_STRIP_ROWS * FM_STRIP_ROWS;
-    rows = rows < FM_BLOCK_ROWS ? FM_BLOCK_ROWS : rows;
-    return rows > MOST_BLOCK_ROWS ? MOST_BLOCK_ROWS : rows;
+    rows = rows < FM_BLOCK_ROWS ? FM_BLOCK_ROWS : rows > MOST_BLOCK_ROWS ? MOST_BLOCK_ROWS : rows;
+    const ptrdiff_t most = MOST_BLOCK_BYTES / row_bytes / FM_PANEL * FM_PANEL;
+    return rows < most ? rows : most < FM_PANEL ? FM_PANEL : most;
+}
+
+/* The workspace of a spare slot, for `rows` rows or for a block of them: made when first wanted, and again when more rows come. */
+static fm_workspace *grow_spare(fm_network *network, ptrdiff_t rows, int slot) {
+    const ptrdiff_t block = block_rows(network);
+    fm_workspace *old = network->spare[slot];
+    ptrdiff_t wanted = old ? old->rows : 1;
+    if (old && old->rows >= block)
+        return old;
+    while (wanted < rows && wanted < block)
+        wanted *= 2;
+    fm_workspace_free(old);
+    return network->spare[slot] = fm_workspace_new(network, wanted < block ? wanted : block, 0, 0);
 }
 
 /* A workspace nobody else uses: a spare one of the network or, when all are taken, one of our own, for `rows` rows at most. */
@@ -22,22 +38,26 @@ static fm_workspace *borrow_workspace(fm_network *network, ptrdiff_t rows, int *
         int free_before = 0;
         if (!atomic_compare_exchange_strong(&network->spare_taken[*slot], &free_before, 1))
             continue;
-        if (!network->spare[*slot])
-            network->spare[*slot] = fm_workspace_new(network, block_rows(network), 0, 0);
-        if (network->spare[*slot])
-            return network->spare[*slot];
-        atomic_store(&network->spare_taken[*slot], 0);
-        return NULL;
+        fm_workspace *spare = network->spare[*slot];
+        if (!spare || spare->rows < rows)
+            spare = grow_spare(network, rows, *slot);
+        if (!spare)
+            atomic_store(&network->spare_taken[*slot], 0);
+        return spare;
     }
     const ptrdiff_t block = block_rows(network);
     return fm_workspace_new(network, rows < block ? rows : block, 0, 0);
 }
 
 static void return_workspace(fm_network *network, fm_workspace *workspace, int slot) {
-    if (slot < FM_SPARE_WORKSPACES)
-        atomic_store(&network->spare_taken[slot], 0);
-    else
+    const int spare = slot < FM_SPARE_WORKSPACES;
+    if (slot > 0 && (!spare || workspace->bytes > KEPT_BYTES)) {
+        if (spare)
+            network->spare[slot] = NULL;
         fm_workspace_free(workspace);
+    }
+    if (spare)
+        atomic_store(&network->spare_taken[slot], 0);
 }
 
 /* Lists the rows of the input if the first of them is mostly zero; 0 if it is not, or there is no memory for the lists. */
@@ -211,7 +231,7 @@ fm_status fm_network_apply_training(fm_network *network, const fm_input *input, 
         return status;
     fm_settle(network);
     status = FM_NO_MEMORY;
-    fm_workspace *workspace = fm_workspace_new(network, (ptrdiff_t)input->rows, 1, 0);
+    fm_workspace *workspace = fm_workspace_new(network, (ptrdiff_t)input->rows, FM_ROOM_FOR_NOISE, 0);
     if (workspace) {
         fm_pass pass = {.network = network, .workspace = workspace, .rows = (ptrdiff_t)input->rows, .training = 1, .worker = {0, 1}};
         const fm_fpmode mode = fm_fpmode_enter();

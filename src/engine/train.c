@@ -44,8 +44,10 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
     }
     fm_forget_lazy(network); /* its tables are the old rule's */
     free(network->terms);
-    fm_workspace_free(network->batch); /* it has a row array for each metric */
-    network->batch = NULL;
+    for (int i = 0; i < 2; i++) { /* they have a row array for each metric */
+        fm_workspace_free(network->batch[i]);
+        network->batch[i] = NULL;
+    }
     network->terms = terms;
     network->term_count = count;
     network->target_columns = terms[count - 1].column + terms[count - 1].columns;
@@ -63,6 +65,7 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
 typedef struct run {
     fm_network *network;
     const fm_batches *batches;
+    fm_workspace *workspace;
     int64_t first, batch, stop;
     double deadline;
     double *totals;
@@ -197,7 +200,7 @@ static void take_rate(const run *r) {
 static void run_task(void *argument, fm_worker worker) {
     run *r = argument;
     fm_network *network = r->network;
-    fm_workspace *workspace = network->batch;
+    fm_workspace *workspace = r->workspace;
     while (!r->ended) {
         if (r->lazy && network->lazy.steps == FM_LAZY_STEPS)
             fm_settle_share(network, worker);
@@ -317,14 +320,19 @@ static int threads_for(const fm_network *network, const fm_batches *batches, int
     return worth < 2 ? 1 : worth < allowed ? worth : allowed;
 }
 
-/* Memory for batches of this size and that many threads, kept until a larger one comes. */
-static fm_status need_batch_memory(fm_network *network, const fm_batches *batches, int threads) {
+/* Memory for batches of this size and that many threads, kept until a larger one comes. An evaluation takes training's if that will do. */
+static fm_status need_batch_memory(run *r, int threads) {
+    const fm_batches *batches = r->batches;
     const ptrdiff_t rows = (ptrdiff_t)(batches->rows < batches->batch_size ? batches->rows : batches->batch_size);
-    if (network->batch && network->batch->rows >= rows && network->batch->workers >= threads)
-        return FM_OK;
-    fm_workspace_free(network->batch);
-    network->batch = fm_workspace_new(network, rows, 1, threads);
-    return network->batch ? FM_OK : FM_NO_MEMORY;
+    fm_workspace **own = &r->network->batch[r->training];
+    for (int i = 1; i >= r->training; i--) {
+        r->workspace = r->network->batch[i];
+        if (r->workspace && r->workspace->rows >= rows && r->workspace->workers >= threads)
+            return FM_OK;
+    }
+    fm_workspace_free(*own);
+    r->workspace = *own = fm_workspace_new(r->network, rows, r->training ? FM_ROOM_FOR_TRAINING : FM_ROOM_FOR_TARGETS, threads);
+    return r->workspace ? FM_OK : FM_NO_MEMORY;
 }
 
 static int is_sparse_input(const fm_network *network, const fm_batches *batches) {
@@ -338,7 +346,7 @@ static int is_sparse_input(const fm_network *network, const fm_batches *batches)
 /* Memory for the batch's input as this run reads it. */
 static fm_status need_input_memory(const run *r) {
     fm_network *network = r->network;
-    fm_workspace *w = network->batch;
+    fm_workspace *w = r->workspace;
     const fm_csr *csr = r->batches->x_csr;
     fm_status status = r->sparse && csr ? FM_OK : fm_need_input(network, w);
     if (status == FM_OK && r->sparse)
@@ -362,7 +370,7 @@ static fm_status run_locked(run *r, int64_t *next) {
     if (*next >= r->stop)
         return FM_OK;
     const int threads = threads_for(network, b, r->training);
-    fm_status status = need_batch_memory(network, b, threads);
+    fm_status status = need_batch_memory(r, threads);
     r->sparse = is_sparse_input(network, b);
     r->lazy = r->sparse && r->updating && fm_may_put_off(network);
     for (int t = 0; t < network->term_count; t++)
