@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -131,6 +132,31 @@ __all__ = [
     "sweep",
     "utils",
 ]
+
+
+def _step_aside() -> None:
+    """In a checkout whose folder stands before an installed fastmlp: give this one's place in ``sys.modules`` to that.
+
+    The checkout has no compiled engine beside its files, unless it was installed with ``pip install -e``, where a finder knows one.
+    """
+    if any(finder.find_spec("fastmlp._core", __path__) for finder in sys.meta_path):
+        return
+    from importlib.util import module_from_spec
+    from pathlib import Path
+
+    here = Path(__file__).resolve().parent
+    spec = PathFinder.find_spec("fastmlp", [entry for entry in sys.path if Path(entry).resolve() != here.parent])
+    if spec is None or spec.loader is None:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise ImportError(
+            f"{here} is the source of fastmlp, whose engine is not compiled for this Python ({version}, {sys.executable}): "
+            f"run `pip install .`, or `pip install -e .` to develop it, in {here.parent}"
+        )
+    installed = sys.modules[__name__] = module_from_spec(spec)
+    spec.loader.exec_module(installed)
+
+
+_step_aside()
 
 
 def __getattr__(name: str) -> Any:

@@ -45,6 +45,20 @@ def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf
     return result
 
 
+LEAST_NORMAL = 2.0**-126
+"""The smallest float32 that the engines do not flush to zero."""
+
+
+def divisor(name: str, value: Any) -> float:
+    """``value`` as a float that the engines can add to something that may be 0 and then divide by."""
+    result = number(name, value, 0.0)
+    if result < LEAST_NORMAL:
+        raise ValueError(
+            f"{name} must be at least {LEAST_NORMAL:.2g}, the smallest number of float32, so that nothing is divided by 0, got {result:g}"
+        )
+    return result
+
+
 def warn(message: str) -> None:
     """Warn, pointing at the line outside fastmlp that led here."""
     level, frame = 1, sys._getframe(0)

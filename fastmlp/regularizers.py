@@ -103,7 +103,7 @@ class L2(Regularizer):
 
 
 class OrthogonalRegularizer(Regularizer):
-    """``factor`` times the mean of |cosine| over all pairs of rows of a kernel, or of columns.
+    """``factor`` times the mean of |cosine| over all pairs of rows of a kernel, or of columns; 0 where there is only one.
 
     Every batch needs the products of all pairs, about as much work as a layer with as many inputs and outputs as there are rows.
 
@@ -122,8 +122,8 @@ class OrthogonalRegularizer(Regularizer):
         return Penalty(orthogonal=self.factor, columns=self.mode == "columns")
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
-        if len(shape) != 2 or shape[self.mode == "columns"] < 2:
-            raise ValueError(f"OrthogonalRegularizer is for matrices of at least two {self.mode}, not for weights of shape {shape}")
+        if len(shape) != 2:
+            raise ValueError(f"OrthogonalRegularizer is for matrices, not for weights of shape {shape}")
 
     def get_config(self) -> dict[str, Any]:
         return {"factor": self.factor, "mode": self.mode}
@@ -169,7 +169,7 @@ def of_function(function: Callable[[Any], Any]) -> L1L2:
 def _mean_cosine(w: np.ndarray) -> float:
     x = w / np.maximum(np.linalg.norm(w, axis=1, keepdims=True), 1e-7)
     cosines = np.abs(x @ x.T)
-    return float((cosines.sum() - np.trace(cosines)) / (len(w) * (len(w) - 1)))
+    return float((cosines.sum() - np.trace(cosines)) / max(len(w) * (len(w) - 1), 1))
 
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer

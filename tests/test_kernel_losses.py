@@ -236,3 +236,36 @@ def test_nan_in_a_row_makes_that_row_loss_nan_and_no_other(isa, name):
     loss = run(isa, name, x, y)["loss"]
     assert np.isnan(loss[3])
     assert same_bits(np.delete(loss, 3), np.delete(clean, 3))
+
+
+@pytest.mark.parametrize("cols", [2, 3, 15, 16, 17, 40])
+def test_a_logit_of_minus_infinity_is_a_class_that_costs_nothing_where_it_is_not_the_target(cols):
+    rng = np.random.default_rng(cols)
+    x = rng.standard_normal((9, cols)).astype(np.float32)
+    labels = rng.integers(1, cols, 9).astype(np.int32)
+    possible = x.copy()
+    possible[:, 0], x[:, 0] = -200, -np.inf
+    x[8, labels[8]] = possible[8, labels[8]] = -np.inf
+    one_hot = np.eye(cols, dtype=np.float32)[labels]
+    for isa in ISAS:
+        for name, y in (("sparse_categorical_crossentropy_from_logits", labels), ("categorical_crossentropy_from_logits", one_hot)):
+            got, wanted = run(isa, name, x, y), run(isa, name, possible, y)
+            assert same_bits(got["loss"][:8], wanted["loss"][:8])
+            assert same_bits(got["grad"][:8], wanted["grad"][:8])
+            assert got["loss"][8] == np.inf
+    reference = make_loss("categorical_crossentropy", True, (), 0.0)
+    with np.errstate(invalid="ignore"):
+        assert reference.value(one_hot, x.astype(float)) == pytest.approx(reference.value(one_hot, possible.astype(float)))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("cols", [3, 16, 17])
+@pytest.mark.parametrize("values", [[np.inf], [np.nan], [-np.inf] * 40], ids=["+inf", "NaN", "-inf everywhere"])
+def test_logits_without_a_softmax_have_no_loss(isa, cols, values):
+    x = np.zeros((1, cols), np.float32)
+    x[0, : len(values)] = values[:cols]
+    for name, y in (
+        ("sparse_categorical_crossentropy_from_logits", np.array([1], np.int32)),
+        ("categorical_crossentropy_from_logits", np.eye(cols, dtype=np.float32)[[1]]),
+    ):
+        assert np.isnan(run(isa, name, x, y)["loss"]).all()

@@ -1,6 +1,7 @@
 """Optimizers, their options, the running average of weights, and L-BFGS, through the public interface."""
 
 import copy
+import inspect
 import warnings
 
 import numpy as np
@@ -328,3 +329,13 @@ def test_models_with_lbfgs_can_be_copied_saved_and_trained_on(data, tmp_path):
         before = again.evaluate(*data, verbose=0)[0]
         again.fit(*data, epochs=5, verbose=0)
         assert again.evaluate(*data, verbose=0)[0] < before
+
+
+@pytest.mark.parametrize("epsilon", [0, 0.0, 1e-40, -1e-7])
+@pytest.mark.parametrize(
+    "cls", [cls for cls in vars(optimizers).values() if inspect.isclass(cls) and "epsilon" in inspect.signature(cls).parameters]
+)
+def test_an_epsilon_that_leaves_a_division_by_zero_is_refused(cls, epsilon):
+    with pytest.raises(ValueError, match="epsilon must be at least"):
+        cls(epsilon=epsilon)
+    cls(epsilon=1e-37)

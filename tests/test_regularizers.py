@@ -65,7 +65,7 @@ def test_constraints_are_known_by_name(name):
         (lambda: regularizers.L2(-1), ValueError, "l2 must be at least 0, got -1"),
         (lambda: regularizers.L1("a"), TypeError, "l1 must be a number, got 'a'"),
         (lambda: regularizers.OrthogonalRegularizer(mode="row"), ValueError, "mode must be 'rows' or 'columns', got 'row'"),
-        (lambda: regularizers.OrthogonalRegularizer()(np.ones(3)), ValueError, "is for matrices of at least two rows"),
+        (lambda: regularizers.OrthogonalRegularizer()(np.ones(3)), ValueError, "is for matrices, not for weights of shape"),
         (lambda: regularizers.get(3), TypeError, "3 is not a regularizer; give one of L1, L2"),
         (lambda: constraints.MaxNorm(-1), ValueError, "max_value must be at least 0, got -1"),
         (lambda: constraints.MaxNorm(axis="a"), TypeError, "axis must be a whole number, several, or None, got 'a'"),
@@ -80,7 +80,7 @@ def test_constraints_are_known_by_name(name):
         (
             lambda: layers.Dense(2, bias_regularizer="orthogonal_regularizer").build((3,)),
             ValueError,
-            "OrthogonalRegularizer is for matrices of at least two rows, not for weights of shape (2,)",
+            "OrthogonalRegularizer is for matrices, not for weights of shape (2,)",
         ),
     ],
 )
@@ -135,3 +135,21 @@ def test_a_stopped_saved_and_resumed_run_is_the_uninterrupted_one_bit_for_bit(da
     assert all(a.tobytes() == b.tobytes() for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True))
     assert (resumed.layers[0].bias >= 0).all()
     assert 0.5 <= np.linalg.norm(resumed.layers[0].kernel) <= 0.9
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+def test_a_single_vector_is_orthogonal_to_all_others(engine, mode):
+    one = regularizers.OrthogonalRegularizer(0.5, mode)
+    assert one(np.ones((1, 3) if mode == "rows" else (3, 1))) == 0
+
+    def trained(regularizer):
+        utils.set_random_seed(3)
+        inputs, units = (1, 3) if mode == "rows" else (3, 1)
+        model = models.Sequential([layers.Dense(units, kernel_regularizer=regularizer, input_shape=(inputs,))])
+        model.compile("sgd", "mse", engine=engine)
+        history = model.fit(np.ones((4, inputs)), np.ones((4, units)), epochs=2, verbose=0)
+        return model.get_weights()[0], history.history["loss"]
+
+    for with_it, without in zip(trained(one), trained(None), strict=True):
+        assert np.array_equal(with_it, without)

@@ -311,7 +311,7 @@ def share(name: str, value: Any) -> float:
 
 def epsilon_of(value: Any) -> float:
     """What is added to divisors; None means 1e-7, as in Keras."""
-    return 1e-7 if value is None else checks.number("epsilon", value, 0.0)
+    return 1e-7 if value is None else checks.divisor("epsilon", value)
 
 
 def _optional(name: str, value: Any) -> float | None:

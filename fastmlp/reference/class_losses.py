@@ -98,11 +98,12 @@ def binary_crossentropy_of_logits_gradient(y: np.ndarray, z: np.ndarray) -> np.n
 def categorical_crossentropy_of_logits(y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """ℓ = −Σⱼ yⱼ·log softmax(z)ⱼ = lse·Σⱼ yⱼ − Σⱼ yⱼ·zⱼ, with lse = log Σₖ exp(zₖ).
 
-    The log-sum-exp is taken relative to the row's largest logit, which keeps it from overflowing.
+    The log-sum-exp is taken relative to the row's largest logit, which keeps it from overflowing. A class whose logit is −∞ costs nothing
+    where its target is 0, and makes the loss infinite elsewhere.
     """
     largest = z.max(axis=1)
     lse = largest + np.log(np.exp(z - largest[:, None]).sum(axis=1))
-    return lse * y.sum(axis=1) - (y * z).sum(axis=1)
+    return lse * y.sum(axis=1) - (y * np.where(y == 0, 0, z)).sum(axis=1)
 
 
 def categorical_crossentropy_of_logits_gradient(y: np.ndarray, z: np.ndarray) -> np.ndarray:

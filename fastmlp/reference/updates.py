@@ -55,7 +55,7 @@ def orthogonality(w: np.ndarray) -> tuple[float, np.ndarray]:
     x = w / length
     cosines = x @ x.T
     np.fill_diagonal(cosines, 0)
-    pairs = len(w) * (len(w) - 1) / 2
+    pairs = max(len(w) * (len(w) - 1) / 2, 1)  # one row has none, and no cosine
     slope = np.sign(cosines) @ x
     across = slope - x * (x * slope).sum(axis=1, keepdims=True)
     return float(np.abs(cosines).sum(dtype=np.float64)) / 2 / pairs, across / length / pairs

@@ -90,7 +90,7 @@ void fm_sum_cosines(const fm_pass *pass, int p) {
     const fm_orthogonal *o = &network->around.orthogonal[p];
     const fm_range own = fm_share_rows(o->count, pass->worker);
     const ptrdiff_t padded = FM_ROUND_UP(o->length);
-    const double pairs = (double)o->count * ((double)o->count - 1.0) / 2.0;
+    const double pairs = fmax((double)o->count * ((double)o->count - 1.0) / 2.0, 1.0); /* one vector has none, and no cosine */
     float *cosines = fm_scratch(pass);
     for (ptrdiff_t i = own.begin; i < own.end; i++)
         normalize(network, p, i);
@@ -141,7 +141,7 @@ double fm_mean_cosine(const fm_orthogonal *o) {
     double sum = 0.0;
     for (ptrdiff_t i = 0; i < o->count; i++)
         sum += o->sum[i];
-    return sum / ((double)o->count * ((double)o->count - 1.0));
+    return o->count > 1 ? sum / ((double)o->count * ((double)o->count - 1.0)) : 0.0;
 }
 
 void fm_add_turns(const fm_network *network, int p, fm_range panels) {

@@ -43,6 +43,9 @@ FM_INLINE void fm_categorical_accuracy(const int sparse, const fm_loss *a) {
     }
 }
 
+/* y·x where y is 0 is 0, also of a logit of −∞: a class that can't be, and isn't. */
+FM_INLINE vf fm_possible(vf y, vf x) { return v_select(v_eq(y, v_set1(0.0f)), v_set1(0.0f), x); }
+
 /* Σ y and Σ y·x of each row of a block; for labels 1 and the label's x. */
 FM_INLINE void fm_block_targets(const fm_loss *a, const int sparse, fm_block b, vm tail, vf *total, vf *product) {
     if (sparse) {
@@ -66,12 +69,12 @@ FM_INLINE void fm_block_targets(const fm_loss *a, const int sparse, fm_block b, 
                 for (int v = 0; v < FM_VECTORS; v++) {
                     const vf target = v_load(y + c + v * V_LANES);
                     sums[v] = v_add(sums[v], target);
-                    dots[v] = v_fma(target, v_load(x + c + v * V_LANES), dots[v]);
+                    dots[v] = v_fma(target, fm_possible(target, v_load(x + c + v * V_LANES)), dots[v]);
                 }
             for (int v = 0; v < FM_VECTORS && c < a->cols; v++, c += V_LANES) {
                 const vf target = v_keep(v_load(y + c), a->cols - c, tail, zero);
                 sums[v] = v_add(sums[v], target);
-                dots[v] = v_fma(target, v_load(x + c), dots[v]);
+                dots[v] = v_fma(target, fm_possible(target, v_load(x + c)), dots[v]);
             }
         }
         totals[i] = fm_fold_sum(sums);
@@ -152,7 +155,7 @@ FM_INLINE void fm_softmax_narrow(const fm_loss *a, const int sparse, fm_block b)
         total = fm_narrow_sum(scratch, cols);
     }
     for (ptrdiff_t c = 0; c < cols; c++)
-        scratch[c] = v_mul(y[c], x[c]);
+        scratch[c] = v_mul(y[c], fm_possible(y[c], x[c]));
     const vf product = fm_narrow_sum(scratch, cols);
     for (ptrdiff_t c = 0; c < cols; c++)
         scratch[c] = e[c] = v_exp_nonpositive(v_sub(x[c], max));
