@@ -11,7 +11,7 @@ import numpy as np
 from fastmlp import checks
 from fastmlp.compiling import Compiled, Goal
 from fastmlp.epochs import Rows
-from fastmlp.errors import NonFiniteLossError, UnsupportedError
+from fastmlp.errors import NonFiniteLossError, NonFiniteWeightsError, UnsupportedError
 from fastmlp.plan import Batches, Plan
 
 
@@ -41,14 +41,16 @@ def with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None
     return replace(batches, rates=of_all)
 
 
-def diverged(batch: int, epoch: int | None, compiled: Compiled) -> NonFiniteLossError:
-    """What to raise when the loss of a batch is not finite."""
+def diverged(error: NonFiniteLossError, batch: int, epoch: int | None, compiled: Compiled) -> NonFiniteLossError:
+    """What to raise when the loss of a batch, or the weights after it, are not finite."""
     rate, advice = compiled.optimizer.learning_rate, compiled.loss.advice if compiled.loss else ""
     where = f"in epoch {epoch + 1}, batch {batch + 1}" if epoch is not None else "in this batch"
-    return NonFiniteLossError(
+    what = f"the loss became NaN or infinite {where}; the weights are those before that batch. "
+    if isinstance(error, NonFiniteWeightsError):
+        what = f"weights became NaN or infinite {where}, though its loss was finite; set weights again before you use the model. "
+    return type(error)(
         batch,
-        f"the loss became NaN or infinite {where}; the weights are those before that batch. "
-        f"Lower the learning rate (now {rate:g}), scale x to about -1 ... 1 and y to a similar range, and check the targets{advice}",
+        f"{what}Lower the learning rate (now {rate:g}), scale x to about -1 ... 1 and y to a similar range, and check the targets{advice}",
         epoch=epoch,
     )
 

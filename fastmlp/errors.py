@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from os import PathLike, fspath
 
-__all__ = ["DownloadError", "ModelFileError", "NonFiniteLossError", "UnsupportedError"]
+__all__ = ["DownloadError", "ModelFileError", "NonFiniteLossError", "NonFiniteWeightsError", "UnsupportedError"]
 
 
 # What both engines answer where a network can't be used.
@@ -41,6 +41,14 @@ class NonFiniteLossError(FloatingPointError):
         super().__init__(message or f"the loss of batch {batch} is not finite")
         self.batch = batch
         self.epoch = epoch
+
+
+class NonFiniteWeightsError(NonFiniteLossError):
+    """The losses of all minibatches were finite, but the last update left weights that are NaN or infinite.
+
+    Such weights show in the loss of the next batch. After the last batch of an epoch, and of ``train_on_batch``, the weights themselves are
+    looked at.
+    """
 
 
 class UnsupportedError(NotImplementedError, ValueError):

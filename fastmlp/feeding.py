@@ -231,6 +231,6 @@ class FedTally(Tally):
         self.use(self._convert(batch))
         try:
             super().run(engine, 0, 1)
-        except NonFiniteLossError:
-            raise NonFiniteLossError(first) from None
+        except NonFiniteLossError as error:
+            raise type(error)(first) from None
         return first + 1

@@ -142,6 +142,7 @@ class Trainer:
 
         Raises:
             NonFiniteLossError: The loss became NaN or infinite; the weights are those before that batch.
+            NonFiniteWeightsError: An epoch's losses were finite, but its last update left weights that are NaN or infinite.
             RuntimeError: The model is not compiled, or is being trained already.
             TypeError: The data are not numbers, or an argument is not of its kind.
             ValueError: The data do not fit the model, or an argument is out of range.
@@ -233,7 +234,7 @@ class Trainer:
                         logs = run_epoch(self, train, first, stop, tally, listeners, "train", done=progress.batches)
                     except NonFiniteLossError as error:
                         if not listeners._accepts_divergence(error.batch - first):
-                            raise diverged(error.batch - first, epoch, compiled) from None
+                            raise diverged(error, error.batch - first, epoch, compiled) from None
                         logs = {**tally.logs(), "loss": math.nan}
                         self.stop_training = True
                     engines.settle(network, compiled.optimizer.rule())
@@ -415,8 +416,8 @@ class Trainer:
             try:
                 trainer = compiled.optimizer.trainer(network)
                 tally.run(lambda batches, first, stop, totals: int(trainer.train(batches, first, stop, 0.0, totals)), 0, 1)
-            except NonFiniteLossError:
-                raise diverged(0, None, compiled) from None
+            except NonFiniteLossError as error:
+                raise diverged(error, 0, None, compiled) from None
         return result(tally.values(), return_dict)
 
     @_unbuilt_after_failure

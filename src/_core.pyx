@@ -403,6 +403,8 @@ cdef class Network:
                 status = fm_network_train(self.network, &c_batches, &following, stop, seconds, data)
             else:
                 status = fm_network_evaluate(self.network, &c_batches, &following, stop, seconds, data)
+        if status == FM_NON_FINITE_WEIGHTS:
+            raise errors.NonFiniteWeightsError(batch=following - 1)
         if status == FM_NON_FINITE:
             raise errors.NonFiniteLossError(batch=following)
         _raise_from_loss(task, status)

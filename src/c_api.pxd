@@ -54,6 +54,7 @@ cdef extern from "fastmlp.h" nogil:
         FM_REENTERED
         FM_OCCUPIED
         FM_STOPPED
+        FM_NON_FINITE_WEIGHTS
         FM_STALE
 
     ctypedef enum fm_op:

@@ -29,6 +29,7 @@ typedef enum fm_status {
     FM_REENTERED,    /* called from a loss function of the same network, on the same thread */
     FM_OCCUPIED, /* this call would change what a loss function of another thread is in the middle of, which takes more than a second */
     FM_STOPPED, /* the hook of fm_set_wait_hook says so */
+    FM_NON_FINITE_WEIGHTS, /* every loss was finite, but the update of the last batch of all left weights that are not */
     FM_STALE, /* the network was configured anew since the caller's task */
 } fm_status;
 

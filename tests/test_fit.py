@@ -10,7 +10,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from fastmlp import callbacks, engines, layers, models, progress, utils
+from fastmlp import callbacks, engines, layers, models, optimizers, progress, utils
+from fastmlp.errors import NonFiniteWeightsError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 2)).astype(np.float32)
@@ -520,3 +521,20 @@ def test_a_history_shows_its_last_values_and_a_table_in_notebooks():
     assert f"<th>loss</th><td>{loss[0]:.4f}</td><td>{min(loss):.4f}</td><td>{max(loss):.4f}</td><td>{loss[-1]:.4f}</td>" in table
     assert repr(callbacks.History()) == "<History of 0 epochs>"
     assert "<tbody></tbody>" in callbacks.History()._repr_html_()
+
+
+OVERFLOWING = np.full((4, 1), 1e10), np.full((4, 1), 1e5)
+LEARNS = {
+    "fit": lambda model: model.fit(*OVERFLOWING, verbose=0),
+    "a generator": lambda model: model.fit((OVERFLOWING for _ in range(1)), steps_per_epoch=1, verbose=0),
+    "train_on_batch": lambda model: model.train_on_batch(*OVERFLOWING),
+}
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("learns", LEARNS.values(), ids=LEARNS)
+def test_an_update_that_leaves_infinite_weights_is_told_though_the_loss_was_finite(engine, learns):
+    model = models.Sequential([layers.Dense(1, input_shape=(1,))])
+    model.compile(optimizers.SGD(1e30), "mse", engine=engine)
+    with pytest.raises(NonFiniteWeightsError, match="weights became NaN or infinite"):
+        learns(model)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.errors import STALE, NonFiniteLossError
+from fastmlp.errors import STALE, NonFiniteLossError, NonFiniteWeightsError
 from fastmlp.numeric import quiet
 from fastmlp.plan import Batches, Node, Objective, Plan, Predictions, SparseRows, Update
 from fastmlp.reference import updates
@@ -192,6 +192,7 @@ class Network:
 
         Raises:
             NonFiniteLossError: The loss of a minibatch is NaN or infinite. The parameters are those before it.
+            NonFiniteWeightsError: All losses were finite, but after the last minibatch of all, parameters are not.
             RuntimeError: ``configure`` has not been called.
         """
 
@@ -203,6 +204,8 @@ class Network:
             if not all(map(math.isfinite, (*losses.terms, losses.total))):
                 raise NonFiniteLossError(batch=index)
             self._state = self._step(state, gradients, task, saved)
+            if index == batches.count - 1 and not all(np.isfinite(parameter).all() for parameter in self._state.parameters):
+                raise NonFiniteWeightsError(batch=index)
             add_totals(totals, task, batch, losses, buffers)
             hand_out(batches, index - first, task, buffers)
 

@@ -394,7 +394,11 @@ static fm_status run_locked(run *r, int64_t *next) {
         return FM_BAD_ROW;
     if (atomic_load(&r->interrupted))
         return FM_INTERRUPTED;
-    return r->training && atomic_load(&r->non_finite) ? FM_NON_FINITE : FM_OK;
+    if (r->training && atomic_load(&r->non_finite))
+        return FM_NON_FINITE;
+    /* What overflows shows in the next loss; after the last batch there is none. */
+    const int is_end = r->updating && r->batch > (b->rows - 1) / b->batch_size;
+    return is_end && fm_first_nonfinite(network->value, network->size) >= 0 ? FM_NON_FINITE_WEIGHTS : FM_OK;
 }
 
 /* Whether the caller's batches were made for what the network is configured for now: for its losses, metrics and targets. */
