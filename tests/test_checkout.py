@@ -47,7 +47,7 @@ def test_the_installed_package_is_found_from_the_folder_of_the_sources(checkout,
 
 
 def test_the_command_line_runs_in_the_folder_of_the_sources(checkout, site):
-    done = run(checkout, "-m", "fastmlp", "info", path=[site])
+    done = run(checkout, "-m", "fastmlp", "--version", path=[site])
     assert done.returncode == 0, done.stderr
 
 

@@ -1,7 +1,6 @@
 """Optimizers, their options, the running average of weights, and L-BFGS, through the public interface."""
 
 import copy
-import inspect
 import warnings
 
 import numpy as np
@@ -332,10 +331,9 @@ def test_models_with_lbfgs_can_be_copied_saved_and_trained_on(data, tmp_path):
 
 
 @pytest.mark.parametrize("epsilon", [0, 0.0, 1e-40, -1e-7])
-@pytest.mark.parametrize(
-    "cls", [cls for cls in vars(optimizers).values() if inspect.isclass(cls) and "epsilon" in inspect.signature(cls).parameters]
-)
-def test_an_epsilon_that_leaves_a_division_by_zero_is_refused(cls, epsilon):
+@pytest.mark.parametrize("name", ["RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW", "Adamax", "Nadam"])
+def test_an_epsilon_that_leaves_a_division_by_zero_is_refused(name, epsilon):
+    cls = getattr(optimizers, name)
     with pytest.raises(ValueError, match="epsilon must be at least"):
         cls(epsilon=epsilon)
     cls(epsilon=1e-37)
