@@ -32,9 +32,3 @@ def test_what_can_not_be_built_is_told_in_one_message(options, message, tmp_path
     errors = re.findall(r"CMake Error at.*?\n\n", done.stderr, flags=re.DOTALL)
     assert len(errors) == 1, done.stderr
     assert message in " ".join(errors[0].split())
-
-
-def test_how_code_is_optimized_is_said_in_cmake_alone():
-    said = re.compile(r"#\s*pragma\s+GCC\s+(optimize|target)|__attribute__\(\((optimize|target)")
-    for path in (ROOT / "src").rglob("*.[ch]"):
-        assert not said.search(path.read_text(encoding="utf-8")), path
