@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -39,7 +40,7 @@ class Connected(Trainer):
         self._forward: Callable[[Any], np.ndarray] | None = None  # the network, when model(x) can go straight to it
         self._configured = False  # whether the network knows the loss and the optimizer
         self._goal: Goal | None = None
-        self._connecting = forks.Lock(reentrant=True)  # guards the network, and what it is configured for
+        self._connecting = forks.Lock(threading.RLock)  # guards the network, and what it is configured for
         self._trained = False  # since compile
         self._outdated = False  # whether layers have been frozen or released since then
         self.models: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -98,7 +99,7 @@ class Connected(Trainer):
         if plan is None:
             self._require_layers()
             self._require_shape()
-            with self._connecting:
+            with self._connecting.lock:
                 if self.plan is None:  # another thread may have done it meanwhile
                     self._adopt(self.graph)  # which says what is missing
                 plan = self.plan
@@ -107,7 +108,7 @@ class Connected(Trainer):
 
     def _adopt(self, graph: Graph) -> None:
         """Describe the network anew after layers have come or gone."""
-        with self._connecting:
+        with self._connecting.lock:
             self._forget_plan()
             self.plan, self._weights = planning.make_plan(graph)
             self._arranges = type(self)._arranges or bool(self.plan.rows)
@@ -136,7 +137,7 @@ class Connected(Trainer):
     def _connected_network(self) -> Any:
         network = self._network
         if network is None:
-            with self._connecting:
+            with self._connecting.lock:
                 if self._network is None:
                     self._connect()
                 network = self._network
@@ -160,7 +161,7 @@ class Connected(Trainer):
         return not self._shares_weights and not self._whole_numbers and not self._require_plan().rows
 
     def _disconnect(self) -> None:
-        with self._connecting:
+        with self._connecting.lock:
             for weight in self._weights:
                 weight.detach(self._network)
             self._network = self._forward = self._goal = None
@@ -225,7 +226,7 @@ class Connected(Trainer):
         network = self._connected_network()
         if self._configured:
             return network
-        with self._connecting:  # another thread may have done it meanwhile, or be compiling
+        with self._connecting.lock:  # another thread may have done it meanwhile, or be compiling
             network = self._connected_network()
             if not self._configured:
                 assert self._compiled is not None
@@ -239,7 +240,7 @@ class Connected(Trainer):
         """What the model is compiled for: the same object until it is compiled anew, since that is what the network is configured for."""
         goal = self._goal
         if goal is None:
-            with self._connecting:
+            with self._connecting.lock:
                 goal = self._goal
                 if goal is None:
                     goal = self._goal = self._new_goal()

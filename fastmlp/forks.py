@@ -5,64 +5,47 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from types import TracebackType
+from collections.abc import Callable
+from typing import Any
 
-_locks: weakref.WeakSet[Lock] = weakref.WeakSet()
+_all: weakref.WeakSet[Lock] = weakref.WeakSet()
 
 
 class Lock:
-    """A lock of Python's that knows which thread holds it.
+    """A lock of Python's, in ``lock``, which is another one in a forked child: ``with _lock.lock:``.
+
+    It is not a lock itself, because only those written in C are released whenever a signal arrives.
 
     Args:
-        reentrant: Whether that thread may acquire it again.
+        make: ``threading.Lock`` or ``threading.RLock``.
     """
 
-    def __init__(self, *, reentrant: bool = False) -> None:
-        self._reentrant = reentrant
-        self._renew()
-        _locks.add(self)
-
-    def _renew(self) -> None:
-        self._lock = threading.RLock() if self._reentrant else threading.Lock()
-        self._depth = 0
-        self._holder = 0
+    def __init__(self, make: Callable[[], Any] = threading.Lock) -> None:
+        self._make = make
+        self.lock = make()
+        self.holder = 0
+        """The thread that holds it, if it has said so; it keeps the lock when it is the one that forks."""
+        _all.add(self)
 
     @property
     def is_held(self) -> bool:
-        """Whether any thread holds it."""
-        return bool(self._holder)
+        """Whether a thread has said that it holds the lock."""
+        return bool(self.holder)
 
     @property
     def is_own(self) -> bool:
-        """Whether this thread holds it."""
-        return self._holder == threading.get_ident()
+        """Whether this thread has said that it holds the lock."""
+        return self.holder == threading.get_ident()
 
-    def acquire(self, blocking: bool = True) -> bool:
-        """Take the lock; False if another thread has it and ``blocking`` is False."""
-        if not self._lock.acquire(blocking):
-            return False
-        self._holder = threading.get_ident()
-        self._depth += 1
-        return True
-
-    def release(self) -> None:
-        """Give the lock back."""
-        self._depth -= 1
-        if not self._depth:
-            self._holder = 0
-        self._lock.release()
-
-    def __enter__(self) -> None:
-        self.acquire()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.release()
+    def renew(self) -> None:
+        """Make the lock anew, in a child, unless this thread has it."""
+        if not self.is_own:
+            self.lock, self.holder = self._make(), 0
 
 
 def _renew_in_child() -> None:
-    for lock in list(_locks):
-        if lock._holder and not lock.is_own:
-            lock._renew()
+    for lock in list(_all):
+        lock.renew()
 
 
 if hasattr(os, "register_at_fork"):

@@ -210,7 +210,7 @@ class Model(Connected):
         return Compiled(optimizer, loss, metrics, weighted_metrics, engine, skip_zeros, loss_weights)
 
     def _set_compiled(self, compiled: Compiled) -> None:
-        with self._exclusively("compile"), self._connecting:
+        with self._exclusively("compile"), self._connecting.lock:
             before = self._compiled
             goal, configured, trained, outdated = self._goal, self._configured, self._trained, self._outdated
             state = self._optimizer_state() if before is not None and before.optimizer is compiled.optimizer else None

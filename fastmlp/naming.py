@@ -19,7 +19,7 @@ def snake_case(name: str) -> str:
 def automatic(class_name: str) -> str:
     """The next free name for an object of this class."""
     name = snake_case(class_name)
-    with _lock:
+    with _lock.lock:
         count = _counts.get(name, 0)
         _counts[name] = count + 1
     return f"{name}_{count}" if count else name
@@ -36,5 +36,5 @@ def give_back(class_name: str, name: str) -> None:
 
 def reset() -> None:
     """Start counting from nothing again (``utils.clear_session``)."""
-    with _lock:
+    with _lock.lock:
         _counts.clear()

@@ -22,7 +22,7 @@ def set_seed(seed: int) -> None:
     global _stream
     import numpy as np
 
-    with _lock:
+    with _lock.lock:
         _stream = np.random.Generator(np.random.PCG64(seed))
 
 
@@ -41,7 +41,7 @@ def rewind(to: Any) -> None:
 
 def draw_seed() -> int:
     """An unsigned 64-bit seed, the next of the stream."""
-    with _lock:
+    with _lock.lock:
         if _stream is None:
             return int.from_bytes(os.urandom(8), "little")
         return int(_stream.integers(0, 2**64, dtype="uint64"))

@@ -34,7 +34,7 @@ def set_num_threads(count: int) -> None:
     from fastmlp import _core
 
     count = checks.whole_number("the number of threads", count)
-    with _lock:
+    with _lock.lock:
         _core.set_threads(min(count, MOST_THREADS))
         _applied, _reason = True, "set_num_threads was called"
 
@@ -54,7 +54,7 @@ def apply_default() -> None:
         return
     from fastmlp import _core
 
-    with _lock:
+    with _lock.lock:
         if not _applied:
             count, _reason = default_count()
             _core.set_threads(min(count, MOST_THREADS))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -588,14 +589,16 @@ class Trainer:
         """One training call at a time, and none from a loss function."""
         if self._network is not None and self._network.in_use_here:
             raise RuntimeError(errors.INSIDE_FUNCTION)
-        if not self._training_lock.acquire(blocking=False):
+        if not self._training_lock.lock.acquire(blocking=False):
             if self._is_training_here():
                 raise RuntimeError(f"{method} was called while the same model is being trained, from one of its callbacks")
             raise RuntimeError(f"{method} was called while another thread trains the same model; wait for it, or train a copy of the model")
         try:
+            self._training_lock.holder = threading.get_ident()
             yield
         finally:
-            self._training_lock.release()
+            self._training_lock.holder = 0
+            self._training_lock.lock.release()
 
     def _is_training_here(self) -> bool:
         return self._training_lock.is_own

@@ -74,7 +74,7 @@ engine = {"native": _core, "reference": reference}[sys.argv[1]]
 kind = sys.argv[2]
 rng = np.random.default_rng(3)
 plan = perceptron((400, 24, 2))
-rows, per_row, size = 32_000 if engine is _core else 320, 6, 8
+rows, per_row, size = 12_000 if engine is _core else 320, 6, 8
 columns = np.sort(np.argsort(rng.random((rows, 400)), axis=1)[:, :per_row], axis=1).astype(np.int32).ravel()
 x = SparseRows(np.arange(0, rows * per_row + 1, per_row), columns, rng.normal(size=len(columns)).astype(np.float32), 400)
 y = rng.normal(size=(rows, 2)).astype(np.float32)
@@ -210,7 +210,7 @@ class Hold(Callback):
         go_on.wait(60)
 
 def hold():
-    with naming._lock, randomness._lock, model._connecting:
+    with naming._lock.lock, randomness._lock.lock, model._connecting.lock:
         holding.set()
         go_on.wait(60)
 

@@ -434,3 +434,17 @@ def test_a_batch_normalization_in_inference_mode_trains_gamma_and_beta_wherever_
     for native, expected in zip(*results, strict=True):
         np.testing.assert_allclose(native, expected, rtol=2e-5, atol=1e-6)
     assert not np.array_equal(results[0][at], np.random.default_rng(at).uniform(0.5, 1.5, 5).astype(np.float32))
+
+
+@pytest.mark.parametrize("op", ["rescaling", "normalization"])
+def test_nodes_that_only_scale_refuse_parameters_that_the_optimizer_moves(op):
+    roles = ("scale", "offset", "mean", "variance") if op == "normalization" else ("scale", "offset")
+    node = Node(op, (0,), 1, tuple(range(len(roles))), roles=roles, epsilon=1e-7)
+
+    def plan(trainable):
+        parameters = [Parameter(role, (3,), trainable=trainable and role in ("scale", "offset")) for role in roles]
+        return Plan((3, 3), (node,), tuple(parameters), 1)
+
+    with pytest.raises(ValueError, match="the plan, objective or index does not fit the network"):
+        _core.Network(plan(trainable=True))
+    assert _core.Network(plan(trainable=False)).predict(np.zeros((2, 3), np.float32)).shape == (2, 3)

@@ -21,6 +21,7 @@ typedef struct fm_waiter {
     fm_access access;
     int takes_back; /* the owner, who has lent the lock */
     int granted;
+    int asking; /* it is with the hook, which may take time; nobody waits for it meanwhile */
 } fm_waiter;
 
 static fm_wait_hook *wait_hook;
@@ -64,6 +65,8 @@ static int take(fm_lock *lock, fm_access access, int takes_back) {
 
 /* Whoever wants to change something waits aside while the lock is lent, and is in nobody's way. */
 static int waits_aside(const fm_lock *lock, const fm_waiter *waiter) {
+    if (waiter->asking)
+        return 1;
     return waiter->access == FM_CHANGE && !waiter->takes_back && atomic_load(&lock->state) & LENT;
 }
 
@@ -146,14 +149,19 @@ static int is_stuck(const fm_lock *lock, fm_access access, double begin) {
 
 /* Asks the hook, without the mutex. */
 static int is_stopped(fm_lock *lock, fm_waiter *waiter) {
+    if (!wait_hook)
+        return 0;
     const unsigned forks = lock->forks;
+    waiter->asking = 1;
+    serve(lock);
     pthread_mutex_unlock(&lock->mutex);
-    const int stopped = wait_hook && wait_hook();
+    const int stopped = wait_hook();
     pthread_mutex_lock(&lock->mutex);
-    if (lock->forks != forks) { /* the hook has forked, and this is the child: the queue was emptied */
-        waiter->granted = 0;
+    waiter->asking = 0;
+    if (lock->forks != forks) /* the hook has forked, and this is the child: the queue was emptied */
         enqueue(lock, waiter);
-    }
+    else if (!stopped)
+        serve(lock);
     return stopped;
 }
 
