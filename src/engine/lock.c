@@ -21,7 +21,6 @@ typedef struct fm_waiter {
     fm_access access;
     int takes_back; /* the owner, who has lent the lock */
     int granted;
-    int asking; /* it is with the hook, which may take time; nobody waits for it meanwhile */
 } fm_waiter;
 
 static fm_wait_hook *wait_hook;
@@ -65,8 +64,6 @@ static int take(fm_lock *lock, fm_access access, int takes_back) {
 
 /* Whoever wants to change something waits aside while the lock is lent, and is in nobody's way. */
 static int waits_aside(const fm_lock *lock, const fm_waiter *waiter) {
-    if (waiter->asking)
-        return 1;
     return waiter->access == FM_CHANGE && !waiter->takes_back && atomic_load(&lock->state) & LENT;
 }
 
@@ -94,8 +91,8 @@ static void serve(fm_lock *lock) {
         atomic_fetch_and(&lock->state, ~QUEUED);
 }
 
-static void enqueue(fm_lock *lock, fm_waiter *waiter) {
-    if (waiter->takes_back || !lock->first) {
+static void enqueue(fm_lock *lock, fm_waiter *waiter, int in_front) {
+    if (in_front || !lock->first) {
         waiter->next = lock->first;
         lock->first = waiter;
         lock->last = lock->last ? lock->last : waiter;
@@ -147,21 +144,16 @@ static int is_stuck(const fm_lock *lock, fm_access access, double begin) {
     return access == FM_CHANGE && atomic_load(&lock->state) & LENT && now() - since > PATIENCE;
 }
 
-/* Asks the hook, without the mutex. */
+/* Asks the hook, without the mutex and away from the queue: nobody waits for what it does, and it may fork, or never come back. */
 static int is_stopped(fm_lock *lock, fm_waiter *waiter) {
     if (!wait_hook)
         return 0;
-    const unsigned forks = lock->forks;
-    waiter->asking = 1;
-    serve(lock);
+    leave_queue(lock, waiter);
     pthread_mutex_unlock(&lock->mutex);
     const int stopped = wait_hook();
     pthread_mutex_lock(&lock->mutex);
-    waiter->asking = 0;
-    if (lock->forks != forks) /* the hook has forked, and this is the child: the queue was emptied */
-        enqueue(lock, waiter);
-    else if (!stopped)
-        serve(lock);
+    if (!stopped)
+        enqueue(lock, waiter, 1);
     return stopped;
 }
 
@@ -171,7 +163,7 @@ static fm_status wait_for_turn(fm_lock *lock, fm_waiter *waiter, double seconds)
     const double begin = now();
     init_turn(&waiter->turn);
     pthread_mutex_lock(&lock->mutex);
-    enqueue(lock, waiter);
+    enqueue(lock, waiter, waiter->takes_back);
     while (!waiter->granted && status == FM_OK) {
         sleep_for(lock, waiter, SLICE);
         if (waiter->granted || waiter->takes_back)
@@ -183,13 +175,10 @@ static fm_status wait_for_turn(fm_lock *lock, fm_waiter *waiter, double seconds)
         else if (is_stopped(lock, waiter))
             status = FM_STOPPED;
     }
-    const int given_up = status != FM_OK, granted = waiter->granted;
-    if (given_up && !granted)
+    if (status != FM_OK)
         leave_queue(lock, waiter);
     pthread_mutex_unlock(&lock->mutex);
     pthread_cond_destroy(&waiter->turn);
-    if (given_up && granted)
-        fm_lock_release(lock, waiter->access);
     return status;
 }
 
