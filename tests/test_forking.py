@@ -13,7 +13,7 @@ COMMON = """
 import hashlib, os, sys, threading, time
 import numpy as np
 from networks import ENDLESS, configured, data_for, objective_for, perceptron
-from fastmlp import _core, reference
+from fastmlp import _core
 from fastmlp.plan import Batches, Objective, SparseRows
 
 def wait_for(child):
@@ -70,11 +70,10 @@ def test_threads_of_a_child_that_predict_first_do_not_share_memory():
 
 
 WHILE_TRAINING = """
-engine = {"native": _core, "reference": reference}[sys.argv[1]]
-kind = sys.argv[2]
+kind = sys.argv[1]
 rng = np.random.default_rng(3)
 plan = perceptron((400, 24, 2))
-rows, per_row, size = 12_000 if engine is _core else 320, 6, 8
+rows, per_row, size = 12_000, 6, 8
 columns = np.sort(np.argsort(rng.random((rows, 400)), axis=1)[:, :per_row], axis=1).astype(np.int32).ravel()
 x = SparseRows(np.arange(0, rows * per_row + 1, per_row), columns, rng.normal(size=len(columns)).astype(np.float32), 400)
 y = rng.normal(size=(rows, 2)).astype(np.float32)
@@ -85,7 +84,7 @@ def squares(y, p):
 
 def new_network():
     objective = Objective("mine()", plan.output, function=squares) if kind == "function" else objective_for(plan, "mse")
-    return configured(engine, plan, objective, "adam")
+    return configured(_core, plan, objective, "adam")
 
 AHEAD = 3
 calm = new_network()
@@ -126,9 +125,10 @@ assert digest(network) == states[-1]
 """
 
 
-@pytest.mark.parametrize(("engine", "kind"), [("native", "mse"), ("native", "function"), ("reference", "mse")])
-def test_a_child_forked_while_another_thread_trains_has_the_model_between_two_batches_and_trains_on(engine, kind):
-    run(COMMON + WHILE_TRAINING, engine, kind, timeout=240)
+@pytest.mark.parametrize("kind", ["mse", "function"])
+def test_a_child_forked_while_another_thread_trains_has_the_model_between_two_batches_and_trains_on(kind):
+    """On the native engine: what NumPy's linear algebra of the reference engine holds in other threads is not fastmlp's to release."""
+    run(COMMON + WHILE_TRAINING, kind, timeout=240)
 
 
 WHILE_PREDICTING = """
