@@ -28,7 +28,7 @@ def automatic(class_name: str) -> str:
 def give_back(class_name: str, name: str) -> None:
     """Make ``name`` free again if it is the last that was given to an object of this class."""
     snake = snake_case(class_name)
-    with _lock:
+    with _lock.lock:
         count = _counts.get(snake, 0) - 1
         if count >= 0 and name == (f"{snake}_{count}" if count else snake):
             _counts[snake] = count

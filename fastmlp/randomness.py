@@ -28,13 +28,13 @@ def set_seed(seed: int) -> None:
 
 def position() -> Any:
     """Where the stream is, for :func:`rewind`; None where it can't be repeated."""
-    with _lock:
+    with _lock.lock:
         return None if _stream is None else _stream.bit_generator.state
 
 
 def rewind(to: Any) -> None:
     """Bring the stream back to where :func:`position` was called."""
-    with _lock:
+    with _lock.lock:
         if _stream is not None and to is not None:
             _stream.bit_generator.state = to
 
