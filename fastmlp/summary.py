@@ -76,7 +76,9 @@ def print_summary(
             cells.append(_trainable(layer))
         table.add_row(*cells)
 
-    console = Console(highlight=False, force_terminal=False, color_system=None) if print_fn else Console(highlight=False)
+    console = (
+        Console(highlight=False, force_terminal=False, force_jupyter=False, color_system=None) if print_fn else Console(highlight=False)
+    )
     if print_fn:
         console.begin_capture()
     count = sum(layer.count_params() for layer in layers if layer.built)

@@ -138,3 +138,13 @@ def test_line_length_and_layer_range(capsys):
     assert sum("(Dense)" in line for line in lines) == 1
     with pytest.raises(ValueError, match="a line of 10 characters is too short"):
         classifier().summary(line_length=10)
+
+
+def test_in_a_notebook_a_summary_for_print_fn_is_not_shown_as_well(monkeypatch):
+    shown = []
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("rich.jupyter.display", lambda *args: shown.append(args))
+    lines = []
+    models.Sequential([layers.Dense(2, input_shape=(3,))]).summary(print_fn=lines.append)
+    assert lines
+    assert shown == []
