@@ -312,8 +312,15 @@ class Trainer:
             raise
         return result(values, return_dict)
 
-    @keywords.answering
-    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None) -> Any:
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+        **misspelt: Any,
+    ) -> Any:
         """The model's output for every row of ``x``; dropout is off.
 
         Several threads may predict with one model at the same time.
@@ -324,11 +331,14 @@ class Trainer:
             verbose: See :meth:`fit`.
             steps: Stop after this many batches.
             callbacks: See :meth:`fit`.
+            misspelt: Arguments that there are not, which are refused.
 
         Returns:
             A float32 array of the model's ``output_shape``, ``(rows, outputs)`` for a model that ends in Dense; a list or dict of them
             where the model has several outputs.
         """
+        if misspelt:
+            checks.reject_unknown(Trainer.predict, misspelt, {})
         size = optional_count("batch_size", batch_size)
         steps = optional_count("steps", steps)
         verbose = verbosity(verbose)

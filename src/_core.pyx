@@ -20,6 +20,7 @@ from fastmlp.plan import Predictions, SparseRows
 cnp.import_array()
 
 cdef type _Predictions = Predictions
+cdef type _Array = np.ndarray
 
 # Below this many multiplications a prediction is over before another thread could make use of the GIL.
 cdef int64_t HOLD_GIL_BELOW = 200_000
@@ -271,7 +272,7 @@ cdef class Network:
         cdef fm_input c_input
         cdef fm_csr csr
         self._point_input(&c_input, &csr, x)
-        return self._predict(&c_input, out, np.ndarray)
+        return self._predict(&c_input, out, _Array)
 
     def apply(self, x, training: bool):
         if not training:

@@ -222,7 +222,7 @@ def test_callbacks_that_look_ahead_work_where_nobody_knows_the_steps(tmp_path):
     live, finder = callbacks.LivePlot(tmp_path / "live.png", budget=1.0), callbacks.LearningRateFinder(steps=12)
     made().fit(Loader(), epochs=5, verbose=0, callbacks=[live, finder])
     assert len(finder.losses) == 12
-    assert len(live._curves["loss"]["train"]) == 3  # epochs of 5 batches
+    assert len(live._curves["loss"]["training"]) == 3  # epochs of 5 batches
 
 
 def test_a_schedule_gives_every_batch_of_a_generator_its_rate():
