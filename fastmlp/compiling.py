@@ -17,6 +17,7 @@ from fastmlp.errors import UnsupportedError
 from fastmlp.losses import Loss
 from fastmlp.losses.base import MEANS
 from fastmlp.losses.custom import FunctionLoss
+from fastmlp.losses.overlap import Circle
 from fastmlp.metrics import Metric
 from fastmlp.metrics.base import EngineMetric
 from fastmlp.optimizers import Optimizer
@@ -67,6 +68,20 @@ class Goal:
     def shown(self) -> tuple[str, ...]:
         """The names that users see."""
         return self.names
+
+    @property
+    def whole_batch(self) -> bool:
+        """Whether a value depends on how the rows are cut into batches, so that these may not be merged."""
+        return any(
+            term.loss == CIRCLE or (term.loss in OVERLAPS and not term.parameters[2]) or term.ignored is not None for term in self.terms
+        )
+
+    def check_weights(self) -> None:
+        """Refuse weights of rows where a loss is of pairs of rows."""
+        if any(term.loss == CIRCLE for term in self.terms):
+            raise UnsupportedError(
+                "the loss circle compares pairs of rows, so rows can't have weights; leave sample_weight and class_weight out"
+            )
 
     def part(self, place: int) -> Part:
         """What the metric in this place is computed from."""
@@ -141,7 +156,7 @@ class Compiled:
 
     def forget_targets(self) -> None:
         """Decide anew at the next targets, because the last ones were wrong."""
-        if self.any_crossentropy:
+        if self.any_crossentropy or self.only_measured:
             self.loss = None
 
     def see_targets_of(self, y: Any, row: Shape) -> None:
@@ -182,7 +197,7 @@ class Compiled:
         width, row = plan.widths[predictions], plan.row(output) if plan.rows else ()
         if len(row) == 1:
             row = ()
-        if row and self.loss.kind not in ELEMENTWISE and not isinstance(self.loss, FunctionLoss):
+        if row and self.loss.kind not in (*ELEMENTWISE, *OVERLAPS) and not isinstance(self.loss, FunctionLoss):
             raise UnsupportedError(
                 f"{self.loss.kind} compares along the last axis, but the predictions have shape (rows, {', '.join(map(str, row))}), where "
                 f"only losses of single elements are in fastmlp ({', '.join(sorted(ELEMENTWISE))}); put a Flatten() at the end"
@@ -199,7 +214,7 @@ class Compiled:
         for weighted, identifiers in ((False, self.metrics), (True, self.weighted_metrics)):
             for identifier in identifiers:
                 metric, name = _resolve(identifier, self.loss, row[-1] if row else width)
-                if metric.sparse is not None and not _reads_form_of(metric, self.loss):
+                if (metric.sparse is not None or self.loss.kind == CIRCLE) and not _reads_form_of(metric, self.loss):
                     raise ValueError(_form_mismatch(metric, name, self.loss))
                 chosen.append(metric)
                 weights.append(weighted)
@@ -215,9 +230,14 @@ class Compiled:
             tuple(of_engine),
             self.loss.parameters,
             self.loss.smoothing,
-            self.loss.on_rows(row) if isinstance(self.loss, FunctionLoss) else None,
+            self.loss.on_rows(row)
+            if isinstance(self.loss, FunctionLoss)
+            else self.loss.evaluate
+            if isinstance(self.loss, Circle)
+            else None,
             output,
             self.weight,
+            self.loss.ignored,
         )
         return Goal(objective, tuple(names), tuple(chosen), tuple(weights), row)
 
@@ -249,10 +269,10 @@ class Compiled:
         Args:
             axes: How many axes each output has, that of the rows included.
         """
-        if self.loss is not None and self.loss.axis not in (-1, axes[0] - 1):
+        if self.loss is not None and not self.loss.takes_axes(axes[0]):
             raise UnsupportedError(
-                f"training with {self.loss.name}(axis={self.loss.axis}) on an output of {axes[0]} axes is not in fastmlp; the classes of a "
-                "row are on its last axis, so put a Permute before the loss, or leave axis out"
+                f"training with {self.loss.name}(axis={self.loss.axis}) on an output of {axes[0]} axes is not in fastmlp; what a "
+                "loss takes together is on the last axis, so put a Permute before the loss, or leave axis out"
             )
 
     def direction(self, name: str, plan: Plan, output: int | None = None) -> bool | None:
@@ -318,7 +338,13 @@ def runs_in_engine(metric: Metric | None, row: Shape) -> TypeGuard[EngineMetric]
     return all(getattr(type(metric), name) is getattr(EngineMetric, name) for name in ("update_state", "result", "row_values"))
 
 
+OVERLAPS = ("dice", "tversky")
+"""Losses that take together all elements of a row, or of a batch."""
+
 OF_TWO_CLASSES = ("binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge")
+
+CIRCLE = "circle"
+"""Its gradient depends on pairs of rows, so rows have no weights."""
 
 GAUSSIAN = "gaussian_nll"
 """Its predictions have two columns for each target, so it goes with no other."""
@@ -383,6 +409,8 @@ def _unique(name: str, taken: Sequence[str], weighted: bool) -> str:
 
 
 def _reads_form_of(metric: Metric, loss: Loss) -> bool:
+    if loss.kind == CIRCLE:
+        return False
     return metric.sparse == loss.sparse and _reads_variances(metric) == (loss.kind == GAUSSIAN)
 
 
@@ -391,6 +419,8 @@ def _reads_variances(metric: Metric) -> bool:
 
 
 def _form_mismatch(metric: Metric, name: str, loss: Loss) -> str:
+    if loss.kind == CIRCLE:
+        return f"the metric {name!r} compares predictions with targets, but with circle these are embeddings and class labels; leave it out"
     if loss.kind == GAUSSIAN:
         return f"the metric {name!r} compares columns, but with gaussian_nll half of the predictions are variances; use 'gaussian_nll'"
     if _reads_variances(metric):

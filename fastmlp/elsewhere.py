@@ -121,11 +121,6 @@ TABLES: dict[str, dict[str, str]] = {
         "Wrapper": "use the layer inside it",
     },
     "losses": {
-        **_all("Dice dice Tversky tversky", "use 'binary_crossentropy' or 'binary_focal_crossentropy'"),
-        **_all("Circle circle", "use 'categorical_crossentropy'"),
-        **_all(
-            "CategoricalGeneralizedCrossEntropy categorical_generalized_cross_entropy", "use CategoricalCrossentropy(label_smoothing=0.1)"
-        ),
         **_all("CTC ctc", "it is for sequences; fastmlp's networks have none"),
     },
     "metrics": {

@@ -180,7 +180,8 @@ class CompiledOutputs(Compiled):
             name = f"{prefix}y[{key!r}]"
             if value is None:
                 raise ValueError(f"{name} is missing: give the targets, one per row of x")
-            part = targets.as_targets(value, next(goals).loss, plan.row(buffer), name=name)
+            term = next(goals)
+            part = targets.as_targets(value, term.loss, plan.row(buffer), name=name, ignored=term.ignored)
             if part.ndim == 1 and plan.widths[buffer] > MOST_LABELS:
                 raise UnsupportedError(f"{name} has more than {MOST_LABELS} classes, which a model with several outputs can't have")
             if sum(used) == 1:

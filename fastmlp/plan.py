@@ -259,11 +259,13 @@ class Objective:
     """The buffer that holds the predictions; None for the plan's output."""
     weight: float = 1.0
     """Of this loss in the sum of all."""
+    ignored: int | None = None
+    """A label whose rows do not count: the loss of a batch is the mean over its other rows."""
 
     @property
     def sparse(self) -> bool:
         """True when targets are integer labels ``(rows,)``, false when they are float32 ``(rows, width)``."""
-        return self.loss == "sparse_categorical_crossentropy"
+        return self.loss.startswith("sparse_")
 
     def target_columns(self, width: int) -> int:
         """Columns of the targets of predictions with ``width`` columns, labels counted as one."""

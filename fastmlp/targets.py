@@ -14,7 +14,7 @@ from fastmlp.numeric import as_native
 from fastmlp.shapes import Shape
 
 
-def as_targets(value: Any, loss: str, row: Shape, *, name: str = "y") -> np.ndarray:
+def as_targets(value: Any, loss: str, row: Shape, *, name: str = "y", ignored: int | None = None) -> np.ndarray:
     """``y`` as the engines read it: int32 labels ``(rows,)`` for a sparse loss, else float32 ``(rows, width)``.
 
     Args:
@@ -22,6 +22,7 @@ def as_targets(value: Any, loss: str, row: Shape, *, name: str = "y") -> np.ndar
         loss: The engines' name of the loss.
         row: The shape of a row of the network's output.
         name: What to call it in messages.
+        ignored: A label that means none of the classes.
 
     Raises:
         ValueError: For a wrong shape, values the loss has no meaning for, NaN or Inf.
@@ -29,8 +30,10 @@ def as_targets(value: Any, loss: str, row: Shape, *, name: str = "y") -> np.ndar
     """
     array = as_array(name, value)
     width = math.prod(row)
-    if loss == "sparse_categorical_crossentropy":
-        return _labels(array, width, name)
+    if loss.startswith("sparse_"):
+        return _labels(array, width, name, loss, ignored)
+    if loss == "circle":
+        return np.repeat(_integers(array, name, loss).astype(np.float32)[:, None], width, axis=1)
     columns = width // 2 if loss == "gaussian_nll" else width
     if len(row) != 1:
         array = _flat_rows(array, row, loss, name)
@@ -57,28 +60,37 @@ def _flat_rows(array: np.ndarray, row: Shape, loss: str, name: str) -> np.ndarra
     return array.reshape(len(array), math.prod(row))
 
 
-def _labels(array: np.ndarray, width: int, name: str) -> np.ndarray:
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        hint = ""
-        if array.ndim == 2 and array.shape[1] == width:
-            hint = f"; {name} looks one-hot: use loss='categorical_crossentropy', or pass {name}.argmax(axis=1)"
+def _labels(array: np.ndarray, width: int, name: str, loss: str, ignored: int | None) -> np.ndarray:
+    if array.ndim == 2 and array.shape[1] == width > 1:
         raise ValueError(
-            f"{name} has shape {array.shape}, but sparse_categorical_crossentropy takes one class number per row, shape (rows,){hint}"
+            f"{name} has shape {array.shape}, but {loss} takes one class number per row, shape (rows,); {name} looks one-hot: use "
+            f"loss='categorical_crossentropy', or pass {name}.argmax(axis=1)"
         )
+    array = _integers(array, name, loss)
     for first, part in blocks(array):
-        if part.dtype.kind == "f":
-            whole = np.floor(part) == part
-            if not whole.all():
-                at = int(np.argmin(whole))
-                raise ValueError(f"{name}[{first + at}] is {part[at]:g}, but sparse_categorical_crossentropy takes whole class numbers")
         wrong = (part < 0) | (part >= width)
+        if ignored is not None:
+            wrong &= part != ignored
         if wrong.any():
             at = int(np.argmax(wrong))
             what = "can't be negative" if part[at] < 0 else f"go from 0 to {width - 1}, since the last layer has {_units(width)}"
             raise ValueError(f"{name}[{first + at}] is {part[at]:g}, but class numbers {what}")
     return as_native(array, np.int32)
+
+
+def _integers(array: np.ndarray, name: str, loss: str) -> np.ndarray:
+    """Labels ``(rows,)``, checked to be integers."""
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{name} has shape {array.shape}, but {loss} takes one class number per row, shape (rows,)")
+    for first, part in blocks(array):
+        if part.dtype.kind == "f":
+            whole = np.floor(part) == part
+            if not whole.all():
+                at = int(np.argmin(whole))
+                raise ValueError(f"{name}[{first + at}] is {part[at]:g}, but {loss} takes whole class numbers")
+    return array
 
 
 def _wrong_shape(name: str, shape: tuple[int, ...], loss: str, width: int, columns: int) -> str:

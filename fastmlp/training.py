@@ -552,7 +552,7 @@ class Trainer:
     def _targets(self, y: Any, sample_weight: Any, goal: Goal, plan: Plan, prefix: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Targets and weights as an engine reads them."""
         y = self._columns.align(f"{prefix}y", y)
-        outputs = targets.as_targets(y, goal.terms[0].loss, plan.row(), name=f"{prefix}y")
+        outputs = targets.as_targets(y, goal.terms[0].loss, plan.row(), name=f"{prefix}y", ignored=goal.terms[0].ignored)
         weight = None if sample_weight is None else targets.as_sample_weight(sample_weight, name=f"{prefix}sample_weight")
         return outputs, weight
 
@@ -570,7 +570,7 @@ class Trainer:
             listeners.on_test_end(logs)
             return fed
         size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
-        merged = 1 if listeners.listens_to_batches("test") else max(1, EVALUATION_ROWS // size)
+        merged = 1 if listeners.listens_to_batches("test") or goal.whole_batch else max(1, EVALUATION_ROWS // size)
         if steps:
             rows = rows.part(0, steps * size)
         tally = self._tally(goal, size).use(rows.batches(size * merged))

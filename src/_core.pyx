@@ -353,6 +353,7 @@ cdef class Network:
                 objectives[t].source, objectives[t].weight = term.source, term.weight
                 objectives[t].output = self._output_of(term)
                 objectives[t].smoothing = term.smoothing
+                objectives[t].ignores, objectives[t].ignored = term.ignored is not None, term.ignored or 0
                 _set_parameters(objectives[t].parameter, term.parameters)
                 if t in functions:
                     objectives[t].function, objectives[t].context = _call_loss_function, <void *>functions[t]

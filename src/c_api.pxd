@@ -128,6 +128,8 @@ cdef extern from "fastmlp.h" nogil:
         double weight
         float smoothing
         float[3] parameter
+        int ignores
+        int32_t ignored
         fm_loss_function *function
         void *context
 

@@ -143,6 +143,8 @@ typedef struct fm_objective {
     double weight; /* of this loss in the sum of all */
     float smoothing; /* cross-entropies: this share of a target is spread over all classes, or over yes and no */
     float parameter[3];
+    int ignores;     /* rows with this label do not count, and what is left of a batch has its mean; for losses of labels */
+    int32_t ignored; /* any number */
     fm_loss_function *function; /* or NULL */
     void *context; /* the function's first argument; has to stay valid until the next configure */
 } fm_objective;

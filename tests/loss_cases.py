@@ -11,6 +11,9 @@ PARAMETERS: dict[str, tuple[float, ...]] = {
     "cosine_similarity": (-1.0,),
     "binary_focal_crossentropy": (2.0, 0.25, 0.75),
     "categorical_focal_crossentropy": (2.0, 0.25),
+    "sparse_categorical_generalized_cross_entropy": (0.7,),
+    "dice": (0.0, 0.0, 1.0),
+    "tversky": (0.3, 0.7, 1.0),
 }
 """Of the losses that have some, by the engines' names."""
 
@@ -26,7 +29,7 @@ def draw_predictions(name: str, rng: np.random.Generator, rows: int, columns: in
     """Predictions, or logits, that the loss has a meaning for."""
     if "crossentropy" in name and not name.endswith(LOGITS):
         return rng.uniform(0.01, 0.99, (rows, columns))
-    if name in ("kl_divergence", "binary_accuracy"):
+    if name in ("kl_divergence", "binary_accuracy", "dice", "tversky", "sparse_categorical_generalized_cross_entropy"):
         return rng.uniform(0.01, 0.99, (rows, columns))
     if name in ("poisson", "mean_squared_logarithmic_error", "gaussian_nll"):
         return rng.uniform(0.1, 3, (rows, columns))
@@ -39,7 +42,7 @@ def draw_targets(name: str, rng: np.random.Generator, rows: int, columns: int) -
     """Targets that suit the loss, for that many columns of predictions."""
     if name.startswith("sparse"):
         return rng.integers(0, columns, rows).astype(np.int32)
-    if name.startswith("binary"):
+    if name.startswith("binary") or name in ("dice", "tversky"):
         return rng.integers(0, 2, (rows, columns)).astype(float)
     if name in ("hinge", "squared_hinge"):
         return rng.choice([-1.0, 1.0], (rows, columns))

@@ -76,6 +76,9 @@ LOSSES = {
     "bfce_probabilities": ("binary_focal_crossentropy", False, "sigmoid", False),
     "cfce": ("categorical_focal_crossentropy", True, "softmax", True),
     "cfce_logits": ("categorical_focal_crossentropy", True, "linear", False),
+    "scgce": ("sparse_categorical_generalized_cross_entropy", False, "softmax", False),
+    "dice": ("dice", False, "sigmoid", False),
+    "tversky": ("tversky", False, "softmax", False),
     "gaussian_nll": ("gaussian_nll", False, "sigmoid", False),
 }
 REAL_TARGETS = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh", "quantile", "gaussian_nll")
@@ -116,7 +119,7 @@ def objective_for(plan, loss, metrics=()):
 
 def metrics_for(loss):
     """Every metric that this loss's targets allow, one of them weighted."""
-    if loss.startswith("scce"):
+    if loss.startswith("sc"):
         return (
             Metric("sparse_categorical_accuracy"),
             Metric("sparse_categorical_accuracy", weighted=True),

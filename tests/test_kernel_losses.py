@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from kernel_harness import ISAS, Guarded, fixed_sum, kernels, padded, round_up, same_bits
-from loss_cases import LOGITS, constants_of, draw_predictions, draw_targets, fitting_columns
+from loss_cases import LOGITS, PARAMETERS, constants_of, draw_predictions, draw_targets, fitting_columns
 
 from fastmlp import _core
 from fastmlp.plan import Metric
@@ -20,7 +20,9 @@ KERNELS = list(_core.LOSSES)
 FROM_LOGITS = [name for name in KERNELS if name.endswith(LOGITS)]
 ACCURACIES = [name for name in KERNELS if name.endswith("accuracy")]
 WITH_HITS = [name for name in KERNELS if "crossentropy" in name]
-MEANS = [name for name in KERNELS if "categorical" not in name and name not in ("kl_divergence", "cosine_similarity", "gaussian_nll")]
+OVERLAPS = ["dice", "tversky"]
+OTHERS = ("kl_divergence", "cosine_similarity", "gaussian_nll", *OVERLAPS)
+MEANS = [name for name in KERNELS if "categorical" not in name and name not in OTHERS]
 THRESHOLD = 0.375
 
 
@@ -85,7 +87,7 @@ def expected(name, x, y, weight):
     if name in ACCURACIES:
         return {"loss": weight * make_metric(Metric(name, threshold=THRESHOLD))(y, x)}
     loss = make_loss(name.removesuffix(LOGITS), name in FROM_LOGITS, constants_of(name))
-    result = {"loss": weight * loss.value(y, x), "grad": weight[:, None] * SCALE * loss.gradient(y, x)}
+    result = {"loss": weight * loss.value(y, x), "grad": loss.pull(y, x, weight * SCALE)}
     if name in WITH_HITS:
         accuracy = name.removesuffix(LOGITS).replace("_focal", "").replace("crossentropy", "accuracy")
         probability = x if name not in FROM_LOGITS else sigmoid(x) if name.startswith("binary") else softmax(x)
@@ -99,6 +101,19 @@ def assert_close(results, wanted):
     assert results.keys() == wanted.keys()
     for key, values in wanted.items():
         np.testing.assert_allclose(results[key], values, rtol=3e-6, atol=2e-6, err_msg=key)
+
+
+@pytest.mark.parametrize("name", OVERLAPS)
+def test_an_overlap_of_the_whole_batch_is_the_value_of_every_row(name, monkeypatch):
+    monkeypatch.setitem(PARAMETERS, name, (*PARAMETERS[name][:2], 0.0))
+    for rows, cols in shapes(name):
+        for weighted in (False, True):
+            x, y, weight = make(name, rows, cols)
+            weight = weight if weighted else None
+            results = alike([run(isa, name, x, y, weight, side) for isa in ISAS for side in ("end", "start")])
+            assert_close(results, expected(name, x, y, weight))
+            if not weighted:
+                assert len(np.unique(results["loss"])) == 1
 
 
 def test_every_loss_of_the_manifest_has_a_formula_to_compare_with():
@@ -232,7 +247,7 @@ def test_a_prediction_at_the_threshold_counts_as_zero(isa):
 def test_nan_in_a_row_makes_that_row_loss_nan_and_no_other(isa, name):
     x, y, _ = make(name, 9, 6)
     clean = run(isa, name, x, y)["loss"]
-    x[3, 1] = np.nan
+    x[3, y[3] if name == "sparse_categorical_generalized_cross_entropy" else 1] = np.nan  # which looks at the label's column alone
     loss = run(isa, name, x, y)["loss"]
     assert np.isnan(loss[3])
     assert same_bits(np.delete(loss, 3), np.delete(clean, 3))

@@ -46,6 +46,44 @@ def test_losses_and_gradients_in_training_are_those_of_keras(name, engine):
     np.testing.assert_allclose(gradients, GOLDEN[f"{name}/gradient"], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", loss_programs.AXIS_CASES)
+def test_losses_along_another_axis_of_arrays_are_those_of_keras(name):
+    function, loss, y, p = loss_programs.make_axis(fastmlp, name)
+    np.testing.assert_allclose(function(y, p), GOLDEN[f"axis/{name}/value"], **CLOSE)
+    assert loss(y, p) == pytest.approx(float(GOLDEN[f"axis/{name}/loss"]), rel=1e-5)
+
+
+def test_reductions_of_the_circle_loss_are_those_of_keras():
+    np.testing.assert_allclose(loss_programs.reduced_batch(fastmlp, "circle"), GOLDEN["circle/reduced"], **CLOSE)
+
+
+@pytest.mark.parametrize("name", loss_programs.BATCH_CASES)
+def test_losses_of_whole_batches_are_those_of_keras(name):
+    function, loss, y, p = loss_programs.make_batch(fastmlp, name)
+    np.testing.assert_allclose(function(y, p), GOLDEN[f"{name}/value"], **CLOSE)
+    assert loss(y, p) == pytest.approx(float(GOLDEN[f"{name}/loss"]), rel=1e-5)
+    if name != "dice_columns":
+        assert loss(y, p, sample_weight=loss_programs.weights()) == pytest.approx(float(GOLDEN[f"{name}/weighted"]), rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.* takes the output for probabilities:UserWarning")
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("name", [name for name in loss_programs.BATCH_CASES if name != "dice_columns"])
+def test_a_step_on_a_whole_batch_is_that_of_keras(name, engine):
+    _, loss, y, p = loss_programs.make_batch(fastmlp, name)
+    columns = p.shape[1]
+    model = models.Sequential([layers.Dense(columns, input_shape=(len(p),), use_bias=False)])
+    model.compile(optimizer=fastmlp.optimizers.SGD(learning_rate=1.0), loss=loss, engine=engine)
+    model.set_weights([p])  # each row has a weight for each of its predictions, whose gradient is that of the predictions
+    value = model.train_on_batch(np.eye(len(p)), y)
+    assert value == pytest.approx(float(GOLDEN[f"{name}/loss"]), rel=1e-5)
+    np.testing.assert_allclose(p - model.get_weights()[0], GOLDEN[f"{name}/gradient"], rtol=1e-4, atol=3e-7)
+    if not name.startswith("circle"):
+        model.set_weights([p])
+        weighted = model.test_on_batch(np.eye(len(p)), y, sample_weight=loss_programs.weights())
+        assert weighted == pytest.approx(float(GOLDEN[f"{name}/weighted"]), rel=1e-5)
+
+
 @pytest.mark.filterwarnings("ignore:.* takes the output for probabilities:UserWarning")
 @pytest.mark.parametrize("engine", ["native", "reference"])
 @pytest.mark.parametrize("name", loss_programs.METRICS)

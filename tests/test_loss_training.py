@@ -8,7 +8,8 @@ import threading
 import numpy as np
 import pytest
 
-from fastmlp import layers, losses, models, optimizers
+import fastmlp
+from fastmlp import Model, layers, losses, models, optimizers
 from fastmlp.errors import UnsupportedError
 
 
@@ -216,3 +217,122 @@ def test_means_and_variances_go_with_their_own_loss_and_metric_only(loss, metric
 def test_training_with_another_reduction_is_refused():
     with pytest.raises(UnsupportedError, match="training with reduction='sum' is not in fastmlp"):
         model_for(losses.Huber(reduction="sum"))
+
+
+LABELS = np.random.RandomState(2).randint(0, 3, 40)
+ONE_HOT = np.eye(3)[LABELS]
+
+
+@pytest.mark.parametrize("loss", [losses.Dice(), losses.Tversky(0.3, 0.7), losses.Circle(gamma=4.0), losses.Dice(axis=1)], ids=repr)
+def test_the_loss_of_an_evaluation_is_the_mean_over_its_batches(engine, loss):
+    model = model_for(loss, 3, engine, None if loss.name == "circle" else "sigmoid")
+    y = LABELS if loss.name == "circle" else ONE_HOT
+    p = model.predict(X, verbose=0)
+    sizes = [16, 16, 8]
+    wanted = [loss(y[start : start + size], p[start : start + size]) for start, size in zip((0, 16, 32), sizes, strict=True)]
+    assert model.evaluate(X, y, batch_size=16, verbose=0) == pytest.approx(np.average(wanted, weights=sizes), rel=1e-5)
+
+
+def test_a_loss_of_whole_batches_gives_the_same_bits_for_any_number_of_threads():
+    weights = []
+    x, y = np.tile(X, (50, 1)), np.tile(ONE_HOT, (50, 1))
+    before = fastmlp.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            fastmlp.set_num_threads(threads)
+            model = model_for(losses.Tversky(0.3, 0.7), 3, activation="softmax")
+            model.seed = 3
+            model.fit(x, y, epochs=2, batch_size=500, verbose=0)
+            weights.append(model.get_weights()[0].tobytes())
+    finally:
+        fastmlp.set_num_threads(before)
+    assert weights[0] == weights[1] == weights[2]
+
+
+@pytest.mark.parametrize("ignored", [-1, 255, 1])
+def test_rows_of_an_ignored_class_do_not_count(engine, ignored):
+    labels = LABELS.copy()
+    labels[::3] = ignored
+    kept = labels != ignored
+    model = model_for(losses.SparseCategoricalCrossentropy(ignore_class=ignored), 3, engine, "softmax", metrics=["accuracy"])
+    plain = model_for("sparse_categorical_crossentropy", 3, engine, "softmax", metrics=["accuracy"])
+    value, accuracy = model.evaluate(X, labels, batch_size=40, verbose=0)
+    assert value == pytest.approx(plain.evaluate(X[kept], labels[kept], verbose=0)[0], rel=1e-6)
+    assert accuracy == pytest.approx((model.predict(X, verbose=0).argmax(axis=1) == labels).mean())
+    model.train_on_batch(X, labels)
+    plain.train_on_batch(X[kept], labels[kept])
+    for left, right in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-7)
+    with pytest.raises(ValueError, match=r"y\[1\] is 7, but class numbers go from 0 to 2"):
+        model.evaluate(X[:2], [0, 7], verbose=0)
+
+
+def test_ignored_rows_may_have_any_predictions(engine):
+    model = model_for(losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1), 3, engine)
+    x = X.copy()
+    x[0] = 3e38  # logits that are not finite
+    with np.errstate(all="ignore"):
+        value = model.evaluate(x, [-1, *LABELS[1:]], verbose=0, batch_size=40)
+    assert value == pytest.approx(model.evaluate(X[1:], LABELS[1:], verbose=0, batch_size=40), rel=1e-5)
+
+
+def test_batches_without_any_row_that_counts_have_loss_zero(engine):
+    model = model_for(losses.SparseCategoricalCrossentropy(ignore_class=-1), 3, engine, "softmax")
+    before = model.get_weights()[0]
+    assert model.train_on_batch(X[:4], [-1] * 4) == 0
+    np.testing.assert_array_equal(model.get_weights()[0], before)
+
+
+def test_an_output_among_several_may_ignore_a_class(engine):
+    x = layers.Input((3,))
+    model = Model(x, {"a": layers.Dense(3, activation="softmax")(x), "b": layers.Dense(2)(x)})
+    model.compile("sgd", {"a": losses.SparseCategoricalCrossentropy(ignore_class=-1), "b": "mse"}, engine=engine)
+    labels = np.where(np.arange(40) % 2, LABELS, -1)
+    values = model.evaluate(X, {"a": labels, "b": Y}, batch_size=40, verbose=0, return_dict=True)
+    p = model.predict(X, verbose=0)["a"]
+    assert values["a_loss"] == pytest.approx(losses.SparseCategoricalCrossentropy()(labels[1::2], p[1::2]), rel=1e-5)
+
+
+def test_the_circle_loss_pulls_classes_together(engine):
+    model = model_for(losses.Circle(gamma=4.0), 2, engine)
+    x = np.eye(3)[LABELS] + 0.05 * X
+    history = model.fit(x, LABELS + 1000, epochs=30, batch_size=40, verbose=0).history["loss"]
+    assert history[-1] < 0.9 * history[0]
+
+
+@pytest.mark.parametrize(
+    ("use", "error", "message"),
+    [
+        (lambda m: m.fit(X, LABELS, sample_weight=np.ones(40)), UnsupportedError, "the loss circle compares pairs of rows"),
+        (lambda m: m.fit(X, LABELS, class_weight={0: 2.0}), UnsupportedError, "the loss circle compares pairs of rows"),
+        (lambda m: m.fit(X, ONE_HOT), ValueError, "y has shape (40, 3), but circle takes one class number per row"),
+        (lambda m: m.fit(X, Y[:, 0]), ValueError, "but circle takes whole class numbers"),
+        (lambda m: (m.compile("sgd", "circle", metrics=["mae"]), m.fit(X, LABELS)), ValueError, "these are embeddings and class labels"),
+        (lambda m: (m.compile("sgd", losses.Dice(axis=0)), m.fit(X, ONE_HOT)), UnsupportedError, "dice(axis=0) on an output of 2 axes"),
+    ],
+)
+def test_losses_of_whole_batches_refuse_what_they_can_not_do(use, error, message):
+    with pytest.raises(error) as caught:
+        use(model_for("circle", 3))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "keras"])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.Dice(),
+        losses.Tversky(0.3, 0.7, axis=(1,)),
+        losses.Circle(gamma=5.0, margin=0.3, remove_diagonal=False),
+        losses.CategoricalGeneralizedCrossEntropy(q=0.7),
+        losses.SparseCategoricalCrossentropy(ignore_class=-1),
+        losses.CategoricalCrossentropy(axis=1),
+    ],
+    ids=lambda loss: loss.name,
+)
+def test_losses_come_back_from_files_with_their_arguments(loss, ending, tmp_path):
+    model = model_for(loss, 3, activation="softmax")
+    model.save(tmp_path / f"model.{ending}")
+    again = models.load_model(tmp_path / f"model.{ending}")
+    assert type(again.loss) is type(loss)
+    assert again.loss.get_config() == loss.get_config()

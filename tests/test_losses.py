@@ -97,7 +97,7 @@ def test_the_cosine_loss_is_the_negative_of_the_metric():
 @pytest.mark.parametrize("registry", [losses.registry, metrics.registry, optimizers.registry], ids=lambda registry: registry.kind)
 def test_all_come_back_from_their_configurations(registry):
     for cls in registry.classes.values():
-        made = cls()
+        made = cls(0.5) if "At" in cls.__name__ else cls()
         again = registry.deserialize(json.loads(json.dumps(registry.serialize(made))))
         assert type(again) is cls
         assert again.get_config() == made.get_config()
@@ -132,7 +132,15 @@ def test_a_model_takes_the_last_axis_only():
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: losses.get("dice"), UnsupportedError, "the loss 'dice' is not in fastmlp; use 'binary_crossentropy' or"),
+        (lambda: losses.CategoricalGeneralizedCrossEntropy(q=0), ValueError, "q must be above 0, got 0; use SparseCategoricalCrossentropy"),
+        (lambda: losses.CategoricalGeneralizedCrossEntropy(q=1), ValueError, "q must be at least 0 and below 1, got 1"),
+        (
+            lambda: losses.Dice()([[1, 0]], [[0.5]]),
+            ValueError,
+            "y_true has shape (1, 2), but for y_pred of shape (1, 1) dice takes the same",
+        ),
+        (lambda: losses.Circle()([0], [[0.5], [0.5]]), ValueError, "circle takes labels (rows,) and embeddings (rows, outputs), got (1,)"),
+        (lambda: metrics.get(losses.Dice()), TypeError, "the loss dice can't be a metric; compute it from predict's output"),
         (lambda: losses.get("ctc"), UnsupportedError, "the loss 'ctc' is not in fastmlp; it is for sequences"),
         (lambda: losses.get("msee"), ValueError, "unknown loss 'msee'; did you mean MeanSquaredError?"),
         (lambda: losses.get("zzz"), ValueError, "unknown loss 'zzz'; there are MeanSquaredError, MeanAbsoluteError"),
@@ -148,7 +156,7 @@ def test_a_model_takes_the_last_axis_only():
         (lambda: losses.mean_squared_error([[1, 2]], [[1, 2, 3]]), ValueError, "y_true has shape (1, 2), but for y_pred of shape (1, 3)"),
         (lambda: losses.SparseCategoricalCrossentropy()([3], [[0.5, 0.5]]), ValueError, "class numbers from 3 to 3, but y_pred has 2"),
         (lambda: losses.gaussian_nll([[1]], [[1, 2, 3]]), ValueError, "y_pred has 3 columns, but gaussian_nll reads means and as many"),
-        (lambda: losses.SparseCategoricalCrossentropy(ignore_class=0), UnsupportedError, "give those rows sample_weight 0"),
+        (lambda: losses.SparseCategoricalCrossentropy(ignore_class=0.5), TypeError, "ignore_class must be"),
         (lambda: losses.BinaryCrossentropy(from_logits=1), TypeError, "from_logits must be True or False, got 1"),
         (lambda: losses.MeanSquaredError(logits=True), TypeError, "MeanSquaredError has no argument 'logits'"),
     ],

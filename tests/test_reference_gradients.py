@@ -82,17 +82,21 @@ def assert_gradients_are_right(network, batches, directions=3):
 
 def objectives(final):
     """Every way to train a network that ends in ``final``: losses of its output, and losses that absorb it or read logits."""
-    positive = ("kl_divergence", "poisson", "mean_squared_logarithmic_error", "gaussian_nll")
+    positive = ("kl_divergence", "poisson", "mean_squared_logarithmic_error", "gaussian_nll", "dice", "tversky")
+    positive += ("sparse_categorical_generalized_cross_entropy",)
     of_numbers = [loss for loss in LOSSES if not loss.endswith("crossentropy") and loss not in positive]
     usable = of_numbers if final == "linear" else list(LOSSES)
     plain = [Objective(loss, source=5, parameters=constants_of(loss)) for loss in usable if loss != "gaussian_nll"]
     binary = [loss for loss in LOGIT_LOSSES if loss.startswith("binary")]
     absorbing = {"linear": list(LOGIT_LOSSES), "sigmoid": binary, "softmax": [loss for loss in LOGIT_LOSSES if loss not in binary]}[final]
+    if final != "linear":
+        plain += [Objective(loss, source=5, parameters=(0.3, 0.7, 0.0)) for loss in ("dice", "tversky")]  # of the whole batch
+        plain.append(Objective("sparse_categorical_crossentropy", source=5, ignored=1))
     return plain + [Objective(loss, source=4, from_logits=True, parameters=constants_of(loss)) for loss in absorbing]
 
 
 CASES = [(final, objective) for final in ("linear", "sigmoid", "softmax") for objective in objectives(final)]
-CASE_NAMES = [f"{final}-{objective.loss}{'-logits' if objective.from_logits else ''}" for final, objective in CASES]
+CASE_NAMES = [f"{final}-{objective.loss}{'-logits' * objective.from_logits}-{index}" for index, (final, objective) in enumerate(CASES)]
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])

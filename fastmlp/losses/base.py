@@ -42,7 +42,9 @@ class Loss(Configurable):
     """What else to look at when it becomes NaN or infinite."""
     from_logits: bool = False
     smoothing: float = 0.0
-    axis: int = -1
+    ignored: int | None = None
+    """A label whose rows do not count."""
+    axis: Any = -1
     """Which axis of predictions holds the columns of a row, where a loss is called on arrays."""
 
     def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None, **options: Any) -> None:
@@ -83,9 +85,13 @@ class Loss(Configurable):
             answer: Any = self.call(as_native(y_true, np.float32), as_native(y_pred, np.float32))
             values = np.asarray(answer[0] if isinstance(answer, tuple) else answer)
         weight = None if sample_weight is None else as_native(sample_weight, np.float32)
+        if weight is not None and weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
+            weight = weight[..., 0]
+        counted = self.mask(y_true, values)
+        if counted is not None:
+            share = counted.size / max(int(counted.sum()), 1) if self.reduction in MEANS else 1.0
+            weight = counted * np.float32(share) * (1 if weight is None else weight)
         if weight is not None:
-            if weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
-                weight = weight[..., 0]
             with quiet():
                 values = values * weight
         if self.reduction in (None, "none"):
@@ -97,6 +103,14 @@ class Loss(Configurable):
         by_weight = self.reduction == "mean_with_sample_weight" and weight is not None
         count = float(weight.sum(dtype=np.float64)) if by_weight and weight is not None else float(values.size)
         return total / count if count else 0.0
+
+    def mask(self, y_true: Any, values: np.ndarray) -> np.ndarray | None:
+        """Which of the rows' losses count; None where all do."""
+        return None
+
+    def takes_axes(self, count: int) -> bool:
+        """Whether a model can be trained with it on an output of so many axes, that of the rows included."""
+        return self.axis in (-1, count - 1)
 
     def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
         """The loss of each row, as a float32 array of the shape of ``y_pred`` without the axis of the columns, normally the last."""
@@ -136,6 +150,13 @@ class Loss(Configurable):
 
     def _target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
+
+
+def axis_of(value: Any) -> int | tuple[int, ...]:
+    """One or several axes of arrays, as an int or a tuple of ints."""
+    if isinstance(value, (list, tuple)):
+        return tuple(checks.whole_number("axis", axis, -MOST_AXES) for axis in value)
+    return checks.whole_number("axis", value, -MOST_AXES)
 
 
 def axis_in_config(axis: int) -> dict[str, int]:

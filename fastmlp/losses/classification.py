@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from fastmlp import checks
-from fastmlp.errors import UnsupportedError
 from fastmlp.losses.base import MOST_AXES, Loss, axis_in_config
 
 
@@ -62,7 +63,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
 
     Args:
         from_logits: See :class:`CrossEntropy`.
-        ignore_class: None; rows that are to be ignored get sample weight 0.
+        ignore_class: A label, any integer, whose rows do not count: the loss of a batch is the mean over its other rows.
         reduction: See :class:`Loss`.
         axis: See :class:`CrossEntropy`.
         name: See :class:`Loss`.
@@ -83,9 +84,71 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         label_smoothing: float = 0.0,
         **options: Any,
     ) -> None:
-        if ignore_class is not None:
-            raise UnsupportedError("ignore_class is not in fastmlp; give those rows sample_weight 0")
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype=dtype, **options)
+        self.ignored = None if ignore_class is None else checks.whole_number("ignore_class", ignore_class, -MOST_LABEL)
+
+    @property
+    def ignore_class(self) -> int | None:
+        """A label whose rows do not count."""
+        return self.ignored
+
+    def mask(self, y_true: Any, values: np.ndarray) -> np.ndarray | None:
+        return None if self.ignored is None else np.asarray(np.reshape(np.asarray(y_true), values.shape) != self.ignored)
+
+    def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
+        if self.ignored is None:
+            return super().call(y_true, y_pred)
+        labels = np.asarray(y_true)
+        ignored = labels == self.ignored
+        values = super().call(np.where(ignored, 0, labels), y_pred)
+        return np.where(ignored.reshape(values.shape), np.float32(0), values)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **({} if self.ignored is None else {"ignore_class": self.ignored})}
+
+
+MOST_LABEL = 1 << 24
+"""Labels of models with several outputs travel as float32, which holds integers up to here."""
+
+
+class CategoricalGeneralizedCrossEntropy(Loss):
+    """(1 − p^q) / q of the true class: less sure of labels than cross-entropy, which it becomes for small q; ``y`` holds class labels.
+
+    Args:
+        q: Between 0 and 1; near 1 it is the absolute error, which minds wrong labels least.
+        reduction: See :class:`Loss`.
+        name: See :class:`Loss`.
+
+    Example:
+
+    >>> from fastmlp import losses
+    >>> round(losses.CategoricalGeneralizedCrossEntropy()([0, 1], [[0.81, 0.19], [0.75, 0.25]]), 4)
+    0.6
+
+    Zhang and Sabuncu, "Generalized cross entropy loss for training deep neural networks with noisy labels", 2018.
+    """
+
+    kind = "sparse_categorical_generalized_cross_entropy"
+
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_generalized_cross_entropy",
+        dtype: Any = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(reduction, name, dtype=dtype, **options)
+        self.q = checks.number("q", q, 0.0, 1.0, open_high=True)
+        if self.q == 0:
+            raise ValueError("q must be above 0, got 0; use SparseCategoricalCrossentropy, which is the limit")
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        return (self.q,)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "q": self.q}
 
 
 class BinaryFocalCrossentropy(CrossEntropy):

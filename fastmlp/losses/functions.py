@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.losses import classification, regression
+from fastmlp.losses import classification, overlap, regression
 from fastmlp.losses.base import Loss
 
 
@@ -135,6 +135,34 @@ def sparse_categorical_crossentropy(
     return classification.SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis).call(y_true, y_pred)
 
 
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0.5) -> np.ndarray:
+    """:class:`CategoricalGeneralizedCrossEntropy` of each row."""
+    return classification.CategoricalGeneralizedCrossEntropy(q).call(y_true, y_pred)
+
+
+def dice(y_true: Any, y_pred: Any, axis: Any = None) -> np.ndarray:
+    """:class:`Dice` along some axes, of all elements by default."""
+    return overlap.Dice(axis=axis).call(y_true, y_pred)
+
+
+def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> np.ndarray:
+    """:class:`Tversky` along some axes, of all elements by default."""
+    return overlap.Tversky(alpha, beta, axis=axis).call(y_true, y_pred)
+
+
+def circle(
+    y_true: Any,
+    y_pred: Any,
+    ref_labels: Any = None,
+    ref_embeddings: Any = None,
+    remove_diagonal: bool = True,
+    gamma: float = 80.0,
+    margin: float = 0.4,
+) -> np.ndarray:
+    """:class:`Circle` of each row, compared with the others or with those of ``ref_embeddings``."""
+    return overlap.Circle(gamma, margin, remove_diagonal).call(y_true, y_pred, ref_labels, ref_embeddings)
+
+
 CLASSES: dict[Any, type[Loss]] = {
     mean_squared_error: regression.MeanSquaredError,
     mean_absolute_error: regression.MeanAbsoluteError,
@@ -155,5 +183,9 @@ CLASSES: dict[Any, type[Loss]] = {
     binary_focal_crossentropy: classification.BinaryFocalCrossentropy,
     categorical_focal_crossentropy: classification.CategoricalFocalCrossentropy,
     sparse_categorical_crossentropy: classification.SparseCategoricalCrossentropy,
+    categorical_generalized_cross_entropy: classification.CategoricalGeneralizedCrossEntropy,
+    dice: overlap.Dice,
+    tversky: overlap.Tversky,
+    circle: overlap.Circle,
 }
 """The class that each function stands for."""

@@ -207,6 +207,6 @@ _BY_KIND = {cls.kind: cls for cls in CLASSES}
 def of_loss(loss: losses.Loss) -> EngineMetric:
     """The metric that has the value of a loss."""
     if loss.kind not in _BY_KIND:
-        raise TypeError(f"the loss {loss.name} is a Python function, which is a loss only; compute the metric from predict's output")
+        raise TypeError(f"the loss {loss.name} can't be a metric; compute it from predict's output")
     options = {key: value for key, value in losses.serialize(loss)["config"].items() if key not in ("name", "reduction")}
     return _BY_KIND[loss.kind](loss.name, **options)

@@ -22,6 +22,7 @@ import numpy as np
 
 from fastmlp.plan import LossFunction
 from fastmlp.reference import class_losses as classes
+from fastmlp.reference import overlap_losses as overlaps
 from fastmlp.reference import regression_losses as regression
 from fastmlp.reference.lookup import lookup
 
@@ -36,6 +37,12 @@ class Loss(NamedTuple):
 
     value: RowFunction
     gradient: RowFunction
+    whole_batch: bool = False
+    """Whether every row has the value of the whole batch; the gradient is then that of this value."""
+
+    def pull(self, y: np.ndarray, p: np.ndarray, share: np.ndarray) -> np.ndarray:
+        """The derivative of Σ share·value over the rows, (rows, columns)."""
+        return self.gradient(y, p) * (share.sum() if self.whole_batch else share[:, None])
 
 
 def one_hot(labels: np.ndarray, like: np.ndarray) -> np.ndarray:
@@ -79,13 +86,16 @@ def make_loss(name: str, from_logits: bool, parameters: tuple[float, ...] = (), 
     def gradient(y: np.ndarray, p: np.ndarray) -> np.ndarray:
         return loss.gradient(targets(y, p), p, *parameters)
 
-    return Loss(value, gradient)
+    return Loss(value, gradient, whole_batch=name in OVERLAPS and not parameters[2])
 
 
 def of_function(function: LossFunction) -> Loss:
     """The user's own loss, a function that gives value and gradient at once; it is asked twice a batch, once for each."""
     return Loss(lambda y, p: function(y, p)[0], lambda y, p: function(y, p)[1])
 
+
+OVERLAPS = ("dice", "tversky")
+"""Of these the last constant says whether each row has a value of its own."""
 
 CATEGORICAL = Loss(classes.categorical_crossentropy, classes.categorical_crossentropy_gradient)
 CATEGORICAL_OF_LOGITS = Loss(classes.categorical_crossentropy_of_logits, classes.categorical_crossentropy_of_logits_gradient)
@@ -110,6 +120,11 @@ LOSSES = {
     "categorical_crossentropy": CATEGORICAL,
     "categorical_focal_crossentropy": Loss(classes.categorical_focal_crossentropy, classes.categorical_focal_crossentropy_gradient),
     "sparse_categorical_crossentropy": sparse(CATEGORICAL),
+    "sparse_categorical_generalized_cross_entropy": Loss(
+        classes.generalized_cross_entropy_of_labels, classes.generalized_cross_entropy_of_labels_gradient
+    ),
+    "dice": Loss(overlaps.dice, overlaps.dice_gradient),
+    "tversky": Loss(overlaps.tversky, overlaps.tversky_gradient),
 }
 
 LOGIT_LOSSES = {

@@ -27,7 +27,7 @@ from fastmlp.reference.metrics import make_metric
 from fastmlp.reference.normalization import BatchNormalization
 from fastmlp.reference.operations import OPERATIONS, Activity, Operation, Pass
 from fastmlp.reference.optimizers import OPTIMIZERS
-from fastmlp.reference.task import Batch, Losses, Task, Term, add_totals, hand_out, mean_losses
+from fastmlp.reference.task import Batch, Losses, Task, Term, add_totals, hand_out, mean_losses, without_ignored
 from fastmlp.reference.turns import Turns
 
 __all__ = ["Network"]
@@ -239,8 +239,9 @@ class Network:
         dsources = {}
         for term, y, weight in zip(task.terms, batch.y, batch.weight, strict=True):
             source = term.objective.source
-            share = (weight * weight.dtype.type(term.objective.weight) / len(batch.x))[:, None]  # of each row in the sum
-            dsources[source] = term.loss.gradient(y, buffers[source]) * share
+            y, weight, p = without_ignored(term, y, weight, buffers[source])
+            share = weight * weight.dtype.type(term.objective.weight) / len(batch.x)  # of each row in the sum
+            dsources[source] = term.loss.pull(y, p, share)
         _, slopes = updates.penalize(self._plan.parameters, state.parameters)
         gradients = self._backward(dsources, saved, state.parameters)
         penalized = [g if slope is None else g + slope for g, slope in zip(gradients, slopes, strict=True)]

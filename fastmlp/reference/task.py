@@ -59,9 +59,20 @@ def mean_losses(task: Task, batch: Batch, buffers: dict[int, np.ndarray]) -> lis
     """For each term: Σ over rows of weight · loss, divided by the number of rows."""
     losses = []
     for term, y, weight in zip(task.terms, batch.y, batch.weight, strict=True):
-        values = weight * term.loss.value(y, buffers[term.objective.source])
+        y, weight, p = without_ignored(term, y, weight, buffers[term.objective.source])
+        values = weight * term.loss.value(y, p)
         losses.append(float(values.sum(dtype=np.float64)) / len(values))
     return losses
+
+
+def without_ignored(term: Term, labels: np.ndarray, weight: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, weights and predictions where some rows do not count: the others weigh more, so that their mean is that of the minibatch."""
+    if term.objective.ignored is None:
+        return labels, weight, p
+    valid = labels != term.objective.ignored
+    heavier = weight.dtype.type(len(labels) / max(int(valid.sum()), 1))
+    weight = np.where(valid, weight * heavier, 0).astype(weight.dtype)
+    return np.where(valid, labels, 0), weight, np.where(valid[:, None], p, p.dtype.type(1))
 
 
 def add_totals(totals: np.ndarray, task: Task, batch: Batch, losses: Losses, buffers: dict[int, np.ndarray]) -> None:

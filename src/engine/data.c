@@ -65,10 +65,12 @@ static int take_targets(const fm_pass *pass, const fm_batches *b, int64_t from, 
         const ptrdiff_t width = network->width[term->objective.output];
         const float *y = b->labels ? NULL : b->y + from * network->target_columns + term->column;
         if (fm_has_labels(term->objective.loss)) {
-            if (y && !(*y >= 0.0f && *y < (float)width))
+            const fm_objective *o = &term->objective;
+            const int ignored = o->ignores && (y ? *y == (float)o->ignored : b->labels[from] == o->ignored);
+            if (y && !ignored && !(*y >= 0.0f && *y < (float)width))
                 return 0;
-            targets->labels[row] = y ? (int32_t)*y : b->labels[from];
-            if (targets->labels[row] < 0 || targets->labels[row] >= width)
+            targets->labels[row] = ignored ? o->ignored : y ? (int32_t)*y : b->labels[from];
+            if (!ignored && (targets->labels[row] < 0 || targets->labels[row] >= width))
                 return 0;
         } else {
             memcpy(targets->y + row * network->stride[term->objective.output], y, (size_t)term->columns * sizeof *y);

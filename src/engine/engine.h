@@ -103,6 +103,8 @@ typedef struct fm_targets {
     float *y;        /* [rows][stride of the output] */
     float *smoothed; /* the same, NULL where no target is smoothed */
     int32_t *labels; /* [rows] */
+    int32_t *kept;   /* [rows] the labels, 0 for those that are ignored; NULL where none is */
+    float *counted;  /* [rows] what rows weigh in the loss where some are ignored */
     float *weight;   /* [rows] */
     float *loss;     /* [rows] */
     float *metric;   /* [metric][rows] */

@@ -397,6 +397,8 @@ static void carve_targets(const fm_network *network, fm_workspace *w, fm_layout 
             .y = take(layout, memory, w->rows, stride, sizeof(float)),
             .smoothed = fm_smooths(o) ? take(layout, memory, w->rows, stride, sizeof(float)) : NULL,
             .labels = take(layout, memory, rows, 1, sizeof(int32_t)),
+            .kept = o->ignores ? take(layout, memory, rows, 1, sizeof(int32_t)) : NULL,
+            .counted = o->ignores ? take(layout, memory, rows, 1, sizeof(float)) : NULL,
             .weight = take(layout, memory, rows, 1, sizeof(float)),
             .loss = take(layout, memory, rows, 1, sizeof(float)),
             .metric = take(layout, memory, rows, o->metric_count, sizeof(float)),

@@ -7,8 +7,11 @@
 
 int fm_has_labels(int loss) {
     return loss == FM_LOSS_sparse_categorical_crossentropy || loss == FM_LOSS_sparse_categorical_crossentropy_from_logits ||
-           loss == FM_LOSS_sparse_categorical_accuracy;
+           loss == FM_LOSS_sparse_categorical_accuracy || loss == FM_LOSS_sparse_categorical_generalized_cross_entropy;
 }
+
+/* Losses whose value for a row depends on other rows of the batch. */
+static int takes_batch(int loss) { return loss == FM_LOSS_dice || loss == FM_LOSS_tversky; }
 
 static int is_from_logits(int loss) {
     return loss == FM_LOSS_binary_crossentropy_from_logits || loss == FM_LOSS_binary_focal_crossentropy_from_logits ||
@@ -71,12 +74,14 @@ static int is_sound_source(const fm_node *last, int source, int kind) {
 static int is_sound_metric(const fm_objective *objective, const fm_node *last, const fm_metric_spec *metric) {
     return metric->kind >= 0 && metric->kind < FM_LOSS_COUNT && fm_has_labels(metric->kind) == fm_has_labels(objective->loss) &&
            (metric->kind == FM_LOSS_gaussian_nll) == (objective->loss == FM_LOSS_gaussian_nll) &&
-           is_sound_source(last, metric->source, metric->kind);
+           is_sound_source(last, metric->source, metric->kind) && !takes_batch(metric->kind);
 }
 
 int fm_is_sound_objective(const fm_network *network, const fm_objective *objective) {
     const int least = objective->function ? -1 : 0;
     if (objective->loss < least || objective->loss >= FM_LOSS_binary_accuracy || objective->metric_count < 0)
+        return 0;
+    if (objective->ignores && !fm_has_labels(objective->loss))
         return 0;
     if (objective->loss == FM_LOSS_gaussian_nll && network->width[objective->output] % 2)
         return 0;
@@ -202,14 +207,41 @@ static int measure_activity(const fm_pass *pass, fm_range rows) {
     return finite;
 }
 
+/* Labels and weights of these rows as the loss reads them where it ignores some: the others are as many times heavier as makes their mean
+ * that of the batch. */
+static void count_rows(const fm_pass *pass, const fm_objective *o, const fm_targets *targets, fm_range rows, int weighted) {
+    ptrdiff_t valid = 0;
+    for (ptrdiff_t r = 0; r < pass->rows; r++)
+        valid += targets->labels[r] != o->ignored;
+    const float heavier = valid ? (float)pass->rows / (float)valid : 0.0f;
+    for (ptrdiff_t r = rows.begin; r < rows.end; r++) {
+        const int ignored = targets->labels[r] == o->ignored;
+        targets->kept[r] = ignored ? 0 : targets->labels[r];
+        targets->counted[r] = ignored ? 0.0f : heavier * (weighted ? targets->weight[r] : 1.0f);
+    }
+}
+
+/* Zero for the rows that are ignored, whatever their predictions are. */
+static void drop_ignored(const fm_objective *o, const fm_targets *targets, fm_range rows, float *values, float *grad, ptrdiff_t grad_row) {
+    for (ptrdiff_t r = rows.begin; r < rows.end; r++) {
+        if (targets->labels[r] != o->ignored)
+            continue;
+        values[r - rows.begin] = 0.0f;
+        if (grad)
+            memset(grad + (r - rows.begin) * grad_row, 0, (size_t)grad_row * sizeof *grad);
+    }
+}
+
 fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
     const fm_objective *o = &network->terms[term].objective;
     const fm_targets *targets = &w->targets[term];
     const int labels = fm_has_labels(o->loss);
-    /* A function of the caller's gets all rows at once, on the caller's thread; the metrics then go the same way. */
-    const fm_range rows = !o->function           ? fm_share_rows(pass->rows, pass->worker)
+    /* A function of the caller's gets all rows at once, on the caller's thread, and so does a loss of the whole batch; the metrics then go
+     * the same way. */
+    const int alone = o->function || takes_batch(o->loss);
+    const fm_range rows = !alone                 ? fm_share_rows(pass->rows, pass->worker)
                           : pass->worker.id == 0 ? (fm_range){0, pass->rows}
                                                  : (fm_range){0, 0};
     fm_outcome outcome = {0, 0};
@@ -221,7 +253,7 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
     float *grad = w->grad[o->source]; /* none where nothing is trained */
     const float *weight = batches->sample_weight ? targets->weight + rows.begin : NULL;
     int hit = -1; /* the first unweighted metric that the loss kernel gives away */
-    for (int m = 0; m < o->metric_count && hit < 0 && o->smoothing == 0.0f; m++)
+    for (int m = 0; m < o->metric_count && hit < 0 && o->smoothing == 0.0f && !o->ignores; m++)
         if (o->metrics[m].kind == accuracy_beside(o->loss) && !(weight && o->metrics[m].weighted) && o->metrics[m].threshold == 0.5f &&
             (o->source != o->output || !is_from_logits(o->loss)))
             hit = m;
@@ -245,11 +277,18 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
     };
     for (int i = 0; i < FM_LOSS_PARAMETERS; i++)
         loss.parameter[i] = o->parameter[i];
+    if (o->ignores) {
+        count_rows(pass, o, targets, rows, weight != NULL);
+        loss.labels = targets->kept + rows.begin;
+        loss.weight = targets->counted + rows.begin;
+    }
     float *room = targets->smoothed ? targets->smoothed + begin : NULL;
     if (!o->function)
         call_smoothed(network, o->loss, o->smoothing, room, &loss);
     else if (!call_function(pass->network, o, &loss))
         return (fm_outcome){.interrupted = 1};
+    if (o->ignores)
+        drop_ignored(o, targets, rows, loss.loss, loss.grad, row);
     if (term == 0 && network->penalizes_activity)
         outcome.non_finite |= !measure_activity(pass, rows);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++)
@@ -265,7 +304,13 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
             metric.parameter[i] = o->metrics[m].parameter[i];
         metric.loss = targets->metric + m * FM_ROUND_UP(w->rows) + rows.begin;
         metric.grad = metric.probs = metric.hit = NULL;
+        const int is_loss = o->metrics[m].kind < FM_LOSS_binary_accuracy;
+        const int unknown = o->ignores && is_loss && (o->ignored < 0 || o->ignored >= loss.cols);
+        if (!unknown) /* an accuracy compares with any number, and a class that the loss ignores is one for the metrics */
+            metric.labels = labels ? targets->labels + rows.begin : NULL;
         call_smoothed(network, o->metrics[m].kind, o->metrics[m].smoothing, room, &metric);
+        if (unknown)
+            drop_ignored(o, targets, rows, metric.loss, NULL, 0);
     }
     return outcome;
 }

@@ -30,6 +30,7 @@
 #include "loss_columns_body.h"
 #include "loss_categories_body.h"
 #include "loss_rows_body.h"
+#include "loss_overlap_body.h"
 #include "adjust_body.h"
 #include "activity_body.h"
 #include "dropout_body.h"

@@ -214,6 +214,9 @@ typedef struct fm_glu {
  *   cosine_similarity   −1 for the loss, 1 for the metric
  *   binary_focal_…      γ, the weight of ones, the weight of zeros
  *   categorical_focal_… γ, a weight
+ *   sparse_categorical_generalized_cross_entropy   q, 0 < q < 1
+ *   dice, tversky       the weights of what x misses and of what it has too much (tversky alone), then 1 for a value of each row; with 0
+ *                       all rows have the value of the whole batch, whose gradient is scale·Σ weight times its own
  */
 #define FM_LOSS_PARAMETERS 3
 typedef struct fm_loss {

@@ -2,6 +2,7 @@
  *
  *   loss_columns_body.h      sums and means over columns, each column a term of its own
  *   loss_categories_body.h   a row is a distribution over its columns: softmax, probabilities, accuracies
+ *   loss_overlap_body.h      all rows, or the columns of each, are one set: the overlap of two sets
  *   loss_rows_body.h         the columns of a row are one vector: similarity, the largest wrong one, means and variances
  *
  * Rows go in blocks of V_LANES: what a row needs once (its sum, logarithm, weight) is computed for the whole block as one vector. Which

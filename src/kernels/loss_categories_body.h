@@ -356,6 +356,26 @@ FM_INLINE void fm_categorical_focal(const int logits, const fm_loss *arguments) 
     }
 }
 
+/* (1 − p^q)/q of the label's probability p, whatever the others are. The slope is that at 10⁻³⁷ for smaller ones, whose own is infinite. */
+static void loss_sparse_categorical_generalized_cross_entropy(const fm_loss *a) {
+    const float q = a->parameter[0];
+    const vf one = v_set1(1.0f), zero = v_set1(0.0f);
+    for (ptrdiff_t first = 0; first < a->rows; first += V_LANES) {
+        const fm_block b = fm_block_at(a, first);
+        float picked[V_LANES] = {0}, slopes[V_LANES];
+        for (int i = 0; i < b.rows; i++)
+            picked[i] = a->x[(first + i) * a->x_row + a->labels[first + i]];
+        const vf p = v_load(picked), above = v_max(v_set1(1e-37f), p), power = v_power(above, q);
+        fm_block_loss(a, b, v_div(v_sub(one, v_select(v_eq(p, zero), zero, power)), v_set1(q)));
+        v_store(slopes, v_mul(v_mul(fm_block_weights(a, b), v_set1(-a->scale)), v_div(power, above)));
+        for (int i = 0; a->grad && i < b.rows; i++) {
+            float *grad = a->grad + (first + i) * a->grad_row;
+            memset(grad, 0, (size_t)FM_ROUND_UP(a->cols) * sizeof *grad);
+            grad[a->labels[first + i]] = slopes[i];
+        }
+    }
+}
+
 static void loss_categorical_crossentropy(const fm_loss *a) { fm_categorical(0, a); }
 static void loss_sparse_categorical_crossentropy(const fm_loss *a) { fm_categorical(1, a); }
 static void loss_categorical_crossentropy_from_logits(const fm_loss *a) { fm_categorical_from_logits(0, a); }

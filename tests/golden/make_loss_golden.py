@@ -32,6 +32,18 @@ def main() -> None:
         arrays[f"{name}/gradient"] = np.asarray(jax.grad(lambda q, f=function, y=y: jnp.mean(f(y, q)))(jnp.array(p)))
         arrays[f"{name}/weighted"] = np.float32(loss(y, p, sample_weight=loss_programs.weights()))
         arrays[f"{name}/reduced"] = loss_programs.reduced(keras, name)
+    for name in loss_programs.BATCH_CASES:
+        function, loss, y, p = loss_programs.make_batch(keras, name)
+        arrays[f"{name}/value"] = np.asarray(function(y, p))
+        arrays[f"{name}/loss"] = np.float32(loss(y, p))
+        arrays[f"{name}/gradient"] = np.asarray(jax.grad(lambda q, f=loss, y=y: f(y, q))(jnp.array(p)))
+        arrays[f"{name}/weighted"] = (
+            np.float32(loss(y, p, sample_weight=loss_programs.weights())) if name != "dice_columns" else np.float32(0)
+        )
+    for name in loss_programs.AXIS_CASES:
+        function, loss, y, p = loss_programs.make_axis(keras, name)
+        arrays[f"axis/{name}/value"], arrays[f"axis/{name}/loss"] = np.asarray(function(y, p)), np.float32(loss(y, p))
+    arrays["circle/reduced"] = loss_programs.reduced_batch(keras, "circle")
     for name in loss_programs.METRICS:
         metric = loss_programs.metric(keras, name)
         y, p = loss_programs.data(name)

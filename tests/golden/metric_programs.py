@@ -91,8 +91,7 @@ CASES = [
             ({"class_id": 2}, "classes"),
         )
     ],
-    ("PearsonCorrelation", {}, "labels"),
-    ("ConcordanceCorrelation", {}, "labels"),
+    *[(name, options, "labels") for name in ("PearsonCorrelation", "ConcordanceCorrelation") for options in ({}, {"axis": 0})],
     ("MeanMetricWrapper", {"fn": "squares"}, "amounts"),
     ("MeanMetricWrapper", {"fn": "of the batch"}, "amounts"),
 ]
@@ -126,8 +125,8 @@ FIT_WEIGHTED = ["AUC", "Precision", "root_mean_squared_error"]
 
 
 def weightings(case) -> tuple[bool, ...]:
-    """Without and with weights; Keras has no weights for a function that gives one number for a batch."""
-    return (False,) if case[1].get("fn") == "of the batch" else (False, True)
+    """Without and with weights; Keras has none for what gives one number for a batch or one for each column."""
+    return (False,) if case[1].get("fn") == "of the batch" or case[1].get("axis") == 0 else (False, True)
 
 
 def data(kind: str):
