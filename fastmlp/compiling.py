@@ -5,6 +5,7 @@ That is the :class:`~fastmlp.plan.Objective` the engines follow, and the names o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
@@ -39,6 +40,8 @@ class Part:
     weights: int = 0
     row: Shape = ()
     """The shape of a row of predictions that have more axes than two."""
+    groups: int = 1
+    """See :class:`fastmlp.plan.Objective`."""
 
 
 WHOLE = Part(slice(None), slice(None))
@@ -58,6 +61,8 @@ class Goal:
     """Which of them use the sample weights."""
     row: Shape = ()
     """The shape of a row of predictions that have more axes than two."""
+    groups: int = 1
+    """Of the only objective."""
 
     @property
     def terms(self) -> tuple[Objective, ...]:
@@ -85,7 +90,7 @@ class Goal:
 
     def part(self, place: int) -> Part:
         """What the metric in this place is computed from."""
-        return Part(slice(None), slice(None), row=self.row) if self.row else WHOLE
+        return Part(slice(None), slice(None), row=self.row, groups=self.groups) if self.row else WHOLE
 
     def arrange(self, values: dict[str, Any]) -> dict[str, Any]:
         """The loss and the metrics by name, in the order in which ``evaluate`` gives them."""
@@ -193,15 +198,14 @@ class Compiled:
         if self.loss is None:
             raise ValueError("the model was compiled without a loss, so it can only predict; name one, for example compile(loss='mse')")
         predictions = plan.output if output is None else output
-        last, penalized = _last_node(plan, predictions)
-        width, row = plan.widths[predictions], plan.row(output) if plan.rows else ()
+        row, groups = plan.row(output) if plan.rows else (), 1
         if len(row) == 1:
             row = ()
-        if row and self.loss.kind not in (*ELEMENTWISE, *OVERLAPS) and not isinstance(self.loss, FunctionLoss):
-            raise UnsupportedError(
-                f"{self.loss.kind} compares along the last axis, but the predictions have shape (rows, {', '.join(map(str, row))}), where "
-                f"only losses of single elements are in fastmlp ({', '.join(sorted(ELEMENTWISE))}); put a Flatten() at the end"
-            )
+        if row:
+            output, groups = self._read_along_last_axis(plan, predictions, row)
+            predictions = output
+        last, penalized = _last_node(plan, predictions)
+        width = plan.widths[predictions]
         closing = last.activation if last.op == "activation" and not penalized else "linear"
         absorbed = not self.loss.from_logits and closing == CLOSING.get(self.loss.kind)
         if self.loss.kind == GAUSSIAN and width % 2:
@@ -219,7 +223,7 @@ class Compiled:
                 chosen.append(metric)
                 weights.append(weighted)
                 names.append(_unique(name, names, weighted))
-        of_engine = [m.in_plan(w) for m, w in zip(chosen, weights, strict=True) if runs_in_engine(m, row)]
+        of_engine = [m.in_plan(w) for m, w in zip(chosen, weights, strict=True) if runs_in_engine(m, row, groups)]
         for index, planned in enumerate(of_engine):
             if not planned.from_logits and closing == CLOSING.get(planned.kind):  # the value that the loss of this name has
                 of_engine[index] = replace(planned, from_logits=True, source=last.inputs[0])
@@ -238,8 +242,35 @@ class Compiled:
             output,
             self.weight,
             self.loss.ignored,
+            groups,
         )
-        return Goal(objective, tuple(names), tuple(chosen), tuple(weights), row)
+        return Goal(objective, tuple(names), tuple(chosen), tuple(weights), row, groups)
+
+    def _read_along_last_axis(self, plan: Plan, predictions: int, row: Shape) -> tuple[int, int]:
+        """The buffer in which a loss finds predictions with rows of more axes, and how many rows that has for each of theirs.
+
+        Plans end with a buffer of vectors along the last axis, which is unfolded. Losses of single elements may as well read what was
+        folded to these vectors; a function of the user's own, and losses that sum over all axes, read whole rows.
+        """
+        assert self.loss is not None
+        if self.loss.kind == CIRCLE:
+            raise UnsupportedError(
+                f"circle compares rows that are vectors, but the predictions have rows of shape {row}; put a Flatten() at the end"
+            )
+        if isinstance(self.loss, FunctionLoss) or self.loss.kind in OVERLAPS:
+            return predictions, 1
+        writer = {node.output: node for node in plan.nodes}
+        kinds = [self.loss.kind, *(getattr(metric, "kind", "") for metric in (*self.metrics, *self.weighted_metrics))]
+        last = writer[predictions]
+        vectors = last.inputs[0] if last.op == "unfold" else None
+        if vectors is None or (writer[vectors].op == "fold" and all(kind in ELEMENTWISE or not kind for kind in kinds)):
+            if vectors is None and self.loss.kind not in ELEMENTWISE:
+                raise UnsupportedError(
+                    f"{self.loss.kind} compares along the last axis, which is not in fastmlp for an output that other layers read too; "
+                    "call them on the layer before"
+                )
+            return predictions if vectors is None else writer[vectors].inputs[0], 1
+        return vectors, math.prod(row[:-1])
 
     def warn(self, plan: Plan, goal: Goal, output: int | None = None) -> None:
         """Warn of what can't be meant, once the goal for a network, or for one of its outputs, is known."""
@@ -331,9 +362,9 @@ ELEMENTWISE = frozenset(
 """Losses and accuracies that are a mean over the elements of a row: it makes no difference along which axes that is taken first."""
 
 
-def runs_in_engine(metric: Metric | None, row: Shape) -> TypeGuard[EngineMetric]:
-    """Whether the engines compute a metric of predictions with rows of this shape, which they hold flat; () for vectors."""
-    if not isinstance(metric, EngineMetric) or (row and metric.kind not in ELEMENTWISE):
+def runs_in_engine(metric: Metric | None, row: Shape, groups: int) -> TypeGuard[EngineMetric]:
+    """Whether the engines compute a metric, unless it compares along the last axis of flat rows of this shape."""
+    if not isinstance(metric, EngineMetric) or (row and groups == 1 and metric.kind not in ELEMENTWISE):
         return False
     return all(getattr(type(metric), name) is getattr(EngineMetric, name) for name in ("update_state", "result", "row_values"))
 

@@ -196,14 +196,17 @@ def as_float32(
     return result
 
 
-def check_whole_numbers(name: str, inputs: np.ndarray | SparseRows, count: int) -> None:
-    """An error if ``inputs`` holds anything but the whole numbers 0 … ``count - 1``, which Embedding and CategoryEncoding read."""
-    values = inputs.values if isinstance(inputs, SparseRows) else inputs
+def check_whole_numbers(name: str, inputs: np.ndarray | SparseRows, count: int, begin: int, end: int) -> None:
+    """An error if the columns from ``begin`` to ``end`` hold anything but whole numbers 0 … ``count - 1``, which Embedding reads."""
+    if isinstance(inputs, SparseRows):
+        inputs = inputs.values[(inputs.columns >= begin) & (inputs.columns < end)][:, None]
+        begin, end = 0, 1
+    values = inputs[:, begin:end]
     for first, part in blocks(values):
         bad = ~((part >= 0) & (part < count) & (part == np.floor(part)))
         if bad.any():
             at = np.argwhere(bad)[0]
-            where = ", ".join(str(i) for i in (first + at[0], *at[1:]))
+            where = ", ".join(str(i) for i in (first + at[0], *(begin + at[1:])))
             raise ValueError(f"{name}[{where}] is {part[tuple(at)]:g}, but the first layer reads whole numbers from 0 to {count - 1}")
 
 

@@ -54,7 +54,8 @@ def _run(layer: Layer, graph: Graph, inputs: np.ndarray, name: str, training: bo
     plan, weights = planning.make_plan(graph)
     numbers = planning.numbers_read(plan)
     if numbers:
-        data.check_whole_numbers(name, inputs, min(read.count for read in numbers))
+        for read in numbers:
+            data.check_whole_numbers(name, inputs, read.count, read.begin, read.end)
     network = engines.make_network(engines.DEFAULT, plan, randomness.draw_seed() if training else 0)
     for index, weight in enumerate(weights):
         network.set_parameter(index, weight.read())

@@ -172,8 +172,8 @@ class Functional(Model):
             assert isinstance(part, np.ndarray)
             parts.append(part)
             for numbers in self._whole_numbers:
-                if numbers.begin == begin:
-                    data.check_whole_numbers(called, part, numbers.count)
+                if begin <= numbers.begin < begin + part.shape[1]:
+                    data.check_whole_numbers(called, part, numbers.count, numbers.begin - begin, numbers.end - begin)
             begin += part.shape[1]
             _same_length({f"{name}[{self._inputs_form.keys[0]!r}]": parts[0], called: part})
         return np.concatenate(parts, axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,10 +129,10 @@ class CompiledOutputs(Compiled):
         for key, part, buffer in zip(self.outputs.keys, self.parts, plan.outputs, strict=True):
             if part.has_loss:
                 goal = part.goal(plan, buffer)
-                width, row = plan.widths[buffer], goal.row
-                read = goal.terms[0].target_columns(width)
+                width, row = math.prod(plan.row(buffer)), goal.row
+                read = goal.terms[0].target_columns(width // goal.groups)
                 columns = slice(output_column, output_column + width), slice(target_column, target_column + read)
-                parts += [Part(*columns, goal.terms[0].sparse, len(objectives), row)] * (1 + len(goal.names))
+                parts += [Part(*columns, goal.terms[0].sparse, len(objectives), row, goal.groups)] * (1 + len(goal.names))
                 output_column, target_column = output_column + width, target_column + read
                 objectives += goal.terms
                 names += [f"{key}_loss", *(f"{key}_{name}" for name in goal.names)]
@@ -139,12 +140,14 @@ class CompiledOutputs(Compiled):
                 weighted += [True, *goal.weighted]
         if len(objectives) == 1:  # which is the loss of the model, so it has no name of its own
             del names[0], metrics[0], weighted[0]
-            parts = [Part(part.outputs, slice(None), row=part.row) for part in parts[1:]]
+            parts = [Part(part.outputs, slice(None), row=part.row, groups=part.groups) for part in parts[1:]]
         trained = [key for key, part in zip(self.outputs.keys, self.parts, strict=True) if part.has_loss and not part.only_measured]
         hidden = {f"{key}_loss" for key in self.outputs.keys if key not in trained or len(trained) == 1}
         order = tuple(name for key in self.order if (name := f"{key}_loss") in names and name not in hidden)
         row = row if len(objectives) == 1 else ()
-        return GoalOfOutputs(tuple(objectives), tuple(names), tuple(metrics), tuple(weighted), row, tuple(parts), order, frozenset(hidden))
+        return GoalOfOutputs(
+            tuple(objectives), tuple(names), tuple(metrics), tuple(weighted), row, 1, tuple(parts), order, frozenset(hidden)
+        )
 
     def warn(self, plan: Plan, goal: Goal, output: int | None = None) -> None:
         for part, buffer in zip(self.parts, plan.outputs, strict=True):

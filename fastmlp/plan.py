@@ -130,10 +130,16 @@ class Node:
     - ``"prelu"``: ``input``, or ``alpha * input`` where it is negative.
     - ``"embedding"``: each column of the input, a whole number, is replaced by that row of ``embeddings``.
     - ``"category_encoding"``: whole numbers become columns, in the mode ``"one_hot"``, ``"multi_hot"`` or ``"count"``.
-    - ``"add"``, ``"subtract"``, ``"multiply"``, ``"maximum"``: of two inputs, element by element; where two are equal, each has half a part
-      in the maximum's gradient.
+    - ``"add"``, ``"subtract"``, ``"multiply"``, ``"divide"``, ``"maximum"``, ``"minimum"``: of two inputs, element by element;
+      where two are equal, each has half a part in the gradient of the last two.
+    - ``"dot"``: each input is vectors of length ``depth``, end to end; the product of each vector of the first with each of the second.
     - ``"concatenate"``: the columns of the first input, then those of the second.
     - ``"scale"``: ``alpha * input``.
+    - ``"fold"``: each row becomes several, of as many columns as the output has; ``"unfold"``: the same backwards. Between the two, nodes
+      act on each part of a row as on a row. Plans begin and end with whole rows.
+    - ``"gather"``: the columns ``gathered`` of the input.
+    - ``"average_pool"``, ``"maximum_pool"``: the input is vectors of the output's width, end to end: their mean, or their largest elements,
+      where equal ones share the gradient.
     - ``"branch"``: the input, for one of several readers.
     - ``"slice"``: columns ``column … column + width`` of buffer 0.
 
@@ -161,7 +167,11 @@ class Node:
     column: int = 0
     """Where a slice begins."""
     width: int = 0
-    """Columns of a slice."""
+    """Columns of the output of a slice, a fold, an unfold or a pool."""
+    gathered: tuple[int, ...] = ()
+    """The columns of the input that a gather reads, one for each of its own."""
+    depth: int = 0
+    """Of a dot node: the length of the vectors."""
     roles: tuple[str, ...] = ()
     """What each of ``parameters`` is, by the names above (``gamma``, ``moving_mean``, …); a dense node's are the kernel and the bias."""
     constants: tuple[tuple[str, Constant], ...] = ()
@@ -261,6 +271,8 @@ class Objective:
     """Of this loss in the sum of all."""
     ignored: int | None = None
     """A label whose rows do not count: the loss of a batch is the mean over its other rows."""
+    groups: int = 1
+    """Rows of the buffers it reads for each row of the batch, where these are folded: each has its own targets; the loss is their mean."""
 
     @property
     def sparse(self) -> bool:
@@ -268,10 +280,10 @@ class Objective:
         return self.loss.startswith("sparse_")
 
     def target_columns(self, width: int) -> int:
-        """Columns of the targets of predictions with ``width`` columns, labels counted as one."""
+        """Columns of a row's targets, where predictions have ``width`` columns; labels counted as one."""
         if self.sparse:
-            return 1
-        return width // 2 if self.loss == "gaussian_nll" else width
+            return self.groups
+        return self.groups * (width // 2 if self.loss == "gaussian_nll" else width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,8 +409,9 @@ class Batches:
     x: np.ndarray | SparseRows
     """``(rows, inputs)``, float32 or uint8, or the same without its zeros."""
     y: np.ndarray
-    """``(rows, outputs)`` float32, half as many columns for ``gaussian_nll``, or ``(rows,)`` int32 labels when the objective is sparse. For
-    several objectives float32, their columns side by side, labels as one column of whole numbers."""
+    """``(rows, outputs)`` float32, half as many columns for ``gaussian_nll``, or int32 labels ``(rows,)`` where the loss is sparse; with
+    groups ``(rows, groups · columns)``, or ``(rows, groups)`` labels. For several objectives float32, their columns side by side, labels as
+    one column of whole numbers."""
     sample_weight: np.ndarray | None
     """``(rows,)`` float32, or ``(rows, objectives)``; None for ones."""
     order: np.ndarray | None

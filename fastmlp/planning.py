@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
+
 from fastmlp.layers import Layer, Operation
 from fastmlp.plan import READ_INPUT, ROWWISE, Node, Parameter, Plan
 from fastmlp.shapes import Shape
@@ -62,12 +64,23 @@ class _Maker:
         widths = [math.prod(tensor.row) for tensor in graph.inputs]
         self.widths = [sum(widths)]
         self.nodes: list[Node] = []
+        self._folded: dict[int, int] = {}
+        """For a buffer of whole rows that was unfolded, the one of their parts."""
         self._calls = 0
         starts = (
             [0] if len(widths) == 1 else [self._slice(begin, width) for begin, width in zip(accumulate([0, *widths]), widths, strict=False)]
         )
         self._given = set(starts)
-        self.outputs = self.run(graph, starts)
+        self.outputs = [
+            self._end_in_vectors(buffer, tensor.row) for buffer, tensor in zip(self.run(graph, starts), graph.outputs, strict=True)
+        ]
+
+    def _end_in_vectors(self, buffer: int, row: Shape) -> int:
+        """The buffer of an output, which is unfolded from the vectors along its last axis: losses may want these."""
+        groups = math.prod(row[:-1])
+        if groups == 1 or (buffer in self._folded and self.widths[self._folded[buffer]] == row[-1]):
+            return buffer
+        return self._unfold(self._fold(buffer, groups), groups)
 
     def new_buffer(self, width: int) -> int:
         """The number of a buffer of this width."""
@@ -95,30 +108,87 @@ class _Maker:
             if is_idle(operation):
                 continue
             if operation.op in _JOINS:
-                buffer = self._join(operation.op, inputs)
+                buffer = self._join(operation, call, inputs)
                 continue
             if operation.op in READS_NUMBERS:
                 self._check_given(layer, buffer)
-            width = self.widths[buffer]
+            if operation.op == "gather":
+                buffer = self._gather(buffer, operation.settings["gathered"])
+                continue
             settings: dict[str, Any] = {"rate": operation.rate, **operation.activation.constants(), **operation.settings}
+            groups = self._groups_of(operation, buffer)
+            width = self.widths[buffer] // groups
             if operation.op not in _WITHOUT_WEIGHTS:
                 settings["parameters"] = tuple(self._index[weight] for weight in layer._weights)
-                width = math.prod(call.outputs[0].row)
+                width = math.prod(call.outputs[0].row) // groups
             if operation.op == "dense":
                 width = layer.units  # which the activation may change
             if operation.activation.kind == "glu":
                 width //= 2
             if operation.op not in (*_WITHOUT_WEIGHTS, "dense"):
                 settings["roles"] = tuple(weight.name for weight in layer._weights)
-            buffer = self._node(operation.op, (buffer,), width, **settings)
+            buffer = self._unfold(self._node(operation.op, (self._fold(buffer, groups),), width, **settings), groups)
         return buffer
 
-    def _join(self, join: str, inputs: Sequence[int]) -> int:
+    def _groups_of(self, operation: Operation, buffer: int) -> int:
+        """The parts of a row that a step acts on one by one; an activation of elements stays with what is before it."""
+        if operation.op == "activation" and operation.activation.elementwise and buffer in self._folded:
+            return self.widths[buffer] // self.widths[self._folded[buffer]]
+        return operation.groups
+
+    def _fold(self, buffer: int, groups: int) -> int:
+        """Rows of so many parts as rows."""
+        width = self.widths[buffer] // groups
+        if groups == 1:
+            return buffer
+        if buffer in self._folded and self.widths[self._folded[buffer]] == width:
+            return self._folded[buffer]
+        return self._node("fold", (buffer,), width, width=width)
+
+    def _unfold(self, buffer: int, groups: int) -> int:
+        if groups == 1:
+            return buffer
+        width = self.widths[buffer] * groups
+        whole = self._node("unfold", (buffer,), width, width=width)
+        self._folded[whole] = buffer
+        return whole
+
+    def _join(self, operation: Operation, call: Call, inputs: Sequence[int]) -> int:
+        join, row = operation.op, call.outputs[0].row
+        if join == "dot":
+            return self._dot(operation, call, inputs)
+        if join != "concatenate":
+            inputs = [self._gather(buffer, spread(tensor.row, row)) for buffer, tensor in zip(inputs, call.inputs, strict=True)]
         buffer, *others = inputs
         for other in others:
             width = self.widths[buffer] + (self.widths[other] if join == "concatenate" else 0)
             buffer = self._node("add" if join == "average" else join, (buffer, other), width)
+        if join == "concatenate":
+            buffer = self._gather(buffer, side_by_side([tensor.row for tensor in call.inputs], operation.settings["axis"]))
         return self._node("scale", (buffer,), self.widths[buffer], alpha=1 / len(inputs)) if join == "average" else buffer
+
+    def _gather(self, buffer: int, columns: np.ndarray) -> int:
+        """Some columns of a buffer; nothing to do where they are all of them in order."""
+        if np.array_equal(columns, np.arange(self.widths[buffer])):
+            return buffer
+        if buffer in self._given and np.array_equal(columns, columns[0] + np.arange(len(columns))):
+            begin = next((node.column for node in self.nodes if node.output == buffer), 0)
+            part = self._slice(begin + int(columns[0]), len(columns))
+            self._given.add(part)
+            return part
+        return self._node("gather", (buffer,), len(columns), gathered=tuple(columns.tolist()))
+
+    def _dot(self, operation: Operation, call: Call, inputs: Sequence[int]) -> int:
+        """Both sides as vectors along the axes that are summed over; their products."""
+        sides = []
+        for buffer, tensor, axis in zip(inputs, call.inputs, operation.settings["axes"], strict=True):
+            depth, groups = tensor.row[axis], math.prod(tensor.row) // tensor.row[axis]
+            vectors = self._gather(buffer, np.moveaxis(np.arange(math.prod(tensor.row)).reshape(tensor.row), axis, -1).ravel())
+            if operation.settings["normalize"]:  # x / √(Σx²) = x / √(mean(x²)) / √depth
+                folded = self._node("rms_normalization", (self._fold(vectors, groups),), depth)
+                vectors = self._unfold(self._node("scale", (folded,), depth, alpha=1 / math.sqrt(depth)), groups)
+            sides.append(vectors)
+        return self._node("dot", tuple(sides), math.prod(call.outputs[0].row), depth=depth)
 
     def _check_given(self, layer: Any, buffer: int) -> None:
         if buffer not in self._given:
@@ -139,7 +209,19 @@ class _Maker:
 _ALONE = READ_INPUT | ROWWISE
 """Activations that stay nodes of their own."""
 
-_JOINS = ("add", "subtract", "multiply", "maximum", "average", "concatenate")
+_JOINS = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "average", "concatenate", "dot")
+
+
+def spread(row: Shape, to: Shape) -> np.ndarray:
+    """For each element of rows of the shape ``to``, the element of rows of another shape that broadcasting puts there."""
+    return np.broadcast_to(np.arange(math.prod(row)).reshape(row), to).ravel()
+
+
+def side_by_side(rows: Sequence[Shape], axis: int) -> np.ndarray:
+    """For each element of rows that are put side by side along an axis, its place among all of them end to end."""
+    starts = accumulate([0, *map(math.prod, rows)])
+    parts = [start + np.arange(math.prod(row)).reshape(row) for start, row in zip(starts, rows, strict=False)]
+    return np.concatenate(parts, axis=axis).ravel()
 
 
 _WITHOUT_WEIGHTS = ("activation", "activity")

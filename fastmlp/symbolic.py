@@ -24,7 +24,8 @@ _numbers = itertools.count()
 class Tensor:
     """What a layer gives for rows that are not there yet.
 
-    ``a + b``, ``a - b`` and ``a * b`` are the layers ``Add``, ``Subtract`` and ``Multiply``; with a number, the layer ``Rescaling``.
+    ``a + b``, ``a - b`` and ``a * b`` are the layers ``Add``, ``Subtract`` and ``Multiply``, ``a / b`` is ``Divide``; with a number
+    they are ``Rescaling``. ``a[:, 2:5]`` and ``a[:, 0]`` are columns.
 
     Attributes:
         shape: ``(None, columns)``, rows left open.
@@ -63,6 +64,42 @@ class Tensor:
     def __neg__(self) -> Tensor:
         return self._rescaled(-1)
 
+    def __truediv__(self, other: Any) -> Tensor:
+        if isinstance(other, Tensor):
+            return self._merged("Divide", other)
+        return self._rescaled(1 / other) if _is_number(other) and other else NotImplemented
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return self._rescaled(0, other) / self if _is_number(other) else NotImplemented
+
+    def __pow__(self, exponent: Any) -> Tensor:
+        if isinstance(exponent, bool) or not isinstance(exponent, int) or not 1 <= exponent <= 8:
+            raise UnsupportedError(f"a tensor to the power of {exponent!r:.40} is not in fastmlp; whole exponents from 1 to 8 are")
+        power = self
+        for _ in range(exponent - 1):
+            power = power * self
+        return power
+
+    def __getitem__(self, key: Any) -> Tensor:
+        from fastmlp import layers
+
+        batch, *parts = key if isinstance(key, tuple) else (key,)
+        if batch is Ellipsis:
+            parts = [slice(None)] * (len(self.row) - len(parts)) + parts
+        elif batch != slice(None):
+            raise UnsupportedError(f"{self!r}[{batch!r}, ...] would leave out rows; begin with [:, ...], which takes them all")
+        if Ellipsis in parts:
+            at = parts.index(Ellipsis)
+            parts[at : at + 1] = [slice(None)] * (len(self.row) - len(parts) + 1)
+        for part in parts:
+            if isinstance(part, bool) or not isinstance(part, (int, slice)):
+                raise UnsupportedError(f"{part!r:.40} in the brackets of a tensor is not in fastmlp; slices and integers are")
+        item: Tensor = layers.GetItem([[part.start, part.stop, part.step] if isinstance(part, slice) else part for part in parts])(self)
+        return item
+
+    def __iter__(self) -> Any:
+        raise TypeError(f"{self!r} can't be iterated over: its rows are not there yet; take columns by slices, tensor[:, 0]")
+
     __radd__, __rmul__ = __add__, __mul__
 
     def _merged(self, layer: str, other: Tensor) -> Tensor:
@@ -72,7 +109,7 @@ class Tensor:
         return merged
 
     def _rescaled(self, scale: Any, offset: Any = 0, sign: int = 1) -> Tensor:
-        if isinstance(scale, bool) or isinstance(offset, bool) or not isinstance(scale, Real) or not isinstance(offset, Real):
+        if not _is_number(scale) or not _is_number(offset):
             return NotImplemented
         from fastmlp import layers
 
@@ -84,6 +121,10 @@ class Tensor:
 
     def __repr__(self) -> str:
         return f"<Tensor shape={self.shape}, from layer {self.name!r}>"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 class Call:

@@ -55,7 +55,7 @@ class Tally:
         self._batches: Batches | None = None
         self._watching: dict[int, Any] = {}
         for place, metric in enumerate(goal.metrics):
-            if metric is not None and not runs_in_engine(metric, goal.part(place).row):
+            if metric is not None and not runs_in_engine(metric, goal.part(place).row, goal.part(place).groups):
                 self._take(place, metric)
         self._window = 0
 
@@ -101,10 +101,12 @@ class Tally:
             of = self._goal.part(place)
             p, y = all_p[:, of.outputs], all_y if all_y.ndim == 1 else all_y[:, of.targets]
             if of.labels:
-                y = y[:, 0].astype(np.int32)
+                y = y.astype(np.int32)
+                y = y if of.row else y[:, 0]
             weight = None if weights is None or not self._goal.weighted[place] else weights[:, min(of.weights, weights.shape[1] - 1)]
             if of.row:
-                p, y = p.reshape(-1, *of.row), y.reshape(-1, *of.row)
+                p = p.reshape(-1, *of.row)
+                y = y.reshape(p.shape[:-1] if of.labels or y.dtype == np.int32 else p.shape)
             whole = self._watching[place].takes_chunks and type(self._watching[place]).__module__.startswith("fastmlp.")
             step = end - start if whole else self._batch_size or batches.batch_size
             for at in range(0, end - start, step):

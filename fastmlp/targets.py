@@ -31,6 +31,8 @@ def as_targets(value: Any, loss: str, row: Shape, *, name: str = "y", ignored: i
     array = as_array(name, value)
     width = math.prod(row)
     if loss.startswith("sparse_"):
+        if len(row) > 1:
+            return np.ascontiguousarray(_labels_of_vectors(array, row, name, loss, ignored))
         return _labels(array, width, name, loss, ignored)
     if loss == "circle":
         return np.repeat(_integers(array, name, loss).astype(np.float32)[:, None], width, axis=1)
@@ -58,6 +60,14 @@ def _flat_rows(array: np.ndarray, row: Shape, loss: str, name: str) -> np.ndarra
         wanted = f"(rows, {', '.join(map(str, row))})"
         raise ValueError(f"{name} has shape {array.shape}, but the model's predictions have shape {wanted}, so {loss} takes {wanted}")
     return array.reshape(len(array), math.prod(row))
+
+
+def _labels_of_vectors(array: np.ndarray, row: Shape, name: str, loss: str, ignored: int | None) -> np.ndarray:
+    """A label for each vector along the last axis of rows of this shape: ``(rows, vectors)``."""
+    if array.shape[1:] not in (row[:-1], (*row[:-1], 1)):
+        wanted = f"(rows, {', '.join(map(str, row[:-1]))})"
+        raise ValueError(f"{name} has shape {array.shape}, but {loss} takes a class number for each vector, {wanted}")
+    return _labels(array.reshape(-1), row[-1], name, loss, ignored).reshape(len(array), -1)
 
 
 def _labels(array: np.ndarray, width: int, name: str, loss: str, ignored: int | None) -> np.ndarray:

@@ -500,8 +500,8 @@ class Trainer:
         if shape is None:
             return self._built_for(x, prefix, check_finite=check_finite)
         inputs = data.as_inputs(x, shape, name=name, check_finite=check_finite)
-        if self._whole_numbers:
-            data.check_whole_numbers(name, inputs, min(numbers.count for numbers in self._whole_numbers))
+        for numbers in self._whole_numbers:
+            data.check_whole_numbers(name, inputs, numbers.count, numbers.begin, numbers.end)
         return inputs
 
     def _built_for(self, x: Any, prefix: str, *, check_finite: bool) -> np.ndarray | SparseRows:
@@ -581,7 +581,7 @@ class Trainer:
     def _measured_columns(self, goal: Goal) -> int:
         """Columns of all outputs that have a loss."""
         plan = self._require_plan()
-        return sum(plan.widths[plan.output if term.output is None else term.output] for term in goal.terms)
+        return sum(plan.widths[plan.output if term.output is None else term.output] * term.groups for term in goal.terms)
 
     def _tally(self, goal: Goal, batch_size: int | None = None) -> Tally:
         return Tally(goal, self._measured_columns(goal), batch_size)

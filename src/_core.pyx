@@ -61,6 +61,7 @@ cdef class Network:
 
     cdef int _create(self, plan) except -1:
         cdef fm_plan c_plan
+        gathered = []  # the arrays that C copies
         constants = [constant.spread() for node in plan.nodes for _, constant in node.constants]  # they follow the parameters
         cdef int nodes = len(plan.nodes), parameters = len(plan.parameters), buffers = len(plan.widths), i, at = parameters
         cdef fm_node_spec *specs = <fm_node_spec *>calloc(nodes + 1, sizeof(fm_node_spec))
@@ -84,7 +85,12 @@ cdef class Network:
                 if len(node.inputs) != (2 if node.op in _JOINS else 1):
                     raise ValueError(f"node {i} ({node.op}) can't read {len(node.inputs)} buffers")
                 specs[i].input, specs[i].other, specs[i].output = node.inputs[0], node.inputs[-1], node.output
-                specs[i].column = node.column
+                specs[i].column, specs[i].depth = node.column, node.depth
+                if node.op == "gather":
+                    gathered.append(np.array(node.gathered, np.int32))
+                    if len(node.gathered) != plan.widths[node.output]:
+                        raise ValueError(f"node {i} gathers {len(node.gathered)} columns into {plan.widths[node.output]}")
+                    specs[i].gathered = <const int32_t *>cnp.PyArray_DATA(<cnp.ndarray>gathered[-1])
                 roles = node.roles or ("kernel", "bias")[: len(node.parameters)]
                 specs[i].kernel = specs[i].bias = specs[i].mean = specs[i].variance = -1
                 for role, index in zip(roles, node.parameters, strict=True):
@@ -365,7 +371,7 @@ cdef class Network:
                     _set_parameters(metrics[m].parameter, metric.parameters)
                     m += 1
             task.objective, task.terms, task.functions, task.slot_names = objective, terms, tuple(functions.values()), update.slots
-            task.measured = sum(self.plan.widths[self._output_of(term)] for term in terms)
+            task.measured = sum(self.plan.widths[self._output_of(term)] * term.groups for term in terms)
             task.target_columns = sum(term.target_columns(self.plan.widths[self._output_of(term)]) for term in terms)
             task.totals = 2 * (1 + metric_count + (count if count > 1 else 0))
             with nogil:
@@ -446,7 +452,9 @@ cdef class Network:
         c.task, c.rows, c.batch_size, c.x, c.x_uint8, c.x_csr = task.number, rows, batches.batch_size, c_input.x, c_input.x_uint8, c_input.x_csr
         c.y, c.labels, c.sample_weight, c.order, c.rates, c.predictions = NULL, NULL, NULL, NULL, NULL, NULL
         if len(task.terms) == 1 and task.terms[0].sparse:
-            c.labels = <const int32_t *>_rows_of("y", batches.y, np.int32, 1, rows)
+            c.labels = <const int32_t *>_rows_of("y", batches.y, np.int32, batches.y.ndim, rows)
+            if batches.y.size != rows * task.target_columns:
+                raise ValueError(f"y has shape {batches.y.shape}, but each row has {task.target_columns} labels")
         else:
             c.y = <const float *>_rows_of("y", batches.y, np.float32, 2, rows)
             if batches.y.shape[1] != task.target_columns:

@@ -80,10 +80,18 @@ cdef extern from "fastmlp.h" nogil:
         FM_OP_BRANCH
         FM_OP_SLICE
         FM_OP_SCALE
+        FM_OP_FOLD
+        FM_OP_UNFOLD
+        FM_OP_GATHER
+        FM_OP_AVERAGE_POOL
+        FM_OP_MAXIMUM_POOL
         FM_OP_ADD
         FM_OP_SUBTRACT
         FM_OP_MULTIPLY
+        FM_OP_DIVIDE
         FM_OP_MAXIMUM
+        FM_OP_MINIMUM
+        FM_OP_DOT
         FM_OP_CONCATENATE
 
     ctypedef enum fm_mode:
@@ -101,7 +109,8 @@ cdef extern from "fastmlp.h" nogil:
 
     ctypedef struct fm_node_spec:
         fm_op op
-        int input, output, kernel, bias, activation, mean, variance, other, column
+        int input, output, kernel, bias, activation, mean, variance, other, column, depth
+        const int32_t *gathered
         float alpha, threshold, max_value, rate, epsilon, l1, l2
         double momentum
         fm_mode mode

@@ -54,12 +54,20 @@ typedef enum fm_op {
     FM_OP_GLU, /* of columns twice as many */
     FM_OP_ACTIVITY,
     FM_OP_BRANCH, /* its input, for one of several nodes that read it */
-    FM_OP_SLICE, /* of the network's input, the columns from `column` on */
-    FM_OP_SCALE, /* alpha·input */
-    FM_OP_ADD, /* this one and those below also read `other` */
+    FM_OP_SLICE,  /* of the network's input, the columns from `column` on */
+    FM_OP_SCALE,  /* alpha·input */
+    FM_OP_FOLD,   /* each row becomes several, of as many columns as the output has */
+    FM_OP_UNFOLD, /* the same backwards */
+    FM_OP_GATHER, /* columns `gathered` of the input */
+    FM_OP_AVERAGE_POOL, /* the input as vectors of the output's width, end to end: their mean */
+    FM_OP_MAXIMUM_POOL,
+    FM_OP_ADD,    /* this one and those below also read `other` */
     FM_OP_SUBTRACT,
     FM_OP_MULTIPLY,
+    FM_OP_DIVIDE,
     FM_OP_MAXIMUM,
+    FM_OP_MINIMUM,
+    FM_OP_DOT, /* input as a matrix of vectors, `other` as another, end to end: the products of each of the first with each of the second */
     FM_OP_CONCATENATE, /* the columns of `input`, then those of `other` */
 } fm_op;
 
@@ -88,6 +96,8 @@ typedef struct fm_node_spec {
     float l1, l2; /* activity, which adds l1·Σ|x| + l2·Σx² to the loss of a row and leaves x as it is */
     int other; /* buffer: second input */
     int column; /* slice */
+    const int32_t *gathered; /* [columns of the output] gather; copied */
+    int depth; /* dot: the length of the vectors */
 } fm_node_spec;
 
 /* Nodes in an order in which each reads what the network's input or a node before it has written. A buffer is written once and read by one
@@ -120,7 +130,7 @@ fm_status fm_network_get(fm_network *network, uint64_t task, fm_array which, int
 fm_status fm_network_set(fm_network *network, uint64_t task, fm_array which, int parameter, const float *values);
 
 typedef struct fm_metric_spec {
-    int kind;   /* FM_LOSS_* */
+    int kind; /* FM_LOSS_* */
     int source; /* the buffer it reads: `output` of the objective, or the input of the softmax or sigmoid that writes it */
     int weighted;
     float threshold;
@@ -143,7 +153,7 @@ typedef struct fm_objective {
     double weight; /* of this loss in the sum of all */
     float smoothing; /* cross-entropies: this share of a target is spread over all classes, or over yes and no */
     float parameter[3];
-    int ignores;     /* rows with this label do not count, and what is left of a batch has its mean; for losses of labels */
+    int ignores; /* rows with this label do not count, and what is left of a batch has its mean; for losses of labels */
     int32_t ignored; /* any number */
     fm_loss_function *function; /* or NULL */
     void *context; /* the function's first argument; has to stay valid until the next configure */

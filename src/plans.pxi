@@ -5,7 +5,10 @@ _JOINS = {
     "add": FM_OP_ADD,
     "subtract": FM_OP_SUBTRACT,
     "multiply": FM_OP_MULTIPLY,
+    "divide": FM_OP_DIVIDE,
     "maximum": FM_OP_MAXIMUM,
+    "minimum": FM_OP_MINIMUM,
+    "dot": FM_OP_DOT,
     "concatenate": FM_OP_CONCATENATE,
 }
 _OPS = {
@@ -27,6 +30,11 @@ _OPS = {
     "branch": FM_OP_BRANCH,
     "slice": FM_OP_SLICE,
     "scale": FM_OP_SCALE,
+    "fold": FM_OP_FOLD,
+    "unfold": FM_OP_UNFOLD,
+    "gather": FM_OP_GATHER,
+    "average_pool": FM_OP_AVERAGE_POOL,
+    "maximum_pool": FM_OP_MAXIMUM_POOL,
     **_JOINS,
 }
 _MODES = {

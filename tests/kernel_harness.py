@@ -431,7 +431,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "smooth": Smooth,
     "peak": Peak,
     **dict.fromkeys(("activate", "derive", "exp", "log", "erf"), Elementwise),
-    **dict.fromkeys(("multiply", "add", "subtract", "maximum", "scale"), Elementwise),
+    **dict.fromkeys(("multiply", "add", "subtract", "maximum", "minimum", "scale"), Elementwise),
     "maximum_backward": MaximumBackward,
     **{f"loss_{name}": Loss for name in _core.LOSSES},
     **{f"update_{name}": Update for name in _core.OPTIMIZERS},

@@ -29,7 +29,16 @@ FIRST = {
     "multi_hot": lambda: [layers.CategoryEncoding(NUMBERS, "multi_hot")],
     "count": lambda: [layers.CategoryEncoding(NUMBERS, "count")],
 }
-KINDS = (*MIDDLE, *(f"{name}_first" for name in MIDDLE), *FIRST)
+ALONG_THE_LAST_AXIS = {
+    "folded": lambda: [
+        *(layers.Dense(24), layers.Reshape((4, 6)), layers.Dense(5, "relu"), layers.LayerNormalization(), layers.BatchNormalization()),
+        *(layers.Softmax(), layers.Permute((2, 1)), layers.Dense(18, "tanh"), layers.Flatten()),
+    ],
+    "average_pool": lambda: [layers.Dense(36), layers.Reshape((2, 18)), layers.Activation("silu"), layers.GlobalAveragePooling1D()],
+    "maximum_pool": lambda: [layers.Dense(36), layers.Reshape((12, 3)), layers.RMSNormalization(), layers.GlobalMaxPooling1D()],
+    "gather": lambda: [layers.Dense(7, "tanh"), layers.RepeatVector(3), layers.GetItem([[None, None, 2], [1, 6, None]]), layers.Flatten()],
+}
+KINDS = (*ALONG_THE_LAST_AXIS, *MIDDLE, *(f"{name}_first" for name in MIDDLE), *FIRST)
 
 
 def plan_of(stack):
@@ -38,6 +47,8 @@ def plan_of(stack):
 
 
 def stack_around(kind, units=37):
+    if kind in ALONG_THE_LAST_AXIS:
+        return [*ALONG_THE_LAST_AXIS[kind](), layers.Dense(units, "tanh"), layers.Dense(4)]
     if kind in FIRST:
         return [*FIRST[kind](), layers.Dense(units, "tanh"), layers.Dense(4)]
     if kind.endswith("_first"):

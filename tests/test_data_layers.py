@@ -9,6 +9,7 @@ import pytest
 
 import fastmlp
 from fastmlp import layers, models, saving
+from fastmlp.errors import UnsupportedError
 
 rng = np.random.default_rng(8)
 IDS = rng.integers(0, 12, (40, 3))
@@ -193,24 +194,30 @@ def test_layers_that_read_numbers_come_first():
     assert models.Sequential([layers.Input((3, 2)), layers.Flatten(), layers.Embedding(4, 2)]).output_shape == (None, 6, 2)
 
 
-def test_dense_after_embedding_asks_for_flatten():
-    with pytest.raises(ValueError, match=r"gets rows of shape \(3, 5\); put a Flatten\(\) before it"):
-        models.Sequential([layers.Input((3,)), layers.Embedding(4, 5), layers.Dense(2)])
+def test_dense_after_embedding_acts_on_each_vector():
+    model = models.Sequential([layers.Input((3,)), layers.Embedding(4, 5), layers.Dense(2)])
+    assert model.output_shape == (None, 3, 2)
+    assert model.layers[1].kernel.shape == (5, 2)
 
 
-@pytest.mark.parametrize(
-    "layer", [layers.BatchNormalization, layers.LayerNormalization, layers.RMSNormalization, layers.PReLU, layers.Normalization]
-)
-def test_columns_are_those_of_vectors(layer):
+@pytest.mark.parametrize("layer", [layers.BatchNormalization, layers.LayerNormalization, layers.RMSNormalization, layers.Normalization])
+def test_columns_are_those_of_the_last_axis(layer):
+    model = models.Sequential([layers.Input((4, 5)), layer(), layers.Dense(1)])
+    assert {weight.shape for weight in model.layers[0].weights} == {(5,)}
+    with pytest.raises(UnsupportedError, match="give the last axis, -1, or put a Permute before it"):
+        models.Sequential([layers.Input((4, 5)), layer(axis=1)])
+
+
+def test_slopes_are_those_of_vectors():
     with pytest.raises(ValueError, match=r"takes rows that are vectors, but gets rows of shape \(4, 5\); put a Flatten\(\) before it"):
-        models.Sequential([layers.Input((4, 5)), layer()])
+        models.Sequential([layers.Input((4, 5)), layers.PReLU()])
 
 
 def test_an_axis_counted_from_the_front_is_that_of_vectors():
     assert models.Sequential([layers.Input((3,)), layers.Normalization(axis=1, mean=[1, 2, 3], variance=[1, 4, 9])])(
         [[1, 2, 6]]
     ).tolist() == [[0.0, 0.0, 1.0]]
-    with pytest.raises(ValueError, match=r"takes rows that are vectors, but gets rows of shape \(3, 3\)"):
+    with pytest.raises(UnsupportedError, match=r"Normalization\(axis=1\) is not in fastmlp for rows of shape \(3, 3\)"):
         models.Sequential([layers.Input((3, 3)), layers.Normalization(axis=1, mean=[1, 2, 3], variance=[1, 4, 9])])
 
 

@@ -121,10 +121,14 @@ def test_rows_of_any_shape_are_flattened_on_the_way():
     ("use", "error", "message"),
     [
         (lambda x: layers.Add()(x), ValueError, "merges two tensors or more, got 1; call it on a list"),
-        (lambda x: layers.Add()([x, layers.Dense(4)(x)]), ValueError, "whose rows have the same shape, got (3,), (4,)"),
+        (lambda x: layers.Add()([x, layers.Dense(4)(x)]), ValueError, "or sizes of 1 where they differ, got (3,), (4,)"),
         (lambda x: layers.Subtract()([x, x, x]), ValueError, "takes two tensors, the second from the first, got 3"),
-        (lambda x: layers.Concatenate(axis=0), UnsupportedError, "rows are vectors, so the axis is -1"),
-        (lambda x: layers.Concatenate()([x, layers.Input((2, 2))]), ValueError, "rows of shape (2, 2); put a Flatten() before it"),
+        (lambda x: layers.Concatenate(axis=0), UnsupportedError, "Concatenate(axis=0) is not in fastmlp"),
+        (
+            lambda x: layers.Concatenate()([x, layers.Input((2, 2))]),
+            ValueError,
+            "puts rows side by side along axis -1, but they differ in others",
+        ),
         (lambda x: layers.Dense(2)([x, x]), ValueError, "takes one tensor, got 2; merge them first, for example with Concatenate"),
         (lambda x: layers.Add()([x, np.zeros((4, 3))]), TypeError, "or another layer gives, got an array of shape (4, 3)"),
         (lambda x: layers.Dense(2)(x, training=True), UnsupportedError, "training= for one layer is not in fastmlp"),

@@ -34,6 +34,7 @@ NOT_NUMBERS = {"name", "dtype", "seed", "options"}
 """Arguments that change no number. (Keras' seeds give other draws.)"""
 
 NONE_IN_KERAS = {
+    **dict.fromkeys(("layers.GetItem", "layers.Divide"), "operators of tensors, compared with NumPy's in test_shapes.py"),
     "losses.Quantile": "compared with PyTorch in test_golden_values.py",
     "losses.GaussianNLL": "compared with PyTorch in test_golden_values.py",
     "metrics.Huber": "the loss of this name is compared",
@@ -54,6 +55,8 @@ NOTHING_TO_COMPUTE = {
 }
 # Argument: a value that Keras takes and fastmlp refuses.
 REFUSED = {
+    "layers.GlobalAveragePooling1D(data_format)": ({}, "channels_first"),
+    "layers.GlobalMaxPooling1D(data_format)": ({}, "channels_first"),
     "layers.Dropout(noise_shape)": ({"rate": 0.5}, (3, 1)),
     "layers.AlphaDropout(noise_shape)": ({"rate": 0.5}, (3, 1)),
     "layers.Flatten(data_format)": ({}, "channels_first"),
@@ -62,7 +65,6 @@ REFUSED = {
     "layers.RMSNormalization(axis)": ({}, 0),
     "layers.BatchNormalization(axis)": ({}, 0),
     "layers.LayerNormalization(axis)": ({}, 0),
-    "layers.Concatenate(axis)": ({}, 0),
     "layers.CategoryEncoding(sparse)": ({"num_tokens": 3}, True),
     "layers.Embedding(mask_zero)": ({"input_dim": 3, "output_dim": 2}, True),
 }

@@ -68,16 +68,18 @@ def test_sums_differences_maxima_and_multiples_are_rounded_once(side, in_place):
         assert np.array_equal(on_every_isa("add", n, side, in_place), X[:n] + Y[:n])
         assert np.array_equal(on_every_isa("subtract", n, side, in_place), X[:n] - Y[:n])
         assert np.array_equal(on_every_isa("maximum", n, side, in_place), np.maximum(X[:n], Y[:n]))
+        assert np.array_equal(on_every_isa("minimum", n, side, in_place), np.minimum(X[:n], Y[:n]))
         assert np.array_equal(on_every_isa("scale", n, side, in_place, alpha=ALPHA), X[:n] * np.float32(ALPHA))
 
 
 @pytest.mark.parametrize("isa", ISAS)
-def test_the_maximum_of_a_nan_is_nan(isa):
+@pytest.mark.parametrize("larger", ["maximum", "minimum"])
+def test_the_maximum_and_the_minimum_of_a_nan_are_nan(isa, larger):
     x = np.array([np.nan, 1, np.nan, -np.inf, 0], np.float32)
     y = np.array([1, np.nan, np.nan, np.inf, 0], np.float32)
     out = np.zeros(5, np.float32)
-    kernels(isa)["maximum"](n=5, x=x, y=y, out=out)
-    assert np.array_equal(out, np.maximum(x, y), equal_nan=True)
+    kernels(isa)[larger](n=5, x=x, y=y, out=out)
+    assert np.array_equal(out, getattr(np, larger)(x, y), equal_nan=True)
 
 
 @pytest.mark.parametrize("side", ["end", "start"])

@@ -153,7 +153,7 @@ def test_what_get_weights_returns_is_a_copy(engine):
         (lambda: layers.Dense(2, kernel_constraint="max_form"), ValueError, "unknown constraint 'max_form'; did you mean MaxNorm?"),
         (lambda: layers.Dense(2, kernel_regularizer="l3"), ValueError, "unknown regularizer 'l3'; there are L1, L2"),
         (lambda: layers.Dense(2, trainable="no"), TypeError, "trainable must be True or False, got 'no'"),
-        (lambda: layers.BatchNormalization(axis=0), UnsupportedError, "BatchNormalization(axis=0) is not in fastmlp; rows are vectors"),
+        (lambda: layers.BatchNormalization(axis=0), UnsupportedError, "BatchNormalization(axis=0) is not in fastmlp; give the last axis"),
         (lambda: layers.BatchNormalization(momentum=1.5), ValueError, "momentum must be at least 0 and at most 1, got 1.5"),
         (lambda: layers.BatchNormalization(epsilon=-1), ValueError, "epsilon must be at least 0, got -1"),
         (lambda: layers.BatchNormalization(renorm=True), UnsupportedError, "use larger batches, or LayerNormalization()"),
@@ -217,7 +217,7 @@ def test_what_get_weights_returns_is_a_copy(engine):
         (lambda: layers.ReLU(max_value=-6), ValueError, "max_value must be at least 0, got -6"),
         (lambda: layers.ReLU(threshold=-1), ValueError, "threshold must be at least 0, got -1"),
         (lambda: layers.ELU(alpha=-1), ValueError, "alpha must be at least 0, got -1"),
-        (lambda: layers.Softmax(axis=0), UnsupportedError, "rows are vectors, so the axis is -1"),
+        (lambda: layers.Softmax(axis=0), UnsupportedError, "Softmax(axis=0) is not in fastmlp; give the last axis"),
         (lambda: layers.Flatten("channels_first"), UnsupportedError, "transpose the data to channels last"),
     ],
 )
@@ -227,11 +227,9 @@ def test_bad_arguments_are_told(make, error, message):
     assert message in str(caught.value)
 
 
-def test_dense_after_images_asks_for_flatten():
-    with pytest.raises(ValueError, match=r"rows that are vectors, but gets rows of shape \(28, 28\); put a Flatten\(\) before it"):
-        models.Sequential([layers.Dense(3, input_shape=(28, 28))])
-    with pytest.raises(ValueError, match=r"put a Flatten\(\) before it"):
-        models.Sequential([layers.Input((28, 28)), layers.Softmax()])
+def test_dense_after_images_acts_on_each_of_their_rows():
+    model = models.Sequential([layers.Input((28, 28)), layers.Dense(10)])
+    assert (model.output_shape, model.count_params()) == ((None, 28, 10), 290)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastmlp import Model, Sequential, callbacks, layers, load_model, losses, metrics, sweep
+from fastmlp import Model, Sequential, _core, callbacks, layers, load_model, losses, metrics, sweep
 from fastmlp.errors import UnsupportedError
+from fastmlp.plan import Batches
+from fastmlp.reference import Network
 
 rng = np.random.default_rng(5)
 X = rng.random((24, 4, 3)).astype(np.float32)
@@ -243,3 +245,150 @@ def test_models_say_what_they_would_predict():
         model.compute_output_shape((None, 5))
     pair = Model([x, layers.Input((2,))], [layers.Dense(2)(x), x])
     assert pair.compute_output_shape([(None, 4), (None, 2)]) == [(None, 2), (None, 4)]
+
+
+# Layers along the last axis, and columns of tensors
+
+GRID, ROW = rng.normal(size=(6, 4, 3)).astype(np.float32), rng.normal(size=(6, 3)).astype(np.float32)
+UNIT_ROW = ROW / np.linalg.norm(ROW, axis=-1, keepdims=True)
+EXPRESSIONS = {
+    "a row is added to each of a grid": (lambda g, r: g + r, GRID + ROW[:, None]),
+    "a row divides a grid": (lambda g, r: g / r, GRID / ROW[:, None]),
+    "a number divided by a tensor": (lambda g, r: 2 / r, 2 / ROW),
+    "a tensor divided by a number": (lambda g, r: r / 2, ROW / 2),
+    "a difference to a number": (lambda g, r: 1 - r, 1 - ROW),
+    "the negative": (lambda g, r: -r, -ROW),
+    "a power": (lambda g, r: r**3, ROW**3),
+    "columns": (lambda g, r: r[:, 1:], ROW[:, 1:]),
+    "one column": (lambda g, r: r[:, 1], ROW[:, 1]),
+    "steps of a grid": (lambda g, r: g[:, 1:3], GRID[:, 1:3]),
+    "a column of a grid": (lambda g, r: g[..., 1], GRID[..., 1]),
+    "a column backwards": (lambda g, r: g[:, ::-1, 0], GRID[:, ::-1, 0]),
+    "Minimum": (lambda g, r: layers.Minimum()([g, r]), np.minimum(GRID, ROW[:, None])),
+    "Permute": (lambda g, r: layers.Permute((2, 1))(g), GRID.transpose(0, 2, 1)),
+    "RepeatVector": (lambda g, r: layers.RepeatVector(2)(r), np.repeat(ROW[:, None], 2, 1)),
+    "Identity": (lambda g, r: layers.Identity()(g) * 1.0, GRID),
+    "Dot of a grid and a row": (lambda g, r: layers.Dot((2, 1))([g, r]), np.einsum("ntc,nc->nt", GRID, ROW)),
+    "Dot of two grids": (lambda g, r: layers.Dot(1)([g, g]), np.einsum("nta,ntb->nab", GRID, GRID)),
+    "Dot of rows": (lambda g, r: layers.dot([r, r], axes=-1), (ROW**2).sum(-1, keepdims=True)),
+    "Dot of rows of length 1": (
+        lambda g, r: layers.Dot(-1, normalize=True)([r, r[:, ::-1]]),
+        (UNIT_ROW * UNIT_ROW[:, ::-1]).sum(-1)[:, None],
+    ),
+    "the mean of vectors": (lambda g, r: layers.GlobalAveragePooling1D()(g), GRID.mean(1)),
+    "the maximum of vectors": (lambda g, r: layers.GlobalMaxPooling1D(keepdims=True)(g), GRID.max(1, keepdims=True)),
+    "grids on top of each other": (lambda g, r: layers.Concatenate(axis=1)([g, -g]), np.concatenate([GRID, -GRID], 1)),
+    "grids side by side": (lambda g, r: layers.Concatenate()([g, -g]), np.concatenate([GRID, -GRID], -1)),
+}
+
+
+@pytest.mark.parametrize("what", EXPRESSIONS)
+def test_tensors_are_computed_with_as_arrays_are(engine, what):
+    make, expected = EXPRESSIONS[what]
+    grid, row = layers.Input((4, 3)), layers.Input((3,))
+    model = Model([grid, row], make(grid, row))
+    assert model.output_shape == (None, *expected.shape[1:])
+    np.testing.assert_allclose(model.predict([GRID, ROW], verbose=0), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_gradients_of_all_of_them_are_those_of_finite_differences():
+    x = layers.Input((5,))
+    grid = layers.Reshape((4, 3))(layers.Dense(12)(x))
+    row = layers.Dense(3, bias_initializer="ones")(x)
+    ends = [
+        layers.Flatten()(make(grid, row)) if len(value.shape) > 2 else make(grid, row)
+        for make, value in EXPRESSIONS.values()
+        if value.ndim > 1
+    ]
+    model = Model(x, layers.Dense(2)(layers.Concatenate()(ends)))
+    model.compile("sgd", "mse", engine="reference")
+    rows, y = 0.3 * rng.normal(size=(7, 5)) + 0.5, rng.normal(size=(7, 2))
+    plan, values = model.plan, [weight + 0.1 for weight in model.get_weights()]
+    network = Network(plan, dtype=np.float64)
+    network.configure(model._current_goal().objective, model.optimizer.update(plan.parameters))
+    batches = Batches(rows.astype(np.float32), y.astype(np.float32), None, None, 7)
+
+    def loss(step):
+        for index, (value, way) in enumerate(zip(values, ways, strict=True)):
+            network.set_parameter(index, value + step * way)
+        return network.gradients(batches)
+
+    ways = [rng.normal(size=value.shape) for value in values]
+    slope = (loss(1e-6)[0] - loss(-1e-6)[0]) / 2e-6
+    assert sum((way * gradient).sum() for way, gradient in zip(ways, loss(0.0)[1], strict=True)) == pytest.approx(slope, rel=1e-4)
+    native = _core.Network(plan)
+    native.configure(model._current_goal().objective, model.optimizer.update(plan.parameters))
+    for index, value in enumerate(values):
+        native.set_parameter(index, value.astype(np.float32))
+    for one, other in zip(native.gradients(batches)[1], network.gradients(batches)[1], strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-3, atol=2e-4 * np.abs(other).max())
+
+
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence", "cosine_similarity"])
+def test_losses_that_compare_vectors_take_them_along_the_last_axis(engine, loss):
+    model = Sequential([layers.Input((4, 3)), layers.Dense(6, "tanh"), layers.Dense(5, "softmax")])
+    model.compile("sgd", loss, metrics=["accuracy"] if loss.endswith("entropy") else [], engine=engine)
+    x, labels = rng.normal(size=(9, 4, 3)), rng.integers(0, 5, (9, 4))
+    y = labels if loss.startswith("sparse") else np.eye(5)[labels]
+    before = model.evaluate(x, y, verbose=0, return_dict=True)
+    predicted = model.predict(x, verbose=0)
+    assert before["loss"] == pytest.approx(float(np.mean(losses.get(loss)(y, predicted))), rel=1e-4)
+    if "accuracy" in before:
+        assert before["accuracy"] == pytest.approx((predicted.argmax(-1) == labels).mean())
+    weights = np.arange(9) % 2
+    weighted = losses.get(loss).call(y, predicted).mean(axis=1) * weights
+    assert model.evaluate(x, y, sample_weight=weights, verbose=0, return_dict=True)["loss"] == pytest.approx(weighted.mean(), rel=1e-4)
+    model.fit(x, y, epochs=20, batch_size=4, verbose=0)
+    assert model.evaluate(x, y, verbose=0, return_dict=True)["loss"] < before["loss"]
+
+
+def test_the_same_when_the_vectors_come_from_a_reshape_and_the_output_is_one_of_several(engine):
+    x = layers.Input((3,))
+    hidden = layers.Dense(8)(x)
+    model = Model(x, [layers.Softmax(name="classes")(layers.Reshape((2, 4))(hidden)), layers.Dense(1, name="one")(hidden)])
+    model.compile("sgd", ["sparse_categorical_crossentropy", "mse"], metrics=[["accuracy"], []], engine=engine)
+    inputs, labels, one = rng.normal(size=(9, 3)), rng.integers(0, 4, (9, 2)), rng.normal(size=9)
+    logs = model.evaluate(inputs, [labels, one], verbose=0, return_dict=True)
+    classes, _ = model.predict(inputs, verbose=0)
+    assert logs["classes_loss"] == pytest.approx(losses.get("sparse_categorical_crossentropy")(labels, classes), rel=1e-4)
+    assert logs["classes_accuracy"] == pytest.approx((classes.argmax(-1) == labels).mean())
+    model.fit(inputs, [labels, one], verbose=0)
+
+
+def test_columns_of_an_input_may_be_numbers_to_embed():
+    x = layers.Input((3,))
+    model = Model(x, layers.Concatenate()([layers.Flatten()(layers.Embedding(4, 2)(x[:, :1])), x[:, 1:]]))
+    assert model.predict([[3, 0.5, -1.5]], verbose=0).shape == (1, 4)
+    with pytest.raises(ValueError, match="whole numbers from 0 to 3"):
+        model.predict([[3.5, 0.5, -1.5]], verbose=0)
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "keras", "h5"])
+def test_files_keep_layers_along_the_last_axis(tmp_path, ending):
+    x = layers.Input((4, 3))
+    hidden = layers.Permute((2, 1))(layers.LayerNormalization()(layers.Dense(5)(x)))
+    pooled = [
+        layers.GlobalMaxPooling1D()(hidden),
+        layers.Flatten()(layers.Dot((1, 1))([x, x]))[:, :4] if ending == "safetensors" else hidden,
+    ]
+    ends = [pooled[0], pooled[1] if ending == "safetensors" else layers.GlobalAveragePooling1D()(layers.RepeatVector(2)(pooled[0]))]
+    model = Model(x, layers.Identity()(layers.Minimum()([ends[0], layers.Dot(-1, normalize=True)(ends)])))
+    model.save(tmp_path / f"model.{ending}")
+    np.testing.assert_array_equal(load_model(tmp_path / f"model.{ending}").predict(GRID, verbose=0), model.predict(GRID, verbose=0))
+
+
+def test_what_tensors_can_not_do_is_told():
+    x = layers.Input((4,))
+    for make, message in (
+        (lambda: x[0], "begin with"),
+        (lambda: x[:, [0, 1]], "slices and integers are"),
+        (lambda: x**0.5, "whole exponents from 1 to 8 are"),
+    ):
+        with pytest.raises(UnsupportedError, match=message):
+            make()
+    with pytest.raises(TypeError, match="can't be iterated over"):
+        list(x)
+    with pytest.raises(ValueError, match="leaves nothing of rows"):
+        x[:, 4:]
+    with pytest.raises(ValueError, match="sums over axes of 4 and of 3"):
+        layers.Dot(1)([x, layers.Input((3,))])

@@ -80,7 +80,14 @@ LAYERS: dict[str, dict[str, Any]] = {
     "Multiply": {},
     "Maximum": {},
     "Average": {},
-    "Concatenate": {"axis": -1},
+    "Concatenate": {},
+    "Minimum": {},
+    "Dot": {},
+    "Permute": {},
+    "RepeatVector": {},
+    "Identity": {},
+    "GlobalAveragePooling1D": {"data_format": "channels_last"},
+    "GlobalMaxPooling1D": {"data_format": "channels_last"},
 }
 """The layers, each with the arguments that Keras has and ours has not, and the value of those that asks for nothing.
 

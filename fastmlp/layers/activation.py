@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from fastmlp import activations, checks, initializers, settings
 from fastmlp.activations import Activation as ActivationFunction
 from fastmlp.errors import UnsupportedError
+from fastmlp.layers import axes
 from fastmlp.layers.base import Layer, LayerWeight, Operation
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
@@ -26,10 +28,13 @@ class _ActivationLayer(Layer):
         super().__setattr__(name, value)
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
-        return (Operation("activation", self.activation),)
+        groups = 1 if self.activation.elementwise else math.prod(input_shape[:-1])
+        return (Operation("activation", self.activation, groups=groups),)
 
     def row_after(self, input_shape: Shape) -> Shape:
-        return input_shape if self.activation.elementwise else (self.activation.width(self.require_vector(input_shape)),)
+        if self.activation.elementwise:
+            return input_shape
+        return (*input_shape[:-1], self.activation.width(self.require_columns(input_shape)))
 
 
 class Activation(_ActivationLayer):
@@ -107,14 +112,17 @@ class Softmax(_ActivationLayer):
     """``exp(x) / sum(exp(x))`` over the columns of each row.
 
     Args:
-        axis: -1; the only axis of a row.
+        axis: The last axis of a row, -1.
     """
 
     def __init__(self, axis: int = -1, **options: Any) -> None:
         super().__init__(**options)
-        if axis not in (-1, 1):
-            raise UnsupportedError(f"Softmax(axis={axis!r}) is not in fastmlp; rows are vectors, so the axis is -1")
+        self.axis = axes.whole_axis("Softmax", axis)
         self.activation = activations.softmax
+
+    def row_after(self, input_shape: Shape) -> Shape:
+        axes.require_last("Softmax", self.axis, input_shape)
+        return super().row_after(input_shape)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config()

@@ -39,6 +39,8 @@ class Operation:
     op: str
     activation: ActivationFunction = activations.linear
     rate: float = 0.0
+    groups: int = 1
+    """Parts of a row that it acts on one by one, as on rows."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Other fields of the node."""
 
@@ -322,6 +324,12 @@ class Layer(Configurable):
                 f"layer {self.name!r} takes rows that are vectors, but gets rows of shape {input_shape}; put a Flatten() before it"
             )
         return input_shape[0]
+
+    def require_columns(self, input_shape: Shape) -> int:
+        """The columns along the last axis of rows; an error where there is none."""
+        if not input_shape:
+            raise ValueError(f"layer {self.name!r} takes rows with columns, but gets single numbers; put a Reshape((1,)) before it")
+        return input_shape[-1]
 
     def __call__(self, inputs: Any, **options: Any) -> Any:
         """What the layer gives for a tensor of ``Input`` or of another layer, to build a model from: ``Model(inputs, outputs)``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 from fastmlp import activations, checks, initializers, regularizers
@@ -14,7 +15,7 @@ from fastmlp.weights import Weight
 
 
 class Dense(Layer):
-    """``activation(x @ kernel + bias)``: every output sees every input.
+    """``activation(x @ kernel + bias)``: every output sees every input. Rows of more axes than one are taken along the last.
 
     Args:
         units: The number of outputs; the activation ``glu`` makes half as many of them.
@@ -71,16 +72,22 @@ class Dense(Layer):
             raise UnsupportedError("an OrthogonalRegularizer is for weights; activity_regularizer takes L1, L2 or L1L2")
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
-        weights = [self.new_weight("kernel", (self.require_vector(input_shape), self.units), self.kernel_initializer)]
+        weights = [self.new_weight("kernel", (self.require_columns(input_shape), self.units), self.kernel_initializer)]
         if self.use_bias:
             weights.append(self.new_weight("bias", (self.units,), self.bias_initializer))
         return weights
 
     def row_after(self, input_shape: Shape) -> Shape:
-        return (self.activation.width(self.units),)
+        self.require_columns(input_shape)
+        return (*input_shape[:-1], self.activation.width(self.units))
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
-        return Operation("dense"), Operation("activation", self.activation), *penalize(self.activity_regularizer)
+        groups = math.prod(input_shape[:-1])
+        return (
+            Operation("dense", groups=groups),
+            Operation("activation", self.activation, groups=groups),
+            *penalize(self.activity_regularizer),
+        )
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config() | {

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from fastmlp import shapes
-from fastmlp.errors import UnsupportedError
+import numpy as np
+
+from fastmlp import checks, shapes
+from fastmlp.layers import axes
 from fastmlp.layers.base import Layer, Operation
 from fastmlp.shapes import Shape
 
@@ -30,13 +32,14 @@ class Merge(Layer):
 
     def merged_shape(self, rows: Sequence[Shape]) -> Shape:
         """The shape of a row that comes out."""
-        if len(set(rows)) > 1:
+        try:
+            return np.broadcast_shapes(*rows)
+        except ValueError:
             listed = ", ".join(str(row) for row in rows)
             raise ValueError(
-                f"layer {self.name!r} takes tensors whose rows have the same shape, got {listed}; "
+                f"layer {self.name!r} takes tensors whose rows have the same shape, or sizes of 1 where they differ, got {listed}; "
                 "bring them to one width with Dense, or put them side by side with Concatenate"
-            )
-        return rows[0]
+            ) from None
 
     @property
     def input_shape(self) -> Any:
@@ -102,6 +105,23 @@ class Maximum(Merge):
     join = "maximum"
 
 
+class Minimum(Merge):
+    """The smallest element of tensors of the same shape, place by place."""
+
+    join = "minimum"
+
+
+class Divide(Merge):
+    """The first tensor divided by the second, element by element: what ``a / b`` makes. Keras has no such layer."""
+
+    join = "divide"
+
+    def merged_shape(self, rows: Sequence[Shape]) -> Shape:
+        if len(rows) != 2:
+            raise ValueError(f"layer {self.name!r} takes two tensors, the second divides the first, got {len(rows)}")
+        return super().merged_shape(rows)
+
+
 class Average(Merge):
     """The mean of tensors of the same shape, element by element."""
 
@@ -109,26 +129,77 @@ class Average(Merge):
 
 
 class Concatenate(Merge):
-    """Tensors side by side: their columns one after another.
+    """Tensors side by side along an axis: their columns one after another.
 
     Args:
-        axis: -1; the only axis of a row.
+        axis: Which, the last by default; the batch axis is 0.
     """
 
     join = "concatenate"
 
     def __init__(self, axis: int = -1, **options: Any) -> None:
         super().__init__(**options)
-        if axis not in (-1, 1):
-            raise UnsupportedError(f"Concatenate(axis={axis!r}) is not in fastmlp; rows are vectors, so the axis is -1")
+        self.axis = axes.whole_axis("Concatenate", axis)
 
     def merged_shape(self, rows: Sequence[Shape]) -> Shape:
-        for row in rows:
-            if len(row) != 1:
-                raise ValueError(
-                    f"layer {self.name!r} takes rows that are vectors, but gets rows of shape {row}; put a Flatten() before it"
-                )
-        return (sum(row[0] for row in rows),)
+        place = axes.in_row("Concatenate", self.axis, rows[0])
+        others = {(*row[:place], *row[place + 1 :]) for row in rows}
+        if len(others) > 1 or len({len(row) for row in rows}) > 1:
+            listed = ", ".join(map(str, rows))
+            raise ValueError(f"layer {self.name!r} puts rows side by side along axis {self.axis}, but they differ in others: {listed}")
+        return (*rows[0][:place], sum(row[place] for row in rows), *rows[0][place + 1 :])
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        return (Operation(self.join, settings={"axis": axes.in_row("Concatenate", self.axis, input_shape)}),)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"axis": self.axis}
+
+
+class Dot(Merge):
+    """Dot products of two tensors: of two vectors a number; of rows with more axes, each vector of one with each of the other.
+
+    Args:
+        axes: The axis that is summed over, the batch axis being 0; or two, one of each tensor.
+        normalize: Whether vectors are first made of length 1, so that the result is the cosine of their angle.
+
+    Example:
+
+    >>> from fastmlp import layers
+    >>> layers.Dot(axes=(1, 2))([layers.Input((3, 5)), layers.Input((10, 3))]).shape
+    (None, 5, 10)
+    """
+
+    join = "dot"
+
+    def __init__(self, axes: Any, normalize: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        pair = axes if isinstance(axes, (list, tuple)) else (axes, axes)
+        if len(pair) != 2 or not all(isinstance(axis, int) and not isinstance(axis, bool) for axis in pair) or 0 in pair:
+            raise ValueError(f"axes must be an axis other than 0, the batch axis, or two of them, got {axes!r}")
+        self.axes = axes if isinstance(axes, int) else tuple(axes)
+        self.normalize = checks.flag("normalize", normalize)
+
+    def _places(self, rows: Sequence[Shape]) -> tuple[int, int]:
+        pair = self.axes if isinstance(self.axes, tuple) else (self.axes, self.axes)
+        first, second = (axes.in_row("Dot", axis, row) for axis, row in zip(pair, rows, strict=True))
+        return first, second
+
+    def merged_shape(self, rows: Sequence[Shape]) -> Shape:
+        if len(rows) != 2:
+            raise ValueError(f"layer {self.name!r} takes two tensors, got {len(rows)}")
+        places = self._places(rows)
+        sizes = [row[place] for row, place in zip(rows, places, strict=True)]
+        if sizes[0] != sizes[1]:
+            raise ValueError(f"layer {self.name!r} sums over axes of {sizes[0]} and of {sizes[1]} elements; they must have the same size")
+        left = [size for row, place in zip(rows, places, strict=True) for axis, size in enumerate(row) if axis != place]
+        return tuple(left) or (1,)
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        return (Operation(self.join, settings={"axes": self._places(self._rows), "normalize": self.normalize}),)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"axes": self.axes if isinstance(self.axes, int) else list(self.axes), "normalize": self.normalize}
 
 
 def _as_function(layer: type[Layer]) -> Callable[..., Any]:
@@ -141,4 +212,9 @@ def _as_function(layer: type[Layer]) -> Callable[..., Any]:
 
 
 add, subtract, multiply = _as_function(Add), _as_function(Subtract), _as_function(Multiply)
-maximum, average, concatenate = _as_function(Maximum), _as_function(Average), _as_function(Concatenate)
+maximum, minimum, average, concatenate = (_as_function(layer) for layer in (Maximum, Minimum, Average, Concatenate))
+
+
+def dot(inputs: Any, axes: Any = -1, **options: Any) -> Any:
+    """``Dot(axes, **options)(inputs)``: the dot products of two tensors."""
+    return Dot(axes, **options)(inputs)

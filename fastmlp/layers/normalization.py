@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 from fastmlp import checks, initializers
 from fastmlp.errors import UnsupportedError
 from fastmlp.initializers import Initializer
+from fastmlp.layers import axes
 from fastmlp.layers.base import Layer, LayerWeight, Operation
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
-
-
-def _last_axis(owner: str, axis: Any) -> int:
-    """``axis`` if it means the columns of rows that are vectors."""
-    given = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
-    if isinstance(given, bool) or given not in (-1, 1):
-        raise UnsupportedError(f"{owner}(axis={axis!r}) is not in fastmlp; rows are vectors, so the axis is -1")
-    return int(given)
 
 
 class _Normalization(Layer):
@@ -31,7 +25,7 @@ class _Normalization(Layer):
         self, axis: Any, epsilon: float, center: bool, scale: bool, beta_initializer: Any, gamma_initializer: Any, **options: Any
     ) -> None:
         super().__init__(**options)
-        self.axis = _last_axis(type(self).__name__, axis)
+        self.axis = axes.whole_axis(type(self).__name__, axis)
         self.epsilon = checks.number("epsilon", epsilon, 0.0)
         self.center = checks.flag("center", center)
         self.scale = checks.flag("scale", scale)
@@ -39,7 +33,7 @@ class _Normalization(Layer):
         self.gamma_initializer: Initializer = initializers.get(gamma_initializer)
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
-        shape = (self.require_vector(input_shape),)
+        shape = (axes.require_last(type(self).__name__, self.axis, input_shape),)
         weights = [self.new_weight("gamma", shape, self.gamma_initializer)] if self.scale else []
         return weights + ([self.new_weight("beta", shape, self.beta_initializer)] if self.center else [])
 
@@ -110,7 +104,7 @@ class BatchNormalization(_Normalization):
         self.moving_variance_initializer: Initializer = initializers.get(moving_variance_initializer)
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
-        shape = (self.require_vector(input_shape),)
+        shape = (axes.require_last(type(self).__name__, self.axis, input_shape),)
         return [
             *super().make_weights(input_shape),
             Weight(self.name, "moving_mean", shape, self.moving_mean_initializer, trainable=False),
@@ -123,7 +117,7 @@ class BatchNormalization(_Normalization):
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         settings = {"epsilon": self.epsilon, "momentum": self.momentum, "mode": "" if self.trainable else "inference"}
-        return (Operation("batch_normalization", settings=settings),)
+        return (Operation("batch_normalization", groups=math.prod(input_shape[:-1]), settings=settings),)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -164,7 +158,7 @@ class LayerNormalization(_Normalization):
         super().__init__(axis, epsilon, center, scale, beta_initializer, gamma_initializer, **options)
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
-        return (Operation("layer_normalization", settings={"epsilon": self.epsilon}),)
+        return (Operation("layer_normalization", groups=math.prod(input_shape[:-1]), settings={"epsilon": self.epsilon}),)
 
 
 class RMSNormalization(Layer):
@@ -181,14 +175,14 @@ class RMSNormalization(Layer):
 
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **options: Any) -> None:
         super().__init__(**options)
-        self.axis = _last_axis("RMSNormalization", axis)
+        self.axis = axes.whole_axis("RMSNormalization", axis)
         self.epsilon = checks.number("epsilon", epsilon, 0.0)
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
-        return [Weight(self.name, "scale", (self.require_vector(input_shape),), initializers.get("ones"))]
+        return [Weight(self.name, "scale", (axes.require_last(type(self).__name__, self.axis, input_shape),), initializers.get("ones"))]
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
-        return (Operation("rms_normalization", settings={"epsilon": self.epsilon}),)
+        return (Operation("rms_normalization", groups=math.prod(input_shape[:-1]), settings={"epsilon": self.epsilon}),)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"axis": self.axis, "epsilon": self.epsilon}

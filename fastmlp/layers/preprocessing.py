@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from fastmlp import checks, data, frames, initializers
 from fastmlp.errors import UnsupportedError
+from fastmlp.layers import axes
 from fastmlp.layers.base import Layer, Operation
 from fastmlp.numeric import as_native, quiet
 from fastmlp.plan import Constant
@@ -103,7 +105,7 @@ class Normalization(Layer):
     def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **options: Any) -> None:
         super().__init__(**options)
         given = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
-        if given is not None and (isinstance(given, bool) or given not in (-1, 1)):
+        if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given == 0):
             raise UnsupportedError(f"Normalization(axis={axis!r}) is not in fastmlp; the axis is -1, or None with mean= and variance=")
         if (mean is None) != (variance is None):
             raise ValueError(f"give both mean and variance, or neither, got mean={mean!r:.40} and variance={variance!r:.40}")
@@ -138,7 +140,7 @@ class Normalization(Layer):
     def make_weights(self, input_shape: Shape) -> list[Weight]:
         if self.mean_given is not None:
             return []
-        shape = (self.require_vector(input_shape),)
+        shape = (axes.require_last("Normalization", self.axis or -1, input_shape),)
         return [
             Weight(self.name, "mean", shape, initializers.get("zeros"), trainable=False),
             Weight(self.name, "variance", shape, initializers.get("ones"), trainable=False),
@@ -192,8 +194,8 @@ class Normalization(Layer):
         self.feature_names = None if names is None else tuple(map(str, names))
 
     def row_after(self, input_shape: Shape) -> Shape:
-        if self.axis == 1:
-            self.require_vector(input_shape)
+        if self.axis is not None:
+            axes.require_last("Normalization", self.axis, input_shape)
         if self._learns_one and self.mean_given is None:
             raise ValueError(f"layer {self.name!r} has learned no mean and variance yet: call adapt(data), or give mean= and variance=")
         self._constants(input_shape)
@@ -210,7 +212,8 @@ class Normalization(Layer):
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         mode = "invert" if self.invert else ""
         settings = {"constants": self._constants(input_shape), "epsilon": self.FLOOR, "mode": mode}
-        return (Operation("normalization", settings=settings),)
+        groups = 1 if settings["constants"] else math.prod(input_shape[:-1])
+        return (Operation("normalization", groups=groups, settings=settings),)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

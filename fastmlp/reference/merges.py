@@ -79,6 +79,27 @@ class Maximum(Merge):
         return [doutput * share, doutput * (1 - share)], []
 
 
+class Minimum(Maximum):
+    """a = min(x, y). The smaller one gets the gradient; where they are equal, each gets half."""
+
+    def forward(self, inputs: Arrays, parameters: Arrays, now: Any) -> tuple[np.ndarray, Any]:
+        x, y = inputs
+        return np.minimum(x, y), (y, x)
+
+
+class Divide(Merge):
+    """a = x / y, dx = da / y, dy = −da·a / y."""
+
+    def forward(self, inputs: Arrays, parameters: Arrays, now: Any) -> tuple[np.ndarray, Any]:
+        x, y = inputs
+        a = x / y
+        return a, (a, y)
+
+    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
+        a, y = saved
+        return [doutput / y, -(doutput / y * a)], []
+
+
 class Concatenate(Merge):
     """The columns of x, then those of y; each gets its columns of the gradient."""
 
@@ -130,7 +151,9 @@ MERGES: dict[str, type[Merge]] = {
     "add": Add,
     "subtract": Subtract,
     "multiply": Multiply,
+    "divide": Divide,
     "maximum": Maximum,
+    "minimum": Minimum,
     "concatenate": Concatenate,
     "scale": Scale,
     "branch": Branch,

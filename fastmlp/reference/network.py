@@ -240,7 +240,7 @@ class Network:
         for term, y, weight in zip(task.terms, batch.y, batch.weight, strict=True):
             source = term.objective.source
             y, weight, p = without_ignored(term, y, weight, buffers[source])
-            share = weight * weight.dtype.type(term.objective.weight) / len(batch.x)  # of each row in the sum
+            share = weight * weight.dtype.type(term.objective.weight) / len(weight)  # of each row in the sum
             dsources[source] = term.loss.pull(y, p, share)
         _, slopes = updates.penalize(self._plan.parameters, state.parameters)
         gradients = self._backward(dsources, saved, state.parameters)
@@ -275,18 +275,21 @@ class Network:
         x = _with_zeros(batches.x, rows) if isinstance(batches.x, SparseRows) else batches.x[rows]
         weight = np.ones(len(x), self._dtype) if batches.sample_weight is None else batches.sample_weight[rows].astype(self._dtype)
         weights = tuple(weight.T) if weight.ndim == 2 else (weight,) * len(task.terms)
+        weights = tuple(np.repeat(weight, term.objective.groups) for weight, term in zip(weights, task.terms, strict=True))
         return Batch(x, self._targets(batches.y[rows], task), weights)
 
     def _targets(self, y: np.ndarray, task: Task) -> tuple[np.ndarray, ...]:
         """The targets of each term; where there are several, their columns stand side by side, labels as one column."""
-        if len(task.terms) == 1:
-            return (y if task.terms[0].objective.sparse else y.astype(self._dtype),)
         result = []
         column = 0
+        y = y.reshape(len(y), -1)
         for term in task.terms:
             columns = term.objective.target_columns(self._plan.widths[term.output])
             part = y[:, column : column + columns]
-            result.append(part[:, 0].astype(np.int32) if term.objective.sparse else part.astype(self._dtype))
+            if term.objective.sparse:
+                result.append(part.reshape(-1).astype(np.int32))
+            else:
+                result.append(part.reshape(-1, columns // term.objective.groups).astype(self._dtype))
             column += columns
         return tuple(result)
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from fastmlp.plan import LIMITED, READ_INPUT, Node
 from fastmlp.reference.activations import ACTIVATIONS, of_functions
+from fastmlp.reference.arrangements import ARRANGEMENTS
 from fastmlp.reference.categories import CategoryEncoding, Embedding
 from fastmlp.reference.lookup import lookup
 from fastmlp.reference.merges import MERGES
@@ -146,6 +147,7 @@ OPERATIONS: dict[str, type[Operation]] = {
     "activation": Activation,
     "dropout": Dropout,
     **MERGES,
+    **ARRANGEMENTS,
     "alpha_dropout": AlphaDropout,
     "gaussian_dropout": GaussianDropout,
     "gaussian_noise": GaussianNoise,

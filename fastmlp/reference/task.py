@@ -50,7 +50,7 @@ class Batch:
     x: np.ndarray
     """``(rows, inputs)``, still bytes if the data are."""
     y: tuple[np.ndarray, ...]
-    """For each term ``(rows, outputs)``, or integer labels ``(rows,)``."""
+    """For each term ``(rows, outputs)``, or integer labels ``(rows,)``; a term with groups has several of these for a row of x."""
     weight: tuple[np.ndarray, ...]
     """For each term ``(rows,)``: the sample weights, or ones."""
 
@@ -88,13 +88,15 @@ def add_totals(totals: np.ndarray, task: Task, batch: Batch, losses: Losses, buf
         for metric, function in zip(term.objective.metrics, term.metrics, strict=True):
             values = function(y, buffers[term.output if metric.source is None else metric.source])
             weight = row_weight if metric.weighted else np.ones_like(row_weight)
-            added += [(values * weight).sum(dtype=np.float64), weight.sum(dtype=np.float64)]
+            groups = term.objective.groups
+            added += [(values * weight).sum(dtype=np.float64) / groups, weight.sum(dtype=np.float64) / groups]
     totals += added
 
 
 def hand_out(batches: Batches, place: int, task: Task, buffers: dict[int, np.ndarray]) -> None:
     """Writes the predictions of all terms side by side where the caller wants them: the minibatch is number ``place`` of this call."""
     if batches.predictions is not None:
-        predictions = np.concatenate([buffers[term.output] for term in task.terms], axis=1)
+        rows = len(buffers[0])
+        predictions = np.concatenate([buffers[term.output].reshape(rows, -1) for term in task.terms], axis=1)
         start = place * batches.batch_size
         batches.predictions[start : start + len(predictions)] = predictions

@@ -62,21 +62,23 @@ static int take_targets(const fm_pass *pass, const fm_batches *b, int64_t from, 
     for (int t = 0; t < network->term_count; t++) {
         const fm_term *term = &network->terms[t];
         const fm_targets *targets = &pass->workspace->targets[t];
-        const ptrdiff_t width = network->width[term->objective.output];
-        const float *y = b->labels ? NULL : b->y + from * network->target_columns + term->column;
-        if (fm_has_labels(term->objective.loss)) {
-            const fm_objective *o = &term->objective;
-            const int ignored = o->ignores && (y ? *y == (float)o->ignored : b->labels[from] == o->ignored);
-            if (y && !ignored && !(*y >= 0.0f && *y < (float)width))
-                return 0;
-            targets->labels[row] = ignored ? o->ignored : y ? (int32_t)*y : b->labels[from];
-            if (!ignored && (targets->labels[row] < 0 || targets->labels[row] >= width))
-                return 0;
-        } else {
-            memcpy(targets->y + row * network->stride[term->objective.output], y, (size_t)term->columns * sizeof *y);
+        const fm_objective *o = &term->objective;
+        const ptrdiff_t width = network->width[o->output], per = network->per[o->output], columns = term->columns / per;
+        for (ptrdiff_t i = 0, to = row * per; i < per; i++, to++) {
+            const float *y = b->labels ? NULL : b->y + from * network->target_columns + term->column + i * columns;
+            if (fm_has_labels(o->loss)) {
+                const int ignored = o->ignores && (y ? *y == (float)o->ignored : b->labels[from * per + i] == o->ignored);
+                if (y && !ignored && !(*y >= 0.0f && *y < (float)width))
+                    return 0;
+                targets->labels[to] = ignored ? o->ignored : y ? (int32_t)*y : b->labels[from * per + i];
+                if (!ignored && (targets->labels[to] < 0 || targets->labels[to] >= width))
+                    return 0;
+            } else {
+                memcpy(targets->y + to * network->stride[o->output], y, (size_t)columns * sizeof *y);
+            }
+            if (b->sample_weight)
+                targets->weight[to] = b->sample_weight[from * b->weights + (b->weights > 1 ? t : 0)];
         }
-        if (b->sample_weight)
-            targets->weight[row] = b->sample_weight[from * b->weights + (b->weights > 1 ? t : 0)];
     }
     return 1;
 }

@@ -213,6 +213,8 @@ struct fm_network {
     const fm_kernels *kernels;
     int buffer_count, node_count, parameter_count;
     ptrdiff_t *width;  /* [buffer] */
+    ptrdiff_t *per;    /* [buffer] its rows for each row of the batch: 1 but between a fold and its unfold */
+    ptrdiff_t most_per;
     ptrdiff_t *stride; /* [buffer] floats from row to row: padded, and kept off powers of two that would share cache sets */
     fm_node *nodes;
     ptrdiff_t (*shape)[2]; /* [parameter] */
@@ -221,6 +223,7 @@ struct fm_network {
     ptrdiff_t size;        /* floats in each parameter array */
     int output;
     int penalizes_activity; /* some node adds to the loss */
+    int32_t *gathered; /* what the nodes of gathers point at */
     int *root;         /* [buffer] the buffer whose values it shows: itself, or where branches begin */
     int direct_input; /* only one dense node, with a kernel of its own, reads the input, so it need not be copied to padded rows */
     int accumulates;  /* gradients are added up in their array: some parameters have none, or several nodes */
@@ -299,6 +302,13 @@ typedef struct fm_step {
     int last;       /* of the batches whose gradients make a step */
 } fm_step;
 
+/* Rows of a buffer that a workspace has room for; rows in a pass, and the room rounded up to whole panels. */
+static inline ptrdiff_t fm_capacity(const fm_network *network, const fm_workspace *workspace, int buffer) {
+    return workspace->rows * network->per[buffer];
+}
+static inline ptrdiff_t fm_rows(const fm_pass *pass, int buffer) { return pass->rows * pass->network->per[buffer]; }
+static inline ptrdiff_t fm_room(const fm_pass *pass, int buffer) { return FM_ROUND_UP(pass->workspace->rows * pass->network->per[buffer]); }
+
 /* What of an output of rows × panels a worker computes; rows are cut at multiples of 16. */
 typedef struct fm_part {
     fm_range rows, panels;
@@ -314,7 +324,7 @@ ptrdiff_t fm_block_rows(ptrdiff_t depth);
 ptrdiff_t fm_packed_floats(const fm_network *network, ptrdiff_t depth);
 
 /* Floats from panel to panel, and from strip to strip, of the gradient of a node's sums. */
-ptrdiff_t fm_panel_floats(const fm_workspace *workspace, const fm_node *node);
+ptrdiff_t fm_panel_floats(const fm_network *network, const fm_workspace *workspace, const fm_node *node);
 ptrdiff_t fm_strip_floats(const fm_node *node);
 
 void fm_dense_forward(const fm_pass *pass, const fm_node *node);
@@ -471,6 +481,12 @@ int fm_link_objectives(fm_network *network, const fm_term *terms, int count);
 
 void fm_merge_forward(const fm_pass *pass, const fm_node *node);
 void fm_merge_backward(const fm_pass *pass, const fm_node *node);
+
+/* -- nodes that move columns and rows, and what is computed across them: arrange.c -------------------------------------------------- */
+
+int fm_is_arrangement(fm_op op);
+void fm_arrange_forward(const fm_pass *pass, const fm_node *node);
+void fm_arrange_backward(const fm_pass *pass, const fm_node *node);
 
 /* Elements of a buffer that this worker's rows cover, when all rows are handled alike: whole padded rows, end to end. */
 typedef struct fm_span {

@@ -35,8 +35,9 @@ ptrdiff_t fm_packed_floats(const fm_network *network, ptrdiff_t depth) {
 }
 
 /* Where the layer above makes it, it comes 16 rows at a time. */
-ptrdiff_t fm_panel_floats(const fm_workspace *workspace, const fm_node *node) {
-    return (node->in_panels ? FM_ROUND_UP(workspace->rows) : workspace->rows) * FM_PANEL;
+ptrdiff_t fm_panel_floats(const fm_network *network, const fm_workspace *workspace, const fm_node *node) {
+    const ptrdiff_t rows = fm_capacity(network, workspace, node->spec.output);
+    return (node->in_panels ? FM_ROUND_UP(rows) : rows) * FM_PANEL;
 }
 
 ptrdiff_t fm_strip_floats(const fm_node *node) { return node->panels * FM_PANEL * FM_PANEL; }
@@ -62,15 +63,16 @@ float *fm_scratch(const fm_pass *pass) {
 
 void fm_dense_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
+    const ptrdiff_t batch_rows = fm_rows(pass, node->spec.output);
     const int from_input = node->spec.input == 0;
     const float *a = from_input ? pass->input : pass->workspace->value[node->spec.input];
     const ptrdiff_t a_row = from_input ? pass->input_row : network->stride[node->spec.input];
     float *c = pass->workspace->value[node->spec.output];
     const ptrdiff_t c_row = network->stride[node->spec.output];
     const float *kernel = network->value + node->kernel;
-    const fm_part part = fm_share_output(pass->rows, node->panels, pass->worker);
+    const fm_part part = fm_share_output(batch_rows, node->panels, pass->worker);
     /* Few rows meet each weight once: there is nothing to keep in cache. */
-    const ptrdiff_t block = pass->rows <= FM_PANEL ? node->inputs : depth_block(node->inputs);
+    const ptrdiff_t block = batch_rows <= FM_PANEL ? node->inputs : depth_block(node->inputs);
     for (ptrdiff_t row = part.rows.begin; row < part.rows.end; row += FM_BLOCK_ROWS)
         for (ptrdiff_t p = 0; p < node->inputs && part.panels.begin < part.panels.end; p += block) {
             const fm_gemm product = {
@@ -110,10 +112,10 @@ static void finish_strip(const fm_pass *pass, const fm_node *node, ptrdiff_t k, 
         .in_row = FM_PANEL,
         .values = producer->derived ? workspace->value[below] + b * stride + k : NULL,
         .values_row = stride,
-        .out = in_panels ? workspace->panels[below] + k / FM_PANEL * fm_panel_floats(workspace, producer) + b * FM_PANEL
+        .out = in_panels ? workspace->panels[below] + k / FM_PANEL * fm_panel_floats(network, workspace, producer) + b * FM_PANEL
                          : workspace->grad[below] + b * stride + k,
         .out_row = in_panels ? FM_PANEL : stride,
-        .out_panel = in_panels ? fm_panel_floats(workspace, producer) : FM_PANEL,
+        .out_panel = in_panels ? fm_panel_floats(network, workspace, producer) : FM_PANEL,
         .out_t = in_panels && producer->trained_below ? workspace->strips[below] + strip * fm_strip_floats(producer) + k * FM_PANEL : NULL,
         .out_t_row = FM_PANEL,
         .activation = producer->spec.activation,
@@ -125,11 +127,12 @@ static void finish_strip(const fm_pass *pass, const fm_node *node, ptrdiff_t k, 
 /* dX[b][k] = Σ_n dY[b][n]·W[k][n], with the batch as the vector axis: W is read where it lies, and dYᵀ was made on the way here. */
 void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
+    const ptrdiff_t batch_rows = fm_rows(pass, node->spec.output);
     const fm_workspace *workspace = pass->workspace;
     const float *strips_of_grad = workspace->strips[node->spec.output];
     const ptrdiff_t most_rows = fm_block_rows(node->units);
     float *scratch = fm_scratch(pass);
-    const fm_part part = fm_share_output(node->inputs, FM_ROUND_UP(pass->rows) / FM_PANEL, pass->worker);
+    const fm_part part = fm_share_output(node->inputs, FM_ROUND_UP(batch_rows) / FM_PANEL, pass->worker);
     const ptrdiff_t block = depth_block(node->units);
     for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += most_rows)
         for (ptrdiff_t strip = part.panels.begin; strip < part.panels.end; strip += FM_BLOCK_PANELS) {
@@ -162,15 +165,16 @@ void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *ste
     if (!node->bias_moves)
         return;
     const fm_network *network = pass->network;
+    const ptrdiff_t batch_rows = fm_rows(pass, node->spec.output);
     float *scratch = fm_scratch(pass);
     const fm_range panels = fm_share(node->panels, pass->worker);
     for (ptrdiff_t panel = panels.begin; panel < panels.end; panel += FM_BLOCK_ROWS) {
         const fm_column_sums sums = {
-            .rows = pass->rows,
+            .rows = batch_rows,
             .cols = smaller(FM_BLOCK_ROWS, panels.end - panel) * FM_PANEL,
-            .in = pass->workspace->panels[node->spec.output] + panel * fm_panel_floats(pass->workspace, node),
+            .in = pass->workspace->panels[node->spec.output] + panel * fm_panel_floats(pass->network, pass->workspace, node),
             .in_row = FM_PANEL,
-            .in_panel = fm_panel_floats(pass->workspace, node),
+            .in_panel = fm_panel_floats(pass->network, pass->workspace, node),
             .out = scratch,
         };
         network->kernels->column_sums(&sums);
@@ -184,28 +188,29 @@ static int pays_to_pack(ptrdiff_t floats, ptrdiff_t panels) { return floats >= F
 /* dW[k][n] = Σ_b X[b][k]·dY[b][n], each block handed to the optimizer as soon as it is summed. */
 void fm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     const fm_network *network = pass->network;
+    const ptrdiff_t batch_rows = fm_rows(pass, node->spec.output);
     const int from_input = node->spec.input == 0;
     const float *x = from_input ? pass->input : pass->workspace->value[node->spec.input];
     const ptrdiff_t x_row = from_input ? pass->input_row : network->stride[node->spec.input];
     const float *grad = pass->workspace->panels[node->spec.output];
-    const ptrdiff_t grad_panel = fm_panel_floats(pass->workspace, node);
+    const ptrdiff_t grad_panel = fm_panel_floats(pass->network, pass->workspace, node);
     float *scratch = fm_scratch(pass);
     float *packed = pass->workspace->packed + pass->worker.id * pass->workspace->packed_floats;
     const fm_part part = fm_share_output(node->inputs, node->panels, pass->worker);
-    const ptrdiff_t block = depth_block(pass->rows), most_rows = fm_block_rows(FM_ROUND_UP(pass->rows));
+    const ptrdiff_t block = depth_block(batch_rows), most_rows = fm_block_rows(FM_ROUND_UP(batch_rows));
     for (ptrdiff_t k = part.rows.begin; k < part.rows.end; k += most_rows) {
         const ptrdiff_t rows = smaller(most_rows, part.rows.end - k);
-        const int packs = pays_to_pack(rows * pass->rows, part.panels.end - part.panels.begin);
-        for (ptrdiff_t p = 0; packs && p < pass->rows; p += block) {
-            const fm_pack pack = {rows, smaller(block, pass->rows - p), x + p * x_row + k, x_row, packed + p * rows};
+        const int packs = pays_to_pack(rows * batch_rows, part.panels.end - part.panels.begin);
+        for (ptrdiff_t p = 0; packs && p < batch_rows; p += block) {
+            const fm_pack pack = {rows, smaller(block, batch_rows - p), x + p * x_row + k, x_row, packed + p * rows};
             network->kernels->pack(&pack);
         }
         for (ptrdiff_t panel = part.panels.begin; panel < part.panels.end; panel += FM_BLOCK_PANELS) {
             const ptrdiff_t panels = smaller(FM_BLOCK_PANELS, part.panels.end - panel);
-            for (ptrdiff_t p = 0; p < pass->rows; p += block) {
+            for (ptrdiff_t p = 0; p < batch_rows; p += block) {
                 const fm_gemm product = {
                     .rows = rows,
-                    .depth = smaller(block, pass->rows - p),
+                    .depth = smaller(block, batch_rows - p),
                     .panels = panels,
                     .a = packs ? packed + p * rows : x + p * x_row + k,
                     .a_step = packs ? 0 : x_row,

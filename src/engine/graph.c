@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int fm_reads_two(fm_op op) {
-    return op == FM_OP_ADD || op == FM_OP_SUBTRACT || op == FM_OP_MULTIPLY || op == FM_OP_MAXIMUM || op == FM_OP_CONCATENATE;
-}
+int fm_reads_two(fm_op op) { return op >= FM_OP_ADD; }
 
 /* Branches and slices leave a buffer to others as well. */
 static int shares_input(fm_op op) { return op == FM_OP_BRANCH || op == FM_OP_SLICE; }
@@ -69,7 +67,7 @@ void fm_link_nodes(fm_network *network) {
                     elementwise && below->spec.activation != FM_ACTIVATION_linear && below->spec.activation < FM_OUTPUT_ACTIVATION_COUNT;
                 below->in_panels = below->spec.op == FM_OP_DENSE;
             }
-            network->row_flops += 2.0 * (double)node->inputs * (double)node->units;
+            network->row_flops += 2.0 * (double)node->inputs * (double)node->units * (double)network->per[node->spec.output];
         }
     }
     const fm_node_spec *first = &network->nodes[0].spec;

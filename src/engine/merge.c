@@ -8,7 +8,7 @@
 #include <string.h>
 
 fm_span fm_share_buffer(const fm_pass *pass, int buffer) {
-    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    const fm_range rows = fm_share_rows(fm_rows(pass, buffer), pass->worker);
     const ptrdiff_t stride = pass->network->stride[buffer];
     const ptrdiff_t count = rows.end > rows.begin ? rows.end - rows.begin : 0;
     return (fm_span){rows.begin, count, rows.begin * stride, count * stride};
@@ -74,6 +74,9 @@ void fm_merge_forward(const fm_pass *pass, const fm_node *node) {
     case FM_OP_MAXIMUM:
         apply(kernels->maximum, span, x, y, 0.0f, out);
         break;
+    case FM_OP_MINIMUM:
+        apply(kernels->minimum, span, x, y, 0.0f, out);
+        break;
     case FM_OP_CONCATENATE:
         copy_columns(span, node->inputs, x, x_row, out, out_row);
         copy_columns(span, network->width[spec->other], y, network->stride[spec->other], out + node->inputs, out_row);
@@ -119,6 +122,9 @@ static void backward_to(const fm_pass *pass, const fm_node *node, int is_other, 
         break;
     case FM_OP_MAXIMUM:
         maximum_backward(pass, span, x, y, grad, below);
+        break;
+    case FM_OP_MINIMUM: /* the smaller one is the larger one's partner */
+        maximum_backward(pass, span, y, x, grad, below);
         break;
     case FM_OP_CONCATENATE:
         copy_columns(span, network->width[to], grad + (is_other ? node->inputs : 0), network->stride[spec->output], below,

@@ -60,6 +60,52 @@ static int is_vector(const fm_plan *plan, int parameter, int64_t columns, int wa
 /* True for a parameter that the optimizer moves. */
 static int moves(const fm_plan *plan, int parameter) { return parameter >= 0 && (!plan->trainable || plan->trainable[parameter]); }
 
+static int are_indices(const int32_t *indices, int64_t count, int64_t below) {
+    for (int64_t i = 0; indices && i < count; i++)
+        if (indices[i] < 0 || indices[i] >= below)
+            return 0;
+    return indices != NULL;
+}
+
+static int is_sound_dot(int64_t depth, int64_t inputs, int64_t others, int64_t units) {
+    return depth > 0 && inputs % depth == 0 && others % depth == 0 && inputs / depth * (others / depth) == units;
+}
+
+/* Rows of each buffer for a row of the batch. 0 if they do not go together: whole rows are folded, parts unfolded to whole rows, and most
+ * nodes that compute across columns read whole rows. */
+static int count_rows(fm_network *network) {
+    network->per[0] = network->most_per = 1;
+    for (int i = 0; i < network->node_count; i++) {
+        const fm_node_spec *spec = &network->nodes[i].spec;
+        const ptrdiff_t inputs = network->width[spec->input], units = network->width[spec->output], per = network->per[spec->input];
+        const int folds = spec->op == FM_OP_FOLD, unfolds = spec->op == FM_OP_UNFOLD;
+        const int wants_whole = folds || (fm_is_arrangement(spec->op) && !unfolds) || spec->op == FM_OP_ACTIVITY;
+        if ((wants_whole && per != 1) || (unfolds && per * inputs != units) || (fm_reads_two(spec->op) && network->per[spec->other] != per))
+            return 0;
+        network->per[spec->output] = folds ? inputs / units : unfolds ? 1 : per;
+        if (network->per[spec->output] > network->most_per)
+            network->most_per = network->per[spec->output];
+    }
+    return network->per[network->output] == 1;
+}
+
+/* The columns that gathers read, in memory of the network's own. 0 if there is none. */
+static int copy_gathered(fm_network *network) {
+    ptrdiff_t total = 0;
+    for (int i = 0; i < network->node_count; i++)
+        total += network->nodes[i].spec.op == FM_OP_GATHER ? network->nodes[i].units : 0;
+    int32_t *to = network->gathered = malloc((size_t)(total + 1) * sizeof *to);
+    for (int i = 0; to && i < network->node_count; i++) {
+        fm_node *node = &network->nodes[i];
+        if (node->spec.op == FM_OP_GATHER) {
+            memcpy(to, node->spec.gathered, (size_t)node->units * sizeof *to);
+            node->spec.gathered = to;
+            to += node->units;
+        }
+    }
+    return network->gathered != NULL;
+}
+
 static int is_sound_node(const fm_plan *plan, const fm_node_spec *node) {
     if (!is_index(node->input, plan->buffer_count) || !is_index(node->output, plan->buffer_count) || node->output == 0 ||
         !is_index(node->activation, FM_ACTIVATION_COUNT))
@@ -74,9 +120,17 @@ static int is_sound_node(const fm_plan *plan, const fm_node_spec *node) {
     }
     if (node->op == FM_OP_SLICE)
         return node->input == 0 && node->column >= 0 && node->column <= inputs - units;
+    if (node->op == FM_OP_FOLD || node->op == FM_OP_AVERAGE_POOL || node->op == FM_OP_MAXIMUM_POOL)
+        return inputs % units == 0;
+    if (node->op == FM_OP_UNFOLD)
+        return units % inputs == 0;
+    if (node->op == FM_OP_GATHER)
+        return are_indices(node->gathered, units, inputs);
     if (fm_reads_two(node->op)) {
         if (!is_index(node->other, plan->buffer_count))
             return 0;
+        if (node->op == FM_OP_DOT)
+            return is_sound_dot(node->depth, inputs, plan->widths[node->other], units);
         const int64_t others = plan->widths[node->other];
         return node->op == FM_OP_CONCATENATE ? inputs + others == units : inputs == units && others == units;
     }
@@ -137,6 +191,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     fm_layout layout = {0, 0};
     const size_t width = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
     const size_t stride = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
+    const size_t per = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
     const size_t root = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(int));
     const size_t nodes = fm_layout_add(&layout, plan->node_count, 1, sizeof(fm_node));
     const size_t shape = fm_layout_add(&layout, plan->parameter_count, 2, sizeof(ptrdiff_t));
@@ -149,6 +204,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     }
     network->width = (ptrdiff_t *)(memory + width);
     network->stride = (ptrdiff_t *)(memory + stride);
+    network->per = (ptrdiff_t *)(memory + per);
     network->root = (int *)(memory + root);
     network->nodes = (fm_node *)(memory + nodes);
     network->shape = (ptrdiff_t (*)[2])(memory + shape);
@@ -191,6 +247,13 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
         node->kernel_moves = node->kernel >= 0 && network->trainable[node->spec.kernel];
         node->bias_moves = node->bias >= 0 && network->trainable[node->spec.bias];
     }
+    const int counted = count_rows(network);
+    if (!counted || !copy_gathered(network)) {
+        free(network->value_memory);
+        free(network->plan_memory);
+        free(network);
+        return counted ? FM_NO_MEMORY : FM_BAD_PLAN;
+    }
     fm_link_nodes(network);
 
     fm_lock_init(&network->lock);
@@ -212,6 +275,7 @@ void fm_network_free(fm_network *network) {
     free(network->gradient_memory);
     fm_free_update(network);
     free(network->value_memory);
+    free(network->gathered);
     free(network->plan_memory);
     fm_lock_destroy(&network->lock);
     free(network);
@@ -345,17 +409,18 @@ static ptrdiff_t rows_of(const fm_network *network, const fm_workspace *w, int b
     for (int i = 0; i < network->node_count && (w->room & FM_ROOM_FOR_GRADIENTS); i++) {
         const fm_node *node = &network->nodes[i];
         if (node->spec.op == FM_OP_DENSE && node->trained_below && network->root[node->spec.input] == network->root[buffer])
-            return FM_ROUND_UP(w->rows);
+            return FM_ROUND_UP(fm_capacity(network, w, buffer));
     }
-    return w->rows;
+    return fm_capacity(network, w, buffer);
 }
 
 /* What a node that trains keeps. */
 static void carve_noise(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory, int index) {
     const fm_node *node = &network->nodes[index];
-    const ptrdiff_t kept = fm_normalize_memo(network, node, FM_ROUND_UP(w->rows)) + fm_embed_memo(network, node);
+    const ptrdiff_t rows = fm_capacity(network, w, node->spec.output);
+    const ptrdiff_t kept = fm_normalize_memo(network, node, FM_ROUND_UP(rows)) + fm_embed_memo(network, node);
     const int drops = node->spec.op == FM_OP_DROPOUT || node->spec.op == FM_OP_ALPHA_DROPOUT || node->spec.op == FM_OP_GAUSSIAN_DROPOUT;
-    float *mask = drops ? take(layout, memory, w->rows, network->stride[node->spec.output], sizeof(float)) : NULL;
+    float *mask = drops ? take(layout, memory, rows, network->stride[node->spec.output], sizeof(float)) : NULL;
     float *memo = take(layout, memory, kept, 1, sizeof(float));
     if (!memory)
         return;
@@ -375,10 +440,11 @@ static void carve_gradient(const fm_network *network, fm_workspace *w, fm_layout
     }
     const int rows_are_panels = is_dense && !node->in_panels && stride == FM_PANEL;
     float *grad = is_dense && node->in_panels ? NULL : take(layout, memory, rows_of(network, w, b), stride, sizeof(float));
-    float *panels = is_dense && !rows_are_panels ? take(layout, memory, fm_panel_floats(w, node), node->panels, sizeof(float)) : NULL;
+    float *panels =
+        is_dense && !rows_are_panels ? take(layout, memory, fm_panel_floats(network, w, node), node->panels, sizeof(float)) : NULL;
     float *strips = NULL;
     if (is_dense && node->trained_below)
-        strips = take(layout, memory, FM_ROUND_UP(w->rows), node->panels * FM_PANEL, sizeof(float));
+        strips = take(layout, memory, FM_ROUND_UP(fm_capacity(network, w, b)), node->panels * FM_PANEL, sizeof(float));
     if (!memory)
         return;
     w->grad[b] = grad;
@@ -392,16 +458,16 @@ static void carve_targets(const fm_network *network, fm_workspace *w, fm_layout 
     w->targets = take(layout, memory, network->term_count, 1, sizeof(fm_targets));
     for (int t = 0; t < network->term_count; t++) {
         const fm_objective *o = &network->terms[t].objective;
-        const ptrdiff_t stride = network->stride[o->output];
+        const ptrdiff_t stride = network->stride[o->output], per = network->per[o->output], own = FM_ROUND_UP(w->rows * per);
         const fm_targets targets = {
-            .y = take(layout, memory, w->rows, stride, sizeof(float)),
-            .smoothed = fm_smooths(o) ? take(layout, memory, w->rows, stride, sizeof(float)) : NULL,
-            .labels = take(layout, memory, rows, 1, sizeof(int32_t)),
-            .kept = o->ignores ? take(layout, memory, rows, 1, sizeof(int32_t)) : NULL,
-            .counted = o->ignores ? take(layout, memory, rows, 1, sizeof(float)) : NULL,
-            .weight = take(layout, memory, rows, 1, sizeof(float)),
-            .loss = take(layout, memory, rows, 1, sizeof(float)),
-            .metric = take(layout, memory, rows, o->metric_count, sizeof(float)),
+            .y = take(layout, memory, w->rows * per, stride, sizeof(float)),
+            .smoothed = fm_smooths(o) ? take(layout, memory, w->rows * per, stride, sizeof(float)) : NULL,
+            .labels = take(layout, memory, own, 1, sizeof(int32_t)),
+            .kept = o->ignores ? take(layout, memory, own, 1, sizeof(int32_t)) : NULL,
+            .counted = o->ignores ? take(layout, memory, own, 1, sizeof(float)) : NULL,
+            .weight = take(layout, memory, own, 1, sizeof(float)),
+            .loss = take(layout, memory, own, 1, sizeof(float)),
+            .metric = take(layout, memory, own, o->metric_count, sizeof(float)),
         };
         if (memory)
             w->targets[t] = targets;
@@ -436,12 +502,12 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
         return;
     for (int i = 0; i < network->node_count; i++)
         carve_gradient(network, w, layout, memory, i);
-    w->packed_floats = fm_packed_floats(network, FM_ROUND_UP(w->rows));
+    w->packed_floats = fm_packed_floats(network, FM_ROUND_UP(w->rows * network->most_per));
     w->packed = take(layout, memory, w->workers, w->packed_floats, sizeof(float));
 }
 
 fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int room, int workers) {
-    if (rows > PTRDIFF_MAX / FM_BLOCK_ROWS - FM_PANEL)
+    if (rows > PTRDIFF_MAX / FM_BLOCK_ROWS / network->most_per - FM_PANEL)
         return NULL;
     fm_workspace *workspace = calloc(1, sizeof *workspace);
     if (!workspace)

@@ -77,7 +77,7 @@ static void batch_forward(const fm_pass *pass, const fm_node *node, int index, c
     if (columns.begin >= columns.end)
         return;
     const fm_column_moments moments = {
-        .rows = pass->rows,
+        .rows = fm_rows(pass, node->spec.output),
         .cols = columns.end - columns.begin,
         .x = x + columns.begin,
         .x_row = network->stride[node->spec.input],
@@ -85,13 +85,13 @@ static void batch_forward(const fm_pass *pass, const fm_node *node, int index, c
         .variance = variance + columns.begin,
     };
     network->kernels->column_moments(&moments);
-    const fm_part part = {{0, pass->rows}, {columns.begin / FM_PANEL, columns.end / FM_PANEL}};
+    const fm_part part = {{0, fm_rows(pass, node->spec.output)}, {columns.begin / FM_PANEL, columns.end / FM_PANEL}};
     normalize_part(pass, node, part, x, mean, variance, 1, out);
 }
 
 static void rows_forward(const fm_pass *pass, const fm_node *node, int index, const float *x, float *out) {
     const fm_network *network = pass->network;
-    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    const fm_range rows = fm_share_rows(fm_rows(pass, node->spec.output), pass->worker);
     if (rows.begin >= rows.end)
         return;
     const ptrdiff_t x_row = network->stride[node->spec.input], out_row = network->stride[node->spec.output];
@@ -108,7 +108,7 @@ static void rows_forward(const fm_pass *pass, const fm_node *node, int index, co
         .out = out + rows.begin * out_row,
         .out_row = out_row,
         .mean = memo ? memo + rows.begin : NULL,
-        .scale = memo ? memo + FM_ROUND_UP(pass->workspace->rows) + rows.begin : NULL,
+        .scale = memo ? memo + fm_room(pass, node->spec.output) + rows.begin : NULL,
     };
     network->kernels->normalize_rows(&arguments);
 }
@@ -138,7 +138,7 @@ void fm_normalize_forward(const fm_pass *pass, const fm_node *node, int index) {
         rows_forward(pass, node, index, x, out);
         return;
     }
-    const fm_part part = fm_share_output(pass->rows, node->panels, pass->worker);
+    const fm_part part = fm_share_output(fm_rows(pass, node->spec.output), node->panels, pass->worker);
     if (node->spec.op == FM_OP_PRELU) {
         const fm_prelu arguments = prelu(pass, node, part, x, out);
         network->kernels->prelu(&arguments);
@@ -166,10 +166,10 @@ static void batch_backward(const fm_pass *pass, const fm_node *node, int index, 
     const float *mean = own ? w->memo[index] : vector_at(network, node->mean, 0);
     const float *variance = own ? mean + grad_row : vector_at(network, node->variance, 0);
     if (!own && node->trained_below)
-        normalize_part(pass, node, (fm_part){{0, pass->rows}, {c / FM_PANEL, (c + n) / FM_PANEL}}, w->grad[node->spec.output], NULL,
-                       variance, 0, w->grad[node->spec.input]);
+        normalize_part(pass, node, (fm_part){{0, fm_rows(pass, node->spec.output)}, {c / FM_PANEL, (c + n) / FM_PANEL}},
+                       w->grad[node->spec.output], NULL, variance, 0, w->grad[node->spec.input]);
     const fm_normalize_columns_backward arguments = {
-        .rows = pass->rows,
+        .rows = fm_rows(pass, node->spec.output),
         .cols = n,
         .x = w->value[node->spec.input] + c,
         .x_row = x_row,
@@ -189,7 +189,7 @@ static void batch_backward(const fm_pass *pass, const fm_node *node, int index, 
 
 static void prelu_backward(const fm_pass *pass, const fm_node *node, ptrdiff_t c, ptrdiff_t n) {
     const fm_workspace *w = pass->workspace;
-    const fm_part part = {{0, pass->rows}, {c / FM_PANEL, (c + n) / FM_PANEL}};
+    const fm_part part = {{0, fm_rows(pass, node->spec.output)}, {c / FM_PANEL, (c + n) / FM_PANEL}};
     fm_prelu arguments = prelu(pass, node, part, w->value[node->spec.input], node->trained_below ? w->grad[node->spec.input] : NULL);
     arguments.grad = w->grad[node->spec.output] + c;
     arguments.grad_row = pass->network->stride[node->spec.output];
@@ -202,14 +202,14 @@ static void sum_normalized(const fm_pass *pass, const fm_node *node, int index, 
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
     const fm_normalized_sums arguments = {
-        .rows = pass->rows,
+        .rows = fm_rows(pass, node->spec.output),
         .cols = n,
         .x = w->value[node->spec.input] + c,
         .x_row = network->stride[node->spec.input],
         .grad = w->grad[node->spec.output] + c,
         .grad_row = network->stride[node->spec.output],
         .mean = w->memo[index],
-        .scale = w->memo[index] + FM_ROUND_UP(w->rows),
+        .scale = w->memo[index] + fm_room(pass, node->spec.output),
         .dgamma = fm_scratch(pass),
         .dbeta = fm_scratch(pass) + GRADIENT_COLUMNS,
     };
@@ -219,7 +219,7 @@ static void sum_normalized(const fm_pass *pass, const fm_node *node, int index, 
 static void rows_backward(const fm_pass *pass, const fm_node *node, int index) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
-    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    const fm_range rows = fm_share_rows(fm_rows(pass, node->spec.output), pass->worker);
     const ptrdiff_t x_row = network->stride[node->spec.input], grad_row = network->stride[node->spec.output];
     if (rows.begin >= rows.end)
         return;
@@ -232,7 +232,7 @@ static void rows_backward(const fm_pass *pass, const fm_node *node, int index) {
         .grad_row = grad_row,
         .gamma = vector_at(network, node->kernel, 0),
         .mean = w->memo[index] + rows.begin,
-        .scale = w->memo[index] + FM_ROUND_UP(w->rows) + rows.begin,
+        .scale = w->memo[index] + fm_room(pass, node->spec.output) + rows.begin,
         .centered = node->spec.op == FM_OP_LAYER_NORMALIZATION,
         .out = w->grad[node->spec.input] + rows.begin * x_row,
         .out_row = x_row,
@@ -246,7 +246,7 @@ void fm_normalize_backward(const fm_pass *pass, const fm_node *node, int index, 
     const int by_row = is_by_row(node);
     if (!by_row && node->spec.op != FM_OP_PRELU && !takes_moments(pass, node) && !node->kernel_moves && !node->bias_moves) {
         /* Only a scale, by what is not trained: the gradient takes it too. */
-        const fm_part part = fm_share_output(pass->rows, node->panels, pass->worker);
+        const fm_part part = fm_share_output(fm_rows(pass, node->spec.output), node->panels, pass->worker);
         normalize_part(pass, node, part, w->grad[node->spec.output], NULL, vector_at(network, node->variance, 0), 0,
                        w->grad[node->spec.input]);
         return;

@@ -98,9 +98,10 @@ int fm_is_sound_objective(const fm_network *network, const fm_objective *objecti
 }
 
 static ptrdiff_t target_columns(const fm_network *network, const fm_objective *objective) {
+    const ptrdiff_t per = network->per[objective->output];
     if (fm_has_labels(objective->loss))
-        return 1;
-    return network->width[objective->output] / (objective->loss == FM_LOSS_gaussian_nll ? 2 : 1);
+        return per;
+    return per * network->width[objective->output] / (objective->loss == FM_LOSS_gaussian_nll ? 2 : 1);
 }
 
 fm_term *fm_copy_terms(const fm_network *network, const fm_objective *objectives, int count) {
@@ -182,6 +183,8 @@ static int call_function(fm_network *network, const fm_objective *o, const fm_lo
 
 /* The penalties on what layers give, for these rows; weights of rows do not count. 0 if one is not finite. */
 static int measure_activity(const fm_pass *pass, fm_range rows) {
+    if (rows.begin >= rows.end)
+        return 1;
     const fm_network *network = pass->network;
     float *penalty = pass->workspace->activity + rows.begin;
     memset(penalty, 0, (size_t)(rows.end - rows.begin) * sizeof *penalty);
@@ -211,9 +214,9 @@ static int measure_activity(const fm_pass *pass, fm_range rows) {
  * that of the batch. */
 static void count_rows(const fm_pass *pass, const fm_objective *o, const fm_targets *targets, fm_range rows, int weighted) {
     ptrdiff_t valid = 0;
-    for (ptrdiff_t r = 0; r < pass->rows; r++)
+    for (ptrdiff_t r = 0; r < fm_rows(pass, o->output); r++)
         valid += targets->labels[r] != o->ignored;
-    const float heavier = valid ? (float)pass->rows / (float)valid : 0.0f;
+    const float heavier = valid ? (float)fm_rows(pass, o->output) / (float)valid : 0.0f;
     for (ptrdiff_t r = rows.begin; r < rows.end; r++) {
         const int ignored = targets->labels[r] == o->ignored;
         targets->kept[r] = ignored ? 0 : targets->labels[r];
@@ -241,10 +244,11 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
     /* A function of the caller's gets all rows at once, on the caller's thread, and so does a loss of the whole batch; the metrics then go
      * the same way. */
     const int alone = o->function || takes_batch(o->loss);
-    const fm_range rows = !alone                 ? fm_share_rows(pass->rows, pass->worker)
-                          : pass->worker.id == 0 ? (fm_range){0, pass->rows}
-                                                 : (fm_range){0, 0};
+    const ptrdiff_t own = fm_rows(pass, o->output), capacity = fm_room(pass, o->output);
+    const fm_range rows = !alone ? fm_share_rows(own, pass->worker) : pass->worker.id == 0 ? (fm_range){0, own} : (fm_range){0, 0};
     fm_outcome outcome = {0, 0};
+    if (term == 0 && network->penalizes_activity)
+        outcome.non_finite |= !measure_activity(pass, fm_share_rows(pass->rows, pass->worker));
     if (rows.begin >= rows.end)
         return outcome;
     const ptrdiff_t row = network->stride[o->source]; /* source and output have the same width */
@@ -266,14 +270,14 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
         .y_row = row,
         .labels = labels ? targets->labels + rows.begin : NULL,
         .weight = weight,
-        .scale = (float)o->weight / (float)pass->rows,
+        .scale = (float)o->weight / (float)own,
         .threshold = 0.5f,
         .loss = targets->loss + rows.begin,
         .grad = pass->training && grad ? grad + begin : NULL,
         .grad_row = row,
         .probs = o->source == o->output ? NULL : predictions,
         .probs_row = row,
-        .hit = hit < 0 ? NULL : targets->metric + hit * FM_ROUND_UP(w->rows) + rows.begin,
+        .hit = hit < 0 ? NULL : targets->metric + hit * capacity + rows.begin,
     };
     for (int i = 0; i < FM_LOSS_PARAMETERS; i++)
         loss.parameter[i] = o->parameter[i];
@@ -289,8 +293,6 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
         return (fm_outcome){.interrupted = 1};
     if (o->ignores)
         drop_ignored(o, targets, rows, loss.loss, loss.grad, row);
-    if (term == 0 && network->penalizes_activity)
-        outcome.non_finite |= !measure_activity(pass, rows);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++)
         outcome.non_finite |= !isfinite(targets->loss[i]);
     for (int m = 0; m < o->metric_count; m++) {
@@ -302,7 +304,7 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
         metric.threshold = o->metrics[m].threshold;
         for (int i = 0; i < FM_LOSS_PARAMETERS; i++)
             metric.parameter[i] = o->metrics[m].parameter[i];
-        metric.loss = targets->metric + m * FM_ROUND_UP(w->rows) + rows.begin;
+        metric.loss = targets->metric + m * capacity + rows.begin;
         metric.grad = metric.probs = metric.hit = NULL;
         const int is_loss = o->metrics[m].kind < FM_LOSS_binary_accuracy;
         const int unknown = o->ignores && is_loss && (o->ignored < 0 || o->ignored >= loss.cols);

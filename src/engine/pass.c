@@ -181,7 +181,7 @@ void fm_forward(const fm_pass *pass) {
             break;
         }
         default:
-            fm_merge_forward(pass, node);
+            (fm_is_arrangement(node->spec.op) ? fm_arrange_forward : fm_merge_forward)(pass, node);
             break;
         }
         fm_team_barrier(pass->worker);
@@ -192,7 +192,8 @@ void fm_forward(const fm_pass *pass) {
 static void copy_to_panels(const fm_pass *pass, const fm_node *node, fm_span span, const float *grad) {
     const ptrdiff_t stride = pass->network->stride[node->spec.output];
     for (ptrdiff_t panel = 0; panel < node->panels; panel++) {
-        float *to = pass->workspace->panels[node->spec.output] + panel * fm_panel_floats(pass->workspace, node) + span.first_row * FM_PANEL;
+        float *to = pass->workspace->panels[node->spec.output] + panel * fm_panel_floats(pass->network, pass->workspace, node) +
+                    span.first_row * FM_PANEL;
         for (ptrdiff_t row = 0; row < span.rows; row++)
             memcpy(to + row * FM_PANEL, grad + row * stride + panel * FM_PANEL, FM_PANEL * sizeof *to);
     }
@@ -280,7 +281,7 @@ void fm_backward(const fm_pass *pass, const fm_step *step) {
         case FM_OP_ACTIVITY:
             break;
         default:
-            fm_merge_backward(pass, node);
+            (fm_is_arrangement(node->spec.op) ? fm_arrange_backward : fm_merge_backward)(pass, node);
             fm_team_barrier(pass->worker);
             continue;
         }

@@ -12,7 +12,7 @@
 static ptrdiff_t block_rows(const fm_network *network) {
     ptrdiff_t row_bytes = 0;
     for (int b = 0; b < network->buffer_count; b++)
-        row_bytes += network->stride[b] * (ptrdiff_t)sizeof(float);
+        row_bytes += network->stride[b] * network->per[b] * (ptrdiff_t)sizeof(float);
     ptrdiff_t rows = BLOCK_BYTES / row_bytes / FM_STRIP_ROWS * FM_STRIP_ROWS;
     rows = rows < FM_BLOCK_ROWS ? FM_BLOCK_ROWS : rows > MOST_BLOCK_ROWS ? MOST_BLOCK_ROWS : rows;
     const ptrdiff_t most = MOST_BLOCK_BYTES / row_bytes / FM_PANEL * FM_PANEL;

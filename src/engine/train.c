@@ -92,15 +92,15 @@ static void hand_out(const run *r, const fm_pass *pass) {
     const fm_range rows = fm_share_rows(pass->rows, pass->worker);
     ptrdiff_t total = 0, column = 0;
     for (int t = 0; t < network->term_count; t++)
-        total += network->width[network->terms[t].objective.output];
+        total += network->width[network->terms[t].objective.output] * network->per[network->terms[t].objective.output];
     float *to = r->batches->predictions + ((r->batch - r->first) * r->batches->batch_size + rows.begin) * total;
     for (int t = 0; t < network->term_count; t++) {
         const int output = network->terms[t].objective.output;
-        const ptrdiff_t width = network->width[output], stride = network->stride[output];
-        const float *from = pass->workspace->value[output] + rows.begin * stride;
-        for (ptrdiff_t i = 0; i < rows.end - rows.begin; i++)
-            memcpy(to + i * total + column, from + i * stride, (size_t)width * sizeof *to);
-        column += width;
+        const ptrdiff_t width = network->width[output], stride = network->stride[output], per = network->per[output];
+        const float *from = pass->workspace->value[output] + rows.begin * per * stride;
+        for (ptrdiff_t i = 0; i < (rows.end - rows.begin) * per; i++)
+            memcpy(to + i / per * total + column + i % per * width, from + i * stride, (size_t)width * sizeof *to);
+        column += width * per;
     }
 }
 
@@ -122,15 +122,17 @@ static void account(const run *r, const fm_pass *pass) {
     for (int t = 0; t < network->term_count; t++) {
         const fm_objective *o = &network->terms[t].objective;
         const fm_targets *targets = &w->targets[t];
-        const double loss = sum(targets->loss, pass->rows);
+        const double per = (double)network->per[o->output];
+        const ptrdiff_t own = fm_rows(pass, o->output);
+        const double loss = sum(targets->loss, own) / per;
         totals[0] += o->weight * loss;
         if (network->term_count > 1) {
             *next++ += loss;
             *next++ += rows;
         }
         for (int m = 0; m < o->metric_count; m++) {
-            *next++ += sum(targets->metric + m * FM_ROUND_UP(w->rows), pass->rows);
-            *next++ += o->metrics[m].weighted && r->batches->sample_weight ? sum(targets->weight, pass->rows) : rows;
+            *next++ += sum(targets->metric + m * fm_room(pass, o->output), own) / per;
+            *next++ += o->metrics[m].weighted && r->batches->sample_weight ? sum(targets->weight, own) / per : rows;
         }
     }
 }

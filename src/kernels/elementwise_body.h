@@ -1,9 +1,11 @@
 /* Kernels over flat arrays, and softmax over rows. A tail of fewer than 16 elements goes through a buffer, so nothing outside is touched. */
 
-enum { FM_ACTIVATE, FM_DERIVE, FM_MULTIPLY, FM_ADD, FM_SUBTRACT, FM_MAXIMUM, FM_SCALE, FM_EXP, FM_LOG, FM_ERF };
+enum { FM_ACTIVATE, FM_DERIVE, FM_MULTIPLY, FM_ADD, FM_SUBTRACT, FM_MAXIMUM, FM_MINIMUM, FM_SCALE, FM_EXP, FM_LOG, FM_ERF };
 
-/* The larger one; NaN where they do not compare. */
+/* The larger one, and the smaller one; NaN where they do not compare. */
 FM_INLINE vf fm_larger(vf x, vf y) { return v_select(v_le(x, y), y, v_select(v_le(y, x), x, v_add(x, y))); }
+
+FM_INLINE vf fm_smaller(vf x, vf y) { return v_select(v_le(x, y), x, v_select(v_le(y, x), y, v_add(x, y))); }
 
 /* 16 elements; out may be x. */
 FM_INLINE void fm_elementwise_panel(const int kernel, const fm_elementwise *e, const float *x, const float *y, float *out) {
@@ -42,6 +44,10 @@ FM_INLINE void fm_elementwise_panel(const int kernel, const fm_elementwise *e, c
         for (int v = 0; v < FM_VECTORS; v++)
             a[v] = fm_larger(a[v], b[v]);
         break;
+    case FM_MINIMUM:
+        for (int v = 0; v < FM_VECTORS; v++)
+            a[v] = fm_smaller(a[v], b[v]);
+        break;
     case FM_SCALE:
         for (int v = 0; v < FM_VECTORS; v++)
             a[v] = v_mul(a[v], v_set1(e->alpha));
@@ -66,7 +72,7 @@ FM_INLINE void fm_elementwise_panel(const int kernel, const fm_elementwise *e, c
 /* The last, incomplete panel takes the same way as the others, through the tails: the code for all activations is long. */
 FM_INLINE void fm_elementwise_all(const int kernel, const fm_elementwise *arguments) {
     const fm_elementwise copy = *arguments, *const e = &copy; /* a copy, so that the compiler knows no store changes it */
-    const float *y = kernel >= FM_DERIVE && kernel <= FM_MAXIMUM ? e->y : e->x;
+    const float *y = kernel >= FM_DERIVE && kernel <= FM_MINIMUM ? e->y : e->x;
     float x_tail[FM_PANEL] = {0}, y_tail[FM_PANEL] = {0};
     for (ptrdiff_t i = 0; i < e->n; i += FM_PANEL) {
         const int whole = e->n - i >= FM_PANEL;
@@ -87,6 +93,7 @@ static void kernel_multiply(const fm_elementwise *e) { fm_elementwise_all(FM_MUL
 static void kernel_add(const fm_elementwise *e) { fm_elementwise_all(FM_ADD, e); }
 static void kernel_subtract(const fm_elementwise *e) { fm_elementwise_all(FM_SUBTRACT, e); }
 static void kernel_maximum(const fm_elementwise *e) { fm_elementwise_all(FM_MAXIMUM, e); }
+static void kernel_minimum(const fm_elementwise *e) { fm_elementwise_all(FM_MINIMUM, e); }
 static void kernel_scale(const fm_elementwise *e) { fm_elementwise_all(FM_SCALE, e); }
 static void kernel_exp(const fm_elementwise *e) { fm_elementwise_all(FM_EXP, e); }
 static void kernel_log(const fm_elementwise *e) { fm_elementwise_all(FM_LOG, e); }

@@ -145,6 +145,7 @@ typedef struct fm_column_sums {
  *   add        out = x + y
  *   subtract   out = x − y
  *   maximum    out = the larger of x and y, NaN if one of them is
+ *   minimum    out = the smaller of x and y, NaN if one of them is
  *   scale      out = alpha · x
  *   exp, log   out = exp(x), log(x), within 1.5 ULP
  *   erf        out = erf(x), within 2 ULP

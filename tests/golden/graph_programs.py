@@ -93,6 +93,23 @@ def shared_layers(api):
     return api.Model([words, more, numbers], layers.Dense(2, name="last")(h))
 
 
+def arranged(api):
+    """Tensors that are spread over larger ones, products along axes, and rows side by side along another axis than the last."""
+    layers = api.layers
+    x = _input(api, 6, "x")
+    grid = layers.Reshape((4, 3), name="grid")(layers.Dense(12, activation="tanh", name="h")(x))
+    row = layers.Dense(3, name="row")(x)
+    spread = layers.Add(name="spread")([grid, row])
+    least = layers.Minimum(name="least")([spread, layers.Multiply(name="times")([grid, row])])
+    tall = layers.Concatenate(axis=1, name="tall")([least, grid])
+    merged = [
+        layers.Dot(axes=(2, 1), name="along")([tall, row]),
+        layers.Flatten(name="flat")(layers.Dot(axes=1, normalize=True, name="across")([grid, least])),
+        layers.Dot(axes=-1, normalize=False, name="alone")([row, layers.Dense(3, name="other")(x)]),
+    ]
+    return api.Model(x, layers.Dense(2, name="last")(layers.Concatenate(name="cat")(merged)))
+
+
 # name -> (program, what compile is told, widths of x, what y is: a number of columns or ("labels", classes))
 # columns of ("whole", columns) hold whole numbers
 PROGRAMS = {
@@ -118,6 +135,7 @@ PROGRAMS = {
     ),
     "shared": (shared, {"loss": "binary_crossentropy"}, [5, 5], [("yes or no", 1)]),
     "nested": (nested, {"loss": "mse"}, [8], [2]),
+    "arranged": (arranged, {"loss": "mse", "metrics": ["mae"]}, [6], [2]),
     "shared layers": (shared_layers, {"loss": "mse"}, [("whole", 4), ("whole", 4), 5], [2]),
 }
 OPTIMIZERS = ("sgd", "adam")

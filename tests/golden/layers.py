@@ -50,6 +50,14 @@ def _layer(**options):
     return lambda api: api.layers.LayerNormalization(**options)
 
 
+def _pooled(layer):
+    def layers(api):
+        made = getattr(api.layers, layer)(keepdims=True)
+        return [api.layers.Dense(12), api.layers.Reshape((4, 3)), made, api.layers.Flatten(), api.layers.Dense(OUTPUTS)]
+
+    return layers
+
+
 MEAN, VARIANCE = [0.5, -1.0, 2.0, 0.0, 1.0], [1.0, 4.0, 0.25, 9.0, 0.5]
 
 NETWORKS = {
@@ -93,6 +101,22 @@ NETWORKS = {
     "frozen_dense": _frozen(0, _around(_batch(), activation="tanh")),
     "frozen_middle": _frozen(1, lambda api: [api.layers.Dense(n, activation="tanh") for n in (6, 8, OUTPUTS)]),
     "frozen_last": _frozen(2, _around(_batch(), use_bias=False)),
+    "last_axis": lambda api: [
+        *(api.layers.Dense(24), api.layers.Reshape((4, 6)), api.layers.Dense(5, use_bias=False), api.layers.BatchNormalization()),
+        *(api.layers.Dense(6, activation="relu"), api.layers.Dense(4), api.layers.Softmax(), api.layers.Permute(dims=(2, 1))),
+        *(api.layers.Dense(3, activation="tanh"), api.layers.Flatten(), api.layers.Dense(OUTPUTS)),
+    ],
+    "normalized_last_axis": lambda api: [
+        *(api.layers.Dense(12), api.layers.Reshape((3, 4)), api.layers.LayerNormalization(), api.layers.RMSNormalization()),
+        *(api.layers.Flatten(), api.layers.Dense(OUTPUTS)),
+    ],
+    "average_pooling": _pooled("GlobalAveragePooling1D"),
+    "max_pooling": _pooled("GlobalMaxPooling1D"),
+    "embedding_pooling": _first(lambda api: api.layers.Embedding(NUMBERS, 4), lambda api: api.layers.GlobalAveragePooling1D()),
+    "repeat_vector": lambda api: [
+        *(api.layers.Dense(4), api.layers.RepeatVector(n=3), api.layers.Identity(), api.layers.Permute((2, 1))),
+        *(api.layers.Dense(2, activation="tanh"), api.layers.Flatten(), api.layers.Dense(OUTPUTS)),
+    ],
     "frozen_batch_normalization": _frozen(1, _around(_batch(), use_bias=False)),
     "frozen_layer_normalization": _frozen(1, _around(_layer())),
     "frozen_prelu": _frozen(1, _around(lambda api: api.layers.PReLU())),
@@ -102,7 +126,7 @@ NETWORKS = {
 OPTIMIZERS = {"gradient": ("SGD", {"learning_rate": 1.0}), "momentum": ("SGD", {"learning_rate": 0.02, "momentum": 0.9})}
 OPTIMIZERS["adam"] = ("Adam", {"learning_rate": 0.01})
 
-READS_NUMBERS = ("embedding", "one_hot", "multi_hot", "count", "frozen_embedding")
+READS_NUMBERS = ("embedding", "one_hot", "multi_hot", "count", "frozen_embedding", "embedding_pooling")
 
 
 def inputs(name: str) -> np.ndarray:

@@ -1,0 +1,61 @@
+"""Layers that make one vector of several: of the words of a text, of the steps of a series."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from fastmlp import checks
+from fastmlp.errors import UnsupportedError
+from fastmlp.layers.base import Layer, Operation
+from fastmlp.shapes import Shape
+
+
+class _GlobalPooling1D(Layer):
+    """The base of layers that turn ``(steps, features)`` into ``(features,)``."""
+
+    weightless = True
+    op: ClassVar[str]
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        if data_format not in (None, "channels_last"):
+            raise UnsupportedError(f"{type(self).__name__}(data_format={data_format!r}) is not in fastmlp; put a Permute((2, 1)) before it")
+        self.keepdims = checks.flag("keepdims", keepdims)
+
+    def row_after(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 2:
+            raise ValueError(f"layer {self.name!r} takes rows of shape (steps, features), but gets rows of shape {input_shape}")
+        return (1, input_shape[1]) if self.keepdims else (input_shape[1],)
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        return (Operation(self.op, settings={"width": input_shape[1]}),)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"keepdims": self.keepdims}
+
+
+class GlobalAveragePooling1D(_GlobalPooling1D):
+    """The mean of the vectors of a row: ``(steps, features)`` becomes ``(features,)``.
+
+    Args:
+        keepdims: Whether the axis of the steps stays, with size 1.
+
+    Example:
+
+    >>> from fastmlp import layers, models
+    >>> model = models.Sequential([layers.Input((20,)), layers.Embedding(1000, 16), layers.GlobalAveragePooling1D(), layers.Dense(1)])
+    >>> model.output_shape
+    (None, 1)
+    """
+
+    op = "average_pool"
+
+
+class GlobalMaxPooling1D(_GlobalPooling1D):
+    """The largest element in each place of the vectors of a row: ``(steps, features)`` becomes ``(features,)``.
+
+    Args:
+        keepdims: Whether the axis of the steps stays, with size 1.
+    """
+
+    op = "maximum_pool"

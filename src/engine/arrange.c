@@ -1,0 +1,169 @@
+/* Nodes that move columns and rows, and those that compute across them: folds, gathers, pools, quotients, dot products.
+ *
+ * Each worker takes the same whole rows of the batch on the way there and back. Only columns that there are get read and written, so pads
+ * stay +0. Sums ascend.
+ */
+#include "engine.h"
+
+#include <string.h>
+
+int fm_is_arrangement(fm_op op) {
+    return op == FM_OP_FOLD || op == FM_OP_UNFOLD || op == FM_OP_GATHER || op == FM_OP_AVERAGE_POOL || op == FM_OP_MAXIMUM_POOL ||
+           op == FM_OP_DIVIDE || op == FM_OP_DOT;
+}
+
+/* Rows `from` … of a buffer's values or gradient. */
+static float *row_of(const fm_pass *pass, float *const *arrays, int buffer, ptrdiff_t row) {
+    return arrays[buffer] + row * pass->network->stride[buffer];
+}
+
+/* One row of `count` parts, of `part` columns each, and the same parts as rows; `to_parts` says which is copied. */
+static void copy_parts(float *whole, float *parts, ptrdiff_t part_row, ptrdiff_t count, ptrdiff_t part, int to_parts) {
+    for (ptrdiff_t i = 0; i < count; i++)
+        memcpy(to_parts ? parts + i * part_row : whole + i * part, to_parts ? whole + i * part : parts + i * part_row,
+               (size_t)part * sizeof *whole);
+}
+
+/* Between the buffer of whole rows and that of their parts; the arrays are values on the way there, gradients on the way back. */
+static void fold(const fm_pass *pass, const fm_node *node, float *const *arrays, ptrdiff_t row, int forward) {
+    const int folds = node->spec.op == FM_OP_FOLD;
+    const int whole = folds ? node->spec.input : node->spec.output, parts = folds ? node->spec.output : node->spec.input;
+    const fm_network *network = pass->network;
+    const ptrdiff_t count = network->per[parts];
+    copy_parts(row_of(pass, arrays, whole, row), row_of(pass, arrays, parts, row * count), network->stride[parts], count,
+               network->width[parts], folds == forward);
+}
+
+static void pool(const fm_node *node, const float *x, float *out) {
+    const ptrdiff_t count = node->inputs / node->units;
+    memcpy(out, x, (size_t)node->units * sizeof *out);
+    for (ptrdiff_t i = 1; i < count; i++) {
+        const float *next = x + i * node->units;
+        if (node->spec.op == FM_OP_AVERAGE_POOL)
+            for (ptrdiff_t c = 0; c < node->units; c++)
+                out[c] += next[c];
+        else
+            for (ptrdiff_t c = 0; c < node->units; c++)
+                out[c] = next[c] > out[c] || next[c] != next[c] ? next[c] : out[c];
+    }
+    for (ptrdiff_t c = 0; c < node->units && node->spec.op == FM_OP_AVERAGE_POOL; c++)
+        out[c] /= (float)count;
+}
+
+/* Equal maxima share the gradient. */
+static void pool_backward(const fm_node *node, const float *x, const float *out, const float *grad, float *below) {
+    const ptrdiff_t count = node->inputs / node->units;
+    for (ptrdiff_t c = 0; c < node->units; c++) {
+        ptrdiff_t sharing = 0;
+        for (ptrdiff_t i = 0; i < count; i++)
+            sharing += node->spec.op == FM_OP_AVERAGE_POOL || x[i * node->units + c] == out[c];
+        for (ptrdiff_t i = 0; i < count; i++) {
+            const int shares = node->spec.op == FM_OP_AVERAGE_POOL || x[i * node->units + c] == out[c];
+            below[i * node->units + c] = shares ? grad[c] / (float)sharing : 0.0f;
+        }
+    }
+}
+
+/* The product of each vector of x with each of y. */
+static void dot(const float *x, ptrdiff_t x_count, const float *y, ptrdiff_t y_count, ptrdiff_t depth, float *out) {
+    for (ptrdiff_t m = 0; m < x_count; m++)
+        for (ptrdiff_t n = 0; n < y_count; n++) {
+            float sum = 0.0f;
+            for (ptrdiff_t d = 0; d < depth; d++)
+                sum += x[m * depth + d] * y[n * depth + d];
+            out[m * y_count + n] = sum;
+        }
+}
+
+/* The gradient of the vectors of one side, from the other's; steps say how products lie. */
+static void dot_backward(ptrdiff_t count, const float *other, ptrdiff_t other_count, ptrdiff_t depth, const float *grad, ptrdiff_t step,
+                         ptrdiff_t other_step, float *below) {
+    for (ptrdiff_t m = 0; m < count; m++) {
+        memset(below + m * depth, 0, (size_t)depth * sizeof *below);
+        for (ptrdiff_t n = 0; n < other_count; n++)
+            for (ptrdiff_t d = 0; d < depth; d++)
+                below[m * depth + d] += grad[m * step + n * other_step] * other[n * depth + d];
+    }
+}
+
+void fm_arrange_forward(const fm_pass *pass, const fm_node *node) {
+    const fm_network *network = pass->network;
+    const fm_node_spec *spec = &node->spec;
+    float *const *value = pass->workspace->value;
+    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    for (ptrdiff_t r = rows.begin; r < rows.end; r++) {
+        const float *x = row_of(pass, value, spec->input, r), *y = fm_reads_two(spec->op) ? row_of(pass, value, spec->other, r) : NULL;
+        float *out = row_of(pass, value, spec->output, r);
+        switch (spec->op) {
+        case FM_OP_GATHER:
+            for (ptrdiff_t c = 0; c < node->units; c++)
+                out[c] = x[spec->gathered[c]];
+            break;
+        case FM_OP_AVERAGE_POOL:
+        case FM_OP_MAXIMUM_POOL:
+            pool(node, x, out);
+            break;
+        case FM_OP_DIVIDE:
+            for (ptrdiff_t c = 0; c < node->units; c++)
+                out[c] = x[c] / y[c];
+            break;
+        case FM_OP_DOT:
+            dot(x, node->inputs / spec->depth, y, network->width[spec->other] / spec->depth, spec->depth, out);
+            break;
+        default:
+            fold(pass, node, value, r, 1);
+            break;
+        }
+    }
+}
+
+static void gather_backward(const fm_node *node, const float *grad, float *below) {
+    memset(below, 0, (size_t)node->inputs * sizeof *below);
+    for (ptrdiff_t c = 0; c < node->units; c++)
+        below[node->spec.gathered[c]] += grad[c];
+}
+
+/* The gradients of one row of the inputs, as far as they are wanted: of the first one, and of the other. */
+static void backward_of_row(const fm_pass *pass, const fm_node *node, ptrdiff_t row) {
+    const fm_workspace *w = pass->workspace;
+    const fm_node_spec *spec = &node->spec;
+    const int two = fm_reads_two(spec->op);
+    const float *x = row_of(pass, w->value, spec->input, row), *y = two ? row_of(pass, w->value, spec->other, row) : NULL;
+    const float *out = row_of(pass, w->value, spec->output, row), *grad = row_of(pass, w->grad, spec->output, row);
+    float *below = node->trained_below ? row_of(pass, w->grad, spec->input, row) : NULL;
+    float *beside = node->trained_other ? row_of(pass, w->grad, spec->other, row) : NULL;
+    const ptrdiff_t depth = spec->depth, x_count = two && depth ? node->inputs / depth : 0, y_count = x_count ? node->units / x_count : 0;
+    switch (spec->op) {
+    case FM_OP_GATHER:
+        gather_backward(node, grad, below);
+        break;
+    case FM_OP_AVERAGE_POOL:
+    case FM_OP_MAXIMUM_POOL:
+        pool_backward(node, x, out, grad, below);
+        break;
+    case FM_OP_DIVIDE: /* d(x/y) = dx/y − dy·(x/y)/y */
+        for (ptrdiff_t c = 0; c < node->units && below; c++)
+            below[c] = grad[c] / y[c];
+        for (ptrdiff_t c = 0; c < node->units && beside; c++)
+            beside[c] = -(grad[c] / y[c] * out[c]);
+        break;
+    default:
+        if (below)
+            dot_backward(x_count, y, y_count, depth, grad, y_count, 1, below);
+        if (beside)
+            dot_backward(y_count, x, x_count, depth, grad, 1, y_count, beside);
+        break;
+    }
+}
+
+void fm_arrange_backward(const fm_pass *pass, const fm_node *node) {
+    if (!node->trained_below && !node->trained_other)
+        return;
+    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    for (ptrdiff_t r = rows.begin; r < rows.end; r++) {
+        if (node->spec.op == FM_OP_FOLD || node->spec.op == FM_OP_UNFOLD)
+            fold(pass, node, pass->workspace->grad, r, 0);
+        else
+            backward_of_row(pass, node, r);
+    }
+}
