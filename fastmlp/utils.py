@@ -261,6 +261,8 @@ def _counts(part: Any) -> list[int]:
     """The number of rows of each array."""
     if isinstance(part, dict):
         return [count for one in part.values() for count in _counts(one)]
+    if not part.shape:
+        raise TypeError(f"the data must be arrays with one row per sample, got {part[()]!r:.60}")
     return [part.shape[0]]
 
 

@@ -28,9 +28,9 @@ class Example(NamedTuple):
 
 # A new example is a script, a page of the same name, a line in docs/examples/README.md, and a row here.
 EXAMPLES = {
-    "batch_size": Example({"best held-out accuracy": (0.97, 1), "  32           38": (1, 1e6)}, ("batch_size.png",)),
+    "batch_size": Example({"best validation accuracy": (0.97, 1), "  32           38": (1, 1e6)}, ("batch_size.png",)),
     "combinations": Example(
-        {"best held-out accuracy": (0.97, 1), r" {10}\(\)": (0.4, 0.65), r" {4}\(32, 32\)": (0.97, 1)}, ("combinations.png",)
+        {"best validation accuracy": (0.97, 1), r" {10}\(\)": (0.4, 0.65), r" {4}\(32, 32\)": (0.97, 1)}, ("combinations.png",)
     ),
     "digits": Example({"test accuracy": (0.8, 1)}, ("digits-curves.png", "digits-wrong.png"), "mnist/train-images-idx3-ubyte.gz"),
     "housing": Example({"test MAE": (1.5, 2.6)}, ("housing-folds.png", "housing-test.png"), "tabular/housing.csv"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastmlp import constraints, initializers, layers, models, optimizers
+from fastmlp import constraints, initializers, layers, models, optimizers, utils
 
 X = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.float32)
@@ -65,6 +65,14 @@ def test_a_data_set_of_single_samples_is_told_of_the_loader():
     )
     with pytest.raises(ValueError, match=r"pass a loader of batches: torch\.utils\.data\.DataLoader\(dataset, batch_size=32\)"):
         compiled().fit(dataset(), verbose=0)
+
+
+@pytest.mark.parametrize("value", [None, 3.5, object()], ids=["None", "number", "object"])
+def test_what_is_no_array_is_shown(value):
+    with pytest.raises(TypeError, match="the data must be arrays with one row per sample, got"):
+        utils.split_dataset(value, 0.5)
+    with pytest.raises((TypeError, ValueError), match=r"adapt takes|must be"):
+        layers.Normalization().adapt(value)
 
 
 @pytest.mark.parametrize("scale", [1e30, 1e39])

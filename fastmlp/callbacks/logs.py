@@ -14,7 +14,6 @@ import numpy as np
 from fastmlp import checks, numeric
 from fastmlp.callbacks._images import image_summary, picture_of
 from fastmlp.callbacks.base import Callback, Logs
-from fastmlp.files import replacing
 
 __all__ = ["CSVLogger", "TensorBoard"]
 
@@ -76,6 +75,8 @@ class CSVLogger(Callback):
 
     def _widen(self, names: list[str]) -> None:
         """Gives the file the columns that it lacks."""
+        from fastmlp.files import replacing  # which imports json
+
         assert self._file is not None
         missing = [name for name in names if name not in self._columns]
         if not missing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -229,6 +229,8 @@ def _batches(given: Any) -> Iterator[Any]:
     is_array = hasattr(given, "shape") or hasattr(given, "to_numpy")
     if not is_array and isinstance(given, (list, tuple)) and given and np.ndim(given[0]) < 2:
         is_array = True  # rows as lists
+    if not is_array and not isinstance(given, Iterable):
+        raise TypeError(f"adapt takes an array, or an iterable of batches, got {given!r:.60}")
     for batch in [given] if is_array else given:
         yield batch[0] if isinstance(batch, tuple) else batch
 
