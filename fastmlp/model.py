@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -404,6 +403,8 @@ class Model(Connected):
             kwargs: Those of ``json.dumps``: ``indent=2``.
         """
         from fastmlp.formats import kerasconfig
+
+        import json  # which most programs need not load
 
         return json.dumps(kerasconfig.write_model(self), **kwargs)
 
