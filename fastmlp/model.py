@@ -402,9 +402,9 @@ class Model(Connected):
         Args:
             kwargs: Those of ``json.dumps``: ``indent=2``.
         """
-        from fastmlp.formats import kerasconfig
-
         import json  # which most programs need not load
+
+        from fastmlp.formats import kerasconfig
 
         return json.dumps(kerasconfig.write_model(self), **kwargs)
 
