@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import advice, checks, engines, forks, planning, randomness
+from fastmlp import _core, advice, checks, engines, forks, planning, randomness
 from fastmlp.compiling import Goal
 from fastmlp.layers import InputLayer, Layer, assign_all
 from fastmlp.plan import Plan
@@ -154,7 +154,8 @@ class Connected(Trainer):
         shape = self._require_shape()
         self._network = network
         self._configured = False
-        self._forward = network if len(shape) == 1 and shape[0] > 1 and self._goes_straight() else None
+        straight = isinstance(network, _core.Network) and len(shape) == 1 and shape[0] > 1 and self._goes_straight()
+        self._forward = network if straight else None
 
     def _goes_straight(self) -> bool:
         """Whether model(x) may hand an array to the network as it is, and return what it gives."""

@@ -11,6 +11,7 @@ from typing import Any, Self, cast
 import numpy as np
 
 from fastmlp import (
+    _core,
     attributes,
     checks,
     columns,
@@ -34,7 +35,6 @@ from fastmlp.errors import UnsupportedError
 from fastmlp.layers import Layer
 from fastmlp.metrics import Metric
 from fastmlp.optimizers import Optimizer
-from fastmlp.plan import Predictions
 from fastmlp.shapes import Shape
 from fastmlp.symbolic import Graph, holds_tensors
 
@@ -160,7 +160,7 @@ class Model(Connected):
             return {name: self._as_tensors(part) for name, part in predictions.items()}
         if isinstance(predictions, list):
             return [self._as_tensors(part) for part in predictions]
-        return predictions.view(Predictions)
+        return predictions.view(_core.Predictions)
 
     # Compiling
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = [
     "LIMITED",
@@ -29,7 +31,6 @@ __all__ = [
     "Parameter",
     "Penalty",
     "Plan",
-    "Predictions",
     "SparseRows",
     "Update",
 ]
@@ -345,22 +346,6 @@ class Update:
     def first(self, slot: str) -> float:
         """What a slot holds before the first step."""
         return self.initial_accumulator if slot == "accumulator" else 0.0
-
-
-class Predictions(np.ndarray):
-    """A NumPy array with the method :meth:`numpy`; what an engine returns when it is called."""
-
-    __slots__ = ()
-
-    def numpy(self) -> np.ndarray:
-        """The same numbers as a plain array."""
-        return self.view(np.ndarray)
-
-    def __reduce__(self) -> str | tuple[object, ...]:
-        return self.view(np.ndarray).__reduce__()
-
-    def __repr__(self) -> str:
-        return repr(self.view(np.ndarray))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

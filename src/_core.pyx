@@ -15,12 +15,17 @@ import numpy as np
 
 from fastmlp import errors
 from fastmlp.numeric import as_native
-from fastmlp.plan import Predictions, SparseRows
+from fastmlp.plan import SparseRows
 
 cnp.import_array()
 
-cdef type _Predictions = Predictions
+cdef extern from "predictions.h":
+    type fm_predictions_type()
+
+
 cdef type _Array = np.ndarray
+cdef type _Predictions = fm_predictions_type()
+Predictions = _Predictions
 
 # Below this many multiplications a prediction is over before another thread could make use of the GIL.
 cdef int64_t HOLD_GIL_BELOW = 200_000

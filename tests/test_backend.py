@@ -8,8 +8,8 @@ import pytest
 import fastmlp
 from fastmlp import backend as K
 from fastmlp import config, initializers, layers, losses, metrics, models, optimizers, regularizers, utils
+from fastmlp._core import Predictions
 from fastmlp.errors import UnsupportedError
-from fastmlp.plan import Predictions
 
 X = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from fastmlp.errors import STALE, NonFiniteLossError, NonFiniteWeightsError
 from fastmlp.numeric import quiet
-from fastmlp.plan import Batches, Node, Objective, Plan, Predictions, SparseRows, Update
+from fastmlp.plan import Batches, Node, Objective, Plan, SparseRows, Update
 from fastmlp.reference import updates
 from fastmlp.reference.lookup import lookup
 from fastmlp.reference.losses import make_loss, of_function
@@ -310,7 +310,7 @@ class Network:
         """Gives the predictions (rows, outputs) for x (rows, inputs), or for one row (inputs,)."""
         if not isinstance(x, (np.ndarray, list, tuple, SparseRows)):
             raise TypeError("x must be an array")  # the columns of frames have names, which only the model knows
-        return self.apply(x, training=False).view(Predictions)
+        return self.apply(x, training=False)
 
     def apply(self, x: Any, training: bool) -> np.ndarray:
         """Runs x (rows, inputs), or one row (inputs,), through the network in one go, with dropout on if ``training``."""
