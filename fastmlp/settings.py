@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+from abc import ABCMeta
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,8 +19,8 @@ _BOOKKEEPING = {"_sealed", "_weights", "_owner", "calls", "models"}
 """Attributes that say where an object is used, not what it is."""
 
 
-class Sealing(type):
-    """The class of classes whose objects know when their constructors have ended."""
+class Sealing(ABCMeta):
+    """The class of classes whose objects know when their constructors have ended; classes of theirs may have abstract bases too."""
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
         item = super().__call__(*args, **options)
