@@ -86,7 +86,7 @@ def test_a_model_inside_is_frozen_and_released_as_a_whole():
     assert len(model.trainable_weights) == len(model.get_weights()) - len(inner.get_weights()) - 2  # and the statistics of norm
     before = inner.get_weights()
     model.trainable = True
-    with pytest.raises(RuntimeError, match="trainable was changed after the model was trained, .* call compile again"):
+    with pytest.raises(RuntimeError, match=r"trainable was changed after the model was trained, .* call compile again"):
         model.fit(X, Y, epochs=1, verbose=0)
     assert all(np.array_equal(a, b) for a, b in zip(before, inner.get_weights(), strict=True))
     model.compile("adam", "mse")
