@@ -306,8 +306,9 @@ class CosineDecayRestarts(_Formula):
             share = time - restarts
         else:
             restarts = np.floor(np.log1p(time * (self.t_mul - 1)) / np.log(self.t_mul))
-            restarts += time >= self._begin(restarts + 1)  # the logarithm may be a hair short of a whole number
-            share = (time - self._begin(restarts)) / self.t_mul**restarts
+            # The logarithm may be a hair short of a whole number, and powers of processors differ in their last digit.
+            restarts += time >= self._begin(restarts + 1) * (1 - 1e-12)
+            share = np.maximum(time - self._begin(restarts), 0) / self.t_mul**restarts
         cosine = 0.5 * self.m_mul**restarts * (1 + np.cos(np.pi * share))
         return self.initial_learning_rate * ((1 - self.alpha) * cosine + self.alpha)
 

@@ -53,7 +53,7 @@ EXAMPLES = {
         ("perceptron-gates.png", "perceptron-hidden.png"),
     ),
     "spiral": Example(
-        {"test accuracy": (0.9, 1), "90%                   30 / 270": (0.6, 0.9), "10%                  270 / 30": (0.92, 1)},
+        {", test accuracy": (0.9, 1), "90%                   30 / 270": (0.6, 0.9), "10%                  270 / 30": (0.92, 1)},
         ("spiral-live.png", "spiral-plane.png", "spiral-ratios.png"),
     ),
 }

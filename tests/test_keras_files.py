@@ -257,7 +257,7 @@ def test_without_the_optimizer_s_state_the_optimizer_starts_anew(golden, tmp_pat
 
 def test_weights_that_are_nan_come_back_with_a_warning(tmp_path):
     model = make()
-    model.layers[0]._weights[1].assign(np.array([1, np.nan, 2, 3], np.float32))
+    model.layers[0]._weights[1].store(np.array([1, np.nan, 2, 3], np.float32))
     model.save(tmp_path / "model.keras")
     with pytest.warns(UserWarning, match=r"dense\w*/bias held NaN or Inf when it was saved"):
         loaded = fastmlp.load_model(tmp_path / "model.keras")

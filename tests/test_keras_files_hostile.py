@@ -152,7 +152,7 @@ def test_a_configuration_that_is_not_keras_own_is_refused(keras_file, change, re
             "its learning rate follows the schedule 'MyDecay'",
         ),
         (lambda c: c.update(loss={"class_name": "function", "config": "my_loss", "module": "builtins"}), "unknown loss 'my_loss'"),
-        (lambda c: c.update(loss={"class_name": "Dice", "config": {}, "module": "keras.losses"}), "its loss is 'Dice', which is not in"),
+        (lambda c: c.update(loss={"class_name": "CTC", "config": {}, "module": "keras.losses"}), "its loss is 'CTC', which is not in"),
         (lambda c: c.update(metrics=[LAMBDA]), "its metric '__lambda__' is a lambda"),
         (lambda c: c.update(loss_weights=[1.0, 2.0]), "its loss has several weights, which are for models with several outputs"),
     ],

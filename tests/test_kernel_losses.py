@@ -253,7 +253,7 @@ def test_nan_in_a_row_makes_that_row_loss_nan_and_no_other(isa, name):
     assert same_bits(np.delete(loss, 3), np.delete(clean, 3))
 
 
-@pytest.mark.parametrize("cols", [2, 3, 15, 16, 17, 40])
+@pytest.mark.parametrize("cols", [3, 15, 16, 17, 40])
 def test_a_logit_of_minus_infinity_is_a_class_that_costs_nothing_where_it_is_not_the_target(cols):
     rng = np.random.default_rng(cols)
     x = rng.standard_normal((9, cols)).astype(np.float32)

@@ -50,7 +50,7 @@ class Clock:
         """A training of so many calls of the engine."""
         live = self.live
         live.set_params({"steps": chunks, "epochs": 1, "verbose": 0})
-        live.set_model(types.SimpleNamespace(optimizer=types.SimpleNamespace(learning_rate=0.1)))
+        live.set_model(types.SimpleNamespace(optimizer=types.SimpleNamespace(rate=0.1)))
         live.on_train_begin()
         live.on_epoch_begin(0)
         for batch in range(chunks):
@@ -117,7 +117,7 @@ def test_between_the_epochs_a_point_is_the_mean_since_the_last(tmp_path):
     live = callbacks.LivePlot(tmp_path / "live.png", budget=1.0)
     live._cost = 0.0
     live.set_params({"steps": 4})
-    live.set_model(types.SimpleNamespace(optimizer=types.SimpleNamespace(learning_rate=0.1)))
+    live.set_model(types.SimpleNamespace(optimizer=types.SimpleNamespace(rate=0.1)))
     live.on_train_begin()
     live.on_epoch_begin(2)
     for batch, mean, rows in ((0, 4.0, 10), (2, 2.0, 30)):

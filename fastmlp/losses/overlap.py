@@ -8,6 +8,7 @@ import numpy as np
 
 from fastmlp import checks
 from fastmlp.losses.base import Loss, axis_of
+from fastmlp.numeric import quietly
 
 
 class Overlap(Loss):
@@ -33,6 +34,7 @@ class Overlap(Loss):
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": list(self.axis) if isinstance(self.axis, tuple) else self.axis}
 
+    @quietly
     def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
         """The loss of each set, as a float32 array of the shape that is left of the axes; a single number for ``axis=None``."""
         p, y = np.asarray(y_pred, np.float32), np.asarray(y_true, np.float32)
@@ -160,6 +162,7 @@ class Circle(Loss):
     def takes_axes(self, count: int) -> bool:
         return count == 2
 
+    @quietly
     def call(self, y_true: Any, y_pred: Any, ref_labels: Any = None, ref_embeddings: Any = None) -> np.ndarray:
         """The loss of each row, float32.
 

@@ -308,7 +308,7 @@ class Network:
 
     def __call__(self, x: Any) -> np.ndarray:
         """Gives the predictions (rows, outputs) for x (rows, inputs), or for one row (inputs,)."""
-        if not isinstance(x, (np.ndarray, list, tuple, SparseRows)):
+        if not isinstance(x, (np.ndarray, np.generic, list, tuple, SparseRows)):
             raise TypeError("x must be an array")  # the columns of frames have names, which only the model knows
         return self.apply(x, training=False)
 

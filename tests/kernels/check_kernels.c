@@ -147,6 +147,7 @@ static void try_multiply(trial *t) { try_elementwise(t, t->kernels->multiply); }
 static void try_add(trial *t) { try_elementwise(t, t->kernels->add); }
 static void try_subtract(trial *t) { try_elementwise(t, t->kernels->subtract); }
 static void try_maximum(trial *t) { try_elementwise(t, t->kernels->maximum); }
+static void try_minimum(trial *t) { try_elementwise(t, t->kernels->minimum); }
 static void try_scale(trial *t) { try_elementwise(t, t->kernels->scale); }
 static void try_exp(trial *t) { try_elementwise(t, t->kernels->exp); }
 static void try_log(trial *t) { try_elementwise(t, t->kernels->log); }
