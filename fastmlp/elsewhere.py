@@ -19,7 +19,6 @@ _IMAGES = "networks are made of Dense layers; put a Flatten() before them"
 _SEQUENCES = "networks are made of Dense layers; give them a window of the sequence as columns"
 _AXES = "rows are vectors; take means or maxima of the data before fit"
 _PICTURES = "change the pictures with NumPy or Pillow before fit, or in a generator that gives batches"
-_NUMBERS = "number the values with np.unique(return_inverse=True) before fit, then use CategoryEncoding or Embedding"
 _OTHER_FRAMEWORK = "nothing of another framework runs in a network; use Dense, or compute its output before fit"
 _OVERLAP = "use Precision and Recall"
 _FILES = "read the files into arrays, or give fit a generator"
@@ -101,12 +100,10 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("RandomShear RandomTranslation RandomZoom Resizing Solarization", _PICTURES),
         **_all("FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper", _OTHER_FRAMEWORK),
         **_all("MelSpectrogram STFTSpectrogram", "compute the spectrogram before fit"),
-        "Discretization": "cut the data with np.digitize before fit",
         "EinsumDense": "use Dense: rows are vectors",
         "GroupNormalization": "use LayerNormalization()",
-        **_all("HashedCrossing Hashing", "hash the data into numbers before fit, then use CategoryEncoding or Embedding"),
+        "HashedCrossing": "join the columns to strings, and use Hashing",
         "InputSpec": "use Input(shape=...)",
-        **_all("IntegerLookup StringLookup", _NUMBERS),
         "Lambda": "nothing of a model is Python code; use Activation, Rescaling, or prepare the data before fit",
         "Pipeline": "put the layers into a Sequential model",
         "ReversibleEmbedding": "use Embedding and Dense",

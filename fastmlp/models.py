@@ -165,6 +165,8 @@ class Sequential(Model):
             raise TypeError(f"add takes a layer such as layers.Dense(10), or a model, got {layer!r:.80}")
         if layer is self:
             raise ValueError("a model can't be a layer of itself")
+        if isinstance(layer, Layer):
+            layer.check_in_model()
         if any(other.name == layer.name for other in self._layers):
             raise ValueError(f"the model has a layer called {layer.name!r} already; give the new one another name=")
         if isinstance(layer, InputLayer) and self._layers:

@@ -160,6 +160,8 @@ VALUES = {
     "layers.Activation": {"activation": "relu"},
     "layers.concatenate": {"inputs": [layers.Input((3,)), layers.Input((3,))]},
     "layers.CategoryEncoding": {"num_tokens": 3},
+    "layers.Discretization": {"num_bins": 3},
+    "layers.Hashing": {"num_bins": 3},
     "layers.Dense": {"units": 2},
     "layers.Dropout": {"rate": 0.5},
     "layers.AlphaDropout": {"rate": 0.5},

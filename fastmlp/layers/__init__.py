@@ -16,9 +16,11 @@ from fastmlp import elsewhere
 from fastmlp.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from fastmlp.layers.activity import ActivityRegularization
 from fastmlp.layers.base import Layer, Operation, assign_all
+from fastmlp.layers.binning import Discretization, Hashing
 from fastmlp.layers.categories import CategoryEncoding, Embedding
 from fastmlp.layers.dense import Dense
 from fastmlp.layers.inputs import Input, InputLayer
+from fastmlp.layers.lookup import IntegerLookup, StringLookup
 from fastmlp.layers.merging import (
     Add,
     Average,
@@ -56,6 +58,7 @@ __all__ = [
     "CategoryEncoding",
     "Concatenate",
     "Dense",
+    "Discretization",
     "Divide",
     "Dot",
     "Dropout",
@@ -66,9 +69,11 @@ __all__ = [
     "GetItem",
     "GlobalAveragePooling1D",
     "GlobalMaxPooling1D",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
+    "IntegerLookup",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -85,6 +90,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Softmax",
+    "StringLookup",
     "Subtract",
     "add",
     "assign_all",

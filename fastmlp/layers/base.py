@@ -196,6 +196,9 @@ class Layer(Configurable):
         for weight in weights:
             weight.layer = weakref.ref(self)
 
+    def check_in_model(self) -> None:
+        """Refuse to be put into a model, where a layer is called on arrays alone."""
+
     def before_building(self) -> Any:
         """What :meth:`undo_building` needs to leave the layer as it is now."""
         return self.input_row, self.output_row, self._weights

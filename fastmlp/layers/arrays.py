@@ -1,0 +1,125 @@
+"""What the layers share that are called on arrays before training, and are in no model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks, hashing, symbolic
+from fastmlp.errors import UnsupportedError
+from fastmlp.layers.base import Layer
+from fastmlp.shapes import Shape
+
+DROPPED = -1
+"""The index of what counts for no column."""
+
+
+class ArrayLayer(Layer):
+    """A layer that is called on arrays alone."""
+
+    weightless = True
+
+    def __call__(self, inputs: Any, **options: Any) -> Any:
+        """What the layer makes of an array, a list or a column of a frame."""
+        if symbolic.holds_any_tensor(inputs):
+            self.check_in_model()
+        options.pop("training", None)
+        checks.reject_unknown(type(self).__call__, options, {"mask": "leave the masked values out"})
+        return self._of(inputs)
+
+    def _of(self, inputs: Any) -> np.ndarray:
+        raise NotImplementedError
+
+    def check_in_model(self) -> None:
+        """Refuse it always."""
+        raise UnsupportedError(
+            f"{type(self).__name__} as a layer of a model is not in fastmlp; call it on the data before fit: x = layer(data)"
+        )
+
+    def build_rows(self, row: Shape) -> None:
+        self.check_in_model()
+
+    def _change_setting(self, name: str, value: Any) -> None:
+        kind = type(self).__name__
+        raise AttributeError(f"{name} of {kind} is fixed once it is made; make a new one, {kind}({name}=...)")
+
+    def check_mode(self, mode: Any, sparse: Any, allowed: Sequence[str]) -> str:
+        """``output_mode``, where it and ``sparse`` are what the layer takes."""
+        if mode not in allowed:
+            raise ValueError(f"output_mode must be one of {', '.join(map(repr, allowed))}, got {mode!r:.80}")
+        if checks.flag("sparse", sparse):
+            raise UnsupportedError(
+                f"{type(self).__name__}(sparse=True) is not in fastmlp; make a scipy.sparse matrix of what it gives without sparse"
+            )
+        return str(mode)
+
+
+def elements(name: str, given: Any) -> np.ndarray:
+    """``given`` as an array, whose elements are as they were given."""
+    if checks.is_masked(given):
+        raise ValueError(f"{name} has masked elements; fill them first: {name}.filled(...)")
+    return np.asarray(given) if hasattr(given, "__array__") else np.array(given, dtype=object)
+
+
+def mapped(array: np.ndarray, function: Any, dtype: Any) -> np.ndarray:
+    """``function`` of every element, called once for each value."""
+    found: dict[Any, Any] = {}
+    results = []
+    for value in array.ravel().tolist():
+        try:
+            kind = (type(value), value)
+            if kind not in found:
+                found[kind] = function(value)
+        except TypeError as error:
+            if "unhashable" in str(error):
+                raise TypeError(f"the data must be an array of equally long rows, but hold {value!r:.60}") from None
+            raise
+        results.append(found[kind])
+    return np.array(results, dtype).reshape(array.shape)
+
+
+def encoded(indices: np.ndarray, mode: str, depth: int, dtype: Any) -> np.ndarray:
+    """Indices as one-hot rows, or as one row for those along the second axis (the first, where there is one): which there are, or how
+    often. An index outside of ``depth`` columns counts for none."""
+    indices = np.atleast_1d(indices)
+    if mode == "one_hot":
+        if indices.ndim > 1 and indices.shape[-1] == 1:
+            indices = indices[..., 0]
+        return np.asarray((indices[..., None] == np.arange(depth)).astype(dtype))
+    rows = indices if indices.ndim == 1 else np.moveaxis(indices, 1, -1)
+    shape = rows.shape[:-1]
+    rows = rows.reshape(-1, rows.shape[-1])
+    result = np.zeros((len(rows), depth), dtype)
+    row, column = np.nonzero((rows >= 0) & (rows < depth))
+    np.add.at(result, (row, rows[row, column]), 1)
+    return (np.minimum(result, 1) if mode == "multi_hot" else result).reshape(*shape, depth)
+
+
+def batches(data: Any, steps: int | None, *, lists_are_arrays: bool) -> Iterable[tuple[np.ndarray, bool]]:
+    """The batches that ``adapt`` gets, and whether one of them is all the data."""
+    if hasattr(data, "__array__") or isinstance(data, (str, bytes)) or (lists_are_arrays and isinstance(data, (list, tuple))):
+        yield elements("data", data), True
+        return
+    if not isinstance(data, Iterable):
+        raise TypeError(f"adapt takes an array, or an iterable of batches, got {data!r:.60}")
+    for index, batch in enumerate(data):
+        if steps is not None and index >= steps:
+            return
+        yield elements("data", batch), False
+
+
+def salt_pair(value: Any) -> list[int] | None:
+    """A salt as the two numbers of a key."""
+    if value is None:
+        return None
+    pair = [value, value] if isinstance(value, int) else list(value) if isinstance(value, (tuple, list)) else []
+    if len(pair) != 2 or not all(isinstance(part, int) for part in pair):
+        raise ValueError(f"salt must be a whole number or a tuple of two, got {value!r:.60}")
+    return pair
+
+
+def bucket(text: bytes, count: int, salt: list[int] | None) -> int:
+    """Which of ``count`` bins a hash of ``text`` gives."""
+    return (hashing.fingerprint64(text) if salt is None else hashing.siphash(text, (salt[0], salt[1]))) % count

@@ -1,0 +1,187 @@
+"""Layers that put measurements and words into numbered bins before training: they are called on arrays, and are in no model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fastmlp import checks
+from fastmlp.layers.arrays import ArrayLayer, batches, bucket, elements, encoded, mapped, salt_pair
+
+
+class Discretization(ArrayLayer):
+    """Measurements as the numbers of the bins they are in; called on arrays, before training.
+
+    Args:
+        bin_boundaries: Where a bin ends and the next begins, ascending: ``[0, 1]`` makes three bins, of which 0 is in the second.
+        num_bins: How many bins :meth:`adapt` makes, equally full, instead of ``bin_boundaries``.
+        epsilon: How exact the quantiles of :meth:`adapt` are.
+        output_mode: ``"int"``, ``"one_hot"``, ``"multi_hot"`` or ``"count"``.
+        sparse: False.
+
+    Example:
+
+    >>> from fastmlp import layers
+    >>> layers.Discretization([0.0, 1.0])([[-1.5, 0.0], [0.5, 3.0]])
+    array([[0, 1],
+           [1, 2]], dtype=int32)
+    """
+
+    def __init__(
+        self,
+        bin_boundaries: Any = None,
+        num_bins: int | None = None,
+        epsilon: float = 0.01,
+        output_mode: str = "int",
+        sparse: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.output_mode = self.check_mode(output_mode, sparse, ("int", "one_hot", "multi_hot", "count"))
+        if (num_bins is None) == (bin_boundaries is None):
+            raise ValueError(f"give either num_bins or bin_boundaries, got num_bins={num_bins!r} and bin_boundaries={bin_boundaries!r:.60}")
+        self.num_bins = None if num_bins is None else checks.whole_number("num_bins", num_bins)
+        self.epsilon = checks.number("epsilon", epsilon, 0.0, 1.0)
+        if not self.epsilon:
+            raise ValueError("epsilon must be above 0, got 0")
+        self.bin_boundaries: list[float] | None = None
+        if bin_boundaries is not None:
+            boundaries = _floats("bin_boundaries", bin_boundaries)
+            if boundaries.ndim != 1 or (np.diff(boundaries) < 0).any():
+                raise ValueError(f"bin_boundaries must be a list of ascending numbers, got {bin_boundaries!r:.80}")
+            self.bin_boundaries = np.asarray(bin_boundaries, np.float64).tolist()
+
+    def adapt(self, data: Any, steps: int | None = None) -> None:
+        """Learn the boundaries of bins that are equally full, forgetting those learned before.
+
+        Args:
+            data: An array, or an iterable of batches.
+            steps: The most batches to look at; by default all.
+        """
+        if self.num_bins is None:
+            raise ValueError(f"layer {self.name!r} was given its bin_boundaries, so there is nothing to learn; give num_bins= instead")
+        summary = np.zeros((2, 0), np.float32)
+        for batch, _ in batches(data, steps, lists_are_arrays=False):
+            summary = np.concatenate((_summary(_floats("data", batch), self.epsilon), summary), axis=1)
+            summary = _compressed(summary[:, np.argsort(summary[0])], self.epsilon)
+        if not summary.size:
+            raise ValueError("adapt got no values; give it some of the data the layer will see")
+        self.__dict__["bin_boundaries"] = _compressed(summary, 1.0 / self.num_bins)[0, :-1].tolist()
+
+    def _of(self, inputs: Any) -> np.ndarray:
+        if self.bin_boundaries is None:
+            raise ValueError(f"layer {self.name!r} has no bins yet: call adapt(data), or give bin_boundaries=")
+        bins = np.digitize(_floats("data", inputs, gaps=True), np.asarray(self.bin_boundaries, np.float32))
+        if self.output_mode == "int":
+            return np.asarray(bins, np.int32)
+        return encoded(bins, self.output_mode, len(self.bin_boundaries) + 1, np.float32)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "bin_boundaries": self.bin_boundaries,
+            "num_bins": self.num_bins,
+            "epsilon": self.epsilon,
+            "output_mode": self.output_mode,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Discretization:
+        """A layer made from what :meth:`get_config` returned, with the boundaries it had learned."""
+        config = dict(config)
+        learned = config.pop("bin_boundaries") if config.get("num_bins") is not None and "bin_boundaries" in config else None
+        layer = cls(**config)
+        if learned is not None:
+            layer.__dict__["bin_boundaries"] = list(learned)
+        return layer
+
+
+def _floats(name: str, given: Any, *, gaps: bool = False) -> np.ndarray:
+    """Numbers as float32; NaN only with ``gaps``."""
+    try:
+        array = elements(name, given).astype(np.float32)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be numbers, got {given!r:.80}") from None
+    if not gaps and np.isnan(array).any():
+        raise ValueError(f"{name} has NaN; remove these values or fill the gaps")
+    return array
+
+
+def _summary(values: np.ndarray, epsilon: float) -> np.ndarray:
+    """Values at even steps of the sorted ones, and how many each stands for."""
+    step = max(values.size * epsilon, 1)
+    kept = np.sort(values, axis=None)[int(step - 1) :: int(step)]
+    return np.stack([kept, np.ones_like(kept) * step])
+
+
+def _compressed(summary: np.ndarray, epsilon: float) -> np.ndarray:
+    """A summary of no more than ``1 / epsilon`` values, interpolated between those of a longer one."""
+    if summary.shape[1] * epsilon < 1:
+        return summary
+    shares = epsilon + np.arange(0.0, 1.0, epsilon)
+    counts = summary[1].cumsum()
+    found = counts / counts[-1]
+    values, counts = np.interp(shares, found, summary[0]), np.interp(shares, found, counts)
+    return np.stack((values, np.diff(counts, prepend=0))).astype(np.float32)
+
+
+class Hashing(ArrayLayer):
+    """Words or whole numbers as numbers of bins, which a hash of them gives; called on arrays, before training.
+
+    Args:
+        num_bins: How many bins there are.
+        mask_value: A value that gets bin 0, which is its own then.
+        salt: A number, or two, for another hash: SipHash-2-4 instead of FarmHash.
+        output_mode: ``"int"``, ``"one_hot"``, ``"multi_hot"`` or ``"count"``.
+        sparse: False.
+
+    Example:
+
+    >>> from fastmlp import layers
+    >>> layers.Hashing(7)(["a", "b", "hello"])
+    array([5, 2, 5])
+    """
+
+    def __init__(
+        self, num_bins: int, mask_value: Any = None, salt: Any = None, output_mode: str = "int", sparse: bool = False, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.num_bins = checks.whole_number("num_bins", num_bins)
+        self.mask_value = mask_value
+        self.salt = salt_pair(salt)
+        self.output_mode = self.check_mode(output_mode, sparse, ("int", "one_hot", "multi_hot", "count"))
+
+    def _of(self, inputs: Any) -> np.ndarray:
+        array = elements("data", inputs)
+        if self.output_mode == "one_hot" and array.ndim and array.shape[-1] == 1:
+            array = array[..., 0]
+        bins = mapped(array, self._bin, np.int64)
+        return bins if self.output_mode == "int" else encoded(bins, self.output_mode, self.num_bins, np.float32)
+
+    def _bin(self, value: Any) -> int:
+        own = 1 if self.mask_value is not None and self.num_bins > 1 else 0
+        if own and (value.decode() if isinstance(value, bytes) else value) == self.mask_value:
+            return 0
+        return own + bucket(_text(value), self.num_bins - own, self.salt)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "num_bins": self.num_bins,
+            "mask_value": self.mask_value,
+            "salt": self.salt,
+            "output_mode": self.output_mode,
+        }
+
+
+def _text(value: Any) -> bytes:
+    """What is hashed: numbers as they are written, without a fraction."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, bool):
+        return str(value).lower().encode()
+    if isinstance(value, (int, float, np.number)) and np.isfinite(value):
+        return str(int(value)).encode()
+    raise TypeError(f"Hashing takes strings and whole numbers, got {value!r:.60}; fill missing values first")
