@@ -292,8 +292,9 @@ class Update:
     """The optimizer's rule and its constants; the learning rate is a property of the network, since it changes while training.
 
     ``kind`` is ``sgd`` (momentum, nesterov), ``rmsprop`` (rho, momentum, epsilon, centered), ``adam`` (beta_1, beta_2, epsilon, amsgrad),
-    ``adagrad`` (initial_accumulator, epsilon), ``adadelta`` (rho, epsilon), ``adamax``, ``nadam`` (beta_1, beta_2, epsilon) or ``lion``
-    (beta_1, beta_2). Constants that a rule does not use are ignored. What is 0 is not done.
+    ``adagrad`` (initial_accumulator, epsilon), ``adadelta`` (rho, epsilon), ``adamax``, ``nadam`` (beta_1, beta_2, epsilon), ``lion``
+    (beta_1, beta_2) or ``ftrl`` (initial_accumulator, l1, l2, shrinkage, power, beta). Constants that a rule does not use are ignored.
+    What is 0 is not done.
 
     One update: the penalties' gradients are added; the gradients of ``accumulate`` batches are averaged, and only the last of these batches
     takes a step; gradients are clipped; weights decay; the rule takes its step; the average follows; parameters are brought into bounds.
@@ -311,6 +312,12 @@ class Update:
     centered: bool = False
     amsgrad: bool = False
     initial_accumulator: float = 0.1
+    l1: float = 0.0
+    l2: float = 0.0
+    shrinkage: float = 0.0
+    power: float = 0.5
+    """What the sum of squared gradients is raised to."""
+    beta: float = 0.0
     weight_decay: float = 0.0
     """``w −= learning rate · weight_decay · w`` before a step."""
     undecayed: tuple[int, ...] = ()
@@ -340,6 +347,7 @@ class Update:
             "adamax": ("momentum", "norm"),
             "nadam": ("momentum", "velocity"),
             "lion": ("momentum",),
+            "ftrl": ("accumulator", "linear"),
         }.get(self.kind, ())
         return (*names, *("average",) * (self.average_momentum is not None), *("gradient_accumulator",) * (self.accumulate > 1))
 

@@ -162,7 +162,7 @@ cdef extern from "fastmlp.h" nogil:
         int kind
         double momentum, rho, beta_1, beta_2, epsilon
         int nesterov, centered, amsgrad, rounded
-        double initial_accumulator, weight_decay, clipnorm, global_clipnorm, clipvalue
+        double initial_accumulator, l1, l2, shrinkage, power, beta, weight_decay, clipnorm, global_clipnorm, clipvalue
         int64_t accumulate
         int average
         double average_momentum

@@ -25,6 +25,8 @@ UPDATES = {
     "adamax": Update("adamax"),
     "nadam": Update("nadam"),
     "lion": Update("lion", beta_2=0.99),
+    "ftrl": Update("ftrl", l1=0.002),
+    "ftrl_power": Update("ftrl", l2=0.1, shrinkage=0.1, power=0.3, beta=0.2),
 }
 LEARNING_RATES = {
     "sgd": 0.05,
@@ -41,6 +43,8 @@ LEARNING_RATES = {
     "adamax": 0.003,
     "nadam": 0.003,
     "lion": 0.0001,
+    "ftrl": 0.05,
+    "ftrl_power": 0.05,
 }
 
 # name -> (loss, from_logits, last activation, absorbed by the loss)

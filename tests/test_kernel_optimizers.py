@@ -28,7 +28,12 @@ RULES = {
     "adamax": Update("adamax"),
     "nadam": Update("nadam"),
     "lion": Update("lion", beta_2=0.99),
+    "ftrl": Update("ftrl", l1=0.5, l2=0.3, shrinkage=0.2, beta=0.1),
+    "ftrl with another power": Update("ftrl", power=0.7),
+    "ftrl with a fixed rate": Update("ftrl", power=0.0),
 }
+MOVING_ON = {name: rule for name, rule in RULES.items() if rule.kind != "ftrl"}
+"""Rules that move weights on from where they are."""
 RATE = 0.01
 STEPS = 3
 
@@ -58,6 +63,10 @@ def constants(rule, t=1):
         "epsilon": rule.epsilon,
         "ahead": RATE * momenta[-1] / (1 - np.prod(momenta)),
         "correction": 1 / (1 - rule.beta_2**t),
+        "l1": rule.l1,
+        "l2": 2 * rule.l2 + rule.beta / RATE,
+        "shrinkage": 2 * rule.shrinkage,
+        "power": rule.power,
     }
 
 
@@ -112,8 +121,10 @@ def test_steps_of_any_length_follow_the_rule(rule, side):
         results = [run(isa, rule, n, side) for isa in ISAS]
         for result in results:
             assert all(same_bits(a, b) for a, b in zip(results[0], result, strict=True))
-        for result, wanted in zip(results[0], expected(rule, n), strict=True):
-            np.testing.assert_allclose(result, wanted, rtol=2e-6, atol=2e-7)
+        for result, wanted, name in zip(results[0], expected(rule, n), ("", *rule.slots), strict=True):
+            unit = 1 / RATE if name == "linear" else 1.0  # differences of what was divided by the rate
+            least = 1e-6 if rule.power not in (0.0, 0.5) else 2e-7  # differences of two powers, by exp and log
+            np.testing.assert_allclose(result, wanted, rtol=2e-6, atol=least * unit)
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -124,7 +135,7 @@ def test_sgd_is_rounded_once(isa):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
+@pytest.mark.parametrize("rule", MOVING_ON.values(), ids=MOVING_ON.keys())
 def test_a_gradient_of_zero_moves_nothing_at_first(isa, rule):
     w, *slots = run(isa, rule, 37, "end", np.zeros((1, 37), np.float32))
     assert same_bits(w, W[:37])
@@ -141,3 +152,28 @@ def test_the_mean_square_never_falls_below_zero(isa, kind):
         w, *slots = run(isa, rule, 1000, "end", gradients[:steps])
         assert np.isfinite(w).all()
         assert (slots[1 if kind == "adam" else 0] >= 0).all()
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("power", [0.5, 0.7])
+def test_ftrl_makes_weights_of_their_gradients_alone(isa, power):
+    still = np.zeros((1, 37), np.float32)
+    for accumulator in (0.0, 0.1):  # where it is 0, so is the divisor
+        w, *slots = run(isa, Update("ftrl", power=power, initial_accumulator=accumulator), 37, "end", still)
+        assert same_bits(w, still[0])
+        assert (slots[0] == np.float32(accumulator)).all()
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_ftrl_stays_where_it_is_at_a_rate_of_zero(isa):
+    w, slots = Guarded(W[:37], "end"), [Guarded(np.full(37, value, np.float32), "end") for value in (0.1, 2.0)]
+    memory = [slot.array for slot in slots] + [None]
+    kernels(isa)["update_ftrl"](n=37, w=w.array, g=Guarded(G[0, :37], "end").array, slot=memory, power=0.5)
+    assert same_bits(w.array, W[:37])
+    assert [set(slot.array.tolist()) for slot in slots] == [{np.float32(0.1).item()}, {2.0}]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_ftrl_hides_no_gradient_that_is_not_a_number(isa):
+    for rule in (Update("ftrl"), Update("ftrl", l1=0.5, power=0.7)):
+        assert np.isnan(run(isa, rule, 37, "end", np.full((1, 37), np.nan, np.float32))[0]).all()

@@ -159,7 +159,9 @@ def test_no_metric_raises(metric):
 
 @pytest.mark.usefixtures("everything_raises")
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adam", "adamw", "adagrad", "adadelta", "adamax", "nadam", "lion", "lbfgs"])
+@pytest.mark.parametrize(
+    "optimizer", ["sgd", "rmsprop", "adam", "adamw", "adagrad", "adadelta", "adamax", "nadam", "lion", "ftrl", "lbfgs"]
+)
 def test_no_optimizer_raises(engine, optimizer):
     made = model(engine, optimizer=optimizer)
     made.fit(np.full((N, 3), 1e-25), Y, epochs=2, batch_size=N, verbose=0)

@@ -32,6 +32,15 @@ DEFAULTS = {
     "Adamax": MOMENTS,
     "Nadam": MOMENTS,
     "Lion": {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.99},
+    "Ftrl": {
+        "learning_rate": 0.001,
+        "learning_rate_power": -0.5,
+        "initial_accumulator_value": 0.1,
+        "l1_regularization_strength": 0.0,
+        "l2_regularization_strength": 0.0,
+        "l2_shrinkage_regularization_strength": 0.0,
+        "beta": 0.0,
+    },
 }
 
 
@@ -86,7 +95,8 @@ def test_configurations_make_the_same_optimizer(name):
         (lambda: optimizers.SGD().exclude_from_weight_decay([1]), UnsupportedError, "name the weights: var_names=['bias']"),
         (lambda: optimizers.Muon(), UnsupportedError, "optimizers.Muon is not in fastmlp; use 'adamw' or 'nadam'"),
         (lambda: optimizers.LossScaleOptimizer(), UnsupportedError, "everything is float32, so no loss needs a scale"),
-        (lambda: optimizers.Ftrl(), UnsupportedError, "use 'adagrad', with a kernel_regularizer for its L1 and L2"),
+        (lambda: optimizers.Ftrl(learning_rate_power=0.5), ValueError, "learning_rate_power must be at least -100 and at most 0, got 0.5"),
+        (lambda: optimizers.Ftrl(l1_regularization_strength=-1), ValueError, "l1_regularization_strength must be at least 0, got -1"),
         (lambda: optimizers.LBFGS(weight_decay=0.1), UnsupportedError, "LBFGS(weight_decay=...) is not in fastmlp"),
         (lambda: optimizers.LBFGS(history=0), ValueError, "history must be at least 1, got 0"),
     ],

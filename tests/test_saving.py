@@ -26,7 +26,7 @@ import fastmlp
 from fastmlp import layers, modelfile, saving, utils
 from fastmlp.errors import ModelFileError
 from fastmlp.modelfile import ModelFile
-from fastmlp.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lion, Nadam, RMSprop
+from fastmlp.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Ftrl, Lion, Nadam, RMSprop
 
 OPTIMIZERS = {
     "sgd": lambda: SGD(0.05),
@@ -43,6 +43,7 @@ OPTIMIZERS = {
     "adamax": lambda: Adamax(0.003, clipvalue=0.01),
     "nadam": lambda: Nadam(0.003, weight_decay=0.1),
     "lion": lambda: Lion(0.001),
+    "ftrl": lambda: Ftrl(0.05),
 }
 
 

@@ -99,7 +99,7 @@ def test_updating_apart_from_the_gradient_changes_no_bit(name):
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("update", ["momentum", "rmsprop_centered_momentum", "amsgrad", "nadam", "adagrad", "lion"])
+@pytest.mark.parametrize("update", ["momentum", "rmsprop_centered_momentum", "amsgrad", "nadam", "adagrad", "lion", "ftrl"])
 def test_other_rules_have_the_same_options(update, option):
     rule = replace(UPDATES[update], **OPTIONS[option])
     native, expected = (ended(engine, plan_with((7, 20, 4)), rule, update) for engine in (_core, reference))
@@ -201,8 +201,9 @@ def test_nadam_goes_on_from_any_iteration(engine):
 
 
 @pytest.mark.parametrize("engine", [_core, reference])
-def test_adagrad_begins_with_what_it_is_told(engine):
+@pytest.mark.parametrize("update", ["adagrad", "ftrl"])
+def test_sums_of_squares_begin_with_what_they_are_told(engine, update):
     plan = perceptron((5, 8, 2))
     network = engine.Network(plan)
-    network.configure(objective_for(plan, "mse"), replace(UPDATES["adagrad"], initial_accumulator=0.25))
+    network.configure(objective_for(plan, "mse"), replace(UPDATES[update], initial_accumulator=0.25))
     assert (network.get_slot("accumulator", 0) == 0.25).all()

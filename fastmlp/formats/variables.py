@@ -53,6 +53,7 @@ _OPTIMIZER_ORDER = {
     "Adamax": (("momentum", "norm"),),
     "Nadam": (("momentum", "velocity"),),
     "Lion": (("momentum",),),
+    "Ftrl": (("accumulator", "linear"),),
     "LBFGS": (),
 }
 """How Keras lists an optimizer's state, after what all of them may have: group after group; within a group weight after weight, for each of

@@ -9,7 +9,7 @@ from fastmlp import elsewhere, schedules
 from fastmlp.optimizers.base import Optimizer
 from fastmlp.optimizers.lbfgs import LBFGS
 from fastmlp.optimizers.moments import Adam, Adamax, AdamW, Nadam
-from fastmlp.optimizers.simple import SGD, Adadelta, Adagrad, Lion, RMSprop
+from fastmlp.optimizers.simple import SGD, Adadelta, Adagrad, Ftrl, Lion, RMSprop
 from fastmlp.registry import Registry
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Ftrl",
     "Lion",
     "Nadam",
     "Optimizer",
@@ -35,7 +36,7 @@ sys.modules[f"{__name__}.schedules"] = schedules  # importable under Keras' name
 registry: Registry[Optimizer] = Registry(
     "optimizer",
     Optimizer,
-    (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Lion, LBFGS),
+    (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Lion, Ftrl, LBFGS),
     module="optimizers",
 )
 

@@ -1,4 +1,4 @@
-"""Steps along the gradient, scaled by what a weight's gradients have been: SGD, RMSprop, Adagrad, Adadelta, Lion."""
+"""Steps along the gradient, scaled by what a weight's gradients have been: SGD, RMSprop, Adagrad, Adadelta, Lion, Ftrl."""
 
 from __future__ import annotations
 
@@ -155,3 +155,65 @@ class Lion(Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2}
+
+
+class Ftrl(Optimizer):
+    """Follow the regularized leader (McMahan et al. 2013, "Ad click prediction: a view from the trenches"): weights that are exactly 0.
+
+    For shallow models of many rare features. Each step makes a weight anew from the sum of its gradients, so that its initial value, which
+    others move on from, is lost in the first: what has no gradient becomes 0.
+
+    Args:
+        learning_rate: See :class:`Optimizer`.
+        learning_rate_power: At most 0, and at least -100. The sum of squared gradients to its negative is what steps are divided by; 0 for
+            steps that do not shrink.
+        initial_accumulator_value: What the sum of squared gradients begins with, at least 0.
+        l1_regularization_strength: At least 0. Weights whose gradients sum up to less are 0.
+        l2_regularization_strength: At least 0; steadies the weights.
+        l2_shrinkage_regularization_strength: At least 0; shrinks them, as a penalty on their squares does.
+        beta: At least 0; added to the power of the sum of squared gradients.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        l2_shrinkage_regularization_strength: float = 0.0,
+        beta: float = 0.0,
+        weight_decay: float | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=weight_decay, **options)
+        self.learning_rate_power = checks.number("learning_rate_power", learning_rate_power, -100.0, 0.0)
+        self.initial_accumulator_value = checks.number("initial_accumulator_value", initial_accumulator_value, 0.0)
+        self.l1_regularization_strength = checks.number("l1_regularization_strength", l1_regularization_strength, 0.0)
+        self.l2_regularization_strength = checks.number("l2_regularization_strength", l2_regularization_strength, 0.0)
+        self.l2_shrinkage_regularization_strength = checks.number(
+            "l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength, 0.0
+        )
+        self.beta = checks.number("beta", beta, 0.0)
+
+    def rule(self) -> Update:
+        return Update(
+            "ftrl",
+            initial_accumulator=self.initial_accumulator_value,
+            l1=self.l1_regularization_strength,
+            l2=self.l2_regularization_strength,
+            shrinkage=self.l2_shrinkage_regularization_strength,
+            power=-self.learning_rate_power,
+            beta=self.beta,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        own = {
+            "learning_rate_power": self.learning_rate_power,
+            "initial_accumulator_value": self.initial_accumulator_value,
+            "l1_regularization_strength": self.l1_regularization_strength,
+            "l2_regularization_strength": self.l2_regularization_strength,
+            "l2_shrinkage_regularization_strength": self.l2_shrinkage_regularization_strength,
+            "beta": self.beta,
+        }
+        return {**super().get_config(), **own}

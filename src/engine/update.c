@@ -95,7 +95,12 @@ fm_step fm_step_of(const fm_network *network) {
         .nesterov = u->nesterov,
         .centered = u->centered,
         .amsgrad = u->amsgrad,
+        .l1 = (float)u->l1,
+        .shrinkage = (float)(2.0 * u->shrinkage),
+        .power = (float)u->power,
     };
+    if (u->kind == FM_OPTIMIZER_ftrl && rate > 0.0)
+        step.constants.l2 = (float)(2.0 * u->l2 + u->beta / rate);
     if (u->kind == FM_OPTIMIZER_adam)
         step.constants.learning_rate = (float)(rate * (sqrt(1.0 - pow(u->beta_2, t)) / (1.0 - pow(u->beta_1, t))));
     if (u->kind == FM_OPTIMIZER_adamax)
@@ -187,7 +192,8 @@ fm_status fm_new_update(fm_network *network, const fm_update_spec *update) {
         if (network->trainable[p]) /* nothing is asked of what stays as it is */
             around->rules[p] = update->parameters[p];
     look_through(network, update, around);
-    for (ptrdiff_t i = 0; update->kind == FM_OPTIMIZER_adagrad && i < network->size; i++)
+    const int accumulates = update->kind == FM_OPTIMIZER_adagrad || update->kind == FM_OPTIMIZER_ftrl;
+    for (ptrdiff_t i = 0; accumulates && i < network->size; i++)
         network->slot[0][i] = (float)update->initial_accumulator;
     network->update = *update;
     network->update.parameters = around->rules;

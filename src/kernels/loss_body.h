@@ -47,14 +47,3 @@ FM_INLINE vf v_log1p_positive(vf x) {
     const vf one = v_set1(1.0f), sum = v_add(one, x);
     return v_add(v_log(sum), v_div(v_sub(x, v_sub(sum, one)), sum));
 }
-
-/* x to a power: by squaring for its whole part, which keeps all digits, and by exp and log for the rest. Powers ≥ 0; 0⁰ is 1. */
-FM_INLINE vf v_power(vf x, float power) {
-    vf result = v_set1(1.0f), square = x;
-    const int whole = (int)power;
-    for (int n = whole; n; n /= 2, square = v_mul(square, square))
-        if (n % 2)
-            result = v_mul(result, square);
-    const float rest = power - (float)whole;
-    return rest == 0.0f ? result : v_mul(result, v_exp(v_mul(v_set1(rest), v_log(x))));
-}

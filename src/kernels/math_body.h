@@ -101,6 +101,17 @@ FM_INLINE vf v_log(vf x) {
     return v_select(v_lt(x, V_INFINITY), finite, x);
 }
 
+/* x to a power: by squaring for its whole part, which keeps all digits, and by exp and log for the rest. Powers ≥ 0; 0⁰ is 1. */
+FM_INLINE vf v_power(vf x, float power) {
+    vf result = v_set1(1.0f), square = x;
+    const int whole = (int)power;
+    for (int n = whole; n; n /= 2, square = v_mul(square, square))
+        if (n % 2)
+            result = v_mul(result, square);
+    const float rest = power - (float)whole;
+    return rest == 0.0f ? result : v_mul(result, v_exp(v_mul(v_set1(rest), v_log(x))));
+}
+
 /* log(1 + x) for 0 ≤ x ≤ 1 or NaN. */
 FM_INLINE vf v_log1p(vf x) {
     const vm small = v_le(x, v_set1(0x1.a82798p-2f)); /* √2 − 1 */

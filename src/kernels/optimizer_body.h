@@ -11,6 +11,8 @@
  *   adamax     m as adam; u ← max(β2·u, |g|); w ← w − (m·lr) / (u + ε)
  *   nadam      m, v as adam; w ← w − (ahead·m + lr·g) / (√(v·correction) + ε), the second product fused
  *   lion       w ← w − lr·sign((1−β1)·g + (β1·m)), both fused; m ← (1−β2)·g + (β2·m), fused
+ *   ftrl       z ← z + ((s·w + g) − (Δ / lr)·w), both fused, Δ the change of nᵖ where n ← g·g + n, fused, and p = ½ is a root;
+ *              w ← (λ1·sign(z) − z) / (nᵖ / lr + λ2)
  * Everything else is rounded on its own. v never falls below zero: v − g² rounds to at most v, and 1 − β2 is at most 1.
  */
 
@@ -29,10 +31,14 @@ enum {
     FM_ADAMAX,
     FM_NADAM,
     FM_LION,
+    FM_FTRL,
+    FM_FTRL_POWER,
 };
 
 typedef struct fm_update_constants {
     vf learning_rate, momentum, rho, one_minus_rho, beta_1, one_minus_beta_1, beta_2, one_minus_beta_2, epsilon, ahead, correction;
+    vf l1, l2, shrinkage;
+    float power;
 } fm_update_constants;
 
 FM_INLINE fm_update_constants fm_update_prepare(const fm_update *u) {
@@ -48,6 +54,10 @@ FM_INLINE fm_update_constants fm_update_prepare(const fm_update *u) {
         .epsilon = v_set1(u->epsilon),
         .ahead = v_set1(u->ahead),
         .correction = v_set1(u->correction),
+        .l1 = v_set1(u->l1),
+        .l2 = v_set1(u->l2),
+        .shrinkage = v_set1(u->shrinkage),
+        .power = u->power,
     };
 }
 
@@ -78,6 +88,10 @@ FM_INLINE vf v_sign(vf a) {
 /* The running mean and mean square of Adam and its kin. */
 FM_INLINE vf fm_mean(const fm_update_constants *k, vf m, vf g) { return v_fma(v_sub(g, m), k->one_minus_beta_1, m); }
 FM_INLINE vf fm_mean_square(const fm_update_constants *k, vf v, vf g) { return v_fnma(v_fnma(g, g, v), k->one_minus_beta_2, v); }
+
+FM_INLINE vf fm_ftrl_power(const int rule, const fm_update_constants *k, vf n) {
+    return rule == FM_FTRL ? v_sqrt(n) : v_power(n, k->power);
+}
 
 /* One vector: w, and the slots that the rule has, by their order. rule is a constant wherever this is inlined. */
 FM_INLINE void fm_update_vector(const int rule, const fm_update_constants *k, vf *w, vf g, vf slot[FM_RULE_SLOTS]) {
@@ -145,6 +159,18 @@ FM_INLINE void fm_update_vector(const int rule, const fm_update_constants *k, vf
         *w = v_fnma(k->learning_rate, v_sign(v_fma(k->one_minus_beta_1, g, v_mul(k->beta_1, slot[0]))), *w);
         slot[0] = v_fma(k->one_minus_beta_2, g, v_mul(k->beta_2, slot[0]));
         break;
+    case FM_FTRL:
+    case FM_FTRL_POWER: {
+        const vf zero = v_set1(0.0f), before = fm_ftrl_power(rule, k, slot[0]);
+        slot[0] = v_fma(g, g, slot[0]);
+        const vf power = fm_ftrl_power(rule, k, slot[0]);
+        const vf shift = v_div(v_sub(power, before), k->learning_rate);
+        const vf z = slot[1] = v_add(slot[1], v_fnma(shift, *w, v_fma(k->shrinkage, *w, g)));
+        const vf divisor = v_add(v_div(power, k->learning_rate), k->l2);
+        const vf far = v_select(v_le(divisor, zero), zero, v_div(v_sub(v_mul(k->l1, v_sign(z)), z), divisor));
+        *w = v_select(v_le(v_magnitude(z), k->l1), zero, far);
+        break;
+    }
     }
 }
 
@@ -413,3 +439,11 @@ static void update_adadelta(const fm_update *u) { fm_update_all(FM_ADADELTA, u);
 static void update_adamax(const fm_update *u) { fm_update_all(FM_ADAMAX, u); }
 static void update_nadam(const fm_update *u) { fm_update_all(FM_NADAM, u); }
 static void update_lion(const fm_update *u) { fm_update_all(FM_LION, u); }
+static void update_ftrl(const fm_update *u) {
+    if (u->learning_rate == 0.0f) /* is divided by, but a step of no length leads nowhere */
+        return;
+    if (u->power == 0.5f)
+        fm_update_all(FM_FTRL, u);
+    else
+        fm_update_all(FM_FTRL_POWER, u);
+}

@@ -38,6 +38,8 @@ OPTIMIZERS = {
     "adamax": lambda: optimizers.Adamax(0.01, weight_decay=0.05),
     "nadam": lambda: optimizers.Nadam(0.01, global_clipnorm=0.3, gradient_accumulation_steps=2),
     "lion": lambda: optimizers.Lion(0.003),
+    # No l1 strength: at weights of exactly 0 jax takes 1 for the derivative of a penalty on |w|, the other backends and fastmlp 0.
+    "ftrl": lambda: optimizers.Ftrl(0.2, initial_accumulator_value=0.3, beta=0.1),
 }
 AS_H5 = ("momentum", "amsgrad", "nadam")
 

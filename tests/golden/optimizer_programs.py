@@ -38,6 +38,19 @@ RULES = {
     "nadam_epsilon": ("Nadam", {"learning_rate": 0.02, "epsilon": 0.03}),
     "lion": ("Lion", {"learning_rate": 0.003}),
     "lion_fast": ("Lion", {"learning_rate": 0.003, "beta_1": 0.5, "beta_2": 0.7}),
+    "ftrl": ("Ftrl", {"learning_rate": 0.3}),
+    "ftrl_power": ("Ftrl", {"learning_rate": 0.3, "learning_rate_power": -0.7, "beta": 0.4}),
+    "ftrl_fixed_rate": ("Ftrl", {"learning_rate": 0.1, "learning_rate_power": 0.0}),
+    "ftrl_regularized": (
+        "Ftrl",
+        {
+            "learning_rate": 0.5,
+            "initial_accumulator_value": 0.01,
+            "l1_regularization_strength": 0.02,
+            "l2_regularization_strength": 0.03,
+            "l2_shrinkage_regularization_strength": 0.04,
+        },
+    ),
 }
 
 WITH_OPTIONS = (
@@ -52,6 +65,7 @@ WITH_OPTIONS = (
     "adamax",
     "nadam",
     "lion",
+    "ftrl",
 )
 """The rules that every option is tried with."""
 

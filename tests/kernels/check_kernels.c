@@ -458,6 +458,10 @@ static void draw_constants(trial *t, fm_update *u) {
     u->epsilon = 1e-7f;
     u->ahead = 0.02f;
     u->correction = 3.0f;
+    u->l1 = 0.01f;
+    u->l2 = coin(t) ? 0.02f : 0.0f;
+    u->shrinkage = 0.03f;
+    u->power = coin(t) ? 0.5f : 0.7f;
 }
 
 static void try_update(trial *t, int slots, void (*kernel)(const fm_update *)) {
