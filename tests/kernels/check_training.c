@@ -121,7 +121,7 @@ static uint64_t train(const fm_kernels *kernels, int optimizer, const variant *v
         while (next < stop)
             ensure(fm_network_train(network, &batches, &next, stop, 10.0, totals), "fm_network_train");
     }
-    if (network->batch->workers != v->threads) {
+    if (network->batch[1]->workers != v->threads) {
         fprintf(stderr, "%s: the network is too small to train on so many\n", v->name);
         exit(2);
     }
