@@ -293,8 +293,8 @@ class Update:
 
     ``kind`` is ``sgd`` (momentum, nesterov), ``rmsprop`` (rho, momentum, epsilon, centered), ``adam`` (beta_1, beta_2, epsilon, amsgrad),
     ``adagrad`` (initial_accumulator, epsilon), ``adadelta`` (rho, epsilon), ``adamax``, ``nadam`` (beta_1, beta_2, epsilon), ``lion``
-    (beta_1, beta_2) or ``ftrl`` (initial_accumulator, l1, l2, shrinkage, power, beta). Constants that a rule does not use are ignored.
-    What is 0 is not done.
+    (beta_1, beta_2), ``ftrl`` (initial_accumulator, l1, l2, shrinkage, power, beta) or ``schedule_free`` (beta_1, beta_2, epsilon, warmup).
+    Constants that a rule does not use are ignored. What is 0 is not done.
 
     One update: the penalties' gradients are added; the gradients of ``accumulate`` batches are averaged, and only the last of these batches
     takes a step; gradients are clipped; weights decay; the rule takes its step; the average follows; parameters are brought into bounds.
@@ -318,6 +318,8 @@ class Update:
     power: float = 0.5
     """What the sum of squared gradients is raised to."""
     beta: float = 0.0
+    warmup: int = 0
+    """Steps in which the learning rate grows to what it is."""
     weight_decay: float = 0.0
     """``w −= learning rate · weight_decay · w`` before a step."""
     undecayed: tuple[int, ...] = ()
@@ -348,12 +350,20 @@ class Update:
             "nadam": ("momentum", "velocity"),
             "lion": ("momentum",),
             "ftrl": ("accumulator", "linear"),
+            "schedule_free": ("momentum", "velocity"),
         }.get(self.kind, ())
         return (*names, *("average",) * (self.average_momentum is not None), *("gradient_accumulator",) * (self.accumulate > 1))
 
-    def first(self, slot: str) -> float:
-        """What a slot holds before the first step."""
-        return self.initial_accumulator if slot == "accumulator" else 0.0
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """The slots that begin as copies of the parameters, as these are when the first batch is trained on."""
+        return ("momentum",) * (self.kind == "schedule_free")
+
+    def first(self, slot: str, w: np.ndarray) -> np.ndarray:
+        """What a slot holds for the parameter ``w`` before the first step, an array of its own."""
+        import numpy as np
+
+        return w.copy() if slot in self.copies else np.full_like(w, self.initial_accumulator if slot == "accumulator" else 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

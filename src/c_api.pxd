@@ -163,7 +163,7 @@ cdef extern from "fastmlp.h" nogil:
         double momentum, rho, beta_1, beta_2, epsilon
         int nesterov, centered, amsgrad, rounded
         double initial_accumulator, l1, l2, shrinkage, power, beta, weight_decay, clipnorm, global_clipnorm, clipvalue
-        int64_t accumulate
+        int64_t warmup, accumulate
         int average
         double average_momentum
         int64_t overwrite_every

@@ -182,6 +182,7 @@ typedef struct fm_update_spec {
     int rounded; /* adam: rows of a sparse input add up the steps they put off, the same up to rounding, instead of taking each */
     double initial_accumulator; /* adagrad, ftrl */
     double l1, l2, shrinkage, power, beta; /* ftrl */
+    int64_t warmup; /* schedule_free: the learning rate grows for so many steps */
     double weight_decay; /* w −= learning rate·weight_decay·w before a step */
     double clipnorm, global_clipnorm, clipvalue; /* the longest gradient of a parameter, of all parameters, of a number */
     int64_t accumulate; /* a step is taken every so many batches, with the mean of their gradients */
@@ -192,8 +193,9 @@ typedef struct fm_update_spec {
 } fm_update_spec;
 
 /* Says what training does: minimise the weighted sum of some losses, each of an output that no node reads which a loss needs. Slots and
- * iterations start at zero, the accumulators of adagrad and ftrl at initial_accumulator. *task becomes the number of what the network is configured for now: calls
- * that depend on it name it, and are refused once another thread has configured the network for something else. */
+ * iterations start at zero, the accumulators of adagrad and ftrl at initial_accumulator, the first slot of schedule_free at the parameters,
+ * as they are when the first batch is trained on. *task becomes the number of what the network is configured for now: calls that depend on
+ * it name it, and are refused once another thread has configured the network for something else. */
 fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update,
                                uint64_t *task);
 

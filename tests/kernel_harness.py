@@ -203,6 +203,7 @@ class Update(Structure):
         ("epsilon", c_float),
         ("ahead", c_float),
         ("correction", c_float),
+        ("average", c_float),
         ("l1", c_float),
         ("l2", c_float),
         ("shrinkage", c_float),

@@ -26,6 +26,7 @@ UPDATES = {
     "nadam": Update("nadam"),
     "lion": Update("lion", beta_2=0.99),
     "ftrl": Update("ftrl", l1=0.002),
+    "schedule_free": Update("schedule_free", warmup=3),
     "ftrl_power": Update("ftrl", l2=0.1, shrinkage=0.1, power=0.3, beta=0.2),
 }
 LEARNING_RATES = {
@@ -45,6 +46,7 @@ LEARNING_RATES = {
     "lion": 0.0001,
     "ftrl": 0.05,
     "ftrl_power": 0.05,
+    "schedule_free": 0.003,
 }
 
 # name -> (loss, from_logits, last activation, absorbed by the loss)

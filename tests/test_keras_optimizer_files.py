@@ -22,7 +22,10 @@ from fastmlp.errors import ModelFileError, UnsupportedError
 
 GOLDEN = Path(__file__).parent / "golden" / "keras_optimizer_files.npz"
 FILES = [
-    *(f"{name}.keras" for name in ("momentum", "centered", "amsgrad", "adamw", "adagrad", "adadelta", "adamax", "nadam", "lion", "ftrl")),
+    *(
+        f"{name}.keras"
+        for name in ("momentum", "centered", "amsgrad", "adamw", "adagrad", "adadelta", "adamax", "nadam", "lion", "ftrl", "schedule_free")
+    ),
     *(f"{name}.h5" for name in ("momentum", "amsgrad", "nadam")),
 ]
 schedules = optimizers.schedules
@@ -38,6 +41,7 @@ OURS = {
     "nadam": lambda: optimizers.Nadam(schedules.ExponentialDecay(0.01, 5, 0.8), gradient_accumulation_steps=2),
     "lion": lambda: optimizers.Lion(0.003, weight_decay=0.1, ema_overwrite_frequency=3, **AROUND),
     "ftrl": lambda: optimizers.Ftrl(0.1, initial_accumulator_value=0.3, beta=0.1),
+    "schedule_free": lambda: optimizers.ScheduleFreeAdamW(0.02, warmup_steps=9, **AROUND),
 }
 
 
@@ -164,7 +168,7 @@ def test_keras_loads_what_is_saved_here_predicts_the_same_and_trains_on(golden, 
 
 
 @pytest.mark.parametrize("ending", MODEL_ENDINGS)
-@pytest.mark.parametrize("name", ["adagrad", "nadam", "adam", "ftrl"])
+@pytest.mark.parametrize("name", ["adagrad", "nadam", "adam", "ftrl", "schedule_free"])
 def test_a_model_that_was_never_trained_begins_alike(golden, tmp_path, name, ending):
     model = make(OURS[name]())
     model.save(tmp_path / f"model.{ending}")

@@ -31,6 +31,7 @@ RULES = {
     "ftrl": Update("ftrl", l1=0.5, l2=0.3, shrinkage=0.2, beta=0.1),
     "ftrl with another power": Update("ftrl", power=0.7),
     "ftrl with a fixed rate": Update("ftrl", power=0.0),
+    "schedule free": Update("schedule_free", warmup=2),
 }
 MOVING_ON = {name: rule for name, rule in RULES.items() if rule.kind != "ftrl"}
 """Rules that move weights on from where they are."""
@@ -61,7 +62,8 @@ def constants(rule, t=1):
         "beta_2": rule.beta_2,
         "one_minus_beta_2": 1 - rule.beta_2,
         "epsilon": rule.epsilon,
-        "ahead": RATE * momenta[-1] / (1 - np.prod(momenta)),
+        "ahead": 1 - rule.beta_1 * (1 - 1 / t) if rule.kind == "schedule_free" else RATE * momenta[-1] / (1 - np.prod(momenta)),
+        "average": 1 / t,
         "correction": 1 / (1 - rule.beta_2**t),
         "l1": rule.l1,
         "l2": 2 * rule.l2 + rule.beta / RATE,
@@ -79,6 +81,8 @@ def corrected(rule, t):
     if rule.kind == "nadam":
         momenta = [rule.beta_1 * (1 - 0.5 * 0.96**i) for i in range(1, t + 1)]
         return RATE * (1 - momenta[-1]) / (1 - np.prod(momenta))
+    if rule.kind == "schedule_free":
+        return RATE * min(t / rule.warmup, 1)
     return RATE
 
 
@@ -88,7 +92,7 @@ def slots_of(rule):
 
 def start_of(rule, n):
     """The slots before the first step."""
-    return [np.full(n, rule.initial_accumulator if name == "accumulator" else 0.0, np.float32) for name in rule.slots]
+    return [rule.first(name, W[:n]) for name in rule.slots]
 
 
 def run(isa, rule, n, side, g=G):

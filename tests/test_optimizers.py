@@ -41,6 +41,7 @@ DEFAULTS = {
         "l2_shrinkage_regularization_strength": 0.0,
         "beta": 0.0,
     },
+    "ScheduleFreeAdamW": {"learning_rate": 0.0025, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "warmup_steps": 0},
 }
 
 
@@ -58,11 +59,15 @@ def make(optimizer, engine="native", **dense):
     return model
 
 
+NAMES = {"ScheduleFreeAdamW": "schedule_free_adam_w"}
+"""Where Keras calls them by more than their class."""
+
+
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_optimizers_have_the_defaults_of_keras(name):
     config = optimizers.get(name).get_config()
     config.pop("catch_up", None)
-    assert config == {"name": name.lower(), **SHARED, **DEFAULTS[name]}
+    assert config == {"name": NAMES.get(name, name.lower()), **SHARED, **DEFAULTS[name]}
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
@@ -95,6 +100,8 @@ def test_configurations_make_the_same_optimizer(name):
         (lambda: optimizers.SGD().exclude_from_weight_decay([1]), UnsupportedError, "name the weights: var_names=['bias']"),
         (lambda: optimizers.Muon(), UnsupportedError, "optimizers.Muon is not in fastmlp; use 'adamw' or 'nadam'"),
         (lambda: optimizers.LossScaleOptimizer(), UnsupportedError, "everything is float32, so no loss needs a scale"),
+        (lambda: optimizers.ScheduleFreeAdamW(beta_1=0), ValueError, "beta_1 must be above 0"),
+        (lambda: optimizers.ScheduleFreeAdamW(warmup_steps=-1), ValueError, "warmup_steps must be at least 0, got -1"),
         (lambda: optimizers.Ftrl(learning_rate_power=0.5), ValueError, "learning_rate_power must be at least -100 and at most 0, got 0.5"),
         (lambda: optimizers.Ftrl(l1_regularization_strength=-1), ValueError, "l1_regularization_strength must be at least 0, got -1"),
         (lambda: optimizers.LBFGS(weight_decay=0.1), UnsupportedError, "LBFGS(weight_decay=...) is not in fastmlp"),

@@ -99,7 +99,9 @@ def test_updating_apart_from_the_gradient_changes_no_bit(name):
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("update", ["momentum", "rmsprop_centered_momentum", "amsgrad", "nadam", "adagrad", "lion", "ftrl"])
+@pytest.mark.parametrize(
+    "update", ["momentum", "rmsprop_centered_momentum", "amsgrad", "nadam", "adagrad", "lion", "ftrl", "schedule_free"]
+)
 def test_other_rules_have_the_same_options(update, option):
     rule = replace(UPDATES[update], **OPTIONS[option])
     native, expected = (ended(engine, plan_with((7, 20, 4)), rule, update) for engine in (_core, reference))
@@ -207,3 +209,34 @@ def test_sums_of_squares_begin_with_what_they_are_told(engine, update):
     network = engine.Network(plan)
     network.configure(objective_for(plan, "mse"), replace(UPDATES[update], initial_accumulator=0.25))
     assert (network.get_slot("accumulator", 0) == 0.25).all()
+
+
+@pytest.mark.parametrize("engine", [_core, reference])
+def test_what_begins_as_the_parameters_is_theirs_when_training_begins(engine):
+    plan = perceptron((5, 8, 2), "tanh", "linear")
+    batches = data_for(plan, "mse", 16, 8)
+    early, late = (engine.Network(plan, 7) for _ in range(2))
+    fill(late)
+    for network in (early, late):
+        network.configure(objective_for(plan, "mse"), UPDATES["schedule_free"])
+        network.learning_rate = 0.01
+    early.evaluate(batches, 0, 2, 1e9, np.zeros(2))
+    fill(early)
+    for network in (early, late):
+        train(network, batches)
+    assert same_bits(state_of(early), state_of(late))
+
+
+@pytest.mark.parametrize("engine", [_core, reference])
+def test_schedule_free_weights_lie_between_the_steps_and_their_mean(engine):
+    plan = perceptron((5, 8, 2), "tanh", "linear")
+    batches = data_for(plan, "mse", 40, 40)
+    network = fill(engine.Network(plan, 7))
+    network.configure(objective_for(plan, "mse"), replace(UPDATES["schedule_free"], beta_1=0.7))
+    network.learning_rate = 0.01
+    visited = []
+    for _ in range(6):
+        train(network, batches)
+        visited.append(network.get_slot("momentum", 0))
+    expected = 0.3 * visited[-1] + 0.7 * np.mean(visited, axis=0)
+    np.testing.assert_allclose(network.get_parameter(0), expected, rtol=1e-5, atol=1e-6)

@@ -19,7 +19,7 @@ from fastmlp.files import blaming
 from fastmlp.formats.h5 import Group
 from fastmlp.layers import Layer, Normalization
 from fastmlp.model import Model
-from fastmlp.numeric import as_native
+from fastmlp.numeric import as_native, quiet
 from fastmlp.optimizers import Nadam
 from fastmlp.reference.optimizers import nadam_product
 from fastmlp.snapshot import Array, Snapshot
@@ -54,6 +54,7 @@ _OPTIMIZER_ORDER = {
     "Nadam": (("momentum", "velocity"),),
     "Lion": (("momentum",),),
     "Ftrl": (("accumulator", "linear"),),
+    "ScheduleFreeAdamW": (("momentum", "velocity"),),
     "LBFGS": (),
 }
 """How Keras lists an optimizer's state, after what all of them may have: group after group; within a group weight after weight, for each of
@@ -128,7 +129,7 @@ def optimizer_arrays(model: Model, taken: Snapshot) -> list[Any]:
     """Iterations, learning rate, state and other numbers in Keras' order."""
     place = {index: number for number, index in enumerate(snapshot.learned(model))}
     state = [
-        taken.slots[slot][place[index]] if taken.slots else np.full_like(taken.weights[index], model.optimizer.rule().first(slot))
+        taken.slots[slot][place[index]] if taken.slots else model.optimizer.rule().first(slot, taken.weights[index])
         for slot, index in optimizer_order(model)
     ]
     iterations = taken.training["iterations"]
@@ -225,8 +226,9 @@ def read_optimizer(group: Group, names: Sequence[str], model: Model) -> tuple[in
     slots: dict[str, list[Array]] = {}
     for slot in model.network.slot_names if stored else ():
         weights = [(index, stored.get((slot, index))) for index in snapshot.learned(model)]
-        first = model.optimizer.rule().first(slot)
-        slots[slot] = [np.full(shapes[index], as_native(first, np.float32)) if array is None else array for index, array in weights]
+        with quiet():
+            first = model.optimizer.rule().first
+            slots[slot] = [first(slot, model._weights[index].read()) if array is None else array for index, array in weights]
     iterations = group.whole_number(names[0])
     if not model.optimizer.follows_schedule:
         rate = group.floats(names[1], ())

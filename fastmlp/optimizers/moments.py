@@ -119,6 +119,48 @@ class Adamax(_Moments):
     kind = "adamax"
 
 
+class ScheduleFreeAdamW(Optimizer):
+    """Adam whose weights are an average, so that no schedule has to lower the rate (Defazio et al. 2024, "The road less scheduled").
+
+    Adam's steps move z, which the slot ``momentum`` holds; x is the mean of all z so far. The weights, with which the model predicts as
+    well as trains, lie between the two: (1 − beta_1) · z + beta_1 · x. Any number of steps is a good one to stop at.
+
+    Args:
+        learning_rate: See :class:`Optimizer`; from 2 to 10 times what suits AdamW with a schedule.
+        beta_1: How close the weights are to the mean, above 0 and at most 1.
+        beta_2: How much of the mean square of the gradient is kept, from 0 up to but not including 1.
+        epsilon: Added to its root; None means 1e-7.
+        warmup_steps: The learning rate grows evenly for so many steps, up to what it is; at least 0.
+        weight_decay: Shrinks the weights, not z; see :class:`Optimizer`.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.0025,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float | None = 1e-8,
+        warmup_steps: int = 0,
+        weight_decay: float | None = None,
+        name: str | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, name or "schedule_free_adam_w", weight_decay=weight_decay, **options)
+        self.beta_1 = checks.number("beta_1", beta_1, 0.0, 1.0)
+        if self.beta_1 == 0:
+            raise ValueError("beta_1 must be above 0: with 0 nothing of the mean is in the weights, which Keras divides by it; use AdamW")
+        self.beta_2 = share("beta_2", beta_2)
+        self.epsilon = epsilon_of(epsilon)
+        self.warmup_steps = checks.whole_number("warmup_steps", warmup_steps, 0)
+
+    def rule(self) -> Update:
+        return Update("schedule_free", beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon, warmup=self.warmup_steps)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "warmup_steps": self.warmup_steps}
+        return {**super().get_config(), **own}
+
+
 class Nadam(_Moments):
     """Adam with Nesterov's momentum, which grows in the first steps (Dozat 2015, "Incorporating Nesterov momentum into Adam").
 

@@ -170,6 +170,20 @@ def ftrl(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, accumu
     return moved, {"accumulator": n, "linear": z}
 
 
+def schedule_free(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, momentum: np.ndarray, velocity: np.ndarray) -> Stepped:
+    """Schedule-free AdamW (Defazio et al., 2024, "The road less scheduled"): an average of the weights instead of a falling rate.
+
+    Adam's steps d = rate·g / (√(v / (1 − β₂ᵗ)) + ε) move z, the slot ``momentum``: z ← z − d. x is the mean of all z so far, and the
+    parameter lies between the two, w = (1 − β₁)·z + β₁·x, where the next gradient is taken. With cₜ = 1/t, x ← (1 − cₜ)·x + cₜ·z, so
+    that x need not be kept: w ← w + cₜ·(z − w) − (1 − β₁·(1 − cₜ))·d, with the z before the step. The rate grows for the first steps.
+    """
+    v = velocity + (g * g - velocity) * (1 - rule.beta_2)
+    grown = rate * min(t / rule.warmup, 1.0) if rule.warmup else rate
+    d = grown * g / (np.sqrt(v * (1 / (1 - rule.beta_2**t))) + rule.epsilon)
+    moved = w + 1 / t * (momentum - w) - (1 - rule.beta_1 * (1 - 1 / t)) * d
+    return moved, {"momentum": momentum - d, "velocity": v}
+
+
 OPTIMIZERS: dict[str, Step] = {
     "sgd": sgd,
     "rmsprop": rmsprop,
@@ -180,4 +194,5 @@ OPTIMIZERS: dict[str, Step] = {
     "nadam": nadam,
     "lion": lion,
     "ftrl": ftrl,
+    "schedule_free": schedule_free,
 }

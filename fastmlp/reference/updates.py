@@ -21,8 +21,8 @@ Slots = tuple[dict[str, np.ndarray], ...]
 
 
 def initial_slots(rule: Update, parameters: Arrays) -> Slots:
-    """What an optimizer remembers before its first step: zeros, but for Adagrad's sum of squares."""
-    return tuple({name: np.full_like(w, rule.first(name)) for name in rule.slots} for w in parameters)
+    """What an optimizer remembers before its first step: zeros, but for sums that begin with a number and copies of the parameters."""
+    return tuple({name: rule.first(name, w) for name in rule.slots} for w in parameters)
 
 
 def penalize(described: tuple[Parameter, ...], parameters: Arrays) -> tuple[float, list[np.ndarray | None]]:
@@ -73,6 +73,9 @@ def update(
 ) -> tuple[Arrays, Slots]:
     """One batch's update: the new parameters and slots, from gradients that hold the penalties' already."""
     new = [dict(of_one) for of_one in slots]
+    if iterations == 0:
+        for of_one, w in zip(new, parameters, strict=True):
+            of_one |= dict.fromkeys(rule.copies, w)
     moved = list(parameters)
     done = iterations // rule.accumulate
     """Steps taken."""

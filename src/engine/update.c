@@ -60,8 +60,16 @@ static uint64_t batches_per_step(const fm_update_spec *update) { return update->
 /* Nadam's momentum in step t, from 1. */
 static double nadam_momentum(const fm_update_spec *update, double t) { return update->beta_1 * (1.0 - 0.5 * pow(0.96, t)); }
 
+/* Slots that begin as the parameters, which may change until training begins. */
+static void copy_parameters(fm_network *network) {
+    if (network->update.kind == FM_OPTIMIZER_schedule_free)
+        memcpy(network->slot[0], network->value, (size_t)network->size * sizeof *network->value);
+}
+
 void fm_follow_iterations(fm_network *network) {
     fm_surroundings *around = &network->around;
+    if (network->state.iterations == 0)
+        copy_parameters(network);
     uint64_t t = network->state.iterations / batches_per_step(&network->update) + 1;
     if (network->update.kind != FM_OPTIMIZER_nadam)
         return;
@@ -110,6 +118,12 @@ fm_step fm_step_of(const fm_network *network) {
         step.constants.learning_rate = (float)(rate * (1.0 - nadam_momentum(u, t)) / (1.0 - product));
         step.constants.ahead = (float)(rate * next / (1.0 - product * next));
         step.constants.correction = (float)(1.0 / (1.0 - pow(u->beta_2, t)));
+    }
+    if (u->kind == FM_OPTIMIZER_schedule_free) {
+        step.constants.learning_rate = (float)(rate * (u->warmup > 0 ? fmin(t / (double)u->warmup, 1.0) : 1.0));
+        step.constants.correction = (float)(1.0 / (1.0 - pow(u->beta_2, t)));
+        step.constants.average = (float)(1.0 / t);
+        step.constants.ahead = (float)(1.0 - u->beta_1 * (1.0 - 1.0 / t));
     }
     return step;
 }
@@ -197,6 +211,7 @@ fm_status fm_new_update(fm_network *network, const fm_update_spec *update) {
         network->slot[0][i] = (float)update->initial_accumulator;
     network->update = *update;
     network->update.parameters = around->rules;
+    copy_parameters(network);
     return FM_OK;
 }
 

@@ -266,6 +266,7 @@ typedef struct fm_smooth {
  *   lion      w −= lr·sign(β1·m + (1−β1)·g); m = β2·m + (1−β2)·g                                                slot: m
  *   ftrl      n' = n + g²; z += g + shrinkage·w − (n'ᵖ − nᵖ)/lr·w, p = power; w = 0 where |z| ≤ l1 or          slots: n, z
  *             the divisor is 0, else (l1·sign(z) − z) / (n'ᵖ/lr + l2); lr 0: nothing moves
+ *   schedule_free  v as adam; d = lr·g / (√(v·correction) + ε); w += average·(z − w) − ahead·d; z −= d              slots: z, v
  */
 typedef struct fm_update {
     ptrdiff_t n;
@@ -273,7 +274,8 @@ typedef struct fm_update {
     const float *g;
     float *slot[FM_RULE_SLOTS];
     float learning_rate, momentum, rho, one_minus_rho, beta_1, one_minus_beta_1, beta_2, one_minus_beta_2, epsilon;
-    float ahead, correction; /* nadam */
+    float ahead, correction; /* nadam, schedule_free */
+    float average; /* schedule_free */
     float l1, l2, shrinkage, power; /* ftrl; power ≥ 0 */
     int nesterov, centered, amsgrad;
     const int32_t *index; /* [n / 16], or NULL: row i of w and of the slots, 16 numbers, stands at 16·index[i]; g is not scattered */

@@ -13,6 +13,7 @@
  *   lion       w ← w − lr·sign((1−β1)·g + (β1·m)), both fused; m ← (1−β2)·g + (β2·m), fused
  *   ftrl       z ← z + ((s·w + g) − (Δ / lr)·w), both fused, Δ the change of nᵖ where n ← g·g + n, fused, and p = ½ is a root;
  *              w ← (λ1·sign(z) − z) / (nᵖ / lr + λ2)
+ *   schedule_free  v as adam; d = (lr·g) / (√(v·correction) + ε); w ← (average·(z − w) + w) − ahead·d, both fused; z ← z − d
  * Everything else is rounded on its own. v never falls below zero: v − g² rounds to at most v, and 1 − β2 is at most 1.
  */
 
@@ -33,11 +34,12 @@ enum {
     FM_LION,
     FM_FTRL,
     FM_FTRL_POWER,
+    FM_SCHEDULE_FREE,
 };
 
 typedef struct fm_update_constants {
     vf learning_rate, momentum, rho, one_minus_rho, beta_1, one_minus_beta_1, beta_2, one_minus_beta_2, epsilon, ahead, correction;
-    vf l1, l2, shrinkage;
+    vf l1, l2, shrinkage, average;
     float power;
 } fm_update_constants;
 
@@ -57,6 +59,7 @@ FM_INLINE fm_update_constants fm_update_prepare(const fm_update *u) {
         .l1 = v_set1(u->l1),
         .l2 = v_set1(u->l2),
         .shrinkage = v_set1(u->shrinkage),
+        .average = v_set1(u->average),
         .power = u->power,
     };
 }
@@ -169,6 +172,14 @@ FM_INLINE void fm_update_vector(const int rule, const fm_update_constants *k, vf
         const vf divisor = v_add(v_div(power, k->learning_rate), k->l2);
         const vf far = v_select(v_le(divisor, zero), zero, v_div(v_sub(v_mul(k->l1, v_sign(z)), z), divisor));
         *w = v_select(v_le(v_magnitude(z), k->l1), zero, far);
+        break;
+    }
+    case FM_SCHEDULE_FREE: {
+        slot[1] = fm_mean_square(k, slot[1], g);
+        const vf root = v_sqrt(v_mul(slot[1], k->correction));
+        const vf d = v_div(v_mul(k->learning_rate, g), v_add(root, k->epsilon));
+        *w = v_fnma(k->ahead, d, v_fma(k->average, v_sub(slot[0], *w), *w));
+        slot[0] = v_sub(slot[0], d);
         break;
     }
     }
@@ -447,3 +458,4 @@ static void update_ftrl(const fm_update *u) {
     else
         fm_update_all(FM_FTRL_POWER, u);
 }
+static void update_schedule_free(const fm_update *u) { fm_update_all(FM_SCHEDULE_FREE, u); }

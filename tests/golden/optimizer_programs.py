@@ -51,6 +51,11 @@ RULES = {
             "l2_shrinkage_regularization_strength": 0.04,
         },
     ),
+    "schedule_free": ("ScheduleFreeAdamW", {"learning_rate": 0.02}),
+    "schedule_free_warmup": (
+        "ScheduleFreeAdamW",
+        {"learning_rate": 0.05, "beta_1": 0.6, "beta_2": 0.8, "epsilon": 1e-3, "warmup_steps": 5},
+    ),
 }
 
 WITH_OPTIONS = (
@@ -66,6 +71,7 @@ WITH_OPTIONS = (
     "nadam",
     "lion",
     "ftrl",
+    "schedule_free",
 )
 """The rules that every option is tried with."""
 

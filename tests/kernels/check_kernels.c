@@ -458,6 +458,7 @@ static void draw_constants(trial *t, fm_update *u) {
     u->epsilon = 1e-7f;
     u->ahead = 0.02f;
     u->correction = 3.0f;
+    u->average = 0.25f;
     u->l1 = 0.01f;
     u->l2 = coin(t) ? 0.02f : 0.0f;
     u->shrinkage = 0.03f;
