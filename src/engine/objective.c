@@ -55,7 +55,7 @@ static int of_smoothed(int loss) {
 static void call(const fm_kernels *kernels, int kind, const fm_loss *arguments) {
     void (*const table[])(const fm_loss *) = {
 #define FM_LOSS(name) kernels->loss_##name,
-#include "../kernels/isa.inc"
+#include "../kernels/kernels.def"
     };
     table[kind](arguments);
 }

@@ -1,7 +1,7 @@
-/* Random numbers of the engine: Philox words, by seed and position alone. Dropout's use of them is a kernel (kernels/dropout_body.h):
+/* Random numbers of the engine: Philox words, by seed and position alone. Dropout's use of them is a kernel (kernels/body/dropout.h):
  * counter (column group · 16 + lane, row, iteration, node). Here the order of the rows: counter (quadruple, epoch low, epoch high, ~0).
  */
-#include "../kernels/philox.h"
+#include "../kernels/body/philox.h"
 #include "engine.h"
 
 uint32_t fm_low(uint64_t value) { return (uint32_t)value; }

@@ -17,15 +17,15 @@
 static fm_step rule_of(const fm_kernels *kernels, int kind) {
     static const int order[] = {
 #define FM_REPLAY(name, slots) FM_OPTIMIZER_##name,
-#include "../kernels/isa.inc"
+#include "../kernels/kernels.def"
     };
     void (*const updates[])(const fm_update *) = {
 #define FM_OPTIMIZER(name, slots) kernels->update_##name,
-#include "../kernels/isa.inc"
+#include "../kernels/kernels.def"
     };
     void (*const replays[])(const fm_replay *) = {
 #define FM_REPLAY(name, slots) kernels->replay_##name,
-#include "../kernels/isa.inc"
+#include "../kernels/kernels.def"
     };
     fm_step step = {.update = updates[kind]};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
@@ -38,7 +38,7 @@ static fm_step rule_of(const fm_kernels *kernels, int kind) {
 static int slots_used(const fm_update_spec *update) {
     static const int most[] = {
 #define FM_OPTIMIZER(name, slots) slots,
-#include "../kernels/isa.inc"
+#include "../kernels/kernels.def"
     };
     switch (update->kind) {
     case FM_OPTIMIZER_sgd:

@@ -33,14 +33,14 @@ static int runs_neon(void) { return 1; } /* part of the architecture */
 #endif
 
 #define FM_ISA(name) extern const fm_kernels fm_kernels_##name;
-#include "isa.inc"
+#include "kernels.def"
 
 static const struct {
     const fm_kernels *kernels;
     int (*runs)(void);
 } TABLES[] = {
 #define FM_ISA(name) {&fm_kernels_##name, runs_##name},
-#include "isa.inc"
+#include "kernels.def"
 };
 
 const fm_kernels *fm_kernels_at(int index) {
@@ -60,7 +60,7 @@ fm_kernel_entry fm_kernel_entry_at(const fm_kernels *kernels, int index) {
 #define FM_OPTIMIZER(name, slots) {"update_" #name, (void (*)(void))kernels->update_##name},
 #define FM_REPLAY(name, slots) {"replay_" #name, (void (*)(void))kernels->replay_##name},
 #define FM_KERNEL(name, arguments) {#name, (void (*)(void))kernels->name},
-#include "isa.inc"
+#include "kernels.def"
         {NULL, NULL},
     };
     const int count = (int)(sizeof entries / sizeof *entries) - 1;
@@ -70,9 +70,9 @@ fm_kernel_entry fm_kernel_entry_at(const fm_kernels *kernels, int index) {
 const char *fm_activation_name(int index) {
     static const char *const names[] = {
 #define FM_ACTIVATION(name) #name,
-#include "isa.inc"
+#include "kernels.def"
 #define FM_INPUT_ACTIVATION(name) #name,
-#include "isa.inc"
+#include "kernels.def"
     };
     return index >= 0 && index < FM_ACTIVATION_COUNT ? names[index] : NULL;
 }
@@ -80,7 +80,7 @@ const char *fm_activation_name(int index) {
 const char *fm_loss_name(int index) {
     static const char *const names[] = {
 #define FM_LOSS(name) #name,
-#include "isa.inc"
+#include "kernels.def"
     };
     return index >= 0 && index < FM_LOSS_COUNT ? names[index] : NULL;
 }
@@ -88,7 +88,7 @@ const char *fm_loss_name(int index) {
 const char *fm_optimizer_name(int index) {
     static const char *const names[] = {
 #define FM_OPTIMIZER(name, slots) #name,
-#include "isa.inc"
+#include "kernels.def"
     };
     return index >= 0 && index < FM_OPTIMIZER_COUNT ? names[index] : NULL;
 }

@@ -2,7 +2,7 @@
  * with what the portable table writes. NaNs count as one.
  *
  * Prints a digest of the portable results of each kernel, which must be the same on every architecture, and last `N passed, M failed`.
- * Besides the tables of the library it knows `wide`, isa_portable.c compiled with the width and the tile of AVX-512 (run.sh).
+ * Besides the tables of the library it knows `wide`, isa/portable.h with the width and the tile of AVX-512 (run.sh).
  */
 #include "engine/fpmode.h"
 #include "trial.h"
@@ -581,7 +581,7 @@ static void try_replay(trial *t, int slots, void (*kernel)(const fm_replay *)) {
     static void try_update_##name(trial *t) { try_update(t, slots, t->kernels->update_##name); }
 #define FM_REPLAY(name, slots)                                                                                                             \
     static void try_replay_##name(trial *t) { try_replay(t, slots, t->kernels->replay_##name); }
-#include "kernels/isa.inc"
+#include "kernels/kernels.def"
 
 static const struct {
     const char *name;
@@ -591,7 +591,7 @@ static const struct {
 #define FM_OPTIMIZER(name, slots) {"update_" #name, try_update_##name},
 #define FM_REPLAY(name, slots) {"replay_" #name, try_replay_##name},
 #define FM_KERNEL(name, arguments) {#name, try_##name},
-#include "kernels/isa.inc"
+#include "kernels/kernels.def"
 };
 #define CHECK_COUNT (sizeof CHECKS / sizeof *CHECKS)
 

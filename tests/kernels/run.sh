@@ -22,13 +22,14 @@ if [[ -z $folder ]]; then
     trap 'rm -rf "$folder"' EXIT
 fi
 # The portable code is slow anyway; without forced inlining it compiles in seconds.
-portable="-DFM_INLINE=static"
-wide="$portable -DFM_ISA_NAME=wide -DV_LANES=16 -DFM_TILE_ROWS=12 -DFM_TILE_PANELS=2"
+portable=-DFM_COMPILE_QUICKLY
+wide="$portable -DV_LANES=16 -DFM_TILE_ROWS=12 -DFM_TILE_PANELS=2"
 
 flags_of() {
     case $1 in
     avx2) echo -mavx2 -mfma ;;
     avx512) echo -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma ;;
+    portable) echo $portable ;;
     esac
 }
 
@@ -45,14 +46,23 @@ finish() {
     jobs=
 }
 
+# kernels FOLDER ISA PRIMITIVES [FLAG …]: all kernels of an instruction set.
+kernels() {
+    local out=$1 isa=$2 primitives=$3 goal
+    shift 3
+    for goal in speed size; do
+        compile "$out/${isa}_for_$goal.o" "$@" "-DFM_ISA_NAME=$isa" "-DFM_ISA_HEADER=\"isa/$primitives.h\"" -c "$sources/kernels/for_$goal.c"
+    done
+}
+
 # build FOLDER ARCHITECTURE [LINK FLAG]
 # shellcheck disable=SC2046,SC2086 # several flags in one variable
 build() {
     local out=$1 isa isas
     case $2 in
-    x86_64 | amd64) isas="avx2 avx512" have="-DFASTMLP_HAVE_AVX2 -DFASTMLP_HAVE_AVX512" ;;
-    aarch64 | arm64) isas=neon have=-DFASTMLP_HAVE_NEON ;;
-    *) isas='' have='' ;;
+    x86_64 | amd64) isas="portable avx2 avx512" have="-DFASTMLP_HAVE_AVX2 -DFASTMLP_HAVE_AVX512" ;;
+    aarch64 | arm64) isas="portable neon" have=-DFASTMLP_HAVE_NEON ;;
+    *) isas=portable have='' ;;
     esac
     jobs=
     mkdir -p "$out/tables"
@@ -60,14 +70,13 @@ build() {
         cp "$TABLES"/*.o "$out/tables"
     else
         for isa in $isas; do
-            compile "$out/tables/$isa.o" $(flags_of "$isa") -c "$sources/kernels/isa_$isa.c"
+            kernels "$out/tables" "$isa" "$isa" $(flags_of "$isa")
         done
-        compile "$out/tables/portable.o" $portable -c "$sources/kernels/isa_portable.c"
         compile "$out/tables/dispatch.o" -c "$sources/kernels/dispatch.c"
     fi
-    compile "$out/wide.o" $wide ${WIDE_CFLAGS:-} -c "$sources/kernels/isa_portable.c"
+    kernels "$out" wide portable $wide ${WIDE_CFLAGS:-}
     finish
-    compile "$out/check_kernels" "$here/check_kernels.c" "$out/wide.o" "$out"/tables/*.o ${3:-} -lm
+    compile "$out/check_kernels" "$here/check_kernels.c" "$out"/wide_for_*.o "$out"/tables/*.o ${3:-} -lm
     compile "$out/check_training" "$here/check_training.c" "$sources"/engine/*.c "$out"/tables/*.o ${3:-} -lm -pthread
     finish
 }

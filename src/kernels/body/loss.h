@@ -1,9 +1,9 @@
 /* What all losses and accuracies share; the contract is at fm_loss in kernels.h. There is a kernel loss_<name> for each FM_LOSS row:
  *
- *   loss_columns_body.h      sums and means over columns, each column a term of its own
- *   loss_categories_body.h   a row is a distribution over its columns: softmax, probabilities, accuracies
- *   loss_overlap_body.h      all rows, or the columns of each, are one set: the overlap of two sets
- *   loss_rows_body.h         the columns of a row are one vector: similarity, the largest wrong one, means and variances
+ *   loss_columns.h      sums and means over columns, each column a term of its own
+ *   loss_categories.h   a row is a distribution over its columns: softmax, probabilities, accuracies
+ *   loss_overlap.h      all rows, or the columns of each, are one set: the overlap of two sets
+ *   loss_rows.h         the columns of a row are one vector: similarity, the largest wrong one, means and variances
  *
  * Rows go in blocks of V_LANES: what a row needs once (its sum, logarithm, weight) is computed for the whole block as one vector. Which
  * loss is meant is a constant argument of a shared body, not another copy.
@@ -13,6 +13,11 @@
 typedef struct fm_block {
     ptrdiff_t first, rows;
 } fm_block;
+
+/* One column: the loss, its slope, the probability that x stands for, and 1 where that is on the target's side of the threshold. */
+typedef struct fm_term {
+    vf value, slope, probability, correct;
+} fm_term;
 
 FM_INLINE fm_block fm_block_at(const fm_loss *a, ptrdiff_t first) {
     return (fm_block){first, a->rows - first < V_LANES ? a->rows - first : V_LANES};

@@ -230,3 +230,9 @@ FM_INLINE vf v_normal(vf x, vf *density) {
     *density = e;
     return v_select(v_lt(u, half), center, v_select(v_lt(x, v_set1(0.0f)), tail, v_sub(v_set1(1.0f), tail)));
 }
+
+/* 1, −1, or what is neither above nor below zero as it is. */
+FM_INLINE vf v_sign(vf a) {
+    const vf zero = v_set1(0.0f), one = v_set1(1.0f);
+    return v_select(v_lt(zero, a), one, v_select(v_lt(a, zero), v_sub(zero, one), a));
+}

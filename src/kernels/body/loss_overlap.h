@@ -52,5 +52,5 @@ FM_INLINE void fm_overlap(const int dice, const fm_loss *a) {
         fm_overlap_set(dice, a, (fm_block){0, a->rows}, total);
 }
 
-static void loss_dice(const fm_loss *a) { fm_overlap(1, a); }
-static void loss_tversky(const fm_loss *a) { fm_overlap(0, a); }
+void FM_FUNCTION(loss_dice)(const fm_loss *a) { fm_overlap(1, a); }
+void FM_FUNCTION(loss_tversky)(const fm_loss *a) { fm_overlap(0, a); }

@@ -3,8 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#ifndef FM_ISA_NAME /* tests/kernels compiles this file a second time, with the width and the tile of another ISA */
-#define FM_ISA_NAME portable
+#ifndef V_LANES /* tests/kernels compiles this file a second time, with the width and the tile of another ISA */
 #define V_LANES 4
 #define FM_TILE_ROWS 2 /* small: nothing here stays in vector registers, and the code would only grow */
 #define FM_TILE_PANELS 1
@@ -174,5 +173,3 @@ static inline void v_transpose(vf r[V_LANES]) {
             r[j].lane[i] = t;
         }
 }
-
-#include "bodies.h"

@@ -1,8 +1,7 @@
-/* AVX-512 F, DQ, BW and VL: sixteen lanes, comparisons in mask registers. The primitives, then the bodies, then the table. */
+/* AVX-512 F, DQ, BW and VL: sixteen lanes, comparisons in mask registers. The primitives that the bodies are written over. */
 #include <immintrin.h>
 #include <stdint.h>
 
-#define FM_ISA_NAME avx512
 #define V_LANES 16
 #define FM_TILE_ROWS 12 /* × 2 panels: 24 accumulators, 2 loads and broadcasts from memory fill the 32 registers */
 #define FM_TILE_PANELS 2
@@ -84,5 +83,3 @@ static inline void v_transpose(vf r[V_LANES]) {
         r[i + 12] = _mm512_shuffle_f32x4(low_odd, high_odd, 0xDD);
     }
 }
-
-#include "bodies.h"

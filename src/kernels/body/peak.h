@@ -5,7 +5,7 @@
 #error "FM_PEAK_MAX is too small for the tile of this ISA"
 #endif
 
-static void kernel_peak(const fm_peak *k) {
+void FM_FUNCTION(peak)(const fm_peak *k) {
     const vf factor = v_set1(k->factor), term = v_set1(k->term);
     vf chains[FM_PEAK_CHAINS];
     /* Chains that began with the same number would be one chain to the compiler. */

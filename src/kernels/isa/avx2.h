@@ -1,8 +1,7 @@
-/* AVX2 + FMA: eight lanes. The primitives, then the bodies written over them, then the table. */
+/* AVX2 + FMA: eight lanes. The primitives that the bodies are written over. */
 #include <immintrin.h>
 #include <stdint.h>
 
-#define FM_ISA_NAME avx2
 #define V_LANES 8
 #define FM_TILE_ROWS 6 /* × 1 panel: 12 accumulators, 2 loads and a broadcast fill the 16 registers */
 #define FM_TILE_PANELS 1
@@ -71,5 +70,3 @@ static inline void v_transpose(vf r[V_LANES]) {
         r[i + 4] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
     }
 }
-
-#include "bodies.h"

@@ -21,14 +21,14 @@ FM_INLINE vf fm_row_penalties(const fm_activity *a, const float *x, ptrdiff_t ro
     return v_fma(v_set1(a->l2), fm_sum_rows(square), v_mul(v_set1(a->l1), fm_sum_rows(absolute)));
 }
 
-static void kernel_activity(const fm_activity *a) {
+void FM_FUNCTION(activity)(const fm_activity *a) {
     for (ptrdiff_t r = 0; r < a->rows; r += V_LANES) {
         const vf penalties = fm_row_penalties(a, a->x + r * a->row, a->rows - r);
         v_store_first(a->loss + r, v_add(v_load_first(a->loss + r, a->rows - r), penalties), a->rows - r);
     }
 }
 
-static void kernel_activity_backward(const fm_activity *a) {
+void FM_FUNCTION(activity_backward)(const fm_activity *a) {
     const vm tail = v_tail(a->cols);
     const vf l1 = v_set1(a->l1), l2 = v_set1(a->l2);
     for (ptrdiff_t r = 0; r < a->rows; r++)

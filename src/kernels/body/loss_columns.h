@@ -1,10 +1,5 @@
 /* Losses whose columns are terms of their own: a row's value is their mean, or for the Kullback-Leibler divergence their sum. */
 
-/* One column: the loss, its slope, the probability that x stands for, and 1 where that is on the target's side of the threshold. */
-typedef struct fm_term {
-    vf value, slope, probability, correct;
-} fm_term;
-
 /* What the terms of a call share. */
 typedef struct fm_loss_constants {
     vf threshold, parameter[FM_LOSS_PARAMETERS];
@@ -228,21 +223,21 @@ FM_INLINE void fm_columnwise(const int loss, const fm_loss *arguments) {
     }
 }
 
-static void loss_mean_squared_error(const fm_loss *a) { fm_columnwise(FM_LOSS_mean_squared_error, a); }
-static void loss_mean_absolute_error(const fm_loss *a) { fm_columnwise(FM_LOSS_mean_absolute_error, a); }
-static void loss_binary_crossentropy(const fm_loss *a) { fm_columnwise(FM_LOSS_binary_crossentropy, a); }
-static void loss_binary_crossentropy_from_logits(const fm_loss *a) { fm_columnwise(FM_LOSS_binary_crossentropy_from_logits, a); }
-static void loss_binary_accuracy(const fm_loss *a) { fm_columnwise(FM_LOSS_binary_accuracy, a); }
-static void loss_mean_absolute_percentage_error(const fm_loss *a) { fm_columnwise(FM_LOSS_mean_absolute_percentage_error, a); }
-static void loss_mean_squared_logarithmic_error(const fm_loss *a) { fm_columnwise(FM_LOSS_mean_squared_logarithmic_error, a); }
-static void loss_huber(const fm_loss *a) { fm_columnwise(FM_LOSS_huber, a); }
-static void loss_log_cosh(const fm_loss *a) { fm_columnwise(FM_LOSS_log_cosh, a); }
-static void loss_quantile(const fm_loss *a) { fm_columnwise(FM_LOSS_quantile, a); }
-static void loss_poisson(const fm_loss *a) { fm_columnwise(FM_LOSS_poisson, a); }
-static void loss_hinge(const fm_loss *a) { fm_columnwise(FM_LOSS_hinge, a); }
-static void loss_squared_hinge(const fm_loss *a) { fm_columnwise(FM_LOSS_squared_hinge, a); }
-static void loss_kl_divergence(const fm_loss *a) { fm_columnwise(FM_LOSS_kl_divergence, a); }
-static void loss_binary_focal_crossentropy(const fm_loss *a) { fm_columnwise(FM_LOSS_binary_focal_crossentropy, a); }
-static void loss_binary_focal_crossentropy_from_logits(const fm_loss *a) {
+void FM_FUNCTION(loss_mean_squared_error)(const fm_loss *a) { fm_columnwise(FM_LOSS_mean_squared_error, a); }
+void FM_FUNCTION(loss_mean_absolute_error)(const fm_loss *a) { fm_columnwise(FM_LOSS_mean_absolute_error, a); }
+void FM_FUNCTION(loss_binary_crossentropy)(const fm_loss *a) { fm_columnwise(FM_LOSS_binary_crossentropy, a); }
+void FM_FUNCTION(loss_binary_crossentropy_from_logits)(const fm_loss *a) { fm_columnwise(FM_LOSS_binary_crossentropy_from_logits, a); }
+void FM_FUNCTION(loss_binary_accuracy)(const fm_loss *a) { fm_columnwise(FM_LOSS_binary_accuracy, a); }
+void FM_FUNCTION(loss_mean_absolute_percentage_error)(const fm_loss *a) { fm_columnwise(FM_LOSS_mean_absolute_percentage_error, a); }
+void FM_FUNCTION(loss_mean_squared_logarithmic_error)(const fm_loss *a) { fm_columnwise(FM_LOSS_mean_squared_logarithmic_error, a); }
+void FM_FUNCTION(loss_huber)(const fm_loss *a) { fm_columnwise(FM_LOSS_huber, a); }
+void FM_FUNCTION(loss_log_cosh)(const fm_loss *a) { fm_columnwise(FM_LOSS_log_cosh, a); }
+void FM_FUNCTION(loss_quantile)(const fm_loss *a) { fm_columnwise(FM_LOSS_quantile, a); }
+void FM_FUNCTION(loss_poisson)(const fm_loss *a) { fm_columnwise(FM_LOSS_poisson, a); }
+void FM_FUNCTION(loss_hinge)(const fm_loss *a) { fm_columnwise(FM_LOSS_hinge, a); }
+void FM_FUNCTION(loss_squared_hinge)(const fm_loss *a) { fm_columnwise(FM_LOSS_squared_hinge, a); }
+void FM_FUNCTION(loss_kl_divergence)(const fm_loss *a) { fm_columnwise(FM_LOSS_kl_divergence, a); }
+void FM_FUNCTION(loss_binary_focal_crossentropy)(const fm_loss *a) { fm_columnwise(FM_LOSS_binary_focal_crossentropy, a); }
+void FM_FUNCTION(loss_binary_focal_crossentropy_from_logits)(const fm_loss *a) {
     fm_columnwise(FM_LOSS_binary_focal_crossentropy_from_logits, a);
 }

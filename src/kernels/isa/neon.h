@@ -1,8 +1,7 @@
-/* NEON (AArch64): four lanes. The primitives, then the bodies, then the table. */
+/* NEON (AArch64): four lanes. The primitives that the bodies are written over. */
 #include <arm_neon.h>
 #include <stdint.h>
 
-#define FM_ISA_NAME neon
 #define V_LANES 4
 #define FM_TILE_ROWS 6 /* × 1 panel: 24 accumulators, 4 loads and a broadcast fit the 32 registers */
 #define FM_TILE_PANELS 1
@@ -67,5 +66,3 @@ static inline void v_transpose(vf r[V_LANES]) {
     r[2] = vreinterpretq_f32_f64(vtrn2q_f64(a, c));
     r[3] = vreinterpretq_f32_f64(vtrn2q_f64(b, d));
 }
-
-#include "bodies.h"

@@ -357,7 +357,7 @@ FM_INLINE void fm_categorical_focal(const int logits, const fm_loss *arguments) 
 }
 
 /* (1 − p^q)/q of the label's probability p, whatever the others are. The slope is that at 10⁻³⁷ for smaller ones, whose own is infinite. */
-static void loss_sparse_categorical_generalized_cross_entropy(const fm_loss *a) {
+void FM_FUNCTION(loss_sparse_categorical_generalized_cross_entropy)(const fm_loss *a) {
     const float q = a->parameter[0];
     const vf one = v_set1(1.0f), zero = v_set1(0.0f);
     for (ptrdiff_t first = 0; first < a->rows; first += V_LANES) {
@@ -376,11 +376,11 @@ static void loss_sparse_categorical_generalized_cross_entropy(const fm_loss *a) 
     }
 }
 
-static void loss_categorical_crossentropy(const fm_loss *a) { fm_categorical(0, a); }
-static void loss_sparse_categorical_crossentropy(const fm_loss *a) { fm_categorical(1, a); }
-static void loss_categorical_crossentropy_from_logits(const fm_loss *a) { fm_categorical_from_logits(0, a); }
-static void loss_sparse_categorical_crossentropy_from_logits(const fm_loss *a) { fm_categorical_from_logits(1, a); }
-static void loss_categorical_accuracy(const fm_loss *a) { fm_categorical_accuracy(0, a); }
-static void loss_sparse_categorical_accuracy(const fm_loss *a) { fm_categorical_accuracy(1, a); }
-static void loss_categorical_focal_crossentropy(const fm_loss *a) { fm_categorical_focal(0, a); }
-static void loss_categorical_focal_crossentropy_from_logits(const fm_loss *a) { fm_categorical_focal(1, a); }
+void FM_FUNCTION(loss_categorical_crossentropy)(const fm_loss *a) { fm_categorical(0, a); }
+void FM_FUNCTION(loss_sparse_categorical_crossentropy)(const fm_loss *a) { fm_categorical(1, a); }
+void FM_FUNCTION(loss_categorical_crossentropy_from_logits)(const fm_loss *a) { fm_categorical_from_logits(0, a); }
+void FM_FUNCTION(loss_sparse_categorical_crossentropy_from_logits)(const fm_loss *a) { fm_categorical_from_logits(1, a); }
+void FM_FUNCTION(loss_categorical_accuracy)(const fm_loss *a) { fm_categorical_accuracy(0, a); }
+void FM_FUNCTION(loss_sparse_categorical_accuracy)(const fm_loss *a) { fm_categorical_accuracy(1, a); }
+void FM_FUNCTION(loss_categorical_focal_crossentropy)(const fm_loss *a) { fm_categorical_focal(0, a); }
+void FM_FUNCTION(loss_categorical_focal_crossentropy_from_logits)(const fm_loss *a) { fm_categorical_focal(1, a); }

@@ -17,7 +17,7 @@ FM_INLINE void fm_philox_vector(vi x[4], uint32_t key_0, uint32_t key_1) {
     }
 }
 
-static void kernel_dropout_mask(const fm_dropout *d) {
+void FM_FUNCTION(dropout_mask)(const fm_dropout *d) {
     const ptrdiff_t rows = d->rows, cols = FM_ROUND_UP(d->cols), first_row = d->first_row, stride = d->mask_row;
     const uint32_t key_0 = d->key[0], key_1 = d->key[1], step = d->step, node = d->node;
     const vf rate = v_set1(d->rate), keep_scale = v_set1(d->keep_scale);

@@ -10,7 +10,7 @@ FM_INLINE vf fm_inverse_root(vf variance, float epsilon) {
     return v_select(v_eq(root, zero), zero, v_div(v_set1(1.0f), root));
 }
 
-static void kernel_column_moments(const fm_column_moments *m) {
+void FM_FUNCTION(column_moments)(const fm_column_moments *m) {
     const ptrdiff_t rows = m->rows, stride = m->x_row;
     const vf count = v_set1((float)rows);
     for (ptrdiff_t c = 0; c < m->cols; c += V_LANES) {
@@ -29,7 +29,7 @@ static void kernel_column_moments(const fm_column_moments *m) {
 }
 
 /* out = (x − centre)·scale + offset, the three from a vector of columns. */
-static void kernel_normalize_columns(const fm_normalize *n) {
+void FM_FUNCTION(normalize_columns)(const fm_normalize *n) {
     const vf zero = v_set1(0.0f);
     for (ptrdiff_t c = 0; c < n->cols; c += V_LANES) {
         vf centre = zero, scale = zero, offset = zero;
@@ -58,7 +58,7 @@ static void kernel_normalize_columns(const fm_normalize *n) {
     }
 }
 
-static void kernel_normalize_columns_backward(const fm_normalize_columns_backward *n) {
+void FM_FUNCTION(normalize_columns_backward)(const fm_normalize_columns_backward *n) {
     const ptrdiff_t rows = n->rows;
     const vf count = v_set1((float)rows);
     for (ptrdiff_t c = 0; c < n->cols; c += V_LANES) {
@@ -119,7 +119,7 @@ FM_INLINE void fm_row_slopes(const fm_normalize_rows_backward *n, ptrdiff_t r, v
     *slope = fm_fold_sum(slopes);
 }
 
-static void kernel_normalize_rows(const fm_normalize_rows *n) {
+void FM_FUNCTION(normalize_rows)(const fm_normalize_rows *n) {
     const ptrdiff_t rows = n->rows, cols = n->cols;
     const vm tail = v_tail(cols);
     const vf zero = v_set1(0.0f), count = v_set1((float)cols);
@@ -152,7 +152,7 @@ static void kernel_normalize_rows(const fm_normalize_rows *n) {
     }
 }
 
-static void kernel_normalize_rows_backward(const fm_normalize_rows_backward *n) {
+void FM_FUNCTION(normalize_rows_backward)(const fm_normalize_rows_backward *n) {
     const ptrdiff_t rows = n->rows, cols = n->cols;
     const vm tail = v_tail(cols);
     const vf zero = v_set1(0.0f), count = v_set1((float)cols);
@@ -182,7 +182,7 @@ static void kernel_normalize_rows_backward(const fm_normalize_rows_backward *n) 
     }
 }
 
-static void kernel_normalized_sums(const fm_normalized_sums *n) {
+void FM_FUNCTION(normalized_sums)(const fm_normalized_sums *n) {
     for (ptrdiff_t c = 0; c < n->cols; c += V_LANES) {
         vf dbeta = v_set1(0.0f), dgamma = v_set1(0.0f);
         for (ptrdiff_t r = 0; r < n->rows; r++) {
@@ -196,7 +196,7 @@ static void kernel_normalized_sums(const fm_normalized_sums *n) {
     }
 }
 
-static void kernel_prelu(const fm_prelu *p) {
+void FM_FUNCTION(prelu)(const fm_prelu *p) {
     for (ptrdiff_t c = 0; c < p->cols; c += V_LANES) {
         const vf alpha = v_load(p->alpha + c), zero = v_set1(0.0f);
         for (ptrdiff_t r = 0; r < p->rows; r++) {
@@ -206,7 +206,7 @@ static void kernel_prelu(const fm_prelu *p) {
     }
 }
 
-static void kernel_prelu_backward(const fm_prelu *p) {
+void FM_FUNCTION(prelu_backward)(const fm_prelu *p) {
     for (ptrdiff_t c = 0; c < p->cols; c += V_LANES) {
         const vf alpha = v_load(p->alpha + c), zero = v_set1(0.0f), one = v_set1(1.0f);
         vf dalpha = zero;

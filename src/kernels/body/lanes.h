@@ -121,6 +121,26 @@ FM_INLINE vf fm_row_exp(const float *x, float *out, ptrdiff_t cols, vm tail, vf 
     return fm_fold_sum(sums);
 }
 
+/* out = x·factor, pad columns +0 (also when the row holds NaN, so not by multiplying). */
+FM_INLINE void fm_row_scale(const float *x, float *out, ptrdiff_t cols, vm tail, vf factor) {
+    for (ptrdiff_t c = 0; c < FM_ROUND_UP(cols); c += V_LANES)
+        v_store(out + c, v_keep(v_mul(v_load(x + c), factor), cols - c, tail, v_set1(0.0f)));
+}
+
+/* The lanes of Σ_c x·y. */
+FM_INLINE vf fm_row_dot(const float *x, const float *y, ptrdiff_t cols, vm tail) {
+    vf sums[FM_VECTORS];
+    for (int v = 0; v < FM_VECTORS; v++)
+        sums[v] = v_set1(0.0f);
+    ptrdiff_t c = 0;
+    for (; c + FM_PANEL <= cols; c += FM_PANEL)
+        for (int v = 0; v < FM_VECTORS; v++)
+            sums[v] = v_fma(v_load(x + c + v * V_LANES), v_load(y + c + v * V_LANES), sums[v]);
+    for (int v = 0; v < FM_VECTORS && c < cols; v++, c += V_LANES)
+        sums[v] = v_fma(v_keep(v_load(x + c), cols - c, tail, v_set1(0.0f)), v_load(y + c), sums[v]);
+    return fm_fold_sum(sums);
+}
+
 /* Narrow rows, of at most 16 columns, would leave most lanes of a vector unused. V_LANES of them are transposed instead, and t[c] holds
  * column c of all these rows: what is computed for a row then costs one vector for V_LANES rows, and needs no masks. */
 FM_INLINE void fm_narrow_load(const float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t cols, vf t[FM_PANEL]) {

@@ -87,17 +87,17 @@ FM_INLINE void fm_elementwise_all(const int kernel, const fm_elementwise *argume
     }
 }
 
-static void kernel_activate(const fm_elementwise *e) { fm_elementwise_all(FM_ACTIVATE, e); }
-static void kernel_derive(const fm_elementwise *e) { fm_elementwise_all(FM_DERIVE, e); }
-static void kernel_multiply(const fm_elementwise *e) { fm_elementwise_all(FM_MULTIPLY, e); }
-static void kernel_add(const fm_elementwise *e) { fm_elementwise_all(FM_ADD, e); }
-static void kernel_subtract(const fm_elementwise *e) { fm_elementwise_all(FM_SUBTRACT, e); }
-static void kernel_maximum(const fm_elementwise *e) { fm_elementwise_all(FM_MAXIMUM, e); }
-static void kernel_minimum(const fm_elementwise *e) { fm_elementwise_all(FM_MINIMUM, e); }
-static void kernel_scale(const fm_elementwise *e) { fm_elementwise_all(FM_SCALE, e); }
-static void kernel_exp(const fm_elementwise *e) { fm_elementwise_all(FM_EXP, e); }
-static void kernel_log(const fm_elementwise *e) { fm_elementwise_all(FM_LOG, e); }
-static void kernel_erf(const fm_elementwise *e) { fm_elementwise_all(FM_ERF, e); }
+void FM_FUNCTION(activate)(const fm_elementwise *e) { fm_elementwise_all(FM_ACTIVATE, e); }
+void FM_FUNCTION(derive)(const fm_elementwise *e) { fm_elementwise_all(FM_DERIVE, e); }
+void FM_FUNCTION(multiply)(const fm_elementwise *e) { fm_elementwise_all(FM_MULTIPLY, e); }
+void FM_FUNCTION(add)(const fm_elementwise *e) { fm_elementwise_all(FM_ADD, e); }
+void FM_FUNCTION(subtract)(const fm_elementwise *e) { fm_elementwise_all(FM_SUBTRACT, e); }
+void FM_FUNCTION(maximum)(const fm_elementwise *e) { fm_elementwise_all(FM_MAXIMUM, e); }
+void FM_FUNCTION(minimum)(const fm_elementwise *e) { fm_elementwise_all(FM_MINIMUM, e); }
+void FM_FUNCTION(scale)(const fm_elementwise *e) { fm_elementwise_all(FM_SCALE, e); }
+void FM_FUNCTION(exp)(const fm_elementwise *e) { fm_elementwise_all(FM_EXP, e); }
+void FM_FUNCTION(log)(const fm_elementwise *e) { fm_elementwise_all(FM_LOG, e); }
+void FM_FUNCTION(erf)(const fm_elementwise *e) { fm_elementwise_all(FM_ERF, e); }
 
 /* 16 elements. */
 FM_INLINE void fm_maximum_backward_panel(const float *x, const float *y, const float *grad, float *out) {
@@ -107,7 +107,7 @@ FM_INLINE void fm_maximum_backward_panel(const float *x, const float *y, const f
     }
 }
 
-static void kernel_maximum_backward(const fm_maximum_backward *m) {
+void FM_FUNCTION(maximum_backward)(const fm_maximum_backward *m) {
     ptrdiff_t i = 0;
     for (; i + FM_PANEL <= m->n; i += FM_PANEL)
         fm_maximum_backward_panel(m->x + i, m->y + i, m->grad + i, m->out + i);
@@ -122,7 +122,7 @@ static void kernel_maximum_backward(const fm_maximum_backward *m) {
     }
 }
 
-static void kernel_from_uint8(const fm_from_uint8 *f) {
+void FM_FUNCTION(from_uint8)(const fm_from_uint8 *f) {
     const ptrdiff_t n = f->n;
     const uint8_t *x = f->x;
     float *out = f->out;
@@ -133,13 +133,7 @@ static void kernel_from_uint8(const fm_from_uint8 *f) {
         out[i] = (float)x[i];
 }
 
-/* out = x·factor, pad columns +0 (also when the row holds NaN, so not by multiplying). */
-FM_INLINE void fm_row_scale(const float *x, float *out, ptrdiff_t cols, vm tail, vf factor) {
-    for (ptrdiff_t c = 0; c < FM_ROUND_UP(cols); c += V_LANES)
-        v_store(out + c, v_keep(v_mul(v_load(x + c), factor), cols - c, tail, v_set1(0.0f)));
-}
-
-static void kernel_softmax(const fm_softmax *s) {
+void FM_FUNCTION(softmax)(const fm_softmax *s) {
     const ptrdiff_t rows = s->rows, cols = s->cols, stride = s->stride;
     const vm tail = v_tail(cols);
     for (ptrdiff_t r = 0; r < rows; r += V_LANES) {
@@ -158,21 +152,7 @@ static void kernel_softmax(const fm_softmax *s) {
     }
 }
 
-/* The lanes of Σ_c x·y. */
-FM_INLINE vf fm_row_dot(const float *x, const float *y, ptrdiff_t cols, vm tail) {
-    vf sums[FM_VECTORS];
-    for (int v = 0; v < FM_VECTORS; v++)
-        sums[v] = v_set1(0.0f);
-    ptrdiff_t c = 0;
-    for (; c + FM_PANEL <= cols; c += FM_PANEL)
-        for (int v = 0; v < FM_VECTORS; v++)
-            sums[v] = v_fma(v_load(x + c + v * V_LANES), v_load(y + c + v * V_LANES), sums[v]);
-    for (int v = 0; v < FM_VECTORS && c < cols; v++, c += V_LANES)
-        sums[v] = v_fma(v_keep(v_load(x + c), cols - c, tail, v_set1(0.0f)), v_load(y + c), sums[v]);
-    return fm_fold_sum(sums);
-}
-
-static void kernel_softmax_backward(const fm_softmax *s) {
+void FM_FUNCTION(softmax_backward)(const fm_softmax *s) {
     const ptrdiff_t rows = s->rows, cols = s->cols, stride = s->stride;
     const vm tail = v_tail(cols);
     for (ptrdiff_t r = 0; r < rows; r += V_LANES) {
@@ -191,7 +171,7 @@ static void kernel_softmax_backward(const fm_softmax *s) {
     }
 }
 
-static void kernel_log_softmax(const fm_softmax *s) {
+void FM_FUNCTION(log_softmax)(const fm_softmax *s) {
     const ptrdiff_t rows = s->rows, cols = s->cols, stride = s->stride;
     const vm tail = v_tail(cols);
     for (ptrdiff_t r = 0; r < rows; r += V_LANES) {
@@ -213,7 +193,7 @@ static void kernel_log_softmax(const fm_softmax *s) {
     }
 }
 
-static void kernel_log_softmax_backward(const fm_softmax *s) {
+void FM_FUNCTION(log_softmax_backward)(const fm_softmax *s) {
     const ptrdiff_t rows = s->rows, cols = s->cols, stride = s->stride;
     const vm tail = v_tail(cols);
     for (ptrdiff_t r = 0; r < rows; r += V_LANES) {

@@ -1,10 +1,10 @@
 /* Activations and their derivatives, one pair for each FM_ACTIVATION row, and the blocks that other bodies inline into their loops.
  *
  * fm_<name>(z, alpha) is the activation; fm_<name>_derivative(a, alpha) its derivative at the z whose activation is a, so a backward pass
- * needs no stored z. Where that cannot be, the row is an FM_INPUT_ACTIVATION, and its functions are in input_activation_body.h.
+ * needs no stored z. Where that cannot be, the row is an FM_INPUT_ACTIVATION, and its functions are in input_activation.h.
  *
  * At a kink the slope is that of the left, and 0 where an upper limit begins. NaN passes through every activation.
- * Softmax is no elementwise function: see elementwise_body.h.
+ * Softmax is no elementwise function: see elementwise.h.
  */
 
 FM_INLINE vf fm_linear(vf z, vf alpha) {
@@ -139,7 +139,7 @@ FM_INLINE void fm_activate_block(int activation, float alpha, vf *v, int count) 
         for (int i = 0; i < count; i++)                                                                                                    \
             v[i] = fm_##name(v[i], slope);                                                                                                 \
         break;
-#include "isa.inc"
+#include "../kernels.def"
     }
 }
 
@@ -152,6 +152,6 @@ FM_INLINE void fm_derive_block(int activation, float alpha, vf *grad, const vf *
         for (int i = 0; i < count; i++)                                                                                                    \
             grad[i] = v_mul(grad[i], fm_##name##_derivative(a[i], slope));                                                                 \
         break;
-#include "isa.inc"
+#include "../kernels.def"
     }
 }

@@ -10,7 +10,7 @@ FM_INLINE void fm_store_columns(float *row, ptrdiff_t c, ptrdiff_t n, vf values)
 }
 
 /* Parameter 0, the sign, times Σ ŷ·x̂ with v̂ = v·min(1/|v|, 10⁷). Beyond the bound x̂ is a multiple of x. */
-static void loss_cosine_similarity(const fm_loss *a) {
+void FM_FUNCTION(loss_cosine_similarity)(const fm_loss *a) {
     const ptrdiff_t cols = a->cols;
     const vm tail = v_tail(cols);
     const vf sign = v_set1(a->parameter[0]), one = v_set1(1.0f), zero = v_set1(0.0f), most = v_set1(1e7f);
@@ -47,7 +47,7 @@ static void loss_cosine_similarity(const fm_loss *a) {
 }
 
 /* max(neg − pos + 1, 0) with pos = Σ y·x and neg = max (1 − y)·x. Columns that are equally large share the slope of the maximum. */
-static void loss_categorical_hinge(const fm_loss *a) {
+void FM_FUNCTION(loss_categorical_hinge)(const fm_loss *a) {
     const ptrdiff_t cols = a->cols;
     const vm tail = v_tail(cols);
     const vf zero = v_set1(0.0f), one = v_set1(1.0f), least = v_sub(zero, V_INFINITY);
@@ -94,7 +94,7 @@ static void loss_categorical_hinge(const fm_loss *a) {
 
 /* The first half of the columns are means, the second variances, kept at parameter 0 or above; the targets have half as many columns:
  * mean of ½·(log v + (m − y)²/v) + parameter 1. The slopes are those at the variance that was used, so one that is too small can grow. */
-static void loss_gaussian_nll(const fm_loss *a) {
+void FM_FUNCTION(loss_gaussian_nll)(const fm_loss *a) {
     const ptrdiff_t n = a->cols / 2;
     const vm tail = v_tail(n);
     const vf zero = v_set1(0.0f), one = v_set1(1.0f), half = v_set1(0.5f), least = v_set1(a->parameter[0]), count = v_set1((float)n);
@@ -131,7 +131,7 @@ static void loss_gaussian_nll(const fm_loss *a) {
 }
 
 /* Smoothed targets, from one-hot rows, probabilities or labels. */
-static void kernel_smooth(const fm_smooth *s) {
+void FM_FUNCTION(smooth)(const fm_smooth *s) {
     const vm tail = v_tail(s->cols);
     const vf keep = v_set1(s->keep), share = v_set1(s->share);
     for (ptrdiff_t r = 0; r < s->rows; r++)

@@ -77,7 +77,7 @@ static __attribute__((noinline)) void fm_activate_tile(const fm_output *out, ptr
                     v_store(c + v * V_LANES, fm_##name(v_load(c + v * V_LANES), alpha));                                                   \
             }                                                                                                                              \
         break;
-#include "isa.inc"
+#include "../kernels.def"
     }
 }
 
@@ -174,11 +174,11 @@ FM_INLINE void fm_product(const int product, const fm_gemm *g) {
             fm_product_panels(product, 1, g, panel);
 }
 
-static void kernel_gemm_forward(const fm_gemm *g) { fm_product(FM_FORWARD, g); }
-static void kernel_gemm_dw(const fm_gemm *g) { fm_product(FM_DW, g); }
-static void kernel_gemm_dx(const fm_gemm *g) { fm_product(FM_DX, g); }
+void FM_FUNCTION(gemm_forward)(const fm_gemm *g) { fm_product(FM_FORWARD, g); }
+void FM_FUNCTION(gemm_dw)(const fm_gemm *g) { fm_product(FM_DW, g); }
+void FM_FUNCTION(gemm_dx)(const fm_gemm *g) { fm_product(FM_DX, g); }
 
-static void kernel_pack(const fm_pack *k) {
+void FM_FUNCTION(pack)(const fm_pack *k) {
     float *out = k->out;
     for (ptrdiff_t row = 0, rows; row < k->rows; row += rows) {
         rows = fm_tile_rows(k->rows - row);
@@ -193,7 +193,7 @@ static void kernel_pack(const fm_pack *k) {
     }
 }
 
-static void kernel_transpose(const fm_transpose *t) {
+void FM_FUNCTION(transpose)(const fm_transpose *t) {
     for (ptrdiff_t c = 0; c < FM_ROUND_UP(t->cols); c += V_LANES)
         for (ptrdiff_t r = 0; r < FM_ROUND_UP(t->rows); r += V_LANES) {
             vf block[V_LANES];
@@ -228,7 +228,7 @@ FM_INLINE void fm_column_block(const int panels, const fm_column_sums *s, ptrdif
         v_store(s->out + c + j * V_LANES, sums[j]);
 }
 
-static void kernel_column_sums(const fm_column_sums *s) {
+void FM_FUNCTION(column_sums)(const fm_column_sums *s) {
     ptrdiff_t c = 0;
     for (; c + 4 * FM_PANEL <= s->cols; c += 4 * FM_PANEL)
         fm_column_block(4, s, c);

@@ -8,7 +8,7 @@ FM_INLINE void fm_adjust_vector(const fm_adjust *a, float *w, float *g) {
     v_store(w, v_fnma(v_set1(a->decay), parameter, parameter));
 }
 
-static void kernel_adjust(const fm_adjust *a) {
+void FM_FUNCTION(adjust)(const fm_adjust *a) {
     ptrdiff_t i = 0;
     for (; i + V_LANES <= a->n; i += V_LANES)
         fm_adjust_vector(a, a->w + i, a->g + i);
@@ -23,7 +23,7 @@ static void kernel_adjust(const fm_adjust *a) {
     }
 }
 
-static void kernel_combine(const fm_combine *c) {
+void FM_FUNCTION(combine)(const fm_combine *c) {
     const vf a = v_set1(c->a), b = v_set1(c->b);
     for (ptrdiff_t i = 0; i < c->n; i += V_LANES) {
         const vf y = v_mul(b, v_load_first(c->y + i, c->n - i));
@@ -31,7 +31,7 @@ static void kernel_combine(const fm_combine *c) {
     }
 }
 
-static void kernel_column_norms(const fm_norms *s) {
+void FM_FUNCTION(column_norms)(const fm_norms *s) {
     for (ptrdiff_t c = 0; c < s->cols; c += FM_PANEL)
         for (int v = 0; v < FM_PANEL; v += V_LANES) {
             const float *x = s->x + c / FM_PANEL * s->x_panel + v;
@@ -68,12 +68,12 @@ FM_INLINE void fm_row_norms(const fm_norms *s, const float *x, ptrdiff_t rows, f
     v_store_first(square, fm_sum_rows(sums), rows);
 }
 
-static void kernel_row_norms(const fm_norms *s) {
+void FM_FUNCTION(row_norms)(const fm_norms *s) {
     for (ptrdiff_t r = 0; r < s->rows; r += V_LANES)
         fm_row_norms(s, s->x + r * FM_PANEL, s->rows - r, s->square + r);
 }
 
-static void kernel_rescale(const fm_rescale *s) {
+void FM_FUNCTION(rescale)(const fm_rescale *s) {
     for (ptrdiff_t c = 0; c < s->cols; c += FM_PANEL)
         for (ptrdiff_t r = 0; r < s->rows; r++)
             for (int v = 0; v < FM_PANEL; v += V_LANES) {

@@ -21,7 +21,7 @@ FM_INLINE void fm_row_above(const float *x, const float *values, ptrdiff_t cols,
 
 /* The threshold from below (Michelot 1986, "A finite algorithm for finding the projection of a point onto the canonical simplex of Rⁿ"): of
  * what is above the last one, the threshold that leaves 1, until nothing falls out any more. It begins at −1, below which nothing counts. */
-static void kernel_sparsemax(const fm_softmax *s) {
+void FM_FUNCTION(sparsemax)(const fm_softmax *s) {
     const ptrdiff_t rows = s->rows, cols = s->cols, stride = s->stride;
     const vm tail = v_tail(cols);
     for (ptrdiff_t r = 0; r < rows; r += V_LANES) {
@@ -54,7 +54,7 @@ static void kernel_sparsemax(const fm_softmax *s) {
     }
 }
 
-static void kernel_sparsemax_backward(const fm_softmax *s) {
+void FM_FUNCTION(sparsemax_backward)(const fm_softmax *s) {
     const ptrdiff_t rows = s->rows, cols = s->cols, stride = s->stride;
     const vm tail = v_tail(cols);
     const vf zero = v_set1(0.0f);
@@ -78,7 +78,7 @@ static void kernel_sparsemax_backward(const fm_softmax *s) {
 }
 
 /* The second half of a row begins anywhere, so its last numbers are loaded one by one: behind them another row begins, or nothing. */
-static void kernel_glu(const fm_glu *g) {
+void FM_FUNCTION(glu)(const fm_glu *g) {
     const vm tail = v_tail(g->cols);
     for (ptrdiff_t r = 0; r < g->rows; r++) {
         const float *x = g->x + r * g->x_row, *gate = x + g->cols;
@@ -91,7 +91,7 @@ static void kernel_glu(const fm_glu *g) {
     }
 }
 
-static void kernel_glu_backward(const fm_glu *g) {
+void FM_FUNCTION(glu_backward)(const fm_glu *g) {
     for (ptrdiff_t r = 0; r < g->rows; r++) {
         const float *x = g->x + r * g->x_row, *gate = x + g->cols, *grad = g->grad + r * g->grad_row;
         float *out = g->out + r * g->out_row;

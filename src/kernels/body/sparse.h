@@ -15,7 +15,7 @@ FM_INLINE int v_compress(float *value, int32_t *index, vf x, unsigned keep, int3
 }
 #endif
 
-static void kernel_compress(const fm_compress *c) {
+void FM_FUNCTION(compress)(const fm_compress *c) {
     const unsigned all = (2u << (V_LANES - 1)) - 1;
     ptrdiff_t count = 0, i = 0;
     for (; i + V_LANES <= c->n; i += V_LANES) {
@@ -50,7 +50,7 @@ FM_INLINE void fm_sparse_tile(const int panels, const fm_sparse *s, ptrdiff_t ro
 }
 
 /* Panels outside, so that their part of b stays in cache while the rows pick from it. */
-static void kernel_sparse_product(const fm_sparse *s) {
+void FM_FUNCTION(sparse_product)(const fm_sparse *s) {
     ptrdiff_t panel = 0;
     for (; panel + 4 <= s->panels; panel += 4)
         for (ptrdiff_t row = 0; row < s->rows; row++)

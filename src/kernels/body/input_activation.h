@@ -166,7 +166,7 @@ FM_INLINE void fm_activate_input_block(int activation, fm_constants constants, v
         for (int i = 0; i < count; i++)                                                                                                    \
             v[i] = fm_##name(v[i], constants);                                                                                             \
         break;
-#include "isa.inc"
+#include "../kernels.def"
     }
 }
 
@@ -178,6 +178,6 @@ FM_INLINE void fm_derive_input_block(int activation, fm_constants constants, vf 
         for (int i = 0; i < count; i++)                                                                                                    \
             grad[i] = v_mul(grad[i], fm_##name##_derivative(z[i], constants));                                                             \
         break;
-#include "isa.inc"
+#include "../kernels.def"
     }
 }

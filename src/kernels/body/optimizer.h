@@ -82,12 +82,6 @@ FM_INLINE int fm_update_slots(const int rule) {
     }
 }
 
-/* 1, −1, or what is neither above nor below zero as it is. */
-FM_INLINE vf v_sign(vf a) {
-    const vf zero = v_set1(0.0f), one = v_set1(1.0f);
-    return v_select(v_lt(zero, a), one, v_select(v_lt(a, zero), v_sub(zero, one), a));
-}
-
 /* The running mean and mean square of Adam and its kin. */
 FM_INLINE vf fm_mean(const fm_update_constants *k, vf m, vf g) { return v_fma(v_sub(g, m), k->one_minus_beta_1, m); }
 FM_INLINE vf fm_mean_square(const fm_update_constants *k, vf v, vf g) { return v_fnma(v_fnma(g, g, v), k->one_minus_beta_2, v); }
@@ -403,7 +397,7 @@ FM_INLINE void fm_replay_all(const int rule, const fm_replay *r) {
 
 /* -- by optimizer ------------------------------------------------------------------------------------------------------------------ */
 
-static void update_sgd(const fm_update *u) {
+void FM_FUNCTION(update_sgd)(const fm_update *u) {
     if (u->momentum == 0.0f)
         fm_update_all(FM_SGD, u);
     else if (u->nesterov)
@@ -411,7 +405,7 @@ static void update_sgd(const fm_update *u) {
     else
         fm_update_all(FM_SGD_MOMENTUM, u);
 }
-static void replay_sgd(const fm_replay *r) {
+void FM_FUNCTION(replay_sgd)(const fm_replay *r) {
     if (r->update.momentum == 0.0f)
         return;
     if (r->update.nesterov)
@@ -420,7 +414,7 @@ static void replay_sgd(const fm_replay *r) {
         fm_replay_all(FM_SGD_MOMENTUM, r);
 }
 
-static void update_rmsprop(const fm_update *u) {
+void FM_FUNCTION(update_rmsprop)(const fm_update *u) {
     if (u->centered && u->momentum == 0.0f)
         fm_update_all(FM_RMSPROP_CENTERED, u);
     else if (u->centered)
@@ -430,27 +424,27 @@ static void update_rmsprop(const fm_update *u) {
     else
         fm_update_all(FM_RMSPROP_MOMENTUM, u);
 }
-static void replay_rmsprop(const fm_replay *r) {
+void FM_FUNCTION(replay_rmsprop)(const fm_replay *r) {
     if (r->update.momentum == 0.0f)
         fm_replay_all(FM_RMSPROP, r);
     else
         fm_replay_all(FM_RMSPROP_MOMENTUM, r);
 }
 
-static void update_adam(const fm_update *u) {
+void FM_FUNCTION(update_adam)(const fm_update *u) {
     if (u->amsgrad)
         fm_update_all(FM_AMSGRAD, u);
     else
         fm_update_all(FM_ADAM, u);
 }
-static void replay_adam(const fm_replay *r) { fm_replay_all(FM_ADAM, r); }
+void FM_FUNCTION(replay_adam)(const fm_replay *r) { fm_replay_all(FM_ADAM, r); }
 
-static void update_adagrad(const fm_update *u) { fm_update_all(FM_ADAGRAD, u); }
-static void update_adadelta(const fm_update *u) { fm_update_all(FM_ADADELTA, u); }
-static void update_adamax(const fm_update *u) { fm_update_all(FM_ADAMAX, u); }
-static void update_nadam(const fm_update *u) { fm_update_all(FM_NADAM, u); }
-static void update_lion(const fm_update *u) { fm_update_all(FM_LION, u); }
-static void update_ftrl(const fm_update *u) {
+void FM_FUNCTION(update_adagrad)(const fm_update *u) { fm_update_all(FM_ADAGRAD, u); }
+void FM_FUNCTION(update_adadelta)(const fm_update *u) { fm_update_all(FM_ADADELTA, u); }
+void FM_FUNCTION(update_adamax)(const fm_update *u) { fm_update_all(FM_ADAMAX, u); }
+void FM_FUNCTION(update_nadam)(const fm_update *u) { fm_update_all(FM_NADAM, u); }
+void FM_FUNCTION(update_lion)(const fm_update *u) { fm_update_all(FM_LION, u); }
+void FM_FUNCTION(update_ftrl)(const fm_update *u) {
     if (u->learning_rate == 0.0f) /* is divided by, but a step of no length leads nowhere */
         return;
     if (u->power == 0.5f)
@@ -458,4 +452,4 @@ static void update_ftrl(const fm_update *u) {
     else
         fm_update_all(FM_FTRL_POWER, u);
 }
-static void update_schedule_free(const fm_update *u) { fm_update_all(FM_SCHEDULE_FREE, u); }
+void FM_FUNCTION(update_schedule_free)(const fm_update *u) { fm_update_all(FM_SCHEDULE_FREE, u); }

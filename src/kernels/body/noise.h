@@ -26,7 +26,7 @@ FM_INLINE vf v_deviate(vf x) {
     return v_mul(v_mul(v_select(v_lt(w, v_set1(5.0f)), p, q), x), v_set1(1.41421356f));
 }
 
-static void kernel_gaussian_noise(const fm_gaussian_noise *n) {
+void FM_FUNCTION(gaussian_noise)(const fm_gaussian_noise *n) {
     const ptrdiff_t cols = FM_ROUND_UP(n->cols);
     const vf stddev = v_set1(n->stddev), mean = v_set1(n->mean);
     const vi lane = vi_load(FM_LANE_NUMBERS);
@@ -34,7 +34,7 @@ static void kernel_gaussian_noise(const fm_gaussian_noise *n) {
         for (ptrdiff_t c = 0; c < cols; c += 4 * FM_PANEL)
             for (int v = 0; v < FM_VECTORS; v++) {
                 vi words[4] = {
-                    vi_add(lane, vi_set1((int32_t)(c / 4 + v * V_LANES))), /* as in dropout_body.h */
+                    vi_add(lane, vi_set1((int32_t)(c / 4 + v * V_LANES))), /* as in dropout.h */
                     vi_set1((int32_t)(uint32_t)(n->first_row + r)),
                     vi_set1((int32_t)n->step),
                     vi_set1((int32_t)n->node),
@@ -50,7 +50,7 @@ static void kernel_gaussian_noise(const fm_gaussian_noise *n) {
             }
 }
 
-static void kernel_alpha_dropout(const fm_alpha_dropout *a) {
+void FM_FUNCTION(alpha_dropout)(const fm_alpha_dropout *a) {
     const vf kept = v_set1(a->kept), dropped = v_set1(a->dropped), zero = v_set1(0.0f);
     for (ptrdiff_t i = 0; i < a->n; i += V_LANES) {
         const vf mask = v_load(a->mask + i);

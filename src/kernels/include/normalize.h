@@ -1,0 +1,110 @@
+/* Contracts: normalisation of columns and rows, and parametric activations. kernels.h has what is common to all. */
+#ifndef FASTMLP_KERNELS_NORMALIZE_H
+#define FASTMLP_KERNELS_NORMALIZE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Column by column, over the rows of a batch; x is [rows][x_row], cols a multiple of 16, rows ≥ 1.
+ *   mean[c] = Σ_r x(r, c) / rows, variance[c] = Σ_r (x(r, c) − mean[c])² / rows; r ascending from +0, the squares fused
+ */
+typedef struct fm_column_moments {
+    ptrdiff_t rows, cols;
+    const float *x;
+    ptrdiff_t x_row;
+    float *mean, *variance; /* [cols] */
+} fm_column_moments;
+
+enum { FM_NORMALIZE_BATCH, FM_NORMALIZE_STANDARD, FM_NORMALIZE_INVERSE, FM_NORMALIZE_SCALE };
+
+/* out(r, c) = (x(r, c) − centre[c])·scale[c] + offset[c], product and sum fused; cols is a multiple of 16. By kind:
+ *   batch      centre mean, scale gamma/√(variance + ε), offset beta; a root of 0 gives the scale 0
+ *   standard   centre mean, scale 1/max(√variance, ε)
+ *   inverse    scale max(√variance, ε), offset mean
+ *   scale      scale gamma, offset beta
+ * gamma NULL is 1 (not for `scale`), mean and beta NULL are 0: so the same kernel takes a gradient back. out may be x.
+ */
+typedef struct fm_normalize {
+    ptrdiff_t rows, cols;
+    const float *x;
+    ptrdiff_t x_row;
+    const float *mean, *variance, *gamma, *beta; /* [cols] */
+    float epsilon;
+    int kind;
+    float *out;
+    ptrdiff_t out_row;
+} fm_normalize;
+
+/* Back through `batch` where mean and variance are x's own moments. With x̂ = (x − mean)/√(variance + ε):
+ *   dbeta[c] = Σ_r grad, dgamma[c] = Σ_r grad·x̂, out = gamma/√(variance + ε)·(grad − dbeta/rows − x̂·dgamma/rows); out NULL: not wanted
+ */
+typedef struct fm_normalize_columns_backward {
+    ptrdiff_t rows, cols;
+    const float *x;
+    ptrdiff_t x_row;
+    const float *grad;
+    ptrdiff_t grad_row;
+    const float *mean, *variance, *gamma; /* [cols]; gamma or NULL for 1 */
+    float epsilon;
+    float *out;
+    ptrdiff_t out_row;
+    float *dgamma, *dbeta; /* [cols] */
+} fm_normalize_columns_backward;
+
+/* Row by row: m = Σ_c x / cols, or 0 unless centered; s = 1/√(Σ_c (x − m)² / cols + ε), 0 for a root of 0; out = (x − m)·s·gamma + beta,
+ * each operation rounded. Padded rows; pad columns of out become +0. mean[r] = m and scale[r] = s where wanted.
+ */
+typedef struct fm_normalize_rows {
+    ptrdiff_t rows, cols;
+    const float *x;
+    ptrdiff_t x_row;
+    const float *gamma, *beta; /* padded, or NULL for 1 and 0 */
+    float epsilon;
+    int centered;
+    float *out;
+    ptrdiff_t out_row;
+    float *mean, *scale; /* [rows], or both NULL */
+} fm_normalize_rows;
+
+/* With h = grad·gamma and x̂ = (x − mean)·scale: out = scale·(h − Σ_c h / cols − x̂·Σ_c h·x̂ / cols), the second term only if centered. */
+typedef struct fm_normalize_rows_backward {
+    ptrdiff_t rows, cols;
+    const float *x;
+    ptrdiff_t x_row;
+    const float *grad;
+    ptrdiff_t grad_row;
+    const float *gamma;
+    const float *mean, *scale; /* [rows] */
+    int centered;
+    float *out;
+    ptrdiff_t out_row;
+} fm_normalize_rows_backward;
+
+/* dbeta[c] = Σ_r grad(r, c), dgamma[c] = Σ_r grad·(x − mean[r])·scale[r], r ascending from +0; cols is a multiple of 16. */
+typedef struct fm_normalized_sums {
+    ptrdiff_t rows, cols;
+    const float *x;
+    ptrdiff_t x_row;
+    const float *grad;
+    ptrdiff_t grad_row;
+    const float *mean, *scale; /* [rows] */
+    float *dgamma, *dbeta;     /* [cols] */
+} fm_normalized_sums;
+
+/* prelu            out = x above 0, alpha[c]·x else
+ * prelu_backward   out = grad·(1 above 0, alpha[c] below, 0 at 0), NULL: not wanted; dalpha[c] = Σ_r grad·min(x, 0), r ascending from +0
+ * cols is a multiple of 16.
+ */
+typedef struct fm_prelu {
+    ptrdiff_t rows, cols;
+    const float *x;
+    ptrdiff_t x_row;
+    const float *alpha; /* [cols] */
+    const float *grad;
+    ptrdiff_t grad_row;
+    float *out;
+    ptrdiff_t out_row;
+    float *dalpha; /* [cols] */
+} fm_prelu;
+
+#endif
