@@ -89,7 +89,8 @@ def test_only_instruction_set_files_get_instruction_set_flags():
 def test_cmake_lists_every_c_file_and_no_other():
     cmake = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
     goals = re.findall(r"foreach\(goal ([\w ]+)\)", cmake)[0].split()
-    listed = {name for written in re.findall(r"src/[\w/${}]+\.c\b", cmake) for name in ([written.replace("${goal}", goal) for goal in goals])}
+    written = re.findall(r"src/[\w/${}]+\.c\b", cmake)
+    listed = {path.replace("${goal}", goal) for path in written for goal in goals}
     assert listed == {path.relative_to(ROOT).as_posix() for path in SOURCES.rglob("*.c")}
 
 
