@@ -32,7 +32,8 @@ def clone_model(
         model: It.
         input_tensors: What ``Input`` gave, to build the new model upon, arranged as the model's inputs are; by default new ones.
         clone_function: From a layer, or a model in its place, to the one to use instead, which may be the same; not called for inputs.
-        call_function: Called as ``call_function(layer, inputs)`` where the new layers of a functional model are called.
+        call_function: Called as ``call_function(layer, inputs)`` where the new layers of a functional model are called; with
+            ``training=True`` as well where the layer was called so.
         recursive: Whether models inside the model are cloned with the same functions, layer by layer.
 
     Example:
@@ -95,7 +96,11 @@ class _Cloning:
             given = [tensors[tensor] for tensor in call.inputs]
             inputs = call.layer.arrange_inputs(given) if hasattr(call.layer, "arrange_inputs") else given[0] if len(given) == 1 else given
             layer = self._layer(call.layer)
-            answer = layer(inputs) if self._call_function is None else self._call_function(layer, inputs)
+            options = {} if call.training is None else {"training": call.training}
+            if self._call_function is None:
+                answer = symbolic.connect(layer, inputs, call.training)
+            else:
+                answer = self._call_function(layer, inputs, **options)
             _, results = Structure.of("output", answer)
             tensors.update(zip(call.outputs, results, strict=True))
         outputs = model.arrange_outputs([tensors[tensor] for tensor in model.graph.outputs])

@@ -31,6 +31,7 @@ class Connected(Trainer):
     def __init__(self) -> None:
         super().__init__()
         self.seed = randomness.draw_seed()
+        self._draws = randomness.Counter()  # of the calls of the model with noise
         self.epochs_trained = 0
         self.plan: Plan | None = None
         self._trainable = True
@@ -159,7 +160,8 @@ class Connected(Trainer):
 
     def _goes_straight(self) -> bool:
         """Whether model(x) may hand an array to the network as it is, and return what it gives."""
-        return not self._shares_weights and not self._whole_numbers and not self._require_plan().rows
+        plan = self._require_plan()
+        return not (self._shares_weights or self._whole_numbers or plan.rows or planning.is_as_in_training(plan))
 
     def _disconnect(self) -> None:
         with self._connecting.lock:

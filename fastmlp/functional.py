@@ -152,7 +152,7 @@ class Functional(Model):
             return super()._call(x, training)
         network = self._connected_network()
         inputs = self._inputs(x, check_finite=False)
-        return self._as_tensors(self._arranged(np.asarray(network.apply(inputs, training=True) if training else network.predict(inputs))))
+        return self._as_tensors(self._arranged(self._apply(network, inputs, training)))
 
     def _inputs(self, x: Any, prefix: str = "", *, check_finite: bool = True) -> np.ndarray | SparseRows:
         name = f"{prefix}x"

@@ -2,6 +2,7 @@
 
 Calls have numbers, so that they are made again in the order in which they were. A tensor is named by the layer it
 comes from, which of the layer's calls in this model gives it, and which output of that call it is: ``["dense", 0, 0]``.
+A call is ``[number, tensors]``, and ``[number, tensors, {"training": true}]`` where that was said.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from fastmlp import layers
 from fastmlp.structures import Structure
-from fastmlp.symbolic import Graph, Tensor, as_tensors
+from fastmlp.symbolic import Call, Graph, Tensor, as_tensors, connect
 
 __all__ = ["describe", "deserialize_layer", "rebuild", "serialize_layer"]
 
@@ -26,13 +27,18 @@ def describe(name: str, graph: Graph, inputs: Structure, outputs: Structure) -> 
         "layers": [
             {
                 **serialize_layer(layer),
-                "calls": [[step[call], [list(graph.place(tensor)) for tensor in call.inputs]] for call in graph.calls_of(layer)],
+                "calls": [_describe_call(graph, call, step[call]) for call in graph.calls_of(layer)],
             }
             for layer in graph.layers
         ],
         "inputs": _arrangement(graph, inputs, graph.inputs),
         "outputs": _arrangement(graph, outputs, graph.outputs),
     }
+
+
+def _describe_call(graph: Graph, call: Call, step: int) -> list[Any]:
+    described = [step, [list(graph.place(tensor)) for tensor in call.inputs]]
+    return described if call.training is None else [*described, {"training": call.training}]
 
 
 def rebuild(config: Any) -> tuple[Any, Any]:
@@ -47,30 +53,32 @@ def rebuild(config: Any) -> tuple[Any, Any]:
         if not isinstance(config[field], kind) or not config[field]:
             raise ValueError(f"the {field} of a model must be a non-empty {kind.__name__}, got {config[field]!r:.80}")
     made: dict[str, list[tuple[Tensor, ...]]] = {}
-    calls: list[tuple[int, Any, Any]] = []
+    calls: list[tuple[int, Any, Any, bool | None]] = []
     for entry in config["layers"]:
         layer, uses = _read_layer(entry)
         if layer.name in made:
             raise ValueError(f"two layers of the model are called {layer.name!r}")
         made[layer.name] = [(layer.tensor(),)] if isinstance(layer, layers.InputLayer) else []
-        calls += [(step, layer, places) for step, places in uses]
-    for _, layer, places in sorted(calls, key=lambda call: call[0]):
-        inputs = _find_inputs(places, made)
-        made[layer.name].append(as_tensors(layer.name, layer(inputs[0] if len(inputs) == 1 else inputs))[0].call.outputs)
+        calls += [(step, layer, places, training) for step, places, training in uses]
+    for _, layer, places, training in sorted(calls, key=lambda call: call[0]):
+        answer = connect(layer, _find_inputs(places, made), training)
+        made[layer.name].append(as_tensors(layer.name, answer)[0].call.outputs)
     return _find_all(config["inputs"], made), _find_all(config["outputs"], made)
 
 
-def _read_layer(entry: Any) -> tuple[Any, list[tuple[int, Any]]]:
-    """A layer, and for each of its calls which step of the graph it is and on what."""
+def _read_layer(entry: Any) -> tuple[Any, list[tuple[int, Any, bool | None]]]:
+    """A layer, and for each of its calls which step of the graph it is, on what, and whether as in training."""
     if not isinstance(entry, Mapping) or not isinstance(entry.get("calls"), list):
         raise ValueError(f"a layer of a model must have a class, a config and calls, got {entry!r:.200}")
-    uses: list[tuple[int, Any]] = []
+    uses: list[tuple[int, Any, bool | None]] = []
     for call in entry["calls"]:
         match call:
             case [int(step), list(places)] if places:
-                uses.append((step, places))
+                uses.append((step, places, None))
+            case [int(step), list(places), {"training": bool(training), **others}] if places and not others:
+                uses.append((step, places, training))
             case _:
-                raise ValueError(f"a call of a layer must be a step and a list of tensors, got {call!r:.80}")
+                raise ValueError(f"a call of a layer must be a step and a list of tensors, and training at most, got {call!r:.80}")
     return deserialize_layer({key: value for key, value in entry.items() if key != "calls"}), uses
 
 

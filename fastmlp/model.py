@@ -151,8 +151,13 @@ class Model(Connected):
                 x = x[None]
         inputs = self._inputs(x, check_finite=False)
         network = self._connected_network()
-        predictions = np.asarray(network.apply(inputs, training=True) if training else network.predict(inputs))
-        return self._as_tensors(self._arranged(predictions))
+        return self._as_tensors(self._arranged(self._apply(network, inputs, training)))
+
+    def _apply(self, network: Any, inputs: Any, training: bool | None) -> np.ndarray:
+        """Predictions as in training, or where that is None, with those layers as in training that were called so."""
+        if training or (training is None and planning.is_as_in_training(network.plan)):
+            return np.asarray(network.apply(inputs, training=True if training else None, draw=self._draws.next()))
+        return np.asarray(network.predict(inputs))
 
     def _as_tensors(self, predictions: Any) -> Any:
         """Predictions that have ``numpy()``, as tensors have."""

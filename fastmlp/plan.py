@@ -181,6 +181,8 @@ class Node:
     momentum: float = 0.0
     """Of the moving statistics: what stays of them after a batch."""
     mode: str = ""
+    """Which of several things the node does: see above. Noise and batch normalization of the mode ``"training"`` are as in training where
+    ``apply`` is to run nodes as they were called, without an order for all of them."""
     tokens: int = 0
     """``category_encoding``: how many numbers there are."""
 

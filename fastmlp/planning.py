@@ -87,8 +87,8 @@ class _Maker:
         self.widths.append(width)
         return len(self.widths) - 1
 
-    def run(self, graph: Graph, inputs: Iterable[int]) -> list[int]:
-        """The buffers of a graph's outputs."""
+    def run(self, graph: Graph, inputs: Iterable[int], training: bool | None = None) -> list[int]:
+        """The buffers of a graph's outputs; ``training`` is an order for all of it, as a call of a model may give it."""
         buffers: dict[Tensor, int] = dict(zip(graph.inputs, inputs, strict=True))
         for call in graph.calls:
             self._calls += 1
@@ -98,11 +98,12 @@ class _Maker:
                 )
             given = [buffers[tensor] for tensor in call.inputs]
             inner = getattr(call.layer, "graph", None)
-            results = [self._layer(call, given)] if inner is None else self.run(inner, given)
+            order = call.training if training is None else training
+            results = [self._layer(call, given, order)] if inner is None else self.run(inner, given, order)
             buffers.update(zip(call.outputs, results, strict=True))
         return [buffers[tensor] for tensor in graph.outputs]
 
-    def _layer(self, call: Call, inputs: Sequence[int]) -> int:
+    def _layer(self, call: Call, inputs: Sequence[int], training: bool | None) -> int:
         layer, buffer = call.layer, inputs[0]
         for operation in layer.operations(call.inputs[0].row):
             if is_idle(operation):
@@ -116,6 +117,8 @@ class _Maker:
                 buffer = self._gather(buffer, operation.settings["gathered"])
                 continue
             settings: dict[str, Any] = {"rate": operation.rate, **operation.activation.constants(), **operation.settings}
+            if training and operation.op in _OF_TRAINING and not settings.get("mode"):
+                settings["mode"] = "training"
             groups = self._groups_of(operation, buffer)
             width = self.widths[buffer] // groups
             if operation.op not in _WITHOUT_WEIGHTS:
@@ -226,6 +229,8 @@ def side_by_side(rows: Sequence[Shape], axis: int) -> np.ndarray:
 
 _WITHOUT_WEIGHTS = ("activation", "activity")
 """Steps beside the one that has the layer's weights."""
+_OF_TRAINING = ("dropout", "alpha_dropout", "gaussian_dropout", "gaussian_noise", "batch_normalization")
+"""Steps that do something else in training."""
 READS_NUMBERS = ("embedding", "category_encoding")
 
 
@@ -252,6 +257,11 @@ def numbers_read(plan: Plan) -> tuple[WholeNumbers, ...]:
             count = node.tokens if node.op == "category_encoding" else plan.parameters[node.parameters[0]].shape[0]
             found.append(WholeNumbers(start, start + plan.widths[node.inputs[0]], count))
     return tuple(found)
+
+
+def is_as_in_training(plan: Plan) -> bool:
+    """Whether some layer is called as in training, so that model(x) differs from predict."""
+    return any(node.mode == "training" for node in plan.nodes)
 
 
 def is_idle(operation: Operation) -> bool:

@@ -39,6 +39,20 @@ def rewind(to: Any) -> None:
             _stream.bit_generator.state = to
 
 
+class Counter:
+    """0, 1, 2, …: each number to one thread only."""
+
+    def __init__(self) -> None:
+        self._lock = forks.Lock()
+        self._count = 0
+
+    def next(self) -> int:
+        """The next number."""
+        with self._lock.lock:
+            self._count += 1
+            return self._count - 1
+
+
 def draw_seed() -> int:
     """An unsigned 64-bit seed, the next of the stream."""
     with _lock.lock:

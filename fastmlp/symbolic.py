@@ -16,7 +16,7 @@ from fastmlp import checks
 from fastmlp.errors import UnsupportedError
 from fastmlp.shapes import Shape
 
-__all__ = ["Call", "Graph", "Tensor", "apply", "chain", "holds_tensors", "only_call", "trace"]
+__all__ = ["Call", "Graph", "Tensor", "apply", "chain", "connect", "holds_tensors", "only_call", "trace"]
 
 _numbers = itertools.count()
 
@@ -130,8 +130,10 @@ def _is_number(value: Any) -> bool:
 class Call:
     """One use of a layer, or of a model: a layer that is called twice shares its weights between the two."""
 
-    def __init__(self, layer: Any, inputs: Sequence[Tensor], rows: Iterable[Shape]) -> None:
+    def __init__(self, layer: Any, inputs: Sequence[Tensor], rows: Iterable[Shape], training: bool | None = None) -> None:
         self.layer = layer
+        self.training = training
+        """Whether ``model(x)`` runs the layer, or all of a model, as in training; None where nothing was said."""
         self.inputs = tuple(inputs)
         self.outputs = tuple(Tensor(row, self, index) for index, row in enumerate(rows))
         self.number = next(_numbers)
@@ -190,20 +192,34 @@ def apply(layer: Any, inputs: Any, options: Mapping[str, Any]) -> Any:
     for name, value in options.items():
         if name not in ("training", "mask"):
             raise TypeError(f"a call of layer {layer.name!r} has no argument {name!r}")
-        if name == "training" and value is not None and not value:
-            if layer.minds_training:
-                checks.warn(
-                    f"training=False in the call of {layer.name!r} changes nothing: as in Keras 3, fit trains every layer with dropout and "
-                    "the statistics of the batch; freeze it (trainable = False) to keep its weights and its statistics"
-                )
-        elif value is not None:
-            raise UnsupportedError(
-                f"{name}= for one layer is not in fastmlp; fit trains with dropout, predict without, model(x, training=True) shows it"
-            )
+        if name == "mask" and value is not None:
+            raise UnsupportedError(f"a call of layer {layer.name!r} with mask= is not in fastmlp; leave the masked rows out")
+    training = options.get("training")
+    if training is not None:
+        training = checks.flag("training", training)
+        if layer.minds_training:
+            checks.warn(f"training={training} in the call of {layer.name!r} {_REACH[training]}")
+    return connect(layer, inputs, training)
+
+
+_REACH = {
+    True: (
+        "counts in model(x) alone, which draws new noise every time: as in Keras 3, predict and evaluate run every layer without dropout "
+        "and by the moving statistics, and fit trains every layer"
+    ),
+    False: (
+        "changes nothing: as in Keras 3, fit trains every layer with dropout and the statistics of the batch; freeze it "
+        "(trainable = False) to keep its weights and its statistics"
+    ),
+}
+
+
+def connect(layer: Any, inputs: Any, training: bool | None = None) -> Any:
+    """What :func:`apply` gives, without a word about ``training``."""
     if isinstance(inputs, Mapping):
         inputs = layer.in_order(inputs)
     tensors = as_tensors(f"layer {layer.name!r}", inputs)
-    call = Call(layer, tensors, layer.connect([tensor.row for tensor in tensors]))
+    call = Call(layer, tensors, layer.connect([tensor.row for tensor in tensors]), training)
     layer.calls.add(call)
     return layer.arrange_outputs(call.outputs)
 

@@ -285,9 +285,11 @@ cdef class Network:
         self._point_input(&c_input, &csr, x)
         return self._predict(&c_input, out, _Array)
 
-    def apply(self, x, training: bool):
-        if not training:
+    def apply(self, x, training: bool | None, draw: int = 0):
+        if training is not None and not training:
             return self.predict(x)
+        cdef fm_phase phase = FM_AS_CALLED if training is None else FM_AS_TRAINING
+        cdef uint64_t number = draw
         cdef fm_input c_input
         cdef fm_csr csr
         self._point_input(&c_input, &csr, x)
@@ -295,7 +297,7 @@ cdef class Network:
         cdef float *data = <float *>cnp.PyArray_DATA(result)
         cdef fm_status status
         with nogil:
-            status = fm_network_apply_training(self.network, &c_input, data)
+            status = fm_network_apply(self.network, &c_input, phase, number, data)
         _raise(status)
         return result
 

@@ -97,6 +97,7 @@ cdef extern from "fastmlp.h" nogil:
     ctypedef enum fm_mode:
         FM_MODE_NONE
         FM_MODE_INFERENCE
+        FM_MODE_TRAINING
         FM_MODE_INVERT
         FM_MODE_ONE_HOT
         FM_MODE_MULTI_HOT
@@ -224,7 +225,10 @@ cdef extern from "fastmlp.h" nogil:
     fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss, float **gradients)
     fm_status fm_network_predict(fm_network *network, const fm_input *input, float *out)
     fm_status fm_network_try_predict(fm_network *network, const fm_input *input, float *out)
-    fm_status fm_network_apply_training(fm_network *network, const fm_input *input, float *out)
+    ctypedef enum fm_phase:
+        FM_AS_TRAINING
+        FM_AS_CALLED
+    fm_status fm_network_apply(fm_network *network, const fm_input *input, fm_phase phase, uint64_t draw, float *out)
     void fm_shuffle(uint64_t seed, uint64_t epoch, uint32_t *order, int64_t n)
     int64_t fm_first_nonfinite(const float *values, int64_t n)
     int64_t fm_first_bad_row(const fm_csr *x, int64_t rows, int64_t inputs)

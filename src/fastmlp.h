@@ -74,6 +74,7 @@ typedef enum fm_op {
 typedef enum fm_mode {
     FM_MODE_NONE,
     FM_MODE_INFERENCE, /* batch normalization by the moving statistics, while training as well */
+    FM_MODE_TRAINING, /* noise and batch normalization as in training where fm_network_apply asks for FM_AS_CALLED */
     FM_MODE_INVERT, /* normalization the other way round */
     FM_MODE_ONE_HOT, /* category encoding */
     FM_MODE_MULTI_HOT,
@@ -279,8 +280,12 @@ fm_status fm_network_predict(fm_network *network, const fm_input *input, float *
 /* The same, but answers FM_BUSY at once where fm_network_predict would wait. */
 fm_status fm_network_try_predict(fm_network *network, const fm_input *input, float *out);
 
-/* Forward pass of one batch with dropout as in training, for the current iteration. */
-fm_status fm_network_apply_training(fm_network *network, const fm_input *input, float *out);
+/* Which nodes are as in training, noise on and moments those of all rows: all, or those of FM_MODE_TRAINING. */
+typedef enum fm_phase { FM_AS_TRAINING, FM_AS_CALLED } fm_phase;
+
+/* A prediction with such nodes. Noise depends on seed, iteration and `draw`, a number that the caller counts up to get other noise; that of
+ * draw 0 is what training would see. Many threads may call this at once. */
+fm_status fm_network_apply(fm_network *network, const fm_input *input, fm_phase phase, uint64_t draw, float *out);
 
 /* Fills order with the permutation of 0 … n − 1 for this seed and epoch; n < 2³². */
 void fm_shuffle(uint64_t seed, uint64_t epoch, uint32_t *order, int64_t n);

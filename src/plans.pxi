@@ -40,6 +40,7 @@ _OPS = {
 _MODES = {
     "": FM_MODE_NONE,
     "inference": FM_MODE_INFERENCE,
+    "training": FM_MODE_TRAINING,
     "invert": FM_MODE_INVERT,
     "one_hot": FM_MODE_ONE_HOT,
     "multi_hot": FM_MODE_MULTI_HOT,

@@ -244,7 +244,7 @@ def history(named, layer, node=0):
         ),
         (lambda config, named: history(named, "first").update(keras_history="x"), r"must be \[layer, call, output\], got 'x'"),
         (
-            lambda config, named: named["first"]["inbound_nodes"][0].update(kwargs={"training": True}),
+            lambda config, named: named["first"]["inbound_nodes"][0].update(kwargs={"training": "yes"}),
             "layer 'first' is called with 'training'",
         ),
         (lambda config, named: named["first"]["inbound_nodes"][0].update(args=[2.0]), "layer 'first' is called on 2.0, which is no tensor"),

@@ -33,6 +33,7 @@ def read(config: Mapping[str, Any], read_layer: Callable[[Any], dict[str, Any]])
     """
     described: dict[str, dict[str, Any]] = {}
     calls: dict[tuple[str, int], list[Place]] = {}
+    training: dict[tuple[str, int], bool | None] = {}
     for data in config["layers"]:
         if not isinstance(data, Mapping) or not isinstance(data.get("inbound_nodes"), list):
             raise ValueError(f"a layer of a functional model must have inbound_nodes, got {data!r:.80}")
@@ -41,11 +42,15 @@ def read(config: Mapping[str, Any], read_layer: Callable[[Any], dict[str, Any]])
         if not isinstance(name, str) or data.get("name", name) != name or name in described:
             raise ValueError(f"the layers of a functional model must have names, each another one, got {name!r:.80}")
         described[name] = layer
-        calls |= {(name, index): _sources(name, node, layer) for index, node in enumerate(data["inbound_nodes"])}
+        for index, node in enumerate(data["inbound_nodes"]):
+            calls[name, index], training[name, index] = _read_call(name, node, layer)
     steps = _in_order(calls)
     for name, layer in described.items():
         own = itertools.takewhile(calls.__contains__, ((name, index) for index in itertools.count()))
-        layer["calls"] = [[steps[call], [list(place) for place in calls[call]]] for call in own]
+        layer["calls"] = [
+            [steps[call], [list(place) for place in calls[call]], *([] if training[call] is None else [{"training": training[call]}])]
+            for call in own
+        ]
     return {
         "name": config["name"],
         "layers": list(described.values()),
@@ -54,8 +59,11 @@ def read(config: Mapping[str, Any], read_layer: Callable[[Any], dict[str, Any]])
     }
 
 
-def _sources(name: str, node: Any, layer: Mapping[str, Any]) -> list[Place]:
-    """The tensors of one call: in Keras 3's form, or in that of Keras 2; those in a dict by its sorted keys."""
+def _read_call(name: str, node: Any, layer: Mapping[str, Any]) -> tuple[list[Place], bool | None]:
+    """The tensors of one call, in Keras 3's form or in that of Keras 2, those in a dict by its sorted keys; and ``training``.
+
+    Keras notes ``training=False`` of every dropout, because that is the default there: only of a model does it mean anything.
+    """
     keys = sorted(layer["config"]["inputs"]["keys"]) if "inputs" in layer["config"] else []
     if isinstance(node, Mapping):
         options = node.get("kwargs") or {}
@@ -65,11 +73,10 @@ def _sources(name: str, node: Any, layer: Mapping[str, Any]) -> list[Place]:
         places = [_place(item[:3] if isinstance(item, list) else item) for item in items]
         options = {key: value for item in items if isinstance(item, list) and len(item) > 3 for key, value in dict(item[3]).items()}
     used = [key for key, value in options.items() if not _is_nothing(value)] if isinstance(options, Mapping) else ["kwargs"]
-    if used == ["training"] and options["training"] is False:
-        used = []  # which changes nothing in Keras 3 either: fit trains the layer
-    if used:
+    training = options["training"] if "training" in used else None
+    if used not in ([], ["training"]) or not isinstance(training, bool | None):
         raise UnsupportedError(f"its layer {name!r:.80} is called with {used[0]!r:.80}, which is not in fastmlp")
-    return places
+    return places, training if training or "layers" in layer["config"] else None
 
 
 def _is_nothing(value: Any) -> bool:
@@ -122,7 +129,10 @@ def _ends(stored: Any) -> dict[str, Any]:
 
 def write_calls(graph: Graph, layer: Any) -> list[dict[str, Any]]:
     """The ``inbound_nodes`` of a layer of the graph."""
-    return [{"args": [_write_inputs(graph, call)], "kwargs": {}} for call in graph.calls_of(layer)]
+    return [
+        {"args": [_write_inputs(graph, call)], "kwargs": {} if call.training is None else {"training": call.training}}
+        for call in graph.calls_of(layer)
+    ]
 
 
 def _write_inputs(graph: Graph, call: Call) -> Any:

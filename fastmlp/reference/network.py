@@ -27,6 +27,7 @@ from fastmlp.reference.metrics import make_metric
 from fastmlp.reference.normalization import BatchNormalization
 from fastmlp.reference.operations import OPERATIONS, Activity, Operation, Pass
 from fastmlp.reference.optimizers import OPTIMIZERS
+from fastmlp.reference.random import noise_key
 from fastmlp.reference.task import Batch, Losses, Task, Term, add_totals, hand_out, mean_losses, without_ignored
 from fastmlp.reference.turns import Turns
 
@@ -312,16 +313,23 @@ class Network:
             raise TypeError("x must be an array")  # the columns of frames have names, which only the model knows
         return self.apply(x, training=False)
 
-    def apply(self, x: Any, training: bool) -> np.ndarray:
-        """Runs x (rows, inputs), or one row (inputs,), through the network in one go, with dropout on if ``training``."""
-        self._turns.refuse_inside()
-        return self._output(self._rows(x), self._state, training)
+    def apply(self, x: Any, training: bool | None, draw: int = 0) -> np.ndarray:
+        """Runs x (rows, inputs), or one row (inputs,), through the network in one go.
 
-    def _output(self, x: Any, state: State, training: bool) -> np.ndarray:
+        Args:
+            x: The rows.
+            training: Whether all nodes are as in training, with dropout on; None for those of the mode ``training``.
+            draw: Counted up by the caller to get other noise; that of 0 is what training would see.
+        """
+        self._turns.refuse_inside()
+        return self._output(self._rows(x), self._state, training, draw)
+
+    def _output(self, x: Any, state: State, training: bool | None, draw: int = 0) -> np.ndarray:
         if isinstance(x, SparseRows):
             x = _with_zeros(x, slice(None))
+        now = Pass(bool(training), noise_key(self._seed, draw), state.iterations, as_called=training is None)
         with quiet():
-            buffers, _ = self._forward(x, state.parameters, self._pass(state, training))
+            buffers, _ = self._forward(x, state.parameters, now)
         return buffers[self._plan.output]
 
     def _rows(self, x: Any) -> Any:

@@ -26,10 +26,11 @@ class AlphaDropout:
     def __init__(self, node: Node, index: int) -> None:
         self.rate = node.rate
         self.index = index
+        self.mode = node.mode
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
         (x,) = inputs
-        if not now.training:
+        if not now.trains(self.mode):
             return x, None
         kept = dropout_mask(self.rate, *x.shape, seed=now.seed, node=self.index, iteration=now.iteration)
         scale = 1 / math.sqrt((1 - self.rate) * (1 + self.rate * SELU_LIMIT**2))
@@ -48,10 +49,11 @@ class GaussianNoise:
     def __init__(self, node: Node, index: int) -> None:
         self.stddev = node.rate
         self.index = index
+        self.mode = node.mode
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
         (x,) = inputs
-        if not now.training:
+        if not now.trains(self.mode):
             return x, None
         z = deviates(*x.shape, seed=now.seed, node=self.index, iteration=now.iteration)
         return x + (self.stddev * z).astype(x.dtype), None
@@ -66,10 +68,11 @@ class GaussianDropout:
     def __init__(self, node: Node, index: int) -> None:
         self.stddev = math.sqrt(node.rate / (1 - node.rate))
         self.index = index
+        self.mode = node.mode
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
         (x,) = inputs
-        if not now.training:
+        if not now.trains(self.mode):
             return x, None
         factor = (1 + self.stddev * deviates(*x.shape, seed=now.seed, node=self.index, iteration=now.iteration)).astype(x.dtype)
         return x * factor, factor

@@ -54,7 +54,7 @@ class BatchNormalization(Columns):
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
         (x,) = inputs
         named = self.named(parameters)
-        own = now.training and self.mode != "inference"
+        own = now.trains(self.mode) and self.mode != "inference"
         mean = x.mean(axis=0) if own else named["moving_mean"]
         variance = ((x - mean) ** 2).mean(axis=0) if own else named["moving_variance"]
         inverse = inverse_root(variance, self.epsilon)

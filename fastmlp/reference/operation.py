@@ -18,9 +18,16 @@ class Pass(NamedTuple):
     """What an operation may need to know about the pass it is part of."""
 
     training: bool
+    """Whether all operations are as in training."""
     seed: int
     iteration: int
     """Parameter updates done so far."""
+    as_called: bool = False
+    """Whether those of the mode ``training`` are."""
+
+    def trains(self, mode: str) -> bool:
+        """Whether an operation of this mode is as in training."""
+        return self.training or (self.as_called and mode == "training")
 
 
 class Operation(Protocol):

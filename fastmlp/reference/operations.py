@@ -107,10 +107,11 @@ class Dropout:
     def __init__(self, node: Node, index: int) -> None:
         self.rate = node.rate
         self.index = index
+        self.mode = node.mode
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
         (x,) = inputs
-        if not now.training:
+        if not now.trains(self.mode):
             return x, None
         kept = dropout_mask(self.rate, *x.shape, seed=now.seed, node=self.index, iteration=now.iteration)
         scale = kept.astype(x.dtype) * (1 / (1 - self.rate))

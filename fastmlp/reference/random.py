@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["deviates", "dropout_mask", "philox", "shuffle"]
+__all__ = ["deviates", "dropout_mask", "noise_key", "philox", "shuffle"]
 
 MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
 KEY_STEPS = 0x9E3779B9, 0xBB67AE85
@@ -21,6 +21,8 @@ WORD = 0xFFFFFFFF
 """The largest 32-bit word, and the mask that keeps the lower half of a 64-bit number."""
 SHUFFLE_STREAM = 0xFFFFFFFF
 """Fourth word of a shuffle's counters. A dropout's holds its node's index, so the two never meet."""
+KEY_STREAM = 0xFFFFFFFE
+"""Fourth word of the counters that keys are made of."""
 
 Word = int | np.ndarray
 
@@ -73,6 +75,14 @@ def shuffle(seed: int, epoch: int, order: np.ndarray) -> None:
         j = partners[i]
         items[i], items[j] = items[j], items[i]
     order[:] = items
+
+
+def noise_key(seed: int, draw: int) -> int:
+    """The seed of the noise of draw number ``draw``: the seed itself for 0, so that a model called once sees what training would."""
+    if draw == 0:
+        return seed
+    low, high, _, _ = philox((draw & WORD, draw >> 32, 0, KEY_STREAM), seed)
+    return int(low) | int(high) << 32
 
 
 def dropout_mask(rate: float, rows: int, columns: int, *, seed: int, node: int, iteration: int) -> np.ndarray:

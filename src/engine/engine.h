@@ -286,7 +286,10 @@ typedef struct fm_pass {
     ptrdiff_t rows;
     const float *input; /* [rows][input_row] */
     ptrdiff_t input_row;
-    int training; /* dropout is on */
+    int training;  /* all nodes are as in training: dropout is on */
+    int as_called; /* those of FM_MODE_TRAINING are */
+    uint64_t draw; /* which of the streams of noise that belong to the seed: see fm_noise_key */
+    ptrdiff_t first_row; /* of the rows of a call, where a pass takes some of them */
     int measured; /* only nodes that the objective needs are run */
     int sparse;   /* the input is in the workspace's lists */
     fm_worker worker;
@@ -301,6 +304,11 @@ typedef struct fm_step {
     uint64_t taken; /* steps before this one */
     int last;       /* of the batches whose gradients make a step */
 } fm_step;
+
+/* True for a node that does what it does in training. */
+static inline int fm_trains(const fm_pass *pass, const fm_node *node) {
+    return pass->training || (pass->as_called && node->spec.mode == FM_MODE_TRAINING);
+}
 
 /* Rows of a buffer that a workspace has room for; rows in a pass, and the room rounded up to whole panels. */
 static inline ptrdiff_t fm_capacity(const fm_network *network, const fm_workspace *workspace, int buffer) {
@@ -338,6 +346,9 @@ void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *ste
 ptrdiff_t fm_normalize_memo(const fm_network *network, const fm_node *node, ptrdiff_t rows);
 
 void fm_normalize_forward(const fm_pass *pass, const fm_node *node, int index);
+
+/* True for a batch normalization whose moments are the batch's own. */
+int fm_takes_moments(const fm_pass *pass, const fm_node *node);
 
 /* The gradient of the input, where one is wanted, and the step of the parameters; begins after a barrier, ends without one. */
 void fm_normalize_backward(const fm_pass *pass, const fm_node *node, int index, const fm_step *step);
@@ -531,5 +542,8 @@ void fm_backward(const fm_pass *pass, const fm_step *step);
 
 uint32_t fm_low(uint64_t value);
 uint32_t fm_high(uint64_t value);
+
+/* The key of a stream of noise: the seed itself for draw 0, else words that Philox makes of both. */
+void fm_noise_key(uint64_t seed, uint64_t draw, uint32_t key[2]);
 
 #endif

@@ -17,9 +17,8 @@ static const float *vector_at(const fm_network *network, ptrdiff_t offset, ptrdi
 
 static int is_by_row(const fm_node *node) { return node->spec.op == FM_OP_LAYER_NORMALIZATION || node->spec.op == FM_OP_RMS_NORMALIZATION; }
 
-/* True for a batch normalization whose moments are the batch's own. */
-static int takes_moments(const fm_pass *pass, const fm_node *node) {
-    return node->spec.op == FM_OP_BATCH_NORMALIZATION && node->spec.mode != FM_MODE_INFERENCE && pass->training;
+int fm_takes_moments(const fm_pass *pass, const fm_node *node) {
+    return node->spec.op == FM_OP_BATCH_NORMALIZATION && node->spec.mode != FM_MODE_INFERENCE && fm_trains(pass, node);
 }
 
 ptrdiff_t fm_normalize_memo(const fm_network *network, const fm_node *node, ptrdiff_t rows) {
@@ -130,7 +129,7 @@ void fm_normalize_forward(const fm_pass *pass, const fm_node *node, int index) {
     const fm_network *network = pass->network;
     const float *x = pass->workspace->value[node->spec.input];
     float *out = pass->workspace->value[node->spec.output];
-    if (takes_moments(pass, node)) {
+    if (fm_takes_moments(pass, node)) {
         batch_forward(pass, node, index, x, out);
         return;
     }
@@ -162,7 +161,7 @@ static void batch_backward(const fm_pass *pass, const fm_node *node, int index, 
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
     const ptrdiff_t x_row = network->stride[node->spec.input], grad_row = network->stride[node->spec.output];
-    const int own = takes_moments(pass, node);
+    const int own = fm_takes_moments(pass, node);
     const float *mean = own ? w->memo[index] : vector_at(network, node->mean, 0);
     const float *variance = own ? mean + grad_row : vector_at(network, node->variance, 0);
     if (!own && node->trained_below)
@@ -244,7 +243,7 @@ void fm_normalize_backward(const fm_pass *pass, const fm_node *node, int index, 
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
     const int by_row = is_by_row(node);
-    if (!by_row && node->spec.op != FM_OP_PRELU && !takes_moments(pass, node) && !node->kernel_moves && !node->bias_moves) {
+    if (!by_row && node->spec.op != FM_OP_PRELU && !fm_takes_moments(pass, node) && !node->kernel_moves && !node->bias_moves) {
         /* Only a scale, by what is not trained: the gradient takes it too. */
         const fm_part part = fm_share_output(fm_rows(pass, node->spec.output), node->panels, pass->worker);
         normalize_part(pass, node, part, w->grad[node->spec.output], NULL, vector_at(network, node->variance, 0), 0,
@@ -280,7 +279,7 @@ void fm_move_statistics(const fm_pass *pass) {
     const fm_network *network = pass->network;
     for (int i = 0; i < network->node_count; i++) {
         const fm_node *node = &network->nodes[i];
-        if (!takes_moments(pass, node))
+        if (!fm_takes_moments(pass, node))
             continue;
         const float *mean = pass->workspace->memo[i], *variance = mean + network->stride[node->spec.output];
         const fm_range columns = share_columns(pass, node);

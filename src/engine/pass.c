@@ -38,24 +38,29 @@ static fm_elementwise elementwise(const fm_node *node, fm_span span, const float
     };
 }
 
+/* The number, among all rows of a call, of the first that this worker disturbs. */
+static ptrdiff_t first_row(const fm_pass *pass, const fm_node *node, fm_span span) {
+    return pass->first_row * pass->network->per[node->spec.output] + span.first_row;
+}
+
 /* Normal deviates around `x`, or around 1 where it is NULL: see GaussianNoise and GaussianDropout. */
 static void gaussian_noise(const fm_pass *pass, const fm_node *node, int index, fm_span span, const float *x, float stddev, float *out) {
     const fm_network *network = pass->network;
     const ptrdiff_t stride = network->stride[node->spec.output];
-    const fm_gaussian_noise arguments = {
+    fm_gaussian_noise arguments = {
         .rows = span.rows,
         .cols = node->units,
-        .first_row = span.first_row,
+        .first_row = first_row(pass, node, span),
         .x = x ? x + span.begin : NULL,
         .x_row = stride,
         .out = out + span.begin,
         .out_row = stride,
         .mean = 1.0f,
         .stddev = stddev,
-        .key = {fm_low(network->state.seed), fm_high(network->state.seed)},
         .step = fm_low(network->state.iterations),
         .node = (uint32_t)index,
     };
+    fm_noise_key(network->state.seed, pass->draw, arguments.key);
     network->kernels->gaussian_noise(&arguments);
 }
 
@@ -64,7 +69,7 @@ static void dropout_forward(const fm_pass *pass, const fm_node *node, int index,
     const fm_span span = fm_share_buffer(pass, node->spec.output);
     if (span.rows == 0)
         return;
-    if (!pass->training) {
+    if (!fm_trains(pass, node)) {
         memcpy(out + span.begin, x + span.begin, (size_t)span.n * sizeof *out);
         return;
     }
@@ -83,18 +88,18 @@ static void dropout_forward(const fm_pass *pass, const fm_node *node, int index,
     /* AlphaDropout: what is dropped becomes −αλ, SELU's value at −∞, and a·x + b gives all its mean and variance back. */
     const int is_alpha = node->spec.op == FM_OP_ALPHA_DROPOUT;
     const double low = -1.6732632423543772 * 1.0507009873554805, a = 1.0 / sqrt((1.0 - rate) * (1.0 + rate * low * low));
-    const fm_dropout arguments = {
+    fm_dropout arguments = {
         .rows = span.rows,
         .cols = node->units,
-        .first_row = span.first_row,
+        .first_row = first_row(pass, node, span),
         .mask = mask + span.begin,
         .mask_row = network->stride[node->spec.output],
         .rate = node->spec.rate,
         .keep_scale = is_alpha ? (float)a : 1.0f / (1.0f - node->spec.rate),
-        .key = {fm_low(network->state.seed), fm_high(network->state.seed)},
         .step = fm_low(network->state.iterations),
         .node = (uint32_t)index,
     };
+    fm_noise_key(network->state.seed, pass->draw, arguments.key);
     network->kernels->dropout_mask(&arguments);
     const double b = -a * low * rate;
     const fm_alpha_dropout affine = {

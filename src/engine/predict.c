@@ -145,8 +145,20 @@ typedef struct prediction {
     fm_network *network;
     const fm_input *input;
     float *out;
+    int training, as_called; /* see fm_pass */
+    uint64_t draw;
+    int whole;         /* some node needs all rows at once */
     atomic_int status; /* the last fault of any thread */
 } prediction;
+
+/* Memory for so many rows, or for a block of them. Noise takes room of its own, which is not kept. */
+static fm_workspace *workspace_for(const prediction *p, ptrdiff_t rows, int *slot) {
+    if (!p->training && !p->as_called)
+        return borrow_workspace(p->network, rows, slot);
+    const ptrdiff_t block = block_rows(p->network);
+    *slot = FM_SPARE_WORKSPACES;
+    return fm_workspace_new(p->network, p->whole || rows < block ? rows : block, FM_ROOM_FOR_NOISE, 0);
+}
 
 static void predict_task(void *argument, fm_worker worker) {
     prediction *p = argument;
@@ -154,7 +166,7 @@ static void predict_task(void *argument, fm_worker worker) {
     if (rows.begin >= rows.end)
         return;
     int slot;
-    fm_workspace *workspace = borrow_workspace(p->network, rows.end - rows.begin, &slot);
+    fm_workspace *workspace = workspace_for(p, rows.end - rows.begin, &slot);
     if (!workspace) {
         atomic_store(&p->status, FM_NO_MEMORY);
         return;
@@ -165,6 +177,10 @@ static void predict_task(void *argument, fm_worker worker) {
             .network = p->network,
             .workspace = workspace,
             .rows = rows.end - row < workspace->rows ? rows.end - row : workspace->rows,
+            .training = p->training,
+            .as_called = p->as_called,
+            .draw = p->draw,
+            .first_row = row,
             .worker = {0, 1},
         };
         status = predict_block(&pass, p->input, row, p->out);
@@ -174,20 +190,24 @@ static void predict_task(void *argument, fm_worker worker) {
     return_workspace(p->network, workspace, slot);
 }
 
-static fm_status predict_locked(fm_network *network, const fm_input *input, float *out) {
-    if (input->rows == 0)
+static fm_status run_prediction(prediction *p) {
+    if (p->input->rows == 0)
         return FM_OK;
-    prediction p = {network, input, out, FM_OK};
-    const double flops = network->row_flops * (double)input->rows;
-    if (flops < 2 * FLOPS_PER_THREAD) {
+    const double flops = p->network->row_flops * (double)p->input->rows;
+    if (flops < 2 * FLOPS_PER_THREAD || p->whole) {
         const fm_fpmode mode = fm_fpmode_enter();
-        predict_task(&p, (fm_worker){0, 1});
+        predict_task(p, (fm_worker){0, 1});
         fm_fpmode_leave(mode);
     } else {
         const int threads = fm_get_threads();
-        fm_team_run(predict_task, &p, flops < FLOPS_PER_THREAD * threads ? (int)(flops / FLOPS_PER_THREAD) : threads);
+        fm_team_run(predict_task, p, flops < FLOPS_PER_THREAD * threads ? (int)(flops / FLOPS_PER_THREAD) : threads);
     }
-    return (fm_status)atomic_load(&p.status);
+    return (fm_status)atomic_load(&p->status);
+}
+
+static fm_status predict_locked(fm_network *network, const fm_input *input, float *out) {
+    prediction p = {.network = network, .input = input, .out = out, .status = FM_OK};
+    return run_prediction(&p);
 }
 
 /* Takes the lock for a prediction, once no row has put off steps: whoever finds one that has brings all up to date. */
@@ -223,22 +243,23 @@ fm_status fm_network_try_predict(fm_network *network, const fm_input *input, flo
     return status;
 }
 
-fm_status fm_network_apply_training(fm_network *network, const fm_input *input, float *out) {
-    if (input->rows == 0)
-        return FM_OK;
-    fm_status status = fm_lock_acquire(&network->lock, FM_LOOK);
+fm_status fm_network_apply(fm_network *network, const fm_input *input, fm_phase phase, uint64_t draw, float *out) {
+    fm_status status = lock_settled(network, fm_lock_acquire);
     if (status != FM_OK)
         return status;
-    fm_settle(network);
-    status = FM_NO_MEMORY;
-    fm_workspace *workspace = fm_workspace_new(network, (ptrdiff_t)input->rows, FM_ROOM_FOR_NOISE, 0);
-    if (workspace) {
-        fm_pass pass = {.network = network, .workspace = workspace, .rows = (ptrdiff_t)input->rows, .training = 1, .worker = {0, 1}};
-        const fm_fpmode mode = fm_fpmode_enter();
-        status = predict_block(&pass, input, 0, out);
-        fm_fpmode_leave(mode);
-        fm_workspace_free(workspace);
-    }
-    fm_lock_release(&network->lock, FM_LOOK);
+    prediction p = {
+        .network = network,
+        .input = input,
+        .out = out,
+        .training = phase == FM_AS_TRAINING,
+        .as_called = phase == FM_AS_CALLED,
+        .draw = draw,
+        .status = FM_OK,
+    };
+    const fm_pass pass = {.network = network, .training = p.training, .as_called = p.as_called};
+    for (int i = 0; i < network->node_count; i++)
+        p.whole |= fm_takes_moments(&pass, &network->nodes[i]);
+    status = run_prediction(&p);
+    fm_lock_release(&network->lock, FM_SHARE);
     return status;
 }

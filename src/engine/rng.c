@@ -1,11 +1,24 @@
 /* Random numbers of the engine: Philox words, by seed and position alone. Dropout's use of them is a kernel (kernels/body/dropout.h):
- * counter (column group · 16 + lane, row, iteration, node). Here the order of the rows: counter (quadruple, epoch low, epoch high, ~0).
+ * counter (column group · 16 + lane, row, iteration, node). Here the order of the rows: counter (quadruple, epoch low, epoch high, ~0); and
+ * the keys of further streams of noise: counter (draw low, draw high, 0, ~1). No node has such a number.
  */
 #include "../kernels/body/philox.h"
 #include "engine.h"
 
 uint32_t fm_low(uint64_t value) { return (uint32_t)value; }
 uint32_t fm_high(uint64_t value) { return (uint32_t)(value >> 32); }
+
+void fm_noise_key(uint64_t seed, uint64_t draw, uint32_t key[2]) {
+    key[0] = fm_low(seed);
+    key[1] = fm_high(seed);
+    if (draw == 0)
+        return;
+    const uint32_t counter[4] = {fm_low(draw), fm_high(draw), 0, UINT32_MAX - 1};
+    uint32_t words[4];
+    fm_philox(counter, key, words);
+    key[0] = words[0];
+    key[1] = words[1];
+}
 
 /* Fisher and Yates' shuffle, the random position from the high half of a product (Lemire 2019, without his rejection step: the bias is
  * below n / 2³²). */
