@@ -198,7 +198,8 @@ class VarianceScaling(Initializer):
         self.distribution = distribution
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-        fan_in, fan_out = (shape[0], shape[-1]) if shape else (1, 1)
+        field = math.prod(shape[:-2])  # of more axes than two the first are a receptive field, as in convolutions
+        fan_in, fan_out = (shape[-2:][0] * field, shape[-1] * field) if shape else (1, 1)
         fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         variance = self.scale / max(1.0, fans[self.mode])
         if self.distribution == "uniform":

@@ -85,7 +85,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One array of the network: a matrix such as a kernel ``(inputs, units)``, or a vector such as a bias ``(units,)``."""
+    """One array of the network: a matrix such as a kernel ``(inputs, units)``, or a vector such as a bias ``(units,)``.
+
+    A ``flat`` one is a vector, an element for each column, that is seen and stored in another shape.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -93,6 +96,7 @@ class Parameter:
     bounds: Bounds | None = None
     trainable: bool = True
     """Whether the optimizer moves it. Moving statistics and frozen weights it leaves alone; their gradient reads as 0."""
+    flat: bool = False
 
 
 @dataclass(frozen=True, slots=True)

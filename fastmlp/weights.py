@@ -31,10 +31,12 @@ class Weight(Variable):
         regularizer: What it adds to the loss.
         constraint: What it is brought back to after each update.
         trainable: False for what no gradient moves, in a frozen layer or not: moving statistics.
+        flat: True for what an engine takes as a vector, whatever its shape.
     """
 
     __slots__ = (
         "_bounds",
+        "_flat",
         "_home",
         "_initializer",
         "_penalty",
@@ -56,12 +58,14 @@ class Weight(Variable):
         constraint: Constraint | None = None,
         *,
         trainable: bool = True,
+        flat: bool = False,
     ) -> None:
         if regularizer is not None:
             regularizer.check_shape(shape)
         self.owner = owner
         self._name = name
         self._shape = shape
+        self._flat = flat
         self.learned = self._trainable = trainable
         self._initializer = initializer
         self._penalty = None if regularizer is None else regularizer.penalty()
@@ -118,7 +122,7 @@ class Weight(Variable):
     @property
     def parameter(self) -> Parameter:
         """How a plan names this array."""
-        return Parameter(f"{self.owner}/{self.name}", self.shape, self._penalty, self._bounds)
+        return Parameter(f"{self.owner}/{self.name}", self.shape, self._penalty, self._bounds, flat=self._flat)
 
     def read(self) -> np.ndarray:
         value, home = self._value, self._home  # in this order: a value is given up only when the weight has a home

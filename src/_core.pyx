@@ -1,6 +1,7 @@
 # cython: language_level=3, freethreading_compatible=True
 """The native engine: checks arrays, releases the GIL, calls C, turns a status into an exception. No arithmetic lives here."""
 
+import math
 import os
 import sys
 
@@ -79,8 +80,8 @@ cdef class Network:
             for i, width in enumerate(plan.widths):
                 widths[i] = width
             for i, parameter in enumerate(plan.parameters):
-                shapes[i][0] = parameter.shape[0] if len(parameter.shape) == 2 else 1
-                shapes[i][1] = parameter.shape[-1]
+                is_matrix = len(parameter.shape) == 2 and not parameter.flat
+                shapes[i][0], shapes[i][1] = parameter.shape if is_matrix else (1, math.prod(parameter.shape))
                 trainable[i] = parameter.trainable
                 self.row_work += shapes[i][0] * shapes[i][1]
             for i, values in enumerate(constants, parameters):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import layers, models, saving
+from fastmlp import constraints, layers, models, saving
 from fastmlp.errors import UnsupportedError
+from fastmlp.optimizers import SGD
 
 rng = np.random.default_rng(8)
 IDS = rng.integers(0, 12, (40, 3))
@@ -208,9 +209,40 @@ def test_columns_are_those_of_the_last_axis(layer):
         models.Sequential([layers.Input((4, 5)), layer(axis=1)])
 
 
-def test_slopes_are_those_of_vectors():
-    with pytest.raises(ValueError, match=r"takes rows that are vectors, but gets rows of shape \(4, 5\); put a Flatten\(\) before it"):
-        models.Sequential([layers.Input((4, 5)), layers.PReLU()])
+@pytest.mark.parametrize(("shared", "shape"), [(None, (4, 5)), ([], (4, 5)), (1, (1, 5)), ([2], (4, 1)), ((1, 2), (1, 1))])
+def test_slopes_are_shared_along_axes(engine, seeded, tmp_path, shared, shape):
+    x = rng.normal(size=(30, 4, 5)).astype(np.float32)
+    model = models.Sequential([layers.Input((4, 5)), layers.PReLU("normal", shared_axes=shared)])
+    alpha = model.layers[0].alpha
+    assert alpha.shape == shape
+    np.testing.assert_allclose(model.predict(x, verbose=0), np.where(x > 0, x, alpha * x), rtol=1e-6)
+    model.compile(SGD(0.1, momentum=0.5), "mse")
+    before, away = np.array(alpha), 2 * (np.where(x > 0, x, alpha * x) - 1) / x.size
+    model.fit(x, np.ones_like(x), batch_size=30, verbose=0)
+    slope = (away * np.minimum(x, 0)).sum(axis=0)
+    expected = before - 0.1 * slope.sum(axis=tuple(axis for axis, size in enumerate(shape) if size == 1), keepdims=True)
+    np.testing.assert_allclose(alpha, expected, rtol=1e-5, atol=1e-6)
+    for ending in ("safetensors", "keras", "h5"):
+        model.save(tmp_path / f"slopes.{ending}")
+        loaded = fastmlp.load_model(tmp_path / f"slopes.{ending}")
+        for one in (model, loaded):
+            one.fit(x, np.ones_like(x), batch_size=30, shuffle=False, verbose=0)
+        np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+
+
+def test_slopes_refuse_what_depends_on_their_shape():
+    for options in ({"alpha_constraint": "max_norm"}, {"alpha_regularizer": "orthogonal_regularizer"}):
+        with pytest.raises(UnsupportedError, match=r"of the alpha of layer 'p_re_lu.*', of shape \(4, 5\), are not in fastmlp"):
+            models.Sequential([layers.Input((4, 5)), layers.PReLU(**options)])
+    with pytest.raises(ValueError, match=r"has shared_axes=\[3\], but gets rows of shape \(4, 5\), whose axes are 1 to 2"):
+        models.Sequential([layers.Input((4, 5)), layers.PReLU(shared_axes=[3])])
+
+
+def test_a_norm_of_all_slopes_is_kept(engine):
+    model = models.Sequential([layers.Input((4, 5)), layers.PReLU("ones", alpha_constraint=constraints.MaxNorm(1.0, axis=None))])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((8, 4, 5)), np.ones((8, 4, 5)), verbose=0)
+    assert np.linalg.norm(model.layers[0].alpha) == pytest.approx(1.0, rel=1e-5)
 
 
 def test_an_axis_counted_from_the_front_is_that_of_vectors():

@@ -61,7 +61,6 @@ REFUSED = {
     "layers.AlphaDropout(noise_shape)": ({"rate": 0.5}, (3, 1)),
     "layers.Flatten(data_format)": ({}, "channels_first"),
     "layers.Softmax(axis)": ({}, 0),
-    "layers.PReLU(shared_axes)": ({}, [1]),
     "layers.RMSNormalization(axis)": ({}, 0),
     "layers.BatchNormalization(axis)": ({}, 0),
     "layers.LayerNormalization(axis)": ({}, 0),

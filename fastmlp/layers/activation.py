@@ -129,13 +129,14 @@ class Softmax(_ActivationLayer):
 
 
 class PReLU(Layer):
-    """``x`` for x > 0, ``alpha * x`` below, with an alpha that is learned for each column.
+    """``x`` for x > 0, ``alpha * x`` below, with an alpha that is learned for each element of a row.
 
     He et al. 2015, "Delving deep into rectifiers: surpassing human-level performance on ImageNet classification".
 
     Args:
         alpha_initializer: For alpha, of the shape of a row.
-        shared_axes: None; every element of a row has its own alpha.
+        shared_axes: Axes along which elements have the same alpha, counted from 1, as the batch axis is 0: ``[1]`` for one alpha a feature
+            of rows ``(steps, features)``. None: every element has its own.
         alpha_regularizer: What alpha adds to the loss: ``"l2"``, …
         alpha_constraint: What alpha is brought back to after each update: ``"non_neg"``, …
     """
@@ -146,14 +147,47 @@ class PReLU(Layer):
     def __init__(self, alpha_initializer: Any = "zeros", shared_axes: Any = None, **options: Any) -> None:
         super().__init__(**options)
         self.alpha_initializer = initializers.get(alpha_initializer)
-        if shared_axes is not None and list(np.atleast_1d(shared_axes)):
-            raise UnsupportedError(f"PReLU(shared_axes={shared_axes!r}) is not in fastmlp; use LeakyReLU() for one slope")
+        self.shared_axes = None if shared_axes is None else _whole_axes(shared_axes)
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
-        return [self.new_weight("alpha", (self.require_vector(input_shape),), self.alpha_initializer)]
+        shared = self._shared(input_shape)
+        shape = tuple(1 if axis in shared else size for axis, size in enumerate(input_shape))
+        weight = self.new_weight("alpha", shape, self.alpha_initializer, flat=True)
+        penalty, bounds = weight.rules
+        if len(shape) > 1 and ((penalty and penalty.orthogonal) or (bounds and bounds.kind == "norm" and bounds.axis is not None)):
+            raise UnsupportedError(
+                f"a penalty on angles and norms along one axis of the alpha of layer {self.name!r}, of shape {shape}, are not in fastmlp; "
+                "use L1, L2, NonNeg, or a norm with axis=None"
+            )
+        return [weight]
+
+    def _shared(self, row: Shape) -> set[int]:
+        """Which axes of a row have one alpha, from 0."""
+        if any(axis > len(row) for axis in self.shared_axes or ()):
+            raise ValueError(
+                f"layer {self.name!r} has shared_axes={self.shared_axes}, but gets rows of shape {row}, whose axes are 1 to {len(row)}"
+            )
+        return {axis - 1 for axis in self.shared_axes or ()}
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
-        return (Operation("prelu"),)
+        shared = self._shared(input_shape)
+        order = sorted(range(len(input_shape)), key=lambda axis: axis not in shared)  # those with one alpha first, as groups
+        slopes = Operation("prelu", groups=math.prod(input_shape[axis] for axis in shared))
+        if order == sorted(order):
+            return (slopes,)
+        places = np.arange(math.prod(input_shape)).reshape(input_shape).transpose(order).ravel()
+        there, back = (Operation("gather", settings={"gathered": gathered}) for gathered in (places, np.argsort(places)))
+        return there, slopes, back
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"alpha_initializer": initializers.registry.serialize(self.alpha_initializer), "shared_axes": None}
+        return super().get_config() | {
+            "alpha_initializer": initializers.registry.serialize(self.alpha_initializer),
+            "shared_axes": self.shared_axes,
+        }
+
+
+def _whole_axes(given: Any) -> list[int]:
+    axes = list(given) if isinstance(given, (list, tuple)) else [given]
+    if not all(type(axis) is int and axis > 0 for axis in axes):
+        raise ValueError(f"shared_axes must be axes of a row, counted from 1, or None, got {given!r}")
+    return axes

@@ -211,11 +211,10 @@ class Layer(Configurable):
         """The weights for rows of this shape; most layers have none."""
         return []
 
-    def new_weight(self, name: str, shape: Shape, initializer: Initializer) -> Weight:
+    def new_weight(self, name: str, shape: Shape, initializer: Initializer, *, flat: bool = False) -> Weight:
         """A weight that is trained, with the penalty and the constraint this layer has for it."""
-        return Weight(
-            self.name, name, shape, initializer, getattr(self, f"{name}_regularizer", None), getattr(self, f"{name}_constraint", None)
-        )
+        rules = (getattr(self, f"{name}_{rule}", None) for rule in ("regularizer", "constraint"))
+        return Weight(self.name, name, shape, initializer, *rules, flat=flat)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """The shape of what the layer gives for data of this shape, both with the batch axis in front.

@@ -151,12 +151,11 @@ class PReLU(Columns):
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
         (x,) = inputs
-        (alpha,) = parameters
+        alpha = parameters[0].ravel()
         return np.where(x > 0, x, alpha * x), x
 
     def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
         """At 0 the slope is taken to be 0."""
-        x = saved
-        (alpha,) = parameters
+        x, alpha = saved, parameters[0].ravel()
         dx = doutput * (x > 0) + doutput * alpha * (x < 0)
-        return [dx], [(doutput * np.minimum(x, 0)).sum(axis=0)]
+        return [dx], [(doutput * np.minimum(x, 0)).sum(axis=0).reshape(parameters[0].shape)]

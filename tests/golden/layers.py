@@ -58,6 +58,16 @@ def _pooled(layer):
     return layers
 
 
+def _slopes(row, shared_axes, **options):
+    """A PReLU for rows of more axes, whose alpha has a slope of its own for each element that is not shared."""
+
+    def layers(api):
+        prelu = api.layers.PReLU(shared_axes=shared_axes, **options)
+        return [api.layers.Dense(12), api.layers.Reshape(row), prelu, api.layers.Flatten(), api.layers.Dense(OUTPUTS)]
+
+    return layers
+
+
 MEAN, VARIANCE = [0.5, -1.0, 2.0, 0.0, 1.0], [1.0, 4.0, 0.25, 9.0, 0.5]
 
 NETWORKS = {
@@ -82,6 +92,11 @@ NETWORKS = {
     "rms_normalization_first": _first(lambda api: api.layers.RMSNormalization(epsilon=0.01)),
     "prelu": _around(lambda api: api.layers.PReLU()),
     "prelu_first": _first(lambda api: api.layers.PReLU()),
+    "prelu_rows": _slopes((4, 3), None),
+    "prelu_features": _slopes((4, 3), [1], alpha_regularizer="l2"),
+    "prelu_steps": _slopes((4, 3), [2], alpha_constraint="non_neg"),
+    "prelu_alone": _slopes((4, 3), [1, 2]),
+    "prelu_images": _slopes((2, 3, 2), [1, 3]),
     "activity_regularization": _around(lambda api: api.layers.ActivityRegularization(l1=0.02, l2=0.1), activation="tanh"),
     "rescaling": _first(lambda api: api.layers.Rescaling(0.3, offset=-1.5)),
     "rescaling_between": _around(lambda api: api.layers.Rescaling(0.3, offset=-1.5)),
@@ -144,8 +159,8 @@ def weights_like(weights) -> list[np.ndarray]:
     """Initial values: normal matrices, positive vectors (among them variances)."""
     random = np.random.RandomState(13)
     shapes = [np.shape(weight) for weight in weights]
-    draw = {1: lambda shape: random.uniform(0.2, 1.2, shape), 2: lambda shape: random.normal(0, 0.5, shape)}
-    return [draw[len(shape)](shape).astype(np.float32) for shape in shapes]
+    draw = {1: lambda shape: random.uniform(0.2, 1.2, shape)}
+    return [draw.get(len(shape), lambda shape: random.normal(0, 0.5, shape))(shape).astype(np.float32) for shape in shapes]
 
 
 def run(api, name: str, **compile_options) -> dict[str, np.ndarray]:
