@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import _core, advice, checks, engines, forks, planning, randomness
+from fastmlp import _core, advice, checks, data, engines, forks, planning, randomness
 from fastmlp.compiling import Goal
 from fastmlp.layers import InputLayer, Layer, assign_all
 from fastmlp.plan import Plan
@@ -35,7 +35,7 @@ class Connected(Trainer):
         self.epochs_trained = 0
         self.plan: Plan | None = None
         self._trainable = True
-        self._whole_numbers: tuple[planning.WholeNumbers, ...] = ()
+        self._whole_numbers: tuple[data.WholeNumbers, ...] = ()
         self._weights: list[Weight] = []
         self._network = None
         self._forward: Callable[[Any], np.ndarray] | None = None  # the network, when model(x) can go straight to it

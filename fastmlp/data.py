@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ def _first_text(value: Any) -> Any:
 def _describe(array: np.ndarray, value: Any) -> str:
     if array.dtype.kind in "US":
         example = f" such as {_first_text(value)!r:.40}" if array.size else ""
-        return f"strings{example}; turn them into numbers first"
+        return f"strings{example}; turn them into numbers first, for example with layers.StringLookup or layers.Hashing"
     if array.dtype.kind == "O":
         kinds = sorted({type(item).__name__ for item in array.flat[:1000]})
         return f"Python objects ({', '.join(kinds[:4])}); make it one numeric array with equal rows: np.array(..., dtype='float32')"
@@ -196,18 +197,44 @@ def as_float32(
     return result
 
 
-def check_whole_numbers(name: str, inputs: np.ndarray | SparseRows, count: int, begin: int, end: int) -> None:
-    """An error if the columns from ``begin`` to ``end`` hold anything but whole numbers 0 … ``count - 1``, which Embedding reads."""
+@dataclass(frozen=True, slots=True)
+class WholeNumbers:
+    """Columns ``begin`` … ``end - 1`` of a network's input, which hold whole numbers ``lowest`` … ``highest``."""
+
+    begin: int
+    end: int
+    lowest: int
+    highest: int
+    known: tuple[float, ...] | None = None
+    """The only numbers that the first layer knows; None for all."""
+
+
+def check_whole_numbers(name: str, inputs: np.ndarray | SparseRows, numbers: WholeNumbers) -> None:
+    """An error if some columns hold anything but the whole numbers that the first layer reads."""
+    begin, end = numbers.begin, numbers.end
     if isinstance(inputs, SparseRows):
-        inputs = inputs.values[(inputs.columns >= begin) & (inputs.columns < end)][:, None]
+        entries = inputs.values[(inputs.columns >= begin) & (inputs.columns < end)]
+        if entries.size < len(inputs) * (end - begin):
+            entries = np.append(entries, np.float32(0))  # one stands for all zeros
+        inputs = entries[:, None]
         begin, end = 0, 1
     values = inputs[:, begin:end]
+    known = None if numbers.known is None else np.array(numbers.known, np.float32)
     for first, part in blocks(values):
-        bad = ~((part >= 0) & (part < count) & (part == np.floor(part)))
+        bad = ~((part >= numbers.lowest) & (part <= numbers.highest) & (part == np.floor(part)))
+        what = f"the first layer reads whole numbers from {numbers.lowest} to {numbers.highest}"
+        if known is not None and not bad.any():
+            bad = ~np.isin(part, known)
+            what = "the vocabulary of the first layer lacks it; give the layer num_oov_indices=1"
         if bad.any():
             at = np.argwhere(bad)[0]
             where = ", ".join(str(i) for i in (first + at[0], *(begin + at[1:])))
-            raise ValueError(f"{name}[{where}] is {part[tuple(at)]:g}, but the first layer reads whole numbers from 0 to {count - 1}")
+            raise ValueError(f"{name}[{where}] is {_shown(part[tuple(at)])}, but {what}")
+
+
+def _shown(value: Any) -> str:
+    """A number with all its digits where it is whole."""
+    return str(int(value)) if abs(value) < 1e15 and value == int(value) else f"{value:g}"
 
 
 def first_nonfinite(array: np.ndarray) -> int:

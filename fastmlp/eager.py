@@ -52,10 +52,8 @@ def compute(layer: Layer, inputs: Any, training: bool | None = None, mask: Any =
 
 def _run(layer: Layer, graph: Graph, inputs: np.ndarray, name: str, training: bool) -> np.ndarray:
     plan, weights = planning.make_plan(graph)
-    numbers = planning.numbers_read(plan)
-    if numbers:
-        for read in numbers:
-            data.check_whole_numbers(name, inputs, read.count, read.begin, read.end)
+    for numbers in planning.numbers_read(plan):
+        data.check_whole_numbers(name, inputs, numbers)
     network = engines.make_network(engines.DEFAULT, plan, randomness.draw_seed() if training else 0)
     for index, weight in enumerate(weights):
         network.set_parameter(index, weight.read())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -173,7 +174,8 @@ class Functional(Model):
             parts.append(part)
             for numbers in self._whole_numbers:
                 if begin <= numbers.begin < begin + part.shape[1]:
-                    data.check_whole_numbers(called, part, numbers.count, numbers.begin - begin, numbers.end - begin)
+                    own = replace(numbers, begin=numbers.begin - begin, end=numbers.end - begin)
+                    data.check_whole_numbers(called, part, own)
             begin += part.shape[1]
             _same_length({f"{name}[{self._inputs_form.keys[0]!r}]": parts[0], called: part})
         return np.concatenate(parts, axis=1)

@@ -21,6 +21,7 @@ __all__ = [
     "LIMITED",
     "READ_INPUT",
     "ROWWISE",
+    "WHOLE_BELOW",
     "Batches",
     "Bounds",
     "Constant",
@@ -32,6 +33,7 @@ __all__ = [
     "Penalty",
     "Plan",
     "SparseRows",
+    "Table",
     "Update",
 ]
 
@@ -114,6 +116,33 @@ class Constant:
         return np.broadcast_to(np.reshape(np.array(self.values), self.shape), self.row).ravel()
 
 
+WHOLE_BELOW = 1 << 24
+"""Whole numbers whose absolute value is below this are told apart in float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What numbers are replaced by.
+
+    ``keys`` ascend. In a lookup, a number that is ``keys[i]`` becomes ``values[i]``; any other whole number becomes ``first`` plus one of
+    the numbers 0 … ``buckets - 1``, chosen by ``method``:
+
+    - ``"floormod"``: the number modulo ``buckets``;
+    - ``"farmhash"``: FarmHash's Fingerprint64 of the number in decimal digits, modulo ``buckets``;
+    - ``"siphash"``: the same with SipHash-2-4, whose key is ``salt``.
+
+    Anything else becomes NaN: fractions, numbers beyond ``WHOLE_BELOW``, and unknown numbers where there are no buckets.
+    """
+
+    keys: tuple[float, ...]
+    values: tuple[float, ...] = ()
+    first: int = 0
+    buckets: int = 0
+    method: str = "floormod"
+    salt: tuple[int, int] = (0, 0)
+    """Unsigned, 64 bits each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """One step of the forward pass: reads buffers, writes one buffer.
@@ -135,6 +164,8 @@ class Node:
     - ``"prelu"``: ``input``, or ``alpha * input`` where it is negative.
     - ``"embedding"``: each column of the input, a whole number, is replaced by that row of ``embeddings``.
     - ``"category_encoding"``: whole numbers become columns, in the mode ``"one_hot"``, ``"multi_hot"`` or ``"count"``.
+    - ``"lookup"``: each column of the input, a whole number, is replaced by what ``table`` says.
+    - ``"discretization"``: each column is replaced by how many of the ``table``'s keys are no larger.
     - ``"add"``, ``"subtract"``, ``"multiply"``, ``"divide"``, ``"maximum"``, ``"minimum"``: of two inputs, element by element;
       where two are equal, each has half a part in the gradient of the last two.
     - ``"dot"``: each input is vectors of length ``depth``, end to end; the product of each vector of the first with each of the second.
@@ -148,7 +179,8 @@ class Node:
     - ``"branch"``: the input, for one of several readers.
     - ``"slice"``: columns ``column … column + width`` of buffer 0.
 
-    The last two read the network's input, or what slices and branches give of it.
+    The last two read the network's input, or what slices and branches give of it. What ``embedding``, ``category_encoding``, ``lookup`` and
+    ``discretization`` read depends on no parameter that is trained: no gradient goes through them.
     """
 
     op: str
@@ -189,6 +221,10 @@ class Node:
     ``apply`` is to run nodes as they were called, without an order for all of them."""
     tokens: int = 0
     """``category_encoding``: how many numbers there are."""
+    drops: bool = False
+    """``category_encoding``: whether -1 counts for no column, instead of being no number of the range."""
+    table: Table | None = None
+    """Of a lookup or a discretization."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
+from fastmlp.data import WholeNumbers
 from fastmlp.layers import Layer, Operation
-from fastmlp.plan import READ_INPUT, ROWWISE, Node, Parameter, Plan
+from fastmlp.plan import READ_INPUT, ROWWISE, WHOLE_BELOW, Node, Parameter, Plan, Table
 from fastmlp.shapes import Shape
 from fastmlp.symbolic import Call, Graph, Tensor
 from fastmlp.weights import Weight
@@ -67,6 +68,10 @@ class _Maker:
         self._folded: dict[int, int] = {}
         """For a buffer of whole rows that was unfolded, the one of their parts."""
         self._calls = 0
+        self._fixed = {0}
+        """The buffers that depend on no parameter that is trained."""
+        self._numbers: dict[int, tuple[int, int]] = {}
+        """For a buffer of whole numbers that a layer gives, the lowest and the highest there can be."""
         starts = (
             [0] if len(widths) == 1 else [self._slice(begin, width) for begin, width in zip(accumulate([0, *widths]), widths, strict=False)]
         )
@@ -112,7 +117,9 @@ class _Maker:
                 buffer = self._join(operation, call, inputs)
                 continue
             if operation.op in READS_NUMBERS:
-                self._check_given(layer, buffer)
+                self._check_numbers(layer, operation, buffer)
+            elif operation.op == "discretization":
+                self._check_fixed(layer, buffer)
             if operation.op == "gather":
                 buffer = self._gather(buffer, operation.settings["gathered"])
                 continue
@@ -131,6 +138,8 @@ class _Maker:
             if operation.op not in (*_WITHOUT_WEIGHTS, "dense"):
                 settings["roles"] = tuple(weight.name for weight in layer._weights)
             buffer = self._unfold(self._node(operation.op, (self._fold(buffer, groups),), width, **settings), groups)
+            if operation.op in _TABLES:
+                self._numbers[buffer] = _numbers_given(operation.op, operation.settings["table"])
         return buffer
 
     def _groups_of(self, operation: Operation, buffer: int) -> int:
@@ -193,10 +202,31 @@ class _Maker:
             sides.append(vectors)
         return self._node("dot", tuple(sides), math.prod(call.outputs[0].row), depth=depth)
 
-    def _check_given(self, layer: Any, buffer: int) -> None:
-        if buffer not in self._given:
-            before = next(node.op for node in self.nodes if node.output == buffer)
-            raise ValueError(f"layer {layer.name!r} reads whole numbers, so it must be the first of the model, but {before} is before it")
+    def _check_numbers(self, layer: Any, operation: Operation, buffer: int) -> None:
+        if buffer in self._given:
+            return
+        if buffer not in self._numbers:
+            raise ValueError(
+                f"layer {layer.name!r} reads whole numbers, so it must be the first of the model, but {self._writer(buffer)} is before it"
+            )
+        lowest, highest = self._numbers[buffer]
+        encodes, drops = operation.op == "category_encoding", operation.settings.get("drops", False)
+        count = _numbers_taken(operation, [weight.parameter for weight in layer._weights])
+        if count is not None and (lowest < -drops or highest >= count):
+            raise ValueError(
+                f"layer {layer.name!r} reads whole numbers from 0 to {count - 1}, but the layer before it gives {lowest} to {highest}; "
+                f"give it {'num_tokens' if encodes else 'input_dim'}={highest + 1}"
+            )
+
+    def _check_fixed(self, layer: Any, buffer: int) -> None:
+        if buffer not in self._fixed:
+            raise ValueError(
+                f"layer {layer.name!r} gives the numbers of bins, through which no gradient goes, so no layer before it may be trained, "
+                f"but {self._writer(buffer)} is; put it before that layer, or freeze what is before it"
+            )
+
+    def _writer(self, buffer: int) -> str:
+        return next(node.op for node in self.nodes if node.output == buffer)
 
     def _slice(self, column: int, width: int) -> int:
         return self._node("slice", (0,), width, column=column, width=width)
@@ -206,6 +236,11 @@ class _Maker:
             raise ValueError(f"the model takes more than {MOST_NODES} steps, those of models inside it included; make it smaller")
         output = self.new_buffer(columns)
         self.nodes.append(Node(op, inputs, output, **fields))
+        if self._fixed.issuperset(inputs) and not any(self.parameters[index].trainable for index in fields.get("parameters", ())):
+            self._fixed.add(output)
+        if op in ("concatenate", "gather") and all(buffer in self._numbers for buffer in inputs):
+            ranges = [self._numbers[buffer] for buffer in inputs]
+            self._numbers[output] = min(low for low, _ in ranges), max(high for _, high in ranges)
         return output
 
 
@@ -227,20 +262,29 @@ def side_by_side(rows: Sequence[Shape], axis: int) -> np.ndarray:
     return np.concatenate(parts, axis=axis).ravel()
 
 
-_WITHOUT_WEIGHTS = ("activation", "activity")
-"""Steps beside the one that has the layer's weights."""
+_TABLES = ("lookup", "discretization")
+_WITHOUT_WEIGHTS = ("activation", "activity", *_TABLES)
+"""Steps beside the one that has the layer's weights; as many columns come out as go in."""
 _OF_TRAINING = ("dropout", "alpha_dropout", "gaussian_dropout", "gaussian_noise", "batch_normalization")
 """Steps that do something else in training."""
-READS_NUMBERS = ("embedding", "category_encoding")
+READS_NUMBERS = ("embedding", "category_encoding", "lookup")
 
 
-@dataclass(frozen=True, slots=True)
-class WholeNumbers:
-    """Columns of the network's input that hold numbers 0 … ``count - 1``."""
+def _numbers_given(op: str, table: Table) -> tuple[int, int]:
+    """The lowest and the highest of the numbers that a lookup or a discretization gives."""
+    if op == "discretization":
+        return 0, len(table.keys)
+    ends = [*map(int, table.values), *((table.first, table.first + table.buckets - 1) if table.buckets else ())]
+    return min(ends, default=0), max(ends, default=0)
 
-    begin: int
-    end: int
-    count: int
+
+def _numbers_taken(step: Operation | Node, parameters: Sequence[Parameter]) -> int | None:
+    """Below which number those stay, from 0, that a step takes; None for a lookup."""
+    if step.op == "lookup":
+        return None
+    if step.op == "embedding":
+        return parameters[0].shape[0]
+    return step.tokens if isinstance(step, Node) else int(step.settings["tokens"])
 
 
 def numbers_read(plan: Plan) -> tuple[WholeNumbers, ...]:
@@ -254,8 +298,12 @@ def numbers_read(plan: Plan) -> tuple[WholeNumbers, ...]:
         if node.op in ("slice", "branch"):
             begin[node.output] = start + node.column
         elif node.op in READS_NUMBERS:
-            count = node.tokens if node.op == "category_encoding" else plan.parameters[node.parameters[0]].shape[0]
-            found.append(WholeNumbers(start, start + plan.widths[node.inputs[0]], count))
+            end, count = start + plan.widths[node.inputs[0]], _numbers_taken(node, [plan.parameters[index] for index in node.parameters])
+            if count is not None:
+                found.append(WholeNumbers(start, end, 0, count - 1))
+            elif node.table is not None:
+                known = None if node.table.buckets else node.table.keys
+                found.append(WholeNumbers(start, end, 1 - WHOLE_BELOW, WHOLE_BELOW - 1, known))
     return tuple(found)
 
 

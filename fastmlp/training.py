@@ -15,7 +15,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
-from fastmlp import checks, data, ema, engines, errors, forks, heldout, keywords, planning, sparse, targets
+from fastmlp import checks, data, ema, engines, errors, forks, heldout, keywords, sparse, targets
 from fastmlp.arguments import (
     diverged,
     joined,
@@ -84,7 +84,7 @@ class Trainer:
     _shares_weights: bool = False
     _arranges: bool = False
     """Whether predictions are given in another form than an engine's array."""
-    _whole_numbers: tuple[planning.WholeNumbers, ...] = ()
+    _whole_numbers: tuple[data.WholeNumbers, ...] = ()
 
     def __init__(self) -> None:
         self._training_lock = forks.Lock()
@@ -501,7 +501,7 @@ class Trainer:
             return self._built_for(x, prefix, check_finite=check_finite)
         inputs = data.as_inputs(x, shape, name=name, check_finite=check_finite)
         for numbers in self._whole_numbers:
-            data.check_whole_numbers(name, inputs, numbers.count, numbers.begin, numbers.end)
+            data.check_whole_numbers(name, inputs, numbers)
         return inputs
 
     def _built_for(self, x: Any, prefix: str, *, check_finite: bool) -> np.ndarray | SparseRows:

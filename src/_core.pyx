@@ -67,7 +67,7 @@ cdef class Network:
 
     cdef int _create(self, plan) except -1:
         cdef fm_plan c_plan
-        gathered = []  # the arrays that C copies
+        gathered, tables = [], []  # the arrays that C copies
         constants = [constant.spread() for node in plan.nodes for _, constant in node.constants]  # they follow the parameters
         cdef int nodes = len(plan.nodes), parameters = len(plan.parameters), buffers = len(plan.widths), i, at = parameters
         cdef fm_node_spec *specs = <fm_node_spec *>calloc(nodes + 1, sizeof(fm_node_spec))
@@ -91,12 +91,14 @@ cdef class Network:
                 if len(node.inputs) != (2 if node.op in _JOINS else 1):
                     raise ValueError(f"node {i} ({node.op}) can't read {len(node.inputs)} buffers")
                 specs[i].input, specs[i].other, specs[i].output = node.inputs[0], node.inputs[-1], node.output
-                specs[i].column, specs[i].depth = node.column, node.depth
+                specs[i].column, specs[i].depth, specs[i].drops = node.column, node.depth, node.drops
                 if node.op == "gather":
                     gathered.append(np.array(node.gathered, np.int32))
                     if len(node.gathered) != plan.widths[node.output]:
                         raise ValueError(f"node {i} gathers {len(node.gathered)} columns into {plan.widths[node.output]}")
                     specs[i].gathered = <const int32_t *>cnp.PyArray_DATA(<cnp.ndarray>gathered[-1])
+                if node.table is not None:
+                    _fill_table(&specs[i].table, node.table, tables)
                 roles = node.roles or ("kernel", "bias")[: len(node.parameters)]
                 specs[i].kernel = specs[i].bias = specs[i].mean = specs[i].variance = -1
                 for role, index in zip(roles, node.parameters, strict=True):

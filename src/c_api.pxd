@@ -73,6 +73,8 @@ cdef extern from "fastmlp.h" nogil:
         FM_OP_PRELU
         FM_OP_EMBEDDING
         FM_OP_CATEGORY_ENCODING
+        FM_OP_LOOKUP
+        FM_OP_DISCRETIZATION
         FM_OP_LOG_SOFTMAX
         FM_OP_SPARSEMAX
         FM_OP_GLU
@@ -108,13 +110,27 @@ cdef extern from "fastmlp.h" nogil:
         FM_GRADIENT
         FM_SLOT_0
 
+    ctypedef enum fm_bucketing:
+        FM_FLOORMOD
+        FM_FARMHASH
+        FM_SIPHASH
+
+    ctypedef struct fm_table:
+        int64_t entries
+        const float *keys
+        const float *values
+        int32_t first, buckets
+        fm_bucketing method
+        uint64_t[2] salt
+
     ctypedef struct fm_node_spec:
         fm_op op
-        int input, output, kernel, bias, activation, mean, variance, other, column, depth
+        int input, output, kernel, bias, activation, mean, variance, other, column, depth, drops
         const int32_t *gathered
         float alpha, threshold, max_value, rate, epsilon, l1, l2
         double momentum
         fm_mode mode
+        fm_table table
 
     ctypedef struct fm_plan:
         int buffer_count, node_count, parameter_count

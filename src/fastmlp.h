@@ -49,6 +49,8 @@ typedef enum fm_op {
     FM_OP_PRELU,
     FM_OP_EMBEDDING,
     FM_OP_CATEGORY_ENCODING,
+    FM_OP_LOOKUP,         /* each number by what `table` says */
+    FM_OP_DISCRETIZATION, /* how many keys of the table are no larger */
     FM_OP_LOG_SOFTMAX,
     FM_OP_SPARSEMAX,
     FM_OP_GLU, /* of columns twice as many */
@@ -81,6 +83,20 @@ typedef enum fm_mode {
     FM_MODE_COUNT,
 } fm_mode;
 
+/* Which bucket a whole number gets that is not in a table: the remainder, or that of a hash of its decimal digits. */
+typedef enum fm_bucketing { FM_FLOORMOD, FM_FARMHASH, FM_SIPHASH } fm_bucketing;
+
+/* What numbers are replaced by: keys[i] by values[i], any other whole number below 2^24 by `first` plus one of 0 … buckets − 1; NaN without
+ * buckets, and for anything else. */
+typedef struct fm_table {
+    int64_t entries;
+    const float *keys; /* [entries] ascending; copied */
+    const float *values; /* [entries] of a lookup; copied */
+    int32_t first, buckets;
+    fm_bucketing method;
+    uint64_t salt[2]; /* FM_SIPHASH */
+} fm_table;
+
 /* One step of the forward pass. `kernel`, `bias`, `mean` and `variance` are indices of parameters, -1 for none. */
 typedef struct fm_node_spec {
     fm_op op;
@@ -99,10 +115,13 @@ typedef struct fm_node_spec {
     int column; /* slice */
     const int32_t *gathered; /* [columns of the output] gather; copied */
     int depth; /* dot: the length of the vectors */
+    int drops; /* category encoding: −1 counts for no column, instead of giving NaN */
+    fm_table table; /* lookup, discretization */
 } fm_node_spec;
 
 /* Nodes in an order in which each reads what the network's input or a node before it has written. A buffer is written once and read by one
- * node at most, unless all that read it are branches or slices. Nodes may have the same parameters. */
+ * node at most, unless all that read it are branches or slices. Nodes may have the same parameters. No gradient goes through embeddings,
+ * category encodings, lookups and discretizations, so what they read depends on no parameter that the optimizer moves. */
 typedef struct fm_plan {
     int buffer_count, node_count, parameter_count;
     const int64_t *widths; /* [buffer_count] columns of each buffer; buffer 0 is the input */

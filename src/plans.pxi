@@ -26,6 +26,8 @@ _OPS = {
     "prelu": FM_OP_PRELU,
     "embedding": FM_OP_EMBEDDING,
     "category_encoding": FM_OP_CATEGORY_ENCODING,
+    "lookup": FM_OP_LOOKUP,
+    "discretization": FM_OP_DISCRETIZATION,
     "activity": FM_OP_ACTIVITY,
     "branch": FM_OP_BRANCH,
     "slice": FM_OP_SLICE,
@@ -46,6 +48,7 @@ _MODES = {
     "multi_hot": FM_MODE_MULTI_HOT,
     "count": FM_MODE_COUNT,
 }
+_METHODS = {"floormod": FM_FLOORMOD, "farmhash": FM_FARMHASH, "siphash": FM_SIPHASH}
 _PLACES = {
     **dict.fromkeys(("kernel", "gamma", "scale", "alpha", "embeddings"), 0),
     **dict.fromkeys(("bias", "beta", "offset"), 1),
@@ -66,6 +69,21 @@ cdef fm_mode _mode(node) except *:
     if node.mode not in _MODES:
         raise ValueError(f"the engine has no mode {node.mode!r} of {node.op}")
     return <fm_mode><int>_MODES[node.mode]
+
+
+cdef int _fill_table(fm_table *to, table, list kept) except -1:
+    """Describes a table, and keeps the arrays that C copies."""
+    keys, values = np.array(table.keys, np.float32), np.array(table.values, np.float32)
+    if len(values) not in (0, len(keys)):
+        raise ValueError(f"a table has {len(keys)} keys, but {len(values)} values")
+    kept += [keys, values]
+    to.entries = len(keys)
+    to.keys = <const float *>cnp.PyArray_DATA(<cnp.ndarray>keys)
+    to.values = <const float *>cnp.PyArray_DATA(<cnp.ndarray>values) if len(values) else NULL
+    to.first, to.buckets = table.first, table.buckets
+    to.method = <fm_bucketing><int>_index(_METHODS, "method", table.method)
+    to.salt[0], to.salt[1] = table.salt
+    return 0
 
 
 cdef int _place(fm_node_spec *spec, role, int index) except -1:

@@ -28,6 +28,16 @@ FIRST = {
     "one_hot": lambda: [layers.CategoryEncoding(NUMBERS, "one_hot"), layers.Flatten()],
     "multi_hot": lambda: [layers.CategoryEncoding(NUMBERS, "multi_hot")],
     "count": lambda: [layers.CategoryEncoding(NUMBERS, "count")],
+    "lookup": lambda: [layers.IntegerLookup(vocabulary=[3, 29, 7, 11], num_oov_indices=3), layers.Embedding(7, 5), layers.Flatten()],
+    "lookup_masked": lambda: [layers.IntegerLookup(vocabulary=range(0, 30, 2), mask_token=1, output_mode="count")],
+    "hashing": lambda: [layers.Hashing(9, mask_value=2), layers.Embedding(9, 3), layers.Flatten()],
+    "hashing_salted": lambda: [layers.Hashing(9, salt=(1, -2), output_mode="multi_hot")],
+    "discretization": lambda: [layers.Discretization([-0.5, 0.1, 0.1, 1.2]), layers.Embedding(5, 3), layers.Flatten()],
+    "discretization_scaled": lambda: [
+        layers.Rescaling(2.0, -1.0),
+        layers.Discretization([-0.5, 0.2], output_mode="one_hot"),
+        layers.Flatten(),
+    ],
 }
 ALONG_THE_LAST_AXIS = {
     "folded": lambda: [

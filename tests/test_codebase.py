@@ -102,8 +102,8 @@ def test_the_binding_imports_only_the_contract_the_errors_and_quiet_arithmetic()
         assert set(re.split(r"[,\s()]+", names)) <= {"plan", "errors", ""}, names
 
 
-def test_the_reference_engine_imports_only_itself_the_contract_the_errors_and_quiet_arithmetic():
-    allowed = ("fastmlp.reference", "fastmlp.plan", "fastmlp.errors", "fastmlp.numeric")
+def test_the_reference_engine_imports_only_itself_the_contract_the_errors_quiet_arithmetic_and_hashes():
+    allowed = ("fastmlp.reference", "fastmlp.plan", "fastmlp.errors", "fastmlp.numeric", "fastmlp.hashing")
     for path in (PACKAGE / "reference").rglob("*.py"):
         above = [name for name in python_imports(path) if name != "fastmlp" and not name.startswith(allowed)]
         assert not above, f"{path.name} imports {above}"
@@ -113,6 +113,7 @@ def test_the_contract_imports_nothing_of_fastmlp():
     assert python_imports(PACKAGE / "plan.py") == set()
     assert python_imports(PACKAGE / "errors.py") == set()
     assert python_imports(PACKAGE / "numeric.py") == set()
+    assert python_imports(PACKAGE / "hashing.py") == set()
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -12,6 +12,7 @@ import pytest
 from golden import (
     activation_programs,
     graph_programs,
+    lookup_programs,
     loss_programs,
     metric_programs,
     optimizer_programs,
@@ -49,6 +50,7 @@ NONE_IN_KERAS = {
 }
 NOTHING_TO_COMPUTE = {
     "layers.InputLayer": "says what a row looks like",
+    "layers.IntegerLookup(vocabulary_dtype)": "can be 'int64' alone",
     **dict.fromkeys(
         (f"metrics.{kind}(default)" for kind in ("TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives")), "private"
     ),
@@ -65,6 +67,9 @@ REFUSED = {
     "layers.BatchNormalization(axis)": ({}, 0),
     "layers.LayerNormalization(axis)": ({}, 0),
     "layers.CategoryEncoding(sparse)": ({"num_tokens": 3}, True),
+    "layers.Discretization(sparse)": ({"bin_boundaries": [0.0]}, True),
+    "layers.Hashing(sparse)": ({"num_bins": 3}, True),
+    "layers.IntegerLookup(sparse)": ({"vocabulary": [3]}, True),
     "layers.Embedding(mask_zero)": ({"input_dim": 3, "output_dim": 2}, True),
     "metrics.SparseTopKCategoricalAccuracy(from_sorted_ids)": ({}, True),
 }
@@ -83,6 +88,8 @@ def seen() -> dict[str, set[str]]:
     for make in (*layer_programs.NETWORKS.values(), *value_programs.MADE.values()):
         make(api)
     layer_programs.adapted(api)
+    for make in lookup_programs.STACKS.values():
+        make(api)
     for make, *_ in graph_programs.PROGRAMS.values():
         make(api)
     for case in optimizer_programs.cases().values():

@@ -36,6 +36,7 @@ STACKS = {
         *(layers.Normalization(axis=None, mean=0.5, variance=2.0, invert=True), layers.GaussianDropout(0.0), layers.AlphaDropout(0.0)),
         *(layers.Reshape((2, 3)), layers.Flatten()),
     ],
+    "bins": lambda: [layers.Discretization([-0.5, 0.2, 1.0]), layers.Embedding(4, 3), layers.Flatten()],
     "embedded": lambda: [layers.Embedding(9, 4), layers.Flatten()],
     **{
         mode: lambda mode=mode: [layers.CategoryEncoding(9, output_mode=mode), layers.Flatten()]

@@ -1,4 +1,4 @@
-"""Layers that are called on arrays before training. The numbers expected are those of Keras 3.15 with TensorFlow 2.21."""
+"""Lookups, bins and hashes on arrays. The numbers expected are those of Keras 3.15 with TensorFlow 2.21."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pickle
 import numpy as np
 import pytest
 
-from fastmlp import layers, models
 from fastmlp.errors import UnsupportedError
 from fastmlp.hashing import fingerprint64, siphash
 from fastmlp.layers import Discretization, Hashing, IntegerLookup, StringLookup
@@ -214,20 +213,6 @@ def test_copies_of_other_lookups_keep_what_was_learned():
 
 
 @pytest.mark.parametrize(
-    "layer", [words(), IntegerLookup(vocabulary=[1]), Hashing(3), Discretization([0.0])], ids=lambda one: type(one).__name__
-)
-def test_a_model_refuses_a_layer_that_is_called_on_arrays(layer):
-    for build in (
-        lambda: models.Sequential([layer]),
-        lambda: models.Sequential([layers.Input((2,)), layer]),
-        lambda: layer(layers.Input((2,))),
-        lambda: layer.build((None, 2)),
-    ):
-        with pytest.raises(UnsupportedError, match="call it on the data before fit"):
-            build()
-
-
-@pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda: words(num_oov_indices=0)(["x"]), ValueError, "'x' is not in the vocabulary"),
@@ -239,6 +224,8 @@ def test_a_model_refuses_a_layer_that_is_called_on_arrays(layer):
         (lambda: StringLookup(vocabulary="nowhere.txt"), ValueError, "vocabulary file 'nowhere.txt' does not exist"),
         (lambda: StringLookup(vocabulary=["a", "m"], mask_token="m"), ValueError, "the mask_token 'm' may be"),
         (lambda: StringLookup(vocabulary=["a", "[UNK]"], invert=True), ValueError, "the oov_token '[UNK]' may be"),
+        (lambda: words(num_oov_indices=1 << 40), ValueError, "num_oov_indices must be at most 16777216"),
+        (lambda: StringLookup.from_config({"vocabulary": "/dev/zero"}), ValueError, "holds the tokens of a vocabulary, not the path"),
         (lambda: words(max_tokens=3), ValueError, "the vocabulary has 5 tokens, but max_tokens is 3"),
         (lambda: words(output_mode="tf_idf"), ValueError, "idf_weights must be given with output_mode='tf_idf'"),
         (lambda: words(output_mode="tf_idf", idf_weights=[1]), ValueError, "as many as the tokens of the vocabulary, 4, got shape (1,)"),

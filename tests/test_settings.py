@@ -18,6 +18,9 @@ REQUIRED = {
     "Dense": (3,),
     "Embedding": (7, 2),
     "CategoryEncoding": (7,),
+    "Discretization": ([0.5],),
+    "Hashing": (5,),
+    "IntegerLookup": (None, 1, None, -1, [1, 2, 3]),
     "Reshape": ((3, 1),),
     "Rescaling": (2.0,),
     "RepeatVector": (2,),
@@ -61,7 +64,7 @@ def other_values(name, value):
 
 @pytest.mark.parametrize(("cls", "name"), KINDS, ids=lambda value: getattr(value, "__name__", value))
 def test_every_setting_of_every_layer_takes_effect_or_is_refused(cls, name, tmp_path):
-    reads_numbers = cls.__name__ in ("Embedding", "CategoryEncoding")
+    reads_numbers = cls.__name__ in ("Embedding", "CategoryEncoding", "Hashing", "IntegerLookup")
     x = np.abs(X).astype(int) % 7 if reads_numbers else X
     for position, value in enumerate(other_values(name, getattr(cls(*REQUIRED.get(cls.__name__, ())), name, None))):
         layer = cls(*REQUIRED.get(cls.__name__, ()))

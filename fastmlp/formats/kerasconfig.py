@@ -74,6 +74,9 @@ LAYERS: dict[str, dict[str, Any]] = {
     "Rescaling": {},
     "Normalization": {},
     "CategoryEncoding": {},
+    "Discretization": {"sparse": False},
+    "Hashing": {"sparse": False},
+    "IntegerLookup": {"sparse": False, "vocabulary_dtype": "int64"},
     "Embedding": {"activity_regularizer": None, "mask_zero": False},
     "Add": {},
     "Subtract": {},
@@ -245,12 +248,14 @@ def _read_layer(data: Any) -> dict[str, Any]:
     if name in _MODELS:
         kind, described = read_model(data)
         return {"class": kind.capitalize(), "config": described}
+    if name == "StringLookup":
+        layers.StringLookup(name=str(config.get("name"))).check_in_model()  # which says what to do
     if name not in LAYERS:
         raise UnsupportedError(
             f"its layer {config.get('name')!r:.80} is of class {name!r:.80}, which is not in fastmlp; there are {', '.join(LAYERS)}"
         )
     dtype = config.pop("dtype", None)
-    if name != "InputLayer" or not is_whole(dtype):
+    if name not in ("InputLayer", "Hashing") or not is_whole(_name_of(dtype)):
         _check_float32(dtype)
     if config.get("trainable") is True:
         del config["trainable"]
@@ -258,6 +263,8 @@ def _read_layer(data: Any) -> dict[str, Any]:
         config["batch_shape"] = config.pop("batch_input_shape")
     if name == "Normalization":
         config["axis"] = _read_axes(config.get("axis"), config.get("mean"))
+    if name == "IntegerLookup" and config.get("output_mode") == "tf_idf":
+        raise _weights_of_tokens(config.get("name"))
     return {"class": name, "config": {key: _read_argument(key, value) for key, value in _without(config, LAYERS[name]).items()}}
 
 
@@ -268,11 +275,14 @@ def _read_axes(axes: Any, mean: Any) -> Any:
     return axes
 
 
+def _name_of(dtype: Any) -> Any:
+    """That of a policy."""
+    return dtype["config"].get("name") if isinstance(dtype, Mapping) and isinstance(dtype.get("config"), Mapping) else dtype
+
+
 def _check_float32(dtype: Any) -> None:
-    if isinstance(dtype, Mapping) and isinstance(dtype.get("config"), Mapping):
-        dtype = dtype["config"].get("name")
-    if dtype not in (None, "float32"):
-        raise UnsupportedError(f"it computes in {dtype!r:.80}; fastmlp computes in float32 only")
+    if _name_of(dtype) not in (None, "float32"):
+        raise UnsupportedError(f"it computes in {_name_of(dtype)!r:.80}; fastmlp computes in float32 only")
 
 
 def _read_argument(key: str, value: Any) -> Any:
@@ -494,13 +504,26 @@ def _write_layer(data: Mapping[str, Any]) -> dict[str, Any]:
         return _write_custom(data)
     if name not in LAYERS:
         raise UnsupportedError(f"the layer {config.get('name')!r} is of class {name}, which can't be saved in Keras' files yet")
-    common = {"dtype": "float32"} if name == "InputLayer" else {"trainable": True, "dtype": dict(_DTYPE)}
+    common = {"dtype": "float32"} if name in ("InputLayer", "Discretization") else {"trainable": True, "dtype": dict(_DTYPE)}
+    if name == "Hashing" and config["output_mode"] == "int":
+        common["dtype"] = "int64"
+    if name == "IntegerLookup" and config["output_mode"] == "tf_idf":
+        raise _weights_of_tokens(config["name"])
     arguments = {key: _write_argument(key, value) for key, value in config.items()}
     if name == "Normalization":
         arguments["axis"] = list(range(-np.ndim(config["mean"] or 0), 0)) or ([] if config["axis"] is None else [config["axis"]])
     elif name in ("LayerNormalization", "RMSNormalization"):
         arguments["axis"] = [config["axis"]]
+    elif name == "Discretization":
+        arguments.pop("trainable", None)  # which it has no weights for, and Keras no argument
     return _object("keras.layers", name, {**common, **LAYERS[name], **arguments})
+
+
+def _weights_of_tokens(name: Any) -> UnsupportedError:
+    return UnsupportedError(
+        f"the layer {name!r:.80} has output_mode='tf_idf', whose weights of tokens fastmlp does not read and write in Keras' files; "
+        "save the model as .safetensors"
+    )
 
 
 def _write_argument(key: str, value: Any) -> Any:

@@ -3,6 +3,7 @@
     metadata.json       {"keras_version": …, "date_saved": …}; fastmlp adds "fastmlp", which Keras does not read
     config.json         the model and what it was compiled for, see :mod:`fastmlp.formats.kerasconfig`
     model.weights.h5    its arrays, see :mod:`fastmlp.formats.variables`
+    assets/…            vocabularies, see :mod:`fastmlp.formats.assets`; fastmlp writes them into config.json, which Keras reads as well
 
 Other members are never looked at, and nothing is unpacked to the disk.
 """
@@ -21,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from fastmlp.errors import ModelFileError
-from fastmlp.files import open_regular, parse_json, replacing
-from fastmlp.formats import document, h5, kerasconfig, variables
+from fastmlp.files import blaming, open_regular, parse_json, replacing
+from fastmlp.formats import assets, document, h5, kerasconfig, variables
 from fastmlp.model import Model
 from fastmlp.snapshot import Snapshot, take
 
@@ -35,6 +36,8 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedE
 """What zipfile raises about damaged files, and about encrypted ones."""
 _JSON_LIMIT = 4 << 20
 """Bytes; room for some thousands of layers."""
+_VOCABULARY_LIMIT = 16 << 20
+"""Bytes of a file of tokens."""
 _EXPANSION = 100
 """How many times smaller than its content a member may be stored; Keras does not compress them."""
 
@@ -74,7 +77,7 @@ def _weights_file(model: Model, snapshot: Snapshot, include_optimizer: bool) -> 
 def load(path: AnyPath, compile: bool) -> Model:
     """The model in a file; see :func:`fastmlp.load_model`."""
     with _opened(path) as archive:
-        config, metadata = archive.json(_CONFIG), archive.json(_METADATA)
+        config, metadata = archive.model(), archive.json(_METADATA)
         model = document.make(path, config)
         with _weights(archive, model) as root:
             weights = variables.read_weights(root, model)
@@ -106,7 +109,7 @@ def load_weights(model: Model, path: AnyPath, skip_mismatch: bool) -> None:
 def describe(path: AnyPath) -> dict[str, Any]:
     """See :func:`fastmlp.saving.describe`."""
     with _opened(path) as archive:
-        config, metadata = archive.json(_CONFIG), archive.json(_METADATA)
+        config, metadata = archive.model(), archive.json(_METADATA)
         ours = document.checked_ours(path, metadata.get("fastmlp"))
         version, created = str(metadata.get("keras_version")), str(metadata.get("date_saved")).replace("@", " ")
         return document.description(path, config, config.get("compile_config"), version, created, ours)
@@ -129,6 +132,16 @@ class _Archive:
             raise ModelFileError(
                 path, "its weights are an .npz file, which is not in fastmlp; save it with Keras' default, weights_format='h5'"
             )
+
+    def model(self) -> dict[str, Any]:
+        """The description of the model, with the vocabularies that are members of their own."""
+        config = self.json(_CONFIG)
+        with blaming(self.path, "a vocabulary of its model"):
+            assets.fill(config, self._text)
+        return config
+
+    def _text(self, name: str) -> str | None:
+        return self.read(name, _VOCABULARY_LIMIT).decode() if name in self._archive.namelist() else None
 
     def json(self, name: str) -> dict[str, Any]:
         """A member that is a JSON object."""

@@ -1,4 +1,4 @@
-"""What the layers share that are called on arrays before training, and are in no model."""
+"""What the layers share that number words, classes and bins: on arrays, and as steps of a model, whose inputs are numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 
 from fastmlp import checks, hashing, symbolic
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers.base import Layer
+from fastmlp.layers.base import Layer, Operation
+from fastmlp.layers.categories import MOST_NUMBERS, row_of_codes
+from fastmlp.plan import WHOLE_BELOW, Table
 from fastmlp.shapes import Shape
 
 DROPPED = -1
@@ -17,14 +19,15 @@ DROPPED = -1
 
 
 class ArrayLayer(Layer):
-    """A layer that is called on arrays alone."""
+    """A layer that numbers what it is called on. In a model it is a step without gradient, and reads float32."""
 
     weightless = True
+    output_mode: str
 
     def __call__(self, inputs: Any, **options: Any) -> Any:
-        """What the layer makes of an array, a list or a column of a frame."""
+        """What the layer makes of an array, a list or a column of a frame; or of a tensor, to build a model from."""
         if symbolic.holds_any_tensor(inputs):
-            self.check_in_model()
+            return super().__call__(inputs, **options)
         options.pop("training", None)
         checks.reject_unknown(type(self).__call__, options, {"mask": "leave the masked values out"})
         return self._of(inputs)
@@ -32,14 +35,34 @@ class ArrayLayer(Layer):
     def _of(self, inputs: Any) -> np.ndarray:
         raise NotImplementedError
 
-    def check_in_model(self) -> None:
-        """Refuse it always."""
-        raise UnsupportedError(
-            f"{type(self).__name__} as a layer of a model is not in fastmlp; call it on the data before fit: x = layer(data)"
-        )
+    def _depth(self) -> int:
+        """How many numbers there are, and so columns where each has one."""
+        raise NotImplementedError
+
+    def _replacement(self) -> Operation:
+        """The step that replaces the numbers of a model's input; an error if there are none for it."""
+        raise NotImplementedError
 
     def build_rows(self, row: Shape) -> None:
         self.check_in_model()
+        super().build_rows(row)
+
+    def check_in_model(self) -> None:
+        self._replacement()
+        if self._depth() > MOST_NUMBERS:
+            raise ValueError(f"layer {self.name!r} has {self._depth()} numbers, but a model reads at most {MOST_NUMBERS}")
+
+    def row_after(self, input_shape: Shape) -> Shape:
+        if self.output_mode == "int":
+            return input_shape
+        self.require_vector(input_shape)
+        return row_of_codes(self.output_mode, input_shape, self._depth())
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        if self.output_mode == "int":
+            return (self._replacement(),)
+        mode = "count" if self.output_mode == "tf_idf" else self.output_mode
+        return (self._replacement(), Operation("category_encoding", settings={"mode": mode, "tokens": self._depth(), "drops": True}))
 
     def _change_setting(self, name: str, value: Any) -> None:
         kind = type(self).__name__
@@ -54,6 +77,30 @@ class ArrayLayer(Layer):
                 f"{type(self).__name__}(sparse=True) is not in fastmlp; make a scipy.sparse matrix of what it gives without sparse"
             )
         return str(mode)
+
+
+def exact(name: str, layer: Layer, values: Iterable[Any]) -> None:
+    """An error unless a model tells these whole numbers apart."""
+    for value in values:
+        if isinstance(value, str) or value is None:
+            raise ValueError(f"{name} of layer {layer.name!r} is {value!r:.60}, but what a model reads and gives are numbers")
+        if not abs(value) < WHOLE_BELOW:
+            raise ValueError(
+                f"{name} of layer {layer.name!r} is {value}, but a model reads and gives float32, where whole numbers are exact from "
+                f"{1 - WHOLE_BELOW} to {WHOLE_BELOW - 1}; call the layer on the data before fit instead: x = layer(data)"
+            )
+
+
+def lookup(table: Table) -> Operation:
+    """The step that looks numbers up."""
+    return Operation("lookup", settings={"table": table})
+
+
+def method_of(salt: list[int] | None) -> dict[str, Any]:
+    """How a table hashes numbers: see :class:`fastmlp.plan.Table`."""
+    if salt is None:
+        return {"method": "farmhash"}
+    return {"method": "siphash", "salt": tuple(part % (1 << 64) for part in salt)}
 
 
 def elements(name: str, given: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Layers that put measurements and words into numbered bins before training: they are called on arrays, and are in no model."""
+"""Layers that put measurements, words and whole numbers into numbered bins."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 
 from fastmlp import checks
-from fastmlp.layers.arrays import ArrayLayer, batches, bucket, elements, encoded, mapped, salt_pair
+from fastmlp.errors import UnsupportedError
+from fastmlp.layers.arrays import ArrayLayer, batches, bucket, elements, encoded, exact, lookup, mapped, method_of, salt_pair
+from fastmlp.layers.base import Operation
+from fastmlp.plan import Table
 
 
 class Discretization(ArrayLayer):
-    """Measurements as the numbers of the bins they are in; called on arrays, before training.
+    """Measurements as the numbers of the bins they are in, on arrays or in a model.
+
+    In a model no gradient goes through it, so no layer before it may be trained.
 
     Args:
         bin_boundaries: Where a bin ends and the next begins, ascending: ``[0, 1]`` makes three bins, of which 0 is in the second.
@@ -68,15 +73,33 @@ class Discretization(ArrayLayer):
             summary = _compressed(summary[:, np.argsort(summary[0])], self.epsilon)
         if not summary.size:
             raise ValueError("adapt got no values; give it some of the data the layer will see")
-        self.__dict__["bin_boundaries"] = _compressed(summary, 1.0 / self.num_bins)[0, :-1].tolist()
+        boundaries = _compressed(summary, 1.0 / self.num_bins)[0, :-1].tolist()
+        if self.built and self.output_mode != "int" and len(boundaries) + 1 != self._depth():
+            raise RuntimeError(
+                f"layer {self.name!r} is part of a model and has a column for each of its {self._depth()} bins, but these data make "
+                f"{len(boundaries) + 1}; make a new layer and a new model"
+            )
+        self._take_effect({"bin_boundaries": boundaries})
 
-    def _of(self, inputs: Any) -> np.ndarray:
+    def _edges(self) -> np.ndarray:
         if self.bin_boundaries is None:
             raise ValueError(f"layer {self.name!r} has no bins yet: call adapt(data), or give bin_boundaries=")
-        bins = np.digitize(_floats("data", inputs, gaps=True), np.asarray(self.bin_boundaries, np.float32))
+        return np.asarray(self.bin_boundaries, np.float32)
+
+    def _depth(self) -> int:
+        return self._edges().size + 1
+
+    def _of(self, inputs: Any) -> np.ndarray:
+        bins = np.digitize(_floats("data", inputs, gaps=True), self._edges())
         if self.output_mode == "int":
             return np.asarray(bins, np.int32)
-        return encoded(bins, self.output_mode, len(self.bin_boundaries) + 1, np.float32)
+        return encoded(bins, self.output_mode, self._depth(), np.float32)
+
+    def _replacement(self) -> Operation:
+        edges = self._edges()
+        if not np.isfinite(edges).all():
+            raise ValueError(f"the bin_boundaries of layer {self.name!r} must be finite in a model; leave out those that are not")
+        return Operation("discretization", settings={"table": Table(tuple(edges.tolist()))})
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -127,7 +150,7 @@ def _compressed(summary: np.ndarray, epsilon: float) -> np.ndarray:
 
 
 class Hashing(ArrayLayer):
-    """Words or whole numbers as numbers of bins, which a hash of them gives; called on arrays, before training.
+    """Words or whole numbers as numbers of bins, which a hash of them gives. Called on arrays, or on whole numbers in a model.
 
     Args:
         num_bins: How many bins there are.
@@ -159,8 +182,28 @@ class Hashing(ArrayLayer):
         bins = mapped(array, self._bin, np.int64)
         return bins if self.output_mode == "int" else encoded(bins, self.output_mode, self.num_bins, np.float32)
 
+    def _depth(self) -> int:
+        return self.num_bins
+
+    def _has_own_bin(self) -> bool:
+        """Whether the mask has a bin of its own."""
+        return self.mask_value is not None and self.num_bins > 1
+
+    def _replacement(self) -> Operation:
+        masks: tuple[float, ...] = ()
+        if self._has_own_bin():
+            if isinstance(self.mask_value, (str, bytes)):
+                raise UnsupportedError(
+                    f"layer {self.name!r} masks the string {self.mask_value!r:.40}, but what a model reads are numbers; call the layer on "
+                    "the data before fit: x = layer(data)"
+                )
+            exact("mask_value", self, [self.mask_value])
+            masks = (float(self.mask_value),)
+        own = len(masks)
+        return lookup(Table(masks, (0.0,) * own, own, self.num_bins - own, **method_of(self.salt)))
+
     def _bin(self, value: Any) -> int:
-        own = 1 if self.mask_value is not None and self.num_bins > 1 else 0
+        own = int(self._has_own_bin())
         if own and (value.decode() if isinstance(value, bytes) else value) == self.mask_value:
             return 0
         return own + bucket(_text(value), self.num_bins - own, self.salt)

@@ -14,6 +14,11 @@ MOST_NUMBERS = 1 << 24
 """Whole numbers up to this are exact in float32."""
 
 
+def row_of_codes(mode: str, row: Shape, count: int) -> Shape:
+    """The shape of the codes of a row of numbers, of which there are ``count``."""
+    return (*row, count) if mode == "one_hot" and row != (1,) else (count,)
+
+
 class CategoryEncoding(Layer):
     """Whole numbers 0 … ``num_tokens - 1`` as columns of zeros and ones, or as counts.
 
@@ -25,7 +30,7 @@ class CategoryEncoding(Layer):
     ``"one_hot"``         a one-hot row for each number                ``(length, tokens)``; ``(tokens,)`` for a single number
     ====================  ===========================================  ================================
 
-    It must be the first layer. A number out of range is an error.
+    It must be the first layer, or stand behind one that gives whole numbers, such as IntegerLookup. A number out of range is an error.
 
     Args:
         num_tokens: How many numbers there are.
@@ -50,9 +55,7 @@ class CategoryEncoding(Layer):
 
     def row_after(self, input_shape: Shape) -> Shape:
         self.require_vector(input_shape)
-        if self.output_mode == "one_hot" and input_shape != (1,):
-            return (*input_shape, self.num_tokens)
-        return (self.num_tokens,)
+        return row_of_codes(self.output_mode, input_shape, self.num_tokens)
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("category_encoding", settings={"mode": self.output_mode, "tokens": self.num_tokens}),)
@@ -64,7 +67,8 @@ class CategoryEncoding(Layer):
 class Embedding(Layer):
     """Every whole number 0 … ``input_dim - 1`` becomes the row of a learned table: ``(length,)`` becomes ``(length, output_dim)``.
 
-    It must be the first layer; Flatten goes between it and a Dense layer. A number out of range is an error.
+    It must be the first layer, or stand behind one that gives whole numbers, such as IntegerLookup or Discretization; Flatten goes between
+    it and a Dense layer. A number out of range is an error.
 
     Args:
         input_dim: How many numbers there are.

@@ -1,21 +1,27 @@
-"""Layers that make numbers of words and classes before training: they are called on arrays, and are in no model."""
+"""Layers that make numbers of words and of whole numbers, by a vocabulary."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fastmlp import checks
-from fastmlp.layers.arrays import DROPPED, ArrayLayer, batches, bucket, elements, encoded, mapped, salt_pair
+from fastmlp.errors import UnsupportedError
+from fastmlp.layers.arrays import DROPPED, ArrayLayer, batches, bucket, elements, encoded, exact, lookup, mapped, method_of, salt_pair
+from fastmlp.layers.base import Operation
+from fastmlp.layers.categories import MOST_NUMBERS
+from fastmlp.plan import Constant, Table
+from fastmlp.shapes import Shape
 
 
 class _IndexLookup(ArrayLayer):
     """What the two lookups share: a vocabulary, and the index of each of its tokens."""
 
-    dtype: Any = object
+    _token_dtype: Any = object
     """Of the array that an inverse lookup gives."""
 
     def __init__(
@@ -24,34 +30,40 @@ class _IndexLookup(ArrayLayer):
         num_oov_indices: int,
         mask_token: Any,
         oov_token: Any,
-        vocabulary: Any,
-        idf_weights: Any,
         invert: bool,
         output_mode: str,
         pad_to_max_tokens: bool,
         sparse: bool,
-        salt: Any,
         **options: Any,
     ) -> None:
-        static, size = options.pop("has_input_vocabulary", vocabulary is not None), options.pop("vocabulary_size", None)
+        static, size = options.pop("has_input_vocabulary", None), options.pop("vocabulary_size", None)
         super().__init__(**options)
         self.max_tokens = None if max_tokens is None else checks.whole_number("max_tokens", max_tokens, 2)
         self.pad_to_max_tokens = checks.flag("pad_to_max_tokens", pad_to_max_tokens)
         if self.pad_to_max_tokens and self.max_tokens is None:
             raise ValueError("pad_to_max_tokens=True needs max_tokens=, the number of columns")
         self.num_oov_indices = checks.whole_number("num_oov_indices", num_oov_indices, 0)
+        if self.num_oov_indices > MOST_NUMBERS:
+            raise ValueError(f"num_oov_indices must be at most {MOST_NUMBERS}, got {num_oov_indices}")
         mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode) if isinstance(output_mode, str) else output_mode
         self.output_mode = self.check_mode(mode, sparse, ("int", "one_hot", "multi_hot", "count", "tf_idf"))
         self.invert = checks.flag("invert", invert)
         if self.invert and self.output_mode != "int":
             raise ValueError(f"invert=True needs output_mode='int', got {output_mode!r}")
-        self.salt = salt_pair(salt)
         self.mask_token = None if mask_token is None else self._token(mask_token)
         self.oov_token = None if oov_token is None else self._token(oov_token)
-        self._static, self._size = checks.flag("has_input_vocabulary", static), size
+        self.salt: list[int] | None = None
+        self._static = None if static is None else checks.flag("has_input_vocabulary", static)
+        self._size = None if size is None else checks.whole_number("vocabulary_size", size, 0)
         self._tokens: list[Any] = []
         self._indices: dict[Any, int] = {}
         self._idf: np.ndarray | None = None
+
+    def _begin(self, vocabulary: Any, idf_weights: Any, salt: Any) -> None:
+        """The rest of the constructor."""
+        self.salt = salt_pair(salt)
+        if self._static is None:
+            self._static = vocabulary is not None
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
         elif idf_weights is not None:
@@ -65,9 +77,16 @@ class _IndexLookup(ArrayLayer):
         """Which of several indices a token that is not in the vocabulary gets."""
         return bucket(str(token).encode(), self.num_oov_indices, self.salt)
 
+    def _masks(self) -> int:
+        """How many indices the mask token has."""
+        return int(self.mask_token is not None and self.output_mode == "int")
+
     def _special(self) -> list[Any]:
-        masks = 1 if self.mask_token is not None and self.output_mode == "int" else 0
-        return [self.mask_token] * masks + [self.oov_token] * self.num_oov_indices
+        return [self.mask_token] * self._masks() + [self.oov_token] * self.num_oov_indices
+
+    def _start(self) -> int:
+        """The index of the first token."""
+        return self._masks() + self.num_oov_indices
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
         """The tokens, in the order of their indices.
@@ -79,7 +98,7 @@ class _IndexLookup(ArrayLayer):
 
     def vocabulary_size(self) -> int:
         """The number of tokens, the special ones included."""
-        return len(self._special()) + len(self._tokens)
+        return self._start() + len(self._tokens)
 
     def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
         """Replace the vocabulary.
@@ -93,7 +112,7 @@ class _IndexLookup(ArrayLayer):
                 f"idf_weights must be given with output_mode='tf_idf', and only then; got output_mode={self.output_mode!r} and "
                 f"idf_weights={idf_weights!r:.60}"
             )
-        special = self._special()
+        start = self._start()
         has_special = False
         if isinstance(vocabulary, (str, Path)):
             if not Path(vocabulary).is_file():
@@ -106,18 +125,18 @@ class _IndexLookup(ArrayLayer):
             if given.ndim != 1:
                 raise ValueError(f"vocabulary must be a list of tokens or the path of a file, got {vocabulary!r:.80}")
             tokens = given.tolist()
-            has_special = tokens[: len(special)] == special
-            tokens = [self._token(token) for token in (tokens[len(special) :] if has_special else tokens)]
+            has_special = start <= len(tokens) and tokens[:start] == self._special()
+            tokens = [self._token(token) for token in (tokens[start:] if has_special else tokens)]
             if not given.size:
                 raise ValueError("vocabulary must not be empty")
         self._check_tokens(tokens)
         idf = None
         if idf_weights is not None:
             idf = np.asarray(idf_weights, np.float64)
-            if idf.shape != (len(tokens) + has_special * len(special),):
+            if idf.shape != (len(tokens) + has_special * start,):
                 raise ValueError(f"idf_weights must be as many as the tokens of the vocabulary, {len(given)}, got shape {idf.shape}")
             if not has_special:
-                idf = np.concatenate((np.full(len(special), np.average(idf)), idf))
+                idf = np.concatenate((np.full(start, np.average(idf)), idf))
         self._install(tokens, idf)
 
     def _read(self, line: str) -> Any:
@@ -130,21 +149,29 @@ class _IndexLookup(ArrayLayer):
         reserved = [(self.mask_token, "mask_token"), *([(self.oov_token, "oov_token")] if self.invert else [])]
         for token, name in reserved:
             if token is not None and token in tokens:
-                raise ValueError(f"the {name} {token!r} may be in the vocabulary only in front, as {self._special()!r}; or leave it out")
-        if self.max_tokens is not None and len(self._special()) + len(tokens) > self.max_tokens:
-            raise ValueError(f"the vocabulary has {len(self._special()) + len(tokens)} tokens, but max_tokens is {self.max_tokens}")
+                raise ValueError(
+                    f"the {name} {token!r} may be in the vocabulary only in front, with all special tokens in the order of "
+                    "get_vocabulary(); or leave it out"
+                )
+        if self.max_tokens is not None and self._start() + len(tokens) > self.max_tokens:
+            raise ValueError(f"the vocabulary has {self._start() + len(tokens)} tokens, but max_tokens is {self.max_tokens}")
 
     def _install(self, tokens: list[Any], idf: np.ndarray | None) -> None:
-        size = len(self._special()) + len(tokens)
+        start = self._start()
+        size = start + len(tokens)
         if self.output_mode != "int" and not self.pad_to_max_tokens and self._size not in (None, size):
             raise RuntimeError(
                 f"the vocabulary of layer {self.name!r} can't change its size from {self._size} to {size}, because there is a column for "
                 "each token; make a new layer, or give max_tokens= and pad_to_max_tokens=True"
             )
-        start = len(self._special())
-        self._size, self._tokens = size, tokens
-        self._indices = {token: start + index for index, token in enumerate(tokens)}
-        self._idf = None if idf is None else idf.astype(np.float32)
+        self._take_effect(
+            {
+                "_size": size,
+                "_tokens": tokens,
+                "_indices": {token: start + index for index, token in enumerate(tokens)},
+                "_idf": None if idf is None else idf.astype(np.float32),
+            }
+        )
 
     def adapt(self, data: Any, steps: int | None = None) -> None:
         """Learn the vocabulary: the most frequent tokens first, of equally frequent ones the last in order first.
@@ -172,13 +199,13 @@ class _IndexLookup(ArrayLayer):
             return
         for special in (self.mask_token, self.oov_token):
             counts.pop(special, None)
-        most = None if self.max_tokens is None else max(0, self.max_tokens - len(self._special()))
+        most = None if self.max_tokens is None else max(0, self.max_tokens - self._start())
         learned = sorted(counts, key=lambda token: (counts[token], self._order(token)), reverse=True)[:most]
         idf = None
         if self.output_mode == "tf_idf":
             found = np.array([documents[token] for token in learned], np.float64)
             idf = np.log(1 + number / (1 + found)).astype(np.float32)
-            idf = np.concatenate((np.full(len(self._special()), idf.mean() if idf.size else 0.0, np.float32), idf))
+            idf = np.concatenate((np.full(self._start(), idf.mean() if idf.size else 0.0, np.float32), idf))
         self._install(learned, idf)
 
     def _order(self, token: Any) -> Any:
@@ -189,18 +216,26 @@ class _IndexLookup(ArrayLayer):
         if self.invert:
             table = dict(enumerate(self.get_vocabulary()))
             inverse = mapped(array, lambda index: table.get(_whole(index), self.oov_token), object)
-            return np.asarray(inverse, self.dtype)
+            return np.asarray(inverse, self._token_dtype)
         if self.output_mode == "int":
             return mapped(array, self._index, np.int64)
         if not self._size and not self.pad_to_max_tokens:
-            raise RuntimeError(f"layer {self.name!r} has no vocabulary yet: call adapt(data), or give vocabulary=")
-        depth = self.max_tokens if self.pad_to_max_tokens and self.max_tokens else self.vocabulary_size()
+            raise RuntimeError(self._nothing_learned())
         indices = mapped(array, self._index, np.int64)
         if self.output_mode != "tf_idf":
-            return encoded(indices, self.output_mode, depth, np.int64)
+            return encoded(indices, self.output_mode, self._depth(), np.int64)
+        return np.asarray(encoded(indices, "count", self._depth(), np.float32) * self._column_weights())
+
+    def _nothing_learned(self) -> str:
+        return f"layer {self.name!r} has no vocabulary yet: call adapt(data), or give vocabulary="
+
+    def _depth(self) -> int:
+        return self.max_tokens if self.pad_to_max_tokens and self.max_tokens else self.vocabulary_size()
+
+    def _column_weights(self) -> np.ndarray:
         if self._idf is None:
             raise ValueError(f"layer {self.name!r} has no idf_weights yet: call adapt(data), or set_vocabulary(vocabulary, idf_weights)")
-        return np.asarray(encoded(indices, "count", depth, np.float32) * np.pad(self._idf, (0, depth - self._idf.size)))
+        return np.pad(self._idf, (0, self._depth() - self._idf.size))
 
     def _index(self, value: Any) -> int:
         token = self._token(value)
@@ -211,8 +246,17 @@ class _IndexLookup(ArrayLayer):
             return index
         if not self.num_oov_indices:
             raise ValueError(f"{token!r:.80} is not in the vocabulary of layer {self.name!r}; consider num_oov_indices=1")
-        first = len(self._special()) - self.num_oov_indices
-        return first if self.num_oov_indices == 1 else first + self._out_of_vocabulary(token)
+        return self._masks() if self.num_oov_indices == 1 else self._masks() + self._out_of_vocabulary(token)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> _IndexLookup:
+        """A layer made from what :meth:`get_config` returned, with the vocabulary it had learned."""
+        if isinstance(config.get("vocabulary"), (str, Path)):
+            raise ValueError(f"a configuration holds the tokens of a vocabulary, not the path of a file, got {config['vocabulary']!r:.80}")
+        try:
+            return cls(**config)
+        except RuntimeError as error:  # vocabulary_size is of another one
+            raise ValueError(str(error)) from None
 
     def get_config(self) -> dict[str, Any]:
         idf = None if self._idf is None else self._idf.tolist()
@@ -233,7 +277,9 @@ class _IndexLookup(ArrayLayer):
 
 
 class StringLookup(_IndexLookup):
-    """Words as the indices they have in a vocabulary, given or learned by :meth:`adapt`; called on arrays, before training.
+    """Words as the indices they have in a vocabulary, given or learned by :meth:`adapt`.
+
+    It is called on arrays before ``fit``: what a model reads are numbers.
 
     Args:
         max_tokens: The most tokens of the vocabulary, the special ones included; by default any number.
@@ -257,7 +303,7 @@ class StringLookup(_IndexLookup):
     array([2, 1, 0])
     """
 
-    dtype = str
+    _token_dtype = str
 
     def __init__(
         self,
@@ -276,20 +322,8 @@ class StringLookup(_IndexLookup):
         **options: Any,
     ) -> None:
         self.encoding = encoding
-        super().__init__(
-            max_tokens,
-            num_oov_indices,
-            mask_token,
-            oov_token,
-            vocabulary,
-            idf_weights,
-            invert,
-            output_mode,
-            pad_to_max_tokens,
-            sparse,
-            salt,
-            **options,
-        )
+        super().__init__(max_tokens, num_oov_indices, mask_token, oov_token, invert, output_mode, pad_to_max_tokens, sparse, **options)
+        self._begin(vocabulary, idf_weights, salt)
 
     def _token(self, value: Any) -> str:
         if isinstance(value, bytes):
@@ -301,12 +335,22 @@ class StringLookup(_IndexLookup):
     def _order(self, token: str) -> bytes:
         return token.encode()
 
+    def check_in_model(self) -> None:
+        """Refuse it always."""
+        raise UnsupportedError(
+            f"layer {self.name!r} reads strings or gives them, but what a model reads and gives are numbers; call it on the data before "
+            "fit, x = layer(data), and begin the model with Input(shape) of what that gives"
+        )
+
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"encoding": self.encoding}
 
 
 class IntegerLookup(_IndexLookup):
-    """Whole numbers as the indices they have in a vocabulary, given or learned by :meth:`adapt`; called on arrays, before training.
+    """Whole numbers as the indices they have in a vocabulary, given or learned by :meth:`adapt`; on arrays, or in a model.
+
+    A model reads float32, so there the numbers and those of the vocabulary lie between -2²⁴ and 2²⁴. Without ``num_oov_indices`` a number
+    that the vocabulary lacks is an error. A vocabulary that is learned anew takes effect in all models of the layer.
 
     Args:
         max_tokens: The most tokens of the vocabulary, the special ones included; by default any number.
@@ -331,7 +375,7 @@ class IntegerLookup(_IndexLookup):
            [1, 0, 1]])
     """
 
-    dtype = np.int64
+    _token_dtype = np.int64
 
     def __init__(
         self,
@@ -357,20 +401,8 @@ class IntegerLookup(_IndexLookup):
         if salt is not None and oov_method != "farmhash":
             raise ValueError(f"salt needs oov_method='farmhash', got {oov_method!r}")
         self.oov_method = oov_method
-        super().__init__(
-            max_tokens,
-            num_oov_indices,
-            mask_token,
-            oov_token,
-            vocabulary,
-            idf_weights,
-            invert,
-            output_mode,
-            pad_to_max_tokens,
-            sparse,
-            salt,
-            **options,
-        )
+        super().__init__(max_tokens, num_oov_indices, mask_token, oov_token, invert, output_mode, pad_to_max_tokens, sparse, **options)
+        self._begin(vocabulary, idf_weights, salt)
 
     def _token(self, value: Any) -> int:
         return _whole(value)
@@ -380,6 +412,31 @@ class IntegerLookup(_IndexLookup):
 
     def _out_of_vocabulary(self, token: int) -> int:
         return token % self.num_oov_indices if self.oov_method == "floormod" else super()._out_of_vocabulary(token)
+
+    def _replacement(self) -> Operation:
+        if not self._tokens:
+            raise ValueError(f"{self._nothing_learned()}, before the layer becomes part of a model")
+        exact("a token", self, self._tokens)
+        if self.invert:
+            exact("oov_token", self, [self.oov_token])
+            exact("mask_token", self, [] if self.mask_token is None else [self.mask_token])
+            tokens = self.get_vocabulary()
+            return lookup(Table(tuple(map(float, range(len(tokens)))), tuple(map(float, tokens)), int(self.oov_token or 0), 1))
+        values: dict[int, int] = dict(self._indices)
+        if self.mask_token is not None:
+            exact("mask_token", self, [self.mask_token])
+            values[self.mask_token] = 0 if self.output_mode == "int" else DROPPED
+        keys = sorted(values)
+        method = {} if self.oov_method == "floormod" else method_of(self.salt)
+        known = tuple(map(float, keys)), tuple(float(values[key]) for key in keys)
+        return lookup(Table(*known, self._masks(), self.num_oov_indices, **method))
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        if self.output_mode != "tf_idf":
+            return super().operations(input_shape)
+        row = self.row_after(input_shape)
+        weights, nothing = Constant(tuple(self._column_weights().tolist()), row, row), Constant((0.0,), (), row)
+        return (*super().operations(input_shape), Operation("rescaling", settings={"constants": (("scale", weights), ("offset", nothing))}))
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"oov_method": self.oov_method}

@@ -1,4 +1,4 @@
-"""Operations that read whole numbers: classes, words, anything that is counted and not measured."""
+"""Operations that read or give whole numbers: classes, words, bins, anything that is counted and not measured."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.plan import Node
+from fastmlp.hashing import fingerprint64, siphash
+from fastmlp.plan import WHOLE_BELOW, Node, Table
 from fastmlp.reference.operation import Arrays, Pass
 
-__all__ = ["CategoryEncoding", "Embedding"]
+__all__ = ["CategoryEncoding", "Discretization", "Embedding", "Lookup"]
 
 
-def one_hot(numbers: np.ndarray, count: int) -> np.ndarray:
-    """A new last axis of ``count`` columns: 1 at the number, 0 elsewhere; all NaN for what is no number of the range."""
+def one_hot(numbers: np.ndarray, count: int, drops: bool = False) -> np.ndarray:
+    """A new last axis of ``count`` columns: 1 at the number, 0 elsewhere; all NaN for what is no number of the range, but 0 for a -1 that
+    is dropped."""
     hot = (numbers[..., None] == np.arange(count)).astype(numbers.dtype)
-    hot[~hot.any(axis=-1)] = np.nan
+    hot[~hot.any(axis=-1) & ~((numbers == -1) & drops)] = np.nan
     return hot
 
 
@@ -55,10 +57,60 @@ class CategoryEncoding:
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
         (x,) = inputs
-        hot = one_hot(x, self.node.tokens)
+        hot = one_hot(x, self.node.tokens, self.node.drops)
         if self.mode == "one_hot":
             return hot.reshape(len(x), -1), x
         return hot.sum(axis=1) if self.mode == "count" else hot.max(axis=1), x
 
     def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
         return [np.zeros_like(saved)], []
+
+
+class Replacement:
+    """What discretizations and lookups have in common: a number for each number, all (rows, width), and no gradient."""
+
+    def __init__(self, node: Node, index: int) -> None:
+        assert node.table is not None
+        self.table: Table = node.table
+        self.keys = np.array(node.table.keys, np.float32)
+
+    def of(self, numbers: np.ndarray) -> np.ndarray:
+        """What numbers are replaced by."""
+        raise NotImplementedError
+
+    def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
+        (x,) = inputs
+        return self.of(x).astype(x.dtype), x
+
+    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
+        return [np.zeros_like(saved)], []
+
+
+class Discretization(Replacement):
+    """Each number becomes that of its bin: how many of the boundaries between the bins are no larger."""
+
+    def of(self, numbers: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self.keys, numbers, side="right")
+
+
+class Lookup(Replacement):
+    """Each whole number becomes its value in a table, or one of some buckets where it is not in there."""
+
+    def of(self, numbers: np.ndarray) -> np.ndarray:
+        result = self._bucketed(numbers)
+        if self.keys.size:
+            places = np.searchsorted(self.keys, numbers).clip(max=self.keys.size - 1)
+            result = np.where(self.keys[places] == numbers, np.array(self.table.values)[places], result)
+        return result
+
+    def _bucketed(self, numbers: np.ndarray) -> np.ndarray:
+        table = self.table
+        known = (np.abs(numbers) < WHOLE_BELOW) & (numbers == np.trunc(numbers)) & (table.buckets > 0)
+        whole = np.where(known, numbers, 0).astype(np.int64)
+        if table.method == "floormod" or table.buckets < 2:
+            return np.where(known, table.first + whole % max(table.buckets, 1), np.nan)
+        different, places = np.unique(whole, return_inverse=True)
+        texts = [str(number).encode() for number in different.tolist()]
+        hashes = [fingerprint64(text) if table.method == "farmhash" else siphash(text, table.salt) for text in texts]
+        buckets = np.array([value % table.buckets for value in hashes], np.float64)
+        return np.where(known, table.first + buckets[places].reshape(whole.shape), np.nan)

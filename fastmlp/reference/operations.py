@@ -18,7 +18,7 @@ import numpy as np
 from fastmlp.plan import LIMITED, READ_INPUT, Node
 from fastmlp.reference.activations import ACTIVATIONS, of_functions
 from fastmlp.reference.arrangements import ARRANGEMENTS
-from fastmlp.reference.categories import CategoryEncoding, Embedding
+from fastmlp.reference.categories import CategoryEncoding, Discretization, Embedding, Lookup
 from fastmlp.reference.lookup import lookup
 from fastmlp.reference.merges import MERGES
 from fastmlp.reference.noise import AlphaDropout, GaussianDropout, GaussianNoise
@@ -160,5 +160,7 @@ OPERATIONS: dict[str, type[Operation]] = {
     "prelu": PReLU,
     "embedding": Embedding,
     "category_encoding": CategoryEncoding,
+    "lookup": Lookup,
+    "discretization": Discretization,
     "activity": Activity,
 }

@@ -113,6 +113,8 @@ void fm_encode_forward(const fm_pass *pass, const fm_node *node) {
         float *out = pass->workspace->value[node->spec.output] + r * network->stride[node->spec.output];
         memset(out, 0, (size_t)node->units * sizeof *out);
         for (ptrdiff_t p = 0; p < node->inputs; p++) {
+            if (node->spec.drops && numbers[p] == -1.0f)
+                continue;
             const ptrdiff_t token = index_of(numbers[p], tokens), at = one_hot ? p * tokens : 0;
             for (ptrdiff_t t = 0; t < tokens && token < 0; t++)
                 out[at + t] = NAN;

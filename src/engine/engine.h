@@ -224,6 +224,7 @@ struct fm_network {
     int output;
     int penalizes_activity; /* some node adds to the loss */
     int32_t *gathered; /* what the nodes of gathers point at */
+    float *tables;     /* what lookups and discretizations point at */
     int *root;         /* [buffer] the buffer whose values it shows: itself, or where branches begin */
     int direct_input; /* only one dense node, with a kernel of its own, reads the input, so it need not be copied to padded rows */
     int accumulates;  /* gradients are added up in their array: some parameters have none, or several nodes */
@@ -482,11 +483,20 @@ int fm_is_sound_graph(const fm_plan *plan);
 /* True for nodes that read `other` as well. */
 int fm_reads_two(fm_op op);
 
+/* True for nodes with parameters that the optimizer moves: net.c. */
+int fm_moves_parameters(const fm_plan *plan, const fm_node_spec *node);
+
 /* What each node's neighbours do for it: see fm_node. */
 void fm_link_nodes(fm_network *network);
 
 /* Which nodes these losses need, and which their gradient reaches. 0 if a loss reads what others read too. */
 int fm_link_objectives(fm_network *network, const fm_term *terms, int count);
+
+/* -- numbers replaced by whole ones: lookup.c -------------------------------------------------------------------------------------- */
+
+int fm_is_sound_table(const fm_node_spec *node);
+int fm_copy_tables(fm_network *network);
+void fm_lookup_forward(const fm_pass *pass, const fm_node *node);
 
 /* -- nodes that join and part: merge.c --------------------------------------------------------------------------------------------- */
 

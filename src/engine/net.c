@@ -57,8 +57,14 @@ static int is_vector(const fm_plan *plan, int parameter, int64_t columns, int wa
     return is_index(parameter, plan->parameter_count) && plan->shapes[parameter][0] == 1 && plan->shapes[parameter][1] == columns;
 }
 
+static int has_kernel(fm_op op) { return has_columns(op) || op == FM_OP_DENSE || op == FM_OP_EMBEDDING; }
+
 /* True for a parameter that the optimizer moves. */
 static int moves(const fm_plan *plan, int parameter) { return parameter >= 0 && (!plan->trainable || plan->trainable[parameter]); }
+
+int fm_moves_parameters(const fm_plan *plan, const fm_node_spec *node) {
+    return has_kernel(node->op) && (moves(plan, node->kernel) || moves(plan, node->bias));
+}
 
 static int are_indices(const int32_t *indices, int64_t count, int64_t below) {
     for (int64_t i = 0; indices && i < count; i++)
@@ -137,7 +143,7 @@ static int is_sound_node(const fm_plan *plan, const fm_node_spec *node) {
     if (node->op == FM_OP_GLU)
         return inputs == 2 * units;
     if (node->op == FM_OP_EMBEDDING)
-        return is_index(node->kernel, plan->parameter_count) && plan->shapes[node->kernel][1] * inputs == units;
+        return is_index(node->kernel, plan->parameter_count) && node->bias == -1 && plan->shapes[node->kernel][1] * inputs == units;
     if (node->op == FM_OP_CATEGORY_ENCODING)
         return node->mode == FM_MODE_ONE_HOT ? units % inputs == 0 : node->mode == FM_MODE_MULTI_HOT || node->mode == FM_MODE_COUNT;
     if (has_columns(node->op)) {
@@ -149,6 +155,8 @@ static int is_sound_node(const fm_plan *plan, const fm_node_spec *node) {
         if ((node->op == FM_OP_RESCALING || node->op == FM_OP_NORMALIZATION) && (moves(plan, node->kernel) || moves(plan, node->bias)))
             return 0; /* their gradient goes back to the input alone */
     }
+    if ((node->op == FM_OP_LOOKUP || node->op == FM_OP_DISCRETIZATION) && !fm_is_sound_table(node))
+        return 0;
     const int drops = node->op == FM_OP_DROPOUT || node->op == FM_OP_ALPHA_DROPOUT || node->op == FM_OP_GAUSSIAN_DROPOUT;
     return inputs == units && (!drops || (node->rate >= 0.0f && node->rate < 1.0f));
 }
@@ -239,16 +247,16 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
         node->units = network->width[node->spec.output];
         node->panels = FM_ROUND_UP(node->units) / FM_PANEL;
         const int has_moments = has_columns(node->spec.op);
-        const int has_kernel = has_moments || node->spec.op == FM_OP_DENSE || node->spec.op == FM_OP_EMBEDDING;
-        node->kernel = offset_of(network, has_kernel ? node->spec.kernel : -1);
-        node->bias = offset_of(network, has_kernel ? node->spec.bias : -1);
+        node->kernel = offset_of(network, has_kernel(node->spec.op) ? node->spec.kernel : -1);
+        node->bias = offset_of(network, has_kernel(node->spec.op) ? node->spec.bias : -1);
         node->mean = offset_of(network, has_moments ? node->spec.mean : -1);
         node->variance = offset_of(network, has_moments ? node->spec.variance : -1);
         node->kernel_moves = node->kernel >= 0 && network->trainable[node->spec.kernel];
         node->bias_moves = node->bias >= 0 && network->trainable[node->spec.bias];
     }
     const int counted = count_rows(network);
-    if (!counted || !copy_gathered(network)) {
+    if (!counted || !copy_gathered(network) || !fm_copy_tables(network)) {
+        free(network->gathered);
         free(network->value_memory);
         free(network->plan_memory);
         free(network);
@@ -276,6 +284,7 @@ void fm_network_free(fm_network *network) {
     fm_free_update(network);
     free(network->value_memory);
     free(network->gathered);
+    free(network->tables);
     free(network->plan_memory);
     fm_lock_destroy(&network->lock);
     free(network);

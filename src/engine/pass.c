@@ -180,6 +180,10 @@ void fm_forward(const fm_pass *pass) {
         case FM_OP_CATEGORY_ENCODING:
             fm_encode_forward(pass, node);
             break;
+        case FM_OP_LOOKUP:
+        case FM_OP_DISCRETIZATION:
+            fm_lookup_forward(pass, node);
+            break;
         case FM_OP_ACTIVITY: {
             const fm_span span = fm_share_buffer(pass, node->spec.output);
             memcpy(out + span.begin, x + span.begin, (size_t)span.n * sizeof *out);
