@@ -335,8 +335,8 @@ class Update:
 
     ``kind`` is ``sgd`` (momentum, nesterov), ``rmsprop`` (rho, momentum, epsilon, centered), ``adam`` (beta_1, beta_2, epsilon, amsgrad),
     ``adagrad`` (initial_accumulator, epsilon), ``adadelta`` (rho, epsilon), ``adamax``, ``nadam`` (beta_1, beta_2, epsilon), ``lion``
-    (beta_1, beta_2), ``ftrl`` (initial_accumulator, l1, l2, shrinkage, power, beta) or ``schedule_free`` (beta_1, beta_2, epsilon, warmup).
-    Constants that a rule does not use are ignored. What is 0 is not done.
+    (beta_1, beta_2), ``ftrl`` (initial_accumulator, l1, l2, shrinkage, power, beta), ``schedule_free`` (beta_1, beta_2, epsilon, warmup) or
+    ``lamb`` (beta_1, beta_2, epsilon). Constants that a rule does not use are ignored. What is 0 is not done.
 
     One update: the penalties' gradients are added; the gradients of ``accumulate`` batches are averaged, and only the last of these batches
     takes a step; gradients are clipped; weights decay; the rule takes its step; the average follows; parameters are brought into bounds.
@@ -393,6 +393,7 @@ class Update:
             "lion": ("momentum",),
             "ftrl": ("accumulator", "linear"),
             "schedule_free": ("momentum", "velocity"),
+            "lamb": ("momentum", "velocity"),
         }.get(self.kind, ())
         return (*names, *("average",) * (self.average_momentum is not None), *("gradient_accumulator",) * (self.accumulate > 1))
 

@@ -27,6 +27,7 @@ UPDATES = {
     "lion": Update("lion", beta_2=0.99),
     "ftrl": Update("ftrl", l1=0.002),
     "schedule_free": Update("schedule_free", warmup=3),
+    "lamb": Update("lamb"),
     "ftrl_power": Update("ftrl", l2=0.1, shrinkage=0.1, power=0.3, beta=0.2),
 }
 LEARNING_RATES = {
@@ -47,6 +48,7 @@ LEARNING_RATES = {
     "ftrl": 0.05,
     "ftrl_power": 0.05,
     "schedule_free": 0.003,
+    "lamb": 0.01,
 }
 
 # name -> (loss, from_logits, last activation, absorbed by the loss)

@@ -44,7 +44,8 @@ G = rng.normal(0, 1, (STEPS, 1000)).astype(np.float32)
 
 
 def test_every_optimizer_of_the_manifest_is_tested():
-    assert {rule.kind for rule in RULES.values()} == set(_core.OPTIMIZERS)
+    with_kernels = {name for name in _core.OPTIMIZERS if f"update_{name}" in _core.kernel_addresses("portable")}
+    assert {rule.kind for rule in RULES.values()} == with_kernels
 
 
 def constants(rule, t=1):

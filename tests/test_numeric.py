@@ -162,7 +162,8 @@ def test_no_metric_raises(metric):
 @pytest.mark.usefixtures("everything_raises")
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
-    "optimizer", ["sgd", "rmsprop", "adam", "adamw", "adagrad", "adadelta", "adamax", "nadam", "lion", "ftrl", "schedulefreeadamw", "lbfgs"]
+    "optimizer",
+    ["sgd", "rmsprop", "adam", "adamw", "adagrad", "adadelta", "adamax", "nadam", "lion", "ftrl", "schedulefreeadamw", "lamb", "lbfgs"],
 )
 def test_no_optimizer_raises(engine, optimizer):
     made = model(engine, optimizer=optimizer)

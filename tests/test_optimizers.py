@@ -41,6 +41,7 @@ DEFAULTS = {
         "l2_shrinkage_regularization_strength": 0.0,
         "beta": 0.0,
     },
+    "Lamb": MOMENTS,
     "ScheduleFreeAdamW": {"learning_rate": 0.0025, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "warmup_steps": 0},
 }
 

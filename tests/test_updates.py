@@ -35,6 +35,8 @@ BOUNDS = {
     "all": Bounds("norm", None, 1.0, 1.0),
     "on the way": Bounds("norm", 0, 0.9, 1.0, 0.3),
 }
+WHOLE = ("lamb",)
+"""Rules whose steps look at all of a parameter."""
 
 
 @pytest.fixture
@@ -100,7 +102,7 @@ def test_updating_apart_from_the_gradient_changes_no_bit(name):
 
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize(
-    "update", ["momentum", "rmsprop_centered_momentum", "amsgrad", "nadam", "adagrad", "lion", "ftrl", "schedule_free"]
+    "update", ["momentum", "rmsprop_centered_momentum", "amsgrad", "nadam", "adagrad", "lion", "ftrl", "schedule_free", "lamb"]
 )
 def test_other_rules_have_the_same_options(update, option):
     rule = replace(UPDATES[update], **OPTIONS[option])
@@ -119,6 +121,49 @@ def test_the_number_of_threads_changes_no_bit(threads, penalty, bounds, count):
     alone = ended(_core, plan, update, rows=240, batch_size=120)
     threads(count)
     assert same_bits(alone, ended(_core, plan, update, rows=240, batch_size=120))
+
+
+@pytest.mark.parametrize("update", WHOLE)
+@pytest.mark.parametrize("count", [2, 3])
+def test_rules_that_look_at_whole_parameters_give_the_same_bits_for_any_threads(threads, update, count):
+    plan = plan_with((150, 210, 37), PENALTIES["l1 and l2"])
+    for rule in (UPDATES[update], replace(UPDATES[update], **OPTIONS["everything"])):
+        threads(1)
+        alone = ended(_core, plan, rule, update, rows=240, batch_size=120)
+        threads(count)
+        assert same_bits(alone, ended(_core, plan, rule, update, rows=240, batch_size=120))
+
+
+@pytest.mark.parametrize("update", WHOLE)
+def test_rules_that_look_at_whole_parameters_leave_frozen_ones_alone(update):
+    plan = perceptron((7, 20, 4), "tanh", "linear")
+    frozen = replace(plan, parameters=tuple(replace(one, trainable=i != 2) for i, one in enumerate(plan.parameters)))
+    native, expected = (ended(engine, frozen, UPDATES[update], update) for engine in (_core, reference))
+    for a, b in zip(native, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-5)
+    assert same_bits(native[2], fill(_core.Network(frozen, 7)).get_parameter(2))
+
+
+def test_a_step_of_lamb_is_in_proportion_to_the_parameter():
+    plan = perceptron((7, 20, 4), "tanh", "linear")
+    network = fill(_core.Network(plan, 7))
+    network.configure(objective_for(plan, "mse"), UPDATES["lamb"])
+    network.learning_rate = 0.02
+    before = [network.get_parameter(i) for i in range(4)]
+    train(network, data_for(plan, "mse", 32, 32))
+    for i, old in enumerate(before):
+        assert np.linalg.norm(network.get_parameter(i) - old) == pytest.approx(0.02 * np.linalg.norm(old), rel=1e-5)
+
+
+@pytest.mark.parametrize("engine", [_core, reference])
+def test_lamb_moves_what_is_zero(engine):
+    plan = perceptron((7, 20, 4), "tanh", "linear")
+    network = fill(engine.Network(plan, 7))
+    network.set_parameter(3, np.zeros(4, np.float32))
+    network.configure(objective_for(plan, "mse"), UPDATES["lamb"])
+    network.learning_rate = 0.02
+    train(network, data_for(plan, "mse", 32, 32))
+    np.testing.assert_allclose(np.abs(network.get_parameter(3)), 0.02, rtol=1e-3)
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)

@@ -55,6 +55,7 @@ _OPTIMIZER_ORDER = {
     "Lion": (("momentum",),),
     "Ftrl": (("accumulator", "linear"),),
     "ScheduleFreeAdamW": (("momentum", "velocity"),),
+    "Lamb": (("momentum", "velocity"),),
     "LBFGS": (),
 }
 """How Keras lists an optimizer's state, after what all of them may have: group after group; within a group weight after weight, for each of

@@ -8,7 +8,7 @@ from typing import Any
 from fastmlp import elsewhere, schedules
 from fastmlp.optimizers.base import Optimizer
 from fastmlp.optimizers.lbfgs import LBFGS
-from fastmlp.optimizers.moments import Adam, Adamax, AdamW, Nadam, ScheduleFreeAdamW
+from fastmlp.optimizers.moments import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
 from fastmlp.optimizers.simple import SGD, Adadelta, Adagrad, Ftrl, Lion, RMSprop
 from fastmlp.registry import Registry
 
@@ -21,6 +21,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Ftrl",
+    "Lamb",
     "Lion",
     "Nadam",
     "Optimizer",
@@ -37,7 +38,7 @@ sys.modules[f"{__name__}.schedules"] = schedules  # importable under Keras' name
 registry: Registry[Optimizer] = Registry(
     "optimizer",
     Optimizer,
-    (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Lion, Ftrl, ScheduleFreeAdamW, LBFGS),
+    (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Lion, Ftrl, ScheduleFreeAdamW, Lamb, LBFGS),
     module="optimizers",
 )
 

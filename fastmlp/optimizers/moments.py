@@ -119,6 +119,19 @@ class Adamax(_Moments):
     kind = "adamax"
 
 
+class Lamb(_Moments):
+    """Adam whose steps are in proportion to the weights (You et al. 2020, "Large batch optimization for deep learning").
+
+    For large batches and large learning rates: a step of a kernel or bias is ``learning_rate`` times as long as that is.
+
+    Args:
+        learning_rate: See :class:`Optimizer`; how far each kernel or bias moves for its own length.
+        beta_1, beta_2, epsilon: See :class:`Adam`; epsilon is added to the corrected root.
+    """
+
+    kind = "lamb"
+
+
 class ScheduleFreeAdamW(Optimizer):
     """Adam whose weights are an average, so that no schedule has to lower the rate (Defazio et al. 2024, "The road less scheduled").
 

@@ -184,6 +184,25 @@ def schedule_free(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarra
     return moved, {"momentum": momentum - d, "velocity": v}
 
 
+def lamb(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, momentum: np.ndarray, velocity: np.ndarray) -> Stepped:
+    """LAMB (You et al., 2020, "Large batch optimization for deep learning"): Adam's direction, steps in proportion to the parameter.
+
+    With Adam's m and v, u = (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε) and w ← w − rate·‖w‖ / ‖u‖·u, the lengths being those of the whole
+    kernel or bias. Where one of them is 0 there is no proportion: w ← w − rate·u.
+    """
+    m = momentum + (g - momentum) * (1 - rule.beta_1)
+    v = velocity + (g * g - velocity) * (1 - rule.beta_2)
+    u = m * (1 / (1 - rule.beta_1**t)) / (np.sqrt(v * (1 / (1 - rule.beta_2**t))) + rule.epsilon)
+    of_weights, of_step = length(w), length(u)
+    trust = of_weights / of_step if of_weights > 0 and of_step > 0 else 1.0
+    return w - rate * trust * u, {"momentum": m, "velocity": v}
+
+
+def length(x: np.ndarray) -> float:
+    """‖x‖, the root of the sum of squares of all numbers."""
+    return math.sqrt((x.astype(np.float64) ** 2).sum())
+
+
 OPTIMIZERS: dict[str, Step] = {
     "sgd": sgd,
     "rmsprop": rmsprop,
@@ -195,4 +214,5 @@ OPTIMIZERS: dict[str, Step] = {
     "lion": lion,
     "ftrl": ftrl,
     "schedule_free": schedule_free,
+    "lamb": lamb,
 }

@@ -188,6 +188,7 @@ typedef struct fm_surroundings {
     ptrdiff_t *units;     /* [parameter_count] where a parameter's columns begin in them */
     fm_orthogonal *orthogonal; /* [parameter_count] */
     float *factor;        /* [most rows of a parameter] what its rows are multiplied by */
+    float *step;          /* [size] whole.c: where parameters are going to */
     int adjusts;          /* penalties, decay or clipvalue come before a step */
     int penalized;        /* the loss has penalties */
     int whole;            /* all of the gradient is needed before a step */
@@ -296,7 +297,7 @@ typedef struct fm_pass {
     fm_worker worker;
 } fm_pass;
 
-/* The optimizer's step with this iteration's constants; `update` NULL keeps the gradient instead. */
+/* The optimizer's step with this iteration's constants; `update` NULL keeps the gradient instead, for whole.c where that makes the steps. */
 typedef struct fm_step {
     void (*update)(const fm_update *);
     void (*replay)(const fm_replay *); /* NULL for rules whose steps cannot be put off */
@@ -412,6 +413,20 @@ void fm_follow_iterations(fm_network *network);
  * gradient goes to its array as it is, may the numbers of several parameters come together. */
 void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, float *gradient);
 
+/* What a worker has of a parameter: some of its panels. */
+typedef struct fm_stretch {
+    int parameter;
+    fm_range panels;
+    ptrdiff_t offset, n, rows, cols; /* cols: of these panels, pads left out */
+} fm_stretch;
+fm_stretch fm_share_parameter(const fm_network *network, int p, fm_worker worker);
+
+/* Σ|x|, unless that is NULL, and Σx² of the columns of a stretch; x points at the array it lies in, the sums are [padded units of all]. */
+void fm_sum_columns(const fm_network *network, const fm_stretch *s, const float *x, float *absolute, float *square);
+
+/* The sum of a parameter's columns. */
+double fm_sum_of(const fm_network *network, int p, const float *columns);
+
 /* This worker's share of the sums that the penalties are made of; after a barrier, their value. */
 void fm_sum_penalties(const fm_pass *pass);
 double fm_penalty(const fm_network *network);
@@ -421,6 +436,9 @@ void fm_add_penalty_gradients(const fm_pass *pass);
 
 /* The update as a pass of its own, over gradients that have been through memory. */
 void fm_update_apart(const fm_pass *pass, const fm_step *step);
+
+/* The step of all parameters, by rules that look at a whole one: whole.c. */
+void fm_step_whole(const fm_pass *pass, const fm_step *step);
 
 /* What follows an update: averages and constraints. */
 void fm_follow_update(const fm_pass *pass, const fm_step *step);

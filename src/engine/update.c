@@ -21,6 +21,7 @@ static fm_step rule_of(const fm_kernels *kernels, int kind) {
     };
     void (*const updates[])(const fm_update *) = {
 #define FM_OPTIMIZER(name, slots) kernels->update_##name,
+#define FM_WHOLE_OPTIMIZER(name, slots) NULL,
 #include "../kernels/kernels.def"
     };
     void (*const replays[])(const fm_replay *) = {
@@ -38,6 +39,7 @@ static fm_step rule_of(const fm_kernels *kernels, int kind) {
 static int slots_used(const fm_update_spec *update) {
     static const int most[] = {
 #define FM_OPTIMIZER(name, slots) slots,
+#define FM_WHOLE_OPTIMIZER(name, slots) slots,
 #include "../kernels/kernels.def"
     };
     switch (update->kind) {
@@ -119,6 +121,10 @@ fm_step fm_step_of(const fm_network *network) {
         step.constants.ahead = (float)(rate * next / (1.0 - product * next));
         step.constants.correction = (float)(1.0 / (1.0 - pow(u->beta_2, t)));
     }
+    if (u->kind == FM_OPTIMIZER_lamb) {
+        step.constants.ahead = (float)(1.0 / (1.0 - pow(u->beta_1, t)));
+        step.constants.correction = (float)(1.0 / (1.0 - pow(u->beta_2, t)));
+    }
     if (u->kind == FM_OPTIMIZER_schedule_free) {
         step.constants.learning_rate = (float)(rate * (u->warmup > 0 ? fmin(t / (double)u->warmup, 1.0) : 1.0));
         step.constants.correction = (float)(1.0 / (1.0 - pow(u->beta_2, t)));
@@ -132,10 +138,13 @@ fm_step fm_step_of(const fm_network *network) {
 
 static ptrdiff_t padded_units(const fm_network *network, int p) { return FM_ROUND_UP(network->shape[p][1]); }
 
+/* Whether steps are made by whole.c. */
+static int is_whole(const fm_network *network, const fm_update_spec *update) { return !rule_of(network->kernels, update->kind).update; }
+
 /* Looks through the rules for what has to be done at all. */
 static void look_through(const fm_network *network, const fm_update_spec *update, fm_surroundings *around) {
     around->adjusts = update->weight_decay != 0.0 || update->clipvalue != 0.0;
-    around->whole = update->clipnorm != 0.0 || update->global_clipnorm != 0.0 || update->accumulate > 1;
+    around->whole = update->clipnorm != 0.0 || update->global_clipnorm != 0.0 || update->accumulate > 1 || is_whole(network, update);
     around->follows = update->average != 0;
     for (int p = 0; p < network->parameter_count; p++) {
         const fm_parameter_rule *rule = &around->rules[p];
@@ -167,6 +176,7 @@ fm_status fm_new_update(fm_network *network, const fm_update_spec *update) {
     const size_t units_at = fm_layout_add(&layout, count, 1, sizeof(ptrdiff_t));
     const size_t norms_at = fm_layout_add(&layout, units, 2, sizeof(float));
     const size_t factor_at = fm_layout_add(&layout, rows, 1, sizeof(float));
+    const size_t step_at = fm_layout_add(&layout, is_whole(network, update) ? network->size : 0, 1, sizeof(float));
     char *slot_memory = fm_layout_allocate(&slots), *memory = fm_layout_allocate(&layout);
     fm_orthogonal *orthogonal = (fm_orthogonal *)(memory ? memory + orthogonal_at : NULL);
     fm_status status = slot_memory && memory ? FM_OK : FM_NO_MEMORY;
@@ -192,6 +202,7 @@ fm_status fm_new_update(fm_network *network, const fm_update_spec *update) {
         .units = (ptrdiff_t *)(memory + units_at),
         .norms = {(float *)(memory + norms_at), (float *)(memory + norms_at) + units},
         .factor = (float *)(memory + factor_at),
+        .step = (float *)(memory + step_at),
     };
     if (update->average)
         around->average = network->slot[used] = (float *)(slot_memory + at[used]), used++;
@@ -227,18 +238,11 @@ void fm_free_update(fm_network *network) {
 
 /* -- steps ------------------------------------------------------------------------------------------------------------------------- */
 
-/* What a worker has of a parameter: some of its panels. */
-typedef struct stretch {
-    int parameter;
-    fm_range panels;
-    ptrdiff_t offset, n, rows, cols; /* cols: of these panels, pads left out */
-} stretch;
-
-static stretch share_parameter(const fm_network *network, int p, fm_worker worker) {
+fm_stretch fm_share_parameter(const fm_network *network, int p, fm_worker worker) {
     const ptrdiff_t rows = network->shape[p][0], units = network->shape[p][1];
     const fm_range panels = fm_share(FM_ROUND_UP(units) / FM_PANEL, worker);
     const ptrdiff_t end = panels.end * FM_PANEL < units ? panels.end * FM_PANEL : units;
-    return (stretch){
+    return (fm_stretch){
         .parameter = p,
         .panels = panels,
         .offset = network->offset[p] + panels.begin * rows * FM_PANEL,
@@ -299,35 +303,33 @@ void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t off
 
 /* -- sums over weights ------------------------------------------------------------------------------------------------------------- */
 
-/* Σ|x| and Σx² of the columns of a stretch; x points at the array it lies in. */
-static void sum_columns(const fm_network *network, const stretch *s, const float *x, int absolute) {
+void fm_sum_columns(const fm_network *network, const fm_stretch *s, const float *x, float *absolute, float *square) {
     const ptrdiff_t first = network->around.units[s->parameter] + s->panels.begin * FM_PANEL;
     const fm_norms norms = {
         .rows = s->rows,
         .cols = s->cols,
         .x = x + s->offset,
         .x_panel = s->rows * FM_PANEL,
-        .absolute = absolute ? network->around.norms[0] + first : NULL,
-        .square = network->around.norms[1] + first,
+        .absolute = absolute ? absolute + first : NULL,
+        .square = square + first,
     };
     network->kernels->column_norms(&norms);
 }
 
-/* The sum of a parameter's columns. */
-static double sum_of(const fm_network *network, int p, int which) {
-    const float *columns = network->around.norms[which] + network->around.units[p];
+double fm_sum_of(const fm_network *network, int p, const float *columns) {
     double sum = 0.0;
     for (ptrdiff_t c = 0; c < network->shape[p][1]; c++)
-        sum += (double)columns[c];
+        sum += (double)columns[network->around.units[p] + c];
     return sum;
 }
 
 void fm_sum_penalties(const fm_pass *pass) {
+    float *const *norms = pass->network->around.norms;
     for (int p = 0; p < pass->network->parameter_count; p++) {
         const fm_parameter_rule *rule = &pass->network->around.rules[p];
-        const stretch s = share_parameter(pass->network, p, pass->worker);
+        const fm_stretch s = fm_share_parameter(pass->network, p, pass->worker);
         if (rule->l1 != 0.0 || rule->l2 != 0.0)
-            sum_columns(pass->network, &s, pass->network->value, 1);
+            fm_sum_columns(pass->network, &s, pass->network->value, norms[0], norms[1]);
         if (rule->orthogonal != 0.0)
             fm_sum_cosines(pass, p);
     }
@@ -338,9 +340,9 @@ double fm_penalty(const fm_network *network) {
     for (int p = 0; p < network->parameter_count; p++) {
         const fm_parameter_rule *rule = &network->around.rules[p];
         if (rule->l1 != 0.0)
-            penalty += rule->l1 * sum_of(network, p, 0);
+            penalty += rule->l1 * fm_sum_of(network, p, network->around.norms[0]);
         if (rule->l2 != 0.0)
-            penalty += rule->l2 * sum_of(network, p, 1);
+            penalty += rule->l2 * fm_sum_of(network, p, network->around.norms[1]);
         if (rule->orthogonal != 0.0)
             penalty += rule->orthogonal * fm_mean_cosine(&network->around.orthogonal[p]);
     }
@@ -351,7 +353,7 @@ void fm_add_penalty_gradients(const fm_pass *pass) {
     const fm_network *network = pass->network;
     const fm_step still = {.decay = 0.0f};
     for (int p = 0; p < network->parameter_count; p++) {
-        const stretch s = share_parameter(network, p, pass->worker);
+        const fm_stretch s = fm_share_parameter(network, p, pass->worker);
         fm_adjust adjust = adjustment(network, &still, p, s.offset, s.n, network->gradient + s.offset);
         adjust.clip = INFINITY;
         if (adjust.l1 != 0.0f || adjust.l2 != 0.0f)
@@ -364,7 +366,7 @@ void fm_add_penalty_gradients(const fm_pass *pass) {
 /* -- updates that need the whole gradient ------------------------------------------------------------------------------------------- */
 
 /* Adds this worker's part of the gradient to the sum; in the last batch of a step the sum takes the gradient's place. */
-static void accumulate(const fm_network *network, const stretch *s, int last) {
+static void accumulate(const fm_network *network, const fm_stretch *s, int last) {
     float *gradient = network->gradient + s->offset, *sum = network->around.accumulator + s->offset;
     const fm_combine add = {.n = s->n, .x = sum, .y = gradient, .a = 1.0f, .b = 1.0f, .out = last ? gradient : sum};
     network->kernels->combine(&add);
@@ -382,14 +384,15 @@ static void update_whole(const fm_pass *pass, const fm_step *step) {
     const fm_network *network = pass->network;
     const fm_update_spec *update = &network->update;
     const uint64_t batches = batches_per_step(update);
+    float *squares = network->around.norms[1];
     const int clips = update->clipnorm != 0.0 || update->global_clipnorm != 0.0;
     fm_add_penalty_gradients(pass);
     for (int p = 0; p < network->parameter_count; p++) {
-        const stretch s = share_parameter(network, p, pass->worker);
+        const fm_stretch s = fm_share_parameter(network, p, pass->worker);
         if (batches > 1)
             accumulate(network, &s, step->last);
         if (clips && step->last)
-            sum_columns(network, &s, network->gradient, 0);
+            fm_sum_columns(network, &s, network->gradient, NULL, squares);
     }
     if (!step->last)
         return;
@@ -397,22 +400,25 @@ static void update_whole(const fm_pass *pass, const fm_step *step) {
     const double mean = 1.0 / (double)batches;
     double square = 0.0;
     for (int p = 0; p < network->parameter_count && update->global_clipnorm != 0.0; p++)
-        square += sum_of(network, p, 1);
+        square += fm_sum_of(network, p, squares);
     for (int p = 0; p < network->parameter_count; p++) {
         if (!network->trainable[p])
             continue;
-        const stretch s = share_parameter(network, p, pass->worker);
+        const fm_stretch s = fm_share_parameter(network, p, pass->worker);
         fm_adjust adjust = adjustment(network, step, p, s.offset, s.n, network->gradient + s.offset);
         double factor = 1.0;
         if (update->clipnorm != 0.0)
-            factor = clip_factor(sum_of(network, p, 1), mean, update->clipnorm);
+            factor = clip_factor(fm_sum_of(network, p, squares), mean, update->clipnorm);
         else if (update->global_clipnorm != 0.0)
             factor = clip_factor(square, mean, update->global_clipnorm);
         adjust.l1 = adjust.l2 = 0.0f;
         adjust.scale = (float)(factor * mean);
         network->kernels->adjust(&adjust);
-        take_step(network, step, s.offset, s.n, adjust.g);
+        if (step->update)
+            take_step(network, step, s.offset, s.n, adjust.g);
     }
+    if (!step->update)
+        fm_step_whole(pass, step);
 }
 
 void fm_update_apart(const fm_pass *pass, const fm_step *step) {
@@ -423,7 +429,7 @@ void fm_update_apart(const fm_pass *pass, const fm_step *step) {
     for (int p = 0; p < pass->network->parameter_count; p++) {
         if (!pass->network->trainable[p])
             continue;
-        const stretch s = share_parameter(pass->network, p, pass->worker);
+        const fm_stretch s = fm_share_parameter(pass->network, p, pass->worker);
         fm_apply_step(pass->network, step, s.offset, s.n, pass->network->gradient + s.offset);
     }
 }
@@ -431,7 +437,7 @@ void fm_update_apart(const fm_pass *pass, const fm_step *step) {
 /* -- what follows ------------------------------------------------------------------------------------------------------------------ */
 
 /* Keras' moving average: the weights themselves in the first step. */
-static void follow_weights(const fm_network *network, const fm_step *step, const stretch *s) {
+static void follow_weights(const fm_network *network, const fm_step *step, const fm_stretch *s) {
     const fm_update_spec *update = &network->update;
     const double momentum = step->taken ? update->average_momentum : 0.0;
     float *average = network->around.average + s->offset, *value = network->value + s->offset;
@@ -452,9 +458,9 @@ static void rescale(const fm_network *network, const fm_rescale *arguments) {
 }
 
 /* Each unit's weights; in place, the sums of squares become factors. */
-static void constrain_units(const fm_network *network, const fm_parameter_rule *rule, const stretch *s) {
+static void constrain_units(const fm_network *network, const fm_parameter_rule *rule, const fm_stretch *s) {
     float *columns = network->around.norms[1] + network->around.units[s->parameter] + s->panels.begin * FM_PANEL;
-    sum_columns(network, s, network->value, 0);
+    fm_sum_columns(network, s, network->value, NULL, network->around.norms[1]);
     for (ptrdiff_t c = 0; c < FM_ROUND_UP(s->cols); c++)
         columns[c] = c < s->cols ? norm_factor(rule, (double)columns[c]) : 0.0f;
     rescale(network, &(fm_rescale){s->rows, s->cols, network->value + s->offset, s->rows * FM_PANEL, columns, NULL});
@@ -474,9 +480,9 @@ static void constrain_inputs(const fm_network *network, const fm_parameter_rule 
 
 /* All weights of a parameter as one vector: one worker takes all. */
 static void constrain_all(const fm_network *network, const fm_parameter_rule *rule, int p) {
-    const stretch s = share_parameter(network, p, (fm_worker){0, 1});
-    sum_columns(network, &s, network->value, 0);
-    const float factor = norm_factor(rule, sum_of(network, p, 1));
+    const fm_stretch s = fm_share_parameter(network, p, (fm_worker){0, 1});
+    fm_sum_columns(network, &s, network->value, NULL, network->around.norms[1]);
+    const float factor = norm_factor(rule, fm_sum_of(network, p, network->around.norms[1]));
     for (ptrdiff_t r = 0; r < s.rows; r++)
         network->around.factor[r] = factor;
     rescale(network, &(fm_rescale){s.rows, s.cols, network->value + s.offset, s.rows * FM_PANEL, NULL, network->around.factor});
@@ -485,7 +491,7 @@ static void constrain_all(const fm_network *network, const fm_parameter_rule *ru
 static void constrain(const fm_pass *pass, int p) {
     const fm_network *network = pass->network;
     const fm_parameter_rule *rule = &network->around.rules[p];
-    const stretch s = share_parameter(network, p, pass->worker);
+    const fm_stretch s = fm_share_parameter(network, p, pass->worker);
     float *x = network->value + s.offset;
     if (rule->constraint == FM_NON_NEGATIVE) {
         const fm_elementwise positive = {.n = s.n, .x = x, .out = x, .activation = FM_ACTIVATION_relu};
@@ -507,7 +513,7 @@ void fm_follow_update(const fm_pass *pass, const fm_step *step) {
     for (int p = 0; p < network->parameter_count; p++) {
         if (!network->trainable[p])
             continue;
-        const stretch s = share_parameter(network, p, pass->worker);
+        const fm_stretch s = fm_share_parameter(network, p, pass->worker);
         if (network->around.average)
             follow_weights(network, step, &s);
         if (network->around.rules[p].constraint != FM_FREE)

@@ -41,6 +41,7 @@ OPTIMIZERS = {
     # No l1 strength: at weights of exactly 0 jax takes 1 for the derivative of a penalty on |w|, the other backends and fastmlp 0.
     "ftrl": lambda: optimizers.Ftrl(0.2, initial_accumulator_value=0.3, beta=0.1),
     "schedule_free": lambda: optimizers.ScheduleFreeAdamW(0.02, warmup_steps=4, weight_decay=0.1),
+    "lamb": lambda: optimizers.Lamb(schedules.CosineDecay(0.05, 20), clipnorm=0.2),
 }
 AS_H5 = ("momentum", "amsgrad", "nadam")
 

@@ -56,6 +56,8 @@ RULES = {
         "ScheduleFreeAdamW",
         {"learning_rate": 0.05, "beta_1": 0.6, "beta_2": 0.8, "epsilon": 1e-3, "warmup_steps": 5},
     ),
+    "lamb": ("Lamb", {"learning_rate": 0.03}),
+    "lamb_fast": ("Lamb", {"learning_rate": 0.05, "beta_1": 0.5, "beta_2": 0.7, "epsilon": 0.01}),
 }
 
 WITH_OPTIONS = (
@@ -72,6 +74,7 @@ WITH_OPTIONS = (
     "lion",
     "ftrl",
     "schedule_free",
+    "lamb",
 )
 """The rules that every option is tried with."""
 
