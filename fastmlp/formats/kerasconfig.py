@@ -29,7 +29,7 @@ from fastmlp import (
     schedules,
 )
 from fastmlp.errors import UnsupportedError
-from fastmlp.formats import kerasgraph
+from fastmlp.formats import kerasgraph, kerasops
 from fastmlp.layers import Layer
 from fastmlp.layers.inputs import is_whole
 from fastmlp.model import Model
@@ -250,7 +250,7 @@ def _read_layer(data: Any) -> dict[str, Any]:
         return {"class": kind.capitalize(), "config": described}
     if name == "StringLookup":
         layers.StringLookup(name=str(config.get("name"))).check_in_model()  # which says what to do
-    if name not in LAYERS:
+    if name not in LAYERS and name not in kerasops.LAYERS:
         raise UnsupportedError(
             f"its layer {config.get('name')!r:.80} is of class {name!r:.80}, which is not in fastmlp; there are {', '.join(LAYERS)}"
         )
@@ -265,7 +265,7 @@ def _read_layer(data: Any) -> dict[str, Any]:
         config["axis"] = _read_axes(config.get("axis"), config.get("mean"))
     if name == "IntegerLookup" and config.get("output_mode") == "tf_idf":
         raise _weights_of_tokens(config.get("name"))
-    return {"class": name, "config": {key: _read_argument(key, value) for key, value in _without(config, LAYERS[name]).items()}}
+    return {"class": name, "config": {key: _read_argument(key, value) for key, value in _without(config, LAYERS.get(name, {})).items()}}
 
 
 def _read_axes(axes: Any, mean: Any) -> Any:
@@ -407,6 +407,12 @@ def _write_sequential(model: Model) -> dict[str, Any]:
     shape = list(model.input_shape)
     start = _write_layer(model.get_config()["layers"][0])
     members: list[Any] = model.layers
+    for layer in members:
+        if type(layer).__name__ in kerasops.LAYERS:
+            raise UnsupportedError(
+                f"Keras has no layer like {layer.name!r}, and in a Sequential no slices of tensors; make a functional model, "
+                f"or {_OTHER_FILES}"
+            )
     if number_inputs(model):
         start["config"]["dtype"] = "int32"
     arguments = {
@@ -479,6 +485,8 @@ def legacy(data: Any) -> Any:
     if _is_function(data):
         return data["config"]
     config = dict(data["config"])
+    if data.get("module") == kerasops.MODULE:
+        raise UnsupportedError(f"Keras can't read a quotient or a slice of tensors, {config['name']!r}, from .h5; save the model as .keras")
     if isinstance(config.get("layers"), list):
         config["layers"] = [legacy(layer) for layer in config["layers"]]
     connected = {name: data[name] for name in ("name", "inbound_nodes") if name in data}
@@ -502,6 +510,8 @@ def _write_layer(data: Mapping[str, Any]) -> dict[str, Any]:
     name, config = data["class"], data["config"]
     if name not in layers.registry.classes:
         return _write_custom(data)
+    if name in kerasops.LAYERS:
+        return kerasops.write(name, config["name"])
     if name not in LAYERS:
         raise UnsupportedError(f"the layer {config.get('name')!r} is of class {name}, which can't be saved in Keras' files yet")
     common = {"dtype": "float32"} if name in ("InputLayer", "Discretization") else {"trainable": True, "dtype": dict(_DTYPE)}

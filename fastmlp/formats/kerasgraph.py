@@ -13,6 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from fastmlp.errors import UnsupportedError
+from fastmlp.formats import kerasops
 from fastmlp.symbolic import Call, Graph, Tensor
 
 __all__ = ["read", "write_calls", "write_places"]
@@ -34,7 +35,8 @@ def read(config: Mapping[str, Any], read_layer: Callable[[Any], dict[str, Any]])
     described: dict[str, dict[str, Any]] = {}
     calls: dict[tuple[str, int], list[Place]] = {}
     training: dict[tuple[str, int], bool | None] = {}
-    for data in config["layers"]:
+    for entry in config["layers"]:
+        data = kerasops.as_layer(entry) if isinstance(entry, Mapping) else entry
         if not isinstance(data, Mapping) or not isinstance(data.get("inbound_nodes"), list):
             raise ValueError(f"a layer of a functional model must have inbound_nodes, got {data!r:.80}")
         layer = read_layer(data)
@@ -130,16 +132,16 @@ def _ends(stored: Any) -> dict[str, Any]:
 def write_calls(graph: Graph, layer: Any) -> list[dict[str, Any]]:
     """The ``inbound_nodes`` of a layer of the graph."""
     return [
-        {"args": [_write_inputs(graph, call)], "kwargs": {} if call.training is None else {"training": call.training}}
+        {"args": _write_inputs(graph, call), "kwargs": {} if call.training is None else {"training": call.training}}
         for call in graph.calls_of(layer)
     ]
 
 
-def _write_inputs(graph: Graph, call: Call) -> Any:
+def _write_inputs(graph: Graph, call: Call) -> list[Any]:
     tensors = [_write_tensor(graph, tensor) for tensor in call.inputs]
     if hasattr(call.layer, "arrange_inputs"):
-        return call.layer.arrange_inputs(tensors)
-    return tensors[0] if len(tensors) == 1 else tensors
+        return [call.layer.arrange_inputs(tensors)]
+    return kerasops.arguments(call.layer, tensors)
 
 
 def _write_tensor(graph: Graph, tensor: Tensor) -> dict[str, Any]:
