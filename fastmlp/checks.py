@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -65,6 +66,26 @@ def warn(message: str) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fastmlp":
         level, frame = level + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def path(name: str, value: Any) -> str:
+    """``value``, a str or a path of one, as a str that is not empty."""
+    try:
+        given = os.fspath(value)
+    except TypeError:
+        given = None
+    if not isinstance(given, str):
+        raise TypeError(f"{name} must be a str or a Path, got {value!r:.80}")
+    if not given:
+        raise ValueError(f"{name} is empty; name a file or a folder")
+    return given
+
+
+def present(**values: Any) -> None:
+    """An error for those that are None."""
+    for name, value in values.items():
+        if value is None:
+            raise TypeError(f"{name} is missing (None); give an array of numbers")
 
 
 def flag(name: str, value: Any) -> bool:

@@ -30,6 +30,8 @@ def compute(layer: Layer, inputs: Any, training: bool | None = None, mask: Any =
     if mask is not None:
         raise UnsupportedError(f"a call of layer {layer.name!r} with mask= is not in fastmlp; leave the masked rows out")
     given = layer.in_order(inputs) if isinstance(inputs, Mapping) else inputs
+    if isinstance(given, (list, tuple)) and not given:
+        raise ValueError(f"layer {layer.name!r} is called on nothing: {inputs!r}; give it an array of rows")
     several = isinstance(given, (list, tuple)) and bool(given) and all(hasattr(value, "shape") for value in given)
     name = f"the input of layer {layer.name!r}"
     arrays = [data.as_array(name, value) for value in (given if several else [given])]

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from fastmlp import checks
 from fastmlp.errors import ModelFileError, UnsupportedError
 
 __all__ = [
@@ -45,7 +46,7 @@ def check_target(path: str | os.PathLike[str], overwrite: bool, suffixes: tuple[
         IsADirectoryError: The name is that of a folder.
         ImportError: The format needs h5py, which is missing.
     """
-    target = Path(_name(path))
+    target = Path(checks.path("the name of a file", path))
     suffix = ending(target, suffixes)
     if suffix != ".safetensors":
         from fastmlp.formats import h5
@@ -63,7 +64,7 @@ def check_target(path: str | os.PathLike[str], overwrite: bool, suffixes: tuple[
 
 def ending(path: str | os.PathLike[str], suffixes: tuple[str, ...]) -> str:
     """The one of ``suffixes`` that ``path`` ends in, whatever its case."""
-    name = Path(_name(path)).name.lower()
+    name = Path(checks.path("the name of a file", path)).name.lower()
     if name.endswith(WEIGHTS_SUFFIX) and WEIGHTS_SUFFIX not in suffixes:
         raise ValueError(f"{os.fspath(path)!r} is a name for weights alone: use save_weights and load_weights, or another name")
     for suffix in suffixes:
@@ -92,8 +93,9 @@ def writing_to(given: Any, overwrite: bool, suffixes: tuple[str, ...], save_form
             f"save_format must be one of {', '.join(map(repr, _FORMATS))}, got {save_format!r}; the name's ending says it as well"
         )
     if not hasattr(given, "write"):
-        if wanted is not None and not _name(given).lower().endswith((wanted, ".hdf5") if wanted == ".h5" else wanted):
-            raise ValueError(f"save_format is {save_format!r}, so the name must end in {wanted}: use {_name(given) + wanted!r}")
+        name = checks.path("the name of a file", given)
+        if wanted is not None and not name.lower().endswith((wanted, ".hdf5") if wanted == ".h5" else wanted):
+            raise ValueError(f"save_format is {save_format!r}, so the name must end in {wanted}: use {name + wanted!r}")
         yield check_target(given, overwrite, suffixes)
         return
     called = getattr(given, "name", "")
@@ -118,21 +120,15 @@ def reading_from(given: Any) -> str | os.PathLike[str]:
     """The file that is meant by a path, a bytes object, or an open binary file."""
     if isinstance(given, (bytes, bytearray, memoryview)):
         return InMemory(bytes(given), "<bytes>")
+    if isinstance(given, InMemory):
+        return given
     if not hasattr(given, "read"):
-        path: str | os.PathLike[str] = given
-        return path
+        return checks.path("the name of a file", given)
     content = given.read()
     if not isinstance(content, bytes):
         raise TypeError(f"{given!r:.80} gives {type(content).__name__}, not bytes; open the file in binary mode, open(..., 'rb')")
     name = getattr(given, "name", None)
     return InMemory(content, name if isinstance(name, str) else "<file>")
-
-
-def _name(path: str | os.PathLike[str]) -> str:
-    name = os.fspath(path)
-    if not isinstance(name, str):
-        raise TypeError(f"the name of a file must be a str or a Path, got {path!r}")
-    return name
 
 
 @contextmanager

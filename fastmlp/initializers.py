@@ -54,10 +54,12 @@ class Initializer(Configurable):
     def __init__(self, seed: int | None = None) -> None:
         self.seed = None if seed is None else checks.whole_number("seed", seed, 0)
 
-    def __call__(self, shape: tuple[int, ...] | int, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         """Fresh values as a float32 array of ``shape``."""
         if dtype is not None and np.dtype(dtype) != np.float32:
             raise TypeError(f"initializers give float32, not {np.dtype(dtype)}")
+        if shape is None or isinstance(shape, str):
+            raise TypeError(f"shape must be a tuple of whole numbers such as (784, 10), got {shape!r}")
         sizes = (shape,) if isinstance(shape, int) else tuple(shape)
         return self.sample(tuple(checks.whole_number("a size in shape", size, 0) for size in sizes), randomness.draw_seed)
 

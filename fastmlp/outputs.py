@@ -183,6 +183,8 @@ class CompiledOutputs(Compiled):
             name = f"{prefix}y[{key!r}]"
             if value is None:
                 raise ValueError(f"{name} is missing: give the targets, one per row of x")
+            if not np.size(value):
+                raise ValueError(f"{name} has no rows")
             term = next(goals)
             part = targets.as_targets(value, term.loss, plan.row(buffer), name=name, ignored=term.ignored)
             if part.ndim == 1 and plan.widths[buffer] > MOST_LABELS:
@@ -205,6 +207,8 @@ class CompiledOutputs(Compiled):
         values = [value for value, has_loss in zip(self.outputs.flatten(name, given, optional=True), used, strict=True) if has_loss]
         if len(values) == 1:
             return None if values[0] is None else targets.as_sample_weight(values[0], name=name)
+        if all(value is None for value in values):
+            return None
         weights = [None if value is None else targets.as_sample_weight(value, name=name) for value in values]
         rows = targets.check_lengths(**{f"{name}[{index}]": weight for index, weight in enumerate(weights) if weight is not None})
         return np.stack([np.ones(rows, np.float32) if weight is None else weight for weight in weights], axis=1)

@@ -36,6 +36,8 @@ class Configurable(Guarded):
     @classmethod
     def from_config(cls: type[T], config: Mapping[str, Any]) -> T:
         """An object made from what :meth:`get_config` returned."""
+        if not isinstance(config, Mapping):
+            raise TypeError(f"config must be a dict, as get_config() of {cls.__name__} returns it, got {config!r:.80}")
         return cls(**config)
 
     def __repr__(self) -> str:

@@ -268,6 +268,7 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
 
     Raises:
         UnsupportedError: It has layers that fastmlp lacks.
+        TypeError: It is no text.
         ValueError: It is malformed.
 
     Example:
@@ -279,8 +280,14 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     from fastmlp.formats import kerasconfig
     from fastmlp.models import Functional, Sequential
 
+    if not isinstance(json_string, (str, bytes, bytearray)):
+        raise TypeError(f"json_string must be the text that model.to_json() gives, got {json_string!r:.80}")
+    try:
+        described = json.loads(json_string)
+    except ValueError as error:
+        raise ValueError(f"json_string is not JSON, as model.to_json() gives it: {error}") from error
     with custom_object_scope(dict(custom_objects or {})):
-        kind, config = kerasconfig.read_model(json.loads(json_string))
+        kind, config = kerasconfig.read_model(described)
         return (Sequential if kind == "sequential" else Functional).from_config(config)
 
 

@@ -211,6 +211,9 @@ class PiecewiseConstantDecay(_Formula):
 
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
         super().__init__(name)
+        for what, given in (("boundaries", boundaries), ("values", values)):
+            if not np.iterable(given):
+                raise TypeError(f"{what} must be a list of numbers, got {given!r:.80}")
         self.boundaries = [checks.number("a boundary", boundary) for boundary in boundaries]
         self.values = [checks.number("a value", value, 0.0) for value in values]
         if len(self.values) != len(self.boundaries) + 1:

@@ -39,7 +39,8 @@ def row_of_batch(name: str, shape: Any) -> Shape:
 
 def pop_input_shape(options: dict[str, Any]) -> Shape | None:
     """Take the shape of one row out of a layer's keyword arguments: ``input_shape``, ``input_dim`` or ``batch_input_shape``."""
-    given = {name: options.pop(name) for name in ("input_shape", "input_dim", "batch_input_shape") if options.get(name) is not None}
+    asked = {name: options.pop(name, None) for name in ("input_shape", "input_dim", "batch_input_shape")}
+    given = {name: value for name, value in asked.items() if value is not None}
     if len(given) > 1:
         raise ValueError(f"give one of {' and '.join(given)}, not both")
     for name, value in given.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -223,7 +223,7 @@ def split_dataset(
     """
     several = isinstance(dataset, (tuple, list)) and bool(dataset) and all(map(_has_rows, dataset))
     parts = [_with_rows(part) for part in dataset] if several else [_with_rows(dataset)]
-    counts = [count for part in parts for count in _counts(part)]
+    counts = _counts(parts)
     rows = counts[0]
     if any(count != rows for count in counts):
         raise ValueError(f"the arrays have {', '.join(map(str, counts))} rows; they must have equally many")
@@ -257,10 +257,17 @@ def _with_rows(part: Any) -> Any:
     return part if frames.is_frame(part) and (hasattr(part, "iloc") or type(part).__module__.startswith("polars")) else np.asarray(part)
 
 
-def _counts(part: Any) -> list[int]:
-    """The number of rows of each array."""
+def _counts(parts: Iterable[Any]) -> list[int]:
+    """The number of rows of each array, of which there must be one."""
+    counts = [count for part in parts for count in _counts_of(part)]
+    if not counts:
+        raise ValueError("there are no arrays to take rows of: the data are an empty dict")
+    return counts
+
+
+def _counts_of(part: Any) -> list[int]:
     if isinstance(part, dict):
-        return [count for one in part.values() for count in _counts(one)]
+        return [count for one in part.values() for count in _counts_of(one)]
     if not part.shape:
         raise TypeError(f"the data must be arrays with one row per sample, got {part[()]!r:.60}")
     return [part.shape[0]]
@@ -306,7 +313,9 @@ def k_fold(
     [0 1 4 5] [2 3]
     [0 1 2 3] [4 5]
     """
-    rows = _counts(_with_rows(data))[0] if _has_rows(data) else checks.whole_number("data", data)
+    if data is None:
+        raise TypeError("data must be arrays with one row per sample, or the number of rows, got None")
+    rows = _counts([_with_rows(data)])[0] if _has_rows(data) else checks.whole_number("data", data)
     k = checks.whole_number("k", k, 2)
     if k > rows:
         raise ValueError(f"{rows} rows can't be dealt out to {k} folds; lower k")

@@ -60,9 +60,7 @@ class BackupAndRestore(Callback):
     ) -> None:
         if save_freq is False:
             raise UnsupportedError("save_freq=False waits for an announced preemption, which is not in fastmlp; give a number of batches")
-        if not os.fspath(backup_dir):
-            raise ValueError("backup_dir is empty; name a folder for the backup")
-        self.backup_dir = Path(backup_dir)
+        self.backup_dir = Path(checks.path("backup_dir", backup_dir))
         self.save_freq = save_freq
         self.double_checkpoint = checks.flag("double_checkpoint", double_checkpoint)
         self.delete_checkpoint = checks.flag("delete_checkpoint", delete_checkpoint)

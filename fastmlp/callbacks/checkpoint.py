@@ -81,7 +81,7 @@ class ModelCheckpoint(MonitorCallback):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode, initial_value_threshold)
-        self.filepath = os.fspath(filepath)
+        self.filepath = checks.path("filepath", filepath)
         self.verbose = verbose
         self.save_best_only = checks.flag("save_best_only", save_best_only)
         self.save_weights_only = checks.flag("save_weights_only", save_weights_only)

@@ -52,7 +52,7 @@ class LivePlot(Callback):
     def __init__(self, filename: str | os.PathLike[str] = "training.png", display: str = "auto", budget: float = 0.02) -> None:
         if display not in _DISPLAYS:
             raise ValueError(f"display must be one of {', '.join(map(repr, _DISPLAYS))}, got {display!r}")
-        self.filename = Path(filename)
+        self.filename = Path(checks.path("filename", filename))
         self.budget = checks.number("budget", budget, 0.0, 1.0)
         self._screen = _screen(display, self.filename)
         self.figure: Figure = self._screen.figure

@@ -38,7 +38,7 @@ class CSVLogger(Callback):
     """
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
-        self.filename = Path(filename)
+        self.filename = Path(checks.path("filename", filename))
         if not isinstance(separator, str) or len(separator) != 1:
             raise ValueError(f"separator must be one character, got {separator!r}")
         self.sep = separator
@@ -165,7 +165,7 @@ class TensorBoard(Callback):
             instead = "fastmlp bench measures the machine" if name == "profile_batch" else "histogram_freq shows the weights"
             checks.warn(f"TensorBoard({name}=...) writes nothing, because it is not in fastmlp; {instead}")
         self.write_images = checks.flag("write_images", write_images)
-        self.log_dir = Path(log_dir)
+        self.log_dir = Path(checks.path("log_dir", log_dir))
         self.histogram_freq = checks.whole_number("histogram_freq", histogram_freq, 0)
         self.write_steps_per_second = checks.flag("write_steps_per_second", write_steps_per_second)
         if isinstance(update_freq, str) and update_freq not in ("batch", "epoch"):

@@ -416,6 +416,8 @@ def _unpickle(cls: type[Layer], config: dict[str, Any], state: dict[str, Any]) -
 
 def assign_all(targets: Sequence[Weight], values: Any, owner: str) -> None:
     """Set all of ``targets``, or none if any value does not fit."""
+    if values is None or isinstance(values, (str, bytes, Mapping)) or not np.iterable(values):
+        raise TypeError(f"{owner} takes a list of {len(targets)} arrays, as get_weights() returns it, got {values!r:.80}")
     values = list(values)
     if len(values) != len(targets):
         wanted = ", ".join(f"{weight.name} {weight.shape}" for weight in targets[:6]) + (", ..." if len(targets) > 6 else "")

@@ -116,6 +116,7 @@ class Loss(Configurable):
         """The loss of each row, as a float32 array of the shape of ``y_pred`` without the axis of the columns, normally the last."""
         from fastmlp.reference.losses import make_loss
 
+        checks.present(y_true=y_true, y_pred=y_pred)
         p, y = as_native(y_pred, np.float32), np.asarray(y_true)
         if self.axis != -1:
             if not -p.ndim <= self.axis < p.ndim:
@@ -132,6 +133,8 @@ class Loss(Configurable):
         """The targets of predictions of any shape, as the rows or labels that the formulas read."""
         if p.ndim == 0:
             raise ValueError("y_pred is a single number; give an array whose last axis holds the columns of a row")
+        if not p.shape[-1]:
+            raise ValueError(f"y_pred has shape {p.shape}: it is empty; give an array whose last axis holds the columns of a row")
         if self.sparse:
             labels = y[..., 0] if y.shape == (*p.shape[:-1], 1) else y
             if labels.shape != p.shape[:-1]:

@@ -139,9 +139,9 @@ class Metric(Configurable):
         for variable, value in zip(self.variables, state["variables"], strict=True):
             variable.assign(from_json(value))
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """:meth:`update_state`, then :meth:`result`."""
-        self.update_state(y_true, y_pred, sample_weight)
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """:meth:`update_state` with the same arguments, then :meth:`result`."""
+        self.update_state(*args, **options)
         return self.result()
 
     def get_config(self) -> dict[str, Any]:
@@ -258,6 +258,7 @@ def as_rows(
     labels: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Targets, predictions ``(rows, outputs)`` and weights of rows or elements or None, as float32; with ``labels`` targets are int64."""
+    checks.present(y_true=y_true, y_pred=y_pred)
     p = np.asarray(y_pred, np.float32)
     y = np.asarray(y_true)
     if p.ndim == 1:

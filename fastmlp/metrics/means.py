@@ -32,12 +32,13 @@ class Mean(MeanOfRows):
     @quietly
     def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Take note of values, ``(rows,)``; of further axes the mean is taken. Weights are for rows, or of the values' shape."""
+        checks.present(values=values)
         array = np.asarray(values, np.float32)
         weight = None if sample_weight is None else np.asarray(sample_weight, np.float32)
         if weight is not None and weight.ndim > 1 and weight.shape == array.shape:
             self._add_elements(array, weight)
             return
-        array = array.reshape(len(array), -1).mean(axis=1) if array.ndim else array[None]
+        array = array.reshape(len(array), math.prod(array.shape[1:])).mean(axis=1) if array.ndim else array[None]
         self._add_values(array, None if weight is None else np.broadcast_to(_of_rows(weight, len(array)), array.shape))
 
 
@@ -62,6 +63,7 @@ class Sum(Metric):
     @quietly
     def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Take note of values, ``(rows, …)``. Weights are for rows, or of the values' shape."""
+        checks.present(values=values)
         array = np.asarray(values, np.float32)
         if sample_weight is not None:
             weight = np.asarray(sample_weight, np.float32)
