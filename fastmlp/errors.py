@@ -19,6 +19,12 @@ INSIDE_FUNCTION = (
 )
 """A function of the user's, called by an engine in the middle of a batch, comes back to the same network."""
 
+INSIDE_METRIC = (
+    "a metric can't measure or train the model that it is a metric of; in its methods it may call predict, and evaluate belongs into a "
+    "callback, or behind the training"
+)
+"""A metric of the user's, called in the middle of a pass, begins another pass that it measures."""
+
 OCCUPIED = (
     "this call changes the model, or measures it, while a loss function that another thread is in has been running for more than a second; "
     "call again when it has returned, and never let a loss function wait for such a call"

@@ -6,13 +6,14 @@ import copy
 import os
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp import checks, errors
 from fastmlp.compiling import Goal, runs_in_engine
 from fastmlp.metrics.base import EngineMetric, from_json, to_json
 from fastmlp.numeric import quiet
@@ -25,6 +26,8 @@ _turn = threading.RLock()
 """Held while a metric looks at predictions or goes over to another pass: the user's own objects are shared by all passes."""
 _holders: weakref.WeakValueDictionary[int, Tally] = weakref.WeakValueDictionary()
 """Which pass measures with an object, by its id."""
+_here = threading.local()
+"""In ``metrics``, those whose methods this thread is in."""
 
 
 def _begin_again() -> None:
@@ -54,9 +57,15 @@ class Tally:
         self._batch_size = batch_size
         self._batches: Batches | None = None
         self._watching: dict[int, Any] = {}
-        for place, metric in enumerate(goal.metrics):
-            if metric is not None and not runs_in_engine(metric, goal.part(place).row, goal.part(place).groups):
-                self._take(place, metric)
+        watching = {
+            place: metric
+            for place, metric in enumerate(goal.metrics)
+            if metric is not None and not runs_in_engine(metric, goal.part(place).row, goal.part(place).groups)
+        }
+        if any(metric is busy for metric in watching.values() for busy in getattr(_here, "metrics", ())):
+            raise RuntimeError(errors.INSIDE_METRIC)
+        for place, metric in watching.items():
+            self._take(place, metric)
         self._window = 0
 
     def _take(self, place: int, metric: Any) -> None:
@@ -67,7 +76,8 @@ class Tally:
                 holder._watching.update({i: copy.deepcopy(metric) for i, own in holder._watching.items() if own is metric})
             _holders[id(metric)] = self
             self._watching[place] = metric
-            metric.reset_state()
+            with _inside(metric):
+                metric.reset_state()
             metric._in_pass = True
 
     def use(self, batches: Batches) -> Tally:
@@ -113,7 +123,8 @@ class Tally:
                 part = slice(at, at + step)
                 with _turn:  # looked up each time: another pass may have taken the object
                     options = {} if weight is None else {"sample_weight": weight[part]}
-                    self._watching[place].update_state(y[part], p[part], **options)
+                    with _inside(self._watching[place]) as metric:
+                        metric.update_state(y[part], p[part], **options)
 
     @property
     def rows(self) -> int:
@@ -141,7 +152,8 @@ class Tally:
         measured = 0
         for place, metric in enumerate(self._goal.metrics):
             if place in self._watching:
-                values.append(_plain(self._watching[place].result()))
+                with _inside(self._watching[place]) as metric:
+                    values.append(_plain(metric.result()))
                 continue
             if isinstance(metric, EngineMetric):
                 metric.total, metric.count = self._totals[2 + 2 * measured : 4 + 2 * measured].tolist()
@@ -158,6 +170,17 @@ class Tally:
     def logs(self) -> dict[str, Any]:
         """The values under sorted names, as callbacks get them."""
         return dict(sorted(self.values().items()))
+
+
+@contextmanager
+def _inside(metric: Any) -> Iterator[Any]:
+    """While a method of the metric runs, which is to begin no pass that it measures."""
+    before = getattr(_here, "metrics", ())
+    _here.metrics = (*before, metric)
+    try:
+        yield metric
+    finally:
+        _here.metrics = before
 
 
 def _plain(value: Any) -> Any:
