@@ -5,7 +5,7 @@ import pytest
 from kernel_harness import ISAS, Guarded, fixed_sum, kernels, padded, round_up, same_bits
 from loss_cases import LOGITS, PARAMETERS, constants_of, draw_predictions, draw_targets, fitting_columns
 
-from fastmlp import _core
+from fastmlp import _core, losses
 from fastmlp.plan import Metric
 from fastmlp.reference.activations import ACTIVATIONS, sigmoid
 from fastmlp.reference.losses import LOGIT_LOSSES, LOSSES, make_loss
@@ -192,6 +192,29 @@ def test_huge_logits_give_finite_losses_and_gradients(isa):
     results = run(isa, "binary_crossentropy_from_logits", x, y, scale=3)
     assert results["loss"] == pytest.approx([np.log(2) / 3, 1e4])
     assert results["grad"].tolist() == [[0, 0, -0.5], [-1, 1, 1]]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("rows", [1, 3, 40])
+def test_infinite_logits_of_yes_and_no_cost_nothing_or_infinitely_much(isa, rows):
+    inf = np.inf
+    cases = [(inf, 1, 0, 0), (-inf, 0, 0, 0), (inf, 0, inf, 1), (-inf, 1, inf, -1), (inf, 0.25, inf, 0.75), (-inf, 0.25, inf, -0.25)]
+    for x, y, loss, slope in cases:
+        beside = np.float32(0.5)
+        logits, targets = np.full((rows, 2), [x, beside], np.float32), np.full((rows, 2), [y, 1], np.float32)
+        results = run(isa, "binary_crossentropy_from_logits", logits, targets, scale=2)
+        expected = (loss + np.log1p(np.exp(-beside))) / 2
+        assert results["loss"] == pytest.approx(np.full(rows, expected))
+        assert results["grad"][:, 0].tolist() == [slope] * rows
+        assert results["probs"][:, 0].tolist() == [float(x > 0)] * rows
+        with np.errstate(invalid="ignore"):
+            reference = make_loss("binary_crossentropy", True, (), 0.0)
+            assert reference.value(targets.astype(float), logits.astype(float)) == pytest.approx(np.full(rows, expected))
+            assert reference.pull(targets, logits, np.full(rows, 2.0))[:, 0].tolist() == [slope] * rows
+        assert losses.BinaryCrossentropy(from_logits=True)(targets, logits) == pytest.approx(expected)
+    smoothed = losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.1)
+    assert smoothed([[1.0]], [[inf]]) == inf
+    assert np.isnan(losses.BinaryCrossentropy(from_logits=True)([[1.0]], [[np.nan]]))
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -87,9 +87,12 @@ def categorical_crossentropy_gradient(y: np.ndarray, p: np.ndarray) -> np.ndarra
 def binary_crossentropy_of_logits(y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """ℓ = 1/columns · Σⱼ max(zⱼ, 0) − zⱼ·yⱼ + log(1 + exp(−|zⱼ|)).
 
-    This is binary cross-entropy of p = sigmoid(z), rearranged so that the exponential cannot overflow.
+    This is binary cross-entropy of p = sigmoid(z), rearranged so that the exponential cannot overflow. An infinite logit costs nothing
+    where the target is as certain, and else infinitely much.
     """
-    return (np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))).mean(axis=1)
+    away = np.where(z > 0, 1 - y, y)
+    certain = np.where(away == 0, 0, away * np.abs(z))
+    return np.where(np.isinf(z), certain, np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))).mean(axis=1)
 
 
 def binary_crossentropy_of_logits_gradient(y: np.ndarray, z: np.ndarray) -> np.ndarray:

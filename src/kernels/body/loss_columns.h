@@ -109,8 +109,12 @@ FM_INLINE fm_term fm_columnwise_term(const int loss, vf x, vf y, const fm_loss_c
         break;
     }
     case FM_LOSS_binary_crossentropy_from_logits: {
-        const vf e = v_exp_nonpositive(v_minus_abs(x));
-        t.value = v_add(v_fnma(x, y, v_max(zero, x)), v_log1p(e));
+        const vf least = v_minus_abs(x), e = v_exp_nonpositive(least);
+        /* An infinite logit costs nothing where the target is as certain, and else infinitely much: ∞ − ∞ would say neither. */
+        const vf away = v_select(v_lt(zero, x), v_sub(one, y), y);
+        const vf certain = v_select(v_eq(away, zero), zero, v_fnma(away, least, zero));
+        const vf value = v_add(v_fnma(x, y, v_max(zero, x)), v_log1p(e));
+        t.value = v_select(v_eq(least, v_sub(zero, V_INFINITY)), certain, value);
         t.probability = v_sigmoid_from_exp(x, e);
         t.slope = v_sub(t.probability, y);
         break;
