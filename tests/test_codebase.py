@@ -71,7 +71,7 @@ def test_kernels_know_no_thread_and_no_allocation(word):
 
 
 def test_the_engine_includes_the_kernels_and_itself_only():
-    for path in (SOURCES / "engine").iterdir():
+    for path in (SOURCES / "engine").rglob("*.[ch]"):
         for include in quoted_includes(path):
             assert include.parts[0] == "engine" or include.name in ("kernels.h", "kernels.def", "philox.h", "fastmlp.h"), (
                 f"{path.name} includes {include}"
@@ -95,7 +95,7 @@ def test_cmake_lists_every_c_file_and_no_other():
 
 
 def test_the_binding_imports_only_the_contract_the_errors_and_quiet_arithmetic():
-    text = "\n".join(path.read_text(encoding="utf-8") for path in (SOURCES / "_core.pyx", *SOURCES.glob("*.pxi")))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (SOURCES / "python").glob("*.p[yx]*"))
     imported = set(re.findall(r"(?:from|import)\s+(fastmlp[.\w]*)", text))
     assert imported <= {"fastmlp", "fastmlp.plan", "fastmlp.errors", "fastmlp.numeric"}, imported
     for names in re.findall(r"from\s+fastmlp\s+import\s+(.+)", text):

@@ -2,10 +2,10 @@
 #ifndef FASTMLP_ENGINE_H
 #define FASTMLP_ENGINE_H
 
-#include "../fastmlp.h"
-#include "../kernels/kernels.h"
-#include "fpmode.h"
-#include "lock.h"
+#include "fastmlp.h"
+#include "kernels/kernels.h"
+#include "engine/base/fpmode.h"
+#include "engine/base/lock.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -33,7 +33,7 @@ size_t fm_layout_add(fm_layout *layout, ptrdiff_t rows, ptrdiff_t columns, size_
 /* Zeroed, aligned memory for a layout, or NULL. Free with free(). */
 char *fm_layout_allocate(const fm_layout *layout);
 
-/* -- threads: team.c --------------------------------------------------------------------------------------------------------------- */
+/* -- threads: base/team.c ---------------------------------------------------------------------------------------------------------- */
 
 /* One of the threads that run a call together. */
 typedef struct fm_worker {
@@ -57,7 +57,7 @@ fm_range fm_share(ptrdiff_t count, fm_worker worker);
 /* Rows of a batch, in groups of 16, that this worker takes. */
 fm_range fm_share_rows(ptrdiff_t rows, fm_worker worker);
 
-/* -- the network: net.c ------------------------------------------------------------------------------------------------------------ */
+/* -- the network: run/network.c ---------------------------------------------------------------------------------------------------- */
 
 typedef struct fm_node {
     fm_node_spec spec;
@@ -137,7 +137,7 @@ typedef struct fm_workspace {
     float **panels;  /* [output of a dense node] -> [panel][rows][16], the gradient of its sums; may be `grad` where that is the same */
     float **strips;  /* [output of a dense node] -> [strip of 16 rows][padded width][16], the same transposed */
     float **mask;    /* [node] -> [rows][stride] of a dropout node */
-    float **memo;    /* [node] -> what a node of normalize.c or embed.c keeps for its way back */
+    float **memo;    /* [node] -> what a node of ops/norm.c or ops/embedding.c keeps for its way back */
     struct fm_targets *targets; /* [term] */
     float *activity; /* [rows] penalties on what layers give */
     float *scratch;  /* [workers][FM_BLOCK_PANELS][FM_BLOCK_ROWS][16] sums on their way to a transpose or an update */
@@ -154,7 +154,7 @@ typedef struct fm_workspace {
 
 #define FM_LAZY_STEPS 4096
 
-/* Steps that rows of the first kernel have put off: lazy.c. */
+/* Steps that rows of the first kernel have put off: optim/deferred.c. */
 typedef struct fm_lazy {
     char *memory;         /* NULL until wanted */
     ptrdiff_t steps;      /* since all rows were up to date; 0 means they are */
@@ -167,7 +167,7 @@ typedef struct fm_lazy {
     const float (*fade)[2];            /* [FM_LAZY_STEPS + 1] what is left of both slots after so many steps */
 } fm_lazy;
 
-/* What the penalty on a parameter's angles needs: orthogonal.c. */
+/* What the penalty on a parameter's angles needs: optim/orthogonal.c. */
 typedef struct fm_orthogonal {
     char *memory; /* NULL where there is none */
     ptrdiff_t count, length; /* of its vectors: rows of a kernel, or columns */
@@ -179,7 +179,7 @@ typedef struct fm_orthogonal {
     float *inverse_length; /* [count] */
 } fm_orthogonal;
 
-/* What is done around the optimizer's steps: update.c. */
+/* What is done around the optimizer's steps: optim/update.c. */
 typedef struct fm_surroundings {
     char *memory;
     fm_parameter_rule *rules; /* [parameter_count] */
@@ -188,7 +188,7 @@ typedef struct fm_surroundings {
     ptrdiff_t *units;     /* [parameter_count] where a parameter's columns begin in them */
     fm_orthogonal *orthogonal; /* [parameter_count] */
     float *factor;        /* [most rows of a parameter] what its rows are multiplied by */
-    float *step;          /* [size] whole.c: where parameters are going to */
+    float *step;          /* [size] optim/whole.c: where parameters are going to */
     int adjusts;          /* penalties, decay or clipvalue come before a step */
     int penalized;        /* the loss has penalties */
     int whole;            /* all of the gradient is needed before a step */
@@ -197,7 +197,7 @@ typedef struct fm_surroundings {
     double product;         /* … the product of its momenta, while they grow */
 } fm_surroundings;
 
-/* How fast batches went on one thread and on many, so that the faster way can be taken: see train.c. */
+/* How fast batches went on one thread and on many, so that the faster way can be taken: see run/train.c. */
 typedef struct fm_pace {
     double seconds_per_row[2]; /* on one thread, on many */
     double until_probe;        /* seconds of work until both are measured again */
@@ -255,16 +255,16 @@ struct fm_network {
     fm_lock lock;
     uint64_t task; /* how often it was configured */
 
-    fm_network *next, *previous; /* in the list of all networks: fork.c */
+    fm_network *next, *previous; /* in the list of all networks: run/fork.c */
     int held_for_fork;
 };
 
-/* -- all networks, for a fork: fork.c ---------------------------------------------------------------------------------------------- */
+/* -- all networks, for a fork: run/fork.c ------------------------------------------------------------------------------------------ */
 
 void fm_enlist(fm_network *network);
 void fm_strike_out(fm_network *network);
 
-/* -- memory for batches: net.c ----------------------------------------------------------------------------------------------------- */
+/* -- memory for batches: run/network.c --------------------------------------------------------------------------------------------- */
 
 /* A workspace for `rows` rows. NULL if there is no memory. */
 fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int room, int workers);
@@ -279,7 +279,7 @@ fm_status fm_need_gradient(fm_network *network);
 /* Copies the gradients, [parameter] in the plan's shapes; NULL where one is not wanted. */
 void fm_copy_gradients(fm_network *network, float *const *to);
 
-/* -- products of a dense node: gemm.c ---------------------------------------------------------------------------------------------- */
+/* -- products of a dense node: ops/dense.c ----------------------------------------------------------------------------------------- */
 
 /* One pass over a batch: whose, how many rows, and which of the threads this is. */
 typedef struct fm_pass {
@@ -342,7 +342,7 @@ void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node);
 void fm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
 void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
 
-/* -- normalisation, PReLU and scaling of columns: normalize.c ----------------------------------------------------------------------- */
+/* -- normalisation, PReLU and scaling of columns: ops/norm.c ----------------------------------------------------------------------- */
 
 /* Floats such a node keeps for its way back, for batches of `rows` rows. */
 ptrdiff_t fm_normalize_memo(const fm_network *network, const fm_node *node, ptrdiff_t rows);
@@ -358,14 +358,14 @@ void fm_normalize_backward(const fm_pass *pass, const fm_node *node, int index, 
 /* Moves the moving statistics of all batch normalizations by this batch's: once a batch that the optimizer moves parameters for. */
 void fm_move_statistics(const fm_pass *pass);
 
-/* -- whole numbers as columns: embed.c --------------------------------------------------------------------------------------------- */
+/* -- whole numbers as columns: ops/embedding.c ------------------------------------------------------------------------------------- */
 
 ptrdiff_t fm_embed_memo(const fm_network *network, const fm_node *node);
 void fm_embed_forward(const fm_pass *pass, const fm_node *node);
 void fm_encode_forward(const fm_pass *pass, const fm_node *node);
 void fm_embed_update(const fm_pass *pass, const fm_node *node, int index, const fm_step *step);
 
-/* -- inputs that are mostly zero: sparse.c ----------------------------------------------------------------------------------------- */
+/* -- inputs that are mostly zero: ops/dense_sparse.c ------------------------------------------------------------------------------- */
 
 /* False if this network's input is never worth looking at: the first layer is narrow, or cannot skip. */
 int fm_may_skip(const fm_network *network);
@@ -397,7 +397,7 @@ fm_share_of_columns fm_share_columns(const fm_pass *pass, const fm_node *node);
 void fm_sparse_forward(const fm_pass *pass, const fm_node *node);
 void fm_sparse_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
 
-/* -- updates: update.c ------------------------------------------------------------------------------------------------------------- */
+/* -- updates: optim/update.c ------------------------------------------------------------------------------------------------------- */
 
 /* This iteration's constants of the optimizer. */
 fm_step fm_step_of(const fm_network *network);
@@ -437,13 +437,13 @@ void fm_add_penalty_gradients(const fm_pass *pass);
 /* The update as a pass of its own, over gradients that have been through memory. */
 void fm_update_apart(const fm_pass *pass, const fm_step *step);
 
-/* The step of all parameters, by rules that look at a whole one: whole.c. */
+/* The step of all parameters, by rules that look at a whole one: optim/whole.c. */
 void fm_step_whole(const fm_pass *pass, const fm_step *step);
 
 /* What follows an update: averages and constraints. */
 void fm_follow_update(const fm_pass *pass, const fm_step *step);
 
-/* -- penalties on angles: orthogonal.c --------------------------------------------------------------------------------------------- */
+/* -- penalties on angles: optim/orthogonal.c --------------------------------------------------------------------------------------- */
 
 fm_status fm_new_orthogonal(fm_orthogonal *orthogonal, const fm_parameter_rule *rule, const ptrdiff_t shape[2]);
 
@@ -454,7 +454,7 @@ void fm_sum_cosines(const fm_pass *pass, int parameter);
 double fm_mean_cosine(const fm_orthogonal *orthogonal);
 void fm_add_turns(const fm_network *network, int parameter, fm_range panels);
 
-/* -- steps put off: lazy.c --------------------------------------------------------------------------------------------------------- */
+/* -- steps put off: optim/deferred.c ----------------------------------------------------------------------------------------------- */
 
 /* True if a step with gradient zero leaves parameters and slots alone. */
 int fm_stands_still(const fm_network *network);
@@ -481,7 +481,7 @@ void fm_note_step(fm_network *network, const fm_step *step);
 void fm_settle_share(fm_network *network, fm_worker worker);
 void fm_settle(fm_network *network);
 
-/* -- rows: data.c ------------------------------------------------------------------------------------------------------------------ */
+/* -- rows: data/gather.c ----------------------------------------------------------------------------------------------------------- */
 
 /* Copies this worker's rows of a batch, through the order, into the workspace, or lists them if the pass is sparse. 0 if an index, a label
  * or a sparse row is out of range. */
@@ -493,7 +493,7 @@ int fm_take_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_
 /* Numbers that are not zero in a few rows spread over the data, and how many were looked at. */
 void fm_sample_nonzeros(const fm_network *network, const fm_batches *batches, ptrdiff_t *nonzeros, ptrdiff_t *count);
 
-/* -- how nodes are connected: graph.c ---------------------------------------------------------------------------------------------- */
+/* -- how nodes are connected: graph/link.c ----------------------------------------------------------------------------------------- */
 
 /* 1 if nodes read what is there when their turn comes, and buffers are read as fm_plan says; 0 if not, -1 if there is no memory. */
 int fm_is_sound_graph(const fm_plan *plan);
@@ -501,7 +501,7 @@ int fm_is_sound_graph(const fm_plan *plan);
 /* True for nodes that read `other` as well. */
 int fm_reads_two(fm_op op);
 
-/* True for nodes with parameters that the optimizer moves: net.c. */
+/* True for nodes with parameters that the optimizer moves: run/network.c. */
 int fm_moves_parameters(const fm_plan *plan, const fm_node_spec *node);
 
 /* What each node's neighbours do for it: see fm_node. */
@@ -510,18 +510,18 @@ void fm_link_nodes(fm_network *network);
 /* Which nodes these losses need, and which their gradient reaches. 0 if a loss reads what others read too. */
 int fm_link_objectives(fm_network *network, const fm_term *terms, int count);
 
-/* -- numbers replaced by whole ones: lookup.c -------------------------------------------------------------------------------------- */
+/* -- numbers replaced by whole ones: ops/lookup.c ---------------------------------------------------------------------------------- */
 
 int fm_is_sound_table(const fm_node_spec *node);
 int fm_copy_tables(fm_network *network);
 void fm_lookup_forward(const fm_pass *pass, const fm_node *node);
 
-/* -- nodes that join and part: merge.c --------------------------------------------------------------------------------------------- */
+/* -- nodes that join and part: ops/merge.c ----------------------------------------------------------------------------------------- */
 
 void fm_merge_forward(const fm_pass *pass, const fm_node *node);
 void fm_merge_backward(const fm_pass *pass, const fm_node *node);
 
-/* -- nodes that move columns and rows, and what is computed across them: arrange.c -------------------------------------------------- */
+/* -- nodes that move columns and rows, and what is computed across them: ops/arrange.c --------------------------------------------- */
 
 int fm_is_arrangement(fm_op op);
 void fm_arrange_forward(const fm_pass *pass, const fm_node *node);
@@ -533,7 +533,7 @@ typedef struct fm_span {
 } fm_span;
 fm_span fm_share_buffer(const fm_pass *pass, int buffer);
 
-/* -- what is minimised and measured: objective.c ----------------------------------------------------------------------------------- */
+/* -- what is minimised and measured: run/objective.c ------------------------------------------------------------------------------- */
 
 int fm_is_sound_objective(const fm_network *network, const fm_objective *objective);
 
@@ -557,7 +557,7 @@ typedef struct fm_outcome {
 /* One of the losses, its gradient when training, and its metrics, for this worker's rows. */
 fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term);
 
-/* -- whole passes: pass.c ---------------------------------------------------------------------------------------------------------- */
+/* -- whole passes: run/executor.c -------------------------------------------------------------------------------------------------- */
 
 /* Fills the buffers; ends with a barrier. */
 void fm_forward(const fm_pass *pass);
@@ -566,7 +566,7 @@ void fm_forward(const fm_pass *pass);
  * without a barrier. */
 void fm_backward(const fm_pass *pass, const fm_step *step);
 
-/* -- random numbers: rng.c --------------------------------------------------------------------------------------------------------- */
+/* -- random numbers: base/rng.c ---------------------------------------------------------------------------------------------------- */
 
 uint32_t fm_low(uint64_t value);
 uint32_t fm_high(uint64_t value);

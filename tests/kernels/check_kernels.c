@@ -4,7 +4,7 @@
  * Prints a digest of the portable results of each kernel, which must be the same on every architecture, and last `N passed, M failed`.
  * Besides the tables of the library it knows `wide`, isa/portable.h with the width and the tile of AVX-512 (run.sh).
  */
-#include "engine/fpmode.h"
+#include "engine/base/fpmode.h"
 #include "trial.h"
 
 #include <math.h>

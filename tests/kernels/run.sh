@@ -77,7 +77,7 @@ build() {
     kernels "$out" wide portable $wide ${WIDE_CFLAGS:-}
     finish
     compile "$out/check_kernels" "$here/check_kernels.c" "$out"/wide_for_*.o "$out"/tables/*.o ${3:-} -lm
-    compile "$out/check_training" "$here/check_training.c" "$sources"/engine/*.c "$out"/tables/*.o ${3:-} -lm -pthread
+    compile "$out/check_training" "$here/check_training.c" "$sources"/engine/*/*.c "$out"/tables/*.o ${3:-} -lm -pthread
     finish
 }
 

@@ -1,5 +1,5 @@
 /* A network's life: plan to nodes, parameters in and out of their panels, its numbers, and memory for batches. */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <stdlib.h>
 #include <string.h>

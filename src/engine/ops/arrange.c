@@ -3,7 +3,7 @@
  * Each worker takes the same whole rows of the batch on the way there and back. Only columns that there are get read and written, so pads
  * stay +0. Sums ascend.
  */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <string.h>
 

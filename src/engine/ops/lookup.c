@@ -1,7 +1,7 @@
 /* Nodes that replace each number by a whole one: Discretization, which finds the bin a number is in, and lookups, which find a whole number
  * in a table or spread it over some buckets. No gradient goes through either.
  */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <math.h>
 #include <stdlib.h>

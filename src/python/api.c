@@ -1,6 +1,6 @@
 /* The table of functions that fastmlp_api.h finds. What they promise is written there. */
 #include "api.h"
-#include "../fastmlp/include/fastmlp_api.h"
+#include "../../fastmlp/include/fastmlp_api.h"
 
 struct fastmlp_network {
     fm_network *network;

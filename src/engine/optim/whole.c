@@ -1,9 +1,9 @@
 /* Steps of rules that look at all of a parameter at once: how long it is, and how long the step.
  *
- * The gradients lie in memory, and what surrounds a step has been done to them: update.c. A step is made in `around.step` first, each
+ * The gradients lie in memory, and what surrounds a step has been done to them: optim/update.c. A step is made in `around.step` first, each
  * worker its panels; what is said of a whole parameter are sums over its columns, so no bit depends on the threads.
  */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <math.h>
 #include <string.h>
@@ -15,7 +15,7 @@ static void walk(const fm_network *network, const fm_stretch *s, double factor) 
     network->kernels->combine(&move);
 }
 
-/* -- lamb -------------------------------------------------------------------------------------------------------------------------- */
+/* -- lamb ------------------------------------------------------------------------------------------------------------------------------ */
 
 /* Adam's step for a rate of 1 is that of update_nadam with no word of the gradient itself; taken from 0, it has its sign turned. */
 static void adam_step(const fm_network *network, const fm_step *step, const fm_stretch *s) {

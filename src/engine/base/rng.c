@@ -2,8 +2,8 @@
  * counter (column group · 16 + lane, row, iteration, node). Here the order of the rows: counter (quadruple, epoch low, epoch high, ~0); and
  * the keys of further streams of noise: counter (draw low, draw high, 0, ~1). No node has such a number.
  */
-#include "../kernels/body/philox.h"
-#include "engine.h"
+#include "kernels/body/philox.h"
+#include "engine/engine.h"
 
 uint32_t fm_low(uint64_t value) { return (uint32_t)value; }
 uint32_t fm_high(uint64_t value) { return (uint32_t)(value >> 32); }

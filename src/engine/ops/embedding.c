@@ -2,7 +2,7 @@
  *
  * Numbers come as floats. One that is not a whole number of the range, which the caller should have refused, gives NaN, and moves nothing.
  */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What is minimised and measured: which kernels a batch's loss and metrics need, and what those read. */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -55,7 +55,7 @@ static int of_smoothed(int loss) {
 static void call(const fm_kernels *kernels, int kind, const fm_loss *arguments) {
     void (*const table[])(const fm_loss *) = {
 #define FM_LOSS(name) kernels->loss_##name,
-#include "../kernels/kernels.def"
+#include "kernels/kernels.def"
     };
     table[kind](arguments);
 }

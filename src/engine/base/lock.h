@@ -2,7 +2,7 @@
 #ifndef FASTMLP_LOCK_H
 #define FASTMLP_LOCK_H
 
-#include "../fastmlp.h"
+#include "fastmlp.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

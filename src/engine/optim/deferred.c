@@ -5,7 +5,7 @@
  * again, all at once, in registers: the same operations in the same order as before, so no bit changes. Everything is settled before
  * weights or slots are read, written or used without lists.
  */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <math.h>
 #include <stdlib.h>

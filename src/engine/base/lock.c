@@ -3,7 +3,7 @@
  * A prediction takes a microsecond, so nobody waiting is one atomic instruction to come and one to go. Everything else goes through the mutex and
  * the queue: the lock is handed to whoever stands first, so neither those who train nor those who predict can keep the others out.
  */
-#include "lock.h"
+#include "engine/base/lock.h"
 
 #include <time.h>
 

@@ -1,5 +1,5 @@
 /* Minibatches: gather rows, forward, loss, backward with the update in its tail, and again, many to a call. */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Predictions: rows in blocks, each thread its own blocks from first layer to last, so nobody waits for anybody. */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <string.h>
 

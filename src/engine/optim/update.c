@@ -4,7 +4,7 @@
  * of single weights, decay and clipvalue with it. What needs a whole gradient waits until all of it has been through memory. Work is cut at
  * panels, and every sum over weights is one over a column and then over the columns in order, so no bit depends on the threads.
  */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,21 +12,21 @@
 
 #define NORM_EPSILON 1e-7
 
-/* -- the rule ---------------------------------------------------------------------------------------------------------------------- */
+/* -- the rule -------------------------------------------------------------------------------------------------------------------------- */
 
 static fm_step rule_of(const fm_kernels *kernels, int kind) {
     static const int order[] = {
 #define FM_REPLAY(name, slots) FM_OPTIMIZER_##name,
-#include "../kernels/kernels.def"
+#include "kernels/kernels.def"
     };
     void (*const updates[])(const fm_update *) = {
 #define FM_OPTIMIZER(name, slots) kernels->update_##name,
 #define FM_WHOLE_OPTIMIZER(name, slots) NULL,
-#include "../kernels/kernels.def"
+#include "kernels/kernels.def"
     };
     void (*const replays[])(const fm_replay *) = {
 #define FM_REPLAY(name, slots) kernels->replay_##name,
-#include "../kernels/kernels.def"
+#include "kernels/kernels.def"
     };
     fm_step step = {.update = updates[kind]};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
@@ -40,7 +40,7 @@ static int slots_used(const fm_update_spec *update) {
     static const int most[] = {
 #define FM_OPTIMIZER(name, slots) slots,
 #define FM_WHOLE_OPTIMIZER(name, slots) slots,
-#include "../kernels/kernels.def"
+#include "kernels/kernels.def"
     };
     switch (update->kind) {
     case FM_OPTIMIZER_sgd:
@@ -134,11 +134,11 @@ fm_step fm_step_of(const fm_network *network) {
     return step;
 }
 
-/* -- what an update needs ---------------------------------------------------------------------------------------------------------- */
+/* -- what an update needs -------------------------------------------------------------------------------------------------------------- */
 
 static ptrdiff_t padded_units(const fm_network *network, int p) { return FM_ROUND_UP(network->shape[p][1]); }
 
-/* Whether steps are made by whole.c. */
+/* Whether steps are made by optim/whole.c. */
 static int is_whole(const fm_network *network, const fm_update_spec *update) { return !rule_of(network->kernels, update->kind).update; }
 
 /* Looks through the rules for what has to be done at all. */
@@ -236,7 +236,7 @@ void fm_free_update(fm_network *network) {
         network->slot[s] = NULL;
 }
 
-/* -- steps ------------------------------------------------------------------------------------------------------------------------- */
+/* -- steps ----------------------------------------------------------------------------------------------------------------------------- */
 
 fm_stretch fm_share_parameter(const fm_network *network, int p, fm_worker worker) {
     const ptrdiff_t rows = network->shape[p][0], units = network->shape[p][1];
@@ -301,7 +301,7 @@ void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t off
     take_step(network, step, offset, n, gradient);
 }
 
-/* -- sums over weights ------------------------------------------------------------------------------------------------------------- */
+/* -- sums over weights ----------------------------------------------------------------------------------------------------------------- */
 
 void fm_sum_columns(const fm_network *network, const fm_stretch *s, const float *x, float *absolute, float *square) {
     const ptrdiff_t first = network->around.units[s->parameter] + s->panels.begin * FM_PANEL;
@@ -363,7 +363,7 @@ void fm_add_penalty_gradients(const fm_pass *pass) {
     }
 }
 
-/* -- updates that need the whole gradient ------------------------------------------------------------------------------------------- */
+/* -- updates that need the whole gradient ---------------------------------------------------------------------------------------------- */
 
 /* Adds this worker's part of the gradient to the sum; in the last batch of a step the sum takes the gradient's place. */
 static void accumulate(const fm_network *network, const fm_stretch *s, int last) {
@@ -434,7 +434,7 @@ void fm_update_apart(const fm_pass *pass, const fm_step *step) {
     }
 }
 
-/* -- what follows ------------------------------------------------------------------------------------------------------------------ */
+/* -- what follows ---------------------------------------------------------------------------------------------------------------------- */
 
 /* Keras' moving average: the weights themselves in the first step. */
 static void follow_weights(const fm_network *network, const fm_step *step, const fm_stretch *s) {

@@ -1,5 +1,5 @@
 /* Rows on their way in: checked once a fit, gathered through the order once a batch. */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <string.h>
 

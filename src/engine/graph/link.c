@@ -1,5 +1,5 @@
 /* How nodes are connected: which plans make sense, what neighbours do for one another, and what a loss needs and reaches. */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <stdlib.h>
 #include <string.h>

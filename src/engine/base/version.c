@@ -1,5 +1,5 @@
 /* What this build is. */
-#include "../fastmlp.h"
+#include "fastmlp.h"
 
 const char *fm_version(void) { return FASTMLP_VERSION; }
 

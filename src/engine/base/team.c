@@ -3,7 +3,7 @@
  * Workers sleep on a condition variable between calls and cost nothing. During a call all of them run the same task, each with its own
  * number, and meet at barriers that spin briefly, then yield, then sleep, so that a machine with more busy threads than cores still moves.
  */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <sched.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * of the columns into lists too, only those in which anything stands, so the cost and the memory of a batch follow its non-zeros.
  * Leaving zeros out changes no bit (kernels.h), so nobody needs to know.
  */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ int fm_is_sparse(const fm_network *network, ptrdiff_t nonzeros, ptrdiff_t count,
     return (double)nonzeros < (set >= 0.0 ? set : share_that_pays(network, listed)) * (double)count;
 }
 
-/* -- lists by row ------------------------------------------------------------------------------------------------------------------ */
+/* -- lists by row ---------------------------------------------------------------------------------------------------------------------- */
 
 fm_status fm_need_row_lists(const fm_network *network, fm_workspace *w, int compressed) {
     if (!w->list_memory) {
@@ -86,7 +86,7 @@ void fm_compress_row(const fm_network *network, fm_workspace *w, ptrdiff_t row, 
     w->by_row.end[row] = begin + count;
 }
 
-/* -- lists by column --------------------------------------------------------------------------------------------------------------- */
+/* -- lists by column ------------------------------------------------------------------------------------------------------------------- */
 
 fm_status fm_need_column_lists(const fm_network *network, fm_workspace *w) {
     if (w->columns)
@@ -257,7 +257,7 @@ int fm_list_columns(const fm_pass *pass) {
     return 1;
 }
 
-/* -- products ---------------------------------------------------------------------------------------------------------------------- */
+/* -- products -------------------------------------------------------------------------------------------------------------------------- */
 
 void fm_sparse_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
@@ -315,7 +315,7 @@ static void update_columns(const fm_pass *pass, const fm_node *node, const fm_st
     const fm_network *network = pass->network;
     const ptrdiff_t panel_size = node->inputs * FM_PANEL;
     float *scratch = fm_scratch(pass);
-    /* The gradient of columns where nothing stands is zero. An optimizer's steps on it are put off (lazy.c); the array is to show it. */
+    /* The gradient of columns where nothing stands is zero. An optimizer's steps on it are put off (optim/deferred.c); the array is to show it. */
     for (ptrdiff_t panel = panels.begin; panel < panels.end && !step->update; panel++)
         memset(network->gradient + node->kernel + panel * panel_size + columns->range.begin * FM_PANEL, 0,
                (size_t)((columns->range.end - columns->range.begin) * FM_PANEL) * sizeof(float));

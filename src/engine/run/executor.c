@@ -1,5 +1,5 @@
 /* Forward and backward over the list of nodes. */
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <math.h>
 #include <string.h>
