@@ -122,7 +122,6 @@ TABLES: dict[str, dict[str, str]] = {
         "save_model": "use model.save",
     },
     "optimizers": {
-        "Adafactor": "it saves memory in models far larger than these; use 'adam'",
         "LossScaleOptimizer": "everything is float32, so no loss needs a scale; use the optimizer inside it",
         **_all("MultiOptimizer OptimizerMap", "train the parts as models of their own, or use one optimizer for all weights"),
         "Muon": "use 'adamw' or 'nadam'",

@@ -374,7 +374,10 @@ class Model(Connected):
         """Elements of the optimizer's state as Keras counts them: its slots and the numbers beside them; 0 before training."""
         if self._network is None or self._compiled is None or not self._configured or not self._network.iterations:
             return 0
-        return len(self._network.slot_names) * self.count_trainable() + self._compiled.optimizer.count_scalars()
+        network, optimizer = self._network, self._compiled.optimizer
+        trained = [index for index, weight in enumerate(self._weights) if weight.trainable]
+        sizes = [math.prod(network.slot_shape(slot, index)) for index in trained for slot in network.slot_names]
+        return sum(sizes) + optimizer.number_for_nothing * sizes.count(0) + optimizer.count_scalars()
 
     @keywords.answering
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:

@@ -335,8 +335,9 @@ class Update:
 
     ``kind`` is ``sgd`` (momentum, nesterov), ``rmsprop`` (rho, momentum, epsilon, centered), ``adam`` (beta_1, beta_2, epsilon, amsgrad),
     ``adagrad`` (initial_accumulator, epsilon), ``adadelta`` (rho, epsilon), ``adamax``, ``nadam`` (beta_1, beta_2, epsilon), ``lion``
-    (beta_1, beta_2), ``ftrl`` (initial_accumulator, l1, l2, shrinkage, power, beta), ``schedule_free`` (beta_1, beta_2, epsilon, warmup) or
-    ``lamb`` (beta_1, beta_2, epsilon). Constants that a rule does not use are ignored. What is 0 is not done.
+    (beta_1, beta_2), ``ftrl`` (initial_accumulator, l1, l2, shrinkage, power, beta), ``schedule_free`` (beta_1, beta_2, epsilon, warmup),
+    ``lamb`` (beta_1, beta_2, epsilon) or ``adafactor`` (beta_2_decay, epsilon, epsilon_2, clip_threshold, matrices). Constants that a rule
+    does not use are ignored. What is 0 is not done.
 
     One update: the penalties' gradients are added; the gradients of ``accumulate`` batches are averaged, and only the last of these batches
     takes a step; gradients are clipped; weights decay; the rule takes its step; the average follows; parameters are brought into bounds.
@@ -362,6 +363,14 @@ class Update:
     beta: float = 0.0
     warmup: int = 0
     """Steps in which the learning rate grows to what it is."""
+    beta_2_decay: float = -0.8
+    """The power of the step's number that the newest squares weigh."""
+    epsilon_2: float = 0.001
+    """The least size of a parameter that steps are in proportion to."""
+    clip_threshold: float = 1.0
+    """The longest step, in units of its root mean square."""
+    matrices: tuple[int, ...] = ()
+    """``adafactor``: indices of the parameters whose squares are kept as sums of rows and of columns."""
     weight_decay: float = 0.0
     """``w −= learning rate · weight_decay · w`` before a step."""
     undecayed: tuple[int, ...] = ()
@@ -394,6 +403,7 @@ class Update:
             "ftrl": ("accumulator", "linear"),
             "schedule_free": ("momentum", "velocity"),
             "lamb": ("momentum", "velocity"),
+            "adafactor": ("row", "column", "velocity"),
         }.get(self.kind, ())
         return (*names, *("average",) * (self.average_momentum is not None), *("gradient_accumulator",) * (self.accumulate > 1))
 
@@ -402,11 +412,21 @@ class Update:
         """The slots that begin as copies of the parameters, as these are when the first batch is trained on."""
         return ("momentum",) * (self.kind == "schedule_free")
 
-    def first(self, slot: str, w: np.ndarray) -> np.ndarray:
-        """What a slot holds for the parameter ``w`` before the first step, an array of its own."""
+    def slot_shape(self, slot: str, index: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what a slot holds for parameter ``index``, which has this shape; ``(0,)`` where that is nothing."""
+        if slot not in ("row", "column"):
+            return shape
+        if index not in self.matrices:
+            return (0,)
+        return shape[:1] if slot == "row" else shape[1:]
+
+    def first(self, slot: str, index: int, w: np.ndarray) -> np.ndarray:
+        """What a slot holds for parameter ``index`` before the first step, where that is ``w``: an array of its own."""
         import numpy as np
 
-        return w.copy() if slot in self.copies else np.full_like(w, self.initial_accumulator if slot == "accumulator" else 0.0)
+        if slot in self.copies:
+            return w.copy()
+        return np.full(self.slot_shape(slot, index, w.shape), self.initial_accumulator if slot == "accumulator" else 0.0, w.dtype)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

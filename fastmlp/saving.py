@@ -255,6 +255,10 @@ def _load(path: str | os.PathLike[str], compile: bool) -> Model:
                 if tuple(slots) != expected:
                     raise ValueError(f"the optimizer's state should be {', '.join(expected) or 'empty'}, got {', '.join(slots)}")
             state = {slot: [tensors[_slot_tensor(slot, name)] for name in _with_slots(model)] for slot in slots}
+            for slot, values in state.items():
+                for index, value in zip(snapshot.learned(model), values, strict=True):
+                    if value.shape != (shape := model.network.slot_shape(slot, index)):
+                        raise ValueError(f"the optimizer's {slot} of {names[index]} should have the shape {shape}, got {value.shape}")
             snapshot.resume(model, state, training)
         return model
 
@@ -385,12 +389,12 @@ def _described_model(file: ModelFile, document: Mapping[str, Any]) -> Model:
     model = snapshot.make(file.path, document["model"], document["kind"])
     assert model.plan is not None
     wanted = {parameter.name: parameter.shape for parameter in model.plan.parameters}
-    for slot in document["slots"]:
-        wanted |= {_slot_tensor(slot, name): wanted[name] for name in _with_slots(model)}
+    of_slots = {_slot_tensor(slot, name): wanted[name] for slot in document["slots"] for name in _with_slots(model)}
+    wanted |= of_slots
     for name, shape in wanted.items():
         if name not in file.shapes:
             raise file.fail(f"its model needs the tensor {name!r:.80}, which is not there")
-        if file.shapes[name] != shape:
+        if file.shapes[name] != shape and not (name in of_slots and file.shapes[name] in (shape[:1], shape[1:], (0,))):
             raise file.fail(f"its model needs the tensor {name!r:.80} with shape {shape}, but there it has {file.shapes[name]}")
     if spare := file.shapes.keys() - wanted.keys():
         raise file.fail(f"it has a tensor {min(spare)!r:.80} that its model does not use")

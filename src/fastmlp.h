@@ -144,7 +144,7 @@ typedef enum fm_array { FM_VALUE, FM_GRADIENT, FM_SLOT_0 } fm_array;
 typedef int fm_wait_hook(void);
 void fm_set_wait_hook(fm_wait_hook *hook);
 
-/* Copies one parameter's array in the plan's shape, [inputs][units] or [units]. FM_NOT_READY if there is no such array yet, FM_STALE if slots
+/* Copies one parameter's array in the plan's shape, [inputs][units] or [units]; the first slot of adafactor is [inputs], the second [units]. FM_NOT_READY if there is no such array yet, FM_STALE if slots
  * are wanted that belong to another task. */
 fm_status fm_network_get(fm_network *network, uint64_t task, fm_array which, int parameter, float *values);
 fm_status fm_network_set(fm_network *network, uint64_t task, fm_array which, int parameter, const float *values);
@@ -192,6 +192,7 @@ typedef struct fm_parameter_rule {
     int axis; /* of FM_NORM: FM_EACH_UNIT, … */
     double least, most, rate;
     int undecayed; /* weight_decay is not for it */
+    int matrix; /* adafactor: its squares are kept as means of rows, in the first slot, and of columns, in the second */
 } fm_parameter_rule;
 
 /* An optimizer. What is 0 is not done. */
@@ -202,6 +203,7 @@ typedef struct fm_update_spec {
     int rounded; /* adam: rows of a sparse input add up the steps they put off, the same up to rounding, instead of taking each */
     double initial_accumulator; /* adagrad, ftrl */
     double l1, l2, shrinkage, power, beta; /* ftrl */
+    double beta_2_decay, epsilon_2, clip_threshold; /* adafactor */
     int64_t warmup; /* schedule_free: the learning rate grows for so many steps */
     double weight_decay; /* w −= learning rate·weight_decay·w before a step */
     double clipnorm, global_clipnorm, clipvalue; /* the longest gradient of a parameter, of all parameters, of a number */

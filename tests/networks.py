@@ -28,6 +28,7 @@ UPDATES = {
     "ftrl": Update("ftrl", l1=0.002),
     "schedule_free": Update("schedule_free", warmup=3),
     "lamb": Update("lamb"),
+    "adafactor": Update("adafactor", epsilon=1e-30, matrices=(0, 2)),
     "ftrl_power": Update("ftrl", l2=0.1, shrinkage=0.1, power=0.3, beta=0.2),
 }
 LEARNING_RATES = {
@@ -49,6 +50,7 @@ LEARNING_RATES = {
     "ftrl_power": 0.05,
     "schedule_free": 0.003,
     "lamb": 0.01,
+    "adafactor": 0.02,
 }
 
 # name -> (loss, from_logits, last activation, absorbed by the loss)

@@ -37,6 +37,7 @@ FILES = [
             "ftrl",
             "schedule_free",
             "lamb",
+            "adafactor",
         )
     ),
     *(f"{name}.h5" for name in ("momentum", "amsgrad", "nadam")),
@@ -58,6 +59,7 @@ OURS = {
     "ftrl": lambda: optimizers.Ftrl(0.1, initial_accumulator_value=0.3, beta=0.1),
     "schedule_free": lambda: optimizers.ScheduleFreeAdamW(0.02, warmup_steps=9, **AROUND),
     "lamb": lambda: optimizers.Lamb(0.02, global_clipnorm=1.0, **AROUND),
+    "adafactor": lambda: optimizers.Adafactor(0.1, clipnorm=1.0, **AROUND),
 }
 
 
@@ -187,7 +189,7 @@ def test_keras_loads_what_is_saved_here_predicts_the_same_and_trains_on(golden, 
 
 
 @pytest.mark.parametrize("ending", MODEL_ENDINGS)
-@pytest.mark.parametrize("name", ["adagrad", "nadam", "adam", "ftrl", "schedule_free", "lamb"])
+@pytest.mark.parametrize("name", ["adagrad", "nadam", "adam", "ftrl", "schedule_free", "lamb", "adafactor"])
 def test_a_model_that_was_never_trained_begins_alike(golden, tmp_path, name, ending):
     model = make(OURS[name]())
     model.save(tmp_path / f"model.{ending}")

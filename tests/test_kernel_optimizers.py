@@ -93,7 +93,7 @@ def slots_of(rule):
 
 def start_of(rule, n):
     """The slots before the first step."""
-    return [rule.first(name, W[:n]) for name in rule.slots]
+    return [rule.first(name, 0, W[:n]) for name in rule.slots]
 
 
 def run(isa, rule, n, side, g=G):

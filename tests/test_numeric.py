@@ -163,7 +163,22 @@ def test_no_metric_raises(metric):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
     "optimizer",
-    ["sgd", "rmsprop", "adam", "adamw", "adagrad", "adadelta", "adamax", "nadam", "lion", "ftrl", "schedulefreeadamw", "lamb", "lbfgs"],
+    [
+        "sgd",
+        "rmsprop",
+        "adam",
+        "adamw",
+        "adagrad",
+        "adadelta",
+        "adamax",
+        "nadam",
+        "lion",
+        "ftrl",
+        "schedulefreeadamw",
+        "lamb",
+        "adafactor",
+        "lbfgs",
+    ],
 )
 def test_no_optimizer_raises(engine, optimizer):
     made = model(engine, optimizer=optimizer)

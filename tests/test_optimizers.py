@@ -42,6 +42,14 @@ DEFAULTS = {
         "beta": 0.0,
     },
     "Lamb": MOMENTS,
+    "Adafactor": {
+        "learning_rate": 0.001,
+        "beta_2_decay": -0.8,
+        "epsilon_1": 1e-30,
+        "epsilon_2": 0.001,
+        "clip_threshold": 1.0,
+        "relative_step": True,
+    },
     "ScheduleFreeAdamW": {"learning_rate": 0.0025, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "warmup_steps": 0},
 }
 
@@ -103,6 +111,8 @@ def test_configurations_make_the_same_optimizer(name):
         (lambda: optimizers.LossScaleOptimizer(), UnsupportedError, "everything is float32, so no loss needs a scale"),
         (lambda: optimizers.ScheduleFreeAdamW(beta_1=0), ValueError, "beta_1 must be above 0"),
         (lambda: optimizers.ScheduleFreeAdamW(warmup_steps=-1), ValueError, "warmup_steps must be at least 0, got -1"),
+        (lambda: optimizers.Adafactor(beta_2_decay=0.5), ValueError, "beta_2_decay must be at least -100 and at most 0, got 0.5"),
+        (lambda: optimizers.Adafactor(epsilon_1=0), ValueError, "epsilon_1 must be at least 1.2e-38"),
         (lambda: optimizers.Ftrl(learning_rate_power=0.5), ValueError, "learning_rate_power must be at least -100 and at most 0, got 0.5"),
         (lambda: optimizers.Ftrl(l1_regularization_strength=-1), ValueError, "l1_regularization_strength must be at least 0, got -1"),
         (lambda: optimizers.LBFGS(weight_decay=0.1), UnsupportedError, "LBFGS(weight_decay=...) is not in fastmlp"),

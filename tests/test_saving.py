@@ -26,7 +26,7 @@ import fastmlp
 from fastmlp import layers, modelfile, saving, utils
 from fastmlp.errors import ModelFileError
 from fastmlp.modelfile import ModelFile
-from fastmlp.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Ftrl, Lamb, Lion, Nadam, RMSprop, ScheduleFreeAdamW
+from fastmlp.optimizers import SGD, Adadelta, Adafactor, Adagrad, Adam, Adamax, AdamW, Ftrl, Lamb, Lion, Nadam, RMSprop, ScheduleFreeAdamW
 
 OPTIMIZERS = {
     "sgd": lambda: SGD(0.05),
@@ -44,6 +44,7 @@ OPTIMIZERS = {
     "nadam": lambda: Nadam(0.003, weight_decay=0.1),
     "lion": lambda: Lion(0.001),
     "ftrl": lambda: Ftrl(0.05),
+    "adafactor": lambda: Adafactor(0.05),
     "lamb": lambda: Lamb(0.02),
     "schedule_free": lambda: ScheduleFreeAdamW(0.01, warmup_steps=5),
 }

@@ -102,6 +102,7 @@ def test_a_trained_model_tells_the_optimizer_s_numbers(engine, capsys):
         (lambda: optimizers.SGD(0.1), 2),
         (lambda: optimizers.SGD(optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)), 1),
         (lambda: optimizers.Nadam(), 2 * 407_050 + 3),
+        (lambda: optimizers.Adafactor(), 407_050 + 784 + 512 + 2 + 512 + 10 + 2 + 2),  # with numbers for the biases that it has no rows of
     ],
 )
 def test_a_rate_that_can_be_set_and_nadam_s_product_count_as_numbers_of_the_optimizer(optimizer, numbers, capsys):

@@ -35,7 +35,7 @@ BOUNDS = {
     "all": Bounds("norm", None, 1.0, 1.0),
     "on the way": Bounds("norm", 0, 0.9, 1.0, 0.3),
 }
-WHOLE = ("lamb",)
+WHOLE = ("lamb", "adafactor")
 """Rules whose steps look at all of a parameter."""
 
 
@@ -102,7 +102,7 @@ def test_updating_apart_from_the_gradient_changes_no_bit(name):
 
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize(
-    "update", ["momentum", "rmsprop_centered_momentum", "amsgrad", "nadam", "adagrad", "lion", "ftrl", "schedule_free", "lamb"]
+    "update", ["momentum", "rmsprop_centered_momentum", "amsgrad", "nadam", "adagrad", "lion", "ftrl", "schedule_free", "lamb", "adafactor"]
 )
 def test_other_rules_have_the_same_options(update, option):
     rule = replace(UPDATES[update], **OPTIONS[option])
@@ -153,6 +153,29 @@ def test_a_step_of_lamb_is_in_proportion_to_the_parameter():
     train(network, data_for(plan, "mse", 32, 32))
     for i, old in enumerate(before):
         assert np.linalg.norm(network.get_parameter(i) - old) == pytest.approx(0.02 * np.linalg.norm(old), rel=1e-5)
+
+
+@pytest.mark.parametrize("engine", [_core, reference])
+def test_slots_of_rows_and_columns_have_shapes_of_their_own(engine):
+    plan = perceptron((7, 20, 4), "tanh", "linear")
+    network = fill(engine.Network(plan, 7))
+    network.configure(objective_for(plan, "mse"), UPDATES["adafactor"])
+    network.learning_rate = 0.02
+    shapes = {name: [network.slot_shape(name, index) for index in range(4)] for name in network.slot_names}
+    assert shapes == {"row": [(7,), (0,), (20,), (0,)], "column": [(20,), (0,), (4,), (0,)], "velocity": [(7, 20), (20,), (20, 4), (4,)]}
+    train(network, data_for(plan, "mse", 32, 32))
+    slots = {name: [network.get_slot(name, index) for index in range(4)] for name in shapes}
+    assert {name: [one.shape for one in values] for name, values in slots.items()} == shapes
+    row, column = slots["row"][0], slots["column"][0]
+    np.testing.assert_allclose(slots["velocity"][0], np.outer(row / row.mean(), column), rtol=1e-5)
+    for name, values in slots.items():
+        for index, value in enumerate(values):
+            network.set_slot(name, index, 2 * value)
+            assert same_bits(network.get_slot(name, index), 2 * value)
+    with pytest.raises(ValueError, match="shape"):
+        network.set_slot("row", 0, np.zeros(8, np.float32))
+    with pytest.raises(ValueError, match="shape"):
+        network.set_slot("column", 1, np.zeros(1, np.float32))
 
 
 @pytest.mark.parametrize("engine", [_core, reference])

@@ -7,6 +7,7 @@ optimizer/vars/0, 1, 2, …     iterations, learning rate unless it follows a sc
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ _OPTIMIZER_ORDER = {
     "Ftrl": (("accumulator", "linear"),),
     "ScheduleFreeAdamW": (("momentum", "velocity"),),
     "Lamb": (("momentum", "velocity"),),
+    "Adafactor": (("row", "column", "velocity"),),
     "LBFGS": (),
 }
 """How Keras lists an optimizer's state, after what all of them may have: group after group; within a group weight after weight, for each of
@@ -71,7 +73,8 @@ def optimizer_order(model: Model) -> list[tuple[str, int]]:
     present = model.network.slot_names
     own = next(_OPTIMIZER_ORDER[cls.__name__] for cls in type(model.optimizer).__mro__ if cls.__name__ in _OPTIMIZER_ORDER)
     groups = _SURROUNDINGS + own
-    return [(slot, index) for group in groups for index in snapshot.trained(model) for slot in group if slot in present]
+    order = [(slot, index) for group in groups for index in snapshot.trained(model) for slot in group if slot in present]
+    return [where for where in order if model.optimizer.number_for_nothing or math.prod(model.network.slot_shape(*where))]
 
 
 def beside(layer: Layer) -> dict[str, Any]:
@@ -128,11 +131,14 @@ def numbers_behind(model: Model) -> list[str]:
 
 def optimizer_arrays(model: Model, taken: Snapshot) -> list[Any]:
     """Iterations, learning rate, state and other numbers in Keras' order."""
+    assert model.plan is not None
     place = {index: number for number, index in enumerate(snapshot.learned(model))}
-    state = [
-        taken.slots[slot][place[index]] if taken.slots else model.optimizer.rule().first(slot, taken.weights[index])
+    first = model.optimizer.rule_for(model.plan.parameters).first
+    state: list[Any] = [
+        taken.slots[slot][place[index]] if taken.slots else first(slot, index, taken.weights[index])
         for slot, index in optimizer_order(model)
     ]
+    state = [array if array.size else np.int32(0) for array in state]
     iterations = taken.training["iterations"]
     optimizer = model.optimizer
     before: list[Any] = [np.int32(iterations) if iterations < 1 << 31 else np.int64(iterations)]
@@ -218,18 +224,20 @@ def read_optimizer(group: Group, names: Sequence[str], model: Model) -> tuple[in
     if len(names) != wanted:
         kind = type(model.optimizer).__name__
         raise group.fail(f"the optimizer's state has {len(names)} arrays, but {kind} with these weights has {wanted}; {_WITHOUT}")
-    shapes = [weight.shape for weight in model._weights]
+    assert model.plan is not None
+    shapes = {where: model.network.slot_shape(*where) for where in order}
     named = list(zip(names[before : before + len(order)], order, strict=True))
-    for name, (_, index) in named:
-        if group.shape(name) != shapes[index]:
-            raise group.fail(f"the optimizer's state {name:.200} has the shape {group.shape(name)}, not {shapes[index]}; {_WITHOUT}")
-    stored = {where: group.floats(name, shapes[where[1]]) for name, where in named}
+    for name, where in named:
+        shape = shapes[where] if math.prod(shapes[where]) else ()
+        if group.shape(name) != shape:
+            raise group.fail(f"the optimizer's state {name:.200} has the shape {group.shape(name)}, not {shape}; {_WITHOUT}")
+    stored = {where: group.floats(name, shapes[where]) for name, where in named if math.prod(shapes[where])}
     slots: dict[str, list[Array]] = {}
     for slot in model.network.slot_names if stored else ():
         weights = [(index, stored.get((slot, index))) for index in snapshot.learned(model)]
         with quiet():
-            first = model.optimizer.rule().first
-            slots[slot] = [first(slot, model._weights[index].read()) if array is None else array for index, array in weights]
+            first = model.optimizer.rule_for(model.plan.parameters).first
+            slots[slot] = [first(slot, index, model._weights[index].read()) if array is None else array for index, array in weights]
     iterations = group.whole_number(names[0])
     if not model.optimizer.follows_schedule:
         rate = group.floats(names[1], ())

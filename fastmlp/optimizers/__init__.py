@@ -8,6 +8,7 @@ from typing import Any
 from fastmlp import elsewhere, schedules
 from fastmlp.optimizers.base import Optimizer
 from fastmlp.optimizers.lbfgs import LBFGS
+from fastmlp.optimizers.matrices import Adafactor
 from fastmlp.optimizers.moments import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
 from fastmlp.optimizers.simple import SGD, Adadelta, Adagrad, Ftrl, Lion, RMSprop
 from fastmlp.registry import Registry
@@ -16,6 +17,7 @@ __all__ = [
     "LBFGS",
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -38,7 +40,7 @@ sys.modules[f"{__name__}.schedules"] = schedules  # importable under Keras' name
 registry: Registry[Optimizer] = Registry(
     "optimizer",
     Optimizer,
-    (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Lion, Ftrl, ScheduleFreeAdamW, Lamb, LBFGS),
+    (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Lion, Ftrl, ScheduleFreeAdamW, Lamb, Adafactor, LBFGS),
     module="optimizers",
 )
 

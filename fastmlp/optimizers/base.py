@@ -47,6 +47,8 @@ class Optimizer(Configurable):
 
     full_batch: ClassVar[bool] = False
     """True if a step needs all rows at once."""
+    number_for_nothing: ClassVar[bool] = False
+    """Whether Keras keeps a number where a slot holds nothing for a weight."""
     _learning_rate: float = 0.0
     _schedule: schedules.LearningRateSchedule | None = None
     _model: weakref.ReferenceType[Any] | None = None
@@ -141,7 +143,8 @@ class Optimizer(Configurable):
         if model is None or not self._training:
             return numbers
         learned = [(index, weight) for index, weight in model._learned() if weight.trainable]
-        return [*numbers, *(Slot(self, slot, index, weight) for index, weight in learned for slot in self.network().slot_names)]
+        slots = (Slot(self, slot, index, weight) for index, weight in learned for slot in self.network().slot_names)
+        return [*numbers, *(slot for slot in slots if slot.size)]
 
     def network(self) -> Any:
         """The engine's network that has the optimizer's state."""
@@ -263,7 +266,7 @@ class Optimizer(Configurable):
                 )
         pattern = "|".join(self._not_decayed)
         return replace(
-            self.rule(),
+            self.rule_for(parameters),
             weight_decay=self.weight_decay or 0.0,
             undecayed=tuple(i for i, one in enumerate(parameters) if pattern and re.search(pattern, one.name.rpartition("/")[2])),
             clipnorm=self.clipnorm or 0.0,
@@ -277,6 +280,13 @@ class Optimizer(Configurable):
     def trainer(self, network: Any) -> Any:
         """What has the method ``train``: the network itself, unless steps are taken from outside it."""
         return network
+
+    def rule_for(self, parameters: Sequence[Parameter]) -> Update:
+        """The rule, and which of the parameters it takes as matrices."""
+        return replace(self.rule(), matrices=self._matrices(parameters))
+
+    def _matrices(self, parameters: Sequence[Parameter]) -> tuple[int, ...]:
+        return ()
 
     def rule(self) -> Update:
         """How this optimizer steps, without what all of them have."""

@@ -102,7 +102,8 @@ class Slot(Variable):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._weight.shape
+        shape: tuple[int, ...] = self._optimizer.network().slot_shape(self._slot, self._index)
+        return shape
 
     @property
     def dtype(self) -> np.dtype[np.float32]:

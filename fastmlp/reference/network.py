@@ -396,7 +396,8 @@ class Network:
 
     def set_parameter(self, index: int, value: np.ndarray) -> None:
         """Replaces a parameter by a copy of ``value``, which must have exactly the plan's shape."""
-        value = self._like_parameter(index, value)
+        parameter = self._plan.parameters[index]
+        value = self._of_shape(parameter.name, parameter.shape, value)
         with self._turns.taken():
             parameters = list(self._state.parameters)
             parameters[index] = value
@@ -407,27 +408,29 @@ class Network:
         """Names of what the optimizer remembers for each parameter; none before ``configure``."""
         return () if self._task is None else self._task.update.slots
 
+    def slot_shape(self, name: str, index: int) -> tuple[int, ...]:
+        """The shape of that slot of parameter ``index``: the parameter's, or another; ``(0,)`` where it holds nothing."""
+        return np.shape(lookup("slot", self._state.slots[index], name))
+
     def get_slot(self, name: str, index: int) -> np.ndarray:
-        """Gives a copy of what the optimizer remembers under ``name`` for parameter ``index``, in the parameter's shape."""
+        """Gives a copy of what the optimizer remembers under ``name`` for parameter ``index``."""
         self._turns.refuse_inside()
         return lookup("slot", self._state.slots[index], name).copy()
 
     def set_slot(self, name: str, index: int, value: np.ndarray) -> None:
-        """Replaces a slot of parameter ``index`` by a copy of ``value``, which must have exactly the parameter's shape."""
-        value = self._like_parameter(index, value)
+        """Replaces a slot of parameter ``index`` by a copy of ``value``, which must have exactly its shape."""
+        value = self._of_shape(f"{name} of {self._plan.parameters[index].name}", self.slot_shape(name, index), value)
         with self._turns.taken():
             slots = list(self._state.slots)
-            lookup("slot", slots[index], name)
             slots[index] = {**slots[index], name: value}
             self._state = replace(self._state, slots=tuple(slots))
 
     def _zeros(self) -> tuple[np.ndarray, ...]:
         return tuple(np.zeros(parameter.shape, self._dtype) for parameter in self._plan.parameters)
 
-    def _like_parameter(self, index: int, value: np.ndarray) -> np.ndarray:
-        parameter = self._plan.parameters[index]
-        if np.shape(value) != parameter.shape:
-            raise ValueError(f"{parameter.name} has shape {parameter.shape}, but the given array has shape {np.shape(value)}")
+    def _of_shape(self, name: str, shape: tuple[int, ...], value: np.ndarray) -> np.ndarray:
+        if np.shape(value) != shape:
+            raise ValueError(f"{name} has shape {shape}, but the given array has shape {np.shape(value)}")
         with quiet():
             return np.array(value, self._dtype)
 

@@ -1,8 +1,8 @@
 """Optimizers: how a gradient becomes a step.
 
 ``step(rule, rate, t, w, g, **slots)`` gives the new parameter and the new slots: the arrays an optimizer remembers for each parameter from
-step to step, of the parameter's shape, named by ``rule.slots``. ``w`` is the parameter, ``g`` its gradient, ``rate`` the learning rate,
-``t`` the number of this step, from 1, and ``rule`` the constants.
+step to step, named by ``rule.slots``, of the parameter's shape unless ``rule.slot_shape`` says another. ``w`` is the parameter, ``g`` its
+gradient, ``rate`` the learning rate, ``t`` the number of this step, from 1, and ``rule`` the constants.
 
 Steps change no array in place: they return new ones. To add an optimizer, write its step, add a row to ``OPTIMIZERS`` and its slots to
 :class:`fastmlp.plan.Update`. What happens around a step, clipping for example, is in :mod:`fastmlp.reference.updates`.
@@ -203,6 +203,30 @@ def length(x: np.ndarray) -> float:
     return math.sqrt((x.astype(np.float64) ** 2).sum())
 
 
+def adafactor(
+    rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, row: np.ndarray, column: np.ndarray, velocity: np.ndarray
+) -> Stepped:
+    """Adafactor (Shazeer and Stern, 2018, "Adaptive learning rates with sublinear memory cost"): squares known by rows and columns.
+
+    With s = g² + ε₁ and β = 1 − t^decay, a matrix keeps r ← β·r + (1 − β)·(mean of s over each row), c likewise over each column, and
+    v = r / (mean of r)·c, row by column; other parameters v ← β·v + (1 − β)·s. The step u = g / √v is shortened so that its root mean
+    square is no more than the threshold, and is in proportion to the parameter's:
+    w ← w − min(rate, 1/√t)·max(ε₂, rms(w))·u / max(1, rms(u) / threshold).
+    """
+    beta = 1 - float(t) ** rule.beta_2_decay
+    s = g * g + rule.epsilon
+    if row.size:
+        row = beta * row + (1 - beta) * s.mean(axis=1)
+        column = beta * column + (1 - beta) * s.mean(axis=0)
+        v = (row / row.mean())[:, None] * column
+    else:
+        v = beta * velocity + (1 - beta) * s
+    u = g / np.sqrt(v)
+    size = math.sqrt(1 / w.size)
+    alpha = min(rate, 1 / math.sqrt(t)) * max(rule.epsilon_2, size * length(w)) / max(1.0, size * length(u) / rule.clip_threshold)
+    return w - alpha * u, {"row": row, "column": column, "velocity": v}
+
+
 OPTIMIZERS: dict[str, Step] = {
     "sgd": sgd,
     "rmsprop": rmsprop,
@@ -215,4 +239,5 @@ OPTIMIZERS: dict[str, Step] = {
     "ftrl": ftrl,
     "schedule_free": schedule_free,
     "lamb": lamb,
+    "adafactor": adafactor,
 }

@@ -46,6 +46,7 @@ cdef class _Task:
     cdef tuple terms  # an Objective for each loss
     cdef tuple functions  # the user's own losses, which C points at
     cdef tuple slot_names
+    cdef object update
     cdef int64_t target_columns, totals
     cdef int64_t measured  # columns of the outputs that have a loss
 
@@ -214,8 +215,10 @@ cdef class Network:
 
     # parameters and slots
 
-    cdef object _get(self, uint64_t task, fm_array which, int index):
-        values = np.empty(self._shape(index), dtype=np.float32)
+    cdef object _get(self, uint64_t task, fm_array which, int index, tuple shape):
+        values = np.empty(shape, dtype=np.float32)
+        if values.size == 0:
+            return values
         cdef float *data = <float *>cnp.PyArray_DATA(<cnp.ndarray>values)
         cdef fm_status status
         with nogil:
@@ -223,11 +226,12 @@ cdef class Network:
         _raise(status)
         return values
 
-    cdef int _set(self, uint64_t task, fm_array which, int index, value) except -1:
-        shape = self._shape(index)
+    cdef int _set(self, uint64_t task, fm_array which, int index, tuple shape, value, str what) except -1:
         cdef cnp.ndarray array = _checked("value", value, np.float32, len(shape), False)
         if value.shape != shape:
-            raise ValueError(f"value has shape {value.shape}, but parameter {self.plan.parameters[index].name!r} has shape {shape}")
+            raise ValueError(f"value has shape {value.shape}, but {what} {self.plan.parameters[index].name!r} has shape {shape}")
+        if value.size == 0:
+            return 0
         cdef const float *data = <const float *>cnp.PyArray_DATA(array)
         cdef fm_status status
         with nogil:
@@ -246,20 +250,25 @@ cdef class Network:
         return <fm_array>(<int>FM_SLOT_0 + <int>names.index(name))
 
     def get_parameter(self, index: int):
-        return self._get(0, FM_VALUE, index)
+        return self._get(0, FM_VALUE, index, self._shape(index))
 
     def set_parameter(self, index: int, value) -> None:
-        self._set(0, FM_VALUE, index, value)
+        self._set(0, FM_VALUE, index, self._shape(index), value, "parameter")
+
+    def slot_shape(self, name: str, index: int) -> tuple[int, ...]:
+        cdef _Task task = self._now()
+        self._slot(task, name)
+        return task.update.slot_shape(name, index, self._shape(index))
 
     def get_slot(self, name: str, index: int):
         cdef _Task task = self._now()
         cdef fm_array slot = self._slot(task, name)
-        return self._get(task.number, slot, index)
+        return self._get(task.number, slot, index, task.update.slot_shape(name, index, self._shape(index)))
 
     def set_slot(self, name: str, index: int, value) -> None:
         cdef _Task task = self._now()
         cdef fm_array slot = self._slot(task, name)
-        self._set(task.number, slot, index, value)
+        self._set(task.number, slot, index, task.update.slot_shape(name, index, self._shape(index)), value, f"{name} of parameter")
 
     # inference
 
@@ -362,7 +371,7 @@ cdef class Network:
             _fill_update(&c_update, update)
             for p, parameter in enumerate(self.plan.parameters):
                 _fill_rule(&rules[p], parameter)
-                rules[p].undecayed = p in update.undecayed
+                rules[p].undecayed, rules[p].matrix = p in update.undecayed, p in update.matrices
             c_update.parameters = rules
             for t, term in enumerate(terms):
                 objectives[t].loss = -1 if t in functions else _loss_index("loss", term)
@@ -380,7 +389,8 @@ cdef class Network:
                     metrics[m].weighted, metrics[m].threshold, metrics[m].smoothing = metric.weighted, metric.threshold, metric.smoothing
                     _set_parameters(metrics[m].parameter, metric.parameters)
                     m += 1
-            task.objective, task.terms, task.functions, task.slot_names = objective, terms, tuple(functions.values()), update.slots
+            task.objective, task.terms, task.functions = objective, terms, tuple(functions.values())
+            task.update, task.slot_names = update, update.slots
             task.measured = sum(self.plan.widths[self._output_of(term)] * term.groups for term in terms)
             task.target_columns = sum(term.target_columns(self.plan.widths[self._output_of(term)]) for term in terms)
             task.totals = 2 * (1 + metric_count + (count if count > 1 else 0))

@@ -173,13 +173,13 @@ cdef extern from "fastmlp.h" nogil:
         double l1, l2, orthogonal
         int orthogonal_columns, constraint, axis
         double least, most, rate
-        int undecayed
+        int undecayed, matrix
 
     ctypedef struct fm_update_spec:
         int kind
         double momentum, rho, beta_1, beta_2, epsilon
         int nesterov, centered, amsgrad, rounded
-        double initial_accumulator, l1, l2, shrinkage, power, beta, weight_decay, clipnorm, global_clipnorm, clipvalue
+        double initial_accumulator, l1, l2, shrinkage, power, beta, beta_2_decay, epsilon_2, clip_threshold, weight_decay, clipnorm, global_clipnorm, clipvalue
         int64_t warmup, accumulate
         int average
         double average_momentum

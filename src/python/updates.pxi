@@ -7,6 +7,7 @@ cdef int _fill_update(fm_update_spec *c, update) except -1:
     c.initial_accumulator, c.weight_decay = update.initial_accumulator, update.weight_decay
     c.l1, c.l2, c.shrinkage, c.power, c.beta = update.l1, update.l2, update.shrinkage, update.power, update.beta
     c.warmup = update.warmup
+    c.beta_2_decay, c.epsilon_2, c.clip_threshold = update.beta_2_decay, update.epsilon_2, update.clip_threshold
     c.clipnorm, c.global_clipnorm, c.clipvalue = update.clipnorm, update.global_clipnorm, update.clipvalue
     c.accumulate, c.average = update.accumulate, update.average_momentum is not None
     c.average_momentum, c.overwrite_every = update.average_momentum or 0.0, update.overwrite_every

@@ -42,6 +42,7 @@ OPTIMIZERS = {
     "ftrl": lambda: optimizers.Ftrl(0.2, initial_accumulator_value=0.3, beta=0.1),
     "schedule_free": lambda: optimizers.ScheduleFreeAdamW(0.02, warmup_steps=4, weight_decay=0.1),
     "lamb": lambda: optimizers.Lamb(schedules.CosineDecay(0.05, 20), clipnorm=0.2),
+    "adafactor": lambda: optimizers.Adafactor(0.1, clip_threshold=0.9, use_ema=True, ema_momentum=0.8),
 }
 AS_H5 = ("momentum", "amsgrad", "nadam")
 

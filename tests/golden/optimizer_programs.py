@@ -58,6 +58,9 @@ RULES = {
     ),
     "lamb": ("Lamb", {"learning_rate": 0.03}),
     "lamb_fast": ("Lamb", {"learning_rate": 0.05, "beta_1": 0.5, "beta_2": 0.7, "epsilon": 0.01}),
+    "adafactor": ("Adafactor", {"learning_rate": 0.1}),
+    "adafactor_given_rate": ("Adafactor", {"learning_rate": 0.5, "relative_step": False, "epsilon_2": 0.5}),
+    "adafactor_long": ("Adafactor", {"learning_rate": 0.05, "beta_2_decay": -0.5, "epsilon_1": 1e-3, "clip_threshold": 3.0}),
 }
 
 WITH_OPTIONS = (
@@ -75,6 +78,7 @@ WITH_OPTIONS = (
     "ftrl",
     "schedule_free",
     "lamb",
+    "adafactor",
 )
 """The rules that every option is tried with."""
 

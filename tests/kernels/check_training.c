@@ -22,6 +22,8 @@ static const fm_node_spec NODES[] = {
     {.op = FM_OP_SOFTMAX, .input = 4, .output = 5, .kernel = -1, .bias = -1},
 };
 
+static const fm_parameter_rule KERNELS[PARAMETERS] = {[0] = {.matrix = 1}, [2] = {.matrix = 1}, [4] = {.matrix = 1}};
+
 static const struct {
     const char *name;
     double learning_rate;
@@ -32,6 +34,15 @@ static const struct {
     {"adam", 0.002, {.kind = FM_OPTIMIZER_adam, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7}},
     {"nadam", 0.002, {.kind = FM_OPTIMIZER_nadam, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7, .weight_decay = 0.1, .clipvalue = 0.01}},
     {"adagrad", 0.01, {.kind = FM_OPTIMIZER_adagrad, .epsilon = 1e-7, .initial_accumulator = 0.1, .global_clipnorm = 0.1, .average = 1}},
+    {"lamb", 0.01, {.kind = FM_OPTIMIZER_lamb, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7, .clipnorm = 0.1}},
+    {"adafactor",
+     0.02,
+     {.kind = FM_OPTIMIZER_adafactor,
+      .beta_2_decay = -0.8,
+      .epsilon = 1e-30,
+      .epsilon_2 = 1e-3,
+      .clip_threshold = 1.0,
+      .parameters = KERNELS}},
 };
 #define OPTIMIZER_COUNT ((int)(sizeof OPTIMIZERS / sizeof *OPTIMIZERS))
 

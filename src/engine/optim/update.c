@@ -121,6 +121,11 @@ fm_step fm_step_of(const fm_network *network) {
         step.constants.ahead = (float)(rate * next / (1.0 - product * next));
         step.constants.correction = (float)(1.0 / (1.0 - pow(u->beta_2, t)));
     }
+    if (u->kind == FM_OPTIMIZER_adafactor) {
+        step.constants.learning_rate = (float)fmin(rate, 1.0 / sqrt(t));
+        step.constants.one_minus_rho = (float)pow(t, u->beta_2_decay);
+        step.constants.rho = (float)(1.0 - pow(t, u->beta_2_decay));
+    }
     if (u->kind == FM_OPTIMIZER_lamb) {
         step.constants.ahead = (float)(1.0 / (1.0 - pow(u->beta_1, t)));
         step.constants.correction = (float)(1.0 / (1.0 - pow(u->beta_2, t)));

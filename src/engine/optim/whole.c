@@ -52,7 +52,111 @@ static void lamb(const fm_pass *pass, const fm_step *step) {
     }
 }
 
+/* -- adafactor --------------------------------------------------------------------------------------------------------------------- */
+
+/* The step g / √v where v is known: that of update_rmsprop where v stays as it is; its sign is turned. */
+static void divide_by_root(const fm_network *network, const fm_stretch *s) {
+    const fm_update update = {
+        .n = s->n,
+        .w = network->around.step + s->offset,
+        .g = network->gradient + s->offset,
+        .slot = {network->slot[2] + s->offset},
+        .learning_rate = 1.0f,
+        .rho = 1.0f,
+    };
+    memset(update.w, 0, (size_t)s->n * sizeof *update.w);
+    network->kernels->update_rmsprop(&update);
+    fm_sum_columns(network, s, network->around.step, NULL, network->around.norms[1]);
+}
+
+/* mean = β·mean + (1 − β)·(sum / count + ε). */
+static void follow_means(const fm_update *u, float *mean, const float *sum, ptrdiff_t n, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < n; i++)
+        mean[i] = u->rho * mean[i] + u->one_minus_rho * (sum[i] / (float)count + u->epsilon);
+}
+
+static void follow_squares(const fm_network *network, const fm_update *u, const fm_stretch *s) {
+    float *v = network->slot[2] + s->offset;
+    const float *g = network->gradient + s->offset;
+    for (ptrdiff_t i = 0; i < s->n; i++)
+        v[i] = u->rho * v[i] + u->one_minus_rho * (g[i] * g[i] + u->epsilon);
+}
+
+/* The mean squares of a matrix's rows and columns; a worker takes some of the rows, and its own panels. */
+static void follow_rows_and_columns(const fm_network *network, const fm_update *u, const fm_stretch *s, fm_worker worker) {
+    const ptrdiff_t p = s->parameter, offset = network->offset[p], units = network->shape[p][1], first = s->panels.begin * FM_PANEL;
+    const fm_range rows = fm_share(s->rows, worker);
+    float *row_sums = network->around.factor + rows.begin, *column_sums = network->around.norms[1] + network->around.units[p] + first;
+    const fm_norms norms = {
+        .rows = rows.end - rows.begin,
+        .cols = units,
+        .x = network->gradient + offset + rows.begin * FM_PANEL,
+        .x_panel = s->rows * FM_PANEL,
+        .square = row_sums,
+    };
+    network->kernels->row_norms(&norms);
+    follow_means(u, network->slot[0] + offset + rows.begin, row_sums, norms.rows, units);
+    fm_sum_columns(network, s, network->gradient, NULL, network->around.norms[1]);
+    follow_means(u, network->slot[1] + offset + first, column_sums, s->cols, s->rows);
+}
+
+/* v = row / (mean of rows) · column, in this worker's panels; 1 in the pads, which nothing reads but all is divided by. */
+static void multiply_rows_and_columns(const fm_network *network, const fm_stretch *s) {
+    const ptrdiff_t offset = network->offset[s->parameter];
+    const float *row = network->slot[0] + offset, *column = network->slot[1] + offset + s->panels.begin * FM_PANEL;
+    double sum = 0.0;
+    for (ptrdiff_t r = 0; r < s->rows; r++)
+        sum += (double)row[r];
+    const float mean = (float)(sum / (double)s->rows);
+    float *v = network->slot[2] + s->offset;
+    for (ptrdiff_t c = 0; c < FM_ROUND_UP(s->cols); c += FM_PANEL)
+        for (ptrdiff_t r = 0; r < s->rows; r++)
+            for (ptrdiff_t i = 0; i < FM_PANEL; i++, v++)
+                *v = c + i < s->cols ? row[r] / mean * column[c + i] : 1.0f;
+}
+
+static double root_mean_square(const fm_network *network, int p, const float *columns) {
+    return sqrt(fm_sum_of(network, p, columns) / ((double)network->shape[p][0] * (double)network->shape[p][1]));
+}
+
+static void adafactor(const fm_pass *pass, const fm_step *step) {
+    const fm_network *network = pass->network;
+    const fm_update *u = &step->constants;
+    float *const *norms = network->around.norms;
+    for (int p = 0; p < network->parameter_count; p++) {
+        const fm_stretch s = fm_share_parameter(network, p, pass->worker);
+        if (!network->trainable[p])
+            continue;
+        fm_sum_columns(network, &s, network->value, NULL, norms[0]);
+        if (network->around.rules[p].matrix)
+            follow_rows_and_columns(network, u, &s, pass->worker);
+        else
+            follow_squares(network, u, &s);
+    }
+    fm_team_barrier(pass->worker);
+    for (int p = 0; p < network->parameter_count; p++) {
+        const fm_stretch s = fm_share_parameter(network, p, pass->worker);
+        if (!network->trainable[p])
+            continue;
+        if (network->around.rules[p].matrix)
+            multiply_rows_and_columns(network, &s);
+        divide_by_root(network, &s);
+    }
+    fm_team_barrier(pass->worker);
+    for (int p = 0; p < network->parameter_count; p++) {
+        const fm_stretch s = fm_share_parameter(network, p, pass->worker);
+        if (!network->trainable[p])
+            continue;
+        const double of_weights = fmax(network->update.epsilon_2, root_mean_square(network, p, norms[0]));
+        const double too_long = root_mean_square(network, p, norms[1]) / network->update.clip_threshold;
+        walk(network, &s, (double)u->learning_rate * of_weights / (too_long > 1.0 ? too_long : 1.0));
+    }
+}
+
 void fm_step_whole(const fm_pass *pass, const fm_step *step) {
     fm_team_barrier(pass->worker); /* others may still read the sums of squares by which gradients are clipped */
-    lamb(pass, step);
+    if (pass->network->update.kind == FM_OPTIMIZER_lamb)
+        lamb(pass, step);
+    else
+        adafactor(pass, step);
 }

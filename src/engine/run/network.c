@@ -314,11 +314,24 @@ static void copy_panels(ptrdiff_t rows, ptrdiff_t columns, float *panels, float 
     }
 }
 
-/* One parameter's array, in the plan's shape, to or from the caller's memory. */
+/* What stands in an array for one parameter: as much as it has itself, or one row. */
+static void shape_in(const fm_network *network, fm_array which, int parameter, ptrdiff_t shape[2]) {
+    shape[0] = network->shape[parameter][0];
+    shape[1] = network->shape[parameter][1];
+    if (network->update.kind != FM_OPTIMIZER_adafactor || (which != FM_SLOT_0 && which != FM_SLOT_0 + 1))
+        return;
+    if (which == FM_SLOT_0)
+        shape[1] = shape[0];
+    shape[0] = 1;
+}
+
+/* One parameter's array, to or from the caller's memory. */
 static int copy_locked(fm_network *network, fm_array which, int parameter, float *to, const float *from) {
     float *array = array_of(network, which);
+    ptrdiff_t shape[2];
+    shape_in(network, which, parameter, shape);
     if (array)
-        copy_panels(network->shape[parameter][0], network->shape[parameter][1], array + network->offset[parameter], to, from);
+        copy_panels(shape[0], shape[1], array + network->offset[parameter], to, from);
     return array != NULL;
 }
 
