@@ -254,6 +254,50 @@ def test_ctrl_c_does_not_wait_for_the_runs_in_progress():
     assert told == [0]
 
 
+PRESSED_IN_A_FORK = """
+import os, signal, sys, threading, time
+sys.path.insert(0, sys.argv[1])
+from sweep_cases import run
+from fastmlp import sweep
+
+def press():
+    if not pressed:
+        pressed.append(True)
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(100):
+            time.sleep(0.001)  # where the handler runs, and what it raises is lost
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+pressed = []
+threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()  # which takes the signal that the main thread blocks
+os.register_at_fork(before=press)
+try:
+    run({"units": [2], "epochs": 10**8}, start_method="fork")
+except sweep.SweepInterrupted:
+    print("interrupted", flush=True)
+    os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "register_at_fork"), reason="this system has no fork")
+def test_ctrl_c_while_a_worker_is_forked_is_not_lost():
+    command = [sys.executable, "-c", PRESSED_IN_A_FORK, str(Path(__file__).parent)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            output, errors = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    assert "Exception ignored in" in errors
+    assert output == "interrupted\n", errors
+
+
+def test_the_handler_of_ctrl_c_is_as_before_after_a_sweep():
+    before = signal.getsignal(signal.SIGINT)
+    run()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_kill_9_loses_only_the_runs_in_progress_and_leaves_no_process(start, tmp_path, file):
     process = start(epochs=300)
     process.kill()

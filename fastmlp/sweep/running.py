@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from typing import Any, Self, TypeAlias
@@ -15,6 +15,7 @@ from fastmlp.progress import ProgressLine
 from fastmlp.sweep import worker
 from fastmlp.sweep.grid import Combination, Grid, combinations, name_seeds, text
 from fastmlp.sweep.identity import fingerprint
+from fastmlp.sweep.interrupts import Interrupts
 from fastmlp.sweep.journal import Journal, run_id
 from fastmlp.sweep.pool import START_METHODS, Workers
 from fastmlp.sweep.results import Results, Row, Run, SweepInterrupted
@@ -96,19 +97,20 @@ def run(
     with ExitStack() as stack:
         # Opened first: a file that can't be used is an error before anything else is done.
         journal = None if out is None else stack.enter_context(Journal(out, list(chosen[0]), data))
+        interrupts = stack.enter_context(Interrupts())
         crew = stack.enter_context(Workers(min(count, len(chosen) * len(seed_list)), job, start_method))
         watchers = [] if on_progress is None else [on_progress]
         if verbose:
             watchers.append(stack.enter_context(_Line()))
         state = _State(chosen, seed_list, journal, watchers, monitor)
         try:
-            identities = [future.result() for future in [crew.submit(worker.identify, combination) for combination in chosen]]
+            identities = [interrupts.result(future) for future in [crew.submit(worker.identify, combination) for combination in chosen]]
             state.begin([[run_id(data, identity.text, seed) for seed in seed_list] for identity in identities], identities[0])
             waiting: dict[Future[list[dict[str, float]]], Task] = {}
             for task in state.tasks("epochs" in job.asks_for()):
                 waiting[crew.submit(worker.train, task)] = task
             while waiting:
-                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                done = interrupts.first(waiting)
                 # What is done is kept before an error ends the sweep.
                 for future in sorted(done, key=lambda future: future.exception() is not None):
                     task = waiting.pop(future)
@@ -117,7 +119,7 @@ def run(
             if job.test is not None:
                 best = results.best
                 measured = [crew.submit(worker.test, Task(run.combination, run.seed, {run.combination["epochs"]: ""})) for run in best.runs]
-                runs = (Run(run.combination, run.seed, future.result()) for run, future in zip(best.runs, measured, strict=True))
+                runs = (Run(run.combination, run.seed, interrupts.result(future)) for run, future in zip(best.runs, measured, strict=True))
                 results.test = Row(best.combination, tuple(runs))
             return results
         except KeyboardInterrupt:
