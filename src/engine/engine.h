@@ -17,6 +17,7 @@
 #define FM_BLOCK_PANELS 4  /* panels of a block whose sums go through scratch; the widest tile takes two, a sparse one four */
 #define FM_DEPTH_BLOCK 320 /* terms of a sum between two visits of c: a panel of 20 KiB stays in a 32 KiB first cache */
 #define FM_MAX_THREADS 64
+#define FM_WHOLE_BELOW 16777216.0f /* 2^24: whole numbers below it are exact in a float */
 #define FM_SLOTS (FM_RULE_SLOTS + 2) /* a rule's, the average and the sum of gradients */
 
 /* -- sizes ------------------------------------------------------------------------------------------------------------------------- */
@@ -325,9 +326,23 @@ typedef struct fm_part {
 } fm_part;
 fm_part fm_share_output(ptrdiff_t rows, ptrdiff_t panels, fm_worker worker);
 
-/* This worker's part of the workspace's scratch: [FM_BLOCK_PANELS][FM_BLOCK_ROWS][16]. */
-float *fm_scratch(const fm_pass *pass);
 #define FM_SCRATCH_PANEL (FM_BLOCK_ROWS * FM_PANEL)
+
+/* This worker's part of the workspace's scratch: [FM_BLOCK_PANELS][FM_BLOCK_ROWS][16]. */
+static inline float *fm_scratch(const fm_pass *pass) {
+    return pass->workspace->scratch + (ptrdiff_t)pass->worker.id * FM_BLOCK_PANELS * FM_SCRATCH_PANEL;
+}
+
+/* Elements of a buffer that this worker's rows cover, when all rows are handled alike: whole padded rows, end to end. */
+typedef struct fm_span {
+    ptrdiff_t first_row, rows, begin, n;
+} fm_span;
+static inline fm_span fm_share_buffer(const fm_pass *pass, int buffer) {
+    const fm_range rows = fm_share_rows(fm_rows(pass, buffer), pass->worker);
+    const ptrdiff_t stride = pass->network->stride[buffer];
+    const ptrdiff_t count = rows.end > rows.begin ? rows.end - rows.begin : 0;
+    return (fm_span){rows.begin, count, rows.begin * stride, count * stride};
+}
 
 /* Rows of a block whose operand has `depth` floats a row, and room for such an operand of any layer and any depth up to `depth`. */
 ptrdiff_t fm_block_rows(ptrdiff_t depth);
@@ -369,6 +384,9 @@ void fm_embed_update(const fm_pass *pass, const fm_node *node, int index, const 
 
 /* False if this network's input is never worth looking at: the first layer is narrow, or cannot skip. */
 int fm_may_skip(const fm_network *network);
+
+/* Share of non-zeros below which skipping the others pays. */
+double fm_share_that_pays(const fm_network *network, int listed);
 
 /* True if so few of these numbers are not zero that visiting only those pays; `listed` if they need not be looked for. */
 int fm_is_sparse(const fm_network *network, ptrdiff_t nonzeros, ptrdiff_t count, int listed);
@@ -495,13 +513,25 @@ void fm_sample_nonzeros(const fm_network *network, const fm_batches *batches, pt
 
 /* -- how nodes are connected: graph/link.c ----------------------------------------------------------------------------------------- */
 
+int fm_is_sound_plan(const fm_plan *plan);
+
+/* Rows of each buffer for a row of the batch: network->per. 0 if they do not go together. */
+int fm_count_rows(fm_network *network);
+
+/* True for nodes that have parameters, and for those whose parameters are vectors with an element for each column. */
+int fm_has_kernel(fm_op op);
+int fm_has_columns(fm_op op);
+
+/* True for nodes that move columns and rows, and that compute across columns: ops/arrange.c. */
+int fm_is_arrangement(fm_op op);
+
 /* 1 if nodes read what is there when their turn comes, and buffers are read as fm_plan says; 0 if not, -1 if there is no memory. */
 int fm_is_sound_graph(const fm_plan *plan);
 
 /* True for nodes that read `other` as well. */
 int fm_reads_two(fm_op op);
 
-/* True for nodes with parameters that the optimizer moves: run/network.c. */
+/* True for nodes with parameters that the optimizer moves. */
 int fm_moves_parameters(const fm_plan *plan, const fm_node_spec *node);
 
 /* What each node's neighbours do for it: see fm_node. */
@@ -512,7 +542,6 @@ int fm_link_objectives(fm_network *network, const fm_term *terms, int count);
 
 /* -- numbers replaced by whole ones: ops/lookup.c ---------------------------------------------------------------------------------- */
 
-int fm_is_sound_table(const fm_node_spec *node);
 int fm_copy_tables(fm_network *network);
 void fm_lookup_forward(const fm_pass *pass, const fm_node *node);
 
@@ -523,15 +552,8 @@ void fm_merge_backward(const fm_pass *pass, const fm_node *node);
 
 /* -- nodes that move columns and rows, and what is computed across them: ops/arrange.c --------------------------------------------- */
 
-int fm_is_arrangement(fm_op op);
 void fm_arrange_forward(const fm_pass *pass, const fm_node *node);
 void fm_arrange_backward(const fm_pass *pass, const fm_node *node);
-
-/* Elements of a buffer that this worker's rows cover, when all rows are handled alike: whole padded rows, end to end. */
-typedef struct fm_span {
-    ptrdiff_t first_row, rows, begin, n;
-} fm_span;
-fm_span fm_share_buffer(const fm_pass *pass, int buffer);
 
 /* -- what is minimised and measured: run/objective.c ------------------------------------------------------------------------------- */
 

@@ -168,19 +168,6 @@ void fm_team_barrier(fm_worker worker) {
     pthread_mutex_unlock(&team.mutex);
 }
 
-fm_range fm_share(ptrdiff_t count, fm_worker worker) {
-    if (worker.count == 1)
-        return (fm_range){0, count};
-    return (fm_range){count * worker.id / worker.count, count * (worker.id + 1) / worker.count};
-}
-
-fm_range fm_share_rows(ptrdiff_t rows, fm_worker worker) {
-    fm_range range = fm_share(FM_ROUND_UP(rows) / FM_PANEL, worker);
-    range.begin *= FM_PANEL;
-    range.end = range.end * FM_PANEL < rows ? range.end * FM_PANEL : rows;
-    return range;
-}
-
 void fm_set_threads(int count) {
     pthread_mutex_lock(&team.mutex);
     team.limit = count < 1 ? 1 : count > FM_MAX_THREADS ? FM_MAX_THREADS : count;

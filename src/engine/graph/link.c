@@ -1,45 +1,5 @@
-/* How nodes are connected: which plans make sense, what neighbours do for one another, and what a loss needs and reaches. */
+/* How nodes are connected: what neighbours do for one another, and what a loss needs and reaches. */
 #include "engine/engine.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-int fm_reads_two(fm_op op) { return op >= FM_OP_ADD; }
-
-/* Branches and slices leave a buffer to others as well. */
-static int shares_input(fm_op op) { return op == FM_OP_BRANCH || op == FM_OP_SLICE; }
-
-/* No gradient goes through these to what they read. */
-static int stops_gradient(fm_op op) {
-    return op == FM_OP_EMBEDDING || op == FM_OP_CATEGORY_ENCODING || op == FM_OP_LOOKUP || op == FM_OP_DISCRETIZATION;
-}
-
-enum { WRITTEN = 1, READ = 2, SHARED = 4, FIXED = 8 /* depends on no parameter that moves */ };
-
-static int may_read(char *state, int shares) {
-    if (!(*state & WRITTEN) || *state & READ || (!shares && *state & SHARED))
-        return 0;
-    *state |= shares ? SHARED : READ;
-    return 1;
-}
-
-int fm_is_sound_graph(const fm_plan *plan) {
-    char *state = calloc((size_t)plan->buffer_count, 1);
-    if (!state)
-        return -1;
-    int sound = 1;
-    state[0] = WRITTEN | FIXED;
-    for (int i = 0; i < plan->node_count && sound; i++) {
-        const fm_node_spec *node = &plan->nodes[i];
-        sound = may_read(&state[node->input], shares_input(node->op)) && (!fm_reads_two(node->op) || may_read(&state[node->other], 0)) &&
-                !(state[node->output] & WRITTEN) && (!stops_gradient(node->op) || state[node->input] & FIXED);
-        const int others = fm_reads_two(node->op) ? state[node->other] : FIXED;
-        state[node->output] |= WRITTEN | (fm_moves_parameters(plan, node) ? 0 : state[node->input] & others & FIXED);
-    }
-    sound = sound && plan->output != 0 && state[plan->output] & WRITTEN;
-    free(state);
-    return sound;
-}
 
 static fm_node *writer_of(fm_network *network, int buffer, int before) {
     for (int i = before - 1; i >= 0; i--)

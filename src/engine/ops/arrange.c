@@ -7,11 +7,6 @@
 
 #include <string.h>
 
-int fm_is_arrangement(fm_op op) {
-    return op == FM_OP_FOLD || op == FM_OP_UNFOLD || op == FM_OP_GATHER || op == FM_OP_AVERAGE_POOL || op == FM_OP_MAXIMUM_POOL ||
-           op == FM_OP_DIVIDE || op == FM_OP_DOT;
-}
-
 /* Rows `from` … of a buffer's values or gradient. */
 static float *row_of(const fm_pass *pass, float *const *arrays, int buffer, ptrdiff_t row) {
     return arrays[buffer] + row * pass->network->stride[buffer];

@@ -6,8 +6,6 @@
  */
 #include "engine/engine.h"
 
-#include <string.h>
-
 #define FIRST_CACHE_FLOATS (8 << 10) /* 32 KiB */
 
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
@@ -41,25 +39,6 @@ ptrdiff_t fm_panel_floats(const fm_network *network, const fm_workspace *workspa
 }
 
 ptrdiff_t fm_strip_floats(const fm_node *node) { return node->panels * FM_PANEL * FM_PANEL; }
-
-/* Work is cut along the direction that divides more evenly; panels for choice, so that a thread meets the same weights again and again. */
-fm_part fm_share_output(ptrdiff_t rows, ptrdiff_t panels, fm_worker worker) {
-    if (worker.count == 1)
-        return (fm_part){{0, rows}, {0, panels}};
-    const ptrdiff_t units = FM_ROUND_UP(rows) / FM_PANEL;
-    const ptrdiff_t most_units = (units + worker.count - 1) / worker.count;
-    const ptrdiff_t most_panels = (panels + worker.count - 1) / worker.count;
-    fm_part part = {{0, rows}, {0, panels}};
-    if (most_panels * units <= most_units * panels)
-        part.panels = fm_share(panels, worker);
-    else
-        part.rows = fm_share_rows(rows, worker);
-    return part;
-}
-
-float *fm_scratch(const fm_pass *pass) {
-    return pass->workspace->scratch + (ptrdiff_t)pass->worker.id * FM_BLOCK_PANELS * FM_SCRATCH_PANEL;
-}
 
 void fm_dense_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WHOLE_BELOW 16777216.0f /* 2^24: whole numbers below it are exact in a float */
 #define DIGITS 9 /* the longest such number as text, with its sign */
 
 /* -- hashes of numbers, written as text -------------------------------------------------------------------------------------------- */
@@ -94,20 +93,6 @@ static uint64_t siphash(const uint8_t *text, int length, const uint64_t key[2]) 
 
 static int has_table(fm_op op) { return op == FM_OP_LOOKUP || op == FM_OP_DISCRETIZATION; }
 
-int fm_is_sound_table(const fm_node_spec *node) {
-    const fm_table *table = &node->table;
-    const int looks_up = node->op == FM_OP_LOOKUP;
-    if (table->entries < 0 || table->entries > INT32_MAX || (table->entries && (!table->keys || (looks_up && !table->values))))
-        return 0;
-    for (int64_t i = 0; i < table->entries; i++) {
-        const float key = table->keys[i];
-        if (!isfinite(key) || (i && (looks_up ? key <= table->keys[i - 1] : key < table->keys[i - 1])))
-            return 0;
-    }
-    return table->buckets >= 0 && (float)table->buckets <= WHOLE_BELOW && fabsf((float)table->first) <= WHOLE_BELOW &&
-           table->method >= FM_FLOORMOD && table->method <= FM_SIPHASH;
-}
-
 /* Keys and values in memory of the network's own. 0 if there is none. */
 int fm_copy_tables(fm_network *network) {
     size_t total = 0;
@@ -153,7 +138,7 @@ static float look_up(const fm_table *table, float x) {
     const int64_t place = count_up_to(table, x) - 1;
     if (place >= 0 && table->keys[place] == x)
         return table->values[place];
-    if (!(fabsf(x) < WHOLE_BELOW) || x != truncf(x) || !table->buckets)
+    if (!(fabsf(x) < FM_WHOLE_BELOW) || x != truncf(x) || !table->buckets)
         return NAN;
     const int32_t number = (int32_t)x, buckets = table->buckets;
     int32_t bucket = 0;

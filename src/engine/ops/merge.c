@@ -7,13 +7,6 @@
 
 #include <string.h>
 
-fm_span fm_share_buffer(const fm_pass *pass, int buffer) {
-    const fm_range rows = fm_share_rows(fm_rows(pass, buffer), pass->worker);
-    const ptrdiff_t stride = pass->network->stride[buffer];
-    const ptrdiff_t count = rows.end > rows.begin ? rows.end - rows.begin : 0;
-    return (fm_span){rows.begin, count, rows.begin * stride, count * stride};
-}
-
 /* Columns of some rows, from one buffer to another. */
 static void copy_columns(fm_span rows, ptrdiff_t columns, const float *from, ptrdiff_t from_row, float *to, ptrdiff_t to_row) {
     for (ptrdiff_t r = rows.first_row; r < rows.first_row + rows.rows; r++)

@@ -184,12 +184,3 @@ void fm_settle(fm_network *network) {
     const int threads = fm_get_threads();
     fm_team_run(settle_task, network, worth < threads ? (int)worth : threads);
 }
-
-fm_status fm_network_settle(fm_network *network) {
-    const fm_status status = fm_lock_acquire(&network->lock, FM_LOOK);
-    if (status != FM_OK)
-        return status;
-    fm_settle(network);
-    fm_lock_release(&network->lock, FM_LOOK);
-    return FM_OK;
-}

@@ -12,7 +12,7 @@
 
 #define NORM_EPSILON 1e-7
 
-/* -- the rule -------------------------------------------------------------------------------------------------------------------------- */
+/* -- the rule ---------------------------------------------------------------------------------------------------------------------- */
 
 static fm_step rule_of(const fm_kernels *kernels, int kind) {
     static const int order[] = {
@@ -139,7 +139,7 @@ fm_step fm_step_of(const fm_network *network) {
     return step;
 }
 
-/* -- what an update needs -------------------------------------------------------------------------------------------------------------- */
+/* -- what an update needs ---------------------------------------------------------------------------------------------------------- */
 
 static ptrdiff_t padded_units(const fm_network *network, int p) { return FM_ROUND_UP(network->shape[p][1]); }
 
@@ -241,21 +241,7 @@ void fm_free_update(fm_network *network) {
         network->slot[s] = NULL;
 }
 
-/* -- steps ----------------------------------------------------------------------------------------------------------------------------- */
-
-fm_stretch fm_share_parameter(const fm_network *network, int p, fm_worker worker) {
-    const ptrdiff_t rows = network->shape[p][0], units = network->shape[p][1];
-    const fm_range panels = fm_share(FM_ROUND_UP(units) / FM_PANEL, worker);
-    const ptrdiff_t end = panels.end * FM_PANEL < units ? panels.end * FM_PANEL : units;
-    return (fm_stretch){
-        .parameter = p,
-        .panels = panels,
-        .offset = network->offset[p] + panels.begin * rows * FM_PANEL,
-        .n = (panels.end - panels.begin) * rows * FM_PANEL,
-        .rows = rows,
-        .cols = panels.end > panels.begin ? end - panels.begin * FM_PANEL : 0,
-    };
-}
+/* -- steps ------------------------------------------------------------------------------------------------------------------------- */
 
 static int parameter_at(const fm_network *network, ptrdiff_t offset) {
     int p = network->parameter_count - 1;
@@ -306,27 +292,7 @@ void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t off
     take_step(network, step, offset, n, gradient);
 }
 
-/* -- sums over weights ----------------------------------------------------------------------------------------------------------------- */
-
-void fm_sum_columns(const fm_network *network, const fm_stretch *s, const float *x, float *absolute, float *square) {
-    const ptrdiff_t first = network->around.units[s->parameter] + s->panels.begin * FM_PANEL;
-    const fm_norms norms = {
-        .rows = s->rows,
-        .cols = s->cols,
-        .x = x + s->offset,
-        .x_panel = s->rows * FM_PANEL,
-        .absolute = absolute ? absolute + first : NULL,
-        .square = square + first,
-    };
-    network->kernels->column_norms(&norms);
-}
-
-double fm_sum_of(const fm_network *network, int p, const float *columns) {
-    double sum = 0.0;
-    for (ptrdiff_t c = 0; c < network->shape[p][1]; c++)
-        sum += (double)columns[network->around.units[p] + c];
-    return sum;
-}
+/* -- sums over weights ------------------------------------------------------------------------------------------------------------- */
 
 void fm_sum_penalties(const fm_pass *pass) {
     float *const *norms = pass->network->around.norms;
@@ -368,7 +334,7 @@ void fm_add_penalty_gradients(const fm_pass *pass) {
     }
 }
 
-/* -- updates that need the whole gradient ---------------------------------------------------------------------------------------------- */
+/* -- updates that need the whole gradient ------------------------------------------------------------------------------------------ */
 
 /* Adds this worker's part of the gradient to the sum; in the last batch of a step the sum takes the gradient's place. */
 static void accumulate(const fm_network *network, const fm_stretch *s, int last) {
@@ -439,7 +405,7 @@ void fm_update_apart(const fm_pass *pass, const fm_step *step) {
     }
 }
 
-/* -- what follows ---------------------------------------------------------------------------------------------------------------------- */
+/* -- what follows ------------------------------------------------------------------------------------------------------------------ */
 
 /* Keras' moving average: the weights themselves in the first step. */
 static void follow_weights(const fm_network *network, const fm_step *step, const fm_stretch *s) {

@@ -15,7 +15,7 @@ static void walk(const fm_network *network, const fm_stretch *s, double factor) 
     network->kernels->combine(&move);
 }
 
-/* -- lamb ------------------------------------------------------------------------------------------------------------------------------ */
+/* -- lamb -------------------------------------------------------------------------------------------------------------------------- */
 
 /* Adam's step for a rate of 1 is that of update_nadam with no word of the gradient itself; taken from 0, it has its sign turned. */
 static void adam_step(const fm_network *network, const fm_step *step, const fm_stretch *s) {

@@ -1,0 +1,259 @@
+/* The rows of a batch as lists of what is not zero, by row and by column.
+ *
+ * The lists by row are found while rows are gathered, or given as such. For the weight gradient each thread turns its share
+ * of the columns into lists too, only those in which anything stands, so the cost and the memory of a batch follow its non-zeros.
+ */
+#include "engine/engine.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define LEAST_INPUTS 64    /* narrower layers are over before the lists are made */
+#define SAMPLE_ENTRIES 128 /* whose columns tell how to share them out */
+
+/* Where skipping begins to pay, by the units of the layer: in a wide one a number visited by itself costs 2.5 times as much as one of a tile,
+ * and its place in the lists as much as a few dozen units. Fitted to benchmarks/zero_skipping.py, Intel Sapphire Rapids: docs/performance.md. */
+#define MOST_SHARE 0.4
+#define LISTING_UNITS 40.0
+#define FINDING_UNITS 24.0
+#define LEAST_SHARE 0.02
+
+int fm_may_skip(const fm_network *network) {
+    return network->direct_input && network->width[0] >= LEAST_INPUTS && network->state.skip_below != 0.0;
+}
+
+double fm_share_that_pays(const fm_network *network, int listed) {
+    const double units = (double)network->nodes[0].units;
+    if (listed)
+        return MOST_SHARE * units / (units + LISTING_UNITS);
+    return fmax(LEAST_SHARE, MOST_SHARE * (units - FINDING_UNITS) / (units + FINDING_UNITS));
+}
+
+int fm_is_sparse(const fm_network *network, ptrdiff_t nonzeros, ptrdiff_t count, int listed) {
+    const double set = network->state.skip_below;
+    return (double)nonzeros < (set >= 0.0 ? set : fm_share_that_pays(network, listed)) * (double)count;
+}
+
+/* -- lists by row ------------------------------------------------------------------------------------------------------------------ */
+
+fm_status fm_need_row_lists(const fm_network *network, fm_workspace *w, int compressed) {
+    if (!w->list_memory) {
+        fm_layout layout = {0, 0};
+        fm_layout_add(&layout, w->rows, 2, sizeof(ptrdiff_t));
+        w->list_memory = fm_layout_allocate(&layout);
+        if (!w->list_memory)
+            return FM_NO_MEMORY;
+        w->by_row.begin = (ptrdiff_t *)w->list_memory;
+        w->by_row.end = w->by_row.begin + w->rows;
+    }
+    if (compressed && !w->compressed_memory) {
+        fm_layout layout = {0, 0};
+        const size_t index = fm_layout_add(&layout, w->rows, network->width[0], sizeof(int32_t));
+        const size_t value = fm_layout_add(&layout, w->rows, network->width[0], sizeof(float));
+        /* Room for rows without a zero, but not cleared: what is never written takes no memory. */
+        w->compressed_memory = layout.overflow ? NULL : aligned_alloc(FM_ALIGNMENT, layout.bytes);
+        if (!w->compressed_memory)
+            return FM_NO_MEMORY;
+        w->compressed_index = (int32_t *)(w->compressed_memory + index);
+        w->compressed_value = (float *)(w->compressed_memory + value);
+    }
+    if (compressed) {
+        w->by_row.index = w->compressed_index;
+        w->by_row.value = w->compressed_value;
+    }
+    return FM_OK;
+}
+
+void fm_compress_row(const fm_network *network, fm_workspace *w, ptrdiff_t row, const float *x) {
+    const ptrdiff_t begin = row * network->width[0];
+    ptrdiff_t count;
+    const fm_compress compress = {
+        .n = network->width[0],
+        .x = x,
+        .index = w->compressed_index + begin,
+        .value = w->compressed_value + begin,
+        .count = &count,
+    };
+    network->kernels->compress(&compress);
+    w->by_row.begin[row] = begin;
+    w->by_row.end[row] = begin + count;
+}
+
+/* -- lists by column --------------------------------------------------------------------------------------------------------------- */
+
+fm_status fm_need_column_lists(const fm_network *network, fm_workspace *w) {
+    if (w->columns)
+        return FM_OK;
+    fm_layout layout = {0, 0};
+    const size_t columns = fm_layout_add(&layout, w->workers, 1, sizeof(fm_columns));
+    const size_t place = fm_layout_add(&layout, network->width[0], 1, sizeof(int32_t));
+    const size_t parts = fm_layout_add(&layout, w->workers, w->rows, 2 * sizeof(ptrdiff_t));
+    char *memory = fm_layout_allocate(&layout);
+    if (!memory)
+        return FM_NO_MEMORY;
+    w->columns = (fm_columns *)(memory + columns);
+    w->place = (int32_t *)(memory + place);
+    for (int i = 0; i < w->workers; i++) {
+        w->columns[i].from = (ptrdiff_t *)(memory + parts) + 2 * i * w->rows;
+        w->columns[i].to = w->columns[i].from + w->rows;
+    }
+    return FM_OK;
+}
+
+void fm_free_lists(fm_workspace *w) {
+    for (int i = 0; w->columns && i < w->workers; i++)
+        free(w->columns[i].memory);
+    free(w->columns);
+    free(w->compressed_memory);
+    free(w->list_memory);
+}
+
+/* Room for the columns and entries of a batch, with some to spare, since the next batch will have a few more. */
+static int need_room(fm_columns *own, ptrdiff_t columns, ptrdiff_t entries) {
+    if (own->memory && own->column_room >= columns && own->entry_room >= entries)
+        return 1;
+    fm_layout layout = {0, 0};
+    columns += columns / 4;
+    entries += entries / 4;
+    const size_t column = fm_layout_add(&layout, columns, 2, sizeof(int32_t));
+    const size_t begin = fm_layout_add(&layout, columns, 2, sizeof(ptrdiff_t));
+    const size_t index = fm_layout_add(&layout, entries, 1, sizeof(int32_t));
+    const size_t value = fm_layout_add(&layout, entries, 1, sizeof(float));
+    free(own->memory);
+    own->memory = fm_layout_allocate(&layout);
+    if (!own->memory)
+        return 0;
+    own->column_room = columns;
+    own->entry_room = entries;
+    own->column = (int32_t *)(own->memory + column);
+    own->behind = own->column + columns;
+    own->begin = (ptrdiff_t *)(own->memory + begin);
+    own->end = own->begin + columns;
+    own->index = (int32_t *)(own->memory + index);
+    own->value = (float *)(own->memory + value);
+    return 1;
+}
+
+/* The first entry of a row at or after a column. */
+static ptrdiff_t find_column(const fm_lists *rows, ptrdiff_t row, ptrdiff_t column) {
+    ptrdiff_t low = rows->begin[row], high = rows->end[row];
+    while (low < high) {
+        const ptrdiff_t middle = low + (high - low) / 2;
+        if (rows->index[middle] < column)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static int compare_columns(const void *a, const void *b) {
+    const int32_t left = *(const int32_t *)a, right = *(const int32_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* Columns that hold this worker's share of the entries, told from a few of them: words are not spread evenly over the alphabet. Every
+ * worker looks at the same ones. */
+static fm_range share_columns(const fm_pass *pass) {
+    const fm_lists *rows = &pass->workspace->by_row;
+    const fm_worker worker = pass->worker;
+    fm_range range = {0, pass->network->width[0]};
+    int32_t sample[SAMPLE_ENTRIES];
+    size_t count = 0;
+    if (worker.count == 1)
+        return range;
+    for (ptrdiff_t i = 0; i < SAMPLE_ENTRIES; i++) {
+        const ptrdiff_t row = i * pass->rows / SAMPLE_ENTRIES, length = rows->end[row] - rows->begin[row];
+        if (length > 0)
+            sample[count++] = rows->index[rows->begin[row] + i * 41 % length]; /* 41: any step that visits all parts of a row */
+    }
+    if (count == 0)
+        return fm_share(range.end, worker);
+    qsort(sample, count, sizeof *sample, compare_columns);
+    if (worker.id > 0)
+        range.begin = sample[count * (size_t)worker.id / (size_t)worker.count];
+    if (worker.id + 1 < worker.count)
+        range.end = sample[count * (size_t)(worker.id + 1) / (size_t)worker.count];
+    return range;
+}
+
+/* Where this worker's columns begin and end in each row; how many entries that are. */
+static ptrdiff_t part_rows(const fm_pass *pass, const fm_columns *own) {
+    const fm_lists *rows = &pass->workspace->by_row;
+    ptrdiff_t entries = 0;
+    for (ptrdiff_t r = 0; r < pass->rows; r++) {
+        own->from[r] = own->range.begin > 0 ? find_column(rows, r, own->range.begin) : rows->begin[r];
+        own->to[r] = own->range.end < pass->network->width[0] ? find_column(rows, r, own->range.end) : rows->end[r];
+        entries += own->to[r] - own->from[r];
+    }
+    return entries;
+}
+
+/* How many entries each column has, in `place`, and which columns have any: in order where that takes no longer than the entries do. */
+static void count_columns(const fm_pass *pass, fm_columns *own, ptrdiff_t entries) {
+    const int32_t *const index = pass->workspace->by_row.index;
+    int32_t *const place = pass->workspace->place, *const column = own->column;
+    const int in_order = own->range.end - own->range.begin <= 4 * entries;
+    ptrdiff_t count = 0;
+    for (ptrdiff_t r = 0; r < pass->rows; r++) {
+        const ptrdiff_t end = own->to[r];
+        ptrdiff_t e = own->from[r];
+        for (; in_order && e < end; e++)
+            place[index[e]]++;
+        for (; e < end; e++)
+            if (place[index[e]]++ == 0)
+                column[count++] = index[e];
+    }
+    for (ptrdiff_t c = own->range.begin; in_order && c < own->range.end; c++) {
+        column[count] = (int32_t)c;
+        count += place[c] > 0;
+    }
+    own->count = count;
+}
+
+/* Every entry to its column's list; `place` is where the next one of each column goes. */
+static void scatter_entries(const fm_pass *pass, const fm_columns *own) {
+    const int32_t *const row_index = pass->workspace->by_row.index;
+    const float *const row_value = pass->workspace->by_row.value;
+    int32_t *const place = pass->workspace->place, *const index = own->index;
+    float *const value = own->value;
+    for (ptrdiff_t r = 0; r < pass->rows; r++) {
+        const ptrdiff_t end = own->to[r];
+        for (ptrdiff_t e = own->from[r]; e < end; e++) {
+            const int32_t to = place[row_index[e]]++;
+            index[to] = (int32_t)r;
+            value[to] = row_value[e];
+        }
+    }
+}
+
+int fm_list_columns(const fm_pass *pass) {
+    fm_columns *own = &pass->workspace->columns[pass->worker.id];
+    int32_t *const place = pass->workspace->place;
+    own->range = share_columns(pass);
+    own->count = own->late = 0;
+    const ptrdiff_t entries = part_rows(pass, own), width = own->range.end - own->range.begin;
+    /* One column more: count_columns writes ahead. Places are 32 bits wide. */
+    if (entries > INT32_MAX || !need_room(own, (entries < width ? entries : width) + 1, entries))
+        return 0;
+    count_columns(pass, own, entries);
+    int32_t begin = 0;
+    for (ptrdiff_t i = 0; i < own->count; i++) {
+        const int32_t count = place[own->column[i]];
+        place[own->column[i]] = begin;
+        own->begin[i] = begin;
+        own->end[i] = begin += count;
+    }
+    scatter_entries(pass, own);
+    for (ptrdiff_t i = 0; i < own->count; i++)
+        place[own->column[i]] = 0;
+    return 1;
+}
+
+fm_share_of_columns fm_share_columns(const fm_pass *pass, const fm_node *node) {
+    const fm_worker worker = pass->worker;
+    const fm_part part = fm_share_output(node->inputs, node->panels, worker);
+    if (part.panels.end - part.panels.begin < node->panels)
+        return (fm_share_of_columns){pass->workspace->columns, worker.count, part.panels};
+    return (fm_share_of_columns){pass->workspace->columns + worker.id, 1, part.panels};
+}

@@ -1,0 +1,165 @@
+/* Memory for a batch: values, gradients, what nodes keep for their way back, targets. One allocation, carved twice: to count, and to use. */
+#include "engine/engine.h"
+
+#include <stdlib.h>
+
+/* The next array of a workspace; NULL while only counting. */
+static void *take(fm_layout *layout, char *memory, ptrdiff_t rows, ptrdiff_t columns, size_t size) {
+    const size_t at = fm_layout_add(layout, rows, columns, size);
+    return memory ? memory + at : NULL;
+}
+
+/* Rows of a buffer and of its gradient: no more than asked for, but where a dense node hands its input's gradient down whole strips, which
+ * reads the values and writes the gradient 16 rows at a time. */
+static ptrdiff_t rows_of(const fm_network *network, const fm_workspace *w, int buffer) {
+    for (int i = 0; i < network->node_count && (w->room & FM_ROOM_FOR_GRADIENTS); i++) {
+        const fm_node *node = &network->nodes[i];
+        if (node->spec.op == FM_OP_DENSE && node->trained_below && network->root[node->spec.input] == network->root[buffer])
+            return FM_ROUND_UP(fm_capacity(network, w, buffer));
+    }
+    return fm_capacity(network, w, buffer);
+}
+
+/* What a node that trains keeps. */
+static void carve_noise(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory, int index) {
+    const fm_node *node = &network->nodes[index];
+    const ptrdiff_t rows = fm_capacity(network, w, node->spec.output);
+    const ptrdiff_t kept = fm_normalize_memo(network, node, FM_ROUND_UP(rows)) + fm_embed_memo(network, node);
+    const int drops = node->spec.op == FM_OP_DROPOUT || node->spec.op == FM_OP_ALPHA_DROPOUT || node->spec.op == FM_OP_GAUSSIAN_DROPOUT;
+    float *mask = drops ? take(layout, memory, rows, network->stride[node->spec.output], sizeof(float)) : NULL;
+    float *memo = take(layout, memory, kept, 1, sizeof(float));
+    if (!memory)
+        return;
+    w->mask[index] = mask;
+    w->memo[index] = memo;
+}
+
+/* The arrays that hold the gradient of a node's output. */
+static void carve_gradient(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory, int index) {
+    const fm_node *node = &network->nodes[index];
+    const int b = node->spec.output, is_dense = node->spec.op == FM_OP_DENSE;
+    const ptrdiff_t stride = network->stride[b];
+    if (node->first_back) { /* what it shows has its gradient already */
+        if (memory)
+            w->grad[b] = w->grad[node->spec.input];
+        return;
+    }
+    const int rows_are_panels = is_dense && !node->in_panels && stride == FM_PANEL;
+    float *grad = is_dense && node->in_panels ? NULL : take(layout, memory, rows_of(network, w, b), stride, sizeof(float));
+    float *panels =
+        is_dense && !rows_are_panels ? take(layout, memory, fm_panel_floats(network, w, node), node->panels, sizeof(float)) : NULL;
+    float *strips = NULL;
+    if (is_dense && node->trained_below)
+        strips = take(layout, memory, FM_ROUND_UP(fm_capacity(network, w, b)), node->panels * FM_PANEL, sizeof(float));
+    if (!memory)
+        return;
+    w->grad[b] = grad;
+    w->panels[b] = rows_are_panels ? grad : panels;
+    w->strips[b] = strips;
+}
+
+/* What losses and metrics read and give. */
+static void carve_targets(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory) {
+    const ptrdiff_t rows = FM_ROUND_UP(w->rows); /* of arrays with a number for each row */
+    w->targets = take(layout, memory, network->term_count, 1, sizeof(fm_targets));
+    for (int t = 0; t < network->term_count; t++) {
+        const fm_objective *o = &network->terms[t].objective;
+        const ptrdiff_t stride = network->stride[o->output], per = network->per[o->output], own = FM_ROUND_UP(w->rows * per);
+        const fm_targets targets = {
+            .y = take(layout, memory, w->rows * per, stride, sizeof(float)),
+            .smoothed = fm_smooths(o) ? take(layout, memory, w->rows * per, stride, sizeof(float)) : NULL,
+            .labels = take(layout, memory, own, 1, sizeof(int32_t)),
+            .kept = o->ignores ? take(layout, memory, own, 1, sizeof(int32_t)) : NULL,
+            .counted = o->ignores ? take(layout, memory, own, 1, sizeof(float)) : NULL,
+            .weight = take(layout, memory, own, 1, sizeof(float)),
+            .loss = take(layout, memory, own, 1, sizeof(float)),
+            .metric = take(layout, memory, own, o->metric_count, sizeof(float)),
+        };
+        if (memory)
+            w->targets[t] = targets;
+    }
+    w->activity = take(layout, memory, rows, 1, sizeof(float));
+    w->scratch = take(layout, memory, w->workers, FM_BLOCK_PANELS * FM_SCRATCH_PANEL, sizeof(float));
+}
+
+/* Lays a workspace out; with `memory` NULL only counts. */
+static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory) {
+    w->value = take(layout, memory, network->buffer_count, 1, sizeof(float *));
+    w->grad = take(layout, memory, network->buffer_count, 1, sizeof(float *));
+    w->panels = take(layout, memory, network->buffer_count, 1, sizeof(float *));
+    w->strips = take(layout, memory, network->buffer_count, 1, sizeof(float *));
+    w->mask = take(layout, memory, network->node_count, 1, sizeof(float *));
+    w->memo = take(layout, memory, network->node_count, 1, sizeof(float *));
+    for (int b = 1; b < network->buffer_count; b++) { /* the input's: fm_need_input */
+        float *value = network->root[b] == b ? take(layout, memory, rows_of(network, w, b), network->stride[b], sizeof(float)) : NULL;
+        if (memory)
+            w->value[b] = value;
+    }
+    for (int i = 0; i < network->node_count && memory; i++) {
+        const fm_node_spec *spec = &network->nodes[i].spec;
+        if (spec->op == FM_OP_BRANCH)
+            w->value[spec->output] = w->value[spec->input];
+    }
+    for (int i = 0; i < network->node_count && (w->room & FM_ROOM_FOR_NOISE); i++)
+        carve_noise(network, w, layout, memory, i);
+    if (w->room & FM_ROOM_FOR_TARGETS)
+        carve_targets(network, w, layout, memory);
+    if (!(w->room & FM_ROOM_FOR_GRADIENTS))
+        return;
+    for (int i = 0; i < network->node_count; i++)
+        carve_gradient(network, w, layout, memory, i);
+    w->packed_floats = fm_packed_floats(network, FM_ROUND_UP(w->rows * network->most_per));
+    w->packed = take(layout, memory, w->workers, w->packed_floats, sizeof(float));
+}
+
+fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int room, int workers) {
+    if (rows > PTRDIFF_MAX / FM_BLOCK_ROWS / network->most_per - FM_PANEL)
+        return NULL;
+    fm_workspace *workspace = calloc(1, sizeof *workspace);
+    if (!workspace)
+        return NULL;
+    *workspace = (fm_workspace){.rows = rows, .workers = workers, .room = room};
+    fm_workspace counted = *workspace;
+    fm_layout layout = {0, 0};
+    carve(network, &counted, &layout, NULL);
+    workspace->bytes = layout.bytes;
+    workspace->memory = fm_layout_allocate(&layout);
+    if (!workspace->memory) {
+        free(workspace);
+        return NULL;
+    }
+    fm_layout again = {0, 0};
+    carve(network, workspace, &again, workspace->memory);
+    return workspace;
+}
+
+fm_status fm_need_input(const fm_network *network, fm_workspace *workspace) {
+    if (workspace->input_memory)
+        return FM_OK;
+    fm_layout layout = {0, 0};
+    fm_layout_add(&layout, rows_of(network, workspace, 0), network->stride[0], sizeof(float));
+    workspace->input_memory = fm_layout_allocate(&layout);
+    for (int b = 0; b < network->buffer_count; b++)
+        if (network->root[b] == 0)
+            workspace->value[b] = (float *)workspace->input_memory;
+    return workspace->input_memory ? FM_OK : FM_NO_MEMORY;
+}
+
+void fm_workspace_free(fm_workspace *workspace) {
+    if (!workspace)
+        return;
+    fm_free_lists(workspace);
+    free(workspace->input_memory);
+    free(workspace->memory);
+    free(workspace);
+}
+
+fm_status fm_need_gradient(fm_network *network) {
+    if (network->gradient)
+        return FM_OK;
+    fm_layout layout = {0, 0};
+    fm_layout_add(&layout, network->size, 1, sizeof(float));
+    network->gradient_memory = fm_layout_allocate(&layout);
+    network->gradient = (float *)network->gradient_memory;
+    return network->gradient ? FM_OK : FM_NO_MEMORY;
+}
