@@ -1,17 +1,17 @@
 """Constraints: what weights are brought back to after each update.
 
-By name (``kernel_constraint="non_neg"``) or as an object (``MaxNorm(3)``).
+By name (``kernel_constraint="non_neg"``), as an object (``MaxNorm(3)``), or as a function of your own, from an array of weights to the one
+that is kept instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastmlp import checks
-from fastmlp.errors import UnsupportedError
 from fastmlp.numeric import quietly
 from fastmlp.plan import Bounds
 from fastmlp.registry import Configurable, Registry
@@ -47,8 +47,39 @@ class Constraint(Configurable):
         return (matrix * (desired / (_EPSILON + norm))).astype(np.float32).reshape(array.shape)
 
     def bounds(self, shape: tuple[int, ...]) -> Bounds:
-        """The same for the engines, for weights of this shape."""
-        raise NotImplementedError(f"{type(self).__name__} is no constraint that fastmlp's engines know; use one of fastmlp.constraints")
+        """The same for the engines, for weights of this shape; of a class of your own that has only ``__call__``, that."""
+        if type(self).__call__ is Constraint.__call__:
+            raise NotImplementedError(f"{type(self).__name__} must have a method __call__(w) that returns the weights that are kept")
+        return Bounds("function", function=self, name=type(self).__name__)
+
+
+class FunctionConstraint(Constraint):
+    """A function of your own: called after each update with a copy of the weights, it returns those that are kept.
+
+    It runs in Python, once for each batch and weight: some ten microseconds, and training goes batch by batch.
+
+    Args:
+        function: From an array to one of the same shape.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastmlp import constraints
+    >>> constraints.get(lambda w: np.clip(w, -1, 1))(np.array([-2.0, 0.5]))
+    array([-1. ,  0.5], dtype=float32)
+    """
+
+    def __init__(self, function: Callable[[np.ndarray], Any]) -> None:
+        self.function = function
+
+    def __call__(self, w: Any) -> np.ndarray:
+        return np.asarray(self.function(np.array(w, np.float32)), np.float32)
+
+    def bounds(self, shape: tuple[int, ...]) -> Bounds:
+        return Bounds("function", function=self.function, name=getattr(self.function, "__name__", type(self.function).__name__))
+
+    def __repr__(self) -> str:
+        return f"FunctionConstraint({self.function!r})"
 
 
 class NonNeg(Constraint):
@@ -136,17 +167,12 @@ class MinMaxNorm(_Norm):
 
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 
-registry: Registry[Constraint] = Registry("constraint", Constraint, (MaxNorm, MinMaxNorm, NonNeg, UnitNorm))
+registry: Registry[Constraint] = Registry("constraint", Constraint, (MaxNorm, MinMaxNorm, NonNeg, UnitNorm), of_function=FunctionConstraint)
 deserialize = registry.deserialize
 
 
 def get(identifier: Any) -> Constraint | None:
-    """The constraint meant by a name (``"max_norm"``), a class, an object or a configuration; None for None."""
-    if callable(identifier) and not isinstance(identifier, (type, Constraint)):
-        raise UnsupportedError(
-            f"a function as a constraint, such as {identifier!r:.80}, is not in fastmlp; use {', '.join(registry.classes)}, or set the "
-            "weights in a callback's on_train_batch_end"
-        )
+    """The constraint meant by a name (``"max_norm"``), a class, an object, a configuration or a function; None for None."""
     return None if identifier is None else registry.get(identifier)
 
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+Function = Callable[["np.ndarray"], "np.ndarray"]
+
 __all__ = [
     "LIMITED",
     "READ_INPUT",
@@ -53,9 +55,6 @@ LIMITED = frozenset(("general_relu", "hard_shrink", "soft_shrink", "threshold"))
 """Activations that read ``threshold`` and ``max_value`` of their node."""
 
 
-Function = Callable[["np.ndarray"], "np.ndarray"]
-
-
 @dataclass(frozen=True, slots=True)
 class Penalty:
     """What a parameter, or what a layer gives, adds to the loss.
@@ -75,7 +74,7 @@ class Bounds:
 
     ``kind`` is ``non_negative``, ``w = max(w, 0)``, or ``norm``: ``w *= d / (n + 1e-7)`` with
     ``d = rate·min(max(n, least), most) + (1 − rate)·n``, where n is the norm of each column of a kernel (``axis`` 0), of each row (1) or of
-    all numbers together (None).
+    all numbers together (None). Where it is ``function``, engines do nothing: who trains calls that between two batches.
     """
 
     kind: str
@@ -83,6 +82,9 @@ class Bounds:
     least: float = 0.0
     most: float = 1.0
     rate: float = 1.0
+    function: Function | None = None
+    name: str = ""
+    """That of the function, for messages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from fastmlp.arguments import (
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.columns import Columns, Names
 from fastmlp.compiling import Compiled, Goal
+from fastmlp.constraining import constraining
 from fastmlp.diskreads import in_random_order
 from fastmlp.epochloop import run_epoch
 from fastmlp.epochs import DEFAULT_BATCH_SIZE, EpochPlan, Progress, Rows
@@ -214,7 +215,7 @@ class Trainer:
                 network.learning_rate = compiled.optimizer.rate
                 if self._shares_weights:  # a callback may have trained another model
                     self._catch_up(network, training=True)
-                return int(compiled.optimizer.trainer(network).train(batches, first, stop, CHUNK_SECONDS, totals))
+                return int(constraining(compiled.optimizer.trainer(network), network).train(batches, first, stop, CHUNK_SECONDS, totals))
 
             try:
                 listeners.on_train_begin()
@@ -425,7 +426,7 @@ class Trainer:
             network.learning_rate = compiled.optimizer.rate
             tally = self._tally(goal).use(rows.batches(len(rows)))
             try:
-                trainer = compiled.optimizer.trainer(network)
+                trainer = constraining(compiled.optimizer.trainer(network), network)
                 tally.run(lambda batches, first, stop, totals: int(trainer.train(batches, first, stop, 0.0, totals)), 0, 1)
             except NonFiniteLossError as error:
                 raise diverged(error, 0, None, compiled) from None

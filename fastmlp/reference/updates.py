@@ -104,7 +104,7 @@ def update(
             new[i]["average"] = momentum * new[i]["average"] + (1 - momentum) * moved[i]
             if rule.overwrite_every and (done + 1) % rule.overwrite_every == 0:
                 moved[i] = new[i]["average"]
-        if parameter.bounds is not None:
+        if parameter.bounds is not None and parameter.bounds.function is None:
             moved[i] = bounded(parameter.bounds, moved[i])
     return tuple(moved), tuple(new)
 

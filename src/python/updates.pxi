@@ -20,7 +20,7 @@ cdef int _fill_rule(fm_parameter_rule *c, parameter) except -1:
         c.l1, c.l2 = parameter.penalty.l1, parameter.penalty.l2
         c.orthogonal, c.orthogonal_columns = parameter.penalty.orthogonal, parameter.penalty.columns
     bounds = parameter.bounds
-    if bounds is not None:
+    if bounds is not None and bounds.function is None:
         c.constraint = FM_NON_NEGATIVE if bounds.kind == "non_negative" else FM_NORM
         c.axis = {0: FM_EACH_UNIT, 1: FM_EACH_INPUT, None: FM_ALL}[bounds.axis]
         c.least, c.most, c.rate = bounds.least, bounds.most, bounds.rate
