@@ -3,7 +3,7 @@
  *
  * Prints a digest of the weights for each optimizer, which must be the same on every architecture, and last `N passed, M failed`.
  */
-#include "engine/engine.h"
+#include "engine/graph/network.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Aligned memory in one piece for many arrays, whose sizes are checked. */
-#include "engine/engine.h"
+#include "engine/base/arena.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Who computes what: work is split over outputs, never over a summed axis, so no bit depends on the number of threads. */
-#include "engine/engine.h"
+#include "engine/base/partition.h"
 
 fm_range fm_share(ptrdiff_t count, fm_worker worker) {
     if (worker.count == 1)

@@ -3,7 +3,7 @@
  * the keys of further streams of noise: counter (draw low, draw high, 0, ~1). No node has such a number.
  */
 #include "kernels/body/philox.h"
-#include "engine/engine.h"
+#include "engine/base/rng.h"
 
 uint32_t fm_low(uint64_t value) { return (uint32_t)value; }
 uint32_t fm_high(uint64_t value) { return (uint32_t)(value >> 32); }

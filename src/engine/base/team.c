@@ -3,10 +3,13 @@
  * Workers sleep on a condition variable between calls and cost nothing. During a call all of them run the same task, each with its own
  * number, and meet at barriers that spin briefly, then yield, then sleep, so that a machine with more busy threads than cores still moves.
  */
-#include "engine/engine.h"
+#include "engine/base/team.h"
+#include "engine/base/fpmode.h"
+#include "fastmlp.h"
 
+#include <pthread.h>
 #include <sched.h>
-#include <stdlib.h>
+#include <stdatomic.h>
 
 #define SPINS 2000 /* pauses before a barrier yields: tens of microseconds, longer than the parts of a step differ */
 #define YIELDS 200 /* yields before it sleeps */

@@ -1,5 +1,7 @@
 /* Rows on their way in: checked once a fit, gathered through the order once a batch. */
-#include "engine/engine.h"
+#include "engine/data/gather.h"
+#include "engine/data/lists.h"
+#include "engine/graph/terms.h"
 
 #include <string.h>
 

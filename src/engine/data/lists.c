@@ -3,7 +3,8 @@
  * The lists by row are found while rows are gathered, or given as such. For the weight gradient each thread turns its share
  * of the columns into lists too, only those in which anything stands, so the cost and the memory of a batch follow its non-zeros.
  */
-#include "engine/engine.h"
+#include "engine/data/lists.h"
+#include "engine/base/arena.h"
 
 #include <math.h>
 #include <stdlib.h>

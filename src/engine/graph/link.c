@@ -1,5 +1,6 @@
 /* How nodes are connected: what neighbours do for one another, and what a loss needs and reaches. */
-#include "engine/engine.h"
+#include "engine/graph/link.h"
+#include "engine/graph/validate.h"
 
 static fm_node *writer_of(fm_network *network, int buffer, int before) {
     for (int i = before - 1; i >= 0; i--)

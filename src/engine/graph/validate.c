@@ -1,5 +1,5 @@
 /* Which plans make sense: nodes whose widths and parameters fit, connected in an order that can be run. */
-#include "engine/engine.h"
+#include "engine/graph/validate.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,7 +3,8 @@
  * Each worker takes the same whole rows of the batch on the way there and back. Only columns that there are get read and written, so pads
  * stay +0. Sums ascend.
  */
-#include "engine/engine.h"
+#include "engine/ops/arrange.h"
+#include "engine/graph/validate.h"
 
 #include <string.h>
 

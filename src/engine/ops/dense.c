@@ -4,7 +4,7 @@
  * operand of the rows stays in the second cache while the panels stream past. What follows a product, the activation's
  * derivative or the optimizer's step, is done to a block while it is still in the first cache.
  */
-#include "engine/engine.h"
+#include "engine/ops/dense.h"
 
 #define FIRST_CACHE_FLOATS (8 << 10) /* 32 KiB */
 

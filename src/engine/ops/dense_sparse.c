@@ -2,7 +2,9 @@
  *
  * Leaving zeros out changes no bit (kernels.h), so nobody needs to know.
  */
-#include "engine/engine.h"
+#include "engine/ops/dense_sparse.h"
+#include "engine/data/lists.h"
+#include "engine/ops/dense.h"
 
 #include <string.h>
 

@@ -2,7 +2,8 @@
  *
  * Numbers come as floats. One that is not a whole number of the range, which the caller should have refused, gives NaN, and moves nothing.
  */
-#include "engine/engine.h"
+#include "engine/ops/embedding.h"
+#include "engine/optim/deferred.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* Nodes that replace each number by a whole one: Discretization, which finds the bin a number is in, and lookups, which find a whole number
  * in a table or spread it over some buckets. No gradient goes through either.
  */
-#include "engine/engine.h"
+#include "engine/ops/lookup.h"
+#include "engine/graph/validate.h"
 
 #include <math.h>
 #include <stdlib.h>

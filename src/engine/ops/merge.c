@@ -3,7 +3,8 @@
  * Each worker takes the same whole rows on the way there and back. The pad of a gradient stays +0: it is either written by kernels that map
  * zeros to zeros, or not at all.
  */
-#include "engine/engine.h"
+#include "engine/ops/merge.h"
+#include "engine/graph/validate.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * such sum is cut as a dense node's output is, by rows or by columns. Parameters' gradients are sums over rows and always belong to
  * columns. No sum is ever split, so no bit depends on the number of threads.
  */
-#include "engine/engine.h"
+#include "engine/ops/norm.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* The panels of a parameter that a worker has, and sums over their columns. */
-#include "engine/engine.h"
+#include "engine/optim/columns.h"
 
 fm_stretch fm_share_parameter(const fm_network *network, int p, fm_worker worker) {
     const ptrdiff_t rows = network->shape[p][0], units = network->shape[p][1];

@@ -5,7 +5,9 @@
  * again, all at once, in registers: the same operations in the same order as before, so no bit changes. Everything is settled before
  * weights or slots are read, written or used without lists.
  */
-#include "engine/engine.h"
+#include "engine/optim/deferred.h"
+#include "engine/base/arena.h"
+#include "engine/data/lists.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,7 +4,8 @@
  * of which the part across x_i, divided by the length, is that by the weights. So there are two products, done a few rows at a time by the
  * kernel of the forward pass: of the vectors with each other, and of the signs with the vectors.
  */
-#include "engine/engine.h"
+#include "engine/optim/orthogonal.h"
+#include "engine/base/arena.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,7 +4,11 @@
  * of single weights, decay and clipvalue with it. What needs a whole gradient waits until all of it has been through memory. Work is cut at
  * panels, and every sum over weights is one over a column and then over the columns in order, so no bit depends on the threads.
  */
-#include "engine/engine.h"
+#include "engine/optim/update.h"
+#include "engine/base/arena.h"
+#include "engine/optim/columns.h"
+#include "engine/optim/orthogonal.h"
+#include "engine/optim/whole.h"
 
 #include <math.h>
 #include <stdlib.h>

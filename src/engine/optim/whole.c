@@ -3,7 +3,8 @@
  * The gradients lie in memory, and what surrounds a step has been done to them: optim/update.c. A step is made in `around.step` first, each
  * worker its panels; what is said of a whole parameter are sums over its columns, so no bit depends on the threads.
  */
-#include "engine/engine.h"
+#include "engine/optim/whole.h"
+#include "engine/optim/columns.h"
 
 #include <math.h>
 #include <string.h>

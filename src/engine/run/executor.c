@@ -1,5 +1,14 @@
 /* Forward and backward over the list of nodes. */
-#include "engine/engine.h"
+#include "engine/run/executor.h"
+#include "engine/base/rng.h"
+#include "engine/graph/validate.h"
+#include "engine/ops/arrange.h"
+#include "engine/ops/dense.h"
+#include "engine/ops/dense_sparse.h"
+#include "engine/ops/embedding.h"
+#include "engine/ops/lookup.h"
+#include "engine/ops/merge.h"
+#include "engine/ops/norm.h"
 
 #include <math.h>
 #include <string.h>

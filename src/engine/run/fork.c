@@ -4,7 +4,8 @@
  * too long, a batch of seconds perhaps, the fork goes ahead: the child then finds weights that may be those of half an update, and nothing else
  * that is half done. Memory that other threads were working in is left alone in the child, not freed: what they wrote there is unknown.
  */
-#include "engine/engine.h"
+#include "engine/run/fork.h"
+#include "engine/optim/deferred.h"
 
 #include <math.h>
 #include <time.h>

@@ -1,5 +1,14 @@
 /* A network's life: plan to nodes, parameters in and out of their panels, its numbers. */
-#include "engine/engine.h"
+#include "engine/run/network.h"
+#include "engine/base/arena.h"
+#include "engine/data/lists.h"
+#include "engine/graph/link.h"
+#include "engine/graph/validate.h"
+#include "engine/ops/lookup.h"
+#include "engine/optim/deferred.h"
+#include "engine/optim/update.h"
+#include "engine/run/fork.h"
+#include "engine/run/workspace.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,44 +1,9 @@
-/* What is minimised and measured: which kernels a batch's loss and metrics need, and what those read. */
-#include "engine/engine.h"
+/* Loss and metrics of a batch: which kernels they need, and what those read. */
+#include "engine/run/objective.h"
+#include "engine/graph/terms.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-int fm_has_labels(int loss) {
-    return loss == FM_LOSS_sparse_categorical_crossentropy || loss == FM_LOSS_sparse_categorical_crossentropy_from_logits ||
-           loss == FM_LOSS_sparse_categorical_accuracy || loss == FM_LOSS_sparse_categorical_generalized_cross_entropy;
-}
-
-/* Losses whose value for a row depends on other rows of the batch. */
-static int takes_batch(int loss) { return loss == FM_LOSS_dice || loss == FM_LOSS_tversky; }
-
-static int is_from_logits(int loss) {
-    return loss == FM_LOSS_binary_crossentropy_from_logits || loss == FM_LOSS_binary_focal_crossentropy_from_logits ||
-           loss == FM_LOSS_categorical_crossentropy_from_logits || loss == FM_LOSS_categorical_focal_crossentropy_from_logits ||
-           loss == FM_LOSS_sparse_categorical_crossentropy_from_logits;
-}
-
-/* The accuracy that a loss kernel reports beside the loss, or -1. */
-static int accuracy_beside(int loss) {
-    switch (loss) {
-    case FM_LOSS_binary_crossentropy:
-    case FM_LOSS_binary_crossentropy_from_logits:
-    case FM_LOSS_binary_focal_crossentropy:
-    case FM_LOSS_binary_focal_crossentropy_from_logits:
-        return FM_LOSS_binary_accuracy;
-    case FM_LOSS_categorical_crossentropy:
-    case FM_LOSS_categorical_crossentropy_from_logits:
-    case FM_LOSS_categorical_focal_crossentropy:
-    case FM_LOSS_categorical_focal_crossentropy_from_logits:
-        return FM_LOSS_categorical_accuracy;
-    case FM_LOSS_sparse_categorical_crossentropy:
-    case FM_LOSS_sparse_categorical_crossentropy_from_logits:
-        return FM_LOSS_sparse_categorical_accuracy;
-    default:
-        return -1;
-    }
-}
 
 /* Smoothed labels are no labels any more: the loss of one-hot targets takes them. */
 static int of_smoothed(int loss) {
@@ -60,85 +25,11 @@ static void call(const fm_kernels *kernels, int kind, const fm_loss *arguments) 
     table[kind](arguments);
 }
 
-/* True if what reads logits may read this buffer: the predictions, or the input of the softmax or sigmoid that writes them. */
-static int is_sound_source(const fm_node *last, int source, int kind) {
-    if (source == last->spec.output)
-        return 1;
-    if (source != last->spec.input || !is_from_logits(kind))
-        return 0;
-    return accuracy_beside(kind) == FM_LOSS_binary_accuracy
-               ? last->spec.op == FM_OP_ACTIVATION && last->spec.activation == FM_ACTIVATION_sigmoid
-               : last->spec.op == FM_OP_SOFTMAX;
-}
-
-static int is_sound_metric(const fm_objective *objective, const fm_node *last, const fm_metric_spec *metric) {
-    return metric->kind >= 0 && metric->kind < FM_LOSS_COUNT && fm_has_labels(metric->kind) == fm_has_labels(objective->loss) &&
-           (metric->kind == FM_LOSS_gaussian_nll) == (objective->loss == FM_LOSS_gaussian_nll) &&
-           is_sound_source(last, metric->source, metric->kind) && !takes_batch(metric->kind);
-}
-
-int fm_is_sound_objective(const fm_network *network, const fm_objective *objective) {
-    const int least = objective->function ? -1 : 0;
-    if (objective->loss < least || objective->loss >= FM_LOSS_binary_accuracy || objective->metric_count < 0)
-        return 0;
-    if (objective->ignores && !fm_has_labels(objective->loss))
-        return 0;
-    if (objective->loss == FM_LOSS_gaussian_nll && network->width[objective->output] % 2)
-        return 0;
-    const fm_node *last = NULL;
-    for (int i = 0; i < network->node_count; i++)
-        if (network->nodes[i].spec.output == objective->output)
-            last = &network->nodes[i];
-    if (!last || !is_sound_source(last, objective->source, objective->loss))
-        return 0;
-    for (int m = 0; m < objective->metric_count; m++)
-        if (!is_sound_metric(objective, last, &objective->metrics[m]))
-            return 0;
-    return 1;
-}
-
-static ptrdiff_t target_columns(const fm_network *network, const fm_objective *objective) {
-    const ptrdiff_t per = network->per[objective->output];
-    if (fm_has_labels(objective->loss))
-        return per;
-    return per * network->width[objective->output] / (objective->loss == FM_LOSS_gaussian_nll ? 2 : 1);
-}
-
-fm_term *fm_copy_terms(const fm_network *network, const fm_objective *objectives, int count) {
-    size_t metric_count = 0;
-    for (int t = 0; t < count; t++)
-        metric_count += (size_t)objectives[t].metric_count;
-    fm_term *terms = calloc(1, (size_t)count * sizeof *terms + metric_count * sizeof(fm_metric_spec));
-    if (!terms)
-        return NULL;
-    fm_metric_spec *metrics = (fm_metric_spec *)(terms + count);
-    ptrdiff_t column = 0;
-    for (int t = 0; t < count; t++) {
-        const fm_objective *o = &objectives[t];
-        terms[t] = (fm_term){*o, column, target_columns(network, o)};
-        terms[t].objective.metrics = metrics;
-        if (o->metric_count)
-            memcpy(metrics, o->metrics, (size_t)o->metric_count * sizeof *metrics);
-        metrics += o->metric_count;
-        column += terms[t].columns;
-    }
-    return terms;
-}
-
-int fm_reads_labels(const fm_network *network) { return network->term_count == 1 && fm_has_labels(network->terms[0].objective.loss); }
-
-int fm_smooths(const fm_objective *objective) {
-    int smooths = objective->smoothing != 0.0f;
-    for (int m = 0; m < objective->metric_count; m++)
-        smooths |= objective->metrics[m].smoothing != 0.0f;
-    return smooths;
-}
-
 /* Calls a loss kernel, on smoothed targets if there is smoothing. */
 static void call_smoothed(const fm_network *network, int kind, float smoothing, float *room, const fm_loss *arguments) {
     fm_loss a = *arguments;
     if (smoothing != 0.0f) {
-        const ptrdiff_t classes = accuracy_beside(kind) == FM_LOSS_binary_accuracy ? 2 : a.cols;
+        const ptrdiff_t classes = fm_accuracy_beside(kind) == FM_LOSS_binary_accuracy ? 2 : a.cols;
         const fm_smooth smooth = {
             .rows = a.rows,
             .cols = a.cols,
@@ -243,7 +134,7 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
     const int labels = fm_has_labels(o->loss);
     /* A function of the caller's gets all rows at once, on the caller's thread, and so does a loss of the whole batch; the metrics then go
      * the same way. */
-    const int alone = o->function || takes_batch(o->loss);
+    const int alone = o->function || fm_takes_batch(o->loss);
     const ptrdiff_t own = fm_rows(pass, o->output), capacity = fm_room(pass, o->output);
     const fm_range rows = !alone ? fm_share_rows(own, pass->worker) : pass->worker.id == 0 ? (fm_range){0, own} : (fm_range){0, 0};
     fm_outcome outcome = {0, 0};
@@ -258,8 +149,8 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
     const float *weight = batches->sample_weight ? targets->weight + rows.begin : NULL;
     int hit = -1; /* the first unweighted metric that the loss kernel gives away */
     for (int m = 0; m < o->metric_count && hit < 0 && o->smoothing == 0.0f && !o->ignores; m++)
-        if (o->metrics[m].kind == accuracy_beside(o->loss) && !(weight && o->metrics[m].weighted) && o->metrics[m].threshold == 0.5f &&
-            (o->source != o->output || !is_from_logits(o->loss)))
+        if (o->metrics[m].kind == fm_accuracy_beside(o->loss) && !(weight && o->metrics[m].weighted) && o->metrics[m].threshold == 0.5f &&
+            (o->source != o->output || !fm_is_from_logits(o->loss)))
             hit = m;
     fm_loss loss = {
         .rows = rows.end - rows.begin,

@@ -1,5 +1,10 @@
 /* Predictions: rows in blocks, each thread its own blocks from first layer to last, so nobody waits for anybody. */
-#include "engine/engine.h"
+#include "engine/data/gather.h"
+#include "engine/data/lists.h"
+#include "engine/ops/norm.h"
+#include "engine/optim/deferred.h"
+#include "engine/run/executor.h"
+#include "engine/run/workspace.h"
 
 #include <string.h>
 

@@ -1,5 +1,15 @@
 /* Minibatches: gather rows, forward, loss, backward with the update in its tail, and again, many to a call. */
-#include "engine/engine.h"
+#include "engine/data/gather.h"
+#include "engine/data/lists.h"
+#include "engine/graph/link.h"
+#include "engine/graph/terms.h"
+#include "engine/ops/norm.h"
+#include "engine/optim/deferred.h"
+#include "engine/optim/update.h"
+#include "engine/run/executor.h"
+#include "engine/run/network.h"
+#include "engine/run/objective.h"
+#include "engine/run/workspace.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,11 @@
 /* Memory for a batch: values, gradients, what nodes keep for their way back, targets. One allocation, carved twice: to count, and to use. */
-#include "engine/engine.h"
+#include "engine/run/workspace.h"
+#include "engine/base/arena.h"
+#include "engine/data/lists.h"
+#include "engine/graph/terms.h"
+#include "engine/ops/dense.h"
+#include "engine/ops/embedding.h"
+#include "engine/ops/norm.h"
 
 #include <stdlib.h>
 

@@ -1,0 +1,25 @@
+/* Who computes what. */
+#ifndef FASTMLP_BASE_PARTITION_H
+#define FASTMLP_BASE_PARTITION_H
+
+#include "engine/base/team.h"
+#include "kernels/kernels.h"
+
+#include <stddef.h>
+
+/* Half-open range of the units 0 … count − 1 that this worker takes. */
+typedef struct fm_range {
+    ptrdiff_t begin, end;
+} fm_range;
+fm_range fm_share(ptrdiff_t count, fm_worker worker);
+
+/* Rows of a batch, in groups of 16, that this worker takes. */
+fm_range fm_share_rows(ptrdiff_t rows, fm_worker worker);
+
+/* What of an output of rows × panels a worker computes; rows are cut at multiples of 16. */
+typedef struct fm_part {
+    fm_range rows, panels;
+} fm_part;
+fm_part fm_share_output(ptrdiff_t rows, ptrdiff_t panels, fm_worker worker);
+
+#endif

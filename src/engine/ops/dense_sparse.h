@@ -1,0 +1,10 @@
+/* A first layer that visits only what is not zero. */
+#ifndef FASTMLP_OPS_DENSE_SPARSE_H
+#define FASTMLP_OPS_DENSE_SPARSE_H
+
+#include "engine/optim/step.h"
+
+void fm_sparse_forward(const fm_pass *pass, const fm_node *node);
+void fm_sparse_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
+
+#endif

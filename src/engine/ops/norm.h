@@ -1,0 +1,21 @@
+/* Normalisations, PReLU, scaling of columns. */
+#ifndef FASTMLP_OPS_NORM_H
+#define FASTMLP_OPS_NORM_H
+
+#include "engine/optim/step.h"
+
+/* Floats such a node keeps for its way back, for batches of `rows` rows. */
+ptrdiff_t fm_normalize_memo(const fm_network *network, const fm_node *node, ptrdiff_t rows);
+
+void fm_normalize_forward(const fm_pass *pass, const fm_node *node, int index);
+
+/* True for a batch normalization whose moments are the batch's own. */
+int fm_takes_moments(const fm_pass *pass, const fm_node *node);
+
+/* The gradient of the input, where one is wanted, and the step of the parameters; begins after a barrier, ends without one. */
+void fm_normalize_backward(const fm_pass *pass, const fm_node *node, int index, const fm_step *step);
+
+/* Moves the moving statistics of all batch normalizations by this batch's: once a batch that the optimizer moves parameters for. */
+void fm_move_statistics(const fm_pass *pass);
+
+#endif

@@ -1,0 +1,17 @@
+/* Memory for batches. */
+#ifndef FASTMLP_RUN_WORKSPACE_H
+#define FASTMLP_RUN_WORKSPACE_H
+
+#include "engine/graph/network.h"
+
+/* A workspace for `rows` rows. NULL if there is no memory. */
+fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int room, int workers);
+void fm_workspace_free(fm_workspace *workspace);
+
+/* Room for a batch's input with its zeros. */
+fm_status fm_need_input(const fm_network *network, fm_workspace *workspace);
+
+/* Where parameter and slot arrays hold the gradient; allocates it. */
+fm_status fm_need_gradient(fm_network *network);
+
+#endif
