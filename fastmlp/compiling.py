@@ -18,7 +18,6 @@ from fastmlp.errors import UnsupportedError
 from fastmlp.losses import Loss
 from fastmlp.losses.base import MEANS
 from fastmlp.losses.custom import FunctionLoss
-from fastmlp.losses.overlap import Circle
 from fastmlp.metrics import Metric
 from fastmlp.metrics.base import EngineMetric
 from fastmlp.optimizers import Optimizer
@@ -80,13 +79,6 @@ class Goal:
         return any(
             term.loss == CIRCLE or (term.loss in OVERLAPS and not term.parameters[2]) or term.ignored is not None for term in self.terms
         )
-
-    def check_weights(self) -> None:
-        """Refuse weights of rows where a loss is of pairs of rows."""
-        if any(term.loss == CIRCLE for term in self.terms):
-            raise UnsupportedError(
-                "the loss circle compares pairs of rows, so rows can't have weights; leave sample_weight and class_weight out"
-            )
 
     def part(self, place: int) -> Part:
         """What the metric in this place is computed from."""
@@ -218,7 +210,7 @@ class Compiled:
         for weighted, identifiers in ((False, self.metrics), (True, self.weighted_metrics)):
             for identifier in identifiers:
                 metric, name = _resolve(identifier, self.loss, row[-1] if row else width)
-                if (metric.sparse is not None or self.loss.kind == CIRCLE) and not _reads_form_of(metric, self.loss):
+                if metric.sparse is not None and not _reads_form_of(metric, self.loss):
                     raise ValueError(_form_mismatch(metric, name, self.loss))
                 chosen.append(metric)
                 weights.append(weighted)
@@ -234,11 +226,7 @@ class Compiled:
             tuple(of_engine),
             self.loss.parameters,
             self.loss.smoothing,
-            self.loss.on_rows(row)
-            if isinstance(self.loss, FunctionLoss)
-            else self.loss.evaluate
-            if isinstance(self.loss, Circle)
-            else None,
+            self.loss.on_rows(row) if isinstance(self.loss, FunctionLoss) else None,
             output,
             self.weight,
             self.loss.ignored,
@@ -289,7 +277,7 @@ class Compiled:
     def _classes(self, y: np.ndarray, width: int) -> int | None:
         """How many classes targets may be of; None where that can't be known."""
         if y.ndim == 1:
-            return width
+            return None if self.loss is not None and self.loss.kind == CIRCLE else width
         if y.shape[1] > 1:
             return y.shape[1]
         return 2 if self.loss is not None and self.loss.kind in OF_TWO_CLASSES else None
@@ -374,8 +362,8 @@ OVERLAPS = ("dice", "tversky")
 
 OF_TWO_CLASSES = ("binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge")
 
-CIRCLE = "circle"
-"""Its gradient depends on pairs of rows, so rows have no weights."""
+CIRCLE = "sparse_circle"
+"""It compares the rows of a batch; its labels may be any numbers, and stand for no columns."""
 
 GAUSSIAN = "gaussian_nll"
 """Its predictions have two columns for each target, so it goes with no other."""
@@ -440,7 +428,7 @@ def _unique(name: str, taken: Sequence[str], weighted: bool) -> str:
 
 
 def _reads_form_of(metric: Metric, loss: Loss) -> bool:
-    if loss.kind == CIRCLE:
+    if loss.kind == CIRCLE and isinstance(metric, metrics.SparseCategoricalCrossentropy):
         return False
     return metric.sparse == loss.sparse and _reads_variances(metric) == (loss.kind == GAUSSIAN)
 
@@ -451,7 +439,10 @@ def _reads_variances(metric: Metric) -> bool:
 
 def _form_mismatch(metric: Metric, name: str, loss: Loss) -> str:
     if loss.kind == CIRCLE:
-        return f"the metric {name!r} compares predictions with targets, but with circle these are embeddings and class labels; leave it out"
+        return (
+            f"the metric {name!r} compares columns with classes, but with circle these are embeddings and class numbers; use metrics of "
+            "your own, which get both"
+        )
     if loss.kind == GAUSSIAN:
         return f"the metric {name!r} compares columns, but with gaussian_nll half of the predictions are variances; use 'gaussian_nll'"
     if _reads_variances(metric):

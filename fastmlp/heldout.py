@@ -7,7 +7,7 @@ it reports is gross, so that data in no order but with a trend raise none either
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,8 @@ GROSS_RANGE = 0.5
 MOST_VALUES = 4096
 """Samples of each part that numbers are compared by: more would only take longer."""
 MOST_FEATURES = 256
+MANY_CLASSES = 1 << 16
+"""Class numbers up to this are counted by themselves, however few samples there are."""
 
 
 def split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:
@@ -83,7 +85,8 @@ def _findings(train: Rows, held_out: Rows, goal: Goal) -> Iterator[str]:
 def _of_targets(train: np.ndarray, held_out: np.ndarray) -> Iterator[str]:
     """What differs between the targets of one output: class labels, one-hot rows, or a column for each question."""
     if train.ndim == 1:
-        yield from _of_classes(_Classes(train, _labels), _Classes(held_out, _labels))
+        number, names = _numbering(train, held_out)
+        yield from _of_classes(_Classes(train, number), _Classes(held_out, number), names=names)
     elif train.shape[1] > 1 and all(_is_one_hot(part) for y in (train, held_out) for _, part in blocks(y)):
         yield from _of_classes(_Classes(train, _hot), _Classes(held_out, _hot))
     else:
@@ -96,6 +99,14 @@ def _of_targets(train: np.ndarray, held_out: np.ndarray) -> Iterator[str]:
                 yield from _of_classes(_Classes(ours, yes), _Classes(theirs, yes), where, (low, high))
             else:
                 yield from _of_numbers(ours, theirs, where)
+
+
+def _numbering(train: np.ndarray, held_out: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray | None]:
+    """How labels are counted: as they are, or where some are negative or far apart, by their ranks, with the labels of these."""
+    if min(train.min(), held_out.min()) >= 0 and max(train.max(), held_out.max()) < len(train) + len(held_out) + MANY_CLASSES:
+        return _labels, None
+    kinds = np.union1d(train, held_out)
+    return lambda y: np.asarray(np.searchsorted(kinds, y)), kinds
 
 
 def _labels(y: np.ndarray) -> np.ndarray:
@@ -132,7 +143,7 @@ class _Classes:
             self.counts = counts
 
 
-def _of_classes(train: _Classes, held_out: _Classes, where: str = "", names: tuple[float, float] | None = None) -> Iterator[str]:
+def _of_classes(train: _Classes, held_out: _Classes, where: str = "", names: Sequence[float] | np.ndarray | None = None) -> Iterator[str]:
     """What differs between two parts that have classes."""
     kinds = max(len(train.counts), len(held_out.counts))
     ours, theirs = (np.pad(part.counts, (0, kinds - len(part.counts))) for part in (train, held_out))

@@ -82,8 +82,6 @@ class Tally:
 
     def use(self, batches: Batches) -> Tally:
         """Run over these batches from now on."""
-        if batches.sample_weight is not None:
-            self._goal.check_weights()
         room = None
         if self._watching:
             self._window = max(1, WINDOW_ROWS // batches.batch_size)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from fastmlp import checks
-from fastmlp.data import as_array, as_float32, blocks
+from fastmlp.data import BLOCK_ROWS, as_array, as_float32, blocks
 from fastmlp.numeric import as_native
+from fastmlp.plan import WHOLE_BELOW
 from fastmlp.shapes import Shape
 
 
@@ -30,12 +31,12 @@ def as_targets(value: Any, loss: str, row: Shape, *, name: str = "y", ignored: i
     """
     array = as_array(name, value)
     width = math.prod(row)
+    if loss == "sparse_circle":
+        return _labels_of_any_kind(array, name)
     if loss.startswith("sparse_"):
         if len(row) > 1:
             return np.ascontiguousarray(_labels_of_vectors(array, row, name, loss, ignored))
         return _labels(array, width, name, loss, ignored)
-    if loss == "circle":
-        return np.repeat(_integers(array, name, loss).astype(np.float32)[:, None], width, axis=1)
     columns = width // 2 if loss == "gaussian_nll" else width
     if len(row) != 1:
         array = _flat_rows(array, row, loss, name)
@@ -85,6 +86,20 @@ def _labels(array: np.ndarray, width: int, name: str, loss: str, ignored: int | 
             at = int(np.argmax(wrong))
             what = "can't be negative" if part[at] < 0 else f"go from 0 to {width - 1}, since the last layer has {_units(width)}"
             raise ValueError(f"{name}[{first + at}] is {part[at]:g}, but class numbers {what}")
+    return as_native(array, np.int32)
+
+
+def _labels_of_any_kind(array: np.ndarray, name: str) -> np.ndarray:
+    """Labels that are only compared with one another."""
+    array = _integers(array, name, "circle")
+    for first, part in blocks(array):
+        wrong = np.abs(part.astype(np.float64)) >= WHOLE_BELOW
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            raise ValueError(
+                f"{name}[{first + at}] is {part[at]:.0f}, but circle takes class numbers from {1 - WHOLE_BELOW} to {WHOLE_BELOW - 1}; "
+                f"number the classes from 0: np.unique({name}, return_inverse=True)[1]"
+            )
     return as_native(array, np.int32)
 
 
@@ -176,8 +191,12 @@ def class_weights_to_rows(class_weight: Any, y: np.ndarray, classes: int | None 
     rows = np.empty(len(y), np.float32)
     for first, part in blocks(y):
         numbers = class_numbers(part)
-        table = as_native([weights.get(number, 1.0) for number in range(int(numbers.max()) + 1)], np.float32)
-        rows[first : first + len(part)] = table[numbers]
+        if numbers.min() >= 0 and numbers.max() < BLOCK_ROWS:
+            kinds, places = list(range(int(numbers.max()) + 1)), numbers
+        else:
+            found, places = np.unique(numbers, return_inverse=True)
+            kinds, places = found.tolist(), places.reshape(-1)
+        rows[first : first + len(part)] = as_native([weights.get(number, 1.0) for number in kinds], np.float32)[places]
     return rows
 
 

@@ -169,6 +169,7 @@ class Loss(Structure):
         ("probs", Floats),
         ("probs_row", c_ssize_t),
         ("hit", Floats),
+        ("room", Floats),
     ]
 
 

@@ -14,6 +14,7 @@ PARAMETERS: dict[str, tuple[float, ...]] = {
     "sparse_categorical_generalized_cross_entropy": (0.7,),
     "dice": (0.0, 0.0, 1.0),
     "tversky": (0.3, 0.7, 1.0),
+    "sparse_circle": (4.0, 0.25, 1.0),
 }
 """Of the losses that have some, by the engines' names."""
 
@@ -33,6 +34,9 @@ def draw_predictions(name: str, rng: np.random.Generator, rows: int, columns: in
         return rng.uniform(0.01, 0.99, (rows, columns))
     if name in ("poisson", "mean_squared_logarithmic_error", "gaussian_nll"):
         return rng.uniform(0.1, 3, (rows, columns))
+    if name == "sparse_circle":
+        p = rng.normal(size=(rows, columns))
+        return p / np.linalg.norm(p, axis=1, keepdims=True) * rng.uniform(0.5, 0.95, (rows, 1))
     if name == "cosine_similarity":
         return rng.uniform(0.5, 3, (rows, columns)) * rng.choice([-1, 1], (rows, columns))  # short vectors have steep slopes
     return rng.normal(0, 3, (rows, columns))
@@ -40,6 +44,8 @@ def draw_predictions(name: str, rng: np.random.Generator, rows: int, columns: in
 
 def draw_targets(name: str, rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
     """Targets that suit the loss, for that many columns of predictions."""
+    if name == "sparse_circle":
+        return rng.integers(-1, 2, rows).astype(np.int32)
     if name.startswith("sparse"):
         return rng.integers(0, columns, rows).astype(np.int32)
     if name.startswith("binary") or name in ("dice", "tversky"):

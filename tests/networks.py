@@ -90,6 +90,7 @@ LOSSES = {
     "dice": ("dice", False, "sigmoid", False),
     "tversky": ("tversky", False, "softmax", False),
     "gaussian_nll": ("gaussian_nll", False, "sigmoid", False),
+    "circle": ("sparse_circle", False, "softmax", False),
 }
 REAL_TARGETS = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh", "quantile", "gaussian_nll")
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh")
@@ -135,6 +136,8 @@ def metrics_for(loss):
             Metric("sparse_categorical_accuracy", weighted=True),
             Metric("sparse_categorical_crossentropy", smoothing=0.1),
         )
+    if loss == "circle":
+        return (Metric("sparse_categorical_accuracy"), Metric("sparse_categorical_accuracy", weighted=True))
     if loss == "gaussian_nll":
         return (Metric("gaussian_nll", parameters=(1e-3, 0.0)),)
     return (

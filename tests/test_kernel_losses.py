@@ -21,7 +21,8 @@ FROM_LOGITS = [name for name in KERNELS if name.endswith(LOGITS)]
 ACCURACIES = [name for name in KERNELS if name.endswith("accuracy")]
 WITH_HITS = [name for name in KERNELS if "crossentropy" in name]
 OVERLAPS = ["dice", "tversky"]
-OTHERS = ("kl_divergence", "cosine_similarity", "gaussian_nll", *OVERLAPS)
+PAIRS = "sparse_circle"
+OTHERS = ("kl_divergence", "cosine_similarity", "gaussian_nll", *OVERLAPS, PAIRS)
 MEANS = [name for name in KERNELS if "categorical" not in name and name not in OTHERS]
 THRESHOLD = 0.375
 
@@ -51,6 +52,8 @@ def run(isa, name, x, y, weight=None, side="end", onto_x=False, want=("grad", "p
         fields["y_row"] = round_up(y.shape[1])
     if weight is not None:
         guarded["weight"] = Guarded(weight, side)
+    if name == PAIRS:
+        guarded["room"] = Guarded(np.full(3 * round_up(rows), 7, np.float32), side)
     possible = {"grad": name not in ACCURACIES, "probs": name in FROM_LOGITS, "hit": name in WITH_HITS}
     wanted = [output for output in want if possible[output]]
     for output in wanted:
@@ -130,7 +133,7 @@ def test_losses_gradients_probabilities_and_hits_of_any_shape(name, weighted):
         assert_close(results, expected(name, x, y, weight))
 
 
-@pytest.mark.parametrize("name", [name for name in KERNELS if name not in ACCURACIES])
+@pytest.mark.parametrize("name", [name for name in KERNELS if name not in (*ACCURACIES, PAIRS)])
 def test_the_gradient_may_take_the_place_of_the_predictions(name):
     for rows, cols in shapes(name):
         x, y, weight = make(name, rows, cols, seed=1)
@@ -266,7 +269,26 @@ def test_a_prediction_at_the_threshold_counts_as_zero(isa):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("name", [name for name in KERNELS if name not in ACCURACIES])
+def test_nan_in_a_row_makes_the_loss_of_all_that_are_compared_with_it_nan(isa):
+    x, y, _ = make(PAIRS, 9, 6)
+    x[3, 1] = np.nan
+    assert np.isnan(run(isa, PAIRS, x, y)["loss"]).all()
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_a_loss_of_pairs_of_many_rows_is_that_of_the_formula(weighted, monkeypatch):
+    for rows, parameters in ((1, (4.0, 0.25, 0.0)), (2, (80.0, 0.4, 1.0)), (130, (4.0, 0.25, 0.0)), (130, (20.0, 0.4, 1.0))):
+        monkeypatch.setitem(PARAMETERS, PAIRS, parameters)
+        x, _, weight = make(PAIRS, rows, 21)
+        y = np.random.default_rng(rows).integers(-(2**31), 2**31 - 1, 4, np.int32)[np.arange(rows) % 4]
+        results = alike([run(isa, PAIRS, x, y, weight if weighted else None) for isa in ISAS])
+        wanted = expected(PAIRS, x, y, weight if weighted else None)
+        np.testing.assert_allclose(results["loss"], wanted["loss"], rtol=2e-5, atol=1e-5)
+        np.testing.assert_allclose(results["grad"], wanted["grad"], rtol=1e-4, atol=2e-5 * max(np.abs(wanted["grad"]).max(), 1e-3))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("name", [name for name in KERNELS if name not in (*ACCURACIES, PAIRS)])
 def test_nan_in_a_row_makes_that_row_loss_nan_and_no_other(isa, name):
     x, y, _ = make(name, 9, 6)
     clean = run(isa, name, x, y)["loss"]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import Model, layers, losses, models, optimizers
+from fastmlp import Model, _core, layers, losses, models, optimizers
 from fastmlp.errors import UnsupportedError
+from fastmlp.plan import Metric, Node, Objective, Parameter, Plan, Update
 
 
 def model_for(loss, units=2, engine="native", activation=None, **options):
@@ -233,14 +235,17 @@ def test_the_loss_of_an_evaluation_is_the_mean_over_its_batches(engine, loss):
     assert model.evaluate(X, y, batch_size=16, verbose=0) == pytest.approx(np.average(wanted, weights=sizes), rel=1e-5)
 
 
-def test_a_loss_of_whole_batches_gives_the_same_bits_for_any_number_of_threads():
+@pytest.mark.parametrize(
+    ("loss", "y"), [(losses.Tversky(0.3, 0.7), ONE_HOT), (losses.Circle(gamma=4.0), LABELS)], ids=["tversky", "circle"]
+)
+def test_a_loss_of_whole_batches_gives_the_same_bits_for_any_number_of_threads(loss, y):
     weights = []
-    x, y = np.tile(X, (50, 1)), np.tile(ONE_HOT, (50, 1))
+    x, y = np.tile(X, (50, 1)), np.concatenate([y] * 50)
     before = fastmlp.get_num_threads()
     try:
         for threads in (1, 2, 3):
             fastmlp.set_num_threads(threads)
-            model = model_for(losses.Tversky(0.3, 0.7), 3, activation="softmax")
+            model = model_for(loss, 3, activation="softmax")
             model.seed = 3
             model.fit(x, y, epochs=2, batch_size=500, verbose=0)
             weights.append(model.get_weights()[0].tobytes())
@@ -300,14 +305,81 @@ def test_the_circle_loss_pulls_classes_together(engine):
     assert history[-1] < 0.9 * history[0]
 
 
+WEIGHTS = np.random.RandomState(3).uniform(0, 2, 40).astype(np.float32)
+FAR_LABELS = np.array([-5, 40, 16_000_000])[LABELS]
+
+
+def test_weights_multiply_what_rows_lose_in_the_circle_loss(engine):
+    loss = losses.Circle(gamma=4.0)
+    model = model_for(loss, 3, engine)
+    p = model.predict(X, verbose=0)
+    wanted = loss(LABELS, p, sample_weight=WEIGHTS)
+    assert model.evaluate(X, FAR_LABELS, batch_size=40, sample_weight=WEIGHTS, verbose=0) == pytest.approx(wanted, rel=1e-5)
+    by_class = {40: 0.5, 16_000_000: 3.0}
+    wanted = loss(LABELS, p, sample_weight=np.array([1.0, 0.5, 3.0])[LABELS])
+    history = model.fit(X, FAR_LABELS, batch_size=40, class_weight=by_class, verbose=0).history["loss"]
+    assert history == pytest.approx([wanted], rel=1e-5)
+
+
+def nearest_is_of_the_class(labels, p):
+    nearness = p @ p.T - 9 * np.eye(len(p))
+    return (labels[nearness.argmax(axis=1)] == labels).astype(np.float32)
+
+
+def test_metrics_beside_the_circle_loss_get_labels_and_embeddings(engine):
+    model = model_for("circle", 3, engine, metrics=["accuracy", nearest_is_of_the_class], weighted_metrics=["accuracy"])
+    p = model.predict(X, verbose=0)
+    values = model.evaluate(X, FAR_LABELS, batch_size=40, sample_weight=WEIGHTS, verbose=0, return_dict=True)
+    assert values["accuracy"] == 0
+    assert values["nearest_is_of_the_class"] == pytest.approx(nearest_is_of_the_class(FAR_LABELS, p).mean())
+    values = model.evaluate(X, LABELS, batch_size=40, sample_weight=WEIGHTS, verbose=0, return_dict=True)
+    right = p.argmax(axis=1) == LABELS
+    assert values["accuracy"] == pytest.approx(right.mean(), rel=1e-6)
+    assert values["weighted_accuracy"] == pytest.approx(np.average(right, weights=WEIGHTS), rel=1e-6)
+
+
+def test_the_circle_loss_may_be_one_of_several(engine):
+    x = layers.Input(shape=(3,))
+    vector, number = layers.Dense(4, name="vector")(x), layers.Dense(1, name="number")(x)
+    model = models.Model(x, [vector, number])
+    model.compile("sgd", [losses.Circle(gamma=4.0), "mse"], loss_weights=[2.0, 1.0], engine=engine)
+    p, q = model.predict(X, verbose=0)
+    values = model.evaluate(X, [FAR_LABELS, Y[:, :1]], batch_size=40, sample_weight=[WEIGHTS, None], verbose=0, return_dict=True)
+    circle = losses.Circle(gamma=4.0)(LABELS, p, sample_weight=WEIGHTS)
+    assert values["vector_loss"] == pytest.approx(circle, rel=1e-5)
+    assert values["loss"] == pytest.approx(2 * circle + np.square(q - Y[:, :1]).mean(), rel=1e-5)
+    before = model.get_weights()
+    model.fit(X, [FAR_LABELS, Y[:, :1]], batch_size=40, verbose=0)
+    assert all((one != other).any() for one, other in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_split_names_the_labels_that_training_lacks_whatever_they_are():
+    labels = np.sort(FAR_LABELS)
+    with pytest.warns(UserWarning, match=r"have classes the training samples lack: 1.6e\+07"):
+        model_for("circle", 3).fit(X, labels, validation_split=np.mean(labels == 16_000_000), verbose=0)
+
+
+def test_the_native_engine_refuses_losses_of_columns_beside_labels_that_stand_for_none():
+    plan = Plan((3, 2), (Node("dense", (0,), 1, (0,)),), (Parameter("kernel", (3, 2)),), 1)
+    network = _core.Network(plan)
+    for kind, refused in (("sparse_categorical_accuracy", False), ("sparse_categorical_crossentropy", True), ("sparse_circle", True)):
+        objective = Objective("sparse_circle", 1, metrics=(Metric(kind),), parameters=(4.0, 0.25, 1.0))
+        with pytest.raises(ValueError, match="does not fit") if refused else nullcontext():
+            network.configure(objective, Update("sgd"))
+
+
 @pytest.mark.parametrize(
     ("use", "error", "message"),
     [
-        (lambda m: m.fit(X, LABELS, sample_weight=np.ones(40)), UnsupportedError, "the loss circle compares pairs of rows"),
-        (lambda m: m.fit(X, LABELS, class_weight={0: 2.0}), UnsupportedError, "the loss circle compares pairs of rows"),
         (lambda m: m.fit(X, ONE_HOT), ValueError, "y has shape (40, 3), but circle takes one class number per row"),
         (lambda m: m.fit(X, Y[:, 0]), ValueError, "but circle takes whole class numbers"),
-        (lambda m: (m.compile("sgd", "circle", metrics=["mae"]), m.fit(X, LABELS)), ValueError, "these are embeddings and class labels"),
+        (
+            lambda m: m.fit(X, LABELS - (1 << 24)),
+            ValueError,
+            "y[0] is -16777216, but circle takes class numbers from -16777215 to",
+        ),
+        (lambda m: (m.compile("sgd", "circle", metrics=["mae"]), m.fit(X, LABELS)), ValueError, "use metrics of your own, which get both"),
+        (lambda m: (m.compile("sgd", "circle", metrics=["ce"]), m.fit(X, LABELS)), ValueError, "use metrics of your own, which get both"),
         (lambda m: (m.compile("sgd", losses.Dice(axis=0)), m.fit(X, ONE_HOT)), UnsupportedError, "dice(axis=0) on an output of 2 axes"),
     ],
 )

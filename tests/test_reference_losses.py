@@ -119,7 +119,7 @@ def test_losses_keep_the_dtype_and_shape_of_the_predictions(from_logits, dtype):
 @pytest.mark.parametrize("from_logits", [False, True], ids=["predictions", "logits"])
 def test_the_slopes_of_losses_are_those_of_finite_differences(from_logits):
     rng = np.random.default_rng(0)
-    for name in LOGIT_LOSSES if from_logits else LOSSES:
+    for name in LOGIT_LOSSES if from_logits else [name for name in LOSSES if name != "sparse_circle"]:
         loss = make_loss(name, from_logits, constants_of(name))
         p, y = draw_predictions(name + LOGITS * from_logits, rng, 50, 4), draw_targets(name, rng, 50, 4)
         step = 1e-6
@@ -128,6 +128,21 @@ def test_the_slopes_of_losses_are_those_of_finite_differences(from_logits):
             beside[:, column] = step
             measured = (loss.value(y, p + beside) - loss.value(y, p - beside)) / (2 * step)
             assert loss.gradient(y, p)[:, column] == pytest.approx(measured, rel=1e-6, abs=1e-8), name
+
+
+def test_the_slopes_of_a_loss_of_pairs_are_those_of_all_rows_that_a_row_is_compared_with():
+    rng = np.random.default_rng(0)
+    name, share = "sparse_circle", rng.uniform(0, 2, 8)
+    for parameters in ((4.0, 0.25, 1.0), (3.0, 0.4, 0.0)):
+        loss = make_loss(name, False, parameters)
+        p, y = draw_predictions(name, rng, 8, 3), draw_targets(name, rng, 8, 3)
+        slopes = loss.pull(y, p, share)
+        assert loss.gradient(y, p) == pytest.approx(loss.pull(y, p, np.ones(8)))
+        for at in np.ndindex(p.shape):
+            beside = np.zeros_like(p)
+            beside[at] = 1e-6
+            measured = (share @ loss.value(y, p + beside) - share @ loss.value(y, p - beside)) / 2e-6
+            assert slopes[at] == pytest.approx(measured, rel=1e-6, abs=1e-8)
 
 
 @pytest.mark.parametrize("name", ["binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"])

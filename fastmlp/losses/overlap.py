@@ -128,7 +128,8 @@ class Circle(Loss):
     others of its class and b = log Σ exp(gamma·max(1 + margin − d, 0)·(1 − margin − d)) over the rows of other classes. Rows without a
     partner in either sum, and those whose loss is 0, do not count in the mean. Predictions are embeddings of length 1.
 
-    In a model it is computed by NumPy, in both engines, once for each batch, as a loss of the user's own is. Sample weights are refused.
+    In a model the rows of a batch are compared, so the loss depends on ``batch_size``. Sample weights multiply what rows lose; how many
+    rows count does not depend on them.
 
     Args:
         gamma: How sharply.
@@ -140,7 +141,7 @@ class Circle(Loss):
     Sun et al., "Circle loss: a unified perspective of pair similarity optimization", 2020.
     """
 
-    kind = "circle"
+    kind = "sparse_circle"
 
     def __init__(
         self,
@@ -162,6 +163,10 @@ class Circle(Loss):
     def takes_axes(self, count: int) -> bool:
         return count == 2
 
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        return (self.gamma, self.margin, float(self.remove_diagonal))
+
     @quietly
     def call(self, y_true: Any, y_pred: Any, ref_labels: Any = None, ref_embeddings: Any = None) -> np.ndarray:
         """The loss of each row, float32.
@@ -172,50 +177,15 @@ class Circle(Loss):
             ref_labels: The labels of other rows to compare with; ``y_true`` by default.
             ref_embeddings: Their embeddings; ``y_pred`` by default.
         """
+        from fastmlp.reference.pair_losses import circle_of_pairs
+
         p = np.asarray(y_pred, np.float32)
         labels = np.asarray(y_true).reshape(-1)
         if p.ndim != 2 or len(labels) != len(p):
             raise ValueError(f"{self.name} takes labels (rows,) and embeddings (rows, outputs), got {np.shape(y_true)} and {p.shape}")
         others = p if ref_embeddings is None else np.asarray(ref_embeddings, np.float32)
-        return self._pairs(labels, p, labels if ref_labels is None else np.asarray(ref_labels).reshape(-1), others)[0]
+        other_labels = labels if ref_labels is None else np.asarray(ref_labels).reshape(-1)
+        return circle_of_pairs(labels, p, other_labels, others, self.gamma, self.margin, self.remove_diagonal)[0]
 
     def mask(self, y_true: Any, values: np.ndarray) -> np.ndarray:
         return values > 0
-
-    def evaluate(self, y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Value and gradient of a batch as the engines read them; the labels stand in every column of ``y``."""
-        labels = y[:, 0]
-        values, by_distance = self._pairs(labels, p, labels, p)
-        share = len(values) / max(int((values > 0).sum()), 1)
-        by_distance *= p.dtype.type(share)
-        return values * p.dtype.type(share), np.ascontiguousarray(-(by_distance + by_distance.T) @ p)
-
-    def _pairs(self, labels: np.ndarray, p: np.ndarray, other_labels: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The loss of each row, and the derivative of their sum with respect to the distance of each pair."""
-        product = p @ others.T
-        distance = np.maximum(1 - product, 0)
-        same = labels[:, None] == other_labels
-        near, far = same.copy(), ~same
-        if self.remove_diagonal and near.shape[0] == near.shape[1]:
-            np.fill_diagonal(near, False)
-        gamma, margin = p.dtype.type(self.gamma), p.dtype.type(self.margin)
-        pull, pull_share = _log_sum_exp(gamma * (distance * distance - margin * margin), near)
-        room = np.maximum(1 + margin - distance, 0)
-        push, push_share = _log_sum_exp(gamma * room * (1 - margin - distance), far)
-        total = pull + push
-        values = np.logaddexp(0, total).astype(p.dtype)
-        slope = np.exp(total - values)[:, None] * (values > 0)[:, None]  # sigmoid(total)
-        by_room = np.where(room > 0, 2 * gamma * (distance - 1), 0)
-        by_distance = slope * (pull_share * 2 * gamma * distance + push_share * by_room)
-        return values, (by_distance * (product < 1)).astype(p.dtype)
-
-
-def _log_sum_exp(values: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """log Σ exp over the chosen columns of each row, −∞ where there are none, and its derivative."""
-    masked = np.where(chosen, values, -np.inf)
-    largest = masked.max(axis=1, keepdims=True)
-    largest = np.where(np.isfinite(largest), largest, 0)
-    terms = np.exp(masked - largest)
-    total = terms.sum(axis=1, keepdims=True)
-    with np.errstate(divide="ignore"):
-        return (np.log(total) + largest)[:, 0], terms / np.where(total, total, 1)

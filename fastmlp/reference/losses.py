@@ -23,6 +23,7 @@ import numpy as np
 from fastmlp.plan import LossFunction
 from fastmlp.reference import class_losses as classes
 from fastmlp.reference import overlap_losses as overlaps
+from fastmlp.reference import pair_losses as pairs
 from fastmlp.reference import regression_losses as regression
 from fastmlp.reference.lookup import lookup
 
@@ -40,8 +41,13 @@ class Loss(NamedTuple):
     whole_batch: bool = False
     """Whether every row has the value of the whole batch; the gradient is then that of this value."""
 
+    weighted: RowFunction | None = None
+    """Where a row's value depends on others: ``pull`` itself, of targets, predictions and shares."""
+
     def pull(self, y: np.ndarray, p: np.ndarray, share: np.ndarray) -> np.ndarray:
         """The derivative of Σ share·value over the rows, (rows, columns)."""
+        if self.weighted is not None:
+            return self.weighted(y, p, share)
         return self.gradient(y, p) * (share.sum() if self.whole_batch else share[:, None])
 
 
@@ -86,7 +92,11 @@ def make_loss(name: str, from_logits: bool, parameters: tuple[float, ...] = (), 
     def gradient(y: np.ndarray, p: np.ndarray) -> np.ndarray:
         return loss.gradient(targets(y, p), p, *parameters)
 
-    return Loss(value, gradient, whole_batch=name in OVERLAPS and not parameters[2])
+    def weighted(y: np.ndarray, p: np.ndarray, share: np.ndarray) -> np.ndarray:
+        assert loss.weighted is not None
+        return loss.weighted(y, p, share, *parameters)
+
+    return Loss(value, gradient, name in OVERLAPS and not parameters[2], None if loss.weighted is None else weighted)
 
 
 def of_function(function: LossFunction) -> Loss:
@@ -125,6 +135,7 @@ LOSSES = {
     ),
     "dice": Loss(overlaps.dice, overlaps.dice_gradient),
     "tversky": Loss(overlaps.tversky, overlaps.tversky_gradient),
+    "sparse_circle": Loss(pairs.circle, pairs.circle_gradient, weighted=pairs.circle_pull),
 }
 
 LOGIT_LOSSES = {

@@ -8,6 +8,7 @@
 #include "body/loss_categories.h"
 #include "body/loss_columns.h"
 #include "body/loss_overlap.h"
+#include "body/loss_pairs.h"
 #include "body/loss_rows.h"
 #include "body/noise.h"
 #include "body/normalize.h"

@@ -37,9 +37,10 @@ def main() -> None:
         arrays[f"{name}/value"] = np.asarray(function(y, p))
         arrays[f"{name}/loss"] = np.float32(loss(y, p))
         arrays[f"{name}/gradient"] = np.asarray(jax.grad(lambda q, f=loss, y=y: f(y, q))(jnp.array(p)))
-        arrays[f"{name}/weighted"] = (
-            np.float32(loss(y, p, sample_weight=loss_programs.weights())) if name != "dice_columns" else np.float32(0)
-        )
+        if name != "dice_columns":
+            weights = loss_programs.weights()
+            arrays[f"{name}/weighted"] = np.float32(loss(y, p, sample_weight=weights))
+            arrays[f"{name}/weighted_gradient"] = np.asarray(jax.grad(lambda q, f=loss, y=y, w=weights: f(y, q, w))(jnp.array(p)))
     for name in loss_programs.AXIS_CASES:
         function, loss, y, p = loss_programs.make_axis(keras, name)
         arrays[f"axis/{name}/value"], arrays[f"axis/{name}/loss"] = np.asarray(function(y, p)), np.float32(loss(y, p))

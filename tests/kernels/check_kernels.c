@@ -408,11 +408,14 @@ static void try_loss(trial *t, void (*kernel)(const fm_loss *)) {
     a.loss = take_room(t, a.rows);
     a.probs = coin(t) ? take_room(t, a.rows * a.probs_row) : NULL;
     a.hit = coin(t) ? take_room(t, a.rows) : NULL;
+    a.room = take_room(t, 3 * FM_ROUND_UP(a.rows));
     switch (pick(t, 0, 2)) {
     case 0:
         a.grad = take_room(t, a.rows * a.grad_row);
         break;
     case 1:
+        if (kernel == t->kernels->loss_sparse_circle)
+            break; /* reads x until all of the gradient is known */
         a.grad = x;
         a.grad_row = a.x_row;
         break;

@@ -3,6 +3,7 @@
 #include "engine/data/lists.h"
 #include "engine/graph/terms.h"
 
+#include <math.h>
 #include <string.h>
 
 int64_t fm_first_nonfinite(const float *values, int64_t n) {
@@ -70,10 +71,11 @@ static int take_targets(const fm_pass *pass, const fm_batches *b, int64_t from, 
             const float *y = b->labels ? NULL : b->y + from * network->target_columns + term->column + i * columns;
             if (fm_has_labels(o->loss)) {
                 const int ignored = o->ignores && (y ? *y == (float)o->ignored : b->labels[from * per + i] == o->ignored);
-                if (y && !ignored && !(*y >= 0.0f && *y < (float)width))
+                const int any = ignored || fm_compares_rows(o->loss);
+                if (y && !ignored && !(any ? fabsf(*y) < 0x1p31f : *y >= 0.0f && *y < (float)width))
                     return 0;
                 targets->labels[to] = ignored ? o->ignored : y ? (int32_t)*y : b->labels[from * per + i];
-                if (!ignored && (targets->labels[to] < 0 || targets->labels[to] >= width))
+                if (!any && (targets->labels[to] < 0 || targets->labels[to] >= width))
                     return 0;
             } else {
                 memcpy(targets->y + to * network->stride[o->output], y, (size_t)columns * sizeof *y);

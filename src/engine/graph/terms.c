@@ -6,10 +6,13 @@
 
 int fm_has_labels(int loss) {
     return loss == FM_LOSS_sparse_categorical_crossentropy || loss == FM_LOSS_sparse_categorical_crossentropy_from_logits ||
-           loss == FM_LOSS_sparse_categorical_accuracy || loss == FM_LOSS_sparse_categorical_generalized_cross_entropy;
+           loss == FM_LOSS_sparse_categorical_accuracy || loss == FM_LOSS_sparse_categorical_generalized_cross_entropy ||
+           loss == FM_LOSS_sparse_circle;
 }
 
-int fm_takes_batch(int loss) { return loss == FM_LOSS_dice || loss == FM_LOSS_tversky; }
+int fm_compares_rows(int loss) { return loss == FM_LOSS_sparse_circle; }
+
+int fm_takes_batch(int loss) { return loss == FM_LOSS_dice || loss == FM_LOSS_tversky || fm_compares_rows(loss); }
 
 int fm_is_from_logits(int loss) {
     return loss == FM_LOSS_binary_crossentropy_from_logits || loss == FM_LOSS_binary_focal_crossentropy_from_logits ||
@@ -51,6 +54,7 @@ static int is_sound_source(const fm_node *last, int source, int kind) {
 static int is_sound_metric(const fm_objective *objective, const fm_node *last, const fm_metric_spec *metric) {
     return metric->kind >= 0 && metric->kind < FM_LOSS_COUNT && fm_has_labels(metric->kind) == fm_has_labels(objective->loss) &&
            (metric->kind == FM_LOSS_gaussian_nll) == (objective->loss == FM_LOSS_gaussian_nll) &&
+           (metric->kind >= FM_LOSS_binary_accuracy || !fm_compares_rows(objective->loss)) && /* a label may be no column */
            is_sound_source(last, metric->source, metric->kind) && !fm_takes_batch(metric->kind);
 }
 

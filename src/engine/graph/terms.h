@@ -12,6 +12,9 @@ fm_term *fm_copy_terms(const fm_network *network, const fm_objective *objectives
 /* True for losses and accuracies whose targets are labels. */
 int fm_has_labels(int loss);
 
+/* True for losses that compare the rows of a batch: their labels may be any numbers, since they stand for no columns. */
+int fm_compares_rows(int loss);
+
 /* True if the targets are integers, not numbers: those of the only loss, which reads labels. */
 int fm_reads_labels(const fm_network *network);
 

@@ -45,6 +45,7 @@ typedef struct fm_targets {
     float *weight;   /* [rows] */
     float *loss;     /* [rows] */
     float *metric;   /* [metric][rows] */
+    float *pairs;    /* [3][rows] room for a loss of pairs of rows; NULL for others */
 } fm_targets;
 
 /* What a workspace has room for besides the values of the buffers. */

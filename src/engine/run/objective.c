@@ -168,6 +168,7 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
         .grad_row = row,
         .probs = o->source == o->output ? NULL : predictions,
         .probs_row = row,
+        .room = targets->pairs,
         .hit = hit < 0 ? NULL : targets->metric + hit * capacity + rows.begin,
     };
     for (int i = 0; i < FM_LOSS_PARAMETERS; i++)

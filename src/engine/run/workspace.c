@@ -80,6 +80,7 @@ static void carve_targets(const fm_network *network, fm_workspace *w, fm_layout 
             .weight = take(layout, memory, own, 1, sizeof(float)),
             .loss = take(layout, memory, own, 1, sizeof(float)),
             .metric = take(layout, memory, own, o->metric_count, sizeof(float)),
+            .pairs = fm_compares_rows(o->loss) ? take(layout, memory, own, 3, sizeof(float)) : NULL,
         };
         if (memory)
             w->targets[t] = targets;

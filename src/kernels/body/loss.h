@@ -3,6 +3,7 @@
  *   loss_columns.h      sums and means over columns, each column a term of its own
  *   loss_categories.h   a row is a distribution over its columns: softmax, probabilities, accuracies
  *   loss_overlap.h      all rows, or the columns of each, are one set: the overlap of two sets
+ *   loss_pairs.h        every row is compared with every other one
  *   loss_rows.h         the columns of a row are one vector: similarity, the largest wrong one, means and variances
  *
  * Rows go in blocks of V_LANES: what a row needs once (its sum, logarithm, weight) is computed for the whole block as one vector. Which

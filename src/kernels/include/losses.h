@@ -22,6 +22,9 @@
  *   sparse_categorical_generalized_cross_entropy   q, 0 < q < 1
  *   dice, tversky       the weights of what x misses and of what it has too much (tversky alone), then 1 for a value of each row; with 0
  *                       all rows have the value of the whole batch, whose gradient is scale·Σ weight times its own
+ *   sparse_circle       γ, the margin, 1 where a row is not compared with itself. The rows are all of the batch, their labels any numbers.
+ *                       value_r is that of row r times rows / those with a value above 0, and grad the derivative of
+ *                       scale·Σ weight[r]·value_r, that factor being constant; grad is not x, and there is room
  */
 #define FM_LOSS_PARAMETERS 3
 typedef struct fm_loss {
@@ -41,6 +44,7 @@ typedef struct fm_loss {
     float *probs; /* [rows][probs_row], padded */
     ptrdiff_t probs_row;
     float *hit; /* [rows] */
+    float *room; /* sparse_circle: [3][rows, padded] for its own use */
 } fm_loss;
 
 /* Smoothed targets: out[r][c] = y[r][c]·keep + share, with y one-hot where labels are given; pad columns become +0. out may be y. */
