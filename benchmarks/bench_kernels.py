@@ -153,7 +153,7 @@ FIELDS = {
         for name, code in _core.ACTIVATIONS.items()
     },
     **{f"loss_{name}": lambda name=name: loss(name) for name in _core.LOSSES},
-    **{f"update_{name}": update for name in _core.OPTIMIZERS},
+    **{name: update for name in _core.kernel_addresses(ISAS[0]) if name.startswith("update_")},
 }
 
 

@@ -124,7 +124,6 @@ TABLES: dict[str, dict[str, str]] = {
     "optimizers": {
         "LossScaleOptimizer": "everything is float32, so no loss needs a scale; use the optimizer inside it",
         **_all("MultiOptimizer OptimizerMap", "train the parts as models of their own, or use one optimizer for all weights"),
-        "Muon": "use 'adamw' or 'nadam'",
         "legacy": "use the optimizers of fastmlp.optimizers",
     },
     "optimizers.schedules": {},

@@ -338,7 +338,8 @@ class Update:
     ``kind`` is ``sgd`` (momentum, nesterov), ``rmsprop`` (rho, momentum, epsilon, centered), ``adam`` (beta_1, beta_2, epsilon, amsgrad),
     ``adagrad`` (initial_accumulator, epsilon), ``adadelta`` (rho, epsilon), ``adamax``, ``nadam`` (beta_1, beta_2, epsilon), ``lion``
     (beta_1, beta_2), ``ftrl`` (initial_accumulator, l1, l2, shrinkage, power, beta), ``schedule_free`` (beta_1, beta_2, epsilon, warmup),
-    ``lamb`` (beta_1, beta_2, epsilon) or ``adafactor`` (beta_2_decay, epsilon, epsilon_2, clip_threshold, matrices). Constants that a rule
+    ``lamb`` (beta_1, beta_2, epsilon), ``adafactor`` (beta_2_decay, epsilon, epsilon_2, clip_threshold, matrices) or ``muon`` (momentum,
+    nesterov, coefficients, newton_steps, rms_rate, matrices; beta_1, beta_2, epsilon, vector_rate, vector_decay). Constants that a rule
     does not use are ignored. What is 0 is not done.
 
     One update: the penalties' gradients are added; the gradients of ``accumulate`` batches are averaged, and only the last of these batches
@@ -372,7 +373,17 @@ class Update:
     clip_threshold: float = 1.0
     """The longest step, in units of its root mean square."""
     matrices: tuple[int, ...] = ()
-    """``adafactor``: indices of the parameters whose squares are kept as sums of rows and of columns."""
+    """Indices of the parameters that ``adafactor`` keeps mean squares of rows and columns for, and that ``muon`` moves as matrices."""
+    coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315)
+    """Of x, x³ and x⁵ in the polynomial that singular values go through."""
+    newton_steps: int = 5
+    """How often."""
+    rms_rate: float | None = 0.2
+    """The root mean square of a step at a rate of 1; None for that of an orthogonal matrix."""
+    vector_rate: float = 1.0
+    """The learning rate of the other parameters, as a multiple."""
+    vector_decay: float = 0.0
+    """Their weight decay."""
     weight_decay: float = 0.0
     """``w −= learning rate · weight_decay · w`` before a step."""
     undecayed: tuple[int, ...] = ()
@@ -406,6 +417,7 @@ class Update:
             "schedule_free": ("momentum", "velocity"),
             "lamb": ("momentum", "velocity"),
             "adafactor": ("row", "column", "velocity"),
+            "muon": ("momentum", "velocity"),
         }.get(self.kind, ())
         return (*names, *("average",) * (self.average_momentum is not None), *("gradient_accumulator",) * (self.accumulate > 1))
 
@@ -416,11 +428,16 @@ class Update:
 
     def slot_shape(self, slot: str, index: int, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of what a slot holds for parameter ``index``, which has this shape; ``(0,)`` where that is nothing."""
-        if slot not in ("row", "column"):
-            return shape
-        if index not in self.matrices:
-            return (0,)
-        return shape[:1] if slot == "row" else shape[1:]
+        matrix = index in self.matrices
+        if slot in ("row", "column"):
+            return (0,) if not matrix else shape[:1] if slot == "row" else shape[1:]
+        return (0,) if matrix and self.kind == "muon" and slot == "velocity" else shape
+
+    def decay_of(self, index: int) -> float:
+        """The weight decay of parameter ``index``."""
+        if index in self.undecayed:
+            return 0.0
+        return self.vector_decay if self.kind == "muon" and index not in self.matrices else self.weight_decay
 
     def first(self, slot: str, index: int, w: np.ndarray) -> np.ndarray:
         """What a slot holds for parameter ``index`` before the first step, where that is ``w``: an array of its own."""

@@ -192,7 +192,8 @@ typedef struct fm_parameter_rule {
     int axis; /* of FM_NORM: FM_EACH_UNIT, … */
     double least, most, rate;
     int undecayed; /* weight_decay is not for it */
-    int matrix; /* adafactor: its squares are kept as means of rows, in the first slot, and of columns, in the second */
+    int matrix; /* adafactor: its squares are kept as means of rows, in the first slot, and of columns, in the second; muon: it moves along
+                 * orthogonal matrices, without the second slot, and what is none by Adam */
 } fm_parameter_rule;
 
 /* An optimizer. What is 0 is not done. */
@@ -204,6 +205,10 @@ typedef struct fm_update_spec {
     double initial_accumulator; /* adagrad, ftrl */
     double l1, l2, shrinkage, power, beta; /* ftrl */
     double beta_2_decay, epsilon_2, clip_threshold; /* adafactor */
+    double coefficients[3]; /* muon: of x, x³ and x⁵ in the polynomial that singular values go through */
+    int64_t newton_steps; /* … so often */
+    double rms_rate; /* … the root mean square of a step at a rate of 1; negative: that of an orthogonal matrix */
+    double vector_rate, vector_decay; /* … of what is no matrix: its learning rate as a multiple, and its weight decay */
     int64_t warmup; /* schedule_free: the learning rate grows for so many steps */
     double weight_decay; /* w −= learning rate·weight_decay·w before a step */
     double clipnorm, global_clipnorm, clipvalue; /* the longest gradient of a parameter, of all parameters, of a number */

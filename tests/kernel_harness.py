@@ -440,7 +440,7 @@ STRUCTS: dict[str, type[Structure]] = {
     **dict.fromkeys(("multiply", "add", "subtract", "maximum", "minimum", "scale"), Elementwise),
     "maximum_backward": MaximumBackward,
     **{f"loss_{name}": Loss for name in _core.LOSSES},
-    **{f"update_{name}": Update for name in _core.OPTIMIZERS},
+    **{name: Update for name in _core.kernel_addresses("portable") if name.startswith("update_")},
     **{f"replay_{name}": Replay for name in ("sgd", "rmsprop", "adam")},
 }
 

@@ -29,6 +29,7 @@ UPDATES = {
     "schedule_free": Update("schedule_free", warmup=3),
     "lamb": Update("lamb"),
     "adafactor": Update("adafactor", epsilon=1e-30, matrices=(0, 2)),
+    "muon": Update("muon", momentum=0.95, nesterov=True, vector_rate=0.5, vector_decay=0.1, matrices=(0, 2)),
     "ftrl_power": Update("ftrl", l2=0.1, shrinkage=0.1, power=0.3, beta=0.2),
 }
 LEARNING_RATES = {
@@ -51,6 +52,7 @@ LEARNING_RATES = {
     "schedule_free": 0.003,
     "lamb": 0.01,
     "adafactor": 0.02,
+    "muon": 0.01,
 }
 
 # name -> (loss, from_logits, last activation, absorbed by the loss)

@@ -155,7 +155,7 @@ def test_a_plot_is_written(run, tmp_path, ending):
         (["--learning-rate", "nan"], "argument --learning-rate: must be at least 0"),
         (["--seed", "-1"], "argument --seed: must be at least 0"),
         (["--activation", "rleu"], "argument --activation: unknown activation 'rleu'"),
-        (["--optimizer", "muon"], "argument --optimizer: the optimizer 'muon' is not in fastmlp"),
+        (["--optimizer", "multioptimizer"], "argument --optimizer: the optimizer 'multioptimizer' is not in fastmlp"),
         (["moons", "--classes", "3"], "--classes does not apply to moons"),
         (["mnist", "--points", "3"], "--points does not apply to mnist"),
         (["--epoch=3"], "unrecognized arguments: --epoch=3"),

@@ -26,4 +26,5 @@ def test_trainings_follow_keras(golden, engine, name):
     losses, weights = programs.trajectory(fastmlp, *CASES[name], engine=engine)
     np.testing.assert_allclose(losses, golden["losses"][number], rtol=1e-5)
     # Small weights are differences of larger numbers; float32 leaves 1e-7 of those at each of sixteen steps.
-    np.testing.assert_allclose(weights, golden["weights"][number], rtol=1e-5, atol=3e-6)
+    # With Muon, Keras' own are up to 7e-6 from the same trainings in float64, fastmlp's 5e-7.
+    np.testing.assert_allclose(weights, golden["weights"][number], rtol=1e-5, atol=1e-5 if name.startswith("muon") else 3e-6)

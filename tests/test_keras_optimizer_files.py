@@ -38,9 +38,10 @@ FILES = [
             "schedule_free",
             "lamb",
             "adafactor",
+            "muon",
         )
     ),
-    *(f"{name}.h5" for name in ("momentum", "amsgrad", "nadam")),
+    *(f"{name}.h5" for name in ("momentum", "amsgrad", "nadam", "muon")),
 ]
 NO_H5_IN_KERAS = ("lamb",)
 """Keras does not load .h5 files of its own either where these are compiled."""
@@ -60,6 +61,7 @@ OURS = {
     "schedule_free": lambda: optimizers.ScheduleFreeAdamW(0.02, warmup_steps=9, **AROUND),
     "lamb": lambda: optimizers.Lamb(0.02, global_clipnorm=1.0, **AROUND),
     "adafactor": lambda: optimizers.Adafactor(0.1, clipnorm=1.0, **AROUND),
+    "muon": lambda: optimizers.Muon(0.05, exclude_layers=["dense_9"], **AROUND),
 }
 
 
@@ -189,7 +191,7 @@ def test_keras_loads_what_is_saved_here_predicts_the_same_and_trains_on(golden, 
 
 
 @pytest.mark.parametrize("ending", MODEL_ENDINGS)
-@pytest.mark.parametrize("name", ["adagrad", "nadam", "adam", "ftrl", "schedule_free", "lamb", "adafactor"])
+@pytest.mark.parametrize("name", ["adagrad", "nadam", "adam", "ftrl", "schedule_free", "lamb", "adafactor", "muon"])
 def test_a_model_that_was_never_trained_begins_alike(golden, tmp_path, name, ending):
     model = make(OURS[name]())
     model.save(tmp_path / f"model.{ending}")

@@ -177,6 +177,7 @@ def test_no_metric_raises(metric):
         "schedulefreeadamw",
         "lamb",
         "adafactor",
+        "muon",
         "lbfgs",
     ],
 )

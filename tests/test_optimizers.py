@@ -42,6 +42,24 @@ DEFAULTS = {
         "beta": 0.0,
     },
     "Lamb": MOMENTS,
+    "Muon": {
+        "learning_rate": 0.001,
+        "adam_beta_1": 0.9,
+        "adam_beta_2": 0.999,
+        "adam_weight_decay": 0.004,
+        "epsilon": 1e-7,
+        "weight_decay": 0.004,
+        "exclude_layers": [],
+        "exclude_embeddings": True,
+        "muon_a": 3.4445,
+        "muon_b": -4.775,
+        "muon_c": 2.0315,
+        "adam_lr_ratio": 1,
+        "momentum": 0.95,
+        "ns_steps": 5,
+        "nesterov": True,
+        "rms_rate": 0.2,
+    },
     "Adafactor": {
         "learning_rate": 0.001,
         "beta_2_decay": -0.8,
@@ -107,7 +125,9 @@ def test_configurations_make_the_same_optimizer(name):
         (lambda: optimizers.SGD().exclude_from_weight_decay(var_names="bias"), TypeError, "var_names must be a list of names, got 'bias'"),
         (lambda: optimizers.SGD().exclude_from_weight_decay(var_names=["("]), ValueError, "'(', which is not a regular expression"),
         (lambda: optimizers.SGD().exclude_from_weight_decay([1]), UnsupportedError, "name the weights: var_names=['bias']"),
-        (lambda: optimizers.Muon(), UnsupportedError, "optimizers.Muon is not in fastmlp; use 'adamw' or 'nadam'"),
+        (lambda: optimizers.Muon(exclude_layers="output"), TypeError, "exclude_layers must be a list of names, got 'output'"),
+        (lambda: optimizers.Muon(ns_steps=-1), ValueError, "ns_steps must be at least 0, got -1"),
+        (lambda: optimizers.Muon(rms_rate=-1), ValueError, "rms_rate must be at least 0, got -1"),
         (lambda: optimizers.LossScaleOptimizer(), UnsupportedError, "everything is float32, so no loss needs a scale"),
         (lambda: optimizers.ScheduleFreeAdamW(beta_1=0), ValueError, "beta_1 must be above 0"),
         (lambda: optimizers.ScheduleFreeAdamW(warmup_steps=-1), ValueError, "warmup_steps must be at least 0, got -1"),
@@ -365,3 +385,17 @@ def test_an_epsilon_that_leaves_a_division_by_zero_is_refused(name, epsilon):
     with pytest.raises(ValueError, match="epsilon must be at least"):
         cls(epsilon=epsilon)
     cls(epsilon=1e-37)
+
+
+def test_muon_takes_hidden_kernels_as_matrices():
+    model = models.Sequential(
+        [layers.Input((3,)), layers.Embedding(9, 4), layers.Flatten(), layers.Dense(5, name="hidden"), layers.Dense(2, name="output")]
+    )
+    names = [one.name for one in model.plan.parameters]
+
+    def moved(**arguments):
+        return [names[index] for index in optimizers.Muon(**arguments).update(model.plan.parameters).matrices]
+
+    assert moved(exclude_layers=["^out"]) == ["hidden/kernel"]
+    assert moved() == ["hidden/kernel", "output/kernel"]
+    assert moved(exclude_embeddings=False, exclude_layers=["out", "dd.n/"]) == [names[0]]

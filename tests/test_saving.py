@@ -26,7 +26,22 @@ import fastmlp
 from fastmlp import layers, modelfile, saving, utils
 from fastmlp.errors import ModelFileError
 from fastmlp.modelfile import ModelFile
-from fastmlp.optimizers import SGD, Adadelta, Adafactor, Adagrad, Adam, Adamax, AdamW, Ftrl, Lamb, Lion, Nadam, RMSprop, ScheduleFreeAdamW
+from fastmlp.optimizers import (
+    SGD,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Ftrl,
+    Lamb,
+    Lion,
+    Muon,
+    Nadam,
+    RMSprop,
+    ScheduleFreeAdamW,
+)
 
 OPTIMIZERS = {
     "sgd": lambda: SGD(0.05),
@@ -45,6 +60,7 @@ OPTIMIZERS = {
     "lion": lambda: Lion(0.001),
     "ftrl": lambda: Ftrl(0.05),
     "adafactor": lambda: Adafactor(0.05),
+    "muon": lambda: Muon(0.02, gradient_accumulation_steps=2),
     "lamb": lambda: Lamb(0.02),
     "schedule_free": lambda: ScheduleFreeAdamW(0.01, warmup_steps=5),
 }

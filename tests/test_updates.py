@@ -35,7 +35,7 @@ BOUNDS = {
     "all": Bounds("norm", None, 1.0, 1.0),
     "on the way": Bounds("norm", 0, 0.9, 1.0, 0.3),
 }
-WHOLE = ("lamb", "adafactor")
+WHOLE = ("lamb", "adafactor", "muon")
 """Rules whose steps look at all of a parameter."""
 
 
@@ -102,7 +102,8 @@ def test_updating_apart_from_the_gradient_changes_no_bit(name):
 
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize(
-    "update", ["momentum", "rmsprop_centered_momentum", "amsgrad", "nadam", "adagrad", "lion", "ftrl", "schedule_free", "lamb", "adafactor"]
+    "update",
+    ["momentum", "rmsprop_centered_momentum", "amsgrad", "nadam", "adagrad", "lion", "ftrl", "schedule_free", "lamb", "adafactor", "muon"],
 )
 def test_other_rules_have_the_same_options(update, option):
     rule = replace(UPDATES[update], **OPTIONS[option])
@@ -153,6 +154,28 @@ def test_a_step_of_lamb_is_in_proportion_to_the_parameter():
     train(network, data_for(plan, "mse", 32, 32))
     for i, old in enumerate(before):
         assert np.linalg.norm(network.get_parameter(i) - old) == pytest.approx(0.02 * np.linalg.norm(old), rel=1e-5)
+
+
+@pytest.mark.parametrize("engine", [_core, reference])
+@pytest.mark.parametrize("widths", [(7, 20, 4), (40, 9, 17), (16, 16, 1), (1, 33, 2)])
+def test_steps_of_muon_are_nearly_orthogonal(engine, widths):
+    plan = perceptron(widths, "tanh", "linear")
+    network = fill(engine.Network(plan, 7))
+    network.configure(objective_for(plan, "mse"), replace(UPDATES["muon"], rms_rate=None, newton_steps=9))
+    network.learning_rate = 0.125
+    before = [network.get_parameter(i) for i in (0, 2)]
+    train(network, data_for(plan, "mse", 256, 256))
+    for i, old in zip((0, 2), before, strict=True):
+        values = np.linalg.svd((old - network.get_parameter(i)) / 0.125, compute_uv=False)
+        assert 0.3 < values.min() <= values.max() < 1.3
+        assert network.slot_shape("velocity", i) == (0,)
+
+
+@pytest.mark.parametrize("engine", [_core, reference])
+def test_what_muon_takes_as_no_matrix_moves_by_adam(engine):
+    plan = perceptron((7, 20, 4), "tanh", "linear")
+    muon = replace(UPDATES["muon"], matrices=(), vector_rate=1.0, vector_decay=0.3, weight_decay=0.9)
+    assert same_bits(ended(engine, plan, muon), ended(engine, plan, replace(UPDATES["adam"], weight_decay=0.3)))
 
 
 @pytest.mark.parametrize("engine", [_core, reference])

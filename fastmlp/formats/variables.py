@@ -58,6 +58,7 @@ _OPTIMIZER_ORDER = {
     "ScheduleFreeAdamW": (("momentum", "velocity"),),
     "Lamb": (("momentum", "velocity"),),
     "Adafactor": (("row", "column", "velocity"),),
+    "Muon": (("momentum", "velocity"),),
     "LBFGS": (),
 }
 """How Keras lists an optimizer's state, after what all of them may have: group after group; within a group weight after weight, for each of

@@ -8,7 +8,7 @@ from typing import Any
 from fastmlp import elsewhere, schedules
 from fastmlp.optimizers.base import Optimizer
 from fastmlp.optimizers.lbfgs import LBFGS
-from fastmlp.optimizers.matrices import Adafactor
+from fastmlp.optimizers.matrices import Adafactor, Muon
 from fastmlp.optimizers.moments import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
 from fastmlp.optimizers.simple import SGD, Adadelta, Adagrad, Ftrl, Lion, RMSprop
 from fastmlp.registry import Registry
@@ -25,6 +25,7 @@ __all__ = [
     "Ftrl",
     "Lamb",
     "Lion",
+    "Muon",
     "Nadam",
     "Optimizer",
     "RMSprop",
@@ -40,7 +41,7 @@ sys.modules[f"{__name__}.schedules"] = schedules  # importable under Keras' name
 registry: Registry[Optimizer] = Registry(
     "optimizer",
     Optimizer,
-    (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Lion, Ftrl, ScheduleFreeAdamW, Lamb, Adafactor, LBFGS),
+    (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Lion, Ftrl, ScheduleFreeAdamW, Lamb, Adafactor, Muon, LBFGS),
     module="optimizers",
 )
 

@@ -71,13 +71,13 @@ class Optimizer(Configurable):
         **options: Any,
     ) -> None:
         self.learning_rate = options.pop("lr", learning_rate)
-        self._not_decayed: tuple[str, ...] = _names("exclude_from_weight_decay", options.pop("not_decayed", ()))
+        self._not_decayed: tuple[str, ...] = names_of("exclude_from_weight_decay", options.pop("not_decayed", ()))
         checks.reject_unknown(type(self), options, _UNSUPPORTED)
         self.name = name or type(self).__name__.lower()
-        self.weight_decay = _optional("weight_decay", weight_decay)
-        self.clipnorm = _optional("clipnorm", clipnorm)
-        self.clipvalue = _optional("clipvalue", clipvalue)
-        self.global_clipnorm = _optional("global_clipnorm", global_clipnorm)
+        self.weight_decay = optional("weight_decay", weight_decay)
+        self.clipnorm = optional("clipnorm", clipnorm)
+        self.clipvalue = optional("clipvalue", clipvalue)
+        self.global_clipnorm = optional("global_clipnorm", global_clipnorm)
         given = {"clipnorm": self.clipnorm, "clipvalue": self.clipvalue, "global_clipnorm": self.global_clipnorm}
         several = [name for name, value in given.items() if value is not None]
         if len(several) > 1:
@@ -249,7 +249,7 @@ class Optimizer(Configurable):
         """
         if var_list is not None:
             raise UnsupportedError("exclude_from_weight_decay(var_list=...) is not in fastmlp; name the weights: var_names=['bias']")
-        self._not_decayed = _names("var_names", var_names or ())
+        self._not_decayed = names_of("var_names", var_names or ())
 
     def update(self, parameters: Sequence[Parameter] = ()) -> Update:
         """The rule and its constants, for the engines.
@@ -324,11 +324,13 @@ def epsilon_of(value: Any) -> float:
     return 1e-7 if value is None else checks.divisor("epsilon", value)
 
 
-def _optional(name: str, value: Any) -> float | None:
+def optional(name: str, value: Any) -> float | None:
+    """``value`` if it is a number of at least 0, or None."""
     return None if value is None else checks.number(name, value, 0.0)
 
 
-def _names(argument: str, value: Any) -> tuple[str, ...]:
+def names_of(argument: str, value: Any) -> tuple[str, ...]:
+    """``value`` if it is a list of regular expressions."""
     if isinstance(value, str) or not all(isinstance(name, str) for name in value):
         raise TypeError(f"{argument} must be a list of names, got {value!r}")
     for name in value:

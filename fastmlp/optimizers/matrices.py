@@ -1,12 +1,13 @@
-"""Steps that look at a kernel as a matrix: Adafactor."""
+"""Steps that look at a kernel as a matrix: Adafactor and Muon."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from fastmlp import checks
-from fastmlp.optimizers.base import Optimizer
+from fastmlp.optimizers.base import Optimizer, epsilon_of, names_of, optional, share
 from fastmlp.plan import Parameter, Update
 
 
@@ -56,7 +57,7 @@ class Adafactor(Optimizer):
         )
 
     def _matrices(self, parameters: Sequence[Parameter]) -> tuple[int, ...]:
-        return tuple(index for index, one in enumerate(parameters) if len(one.shape) == 2 and not one.flat)
+        return tuple(index for index, one in enumerate(parameters) if _is_matrix(one))
 
     def get_config(self) -> dict[str, Any]:
         own = {
@@ -67,3 +68,111 @@ class Adafactor(Optimizer):
             "relative_step": self.relative_step,
         }
         return {**super().get_config(), **own}
+
+
+class Muon(Optimizer):
+    """Steps of hidden kernels along orthogonal matrices, in which all directions count alike (Jordan et al. 2024, "Muon: an optimizer for
+    hidden layers"); AdamW for the other weights.
+
+    A step costs some products of each kernel with its transpose, which small batches do not hide.
+
+    Args:
+        learning_rate: See :class:`Optimizer`. With ``rms_rate`` 0.2, what suits AdamW suits Muon.
+        adam_beta_1, adam_beta_2, epsilon: Adam's, for the weights that take its steps: see :class:`Adam`.
+        adam_weight_decay: Their weight decay, or None.
+        weight_decay: That of the kernels, or None.
+        exclude_layers: Regular expressions. Kernels in whose name, ``"output/kernel"``, one of them is found take Adam's steps. Name the
+            output layer here.
+        exclude_embeddings: Whether weights with "embedding" in their name take Adam's steps.
+        muon_a, muon_b, muon_c: Of x, x³ and x⁵ in the polynomial that brings singular values near 1.
+        adam_lr_ratio: The learning rate of Adam's steps, as a multiple.
+        momentum: How much of the momentum is kept, from 0 up to but not including 1.
+        ns_steps: How often the polynomial is applied (Newton and Schulz's iteration), at least 0.
+        nesterov: Whether to look one momentum ahead.
+        rms_rate: The root mean square of a step, in proportion to the learning rate (Liu et al. 2025, "Muon is scalable for LLM
+            training"); None for steps as long as an orthogonal matrix is.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        adam_beta_1: float = 0.9,
+        adam_beta_2: float = 0.999,
+        adam_weight_decay: float | None = 0.004,
+        epsilon: float | None = 1e-7,
+        weight_decay: float | None = 0.004,
+        *,
+        exclude_layers: Sequence[str] | None = None,
+        exclude_embeddings: bool = True,
+        muon_a: float = 3.4445,
+        muon_b: float = -4.7750,
+        muon_c: float = 2.0315,
+        adam_lr_ratio: float = 1,
+        momentum: float = 0.95,
+        ns_steps: int = 5,
+        nesterov: bool = True,
+        rms_rate: float | None = 0.2,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=weight_decay, **options)
+        self.adam_beta_1 = share("adam_beta_1", adam_beta_1)
+        self.adam_beta_2 = share("adam_beta_2", adam_beta_2)
+        self.adam_weight_decay = optional("adam_weight_decay", adam_weight_decay)
+        self.epsilon = epsilon_of(epsilon)
+        self.exclude_layers = list(names_of("exclude_layers", exclude_layers or ()))
+        self.exclude_embeddings = checks.flag("exclude_embeddings", exclude_embeddings)
+        self.muon_a = checks.number("muon_a", muon_a)
+        self.muon_b = checks.number("muon_b", muon_b)
+        self.muon_c = checks.number("muon_c", muon_c)
+        self.adam_lr_ratio = checks.number("adam_lr_ratio", adam_lr_ratio, 0.0)
+        self.momentum = share("momentum", momentum)
+        self.ns_steps = checks.whole_number("ns_steps", ns_steps, 0)
+        self.nesterov = checks.flag("nesterov", nesterov)
+        self.rms_rate = optional("rms_rate", rms_rate)
+
+    def rule(self) -> Update:
+        return Update(
+            "muon",
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            beta_1=self.adam_beta_1,
+            beta_2=self.adam_beta_2,
+            epsilon=self.epsilon,
+            coefficients=(self.muon_a, self.muon_b, self.muon_c),
+            newton_steps=self.ns_steps,
+            rms_rate=self.rms_rate,
+            vector_rate=self.adam_lr_ratio,
+            vector_decay=self.adam_weight_decay or 0.0,
+        )
+
+    def _matrices(self, parameters: Sequence[Parameter]) -> tuple[int, ...]:
+        return tuple(
+            index
+            for index, one in enumerate(parameters)
+            if _is_matrix(one)
+            and not (self.exclude_embeddings and "embedding" in one.name.lower())
+            and not any(re.search(pattern, one.name) for pattern in self.exclude_layers)
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        own = {
+            "adam_beta_1": self.adam_beta_1,
+            "adam_beta_2": self.adam_beta_2,
+            "epsilon": self.epsilon,
+            "exclude_layers": self.exclude_layers,
+            "muon_a": self.muon_a,
+            "muon_b": self.muon_b,
+            "muon_c": self.muon_c,
+            "adam_lr_ratio": self.adam_lr_ratio,
+            "momentum": self.momentum,
+            "ns_steps": self.ns_steps,
+            "nesterov": self.nesterov,
+            "exclude_embeddings": self.exclude_embeddings,
+            "adam_weight_decay": self.adam_weight_decay,
+            "rms_rate": self.rms_rate,
+        }
+        return {**super().get_config(), **own}
+
+
+def _is_matrix(parameter: Parameter) -> bool:
+    return len(parameter.shape) == 2 and not parameter.flat

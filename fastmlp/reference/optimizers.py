@@ -19,6 +19,8 @@ from fastmlp.plan import Update
 
 __all__ = ["OPTIMIZERS", "Step"]
 
+NORM_EPSILON = 1e-7
+
 Stepped = tuple[np.ndarray, dict[str, np.ndarray]]
 Step = Callable[..., Stepped]
 
@@ -227,6 +229,30 @@ def adafactor(
     return w - alpha * u, {"row": row, "column": column, "velocity": v}
 
 
+def muon(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, momentum: np.ndarray, velocity: np.ndarray) -> Stepped:
+    """Muon (Jordan et al., 2024, "Muon: an optimizer for hidden layers"): momentum, made orthogonal, for matrices; Adam for the others.
+
+    m ← μ·m + g; d = g + μ·m with Nesterov's momentum, else m. d = U·S·Vᵀ becomes about U·Vᵀ, so that all directions count alike: with
+    x = d / ‖d‖, all singular values are at most 1, and some rounds of x ← a·x + b·(x·xᵀ)·x + c·(x·xᵀ)²·x, which sends each of them
+    through one odd polynomial (Newton and Schulz's iteration), bring them near 1. w ← w − rate·r·√(longer side)·x gives steps the root
+    mean square rate·r (Liu et al., 2025, "Muon is scalable for LLM training").
+
+    What has a velocity is not taken as a matrix, and takes Adam's step at ``vector_rate`` times the rate.
+    """
+    if velocity.size:
+        return adam(rule, rate * rule.vector_rate, t, w, g, momentum, velocity)
+    m = rule.momentum * momentum + g
+    d = g + rule.momentum * m if rule.nesterov else m
+    tall = d.shape[0] > d.shape[1]
+    x = (d.T if tall else d) / (length(d) + NORM_EPSILON)
+    a, b, c = rule.coefficients
+    for _ in range(rule.newton_steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * (gram @ gram)) @ x
+    scale = 1.0 if rule.rms_rate is None else rule.rms_rate * math.sqrt(max(d.shape))
+    return w - rate * scale * (x.T if tall else x), {"momentum": m, "velocity": velocity}
+
+
 OPTIMIZERS: dict[str, Step] = {
     "sgd": sgd,
     "rmsprop": rmsprop,
@@ -240,4 +266,5 @@ OPTIMIZERS: dict[str, Step] = {
     "schedule_free": schedule_free,
     "lamb": lamb,
     "adafactor": adafactor,
+    "muon": muon,
 }

@@ -90,8 +90,8 @@ def update(
             if not described[i].trainable:
                 continue
             own = {name: value for name, value in new[i].items() if name not in ("average", "gradient_accumulator")}
-            if rule.weight_decay and i not in rule.undecayed:
-                w = w - w * (rate * rule.weight_decay)
+            if decay := rule.decay_of(i):
+                w = w - w * (rate * decay)
             moved[i], stepped = step(rule, rate, done + 1, w, g, **own)
             new[i] |= stepped
             if rule.accumulate > 1:

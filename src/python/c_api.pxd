@@ -179,8 +179,9 @@ cdef extern from "fastmlp.h" nogil:
         int kind
         double momentum, rho, beta_1, beta_2, epsilon
         int nesterov, centered, amsgrad, rounded
-        double initial_accumulator, l1, l2, shrinkage, power, beta, beta_2_decay, epsilon_2, clip_threshold, weight_decay, clipnorm, global_clipnorm, clipvalue
-        int64_t warmup, accumulate
+        double initial_accumulator, l1, l2, shrinkage, power, beta, beta_2_decay, epsilon_2, clip_threshold, rms_rate, vector_rate, vector_decay, weight_decay, clipnorm, global_clipnorm, clipvalue
+        double coefficients[3]
+        int64_t newton_steps, warmup, accumulate
         int average
         double average_momentum
         int64_t overwrite_every

@@ -6,7 +6,10 @@ cdef int _fill_update(fm_update_spec *c, update) except -1:
     c.nesterov, c.centered, c.amsgrad, c.rounded = update.nesterov, update.centered, update.amsgrad, update.rounded
     c.initial_accumulator, c.weight_decay = update.initial_accumulator, update.weight_decay
     c.l1, c.l2, c.shrinkage, c.power, c.beta = update.l1, update.l2, update.shrinkage, update.power, update.beta
-    c.warmup = update.warmup
+    c.warmup, c.newton_steps = update.warmup, update.newton_steps
+    c.coefficients[0], c.coefficients[1], c.coefficients[2] = update.coefficients
+    c.rms_rate = -1.0 if update.rms_rate is None else update.rms_rate
+    c.vector_rate, c.vector_decay = update.vector_rate, update.vector_decay
     c.beta_2_decay, c.epsilon_2, c.clip_threshold = update.beta_2_decay, update.epsilon_2, update.clip_threshold
     c.clipnorm, c.global_clipnorm, c.clipvalue = update.clipnorm, update.global_clipnorm, update.clipvalue
     c.accumulate, c.average = update.accumulate, update.average_momentum is not None

@@ -43,8 +43,9 @@ OPTIMIZERS = {
     "schedule_free": lambda: optimizers.ScheduleFreeAdamW(0.02, warmup_steps=4, weight_decay=0.1),
     "lamb": lambda: optimizers.Lamb(schedules.CosineDecay(0.05, 20), clipnorm=0.2),
     "adafactor": lambda: optimizers.Adafactor(0.1, clip_threshold=0.9, use_ema=True, ema_momentum=0.8),
+    "muon": lambda: optimizers.Muon(0.05, exclude_layers=[r"dense_\d*[02468]/"], adam_lr_ratio=0.5, gradient_accumulation_steps=2),
 }
-AS_H5 = ("momentum", "amsgrad", "nadam")
+AS_H5 = ("momentum", "amsgrad", "nadam", "muon")
 
 
 def model_for(optimizer):

@@ -61,6 +61,33 @@ RULES = {
     "adafactor": ("Adafactor", {"learning_rate": 0.1}),
     "adafactor_given_rate": ("Adafactor", {"learning_rate": 0.5, "relative_step": False, "epsilon_2": 0.5}),
     "adafactor_long": ("Adafactor", {"learning_rate": 0.05, "beta_2_decay": -0.5, "epsilon_1": 1e-3, "clip_threshold": 3.0}),
+    "muon": ("Muon", {"learning_rate": 0.05}),
+    "muon_excluding": (
+        "Muon",
+        {
+            "learning_rate": 0.05,
+            "exclude_layers": ["hidden"],
+            "exclude_embeddings": False,
+            "adam_lr_ratio": 0.5,
+            "adam_weight_decay": 0.2,
+            "weight_decay": 0.5,
+        },
+    ),
+    "muon_adam": ("Muon", {"learning_rate": 0.03, "adam_beta_1": 0.6, "adam_beta_2": 0.9, "epsilon": 0.01, "adam_weight_decay": None}),
+    "muon_polynomial": (
+        "Muon",
+        {
+            "learning_rate": 0.02,
+            "muon_a": 2.0,
+            "muon_b": -1.5,
+            "muon_c": 0.5,
+            "ns_steps": 3,
+            "momentum": 0.5,
+            "nesterov": False,
+            "rms_rate": None,
+            "exclude_embeddings": False,
+        },
+    ),
 }
 
 WITH_OPTIONS = (
@@ -79,6 +106,7 @@ WITH_OPTIONS = (
     "schedule_free",
     "lamb",
     "adafactor",
+    "muon",
 )
 """The rules that every option is tried with."""
 
@@ -159,8 +187,8 @@ def network(api, rule: str, option: str, weights: str | None, **compile_options)
 
     arguments = {name: made(value) for name, value in WEIGHTS[weights].items()} if weights else {}
     model = api.Sequential([api.layers.Input(shape=WIDTHS[:1])])
-    model.add(api.layers.Dense(WIDTHS[1], activation="tanh", **arguments))
-    model.add(api.layers.Dense(WIDTHS[2], **arguments))
+    model.add(api.layers.Dense(WIDTHS[1], activation="tanh", name="hidden", **arguments))
+    model.add(api.layers.Dense(WIDTHS[2], name="output_embedding", **arguments))  # which Muon leaves to Adam
     name, given = RULES[rule]
     given = {**given, **OPTIONS[option]}
     model.compile(optimizer=getattr(api.optimizers, name)(**given), loss="mse", **compile_options)

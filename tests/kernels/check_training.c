@@ -43,6 +43,19 @@ static const struct {
       .epsilon_2 = 1e-3,
       .clip_threshold = 1.0,
       .parameters = KERNELS}},
+    {"muon",
+     0.01,
+     {.kind = FM_OPTIMIZER_muon,
+      .momentum = 0.95,
+      .nesterov = 1,
+      .beta_1 = 0.9,
+      .beta_2 = 0.999,
+      .epsilon = 1e-7,
+      .coefficients = {3.4445, -4.775, 2.0315},
+      .newton_steps = 5,
+      .rms_rate = 0.2,
+      .vector_rate = 1.0,
+      .parameters = KERNELS}},
 };
 #define OPTIMIZER_COUNT ((int)(sizeof OPTIMIZERS / sizeof *OPTIMIZERS))
 

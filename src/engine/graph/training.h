@@ -40,6 +40,13 @@ typedef struct fm_orthogonal {
     float *inverse_length; /* [count] */
 } fm_orthogonal;
 
+/* What Muon's products need, for the largest of the matrices, of which the longer side stands upright: optim/newton.c. */
+typedef struct fm_newton {
+    ptrdiff_t count, grams; /* floats in each */
+    float *x, *product;     /* [shorter / 16][longer][16] */
+    float *gram, *polynomial; /* [shorter / 16][padded shorter][16] */
+} fm_newton;
+
 /* What is done around the optimizer's steps: optim/update.c. */
 typedef struct fm_surroundings {
     char *memory;
@@ -50,6 +57,7 @@ typedef struct fm_surroundings {
     fm_orthogonal *orthogonal; /* [parameter_count] */
     float *factor;        /* [most rows of a parameter] what its rows are multiplied by */
     float *step;          /* [size] optim/whole.c: where parameters are going to */
+    fm_newton newton;
     int adjusts;          /* penalties, decay or clipvalue come before a step */
     int penalized;        /* the loss has penalties */
     int whole;            /* all of the gradient is needed before a step */

@@ -9,7 +9,8 @@ typedef struct fm_step {
     void (*update)(const fm_update *);
     void (*replay)(const fm_replay *); /* NULL for rules whose steps cannot be put off */
     fm_update constants;
-    float decay;    /* learning rate · weight decay */
+    float decay;    /* learning rate · weight decay, of matrices and */
+    float vector_decay; /* … of others */
     uint64_t taken; /* steps before this one */
     int last;       /* of the batches whose gradients make a step */
 } fm_step;

@@ -7,6 +7,7 @@
 #include "engine/optim/update.h"
 #include "engine/base/arena.h"
 #include "engine/optim/columns.h"
+#include "engine/optim/newton.h"
 #include "engine/optim/orthogonal.h"
 #include "engine/optim/whole.h"
 
@@ -94,6 +95,7 @@ fm_step fm_step_of(const fm_network *network) {
     const double t = (double)(network->state.iterations / batches_per_step(u)) + 1.0, rate = network->state.learning_rate;
     fm_step step = rule_of(network->kernels, u->kind);
     step.decay = (float)(rate * u->weight_decay);
+    step.vector_decay = (float)(rate * (u->kind == FM_OPTIMIZER_muon ? u->vector_decay : u->weight_decay));
     step.taken = network->state.iterations / batches_per_step(u);
     step.last = (network->state.iterations + 1) % batches_per_step(u) == 0;
     step.constants = (fm_update){
@@ -130,6 +132,8 @@ fm_step fm_step_of(const fm_network *network) {
         step.constants.one_minus_rho = (float)pow(t, u->beta_2_decay);
         step.constants.rho = (float)(1.0 - pow(t, u->beta_2_decay));
     }
+    if (u->kind == FM_OPTIMIZER_muon)
+        step.constants.ahead = (float)(rate * u->vector_rate * (sqrt(1.0 - pow(u->beta_2, t)) / (1.0 - pow(u->beta_1, t))));
     if (u->kind == FM_OPTIMIZER_lamb) {
         step.constants.ahead = (float)(1.0 / (1.0 - pow(u->beta_1, t)));
         step.constants.correction = (float)(1.0 / (1.0 - pow(u->beta_2, t)));
@@ -186,6 +190,9 @@ fm_status fm_new_update(fm_network *network, const fm_update_spec *update) {
     const size_t norms_at = fm_layout_add(&layout, units, 2, sizeof(float));
     const size_t factor_at = fm_layout_add(&layout, rows, 1, sizeof(float));
     const size_t step_at = fm_layout_add(&layout, is_whole(network, update) ? network->size : 0, 1, sizeof(float));
+    const fm_newton room = fm_newton_room(network, update);
+    const size_t newton_at = fm_layout_add(&layout, room.count, 2, sizeof(float)),
+                 gram_at = fm_layout_add(&layout, room.grams, 2, sizeof(float));
     char *slot_memory = fm_layout_allocate(&slots), *memory = fm_layout_allocate(&layout);
     fm_orthogonal *orthogonal = (fm_orthogonal *)(memory ? memory + orthogonal_at : NULL);
     fm_status status = slot_memory && memory ? FM_OK : FM_NO_MEMORY;
@@ -212,7 +219,12 @@ fm_status fm_new_update(fm_network *network, const fm_update_spec *update) {
         .norms = {(float *)(memory + norms_at), (float *)(memory + norms_at) + units},
         .factor = (float *)(memory + factor_at),
         .step = (float *)(memory + step_at),
+        .newton = room,
     };
+    around->newton.x = (float *)(memory + newton_at);
+    around->newton.product = around->newton.x + room.count;
+    around->newton.gram = (float *)(memory + gram_at);
+    around->newton.polynomial = around->newton.gram + room.grams;
     if (update->average)
         around->average = network->slot[used] = (float *)(slot_memory + at[used]), used++;
     if (adds_up)
@@ -275,7 +287,9 @@ static fm_adjust adjustment(const fm_network *network, const fm_step *step, int 
         .l2 = (float)(2.0 * rule->l2),
         .scale = 1.0f,
         .clip = network->update.clipvalue != 0.0 ? (float)network->update.clipvalue : INFINITY,
-        .decay = rule->undecayed ? 0.0f : step->decay,
+        .decay = rule->undecayed ? 0.0f
+                 : rule->matrix  ? step->decay
+                                 : step->vector_decay,
     };
 }
 

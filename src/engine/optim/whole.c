@@ -5,6 +5,7 @@
  */
 #include "engine/optim/whole.h"
 #include "engine/optim/columns.h"
+#include "engine/optim/newton.h"
 
 #include <math.h>
 #include <string.h>
@@ -154,10 +155,65 @@ static void adafactor(const fm_pass *pass, const fm_step *step) {
     }
 }
 
+/* -- muon -------------------------------------------------------------------------------------------------------------------------- */
+
+static void adam(const fm_network *network, const fm_step *step, const fm_stretch *s) {
+    fm_update update = step->constants;
+    update.n = s->n;
+    update.w = network->value + s->offset;
+    update.g = network->gradient + s->offset;
+    update.learning_rate = update.ahead;
+    for (int i = 0; i < 2; i++)
+        update.slot[i] = network->slot[i] + s->offset;
+    network->kernels->update_adam(&update);
+}
+
+/* m = μ·m + g; the step is g + μ·m with Nesterov's momentum, else m. */
+static void add_momentum(const fm_network *network, const fm_update *u, const fm_stretch *s) {
+    float *m = network->slot[0] + s->offset, *to = network->around.step + s->offset;
+    const float *g = network->gradient + s->offset;
+    const fm_combine follow = {s->n, g, m, 1.0f, u->momentum, m}, ahead = {s->n, g, m, 1.0f, u->momentum, to};
+    network->kernels->combine(&follow);
+    if (u->nesterov)
+        network->kernels->combine(&ahead);
+    else
+        memcpy(to, m, (size_t)s->n * sizeof *to);
+    fm_sum_columns(network, s, network->around.step, NULL, network->around.norms[1]);
+}
+
+static void muon(const fm_pass *pass, const fm_step *step) {
+    const fm_network *network = pass->network;
+    const double rms_rate = network->update.rms_rate;
+    for (int p = 0; p < network->parameter_count; p++) {
+        const fm_stretch s = fm_share_parameter(network, p, pass->worker);
+        if (!network->trainable[p])
+            continue;
+        if (network->around.rules[p].matrix)
+            add_momentum(network, &step->constants, &s);
+        else
+            adam(network, step, &s);
+    }
+    fm_team_barrier(pass->worker);
+    for (int p = 0; p < network->parameter_count; p++) {
+        const fm_stretch s = fm_share_parameter(network, p, pass->worker);
+        if (!network->trainable[p] || !network->around.rules[p].matrix)
+            continue;
+        fm_make_orthogonal(pass, p);
+        const double longer = fmax((double)network->shape[p][0], (double)network->shape[p][1]);
+        walk(network, &s, -(double)step->constants.learning_rate * (rms_rate < 0.0 ? 1.0 : rms_rate * sqrt(longer)));
+    }
+}
+
 void fm_step_whole(const fm_pass *pass, const fm_step *step) {
     fm_team_barrier(pass->worker); /* others may still read the sums of squares by which gradients are clipped */
-    if (pass->network->update.kind == FM_OPTIMIZER_lamb)
+    switch (pass->network->update.kind) {
+    case FM_OPTIMIZER_lamb:
         lamb(pass, step);
-    else
+        break;
+    case FM_OPTIMIZER_adafactor:
         adafactor(pass, step);
+        break;
+    default:
+        muon(pass, step);
+    }
 }

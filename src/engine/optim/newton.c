@@ -1,0 +1,144 @@
+/* Matrices made orthogonal for Muon: Newton and Schulz's iteration.
+ *
+ * x, of which no singular value is above 1, becomes a·x + b·(x·xᵀ)·x + c·(x·xᵀ)²·x some times, so that each singular value goes through the
+ * polynomial a·s + b·s³ + c·s⁵ and comes near 1. The longer side of x stands upright here: then that is x·(a + b·G + c·G²), G = xᵀ·x, whose
+ * sides are the shorter one. The products are those of a dense layer, and each worker takes some rows of each.
+ */
+#include "engine/optim/newton.h"
+#include "engine/optim/columns.h"
+
+#include <math.h>
+#include <string.h>
+
+#define NORM_EPSILON 1e-7
+
+typedef struct sides {
+    ptrdiff_t rows, units;
+    int upright; /* the matrix itself has the longer side upright; else its transpose is x */
+    ptrdiff_t longer, shorter, padded; /* padded: the shorter one */
+} sides;
+
+static sides sides_of(const fm_network *network, int p) {
+    const ptrdiff_t rows = network->shape[p][0], units = network->shape[p][1];
+    const int upright = rows > units;
+    const ptrdiff_t shorter = upright ? units : rows;
+    return (sides){rows, units, upright, upright ? rows : units, shorter, FM_ROUND_UP(shorter)};
+}
+
+fm_newton fm_newton_room(const fm_network *network, const fm_update_spec *update) {
+    fm_newton room = {.count = 0};
+    for (int p = 0; p < network->parameter_count && update->kind == FM_OPTIMIZER_muon && update->parameters; p++) {
+        const sides m = sides_of(network, p);
+        if (!update->parameters[p].matrix)
+            continue;
+        room.count = m.longer * m.padded > room.count ? m.longer * m.padded : room.count;
+        room.grams = m.padded * m.padded > room.grams ? m.padded * m.padded : room.grams;
+    }
+    return room;
+}
+
+/* Where x(i, j) stands in the parameter's panels. */
+static ptrdiff_t place(const sides *m, ptrdiff_t i, ptrdiff_t j) {
+    const ptrdiff_t row = m->upright ? i : j, column = m->upright ? j : i;
+    return (column / FM_PANEL * m->rows + row) * FM_PANEL + column % FM_PANEL;
+}
+
+/* x = step / ‖step‖ in these of its rows, with zeros in the pads. */
+static void take_in(const fm_network *network, int p, const sides *m, fm_range rows) {
+    const float *from = network->around.step + network->offset[p];
+    const float scale = (float)(1.0 / (sqrt(fm_sum_of(network, p, network->around.norms[1])) + NORM_EPSILON));
+    for (ptrdiff_t j = 0; j < m->padded; j++)
+        for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
+            float *x = network->around.newton.x + (j / FM_PANEL * m->longer + i) * FM_PANEL + j % FM_PANEL;
+            *x = j < m->shorter ? scale * from[place(m, i, j)] : 0.0f;
+        }
+}
+
+/* The step is x, in these of its rows. */
+static void give_out(const fm_network *network, int p, const sides *m, fm_range rows) {
+    float *to = network->around.step + network->offset[p];
+    for (ptrdiff_t j = 0; j < m->shorter; j++)
+        for (ptrdiff_t i = rows.begin; i < rows.end; i++)
+            to[place(m, i, j)] = network->around.newton.x[(j / FM_PANEL * m->longer + i) * FM_PANEL + j % FM_PANEL];
+}
+
+/* Rows 16·panel … of out = fromᵀ·from, [padded / 16][padded][16], where from is [padded / 16][depth][16]. */
+static void multiply_by_itself(const fm_network *network, const float *from, ptrdiff_t depth, ptrdiff_t padded, ptrdiff_t panel,
+                               float *out) {
+    const fm_gemm product = {
+        .rows = FM_PANEL,
+        .depth = depth,
+        .panels = padded / FM_PANEL,
+        .a = from + panel * depth * FM_PANEL,
+        .a_step = FM_PANEL,
+        .b = from,
+        .b_step = FM_PANEL,
+        .b_panel = depth * FM_PANEL,
+        .c = out + panel * FM_PANEL * FM_PANEL,
+        .c_row = FM_PANEL,
+        .c_panel = padded * FM_PANEL,
+    };
+    network->kernels->gemm_dw(&product);
+}
+
+/* b·G + c·G², in the same rows; G is as it is transposed. */
+static void make_polynomial(const fm_network *network, const sides *m, ptrdiff_t panel) {
+    const fm_newton *newton = &network->around.newton;
+    const double *coefficients = network->update.coefficients;
+    multiply_by_itself(network, newton->gram, m->padded, m->padded, panel, newton->polynomial);
+    for (ptrdiff_t j = 0; j < m->padded; j += FM_PANEL) {
+        const ptrdiff_t at = j * m->padded + panel * FM_PANEL * FM_PANEL;
+        float *square = newton->polynomial + at;
+        const fm_combine sum = {
+            FM_PANEL * FM_PANEL, square, newton->gram + at, (float)coefficients[2], (float)coefficients[1], square,
+        };
+        network->kernels->combine(&sum);
+    }
+}
+
+/* x = a·x + x·polynomial in these of its rows. */
+static void apply_polynomial(const fm_network *network, const sides *m, fm_range rows) {
+    const fm_newton *newton = &network->around.newton;
+    const ptrdiff_t panel = m->longer * FM_PANEL, offset = rows.begin * FM_PANEL, count = rows.end - rows.begin;
+    const fm_gemm product = {
+        .rows = count,
+        .depth = m->shorter,
+        .panels = m->padded / FM_PANEL,
+        .a = newton->x + offset,
+        .a_step = panel,
+        .b = newton->polynomial,
+        .b_step = FM_PANEL,
+        .b_panel = m->padded * FM_PANEL,
+        .c = newton->product + offset,
+        .c_row = FM_PANEL,
+        .c_panel = panel,
+    };
+    if (count == 0)
+        return;
+    network->kernels->gemm_dx(&product);
+    for (ptrdiff_t j = 0; j < m->padded / FM_PANEL; j++) {
+        float *x = newton->x + j * panel + offset;
+        const fm_combine sum = {count * FM_PANEL, x, newton->product + j * panel + offset, (float)network->update.coefficients[0], 1.0f, x};
+        network->kernels->combine(&sum);
+    }
+}
+
+void fm_make_orthogonal(const fm_pass *pass, int p) {
+    const fm_network *network = pass->network;
+    const fm_newton *newton = &network->around.newton;
+    const sides m = sides_of(network, p);
+    const fm_range rows = fm_share_rows(m.longer, pass->worker), panels = fm_share(m.padded / FM_PANEL, pass->worker);
+    take_in(network, p, &m, rows);
+    for (int64_t n = 0; n < network->update.newton_steps; n++) {
+        fm_team_barrier(pass->worker);
+        for (ptrdiff_t i = panels.begin; i < panels.end; i++)
+            multiply_by_itself(network, newton->x, m.longer, m.padded, i, newton->gram);
+        fm_team_barrier(pass->worker);
+        for (ptrdiff_t i = panels.begin; i < panels.end; i++)
+            make_polynomial(network, &m, i);
+        fm_team_barrier(pass->worker);
+        apply_polynomial(network, &m, rows);
+    }
+    give_out(network, p, &m, rows);
+    fm_team_barrier(pass->worker);
+}
