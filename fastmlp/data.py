@@ -223,6 +223,8 @@ def check_whole_numbers(name: str, inputs: np.ndarray | SparseRows, numbers: Who
     for first, part in blocks(values):
         bad = ~((part >= numbers.lowest) & (part <= numbers.highest) & (part == np.floor(part)))
         what = f"the first layer reads whole numbers from {numbers.lowest} to {numbers.highest}"
+        if numbers.lowest < 0:
+            what += " in a model; for larger ones call it on the data before fit: x = layer(data)"
         if known is not None and not bad.any():
             bad = ~np.isin(part, known)
             what = "the vocabulary of the first layer lacks it; give the layer num_oov_indices=1"

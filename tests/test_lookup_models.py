@@ -298,7 +298,7 @@ def test_what_a_model_can_not_hold_is_an_error_that_says_what_to_do(build, error
 @pytest.mark.parametrize(
     ("layer", "x", "message"),
     [
-        (Hashing(4), [[1.0, 16777216.0]], "x[0, 1] is 16777216, but the first layer reads whole numbers from -16777215 to 16777215"),
+        (Hashing(4), [[1.0, 16777216.0]], "x[0, 1] is 16777216, but the first layer reads whole numbers from -16777215 to 16777215 in a"),
         (Hashing(4), [[1 << 40, 1]], "x[0, 0] is 1099511627776, but"),
         (Hashing(4), [[0.5, 1.0]], "x[0, 0] is 0.5, but"),
         (IntegerLookup(vocabulary=[7, 9]), [[7, 9.5]], "x[0, 1] is 9.5, but"),

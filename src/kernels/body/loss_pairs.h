@@ -1,27 +1,26 @@
 /* Losses of pairs: every row of the batch is compared with every other one. */
 #include <math.h>
 
-/* The columns of one row, from their lanes. */
-FM_INLINE float fm_lane_sum(vf lanes) {
-    vf rows[V_LANES];
-    float sums[V_LANES];
-    for (int i = 0; i < V_LANES; i++)
-        rows[i] = lanes;
-    v_store(sums, fm_sum_rows(rows));
-    return sums[0];
-}
-FM_INLINE float fm_lane_max(vf lanes) {
-    vf rows[V_LANES];
-    float largest[V_LANES];
-    for (int i = 0; i < V_LANES; i++)
-        rows[i] = lanes;
-    v_store(largest, fm_max_rows(rows));
-    return largest[0];
-}
 FM_INLINE float fm_lane_first(vf a) {
     float lanes[V_LANES];
     v_store(lanes, a);
     return lanes[0];
+}
+
+/* The sum and the largest of one row, from its lanes: of as many rows that are all the same. */
+FM_INLINE void fm_lane_repeat(vf rows[V_LANES], vf lanes) {
+    for (int i = 0; i < V_LANES; i++)
+        rows[i] = lanes;
+}
+FM_INLINE float fm_lane_sum(vf lanes) {
+    vf rows[V_LANES];
+    fm_lane_repeat(rows, lanes);
+    return fm_lane_first(fm_sum_rows(rows));
+}
+FM_INLINE float fm_lane_max(vf lanes) {
+    vf rows[V_LANES];
+    fm_lane_repeat(rows, lanes);
+    return fm_lane_first(fm_max_rows(rows));
 }
 
 /* 1 − xᵢ·xⱼ for all rows j. */
