@@ -64,6 +64,30 @@ def test_iterations_are_an_int_that_can_be_assigned():
 
 
 @pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize(
+    ("optimizer", "kept"),
+    [
+        (
+            optimizers.Adafactor,
+            {"a_kernel_row": (3,), "a_kernel_column": (2,), "a_kernel_velocity": (3, 2), "a_bias_velocity": (2,)}
+            | {"b_kernel_row": (2,), "b_kernel_column": (1,), "b_kernel_velocity": (2, 1), "b_bias_velocity": (1,)},
+        ),
+        (
+            lambda: optimizers.Muon(exclude_layers=["^b/"]),
+            {"a_kernel_momentum": (3, 2), "a_bias_momentum": (2,), "a_bias_velocity": (2,)}
+            | {"b_kernel_momentum": (2, 1), "b_kernel_velocity": (2, 1), "b_bias_momentum": (1,), "b_bias_velocity": (1,)},
+        ),
+    ],
+    ids=["adafactor", "muon"],
+)
+def test_what_is_kept_for_no_weight_is_no_variable(engine, optimizer, kept):
+    made = optimizer()
+    trained(made, engine)
+    assert {variable.name.removeprefix("net_"): variable.shape for variable in made.variables[2:]} == kept
+    assert all(variable.numpy().any() for variable in made.variables[2:])
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
 def test_variables_are_the_state_under_the_names_of_keras(engine):
     optimizer = optimizers.Adam()
     assert [variable.name for variable in optimizer.variables] == ["iteration", "learning_rate"]

@@ -669,3 +669,18 @@ def test_the_examples_in_the_documentation_are_right(tmp_path, monkeypatch):
     result = doctest.testmod(saving)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+@pytest.mark.parametrize(("slot", "shape"), [("row", (0,)), ("velocity", (5,)), ("column", (5, 3))])
+def test_slots_of_another_shape_than_the_optimizer_s_are_refused(tmp_path, slot, shape):
+    model = fastmlp.Sequential([layers.Dense(3, input_shape=(5,), name="d")])
+    model.compile(Adafactor(), "mse")
+    model.fit(np.ones((4, 5)), np.ones((4, 3)), verbose=0)
+    model.save(tmp_path / "model.safetensors")
+    with ModelFile(tmp_path / "model.safetensors") as file:
+        document, tensors = file.document, file.read(file.shapes)
+    tensors[f"optimizer/{slot}/d/kernel"] = np.zeros(shape, np.float32)
+    modelfile.write(tmp_path / "model.safetensors", document, tensors)
+    with pytest.raises(ModelFileError, match=f"the optimizer's {slot} of d/kernel should have the shape"):
+        fastmlp.load_model(tmp_path / "model.safetensors")
+    fastmlp.load_model(tmp_path / "model.safetensors", compile=False)
