@@ -33,45 +33,18 @@ typedef enum fm_status {
     FM_STALE, /* the network was configured anew since the caller's task */
 } fm_status;
 
+/* What a node does; engine/ops/ops.def has a row for each. */
 typedef enum fm_op {
-    FM_OP_DENSE,
-    FM_OP_ACTIVATION,
-    FM_OP_SOFTMAX,
-    FM_OP_DROPOUT,
-    FM_OP_ALPHA_DROPOUT,
-    FM_OP_GAUSSIAN_DROPOUT,
-    FM_OP_GAUSSIAN_NOISE,
-    FM_OP_BATCH_NORMALIZATION,
-    FM_OP_LAYER_NORMALIZATION,
-    FM_OP_RMS_NORMALIZATION,
-    FM_OP_NORMALIZATION,
-    FM_OP_RESCALING,
-    FM_OP_PRELU,
-    FM_OP_EMBEDDING,
-    FM_OP_CATEGORY_ENCODING,
-    FM_OP_LOOKUP,         /* each number by what `table` says */
-    FM_OP_DISCRETIZATION, /* how many keys of the table are no larger */
-    FM_OP_LOG_SOFTMAX,
-    FM_OP_SPARSEMAX,
-    FM_OP_GLU, /* of columns twice as many */
-    FM_OP_ACTIVITY,
-    FM_OP_BRANCH, /* its input, for one of several nodes that read it */
-    FM_OP_SLICE,  /* of the network's input, the columns from `column` on */
-    FM_OP_SCALE,  /* alpha·input */
-    FM_OP_FOLD,   /* each row becomes several, of as many columns as the output has */
-    FM_OP_UNFOLD, /* the same backwards */
-    FM_OP_GATHER, /* columns `gathered` of the input */
-    FM_OP_AVERAGE_POOL, /* the input as vectors of the output's width, end to end: their mean */
-    FM_OP_MAXIMUM_POOL,
-    FM_OP_ADD,    /* this one and those below also read `other` */
-    FM_OP_SUBTRACT,
-    FM_OP_MULTIPLY,
-    FM_OP_DIVIDE,
-    FM_OP_MAXIMUM,
-    FM_OP_MINIMUM,
-    FM_OP_DOT, /* input as a matrix of vectors, `other` as another, end to end: the products of each of the first with each of the second */
-    FM_OP_CONCATENATE, /* the columns of `input`, then those of `other` */
+#define FM_OP(name, inputs, traits, validate, saved, forward, backward) FM_OP_##name,
+#include "engine/ops/ops.def"
+    FM_OP_COUNT
 } fm_op;
+
+/* As plans have it, such as "dense". */
+const char *fm_op_name(fm_op op);
+
+/* Buffers that it reads: 1, or 2 where a node has an `other`. */
+int fm_op_inputs(fm_op op);
 
 typedef enum fm_mode {
     FM_MODE_NONE,

@@ -16,7 +16,7 @@ import numpy as np
 
 from fastmlp import errors
 from fastmlp.numeric import as_native
-from fastmlp.plan import SparseRows
+from fastmlp.plan import ROWWISE, SparseRows
 
 cnp.import_array()
 
@@ -89,7 +89,7 @@ cdef class Network:
                 shapes[i][0], shapes[i][1] = 1, len(values)
             for i, node in enumerate(plan.nodes):
                 specs[i].op = _op(node)
-                if len(node.inputs) != (2 if node.op in _JOINS else 1):
+                if len(node.inputs) != fm_op_inputs(specs[i].op):
                     raise ValueError(f"node {i} ({node.op}) can't read {len(node.inputs)} buffers")
                 specs[i].input, specs[i].other, specs[i].output = node.inputs[0], node.inputs[-1], node.output
                 specs[i].column, specs[i].depth, specs[i].drops = node.column, node.depth, node.drops
@@ -107,7 +107,7 @@ cdef class Network:
                 for role, _ in node.constants:
                     _place(&specs[i], role, at)
                     at += 1
-                specs[i].activation = 0 if node.activation in _ROW_OPS else _index(ACTIVATIONS, "activation", node.activation)
+                specs[i].activation = 0 if node.activation in ROWWISE else _index(ACTIVATIONS, "activation", node.activation)
                 specs[i].alpha, specs[i].rate = node.alpha, node.rate
                 specs[i].threshold, specs[i].max_value = node.threshold, node.max_value
                 specs[i].epsilon, specs[i].momentum, specs[i].mode = node.epsilon, node.momentum, _mode(node)

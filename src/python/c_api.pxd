@@ -58,43 +58,10 @@ cdef extern from "fastmlp.h" nogil:
         FM_STALE
 
     ctypedef enum fm_op:
-        FM_OP_DENSE
-        FM_OP_ACTIVATION
-        FM_OP_SOFTMAX
-        FM_OP_DROPOUT
-        FM_OP_ALPHA_DROPOUT
-        FM_OP_GAUSSIAN_DROPOUT
-        FM_OP_GAUSSIAN_NOISE
-        FM_OP_BATCH_NORMALIZATION
-        FM_OP_LAYER_NORMALIZATION
-        FM_OP_RMS_NORMALIZATION
-        FM_OP_NORMALIZATION
-        FM_OP_RESCALING
-        FM_OP_PRELU
-        FM_OP_EMBEDDING
-        FM_OP_CATEGORY_ENCODING
-        FM_OP_LOOKUP
-        FM_OP_DISCRETIZATION
-        FM_OP_LOG_SOFTMAX
-        FM_OP_SPARSEMAX
-        FM_OP_GLU
-        FM_OP_ACTIVITY
-        FM_OP_BRANCH
-        FM_OP_SLICE
-        FM_OP_SCALE
-        FM_OP_FOLD
-        FM_OP_UNFOLD
-        FM_OP_GATHER
-        FM_OP_AVERAGE_POOL
-        FM_OP_MAXIMUM_POOL
-        FM_OP_ADD
-        FM_OP_SUBTRACT
-        FM_OP_MULTIPLY
-        FM_OP_DIVIDE
-        FM_OP_MAXIMUM
-        FM_OP_MINIMUM
-        FM_OP_DOT
-        FM_OP_CONCATENATE
+        FM_OP_COUNT
+
+    const char *fm_op_name(fm_op op)
+    int fm_op_inputs(fm_op op)
 
     ctypedef enum fm_mode:
         FM_MODE_NONE

@@ -1,44 +1,6 @@
 # Names in a plan as the numbers C has for them.
 
-_ROW_OPS = {"softmax": FM_OP_SOFTMAX, "log_softmax": FM_OP_LOG_SOFTMAX, "sparsemax": FM_OP_SPARSEMAX, "glu": FM_OP_GLU}
-_JOINS = {
-    "add": FM_OP_ADD,
-    "subtract": FM_OP_SUBTRACT,
-    "multiply": FM_OP_MULTIPLY,
-    "divide": FM_OP_DIVIDE,
-    "maximum": FM_OP_MAXIMUM,
-    "minimum": FM_OP_MINIMUM,
-    "dot": FM_OP_DOT,
-    "concatenate": FM_OP_CONCATENATE,
-}
-_OPS = {
-    "dense": FM_OP_DENSE,
-    "activation": FM_OP_ACTIVATION,
-    "dropout": FM_OP_DROPOUT,
-    "alpha_dropout": FM_OP_ALPHA_DROPOUT,
-    "gaussian_dropout": FM_OP_GAUSSIAN_DROPOUT,
-    "gaussian_noise": FM_OP_GAUSSIAN_NOISE,
-    "batch_normalization": FM_OP_BATCH_NORMALIZATION,
-    "layer_normalization": FM_OP_LAYER_NORMALIZATION,
-    "rms_normalization": FM_OP_RMS_NORMALIZATION,
-    "normalization": FM_OP_NORMALIZATION,
-    "rescaling": FM_OP_RESCALING,
-    "prelu": FM_OP_PRELU,
-    "embedding": FM_OP_EMBEDDING,
-    "category_encoding": FM_OP_CATEGORY_ENCODING,
-    "lookup": FM_OP_LOOKUP,
-    "discretization": FM_OP_DISCRETIZATION,
-    "activity": FM_OP_ACTIVITY,
-    "branch": FM_OP_BRANCH,
-    "slice": FM_OP_SLICE,
-    "scale": FM_OP_SCALE,
-    "fold": FM_OP_FOLD,
-    "unfold": FM_OP_UNFOLD,
-    "gather": FM_OP_GATHER,
-    "average_pool": FM_OP_AVERAGE_POOL,
-    "maximum_pool": FM_OP_MAXIMUM_POOL,
-    **_JOINS,
-}
+_OPS = {fm_op_name(<fm_op><int>op).decode(): op for op in range(FM_OP_COUNT)}
 _MODES = {
     "": FM_MODE_NONE,
     "inference": FM_MODE_INFERENCE,
@@ -58,11 +20,10 @@ _PLACES = {
 
 
 cdef fm_op _op(node) except *:
-    if node.op not in _OPS:
+    if node.op not in _OPS or node.op in ROWWISE:
         raise ValueError(f"the engine has no node {node.op!r}")
-    if node.op == "activation":
-        return <fm_op><int>_ROW_OPS.get(node.activation, FM_OP_ACTIVATION)
-    return <fm_op><int>_OPS[node.op]
+    name = node.activation if node.op == "activation" and node.activation in ROWWISE else node.op
+    return <fm_op><int>_OPS[name]
 
 
 cdef fm_mode _mode(node) except *:

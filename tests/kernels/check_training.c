@@ -15,11 +15,11 @@ enum { ROWS = 160, BATCH = 96, INPUTS = 100, FIRST = 160, SECOND = 64, CLASSES =
 static const int64_t WIDTHS[] = {INPUTS, FIRST, FIRST, SECOND, CLASSES, CLASSES};
 static const int64_t SHAPES[PARAMETERS][2] = {{INPUTS, FIRST}, {1, FIRST}, {FIRST, SECOND}, {1, SECOND}, {SECOND, CLASSES}, {1, CLASSES}};
 static const fm_node_spec NODES[] = {
-    {.op = FM_OP_DENSE, .input = 0, .output = 1, .kernel = 0, .bias = 1, .activation = FM_ACTIVATION_relu},
-    {.op = FM_OP_DROPOUT, .input = 1, .output = 2, .kernel = -1, .bias = -1, .rate = 0.25f},
-    {.op = FM_OP_DENSE, .input = 2, .output = 3, .kernel = 2, .bias = 3, .activation = FM_ACTIVATION_tanh},
-    {.op = FM_OP_DENSE, .input = 3, .output = 4, .kernel = 4, .bias = 5},
-    {.op = FM_OP_SOFTMAX, .input = 4, .output = 5, .kernel = -1, .bias = -1},
+    {.op = FM_OP_dense, .input = 0, .output = 1, .kernel = 0, .bias = 1, .activation = FM_ACTIVATION_relu},
+    {.op = FM_OP_dropout, .input = 1, .output = 2, .kernel = -1, .bias = -1, .rate = 0.25f},
+    {.op = FM_OP_dense, .input = 2, .output = 3, .kernel = 2, .bias = 3, .activation = FM_ACTIVATION_tanh},
+    {.op = FM_OP_dense, .input = 3, .output = 4, .kernel = 4, .bias = 5},
+    {.op = FM_OP_softmax, .input = 4, .output = 5, .kernel = -1, .bias = -1},
 };
 
 static const fm_parameter_rule KERNELS[PARAMETERS] = {[0] = {.matrix = 1}, [2] = {.matrix = 1}, [4] = {.matrix = 1}};

@@ -21,23 +21,23 @@ void fm_link_nodes(fm_network *network) {
         node->producer = below;
         node->trained_below = depends_on_parameters(below);
         node->trained_other = fm_reads_two(node->spec.op) && depends_on_parameters(writer_of(network, node->spec.other, i));
-        network->penalizes_activity |= node->spec.op == FM_OP_ACTIVITY;
-        if (node->spec.op == FM_OP_BRANCH)
+        network->penalizes_activity |= node->spec.op == FM_OP_activity;
+        if (node->spec.op == FM_OP_branch)
             network->root[node->spec.output] = network->root[node->spec.input];
-        if (node->spec.op == FM_OP_DENSE) {
+        if (node->spec.op == FM_OP_dense) {
             if (node->trained_below) {
-                const int elementwise = below->spec.op == FM_OP_DENSE || below->spec.op == FM_OP_ACTIVATION;
+                const int elementwise = below->spec.op == FM_OP_dense || below->spec.op == FM_OP_activation;
                 below->derived =
                     elementwise && below->spec.activation != FM_ACTIVATION_linear && below->spec.activation < FM_OUTPUT_ACTIVATION_COUNT;
-                below->in_panels = below->spec.op == FM_OP_DENSE;
+                below->in_panels = below->spec.op == FM_OP_dense;
             }
             network->row_flops += 2.0 * (double)node->inputs * (double)node->units * (double)network->per[node->spec.output];
         }
     }
     const fm_node_spec *first = &network->nodes[0].spec;
-    network->direct_input = first->op == FM_OP_DENSE;
+    network->direct_input = first->op == FM_OP_dense;
     for (int i = 1; i < network->node_count && network->direct_input; i++)
-        network->direct_input = network->nodes[i].spec.op != FM_OP_DENSE || network->nodes[i].kernel != network->nodes[0].kernel;
+        network->direct_input = network->nodes[i].spec.op != FM_OP_dense || network->nodes[i].kernel != network->nodes[0].kernel;
 }
 
 /* -- what the loss needs and reaches ----------------------------------------------------------------------------------------------- */
@@ -62,7 +62,7 @@ static void find_needed(fm_network *network, const fm_term *terms, int count) {
 static void find_moving(fm_network *network) {
     for (int i = network->node_count - 1; i >= 0; i--) {
         fm_node *node = &network->nodes[i];
-        node->needed |= node->spec.op == FM_OP_BATCH_NORMALIZATION && node->spec.mode != FM_MODE_INFERENCE;
+        node->needed |= node->spec.op == FM_OP_batch_normalization && node->spec.mode != FM_MODE_INFERENCE;
         for (int j = i + 1; j < network->node_count && !node->needed; j++)
             node->needed = network->nodes[j].needed && reads(&network->nodes[j].spec, node->spec.output);
     }
@@ -73,7 +73,7 @@ static void find_reached(fm_network *network) {
     for (int i = network->node_count - 1; i >= 0; i--) {
         fm_node *node = &network->nodes[i];
         node->reached = node->needed && depends_on_parameters(node);
-        node->first_back = node->reached && node->spec.op == FM_OP_BRANCH;
+        node->first_back = node->reached && node->spec.op == FM_OP_branch;
         for (int j = i + 1; j < network->node_count && node->first_back; j++)
             node->first_back = !(network->nodes[j].reached && reads(&network->nodes[j].spec, node->spec.input));
     }

@@ -8,6 +8,7 @@
 
 typedef struct fm_node {
     fm_node_spec spec;
+    int index; /* among the nodes */
     ptrdiff_t inputs, units; /* widths of the buffers read and written */
     ptrdiff_t panels;        /* dense: weight panels of 16 units */
     ptrdiff_t kernel, bias;  /* offsets into the parameter arrays; -1 for none */

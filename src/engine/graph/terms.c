@@ -47,8 +47,8 @@ static int is_sound_source(const fm_node *last, int source, int kind) {
     if (source != last->spec.input || !fm_is_from_logits(kind))
         return 0;
     return fm_accuracy_beside(kind) == FM_LOSS_binary_accuracy
-               ? last->spec.op == FM_OP_ACTIVATION && last->spec.activation == FM_ACTIVATION_sigmoid
-               : last->spec.op == FM_OP_SOFTMAX;
+               ? last->spec.op == FM_OP_activation && last->spec.activation == FM_ACTIVATION_sigmoid
+               : last->spec.op == FM_OP_softmax;
 }
 
 static int is_sound_metric(const fm_objective *objective, const fm_node *last, const fm_metric_spec *metric) {

@@ -68,8 +68,7 @@ typedef struct fm_workspace {
     float **grad;    /* [buffer] -> [rows][stride], dLoss/dbuffer; none of the input, nor where it arrives in panels */
     float **panels;  /* [output of a dense node] -> [panel][rows][16], the gradient of its sums; may be `grad` where that is the same */
     float **strips;  /* [output of a dense node] -> [strip of 16 rows][padded width][16], the same transposed */
-    float **mask;    /* [node] -> [rows][stride] of a dropout node */
-    float **memo;    /* [node] -> what a node of ops/norm.c or ops/embedding.c keeps for its way back */
+    float **saved;   /* [node] -> what it keeps for its backward pass: ops/ops.def */
     struct fm_targets *targets; /* [term] */
     float *activity; /* [rows] penalties on what layers give */
     float *scratch;  /* [workers][FM_BLOCK_PANELS][FM_BLOCK_ROWS][16] sums on their way to a transpose or an update */

@@ -8,6 +8,24 @@
 
 #include <string.h>
 
+int fm_validate_parts(const fm_plan *plan, const fm_node_spec *node) { return plan->widths[node->input] % plan->widths[node->output] == 0; }
+
+int fm_validate_unfold(const fm_plan *plan, const fm_node_spec *node) {
+    return plan->widths[node->output] % plan->widths[node->input] == 0;
+}
+
+int fm_validate_gather(const fm_plan *plan, const fm_node_spec *node) {
+    for (int64_t i = 0; node->gathered && i < plan->widths[node->output]; i++)
+        if (node->gathered[i] < 0 || node->gathered[i] >= plan->widths[node->input])
+            return 0;
+    return node->gathered != NULL;
+}
+
+int fm_validate_dot(const fm_plan *plan, const fm_node_spec *node) {
+    const int64_t inputs = plan->widths[node->input], others = plan->widths[node->other], depth = node->depth;
+    return depth > 0 && inputs % depth == 0 && others % depth == 0 && inputs / depth * (others / depth) == plan->widths[node->output];
+}
+
 /* Rows `from` … of a buffer's values or gradient. */
 static float *row_of(const fm_pass *pass, float *const *arrays, int buffer, ptrdiff_t row) {
     return arrays[buffer] + row * pass->network->stride[buffer];
@@ -22,7 +40,7 @@ static void copy_parts(float *whole, float *parts, ptrdiff_t part_row, ptrdiff_t
 
 /* Between the buffer of whole rows and that of their parts; the arrays are values on the way there, gradients on the way back. */
 static void fold(const fm_pass *pass, const fm_node *node, float *const *arrays, ptrdiff_t row, int forward) {
-    const int folds = node->spec.op == FM_OP_FOLD;
+    const int folds = node->spec.op == FM_OP_fold;
     const int whole = folds ? node->spec.input : node->spec.output, parts = folds ? node->spec.output : node->spec.input;
     const fm_network *network = pass->network;
     const ptrdiff_t count = network->per[parts];
@@ -35,14 +53,14 @@ static void pool(const fm_node *node, const float *x, float *out) {
     memcpy(out, x, (size_t)node->units * sizeof *out);
     for (ptrdiff_t i = 1; i < count; i++) {
         const float *next = x + i * node->units;
-        if (node->spec.op == FM_OP_AVERAGE_POOL)
+        if (node->spec.op == FM_OP_average_pool)
             for (ptrdiff_t c = 0; c < node->units; c++)
                 out[c] += next[c];
         else
             for (ptrdiff_t c = 0; c < node->units; c++)
                 out[c] = next[c] > out[c] || next[c] != next[c] ? next[c] : out[c];
     }
-    for (ptrdiff_t c = 0; c < node->units && node->spec.op == FM_OP_AVERAGE_POOL; c++)
+    for (ptrdiff_t c = 0; c < node->units && node->spec.op == FM_OP_average_pool; c++)
         out[c] /= (float)count;
 }
 
@@ -52,9 +70,9 @@ static void pool_backward(const fm_node *node, const float *x, const float *out,
     for (ptrdiff_t c = 0; c < node->units; c++) {
         ptrdiff_t sharing = 0;
         for (ptrdiff_t i = 0; i < count; i++)
-            sharing += node->spec.op == FM_OP_AVERAGE_POOL || x[i * node->units + c] == out[c];
+            sharing += node->spec.op == FM_OP_average_pool || x[i * node->units + c] == out[c];
         for (ptrdiff_t i = 0; i < count; i++) {
-            const int shares = node->spec.op == FM_OP_AVERAGE_POOL || x[i * node->units + c] == out[c];
+            const int shares = node->spec.op == FM_OP_average_pool || x[i * node->units + c] == out[c];
             below[i * node->units + c] = shares ? grad[c] / (float)sharing : 0.0f;
         }
     }
@@ -91,19 +109,19 @@ void fm_arrange_forward(const fm_pass *pass, const fm_node *node) {
         const float *x = row_of(pass, value, spec->input, r), *y = fm_reads_two(spec->op) ? row_of(pass, value, spec->other, r) : NULL;
         float *out = row_of(pass, value, spec->output, r);
         switch (spec->op) {
-        case FM_OP_GATHER:
+        case FM_OP_gather:
             for (ptrdiff_t c = 0; c < node->units; c++)
                 out[c] = x[spec->gathered[c]];
             break;
-        case FM_OP_AVERAGE_POOL:
-        case FM_OP_MAXIMUM_POOL:
+        case FM_OP_average_pool:
+        case FM_OP_maximum_pool:
             pool(node, x, out);
             break;
-        case FM_OP_DIVIDE:
+        case FM_OP_divide:
             for (ptrdiff_t c = 0; c < node->units; c++)
                 out[c] = x[c] / y[c];
             break;
-        case FM_OP_DOT:
+        case FM_OP_dot:
             dot(x, node->inputs / spec->depth, y, network->width[spec->other] / spec->depth, spec->depth, out);
             break;
         default:
@@ -130,14 +148,14 @@ static void backward_of_row(const fm_pass *pass, const fm_node *node, ptrdiff_t 
     float *beside = node->trained_other ? row_of(pass, w->grad, spec->other, row) : NULL;
     const ptrdiff_t depth = spec->depth, x_count = two && depth ? node->inputs / depth : 0, y_count = x_count ? node->units / x_count : 0;
     switch (spec->op) {
-    case FM_OP_GATHER:
+    case FM_OP_gather:
         gather_backward(node, grad, below);
         break;
-    case FM_OP_AVERAGE_POOL:
-    case FM_OP_MAXIMUM_POOL:
+    case FM_OP_average_pool:
+    case FM_OP_maximum_pool:
         pool_backward(node, x, out, grad, below);
         break;
-    case FM_OP_DIVIDE: /* d(x/y) = dx/y − dy·(x/y)/y */
+    case FM_OP_divide: /* d(x/y) = dx/y − dy·(x/y)/y */
         for (ptrdiff_t c = 0; c < node->units && below; c++)
             below[c] = grad[c] / y[c];
         for (ptrdiff_t c = 0; c < node->units && beside; c++)
@@ -152,12 +170,13 @@ static void backward_of_row(const fm_pass *pass, const fm_node *node, ptrdiff_t 
     }
 }
 
-void fm_arrange_backward(const fm_pass *pass, const fm_node *node) {
+void fm_arrange_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+    (void)step;
     if (!node->trained_below && !node->trained_other)
         return;
     const fm_range rows = fm_share_rows(pass->rows, pass->worker);
     for (ptrdiff_t r = rows.begin; r < rows.end; r++) {
-        if (node->spec.op == FM_OP_FOLD || node->spec.op == FM_OP_UNFOLD)
+        if (node->spec.op == FM_OP_fold || node->spec.op == FM_OP_unfold)
             fold(pass, node, pass->workspace->grad, r, 0);
         else
             backward_of_row(pass, node, r);

@@ -4,17 +4,8 @@
 
 #include "engine/optim/step.h"
 
-/* Rows of a block whose operand has `depth` floats a row, and room for such an operand of any layer and any depth up to `depth`. */
-ptrdiff_t fm_block_rows(ptrdiff_t depth);
-ptrdiff_t fm_packed_floats(const fm_network *network, ptrdiff_t depth);
-
-/* Floats from panel to panel, and from strip to strip, of the gradient of a node's sums. */
-ptrdiff_t fm_panel_floats(const fm_network *network, const fm_workspace *workspace, const fm_node *node);
-ptrdiff_t fm_strip_floats(const fm_node *node);
-
+int fm_validate_dense(const fm_plan *plan, const fm_node_spec *node);
 void fm_dense_forward(const fm_pass *pass, const fm_node *node);
-void fm_dense_input_gradient(const fm_pass *pass, const fm_node *node);
-void fm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
-void fm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
+void fm_dense_backward(const fm_pass *pass, const fm_node *node, const fm_step *step);
 
 #endif

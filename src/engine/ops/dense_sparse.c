@@ -4,7 +4,7 @@
  */
 #include "engine/ops/dense_sparse.h"
 #include "engine/data/lists.h"
-#include "engine/ops/dense.h"
+#include "engine/ops/gemm.h"
 
 #include <string.h>
 

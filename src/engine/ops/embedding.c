@@ -3,6 +3,7 @@
  * Numbers come as floats. One that is not a whole number of the range, which the caller should have refused, gives NaN, and moves nothing.
  */
 #include "engine/ops/embedding.h"
+#include "engine/graph/validate.h"
 #include "engine/optim/deferred.h"
 
 #include <math.h>
@@ -22,10 +23,16 @@ static ptrdiff_t entries_of(const fm_network *network, const fm_node *node) { re
 
 static ptrdiff_t columns_of(const fm_network *network, const fm_node *node) { return network->shape[node->spec.kernel][1]; }
 
-ptrdiff_t fm_embed_memo(const fm_network *network, const fm_node *node) { /* the gradient of the table, in its panels */
-    if (node->spec.op != FM_OP_EMBEDDING || !node->kernel_moves)
-        return 0;
-    return entries_of(network, node) * FM_ROUND_UP(columns_of(network, node));
+int fm_validate_embedding(const fm_plan *plan, const fm_node_spec *node) {
+    const int64_t inputs = plan->widths[node->input], units = plan->widths[node->output];
+    return fm_is_index(node->kernel, plan->parameter_count) && node->bias == -1 && units % inputs == 0 &&
+           plan->shapes[node->kernel][1] == units / inputs;
+}
+
+fm_extent fm_embedding_saved(const fm_network *network, const fm_node *node,
+                             ptrdiff_t rows) { /* the gradient of the table, in its panels */
+    (void)rows;
+    return (fm_extent){node->kernel_moves ? entries_of(network, node) : 0, FM_ROUND_UP(columns_of(network, node))};
 }
 
 /* One row of the table; its panels stand entries · 16 apart. */
@@ -39,7 +46,7 @@ static void look_up(const float *table, ptrdiff_t entries, ptrdiff_t columns, pt
     }
 }
 
-void fm_embed_forward(const fm_pass *pass, const fm_node *node) {
+void fm_embedding_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const ptrdiff_t entries = entries_of(network, node), columns = columns_of(network, node);
     const fm_range rows = fm_share_rows(pass->rows, pass->worker);
@@ -92,9 +99,9 @@ static void visit_places(const fm_pass *pass, const fm_node *node, const fm_step
 
 /* The gradient of a row of the table is the sum over the places where it was looked up. Each worker has rows of the table of its own, and
  * looks through all numbers for them. */
-void fm_embed_update(const fm_pass *pass, const fm_node *node, int index, const fm_step *step) {
+void fm_embedding_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     const fm_network *network = pass->network;
-    float *gradient = pass->workspace->memo[index]; /* zero between batches */
+    float *gradient = pass->workspace->saved[node->index]; /* zero between batches */
     const fm_range own = fm_share(entries_of(network, node), pass->worker);
     visit_places(pass, node, NULL, gradient, own);
     /* Where a row without a gradient stands still, only those looked up take a step; once more at every place, which changes nothing. */
@@ -104,7 +111,13 @@ void fm_embed_update(const fm_pass *pass, const fm_node *node, int index, const 
         step_rows(pass, node, step, gradient, own);
 }
 
-void fm_encode_forward(const fm_pass *pass, const fm_node *node) {
+int fm_validate_category_encoding(const fm_plan *plan, const fm_node_spec *node) {
+    if (node->mode == FM_MODE_ONE_HOT)
+        return plan->widths[node->output] % plan->widths[node->input] == 0;
+    return node->mode == FM_MODE_MULTI_HOT || node->mode == FM_MODE_COUNT;
+}
+
+void fm_category_encoding_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const int one_hot = node->spec.mode == FM_MODE_ONE_HOT, counts = node->spec.mode == FM_MODE_COUNT;
     const ptrdiff_t tokens = one_hot ? node->units / node->inputs : node->units;

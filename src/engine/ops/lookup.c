@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WHOLE_BELOW 16777216.0f /* 2^24: whole numbers below it are exact in a float */
 #define DIGITS 9 /* the longest such number as text, with its sign */
 
 /* -- hashes of numbers, written as text -------------------------------------------------------------------------------------------- */
@@ -92,9 +93,22 @@ static uint64_t siphash(const uint8_t *text, int length, const uint64_t key[2]) 
 
 /* -- tables ------------------------------------------------------------------------------------------------------------------------ */
 
-static int has_table(fm_op op) { return op == FM_OP_LOOKUP || op == FM_OP_DISCRETIZATION; }
+static int has_table(fm_op op) { return op == FM_OP_lookup || op == FM_OP_discretization; }
 
-/* Keys and values in memory of the network's own. 0 if there is none. */
+int fm_validate_lookup(const fm_plan *plan, const fm_node_spec *node) {
+    const fm_table *table = &node->table;
+    const int looks_up = node->op == FM_OP_lookup;
+    if (table->entries < 0 || table->entries > INT32_MAX || (table->entries && (!table->keys || (looks_up && !table->values))))
+        return 0;
+    for (int64_t i = 0; i < table->entries; i++) {
+        const float key = table->keys[i];
+        if (!isfinite(key) || (i && (looks_up ? key <= table->keys[i - 1] : key < table->keys[i - 1])))
+            return 0;
+    }
+    return fm_validate_same_width(plan, node) && table->buckets >= 0 && (float)table->buckets <= WHOLE_BELOW &&
+           fabsf((float)table->first) <= WHOLE_BELOW && table->method >= FM_FLOORMOD && table->method <= FM_SIPHASH;
+}
+
 int fm_copy_tables(fm_network *network) {
     size_t total = 0;
     for (int i = 0; i < network->node_count; i++) {
@@ -113,7 +127,7 @@ int fm_copy_tables(fm_network *network) {
         memcpy(to, spec->table.keys, entries * sizeof *to);
         spec->table.keys = to;
         to += entries;
-        if (spec->op == FM_OP_LOOKUP) {
+        if (spec->op == FM_OP_lookup) {
             memcpy(to, spec->table.values, entries * sizeof *to);
             spec->table.values = to;
             to += entries;
@@ -139,7 +153,7 @@ static float look_up(const fm_table *table, float x) {
     const int64_t place = count_up_to(table, x) - 1;
     if (place >= 0 && table->keys[place] == x)
         return table->values[place];
-    if (!(fabsf(x) < FM_WHOLE_BELOW) || x != truncf(x) || !table->buckets)
+    if (!(fabsf(x) < WHOLE_BELOW) || x != truncf(x) || !table->buckets)
         return NAN;
     const int32_t number = (int32_t)x, buckets = table->buckets;
     int32_t bucket = 0;
@@ -163,6 +177,6 @@ void fm_lookup_forward(const fm_pass *pass, const fm_node *node) {
         const float *x = pass->workspace->value[node->spec.input] + r * network->stride[node->spec.input];
         float *out = pass->workspace->value[node->spec.output] + r * network->stride[node->spec.output];
         for (ptrdiff_t c = 0; c < node->units; c++)
-            out[c] = node->spec.op == FM_OP_LOOKUP ? look_up(table, x[c]) : (float)count_up_to(table, x[c]);
+            out[c] = node->spec.op == FM_OP_lookup ? look_up(table, x[c]) : (float)count_up_to(table, x[c]);
     }
 }

@@ -37,6 +37,16 @@ static void glu(const fm_pass *pass, const fm_node *node, fm_span span, const fl
     (grad ? network->kernels->glu_backward : network->kernels->glu)(&arguments);
 }
 
+int fm_validate_slice(const fm_plan *plan, const fm_node_spec *node) {
+    return node->input == 0 && node->column >= 0 && node->column <= plan->widths[0] - plan->widths[node->output];
+}
+
+int fm_validate_glu(const fm_plan *plan, const fm_node_spec *node) { return plan->widths[node->input] == 2 * plan->widths[node->output]; }
+
+int fm_validate_concatenate(const fm_plan *plan, const fm_node_spec *node) {
+    return plan->widths[node->input] + plan->widths[node->other] == plan->widths[node->output];
+}
+
 void fm_merge_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_kernels *kernels = network->kernels;
@@ -47,31 +57,31 @@ void fm_merge_forward(const fm_pass *pass, const fm_node *node) {
     float *out = pass->workspace->value[spec->output];
     const ptrdiff_t x_row = network->stride[spec->input], out_row = network->stride[spec->output];
     switch (spec->op) {
-    case FM_OP_SLICE:
+    case FM_OP_slice:
         copy_columns(span, node->units, x + spec->column, x_row, out, out_row);
         break;
-    case FM_OP_GLU:
+    case FM_OP_glu:
         glu(pass, node, span, x, NULL, out);
         break;
-    case FM_OP_SCALE:
+    case FM_OP_scale:
         apply(kernels->scale, span, x, NULL, spec->alpha, out);
         break;
-    case FM_OP_ADD:
+    case FM_OP_add:
         apply(kernels->add, span, x, y, 0.0f, out);
         break;
-    case FM_OP_SUBTRACT:
+    case FM_OP_subtract:
         apply(kernels->subtract, span, x, y, 0.0f, out);
         break;
-    case FM_OP_MULTIPLY:
+    case FM_OP_multiply:
         apply(kernels->multiply, span, x, y, 0.0f, out);
         break;
-    case FM_OP_MAXIMUM:
+    case FM_OP_maximum:
         apply(kernels->maximum, span, x, y, 0.0f, out);
         break;
-    case FM_OP_MINIMUM:
+    case FM_OP_minimum:
         apply(kernels->minimum, span, x, y, 0.0f, out);
         break;
-    case FM_OP_CONCATENATE:
+    case FM_OP_concatenate:
         copy_columns(span, node->inputs, x, x_row, out, out_row);
         copy_columns(span, network->width[spec->other], y, network->stride[spec->other], out + node->inputs, out_row);
         break;
@@ -98,29 +108,29 @@ static void backward_to(const fm_pass *pass, const fm_node *node, int is_other, 
     const float *grad = pass->workspace->grad[spec->output];
     const int to = is_other ? spec->other : spec->input;
     switch (spec->op) {
-    case FM_OP_BRANCH:
+    case FM_OP_branch:
         if (!node->first_back)
             apply(kernels->add, span, below, grad, 0.0f, below);
         break;
-    case FM_OP_GLU:
+    case FM_OP_glu:
         glu(pass, node, span, x, grad, below);
         break;
-    case FM_OP_SCALE:
+    case FM_OP_scale:
         apply(kernels->scale, span, grad, NULL, spec->alpha, below);
         break;
-    case FM_OP_SUBTRACT:
+    case FM_OP_subtract:
         apply(kernels->scale, span, grad, NULL, is_other ? -1.0f : 1.0f, below);
         break;
-    case FM_OP_MULTIPLY:
+    case FM_OP_multiply:
         apply(kernels->multiply, span, grad, y, 0.0f, below);
         break;
-    case FM_OP_MAXIMUM:
+    case FM_OP_maximum:
         maximum_backward(pass, span, x, y, grad, below);
         break;
-    case FM_OP_MINIMUM: /* the smaller one is the larger one's partner */
+    case FM_OP_minimum: /* the smaller one is the larger one's partner */
         maximum_backward(pass, span, y, x, grad, below);
         break;
-    case FM_OP_CONCATENATE:
+    case FM_OP_concatenate:
         copy_columns(span, network->width[to], grad + (is_other ? node->inputs : 0), network->stride[spec->output], below,
                      network->stride[to]);
         break;
@@ -130,7 +140,8 @@ static void backward_to(const fm_pass *pass, const fm_node *node, int is_other, 
     }
 }
 
-void fm_merge_backward(const fm_pass *pass, const fm_node *node) {
+void fm_merge_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+    (void)step;
     const fm_workspace *w = pass->workspace;
     const int input = node->spec.input, other = fm_reads_two(node->spec.op) ? node->spec.other : input;
     if (node->trained_below)

@@ -5,6 +5,7 @@
  * columns. No sum is ever split, so no bit depends on the number of threads.
  */
 #include "engine/ops/norm.h"
+#include "engine/graph/validate.h"
 
 #include <string.h>
 
@@ -15,16 +16,31 @@ static const float *vector_at(const fm_network *network, ptrdiff_t offset, ptrdi
     return offset < 0 ? NULL : network->value + offset + column;
 }
 
-static int is_by_row(const fm_node *node) { return node->spec.op == FM_OP_LAYER_NORMALIZATION || node->spec.op == FM_OP_RMS_NORMALIZATION; }
+static int is_by_row(const fm_node *node) { return node->spec.op == FM_OP_layer_normalization || node->spec.op == FM_OP_rms_normalization; }
 
 int fm_takes_moments(const fm_pass *pass, const fm_node *node) {
-    return node->spec.op == FM_OP_BATCH_NORMALIZATION && node->spec.mode != FM_MODE_INFERENCE && fm_trains(pass, node);
+    return node->spec.op == FM_OP_batch_normalization && node->spec.mode != FM_MODE_INFERENCE && fm_trains(pass, node);
 }
 
-ptrdiff_t fm_normalize_memo(const fm_network *network, const fm_node *node, ptrdiff_t rows) {
-    if (is_by_row(node))
-        return 2 * rows; /* means, then scales */
-    return node->spec.op == FM_OP_BATCH_NORMALIZATION ? 2 * network->stride[node->spec.output] : 0; /* means, then variances */
+int fm_validate_norm(const fm_plan *plan, const fm_node_spec *node) {
+    const int64_t units = plan->widths[node->output];
+    const int wants_kernel = node->op == FM_OP_rescaling || node->op == FM_OP_prelu;
+    const int wants_moments = node->op == FM_OP_batch_normalization || node->op == FM_OP_normalization;
+    /* No gradient goes to the parameters of these, only through them to the input. */
+    const int stands = node->op == FM_OP_rescaling || node->op == FM_OP_normalization;
+    return fm_validate_same_width(plan, node) && fm_is_vector(plan, node->kernel, units, wants_kernel) &&
+           fm_is_vector(plan, node->bias, units, 0) && fm_is_vector(plan, node->mean, units, wants_moments) &&
+           fm_is_vector(plan, node->variance, units, wants_moments) && !(stands && fm_moves_parameters(plan, node));
+}
+
+fm_extent fm_row_norm_saved(const fm_network *network, const fm_node *node, ptrdiff_t rows) { /* means, then scales */
+    (void)network, (void)node;
+    return (fm_extent){2, FM_ROUND_UP(rows)};
+}
+
+fm_extent fm_batch_norm_saved(const fm_network *network, const fm_node *node, ptrdiff_t rows) { /* means, then variances */
+    (void)rows;
+    return (fm_extent){2, network->stride[node->spec.output]};
 }
 
 /* The columns that this worker takes where each needs all rows. */
@@ -35,9 +51,9 @@ static fm_range share_columns(const fm_pass *pass, const fm_node *node) {
 
 static int kind_of(const fm_node *node) {
     switch (node->spec.op) {
-    case FM_OP_RESCALING:
+    case FM_OP_rescaling:
         return FM_NORMALIZE_SCALE;
-    case FM_OP_NORMALIZATION:
+    case FM_OP_normalization:
         return node->spec.mode == FM_MODE_INVERT ? FM_NORMALIZE_INVERSE : FM_NORMALIZE_STANDARD;
     default:
         return FM_NORMALIZE_BATCH;
@@ -69,9 +85,9 @@ static void normalize_part(const fm_pass *pass, const fm_node *node, fm_part par
     network->kernels->normalize_columns(&arguments);
 }
 
-static void batch_forward(const fm_pass *pass, const fm_node *node, int index, const float *x, float *out) {
+static void batch_forward(const fm_pass *pass, const fm_node *node, const float *x, float *out) {
     const fm_network *network = pass->network;
-    float *mean = pass->workspace->memo[index], *variance = mean + network->stride[node->spec.output];
+    float *mean = pass->workspace->saved[node->index], *variance = mean + network->stride[node->spec.output];
     const fm_range columns = share_columns(pass, node);
     if (columns.begin >= columns.end)
         return;
@@ -88,13 +104,13 @@ static void batch_forward(const fm_pass *pass, const fm_node *node, int index, c
     normalize_part(pass, node, part, x, mean, variance, 1, out);
 }
 
-static void rows_forward(const fm_pass *pass, const fm_node *node, int index, const float *x, float *out) {
+static void rows_forward(const fm_pass *pass, const fm_node *node, const float *x, float *out) {
     const fm_network *network = pass->network;
     const fm_range rows = fm_share_rows(fm_rows(pass, node->spec.output), pass->worker);
     if (rows.begin >= rows.end)
         return;
     const ptrdiff_t x_row = network->stride[node->spec.input], out_row = network->stride[node->spec.output];
-    float *memo = pass->training ? pass->workspace->memo[index] : NULL;
+    float *saved = pass->training ? pass->workspace->saved[node->index] : NULL;
     const fm_normalize_rows arguments = {
         .rows = rows.end - rows.begin,
         .cols = node->units,
@@ -103,11 +119,11 @@ static void rows_forward(const fm_pass *pass, const fm_node *node, int index, co
         .gamma = vector_at(network, node->kernel, 0),
         .beta = vector_at(network, node->bias, 0),
         .epsilon = node->spec.epsilon,
-        .centered = node->spec.op == FM_OP_LAYER_NORMALIZATION,
+        .centered = node->spec.op == FM_OP_layer_normalization,
         .out = out + rows.begin * out_row,
         .out_row = out_row,
-        .mean = memo ? memo + rows.begin : NULL,
-        .scale = memo ? memo + fm_room(pass, node->spec.output) + rows.begin : NULL,
+        .mean = saved ? saved + rows.begin : NULL,
+        .scale = saved ? saved + fm_room(pass, node->spec.output) + rows.begin : NULL,
     };
     network->kernels->normalize_rows(&arguments);
 }
@@ -125,20 +141,20 @@ static fm_prelu prelu(const fm_pass *pass, const fm_node *node, fm_part part, co
     };
 }
 
-void fm_normalize_forward(const fm_pass *pass, const fm_node *node, int index) {
+void fm_norm_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const float *x = pass->workspace->value[node->spec.input];
     float *out = pass->workspace->value[node->spec.output];
     if (fm_takes_moments(pass, node)) {
-        batch_forward(pass, node, index, x, out);
+        batch_forward(pass, node, x, out);
         return;
     }
     if (is_by_row(node)) {
-        rows_forward(pass, node, index, x, out);
+        rows_forward(pass, node, x, out);
         return;
     }
     const fm_part part = fm_share_output(fm_rows(pass, node->spec.output), node->panels, pass->worker);
-    if (node->spec.op == FM_OP_PRELU) {
+    if (node->spec.op == FM_OP_prelu) {
         const fm_prelu arguments = prelu(pass, node, part, x, out);
         network->kernels->prelu(&arguments);
         return;
@@ -157,12 +173,12 @@ static void step_vectors(const fm_pass *pass, const fm_node *node, const fm_step
 }
 
 /* Some columns of a batch normalization. Where the moments are not this batch's own, the gradient of x only takes the scale. */
-static void batch_backward(const fm_pass *pass, const fm_node *node, int index, ptrdiff_t c, ptrdiff_t n) {
+static void batch_backward(const fm_pass *pass, const fm_node *node, ptrdiff_t c, ptrdiff_t n) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
     const ptrdiff_t x_row = network->stride[node->spec.input], grad_row = network->stride[node->spec.output];
     const int own = fm_takes_moments(pass, node);
-    const float *mean = own ? w->memo[index] : vector_at(network, node->mean, 0);
+    const float *mean = own ? w->saved[node->index] : vector_at(network, node->mean, 0);
     const float *variance = own ? mean + grad_row : vector_at(network, node->variance, 0);
     if (!own && node->trained_below)
         normalize_part(pass, node, (fm_part){{0, fm_rows(pass, node->spec.output)}, {c / FM_PANEL, (c + n) / FM_PANEL}},
@@ -197,7 +213,7 @@ static void prelu_backward(const fm_pass *pass, const fm_node *node, ptrdiff_t c
 }
 
 /* Gradients of the parameters of a node that normalises rows, for some columns. */
-static void sum_normalized(const fm_pass *pass, const fm_node *node, int index, ptrdiff_t c, ptrdiff_t n) {
+static void sum_normalized(const fm_pass *pass, const fm_node *node, ptrdiff_t c, ptrdiff_t n) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
     const fm_normalized_sums arguments = {
@@ -207,15 +223,15 @@ static void sum_normalized(const fm_pass *pass, const fm_node *node, int index, 
         .x_row = network->stride[node->spec.input],
         .grad = w->grad[node->spec.output] + c,
         .grad_row = network->stride[node->spec.output],
-        .mean = w->memo[index],
-        .scale = w->memo[index] + fm_room(pass, node->spec.output),
+        .mean = w->saved[node->index],
+        .scale = w->saved[node->index] + fm_room(pass, node->spec.output),
         .dgamma = fm_scratch(pass),
         .dbeta = fm_scratch(pass) + GRADIENT_COLUMNS,
     };
     network->kernels->normalized_sums(&arguments);
 }
 
-static void rows_backward(const fm_pass *pass, const fm_node *node, int index) {
+static void rows_backward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
     const fm_range rows = fm_share_rows(fm_rows(pass, node->spec.output), pass->worker);
@@ -230,20 +246,20 @@ static void rows_backward(const fm_pass *pass, const fm_node *node, int index) {
         .grad = w->grad[node->spec.output] + rows.begin * grad_row,
         .grad_row = grad_row,
         .gamma = vector_at(network, node->kernel, 0),
-        .mean = w->memo[index] + rows.begin,
-        .scale = w->memo[index] + fm_room(pass, node->spec.output) + rows.begin,
-        .centered = node->spec.op == FM_OP_LAYER_NORMALIZATION,
+        .mean = w->saved[node->index] + rows.begin,
+        .scale = w->saved[node->index] + fm_room(pass, node->spec.output) + rows.begin,
+        .centered = node->spec.op == FM_OP_layer_normalization,
         .out = w->grad[node->spec.input] + rows.begin * x_row,
         .out_row = x_row,
     };
     network->kernels->normalize_rows_backward(&arguments);
 }
 
-void fm_normalize_backward(const fm_pass *pass, const fm_node *node, int index, const fm_step *step) {
+void fm_norm_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
     const int by_row = is_by_row(node);
-    if (!by_row && node->spec.op != FM_OP_PRELU && !fm_takes_moments(pass, node) && !node->kernel_moves && !node->bias_moves) {
+    if (!by_row && node->spec.op != FM_OP_prelu && !fm_takes_moments(pass, node) && !node->kernel_moves && !node->bias_moves) {
         /* Only a scale, by what is not trained: the gradient takes it too. */
         const fm_part part = fm_share_output(fm_rows(pass, node->spec.output), node->panels, pass->worker);
         normalize_part(pass, node, part, w->grad[node->spec.output], NULL, vector_at(network, node->variance, 0), 0,
@@ -251,18 +267,18 @@ void fm_normalize_backward(const fm_pass *pass, const fm_node *node, int index, 
         return;
     }
     if (by_row && node->trained_below) {
-        rows_backward(pass, node, index);
+        rows_backward(pass, node);
         fm_team_barrier(pass->worker); /* gamma may change only when all of the input's gradient is known */
     }
     const fm_range columns = share_columns(pass, node);
     for (ptrdiff_t c = columns.begin; c < columns.end; c += GRADIENT_COLUMNS) {
         const ptrdiff_t left = columns.end - c, n = left < GRADIENT_COLUMNS ? left : GRADIENT_COLUMNS;
         if (by_row)
-            sum_normalized(pass, node, index, c, n);
-        else if (node->spec.op == FM_OP_PRELU)
+            sum_normalized(pass, node, c, n);
+        else if (node->spec.op == FM_OP_prelu)
             prelu_backward(pass, node, c, n);
         else
-            batch_backward(pass, node, index, c, n);
+            batch_backward(pass, node, c, n);
         step_vectors(pass, node, step, c, n);
     }
 }
@@ -281,7 +297,7 @@ void fm_move_statistics(const fm_pass *pass) {
         const fm_node *node = &network->nodes[i];
         if (!fm_takes_moments(pass, node))
             continue;
-        const float *mean = pass->workspace->memo[i], *variance = mean + network->stride[node->spec.output];
+        const float *mean = pass->workspace->saved[i], *variance = mean + network->stride[node->spec.output];
         const fm_range columns = share_columns(pass, node);
         const ptrdiff_t c = columns.begin, n = columns.end - columns.begin;
         if (n > 0) {

@@ -5,6 +5,7 @@
 #include "engine/graph/link.h"
 #include "engine/graph/validate.h"
 #include "engine/ops/lookup.h"
+#include "engine/ops/ops.h"
 #include "engine/optim/deferred.h"
 #include "engine/optim/update.h"
 #include "engine/run/fork.h"
@@ -25,11 +26,11 @@ static ptrdiff_t padded_stride(ptrdiff_t width) {
 static int copy_gathered(fm_network *network) {
     ptrdiff_t total = 0;
     for (int i = 0; i < network->node_count; i++)
-        total += network->nodes[i].spec.op == FM_OP_GATHER ? network->nodes[i].units : 0;
+        total += network->nodes[i].spec.op == FM_OP_gather ? network->nodes[i].units : 0;
     int32_t *to = network->gathered = malloc((size_t)(total + 1) * sizeof *to);
     for (int i = 0; to && i < network->node_count; i++) {
         fm_node *node = &network->nodes[i];
-        if (node->spec.op == FM_OP_GATHER) {
+        if (node->spec.op == FM_OP_gather) {
             memcpy(to, node->spec.gathered, (size_t)node->units * sizeof *to);
             node->spec.gathered = to;
             to += node->units;
@@ -42,7 +43,7 @@ static ptrdiff_t offset_of(const fm_network *network, int parameter) { return pa
 
 fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_network **result) {
     *result = NULL;
-    if (!fm_is_sound_plan(plan))
+    if (!fm_is_sound_plan(plan) || !fm_validate_nodes(plan))
         return FM_BAD_PLAN;
     const int sound_graph = fm_is_sound_graph(plan);
     if (sound_graph != 1)
@@ -105,12 +106,13 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     for (int i = 0; i < plan->node_count; i++) {
         fm_node *node = &network->nodes[i];
         node->spec = plan->nodes[i];
+        node->index = i;
         node->inputs = network->width[node->spec.input];
         node->units = network->width[node->spec.output];
         node->panels = FM_ROUND_UP(node->units) / FM_PANEL;
-        const int has_moments = fm_has_columns(node->spec.op);
-        node->kernel = offset_of(network, fm_has_kernel(node->spec.op) ? node->spec.kernel : -1);
-        node->bias = offset_of(network, fm_has_kernel(node->spec.op) ? node->spec.bias : -1);
+        const int has_moments = fm_op_has(node->spec.op, FM_TRAIT_VECTORS);
+        node->kernel = offset_of(network, fm_op_has(node->spec.op, FM_TRAIT_PARAMETERS) ? node->spec.kernel : -1);
+        node->bias = offset_of(network, fm_op_has(node->spec.op, FM_TRAIT_PARAMETERS) ? node->spec.bias : -1);
         node->mean = offset_of(network, has_moments ? node->spec.mean : -1);
         node->variance = offset_of(network, has_moments ? node->spec.variance : -1);
         node->kernel_moves = node->kernel >= 0 && network->trainable[node->spec.kernel];

@@ -81,7 +81,7 @@ static int measure_activity(const fm_pass *pass, fm_range rows) {
     memset(penalty, 0, (size_t)(rows.end - rows.begin) * sizeof *penalty);
     for (int i = 0; i < network->node_count; i++) {
         const fm_node *node = &network->nodes[i];
-        if (node->spec.op != FM_OP_ACTIVITY || !node->needed)
+        if (node->spec.op != FM_OP_activity || !node->needed)
             continue;
         const ptrdiff_t row = network->stride[node->spec.output];
         const fm_activity arguments = {

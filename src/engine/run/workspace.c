@@ -3,9 +3,8 @@
 #include "engine/base/arena.h"
 #include "engine/data/lists.h"
 #include "engine/graph/terms.h"
-#include "engine/ops/dense.h"
-#include "engine/ops/embedding.h"
-#include "engine/ops/norm.h"
+#include "engine/ops/gemm.h"
+#include "engine/ops/ops.h"
 
 #include <stdlib.h>
 
@@ -20,30 +19,27 @@ static void *take(fm_layout *layout, char *memory, ptrdiff_t rows, ptrdiff_t col
 static ptrdiff_t rows_of(const fm_network *network, const fm_workspace *w, int buffer) {
     for (int i = 0; i < network->node_count && (w->room & FM_ROOM_FOR_GRADIENTS); i++) {
         const fm_node *node = &network->nodes[i];
-        if (node->spec.op == FM_OP_DENSE && node->trained_below && network->root[node->spec.input] == network->root[buffer])
+        if (node->spec.op == FM_OP_dense && node->trained_below && network->root[node->spec.input] == network->root[buffer])
             return FM_ROUND_UP(fm_capacity(network, w, buffer));
     }
     return fm_capacity(network, w, buffer);
 }
 
 /* What a node that trains keeps. */
-static void carve_noise(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory, int index) {
+static void carve_saved(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory, int index) {
     const fm_node *node = &network->nodes[index];
-    const ptrdiff_t rows = fm_capacity(network, w, node->spec.output);
-    const ptrdiff_t kept = fm_normalize_memo(network, node, FM_ROUND_UP(rows)) + fm_embed_memo(network, node);
-    const int drops = node->spec.op == FM_OP_DROPOUT || node->spec.op == FM_OP_ALPHA_DROPOUT || node->spec.op == FM_OP_GAUSSIAN_DROPOUT;
-    float *mask = drops ? take(layout, memory, rows, network->stride[node->spec.output], sizeof(float)) : NULL;
-    float *memo = take(layout, memory, kept, 1, sizeof(float));
-    if (!memory)
+    if (!fm_ops[node->spec.op].saved)
         return;
-    w->mask[index] = mask;
-    w->memo[index] = memo;
+    const fm_extent extent = fm_ops[node->spec.op].saved(network, node, fm_capacity(network, w, node->spec.output));
+    float *saved = take(layout, memory, extent.rows, extent.columns, sizeof(float));
+    if (memory)
+        w->saved[index] = saved;
 }
 
 /* The arrays that hold the gradient of a node's output. */
 static void carve_gradient(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory, int index) {
     const fm_node *node = &network->nodes[index];
-    const int b = node->spec.output, is_dense = node->spec.op == FM_OP_DENSE;
+    const int b = node->spec.output, is_dense = node->spec.op == FM_OP_dense;
     const ptrdiff_t stride = network->stride[b];
     if (node->first_back) { /* what it shows has its gradient already */
         if (memory)
@@ -95,8 +91,7 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
     w->grad = take(layout, memory, network->buffer_count, 1, sizeof(float *));
     w->panels = take(layout, memory, network->buffer_count, 1, sizeof(float *));
     w->strips = take(layout, memory, network->buffer_count, 1, sizeof(float *));
-    w->mask = take(layout, memory, network->node_count, 1, sizeof(float *));
-    w->memo = take(layout, memory, network->node_count, 1, sizeof(float *));
+    w->saved = take(layout, memory, network->node_count, 1, sizeof(float *));
     for (int b = 1; b < network->buffer_count; b++) { /* the input's: fm_need_input */
         float *value = network->root[b] == b ? take(layout, memory, rows_of(network, w, b), network->stride[b], sizeof(float)) : NULL;
         if (memory)
@@ -104,11 +99,11 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
     }
     for (int i = 0; i < network->node_count && memory; i++) {
         const fm_node_spec *spec = &network->nodes[i].spec;
-        if (spec->op == FM_OP_BRANCH)
+        if (spec->op == FM_OP_branch)
             w->value[spec->output] = w->value[spec->input];
     }
     for (int i = 0; i < network->node_count && (w->room & FM_ROOM_FOR_NOISE); i++)
-        carve_noise(network, w, layout, memory, i);
+        carve_saved(network, w, layout, memory, i);
     if (w->room & FM_ROOM_FOR_TARGETS)
         carve_targets(network, w, layout, memory);
     if (!(w->room & FM_ROOM_FOR_GRADIENTS))

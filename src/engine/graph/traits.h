@@ -1,0 +1,22 @@
+/* What the rest of the engine needs to know of an op without knowing what it computes: ops/ops.def. */
+#ifndef FASTMLP_GRAPH_TRAITS_H
+#define FASTMLP_GRAPH_TRAITS_H
+
+#include "fastmlp.h"
+
+enum {
+    FM_TRAIT_PARAMETERS = 1,      /* may have a kernel and a bias */
+    FM_TRAIT_VECTORS = 2 | 1,     /* … which are vectors with an element for each column, as are mean and variance */
+    FM_TRAIT_SHARES_INPUT = 4,    /* leaves its input to other nodes as well */
+    FM_TRAIT_STOPS_GRADIENT = 8,  /* no gradient goes to what it reads */
+    FM_TRAIT_WHOLE_ROWS = 16,     /* computes across the columns of a row of the batch, so its input may not be folded */
+    FM_TRAIT_NO_BARRIER = 32,     /* its backward pass ends with an update that the nodes below need not wait for */
+};
+
+/* True if the op has all of these traits. */
+int fm_op_has(fm_op op, int traits);
+
+/* True for ops that read `other` as well. */
+static inline int fm_reads_two(fm_op op) { return fm_op_inputs(op) == 2; }
+
+#endif

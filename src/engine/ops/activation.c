@@ -1,0 +1,47 @@
+/* Activations of single numbers, and the nodes that add a penalty on what a layer gives to the loss and leave it as it is. */
+#include "engine/ops/activation.h"
+#include "engine/ops/elementwise.h"
+
+void fm_activation_forward(const fm_pass *pass, const fm_node *node) {
+    float *const *value = pass->workspace->value;
+    const fm_span span = fm_share_buffer(pass, node->spec.output);
+    const fm_elementwise arguments = fm_elementwise_of(node, span, value[node->spec.input], NULL, value[node->spec.output]);
+    pass->network->kernels->activate(&arguments);
+}
+
+void fm_activation_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+    (void)step;
+    const fm_workspace *w = pass->workspace;
+    const fm_span span = fm_share_buffer(pass, node->spec.output);
+    const float *grad = w->grad[node->spec.output];
+    float *below = w->grad[node->spec.input];
+    if (node->derived) {
+        fm_copy_span(span, grad, below);
+        return;
+    }
+    const int from_output = node->spec.activation < FM_OUTPUT_ACTIVATION_COUNT;
+    const fm_elementwise derive = fm_elementwise_of(node, span, w->value[from_output ? node->spec.output : node->spec.input], grad, below);
+    pass->network->kernels->derive(&derive);
+}
+
+void fm_activity_forward(const fm_pass *pass, const fm_node *node) {
+    float *const *value = pass->workspace->value;
+    fm_copy_span(fm_share_buffer(pass, node->spec.output), value[node->spec.input], value[node->spec.output]);
+}
+
+void fm_activity_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+    (void)step;
+    const fm_workspace *w = pass->workspace;
+    const fm_span span = fm_share_buffer(pass, node->spec.output);
+    const fm_activity arguments = {
+        .rows = span.rows,
+        .cols = node->units,
+        .x = w->value[node->spec.output] + span.begin,
+        .row = pass->network->stride[node->spec.output],
+        .l1 = node->spec.l1 / (float)pass->rows,
+        .l2 = 2.0f * node->spec.l2 / (float)pass->rows,
+        .grad = w->grad[node->spec.output] + span.begin,
+        .out = w->grad[node->spec.input] + span.begin,
+    };
+    pass->network->kernels->activity_backward(&arguments);
+}

@@ -1,0 +1,27 @@
+/* Kernels over all elements of the rows that a worker has. */
+#ifndef FASTMLP_OPS_ELEMENTWISE_H
+#define FASTMLP_OPS_ELEMENTWISE_H
+
+#include "engine/graph/pass.h"
+
+#include <string.h>
+
+/* The arguments for a node's activation, or for a product of x and y. */
+static inline fm_elementwise fm_elementwise_of(const fm_node *node, fm_span span, const float *x, const float *y, float *out) {
+    return (fm_elementwise){
+        .n = span.n,
+        .x = x + span.begin,
+        .y = y ? y + span.begin : NULL,
+        .out = out + span.begin,
+        .activation = node->spec.activation,
+        .alpha = node->spec.alpha,
+        .threshold = node->spec.threshold,
+        .max_value = node->spec.max_value,
+    };
+}
+
+static inline void fm_copy_span(fm_span span, const float *from, float *to) {
+    memcpy(to + span.begin, from + span.begin, (size_t)span.n * sizeof *to);
+}
+
+#endif

@@ -1,0 +1,35 @@
+/* Activations over the columns of a row: softmax, its logarithm, sparsemax. */
+#include "engine/ops/softmax.h"
+
+/* From x, or to the gradient of x, where that of the output is given; x is then the output. */
+static void softmax(const fm_pass *pass, const fm_node *node, const float *x, const float *grad, float *out) {
+    const fm_span span = fm_share_buffer(pass, node->spec.output);
+    if (span.rows == 0)
+        return;
+    const fm_softmax arguments = {
+        .rows = span.rows,
+        .cols = node->units,
+        .stride = pass->network->stride[node->spec.output],
+        .x = x + span.begin,
+        .grad = grad ? grad + span.begin : NULL,
+        .out = out + span.begin,
+    };
+    const fm_kernels *kernels = pass->network->kernels;
+    if (node->spec.op == FM_OP_softmax)
+        (grad ? kernels->softmax_backward : kernels->softmax)(&arguments);
+    else if (node->spec.op == FM_OP_log_softmax)
+        (grad ? kernels->log_softmax_backward : kernels->log_softmax)(&arguments);
+    else
+        (grad ? kernels->sparsemax_backward : kernels->sparsemax)(&arguments);
+}
+
+void fm_softmax_forward(const fm_pass *pass, const fm_node *node) {
+    float *const *value = pass->workspace->value;
+    softmax(pass, node, value[node->spec.input], NULL, value[node->spec.output]);
+}
+
+void fm_softmax_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+    (void)step;
+    const fm_workspace *w = pass->workspace;
+    softmax(pass, node, w->value[node->spec.output], w->grad[node->spec.output], w->grad[node->spec.input]);
+}
