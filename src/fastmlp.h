@@ -18,19 +18,19 @@ typedef struct fm_kernels fm_kernels; /* one instruction set's kernels: see kern
 struct fm_loss;
 
 typedef enum fm_status {
-    FM_OK,
-    FM_NO_MEMORY,    /* an allocation failed, or its size does not fit size_t */
-    FM_BAD_PLAN,     /* a plan, objective or index that makes no sense */
-    FM_BAD_ROW,      /* an entry of `order`, a label or a column of a sparse row is out of range */
-    FM_NON_FINITE,   /* a batch's loss is NaN or infinite; its update was not applied */
-    FM_BUSY,         /* fm_network_try_predict only: the network is being trained or changed just now */
-    FM_NOT_READY,    /* train, evaluate or gradients before configure */
-    FM_INTERRUPTED,  /* the caller's own loss function failed, or forked and this is the child; its batch was not applied */
-    FM_REENTERED,    /* called from a loss function of the same network, on the same thread */
-    FM_OCCUPIED, /* this call would change what a loss function of another thread is in the middle of, which takes more than a second */
-    FM_STOPPED, /* the hook of fm_set_wait_hook says so */
-    FM_NON_FINITE_WEIGHTS, /* every loss was finite, but the update of the last batch of all left weights that are not */
-    FM_STALE, /* the network was configured anew since the caller's task */
+    FM_STATUS_OK,
+    FM_STATUS_NO_MEMORY,    /* an allocation failed, or its size does not fit size_t */
+    FM_STATUS_BAD_PLAN,     /* a plan, objective or index that makes no sense */
+    FM_STATUS_BAD_ROW,      /* an entry of `order`, a label or a column of a sparse row is out of range */
+    FM_STATUS_NON_FINITE,   /* a batch's loss is NaN or infinite; its update was not applied */
+    FM_STATUS_BUSY,         /* fm_network_try_predict only: the network is being trained or changed just now */
+    FM_STATUS_NOT_READY,    /* train, evaluate or gradients before configure */
+    FM_STATUS_INTERRUPTED,  /* the caller's own loss function failed, or forked and this is the child; its batch was not applied */
+    FM_STATUS_REENTERED,    /* called from a loss function of the same network, on the same thread */
+    FM_STATUS_OCCUPIED, /* this call would change what a loss function of another thread is in the middle of, which takes more than a second */
+    FM_STATUS_STOPPED, /* the hook of fm_set_wait_hook says so */
+    FM_STATUS_NON_FINITE_WEIGHTS, /* every loss was finite, but the update of the last batch of all left weights that are not */
+    FM_STATUS_STALE, /* the network was configured anew since the caller's task */
 } fm_status;
 
 /* What a node does; engine/ops/ops.def has a row for each. */
@@ -49,7 +49,7 @@ int fm_op_inputs(fm_op op);
 typedef enum fm_mode {
     FM_MODE_NONE,
     FM_MODE_INFERENCE, /* batch normalization by the moving statistics, while training as well */
-    FM_MODE_TRAINING, /* noise and batch normalization as in training where fm_network_apply asks for FM_AS_CALLED */
+    FM_MODE_TRAINING, /* noise and batch normalization as in training where fm_network_apply asks for FM_PHASE_CALLED */
     FM_MODE_INVERT, /* normalization the other way round */
     FM_MODE_ONE_HOT, /* category encoding */
     FM_MODE_MULTI_HOT,
@@ -57,7 +57,7 @@ typedef enum fm_mode {
 } fm_mode;
 
 /* Which bucket a whole number gets that is not in a table: the remainder, or that of a hash of its decimal digits. */
-typedef enum fm_bucketing { FM_FLOORMOD, FM_FARMHASH, FM_SIPHASH } fm_bucketing;
+typedef enum fm_bucketing { FM_BUCKETING_FLOORMOD, FM_BUCKETING_FARMHASH, FM_BUCKETING_SIPHASH } fm_bucketing;
 
 /* What numbers are replaced by: keys[i] by values[i], any other whole number below 2^24 by `first` plus one of 0 … buckets − 1; NaN without
  * buckets, and for anything else. */
@@ -67,7 +67,7 @@ typedef struct fm_table {
     const float *values; /* [entries] of a lookup; copied */
     int32_t first, buckets;
     fm_bucketing method;
-    uint64_t salt[2]; /* FM_SIPHASH */
+    uint64_t salt[2]; /* FM_BUCKETING_SIPHASH */
 } fm_table;
 
 /* One step of the forward pass. `kernel`, `bias`, `mean` and `variance` are indices of parameters, -1 for none. */
@@ -108,16 +108,16 @@ typedef struct fm_plan {
 fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_network **network);
 void fm_network_free(fm_network *network);
 
-/* What is learnt and remembered, one array for each parameter: its value, the gradient, and from FM_SLOT_0 on the optimizer's slots: those
+/* What is learnt and remembered, one array for each parameter: its value, the gradient, and from FM_ARRAY_SLOT_0 on the optimizer's slots: those
  * of its rule, then the average and then the sum of gradients, as far as it has them. */
-typedef enum fm_array { FM_VALUE, FM_GRADIENT, FM_SLOT_0 } fm_array;
+typedef enum fm_array { FM_ARRAY_VALUE, FM_ARRAY_GRADIENT, FM_ARRAY_SLOT_0 } fm_array;
 
 /* Called about every 50 ms, and by nobody who holds anything, while a call waits for its turn; a call that it answers with anything but 0 does
- * nothing and returns FM_STOPPED. NULL, as at the beginning, lets them wait. */
+ * nothing and returns FM_STATUS_STOPPED. NULL, as at the beginning, lets them wait. */
 typedef int fm_wait_hook(void);
 void fm_set_wait_hook(fm_wait_hook *hook);
 
-/* Copies one parameter's array in the plan's shape, [inputs][units] or [units]; the first slot of adafactor is [inputs], the second [units]. FM_NOT_READY if there is no such array yet, FM_STALE if slots
+/* Copies one parameter's array in the plan's shape, [inputs][units] or [units]; the first slot of adafactor is [inputs], the second [units]. FM_STATUS_NOT_READY if there is no such array yet, FM_STATUS_STALE if slots
  * are wanted that belong to another task. */
 fm_status fm_network_get(fm_network *network, uint64_t task, fm_array which, int parameter, float *values);
 fm_status fm_network_set(fm_network *network, uint64_t task, fm_array which, int parameter, const float *values);
@@ -133,7 +133,7 @@ typedef struct fm_metric_spec {
 
 /* A loss that the caller computes, of all rows of a batch, on the thread that called the engine: fills loss with the value of each row and,
  * where it is given, grad with the value's derivative (see fm_loss in kernels/kernels.h; the engine weights and scales them itself).
- * Anything but 0 ends the call with FM_INTERRUPTED. It may not use the network, which answers FM_REENTERED; other threads may look at the
+ * Anything but 0 ends the call with FM_STATUS_INTERRUPTED. It may not use the network, which answers FM_STATUS_REENTERED; other threads may look at the
  * network meanwhile: predict, read parameters. */
 typedef int fm_loss_function(void *context, const struct fm_loss *arguments);
 
@@ -153,16 +153,20 @@ typedef struct fm_objective {
 } fm_objective;
 
 /* A norm of weights is kept between two numbers: w *= d / (n + 1e-7), d = rate·min(max(n, least), most) + (1 − rate)·n. */
-typedef enum fm_constraint { FM_FREE, FM_NON_NEGATIVE, FM_NORM } fm_constraint;
-typedef enum fm_axis { FM_EACH_UNIT, FM_EACH_INPUT, FM_ALL } fm_axis; /* what weights a norm is taken of: a column's, a row's, all */
+typedef enum fm_constraint { FM_CONSTRAINT_FREE, FM_CONSTRAINT_NON_NEGATIVE, FM_CONSTRAINT_NORM } fm_constraint;
+typedef enum fm_axis {
+    FM_AXIS_EACH_UNIT,
+    FM_AXIS_EACH_INPUT,
+    FM_AXIS_ALL
+} fm_axis; /* what weights a norm is taken of: a column's, a row's, all */
 
 /* What is particular to one parameter. */
 typedef struct fm_parameter_rule {
     double l1, l2; /* the loss grows by l1·Σ|w| + l2·Σw² */
     double orthogonal; /* … and by this times the mean |cosine| of two of its rows, or columns */
     int orthogonal_columns;
-    int constraint; /* FM_FREE, …: what is done to it after each update */
-    int axis; /* of FM_NORM: FM_EACH_UNIT, … */
+    int constraint; /* FM_CONSTRAINT_FREE, …: what is done to it after each update */
+    int axis; /* of FM_CONSTRAINT_NORM: FM_AXIS_EACH_UNIT, … */
     double least, most, rate;
     int undecayed; /* weight_decay is not for it */
     int matrix; /* adafactor: its squares are kept as means of rows, in the first slot, and of columns, in the second; muon: it moves along
@@ -209,7 +213,7 @@ typedef struct fm_state {
                         * the same either way */
     int unfused; /* not 0: each gradient goes through memory before the update. The bits are the same */
 } fm_state;
-typedef enum fm_field { FM_SEED, FM_ITERATIONS, FM_LEARNING_RATE, FM_SKIP_BELOW, FM_UNFUSED } fm_field;
+typedef enum fm_field { FM_FIELD_SEED, FM_FIELD_ITERATIONS, FM_FIELD_LEARNING_RATE, FM_FIELD_SKIP_BELOW, FM_FIELD_UNFUSED } fm_field;
 fm_state fm_network_state(const fm_network *network);
 fm_status fm_network_set_state(fm_network *network, fm_field field, fm_state state);
 
@@ -220,7 +224,7 @@ int fm_network_is_mine(const fm_network *network);
 double fm_network_skip_below(const fm_network *network);
 
 /* Rows without their zeros (compressed sparse rows): row r has the numbers value[e] in the columns column[e], begin[r] ≤ e < begin[r + 1].
- * The columns of a row ascend. FM_BAD_ROW where they do not, or where a row leaves the arrays or the network's width. */
+ * The columns of a row ascend. FM_STATUS_BAD_ROW where they do not, or where a row leaves the arrays or the network's width. */
 typedef struct fm_csr {
     const int64_t *begin; /* [rows + 1] */
     const int32_t *column;
@@ -233,7 +237,7 @@ int64_t fm_first_bad_row(const fm_csr *x, int64_t rows, int64_t inputs);
 
 /* Rows and how they are cut: batch i is rows order[i·batch_size …], the last one may be shorter. */
 typedef struct fm_batches {
-    uint64_t task; /* see fm_network_configure; FM_STALE if the network has another one by now */
+    uint64_t task; /* see fm_network_configure; FM_STATUS_STALE if the network has another one by now */
     int64_t rows, batch_size;
     const float *x; /* [rows][inputs], or NULL and */
     const uint8_t *x_uint8; /* [rows][inputs], or NULL and */
@@ -257,7 +261,7 @@ fm_status fm_network_settle(fm_network *network);
  * batch boundary once `seconds` have passed; at least one batch is done.
  * *next becomes the number of the next batch. Adds to totals: Σ loss·rows, rows, then for each metric Σ value·weight, Σ weight. With several
  * losses the first two are of their weighted sum, and before the metrics of each stand the same two of it alone.
- * FM_NON_FINITE leaves *next at the batch whose loss was not finite. */
+ * FM_STATUS_NON_FINITE leaves *next at the batch whose loss was not finite. */
 fm_status fm_network_train(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals);
 
 /* The same without dropout and updates; a loss may be anything. */
@@ -276,11 +280,11 @@ typedef struct fm_input {
 } fm_input;
 fm_status fm_network_predict(fm_network *network, const fm_input *input, float *out);
 
-/* The same, but answers FM_BUSY at once where fm_network_predict would wait. */
+/* The same, but answers FM_STATUS_BUSY at once where fm_network_predict would wait. */
 fm_status fm_network_try_predict(fm_network *network, const fm_input *input, float *out);
 
 /* Which nodes are as in training, noise on and moments those of all rows: all, or those of FM_MODE_TRAINING. */
-typedef enum fm_phase { FM_AS_TRAINING, FM_AS_CALLED } fm_phase;
+typedef enum fm_phase { FM_PHASE_TRAINING, FM_PHASE_CALLED } fm_phase;
 
 /* A prediction with such nodes. Noise depends on seed, iteration and `draw`, a number that the caller counts up to get other noise; that of
  * draw 0 is what training would see. Many threads may call this at once. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import collections
 import graphlib
 import importlib
 import inspect
@@ -79,13 +80,14 @@ def layer(path: Path) -> int:
     return next(i for i, name in enumerate(LAYERS) if path.as_posix() == name or path.as_posix().startswith(name + "/"))
 
 
+def code_of(path: Path) -> str:
+    """A C file without its comments."""
+    return re.sub(r"/\*.*?\*/|//[^\n]*", "", (SOURCES / path).read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
 def called_files() -> dict[Path, set[Path]]:
     """For each C file those that define the functions it calls."""
-    code = {
-        path: re.sub(r"/\*.*?\*/|//[^\n]*", "", (SOURCES / path).read_text(encoding="utf-8"), flags=re.DOTALL)
-        for path in C_FILES
-        if path.suffix == ".c"
-    }
+    code = {path: code_of(path) for path in C_FILES if path.suffix == ".c"}
     owners = {}
     for path, text in code.items():
         owners.update(dict.fromkeys(re.findall(r"^(?!static\b)[A-Za-z_][\w \*]*?\b(\w+)\([^;{}]*\)\s*\{", text, re.MULTILINE), path))
@@ -106,6 +108,26 @@ def test_calls_point_down_and_never_in_a_circle():
     assert sum(map(len, called.values())) > 50, "the calls were not found"
     assert not [f"{path} calls {other}" for path, others in called.items() for other in others if layer(other) > layer(path)]
     graphlib.TopologicalSorter(called).prepare()  # names the files of a circle
+
+
+def test_a_name_of_c_means_one_thing():
+    types, functions = collections.Counter(), set()
+    for path in C_FILES:
+        types.update(re.findall(r"^\} (fm_\w+);", code_of(path), re.MULTILINE))
+        functions.update(re.findall(r"^(?!typedef)[A-Za-z_][\w \*]*?\b(fm_\w+)\([^;{}]*\)\s*\{", code_of(path), re.MULTILINE))
+    assert types, "no type was found"
+    assert [name for name, count in types.items() if count > 1] == []
+    assert types.keys() & functions == set()
+
+
+def test_a_constant_of_an_enum_begins_with_the_enum_s_name():
+    found = 0
+    for path in C_FILES:
+        for body, name in re.findall(r"^typedef enum \w+ \{(.*?)\} fm_(\w+);", code_of(path), re.MULTILINE | re.DOTALL):
+            constants = re.findall(r"\bFM_\w+", re.sub(r"^#.*$", "", body, flags=re.MULTILINE))
+            assert all(constant.startswith(f"FM_{name.upper()}_") for constant in constants), f"{name} of {path}"
+            found += len(constants)
+    assert found > 30, "the enums were not found"
 
 
 @pytest.mark.parametrize("word", ["pthread", "malloc", "calloc", "free"])

@@ -124,7 +124,7 @@ cdef class Network:
             free(trainable)
         for i, values in enumerate(constants, parameters):
             array = as_native(values, np.float32)
-            _raise(fm_network_set(self.network, 0, FM_VALUE, i, <const float *>cnp.PyArray_DATA(<cnp.ndarray>array)))
+            _raise(fm_network_set(self.network, 0, FM_ARRAY_VALUE, i, <const float *>cnp.PyArray_DATA(<cnp.ndarray>array)))
         return 0
 
     def __dealloc__(self):
@@ -160,7 +160,7 @@ cdef class Network:
     def seed(self, value: int) -> None:
         cdef fm_state state
         state.seed = value
-        self._set_state(FM_SEED, state)
+        self._set_state(FM_FIELD_SEED, state)
 
     @property
     def iterations(self) -> int:
@@ -170,7 +170,7 @@ cdef class Network:
     def iterations(self, value: int) -> None:
         cdef fm_state state
         state.iterations = value
-        self._set_state(FM_ITERATIONS, state)
+        self._set_state(FM_FIELD_ITERATIONS, state)
 
     @property
     def learning_rate(self) -> float:
@@ -180,20 +180,20 @@ cdef class Network:
     def learning_rate(self, value: float) -> None:
         cdef fm_state state
         state.learning_rate = value
-        self._set_state(FM_LEARNING_RATE, state)
+        self._set_state(FM_FIELD_LEARNING_RATE, state)
 
     def set_unfused(self, unfused: bool) -> None:
         """Keeps gradients and updates apart; the bits are the same."""
         cdef fm_state state
         state.unfused = unfused
-        self._set_state(FM_UNFUSED, state)
+        self._set_state(FM_FIELD_UNFUSED, state)
 
     def set_skip_below(self, share: float) -> None:
         """Input with a smaller share of non-zeros is multiplied without its zeros; 0 never, above 1 always, below 0 as the engine thinks best.
         The bits are the same."""
         cdef fm_state state
         state.skip_below = share
-        self._set_state(FM_SKIP_BELOW, state)
+        self._set_state(FM_FIELD_SKIP_BELOW, state)
 
     @property
     def skip_below(self) -> float:
@@ -247,13 +247,13 @@ cdef class Network:
         names = () if task is None else task.slot_names
         if name not in names:
             raise KeyError(f"the optimizer has no slot {name!r}; it has {names}")
-        return <fm_array>(<int>FM_SLOT_0 + <int>names.index(name))
+        return <fm_array>(<int>FM_ARRAY_SLOT_0 + <int>names.index(name))
 
     def get_parameter(self, index: int):
-        return self._get(0, FM_VALUE, index, self._shape(index))
+        return self._get(0, FM_ARRAY_VALUE, index, self._shape(index))
 
     def set_parameter(self, index: int, value) -> None:
-        self._set(0, FM_VALUE, index, self._shape(index), value, "parameter")
+        self._set(0, FM_ARRAY_VALUE, index, self._shape(index), value, "parameter")
 
     def slot_shape(self, name: str, index: int) -> tuple[int, ...]:
         cdef _Task task = self._now()
@@ -300,7 +300,7 @@ cdef class Network:
     def apply(self, x, training: bool | None, draw: int = 0):
         if training is not None and not training:
             return self.predict(x)
-        cdef fm_phase phase = FM_AS_CALLED if training is None else FM_AS_TRAINING
+        cdef fm_phase phase = FM_PHASE_CALLED if training is None else FM_PHASE_TRAINING
         cdef uint64_t number = draw
         cdef fm_input c_input
         cdef fm_csr csr
@@ -336,7 +336,7 @@ cdef class Network:
         cdef cnp.ndarray result
         cdef int64_t rows = c_input.rows
         cdef float *data
-        cdef fm_status status = FM_BUSY
+        cdef fm_status status = FM_STATUS_BUSY
         if out is None:
             shape[0], shape[1] = rows, self.outputs
             result = cnp.PyArray_New(cls, 2, shape, cnp.NPY_FLOAT32, NULL, NULL, 0, 0, None)
@@ -347,7 +347,7 @@ cdef class Network:
         data = <float *>cnp.PyArray_DATA(result)
         if rows * self.row_work < HOLD_GIL_BELOW:
             status = fm_network_try_predict(self.network, c_input, data)
-        if status == FM_BUSY:
+        if status == FM_STATUS_BUSY:
             with nogil:
                 status = fm_network_predict(self.network, c_input, data)
         _raise(status)
@@ -431,9 +431,9 @@ cdef class Network:
                 status = fm_network_train(self.network, &c_batches, &following, stop, seconds, data)
             else:
                 status = fm_network_evaluate(self.network, &c_batches, &following, stop, seconds, data)
-        if status == FM_NON_FINITE_WEIGHTS:
+        if status == FM_STATUS_NON_FINITE_WEIGHTS:
             raise errors.NonFiniteWeightsError(batch=following - 1)
-        if status == FM_NON_FINITE:
+        if status == FM_STATUS_NON_FINITE:
             raise errors.NonFiniteLossError(batch=following)
         _raise_from_loss(task, status)
         return following
@@ -454,7 +454,7 @@ cdef class Network:
         with nogil:
             status = fm_network_gradients(self.network, &c_batches, &loss, data)
             free(data)
-        if status == FM_NON_FINITE:
+        if status == FM_STATUS_NON_FINITE:
             raise errors.NonFiniteLossError(batch=0)
         _raise_from_loss(task, status)
         return loss, values
@@ -463,9 +463,9 @@ cdef class Network:
         """Points C at the arrays of a Batches, which the caller keeps alive during the call; the task that they were checked for."""
         cdef _Task task = self._now()
         if task is None:
-            _raise(FM_NOT_READY)
+            _raise(FM_STATUS_NOT_READY)
         if batches.objective is not None and batches.objective is not task.objective:
-            _raise(FM_STALE)
+            _raise(FM_STATUS_STALE)
         cdef fm_input c_input
         self._point_input(&c_input, csr, batches.x)
         cdef int64_t rows = c_input.rows

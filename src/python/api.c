@@ -37,11 +37,11 @@ static int64_t api_outputs(const fastmlp_network *handle) { return handle->outpu
 
 static int status_of(fm_status status) {
     switch (status) {
-    case FM_OK:
+    case FM_STATUS_OK:
         return FASTMLP_OK;
-    case FM_BUSY:
+    case FM_STATUS_BUSY:
         return FASTMLP_BUSY;
-    case FM_REENTERED:
+    case FM_STATUS_REENTERED:
         return FASTMLP_REENTERED;
     default:
         return FASTMLP_NO_MEMORY; /* the only other one of a prediction */
@@ -86,7 +86,7 @@ static int api_predict(fastmlp_network *handle, int64_t rows, const float *x, fl
         return FASTMLP_BAD_ARGUMENT;
     const fm_input input = {.rows = rows, .x = x};
     fm_status status = fm_network_try_predict(handle->network, &input, out);
-    if (status == FM_BUSY)
+    if (status == FM_STATUS_BUSY)
         status = wait_and_predict(handle->network, &input, out);
     return status_of(status);
 }

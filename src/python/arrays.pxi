@@ -28,23 +28,23 @@ cdef object _numbers(x):
 
 
 cdef int _raise(fm_status status) except -1:
-    if status == FM_OK:
+    if status == FM_STATUS_OK:
         return 0
-    if status == FM_NO_MEMORY:
+    if status == FM_STATUS_NO_MEMORY:
         raise MemoryError("fastmlp could not allocate memory for this network and batch size; make either smaller")
-    if status == FM_BAD_ROW:
+    if status == FM_STATUS_BAD_ROW:
         raise ValueError("a label is outside 0 … outputs − 1, an entry of order outside the rows, or a sparse row not in order")
-    if status == FM_NOT_READY:
+    if status == FM_STATUS_NOT_READY:
         raise RuntimeError("the network has no loss and optimizer yet; call configure(objective, update) first")
-    if status == FM_STOPPED:
+    if status == FM_STATUS_STOPPED:
         return -1  # with what a signal handler raised, such as KeyboardInterrupt
-    if status == FM_STALE:
+    if status == FM_STATUS_STALE:
         raise RuntimeError(errors.STALE)
-    if status == FM_REENTERED:
+    if status == FM_STATUS_REENTERED:
         raise RuntimeError(errors.INSIDE_FUNCTION)
-    if status == FM_OCCUPIED:
+    if status == FM_STATUS_OCCUPIED:
         raise RuntimeError(errors.OCCUPIED)
-    if status == FM_INTERRUPTED:
+    if status == FM_STATUS_INTERRUPTED:
         raise RuntimeError("this process was forked inside a loss function, so it can't go on with the training that goes on in its parent")
     raise ValueError("the plan, objective or index does not fit the network")
 

@@ -43,19 +43,19 @@ cdef extern from "fastmlp.h" nogil:
         pass
 
     ctypedef enum fm_status:
-        FM_OK
-        FM_NO_MEMORY
-        FM_BAD_PLAN
-        FM_BAD_ROW
-        FM_NON_FINITE
-        FM_BUSY
-        FM_NOT_READY
-        FM_INTERRUPTED
-        FM_REENTERED
-        FM_OCCUPIED
-        FM_STOPPED
-        FM_NON_FINITE_WEIGHTS
-        FM_STALE
+        FM_STATUS_OK
+        FM_STATUS_NO_MEMORY
+        FM_STATUS_BAD_PLAN
+        FM_STATUS_BAD_ROW
+        FM_STATUS_NON_FINITE
+        FM_STATUS_BUSY
+        FM_STATUS_NOT_READY
+        FM_STATUS_INTERRUPTED
+        FM_STATUS_REENTERED
+        FM_STATUS_OCCUPIED
+        FM_STATUS_STOPPED
+        FM_STATUS_NON_FINITE_WEIGHTS
+        FM_STATUS_STALE
 
     ctypedef enum fm_op:
         FM_OP_COUNT
@@ -73,14 +73,14 @@ cdef extern from "fastmlp.h" nogil:
         FM_MODE_COUNT
 
     ctypedef enum fm_array:
-        FM_VALUE
-        FM_GRADIENT
-        FM_SLOT_0
+        FM_ARRAY_VALUE
+        FM_ARRAY_GRADIENT
+        FM_ARRAY_SLOT_0
 
     ctypedef enum fm_bucketing:
-        FM_FLOORMOD
-        FM_FARMHASH
-        FM_SIPHASH
+        FM_BUCKETING_FLOORMOD
+        FM_BUCKETING_FARMHASH
+        FM_BUCKETING_SIPHASH
 
     ctypedef struct fm_table:
         int64_t entries
@@ -127,14 +127,14 @@ cdef extern from "fastmlp.h" nogil:
         void *context
 
     ctypedef enum fm_constraint:
-        FM_FREE
-        FM_NON_NEGATIVE
-        FM_NORM
+        FM_CONSTRAINT_FREE
+        FM_CONSTRAINT_NON_NEGATIVE
+        FM_CONSTRAINT_NORM
 
     ctypedef enum fm_axis:
-        FM_EACH_UNIT
-        FM_EACH_INPUT
-        FM_ALL
+        FM_AXIS_EACH_UNIT
+        FM_AXIS_EACH_INPUT
+        FM_AXIS_ALL
 
     ctypedef struct fm_parameter_rule:
         double l1, l2, orthogonal
@@ -160,11 +160,11 @@ cdef extern from "fastmlp.h" nogil:
         int unfused
 
     ctypedef enum fm_field:
-        FM_SEED
-        FM_ITERATIONS
-        FM_LEARNING_RATE
-        FM_SKIP_BELOW
-        FM_UNFUSED
+        FM_FIELD_SEED
+        FM_FIELD_ITERATIONS
+        FM_FIELD_LEARNING_RATE
+        FM_FIELD_SKIP_BELOW
+        FM_FIELD_UNFUSED
 
     ctypedef struct fm_csr:
         const int64_t *begin
@@ -210,8 +210,8 @@ cdef extern from "fastmlp.h" nogil:
     fm_status fm_network_predict(fm_network *network, const fm_input *input, float *out)
     fm_status fm_network_try_predict(fm_network *network, const fm_input *input, float *out)
     ctypedef enum fm_phase:
-        FM_AS_TRAINING
-        FM_AS_CALLED
+        FM_PHASE_TRAINING
+        FM_PHASE_CALLED
     fm_status fm_network_apply(fm_network *network, const fm_input *input, fm_phase phase, uint64_t draw, float *out)
     void fm_shuffle(uint64_t seed, uint64_t epoch, uint32_t *order, int64_t n)
     int64_t fm_first_nonfinite(const float *values, int64_t n)

@@ -10,7 +10,7 @@ _MODES = {
     "multi_hot": FM_MODE_MULTI_HOT,
     "count": FM_MODE_COUNT,
 }
-_METHODS = {"floormod": FM_FLOORMOD, "farmhash": FM_FARMHASH, "siphash": FM_SIPHASH}
+_METHODS = {"floormod": FM_BUCKETING_FLOORMOD, "farmhash": FM_BUCKETING_FARMHASH, "siphash": FM_BUCKETING_SIPHASH}
 _PLACES = {
     **dict.fromkeys(("kernel", "gamma", "scale", "alpha", "embeddings"), 0),
     **dict.fromkeys(("bias", "beta", "offset"), 1),

@@ -24,7 +24,7 @@ cdef int _fill_rule(fm_parameter_rule *c, parameter) except -1:
         c.orthogonal, c.orthogonal_columns = parameter.penalty.orthogonal, parameter.penalty.columns
     bounds = parameter.bounds
     if bounds is not None and bounds.function is None:
-        c.constraint = FM_NON_NEGATIVE if bounds.kind == "non_negative" else FM_NORM
-        c.axis = {0: FM_EACH_UNIT, 1: FM_EACH_INPUT, None: FM_ALL}[bounds.axis]
+        c.constraint = FM_CONSTRAINT_NON_NEGATIVE if bounds.kind == "non_negative" else FM_CONSTRAINT_NORM
+        c.axis = {0: FM_AXIS_EACH_UNIT, 1: FM_AXIS_EACH_INPUT, None: FM_AXIS_ALL}[bounds.axis]
         c.least, c.most, c.rate = bounds.least, bounds.most, bounds.rate
     return 0

@@ -80,7 +80,7 @@ static float uniform(uint64_t *state) {
 }
 
 static void ensure(fm_status status, const char *what) {
-    if (status != FM_OK) {
+    if (status != FM_STATUS_OK) {
         fprintf(stderr, "%s: status %d\n", what, (int)status);
         exit(2);
     }
@@ -123,14 +123,14 @@ static uint64_t train(const fm_kernels *kernels, int optimizer, const variant *v
     for (int p = 0; p < PARAMETERS; p++) {
         for (int i = 0; i < SHAPES[p][0] * SHAPES[p][1]; i++)
             values[i] = 0.2f * uniform(&state);
-        ensure(fm_network_set(network, 0, FM_VALUE, p, values), "fm_network_set");
+        ensure(fm_network_set(network, 0, FM_ARRAY_VALUE, p, values), "fm_network_set");
     }
     ensure(fm_network_configure(network, &objective, 1, &OPTIMIZERS[optimizer].spec, &task), "fm_network_configure");
     const fm_state numbers = {.seed = UINT64_C(0x123456789ABCDEF),
                               .learning_rate = OPTIMIZERS[optimizer].learning_rate,
                               .skip_below = v->skip_below,
                               .unfused = v->unfused};
-    const fm_field fields[] = {FM_SEED, FM_LEARNING_RATE, FM_SKIP_BELOW, FM_UNFUSED};
+    const fm_field fields[] = {FM_FIELD_SEED, FM_FIELD_LEARNING_RATE, FM_FIELD_SKIP_BELOW, FM_FIELD_UNFUSED};
     for (int i = 0; i < 4; i++)
         ensure(fm_network_set_state(network, fields[i], numbers), "fm_network_set_state");
     fm_set_threads(v->threads);
@@ -150,7 +150,7 @@ static uint64_t train(const fm_kernels *kernels, int optimizer, const variant *v
         exit(2);
     }
     for (int p = 0; p < PARAMETERS; p++) {
-        ensure(fm_network_get(network, 0, FM_VALUE, p, values), "fm_network_get");
+        ensure(fm_network_get(network, 0, FM_ARRAY_VALUE, p, values), "fm_network_get");
         hash = hash_floats(hash, values, SHAPES[p][0] * SHAPES[p][1]);
     }
     const fm_input input = {.rows = ROWS, .x = x};

@@ -54,9 +54,9 @@ int fm_lock_is_own(const fm_lock *lock) { return atomic_load_explicit(&lock->own
 static int take(fm_lock *lock, fm_access access, int takes_back) {
     unsigned state = atomic_load(&lock->state);
     for (;;) {
-        if (state & HELD || (access != FM_SHARE && state & READERS) || (access == FM_CHANGE && state & LENT && !takes_back))
+        if (state & HELD || (access != FM_ACCESS_SHARE && state & READERS) || (access == FM_ACCESS_CHANGE && state & LENT && !takes_back))
             return 0;
-        const unsigned taken = access == FM_SHARE ? state + 1 : takes_back ? (state & ~LENT) | HELD : state | HELD;
+        const unsigned taken = access == FM_ACCESS_SHARE ? state + 1 : takes_back ? (state & ~LENT) | HELD : state | HELD;
         if (atomic_compare_exchange_weak(&lock->state, &state, taken))
             return 1;
     }
@@ -64,7 +64,7 @@ static int take(fm_lock *lock, fm_access access, int takes_back) {
 
 /* Whoever wants to change something waits aside while the lock is lent, and is in nobody's way. */
 static int waits_aside(const fm_lock *lock, const fm_waiter *waiter) {
-    return waiter->access == FM_CHANGE && !waiter->takes_back && atomic_load(&lock->state) & LENT;
+    return waiter->access == FM_ACCESS_CHANGE && !waiter->takes_back && atomic_load(&lock->state) & LENT;
 }
 
 /* Hands the lock to those who stand first. */
@@ -141,7 +141,7 @@ static void sleep_for(fm_lock *lock, fm_waiter *waiter, double seconds) {
 /* Whether the lock has been lent, since this waiter came, for longer than anybody should wait. */
 static int is_stuck(const fm_lock *lock, fm_access access, double begin) {
     const double since = lock->lent_since > begin ? lock->lent_since : begin;
-    return access == FM_CHANGE && atomic_load(&lock->state) & LENT && now() - since > PATIENCE;
+    return access == FM_ACCESS_CHANGE && atomic_load(&lock->state) & LENT && now() - since > PATIENCE;
 }
 
 /* Asks the hook, without the mutex and away from the queue: nobody waits for what it does, and it may fork, or never come back. */
@@ -159,23 +159,23 @@ static int is_stopped(fm_lock *lock, fm_waiter *waiter) {
 
 /* Waits until it is granted what it wants; a negative time is endless, and only then are questions asked. */
 static fm_status wait_for_turn(fm_lock *lock, fm_waiter *waiter, double seconds) {
-    fm_status status = FM_OK;
+    fm_status status = FM_STATUS_OK;
     const double begin = now();
     init_turn(&waiter->turn);
     pthread_mutex_lock(&lock->mutex);
     enqueue(lock, waiter, waiter->takes_back);
-    while (!waiter->granted && status == FM_OK) {
+    while (!waiter->granted && status == FM_STATUS_OK) {
         sleep_for(lock, waiter, SLICE);
         if (waiter->granted || waiter->takes_back)
             continue;
         if (seconds >= 0.0)
-            status = now() - begin < seconds ? FM_OK : FM_BUSY;
+            status = now() - begin < seconds ? FM_STATUS_OK : FM_STATUS_BUSY;
         else if (is_stuck(lock, waiter->access, begin))
-            status = FM_OCCUPIED;
+            status = FM_STATUS_OCCUPIED;
         else if (is_stopped(lock, waiter))
-            status = FM_STOPPED;
+            status = FM_STATUS_STOPPED;
     }
-    if (status != FM_OK)
+    if (status != FM_STATUS_OK)
         leave_queue(lock, waiter);
     pthread_mutex_unlock(&lock->mutex);
     pthread_cond_destroy(&waiter->turn);
@@ -187,7 +187,7 @@ static fm_status wait_for_turn(fm_lock *lock, fm_waiter *waiter, double seconds)
 /* Without a queue and without a mutex. */
 static int take_at_once(fm_lock *lock, fm_access access) {
     unsigned state = atomic_load_explicit(&lock->state, memory_order_relaxed);
-    if (access != FM_SHARE) {
+    if (access != FM_ACCESS_SHARE) {
         state = 0;
         return atomic_compare_exchange_strong(&lock->state, &state, HELD);
     }
@@ -198,27 +198,27 @@ static int take_at_once(fm_lock *lock, fm_access access) {
 }
 
 static void note_owner(fm_lock *lock, fm_access access) {
-    if (access == FM_CHANGE)
+    if (access == FM_ACCESS_CHANGE)
         atomic_store_explicit(&lock->owner, this_thread(), memory_order_relaxed);
 }
 
 fm_status fm_lock_acquire(fm_lock *lock, fm_access access) {
     if (!take_at_once(lock, access)) {
         if (fm_lock_is_own(lock))
-            return FM_REENTERED;
+            return FM_STATUS_REENTERED;
         fm_waiter waiter = {.access = access};
         const fm_status status = wait_for_turn(lock, &waiter, -1.0);
-        if (status != FM_OK)
+        if (status != FM_STATUS_OK)
             return status;
     }
     note_owner(lock, access);
-    return FM_OK;
+    return FM_STATUS_OK;
 }
 
 fm_status fm_lock_try(fm_lock *lock, fm_access access) {
     if (!take_at_once(lock, access)) {
         if (fm_lock_is_own(lock))
-            return FM_REENTERED;
+            return FM_STATUS_REENTERED;
         pthread_mutex_lock(&lock->mutex);
         int taken = 1;
         for (const fm_waiter *waiter = lock->first; waiter && taken; waiter = waiter->next)
@@ -226,15 +226,15 @@ fm_status fm_lock_try(fm_lock *lock, fm_access access) {
         taken = taken && take(lock, access, 0);
         pthread_mutex_unlock(&lock->mutex);
         if (!taken)
-            return FM_BUSY;
+            return FM_STATUS_BUSY;
     }
     note_owner(lock, access);
-    return FM_OK;
+    return FM_STATUS_OK;
 }
 
 int fm_lock_share_before_fork(fm_lock *lock, double seconds) {
-    fm_waiter waiter = {.access = FM_SHARE};
-    return take_at_once(lock, FM_SHARE) || wait_for_turn(lock, &waiter, seconds) == FM_OK;
+    fm_waiter waiter = {.access = FM_ACCESS_SHARE};
+    return take_at_once(lock, FM_ACCESS_SHARE) || wait_for_turn(lock, &waiter, seconds) == FM_STATUS_OK;
 }
 
 static void serve_those_who_wait(fm_lock *lock) {
@@ -244,13 +244,13 @@ static void serve_those_who_wait(fm_lock *lock) {
 }
 
 void fm_lock_release(fm_lock *lock, fm_access access) {
-    if (access == FM_SHARE) {
+    if (access == FM_ACCESS_SHARE) {
         const unsigned before = atomic_fetch_sub(&lock->state, 1);
         if (before & QUEUED && (before & READERS) == 1)
             serve_those_who_wait(lock);
         return;
     }
-    if (access == FM_CHANGE)
+    if (access == FM_ACCESS_CHANGE)
         atomic_store_explicit(&lock->owner, 0, memory_order_relaxed);
     if (atomic_fetch_and(&lock->state, ~HELD) & QUEUED)
         serve_those_who_wait(lock);
@@ -268,10 +268,10 @@ void fm_lock_lend(fm_lock *lock) {
 
 void fm_lock_take_back(fm_lock *lock) {
     pthread_mutex_lock(&lock->mutex);
-    const int taken = take(lock, FM_CHANGE, 1);
+    const int taken = take(lock, FM_ACCESS_CHANGE, 1);
     pthread_mutex_unlock(&lock->mutex);
     if (!taken) {
-        fm_waiter waiter = {.access = FM_CHANGE, .takes_back = 1};
+        fm_waiter waiter = {.access = FM_ACCESS_CHANGE, .takes_back = 1};
         wait_for_turn(lock, &waiter, -1.0);
     }
 }

@@ -9,9 +9,9 @@
 
 /* What somebody wants to do with a network. */
 typedef enum fm_access {
-    FM_SHARE,  /* read, together with others */
-    FM_LOOK,   /* read, alone, which may settle what was put off */
-    FM_CHANGE, /* anything */
+    FM_ACCESS_SHARE,  /* read, together with others */
+    FM_ACCESS_LOOK,   /* read, alone, which may settle what was put off */
+    FM_ACCESS_CHANGE, /* anything */
 } fm_access;
 
 struct fm_waiter;
@@ -29,11 +29,11 @@ typedef struct fm_lock {
 void fm_lock_init(fm_lock *lock);
 void fm_lock_destroy(fm_lock *lock);
 
-/* Waits for its turn. FM_REENTERED if this thread itself holds the lock, FM_OCCUPIED if the function it is lent to does not return, FM_STOPPED
+/* Waits for its turn. FM_STATUS_REENTERED if this thread itself holds the lock, FM_STATUS_OCCUPIED if the function it is lent to does not return, FM_STATUS_STOPPED
  * if the hook says so: then the lock is not held. */
 fm_status fm_lock_acquire(fm_lock *lock, fm_access access);
 
-/* The same without waiting: FM_BUSY where that would be needed. */
+/* The same without waiting: FM_STATUS_BUSY where that would be needed. */
 fm_status fm_lock_try(fm_lock *lock, fm_access access);
 
 /* Waits for so many seconds at most, and asks neither who holds the lock nor the hook: before a fork. 0 if the time was too short. */

@@ -63,8 +63,8 @@ int fm_take_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_
 static int take_targets(const fm_pass *pass, const fm_batches *b, int64_t from, ptrdiff_t row) {
     const fm_network *network = pass->network;
     for (int t = 0; t < network->term_count; t++) {
-        const fm_term *term = &network->terms[t];
-        const fm_targets *targets = &pass->workspace->targets[t];
+        const fm_loss_term *term = &network->terms[t];
+        const fm_target_arrays *targets = &pass->workspace->targets[t];
         const fm_objective *o = &term->objective;
         const ptrdiff_t width = network->width[o->output], per = network->per[o->output], columns = term->columns / per;
         for (ptrdiff_t i = 0, to = row * per; i < per; i++, to++) {

@@ -43,7 +43,7 @@ fm_status fm_need_row_lists(const fm_network *network, fm_workspace *w, int comp
         fm_layout_add(&layout, w->rows, 2, sizeof(ptrdiff_t));
         w->list_memory = fm_layout_allocate(&layout);
         if (!w->list_memory)
-            return FM_NO_MEMORY;
+            return FM_STATUS_NO_MEMORY;
         w->by_row.begin = (ptrdiff_t *)w->list_memory;
         w->by_row.end = w->by_row.begin + w->rows;
     }
@@ -54,7 +54,7 @@ fm_status fm_need_row_lists(const fm_network *network, fm_workspace *w, int comp
         /* Room for rows without a zero, but not cleared: what is never written takes no memory. */
         w->compressed_memory = layout.overflow ? NULL : aligned_alloc(FM_ALIGNMENT, layout.bytes);
         if (!w->compressed_memory)
-            return FM_NO_MEMORY;
+            return FM_STATUS_NO_MEMORY;
         w->compressed_index = (int32_t *)(w->compressed_memory + index);
         w->compressed_value = (float *)(w->compressed_memory + value);
     }
@@ -62,7 +62,7 @@ fm_status fm_need_row_lists(const fm_network *network, fm_workspace *w, int comp
         w->by_row.index = w->compressed_index;
         w->by_row.value = w->compressed_value;
     }
-    return FM_OK;
+    return FM_STATUS_OK;
 }
 
 void fm_compress_row(const fm_network *network, fm_workspace *w, ptrdiff_t row, const float *x) {
@@ -84,21 +84,21 @@ void fm_compress_row(const fm_network *network, fm_workspace *w, ptrdiff_t row, 
 
 fm_status fm_need_column_lists(const fm_network *network, fm_workspace *w) {
     if (w->columns)
-        return FM_OK;
+        return FM_STATUS_OK;
     fm_layout layout = {0, 0};
-    const size_t columns = fm_layout_add(&layout, w->workers, 1, sizeof(fm_columns));
+    const size_t columns = fm_layout_add(&layout, w->workers, 1, sizeof(fm_column_lists));
     const size_t place = fm_layout_add(&layout, network->width[0], 1, sizeof(int32_t));
     const size_t parts = fm_layout_add(&layout, w->workers, w->rows, 2 * sizeof(ptrdiff_t));
     char *memory = fm_layout_allocate(&layout);
     if (!memory)
-        return FM_NO_MEMORY;
-    w->columns = (fm_columns *)(memory + columns);
+        return FM_STATUS_NO_MEMORY;
+    w->columns = (fm_column_lists *)(memory + columns);
     w->place = (int32_t *)(memory + place);
     for (int i = 0; i < w->workers; i++) {
         w->columns[i].from = (ptrdiff_t *)(memory + parts) + 2 * i * w->rows;
         w->columns[i].to = w->columns[i].from + w->rows;
     }
-    return FM_OK;
+    return FM_STATUS_OK;
 }
 
 void fm_free_lists(fm_workspace *w) {
@@ -110,7 +110,7 @@ void fm_free_lists(fm_workspace *w) {
 }
 
 /* Room for the columns and entries of a batch, with some to spare, since the next batch will have a few more. */
-static int need_room(fm_columns *own, ptrdiff_t columns, ptrdiff_t entries) {
+static int need_room(fm_column_lists *own, ptrdiff_t columns, ptrdiff_t entries) {
     if (own->memory && own->column_room >= columns && own->entry_room >= entries)
         return 1;
     fm_layout layout = {0, 0};
@@ -179,7 +179,7 @@ static fm_range share_columns(const fm_pass *pass) {
 }
 
 /* Where this worker's columns begin and end in each row; how many entries that are. */
-static ptrdiff_t part_rows(const fm_pass *pass, const fm_columns *own) {
+static ptrdiff_t part_rows(const fm_pass *pass, const fm_column_lists *own) {
     const fm_lists *rows = &pass->workspace->by_row;
     ptrdiff_t entries = 0;
     for (ptrdiff_t r = 0; r < pass->rows; r++) {
@@ -191,7 +191,7 @@ static ptrdiff_t part_rows(const fm_pass *pass, const fm_columns *own) {
 }
 
 /* How many entries each column has, in `place`, and which columns have any: in order where that takes no longer than the entries do. */
-static void count_columns(const fm_pass *pass, fm_columns *own, ptrdiff_t entries) {
+static void count_columns(const fm_pass *pass, fm_column_lists *own, ptrdiff_t entries) {
     const int32_t *const index = pass->workspace->by_row.index;
     int32_t *const place = pass->workspace->place, *const column = own->column;
     const int in_order = own->range.end - own->range.begin <= 4 * entries;
@@ -213,7 +213,7 @@ static void count_columns(const fm_pass *pass, fm_columns *own, ptrdiff_t entrie
 }
 
 /* Every entry to its column's list; `place` is where the next one of each column goes. */
-static void scatter_entries(const fm_pass *pass, const fm_columns *own) {
+static void scatter_entries(const fm_pass *pass, const fm_column_lists *own) {
     const int32_t *const row_index = pass->workspace->by_row.index;
     const float *const row_value = pass->workspace->by_row.value;
     int32_t *const place = pass->workspace->place, *const index = own->index;
@@ -229,7 +229,7 @@ static void scatter_entries(const fm_pass *pass, const fm_columns *own) {
 }
 
 int fm_list_columns(const fm_pass *pass) {
-    fm_columns *own = &pass->workspace->columns[pass->worker.id];
+    fm_column_lists *own = &pass->workspace->columns[pass->worker.id];
     int32_t *const place = pass->workspace->place;
     own->range = share_columns(pass);
     own->count = own->late = 0;

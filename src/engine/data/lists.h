@@ -28,7 +28,7 @@ int fm_list_columns(const fm_pass *pass);
 
 /* Whose columns, and what panels of their weights, a worker takes: all columns of some panels, or its own of all panels. */
 typedef struct fm_share_of_columns {
-    const fm_columns *columns; /* [count] */
+    const fm_column_lists *columns; /* [count] */
     int count;
     fm_range panels;
 } fm_share_of_columns;

@@ -47,7 +47,7 @@ static int reads(const fm_node_spec *node, int buffer) {
 }
 
 /* Marks the nodes whose output a marked node reads, from the last to the first. */
-static void find_needed(fm_network *network, const fm_term *terms, int count) {
+static void find_needed(fm_network *network, const fm_loss_term *terms, int count) {
     for (int i = network->node_count - 1; i >= 0; i--) {
         fm_node *node = &network->nodes[i];
         node->needed = 0;
@@ -94,7 +94,7 @@ static int must_accumulate(const fm_network *network) {
 }
 
 /* True if nobody but the loss gives these buffers a gradient. */
-static int is_left_to_loss(const fm_network *network, const fm_term *terms, int count, int term) {
+static int is_left_to_loss(const fm_network *network, const fm_loss_term *terms, int count, int term) {
     const fm_objective *o = &terms[term].objective;
     for (int i = 0; i < network->node_count; i++) {
         const fm_node *node = &network->nodes[i];
@@ -107,7 +107,7 @@ static int is_left_to_loss(const fm_network *network, const fm_term *terms, int 
     return 1;
 }
 
-int fm_link_objectives(fm_network *network, const fm_term *terms, int count) {
+int fm_link_objectives(fm_network *network, const fm_loss_term *terms, int count) {
     find_needed(network, terms, count);
     find_reached(network);
     network->accumulates = must_accumulate(network);

@@ -8,6 +8,6 @@
 void fm_link_nodes(fm_network *network);
 
 /* Which nodes these losses need, and which their gradient reaches. 0 if a loss reads what others read too. */
-int fm_link_objectives(fm_network *network, const fm_term *terms, int count);
+int fm_link_objectives(fm_network *network, const fm_loss_term *terms, int count);
 
 #endif

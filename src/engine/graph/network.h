@@ -44,7 +44,7 @@ struct fm_network {
     fm_lazy lazy;
 
     int configured;
-    fm_term *terms; /* [term_count], and behind them their metrics */
+    fm_loss_term *terms; /* [term_count], and behind them their metrics */
     int term_count;
     ptrdiff_t target_columns; /* of y */
     fm_update_spec update;

@@ -85,18 +85,18 @@ static ptrdiff_t target_columns(const fm_network *network, const fm_objective *o
     return per * network->width[objective->output] / (objective->loss == FM_LOSS_gaussian_nll ? 2 : 1);
 }
 
-fm_term *fm_copy_terms(const fm_network *network, const fm_objective *objectives, int count) {
+fm_loss_term *fm_copy_terms(const fm_network *network, const fm_objective *objectives, int count) {
     size_t metric_count = 0;
     for (int t = 0; t < count; t++)
         metric_count += (size_t)objectives[t].metric_count;
-    fm_term *terms = calloc(1, (size_t)count * sizeof *terms + metric_count * sizeof(fm_metric_spec));
+    fm_loss_term *terms = calloc(1, (size_t)count * sizeof *terms + metric_count * sizeof(fm_metric_spec));
     if (!terms)
         return NULL;
     fm_metric_spec *metrics = (fm_metric_spec *)(terms + count);
     ptrdiff_t column = 0;
     for (int t = 0; t < count; t++) {
         const fm_objective *o = &objectives[t];
-        terms[t] = (fm_term){*o, column, target_columns(network, o)};
+        terms[t] = (fm_loss_term){*o, column, target_columns(network, o)};
         terms[t].objective.metrics = metrics;
         if (o->metric_count)
             memcpy(metrics, o->metrics, (size_t)o->metric_count * sizeof *metrics);

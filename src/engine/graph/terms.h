@@ -7,7 +7,7 @@
 int fm_is_sound_objective(const fm_network *network, const fm_objective *objective);
 
 /* Copies of the objectives and, behind them, of their metrics; NULL if there is no memory. */
-fm_term *fm_copy_terms(const fm_network *network, const fm_objective *objectives, int count);
+fm_loss_term *fm_copy_terms(const fm_network *network, const fm_objective *objectives, int count);
 
 /* True for losses and accuracies whose targets are labels. */
 int fm_has_labels(int loss);

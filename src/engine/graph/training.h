@@ -8,10 +8,10 @@
 #define FM_SLOTS (FM_RULE_SLOTS + 2) /* a rule's, the average and the sum of gradients */
 
 /* One of the losses whose weighted sum is minimised. */
-typedef struct fm_term {
+typedef struct fm_loss_term {
     fm_objective objective;
     ptrdiff_t column, columns; /* of y */
-} fm_term;
+} fm_loss_term;
 
 #define FM_LAZY_STEPS 4096
 

@@ -21,7 +21,7 @@ typedef struct fm_lists {
 } fm_lists;
 
 /* The same by columns: a worker's share of those in which anything stands. */
-typedef struct fm_columns {
+typedef struct fm_column_lists {
     fm_range range;  /* the columns this worker looked through */
     ptrdiff_t count; /* of them that are not all zero */
     int32_t *column; /* [count] */
@@ -33,10 +33,10 @@ typedef struct fm_columns {
     ptrdiff_t *from, *to; /* [rows] the entries of each row that lie in range */
     char *memory;
     ptrdiff_t column_room, entry_room;
-} fm_columns;
+} fm_column_lists;
 
 /* What one loss reads besides its predictions, and what it and its metrics give. */
-typedef struct fm_targets {
+typedef struct fm_target_arrays {
     float *y;        /* [rows][stride of the output] */
     float *smoothed; /* the same, NULL where no target is smoothed */
     int32_t *labels; /* [rows] */
@@ -46,7 +46,7 @@ typedef struct fm_targets {
     float *loss;     /* [rows] */
     float *metric;   /* [metric][rows] */
     float *pairs;    /* [3][rows] room for a loss of pairs of rows; NULL for others */
-} fm_targets;
+} fm_target_arrays;
 
 /* What a workspace has room for besides the values of the buffers. */
 enum {
@@ -69,7 +69,7 @@ typedef struct fm_workspace {
     float **panels;  /* [output of a dense node] -> [panel][rows][16], the gradient of its sums; may be `grad` where that is the same */
     float **strips;  /* [output of a dense node] -> [strip of 16 rows][padded width][16], the same transposed */
     float **saved;   /* [node] -> what it keeps for its backward pass: ops/ops.def */
-    struct fm_targets *targets; /* [term] */
+    struct fm_target_arrays *targets; /* [term] */
     float *activity; /* [rows] penalties on what layers give */
     float *scratch;  /* [workers][FM_BLOCK_PANELS][FM_BLOCK_ROWS][16] sums on their way to a transpose or an update */
     float *packed;   /* [workers][packed_floats] the rows' operand of a block, in the order in which tiles read it */
@@ -79,7 +79,7 @@ typedef struct fm_workspace {
     char *compressed_memory; /* NULL until zeros are found in dense rows */
     int32_t *compressed_index; /* [rows][inputs] */
     float *compressed_value;   /* [rows][inputs] */
-    fm_columns *columns;       /* [workers]; NULL until the gradient of a sparse input is wanted */
+    fm_column_lists *columns;       /* [workers]; NULL until the gradient of a sparse input is wanted */
     int32_t *place;            /* [inputs] zero between batches */
 } fm_workspace;
 

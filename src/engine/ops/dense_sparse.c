@@ -52,7 +52,7 @@ static void apply_to_columns(const fm_network *network, const fm_step *step, ptr
     step->update(&update);
 }
 
-static void update_columns(const fm_pass *pass, const fm_node *node, const fm_step *step, const fm_columns *columns, fm_range panels) {
+static void update_columns(const fm_pass *pass, const fm_node *node, const fm_step *step, const fm_column_lists *columns, fm_range panels) {
     const fm_network *network = pass->network;
     const ptrdiff_t panel_size = node->inputs * FM_PANEL;
     float *scratch = fm_scratch(pass);

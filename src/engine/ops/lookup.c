@@ -106,7 +106,7 @@ int fm_validate_lookup(const fm_plan *plan, const fm_node_spec *node) {
             return 0;
     }
     return fm_validate_same_width(plan, node) && table->buckets >= 0 && (float)table->buckets <= WHOLE_BELOW &&
-           fabsf((float)table->first) <= WHOLE_BELOW && table->method >= FM_FLOORMOD && table->method <= FM_SIPHASH;
+           fabsf((float)table->first) <= WHOLE_BELOW && table->method >= FM_BUCKETING_FLOORMOD && table->method <= FM_BUCKETING_SIPHASH;
 }
 
 int fm_copy_tables(fm_network *network) {
@@ -157,13 +157,13 @@ static float look_up(const fm_table *table, float x) {
         return NAN;
     const int32_t number = (int32_t)x, buckets = table->buckets;
     int32_t bucket = 0;
-    if (table->method == FM_FLOORMOD) {
+    if (table->method == FM_BUCKETING_FLOORMOD) {
         bucket = number % buckets;
         bucket += bucket < 0 ? buckets : 0;
     } else if (buckets > 1) {
         uint8_t text[DIGITS];
         const int length = write_digits(number, text);
-        const uint64_t hash = table->method == FM_FARMHASH ? farmhash(text, length) : siphash(text, length, table->salt);
+        const uint64_t hash = table->method == FM_BUCKETING_FARMHASH ? farmhash(text, length) : siphash(text, length, table->salt);
         bucket = (int32_t)(hash % (uint64_t)buckets);
     }
     return (float)table->first + (float)bucket;

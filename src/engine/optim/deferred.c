@@ -63,7 +63,7 @@ static void fill_tables(const fm_update_spec *update, ptrdiff_t reach, float (*w
 fm_status fm_need_lazy(fm_network *network) {
     fm_lazy *lazy = &network->lazy;
     if (lazy->memory || fm_stands_still(network))
-        return FM_OK;
+        return FM_STATUS_OK;
     const ptrdiff_t reach = reach_of(&network->update);
     fm_layout layout = {0, 0};
     const size_t rates = fm_layout_add(&layout, FM_LAZY_STEPS, 1, sizeof(float));
@@ -73,7 +73,7 @@ fm_status fm_need_lazy(fm_network *network) {
     const size_t fade = fm_layout_add(&layout, reach ? FM_LAZY_STEPS + 1 : 0, 1, sizeof *lazy->fade);
     lazy->memory = fm_layout_allocate(&layout);
     if (!lazy->memory)
-        return FM_NO_MEMORY;
+        return FM_STATUS_NO_MEMORY;
     lazy->learning_rate = (float *)(lazy->memory + rates);
     lazy->done = (uint32_t *)(lazy->memory + done);
     lazy->reach = reach;
@@ -85,7 +85,7 @@ fm_status fm_need_lazy(fm_network *network) {
         lazy->weights = (const float (*)[FM_SERIES])table;
         lazy->fade = (const float (*)[2])fades;
     }
-    return FM_OK;
+    return FM_STATUS_OK;
 }
 
 void fm_forget_lazy(fm_network *network) {
@@ -108,7 +108,7 @@ void fm_note_step(fm_network *network, const fm_step *step) {
 
 void fm_list_late(const fm_pass *pass) {
     const fm_lazy *lazy = &pass->network->lazy;
-    fm_columns *own = &pass->workspace->columns[pass->worker.id];
+    fm_column_lists *own = &pass->workspace->columns[pass->worker.id];
     own->late = 0;
     for (ptrdiff_t i = 0; lazy->steps && i < own->count; i++) {
         own->behind[own->late] = own->column[i];
@@ -153,7 +153,7 @@ void fm_catch_up(const fm_pass *pass) {
 }
 
 void fm_mark_columns(const fm_pass *pass, ptrdiff_t steps) {
-    const fm_columns *own = &pass->workspace->columns[pass->worker.id];
+    const fm_column_lists *own = &pass->workspace->columns[pass->worker.id];
     if (fm_stands_still(pass->network))
         return;
     for (ptrdiff_t i = 0; i < own->count; i++)

@@ -27,14 +27,14 @@ fm_status fm_new_orthogonal(fm_orthogonal *o, const fm_parameter_rule *rule, con
     const size_t inverse = fm_layout_add(&layout, count, 1, sizeof(float));
     *o = (fm_orthogonal){.memory = fm_layout_allocate(&layout), .count = count, .length = length};
     if (!o->memory)
-        return FM_NO_MEMORY;
+        return FM_STATUS_NO_MEMORY;
     o->vectors = (float *)(o->memory + x);
     o->side_by_side = (float *)(o->memory + side);
     o->end_to_end = (float *)(o->memory + end);
     o->slope = (float *)(o->memory + slope);
     o->sum = (double *)(o->memory + sum);
     o->inverse_length = (float *)(o->memory + inverse);
-    return FM_OK;
+    return FM_STATUS_OK;
 }
 
 /* Where number l of vector i stands among the weights. */

@@ -164,7 +164,7 @@ static void look_through(const fm_network *network, const fm_update_spec *update
         around->adjusts |= rule->l1 != 0.0 || rule->l2 != 0.0;
         around->penalized |= rule->l1 != 0.0 || rule->l2 != 0.0 || rule->orthogonal != 0.0;
         around->whole |= rule->orthogonal != 0.0;
-        around->follows |= rule->constraint != FM_FREE;
+        around->follows |= rule->constraint != FM_CONSTRAINT_FREE;
     }
 }
 
@@ -195,11 +195,11 @@ fm_status fm_new_update(fm_network *network, const fm_update_spec *update) {
                  gram_at = fm_layout_add(&layout, room.grams, 2, sizeof(float));
     char *slot_memory = fm_layout_allocate(&slots), *memory = fm_layout_allocate(&layout);
     fm_orthogonal *orthogonal = (fm_orthogonal *)(memory ? memory + orthogonal_at : NULL);
-    fm_status status = slot_memory && memory ? FM_OK : FM_NO_MEMORY;
-    for (int p = 0; p < count && status == FM_OK && update->parameters; p++)
+    fm_status status = slot_memory && memory ? FM_STATUS_OK : FM_STATUS_NO_MEMORY;
+    for (int p = 0; p < count && status == FM_STATUS_OK && update->parameters; p++)
         if (network->trainable[p] && update->parameters[p].orthogonal != 0.0)
             status = fm_new_orthogonal(&orthogonal[p], &update->parameters[p], network->shape[p]);
-    if (status != FM_OK) {
+    if (status != FM_STATUS_OK) {
         free_orthogonal(orthogonal, count);
         free(slot_memory);
         free(memory);
@@ -244,7 +244,7 @@ fm_status fm_new_update(fm_network *network, const fm_update_spec *update) {
     network->update = *update;
     network->update.parameters = around->rules;
     copy_parameters(network);
-    return FM_OK;
+    return FM_STATUS_OK;
 }
 
 void fm_free_update(fm_network *network) {
@@ -482,14 +482,14 @@ static void constrain(const fm_pass *pass, int p) {
     const fm_parameter_rule *rule = &network->around.rules[p];
     const fm_stretch s = fm_share_parameter(network, p, pass->worker);
     float *x = network->value + s.offset;
-    if (rule->constraint == FM_NON_NEGATIVE) {
+    if (rule->constraint == FM_CONSTRAINT_NON_NEGATIVE) {
         const fm_elementwise positive = {.n = s.n, .x = x, .out = x, .activation = FM_ACTIVATION_relu};
         network->kernels->activate(&positive);
-    } else if (rule->axis == FM_EACH_UNIT) {
+    } else if (rule->axis == FM_AXIS_EACH_UNIT) {
         constrain_units(network, rule, &s);
     } else {
         fm_team_barrier(pass->worker); /* rows cross the panels of other workers */
-        if (rule->axis == FM_EACH_INPUT)
+        if (rule->axis == FM_AXIS_EACH_INPUT)
             constrain_inputs(network, rule, p, pass->worker);
         else if (pass->worker.id == 0)
             constrain_all(network, rule, p);
@@ -505,7 +505,7 @@ void fm_follow_update(const fm_pass *pass, const fm_step *step) {
         const fm_stretch s = fm_share_parameter(network, p, pass->worker);
         if (network->around.average)
             follow_weights(network, step, &s);
-        if (network->around.rules[p].constraint != FM_FREE)
+        if (network->around.rules[p].constraint != FM_CONSTRAINT_FREE)
             constrain(pass, p);
     }
 }

@@ -35,7 +35,7 @@ static void before_fork(void) {
 static void after_fork_in_parent(void) {
     for (fm_network *network = networks.first; network; network = network->next)
         if (network->held_for_fork)
-            fm_lock_release(&network->lock, FM_SHARE);
+            fm_lock_release(&network->lock, FM_ACCESS_SHARE);
     pthread_mutex_unlock(&networks.mutex);
 }
 

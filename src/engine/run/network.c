@@ -44,13 +44,13 @@ static ptrdiff_t offset_of(const fm_network *network, int parameter) { return pa
 fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_network **result) {
     *result = NULL;
     if (!fm_is_sound_plan(plan) || !fm_validate_nodes(plan))
-        return FM_BAD_PLAN;
+        return FM_STATUS_BAD_PLAN;
     const int sound_graph = fm_is_sound_graph(plan);
     if (sound_graph != 1)
-        return sound_graph ? FM_NO_MEMORY : FM_BAD_PLAN;
+        return sound_graph ? FM_STATUS_NO_MEMORY : FM_STATUS_BAD_PLAN;
     fm_network *network = calloc(1, sizeof *network);
     if (!network)
-        return FM_NO_MEMORY;
+        return FM_STATUS_NO_MEMORY;
     network->kernels = kernels;
     network->buffer_count = plan->buffer_count;
     network->node_count = plan->node_count;
@@ -71,7 +71,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     char *memory = network->plan_memory = fm_layout_allocate(&layout);
     if (!memory) {
         free(network);
-        return FM_NO_MEMORY;
+        return FM_STATUS_NO_MEMORY;
     }
     network->width = (ptrdiff_t *)(memory + width);
     network->stride = (ptrdiff_t *)(memory + stride);
@@ -99,7 +99,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     if (!network->value_memory) {
         free(network->plan_memory);
         free(network);
-        return FM_NO_MEMORY;
+        return FM_STATUS_NO_MEMORY;
     }
     network->value = (float *)network->value_memory;
 
@@ -124,14 +124,14 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
         free(network->value_memory);
         free(network->plan_memory);
         free(network);
-        return counted ? FM_NO_MEMORY : FM_BAD_PLAN;
+        return counted ? FM_STATUS_NO_MEMORY : FM_STATUS_BAD_PLAN;
     }
     fm_link_nodes(network);
 
     fm_lock_init(&network->lock);
     fm_enlist(network);
     *result = network;
-    return FM_OK;
+    return FM_STATUS_OK;
 }
 
 void fm_network_free(fm_network *network) {
@@ -157,11 +157,11 @@ void fm_network_free(fm_network *network) {
 /* -- parameters -------------------------------------------------------------------------------------------------------------------- */
 
 static float *array_of(fm_network *network, fm_array which) {
-    if (which == FM_VALUE)
+    if (which == FM_ARRAY_VALUE)
         return network->value;
-    if (which == FM_GRADIENT)
+    if (which == FM_ARRAY_GRADIENT)
         return network->gradient;
-    return (int)which - FM_SLOT_0 < FM_SLOTS ? network->slot[which - FM_SLOT_0] : NULL;
+    return (int)which - FM_ARRAY_SLOT_0 < FM_SLOTS ? network->slot[which - FM_ARRAY_SLOT_0] : NULL;
 }
 
 /* Copies between [rows][columns] and the panels [columns / 16][rows][16]; one of `from_panels`, `to_panels` is given. */
@@ -182,9 +182,9 @@ static void copy_panels(ptrdiff_t rows, ptrdiff_t columns, float *panels, float 
 static void shape_in(const fm_network *network, fm_array which, int parameter, ptrdiff_t shape[2]) {
     shape[0] = network->shape[parameter][0];
     shape[1] = network->shape[parameter][1];
-    if (network->update.kind != FM_OPTIMIZER_adafactor || (which != FM_SLOT_0 && which != FM_SLOT_0 + 1))
+    if (network->update.kind != FM_OPTIMIZER_adafactor || (which != FM_ARRAY_SLOT_0 && which != FM_ARRAY_SLOT_0 + 1))
         return;
-    if (which == FM_SLOT_0)
+    if (which == FM_ARRAY_SLOT_0)
         shape[1] = shape[0];
     shape[0] = 1;
 }
@@ -202,21 +202,21 @@ static int copy_locked(fm_network *network, fm_array which, int parameter, float
 void fm_copy_gradients(fm_network *network, float *const *to) {
     for (int p = 0; p < network->parameter_count; p++)
         if (to[p])
-            copy_locked(network, FM_GRADIENT, p, to[p], NULL);
+            copy_locked(network, FM_ARRAY_GRADIENT, p, to[p], NULL);
 }
 
 static fm_status copy_parameter(fm_network *network, uint64_t task, fm_array which, int parameter, float *to, const float *from) {
     if (parameter < 0 || parameter >= network->parameter_count)
-        return FM_BAD_PLAN;
-    const fm_access access = from ? FM_CHANGE : FM_LOOK;
+        return FM_STATUS_BAD_PLAN;
+    const fm_access access = from ? FM_ACCESS_CHANGE : FM_ACCESS_LOOK;
     fm_status status = fm_lock_acquire(&network->lock, access);
-    if (status != FM_OK)
+    if (status != FM_STATUS_OK)
         return status;
     fm_settle(network);
-    if (which >= FM_SLOT_0 && task != network->task)
-        status = FM_STALE;
+    if (which >= FM_ARRAY_SLOT_0 && task != network->task)
+        status = FM_STATUS_STALE;
     else if (!copy_locked(network, which, parameter, to, from))
-        status = FM_NOT_READY;
+        status = FM_STATUS_NOT_READY;
     fm_lock_release(&network->lock, access);
     return status;
 }
@@ -247,37 +247,37 @@ fm_state fm_network_state(const fm_network *network) {
 int fm_network_is_mine(const fm_network *network) { return fm_lock_is_own(&network->lock); }
 
 fm_status fm_network_set_state(fm_network *network, fm_field field, fm_state state) {
-    const fm_status status = fm_lock_acquire(&network->lock, FM_CHANGE);
-    if (status != FM_OK)
+    const fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_CHANGE);
+    if (status != FM_STATUS_OK)
         return status;
     switch (field) {
-    case FM_SEED:
+    case FM_FIELD_SEED:
         FM_PUBLISH(network->state.seed, state.seed);
         break;
-    case FM_ITERATIONS:
+    case FM_FIELD_ITERATIONS:
         FM_PUBLISH(network->state.iterations, state.iterations);
         break;
-    case FM_LEARNING_RATE:
+    case FM_FIELD_LEARNING_RATE:
         FM_PUBLISH(network->state.learning_rate, state.learning_rate);
         break;
-    case FM_SKIP_BELOW:
+    case FM_FIELD_SKIP_BELOW:
         FM_PUBLISH(network->state.skip_below, state.skip_below);
         break;
-    case FM_UNFUSED:
+    case FM_FIELD_UNFUSED:
         FM_PUBLISH(network->state.unfused, state.unfused);
         break;
     }
-    fm_lock_release(&network->lock, FM_CHANGE);
-    return FM_OK;
+    fm_lock_release(&network->lock, FM_ACCESS_CHANGE);
+    return FM_STATUS_OK;
 }
 
 fm_status fm_network_settle(fm_network *network) {
-    const fm_status status = fm_lock_acquire(&network->lock, FM_LOOK);
-    if (status != FM_OK)
+    const fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_LOOK);
+    if (status != FM_STATUS_OK)
         return status;
     fm_settle(network);
-    fm_lock_release(&network->lock, FM_LOOK);
-    return FM_OK;
+    fm_lock_release(&network->lock, FM_ACCESS_LOOK);
+    return FM_STATUS_OK;
 }
 
 double fm_network_skip_below(const fm_network *network) {

@@ -103,7 +103,7 @@ static int measure_activity(const fm_pass *pass, fm_range rows) {
 
 /* Labels and weights of these rows as the loss reads them where it ignores some: the others are as many times heavier as makes their mean
  * that of the batch. */
-static void count_rows(const fm_pass *pass, const fm_objective *o, const fm_targets *targets, fm_range rows, int weighted) {
+static void count_rows(const fm_pass *pass, const fm_objective *o, const fm_target_arrays *targets, fm_range rows, int weighted) {
     ptrdiff_t valid = 0;
     for (ptrdiff_t r = 0; r < fm_rows(pass, o->output); r++)
         valid += targets->labels[r] != o->ignored;
@@ -116,7 +116,8 @@ static void count_rows(const fm_pass *pass, const fm_objective *o, const fm_targ
 }
 
 /* Zero for the rows that are ignored, whatever their predictions are. */
-static void drop_ignored(const fm_objective *o, const fm_targets *targets, fm_range rows, float *values, float *grad, ptrdiff_t grad_row) {
+static void drop_ignored(const fm_objective *o, const fm_target_arrays *targets, fm_range rows, float *values, float *grad,
+                         ptrdiff_t grad_row) {
     for (ptrdiff_t r = rows.begin; r < rows.end; r++) {
         if (targets->labels[r] != o->ignored)
             continue;
@@ -130,7 +131,7 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
     const fm_objective *o = &network->terms[term].objective;
-    const fm_targets *targets = &w->targets[term];
+    const fm_target_arrays *targets = &w->targets[term];
     const int labels = fm_has_labels(o->loss);
     /* A function of the caller's gets all rows at once, on the caller's thread, and so does a loss of the whole batch; the metrics then go
      * the same way. */

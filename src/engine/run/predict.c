@@ -73,7 +73,7 @@ static int list_rows(const fm_pass *pass, const float *x, ptrdiff_t x_row) {
     ptrdiff_t nonzeros = 0;
     for (ptrdiff_t c = 0; c < network->width[0]; c++)
         nonzeros += x[c] != 0.0f;
-    if (!fm_is_sparse(network, nonzeros, network->width[0], 0) || fm_need_row_lists(network, pass->workspace, 1) != FM_OK)
+    if (!fm_is_sparse(network, nonzeros, network->width[0], 0) || fm_need_row_lists(network, pass->workspace, 1) != FM_STATUS_OK)
         return 0;
     for (ptrdiff_t r = 0; r < pass->rows; r++)
         fm_compress_row(network, pass->workspace, r, x + r * x_row);
@@ -87,7 +87,7 @@ static fm_status set_csr_input(fm_pass *pass, const fm_csr *x, ptrdiff_t first) 
     const ptrdiff_t count = pass->rows * network->width[0];
     pass->sparse = fm_may_skip(network) && fm_is_sparse(network, (ptrdiff_t)(x->begin[first + pass->rows] - x->begin[first]), count, 1);
     const fm_status status = pass->sparse ? fm_need_row_lists(network, w, 0) : fm_need_input(network, w);
-    if (status != FM_OK)
+    if (status != FM_STATUS_OK)
         return status;
     if (pass->sparse) {
         w->by_row.index = x->column;
@@ -97,8 +97,8 @@ static fm_status set_csr_input(fm_pass *pass, const fm_csr *x, ptrdiff_t first) 
     pass->input_row = network->stride[0];
     for (ptrdiff_t r = 0; r < pass->rows; r++)
         if (!fm_take_csr_row(pass, x, first + r, r))
-            return FM_BAD_ROW;
-    return FM_OK;
+            return FM_STATUS_BAD_ROW;
+    return FM_STATUS_OK;
 }
 
 /* Points the pass at rows of the input: where they lie if the first node can read them there, else copied to padded rows; or lists what
@@ -114,8 +114,8 @@ static fm_status set_input(fm_pass *pass, const fm_input *input, ptrdiff_t first
         pass->input = input->x + first * width;
         pass->input_row = width;
     } else {
-        if (fm_need_input(network, pass->workspace) != FM_OK)
-            return FM_NO_MEMORY;
+        if (fm_need_input(network, pass->workspace) != FM_STATUS_OK)
+            return FM_STATUS_NO_MEMORY;
         float *rows = pass->workspace->value[0];
         for (ptrdiff_t r = 0; r < pass->rows; r++) {
             const ptrdiff_t at = (first + r) * width;
@@ -130,20 +130,20 @@ static fm_status set_input(fm_pass *pass, const fm_input *input, ptrdiff_t first
         pass->input_row = stride;
     }
     pass->sparse = list_rows(pass, pass->input, pass->input_row);
-    return FM_OK;
+    return FM_STATUS_OK;
 }
 
 static fm_status predict_block(fm_pass *pass, const fm_input *input, ptrdiff_t first, float *out) {
     const fm_network *network = pass->network;
     const ptrdiff_t width = network->width[network->output], stride = network->stride[network->output];
     const fm_status status = set_input(pass, input, first);
-    if (status != FM_OK)
+    if (status != FM_STATUS_OK)
         return status;
     fm_forward(pass);
     const float *rows = pass->workspace->value[network->output];
     for (ptrdiff_t r = 0; r < pass->rows; r++)
         memcpy(out + (first + r) * width, rows + r * stride, (size_t)width * sizeof *out);
-    return FM_OK;
+    return FM_STATUS_OK;
 }
 
 typedef struct prediction {
@@ -173,11 +173,11 @@ static void predict_task(void *argument, fm_worker worker) {
     int slot;
     fm_workspace *workspace = workspace_for(p, rows.end - rows.begin, &slot);
     if (!workspace) {
-        atomic_store(&p->status, FM_NO_MEMORY);
+        atomic_store(&p->status, FM_STATUS_NO_MEMORY);
         return;
     }
-    fm_status status = FM_OK;
-    for (ptrdiff_t row = rows.begin; row < rows.end && status == FM_OK; row += workspace->rows) {
+    fm_status status = FM_STATUS_OK;
+    for (ptrdiff_t row = rows.begin; row < rows.end && status == FM_STATUS_OK; row += workspace->rows) {
         fm_pass pass = {
             .network = p->network,
             .workspace = workspace,
@@ -190,14 +190,14 @@ static void predict_task(void *argument, fm_worker worker) {
         };
         status = predict_block(&pass, p->input, row, p->out);
     }
-    if (status != FM_OK)
+    if (status != FM_STATUS_OK)
         atomic_store(&p->status, status);
     return_workspace(p->network, workspace, slot);
 }
 
 static fm_status run_prediction(prediction *p) {
     if (p->input->rows == 0)
-        return FM_OK;
+        return FM_STATUS_OK;
     const double flops = p->network->row_flops * (double)p->input->rows;
     if (flops < 2 * FLOPS_PER_THREAD || p->whole) {
         const fm_fpmode mode = fm_fpmode_enter();
@@ -211,60 +211,60 @@ static fm_status run_prediction(prediction *p) {
 }
 
 static fm_status predict_locked(fm_network *network, const fm_input *input, float *out) {
-    prediction p = {.network = network, .input = input, .out = out, .status = FM_OK};
+    prediction p = {.network = network, .input = input, .out = out, .status = FM_STATUS_OK};
     return run_prediction(&p);
 }
 
 /* Takes the lock for a prediction, once no row has put off steps: whoever finds one that has brings all up to date. */
 static fm_status lock_settled(fm_network *network, fm_status (*take)(fm_lock *, fm_access)) {
     for (;;) {
-        fm_status status = take(&network->lock, FM_SHARE);
-        if (status != FM_OK || !network->lazy.steps)
+        fm_status status = take(&network->lock, FM_ACCESS_SHARE);
+        if (status != FM_STATUS_OK || !network->lazy.steps)
             return status;
-        fm_lock_release(&network->lock, FM_SHARE);
-        status = take(&network->lock, FM_LOOK);
-        if (status != FM_OK)
+        fm_lock_release(&network->lock, FM_ACCESS_SHARE);
+        status = take(&network->lock, FM_ACCESS_LOOK);
+        if (status != FM_STATUS_OK)
             return status;
         fm_settle(network);
-        fm_lock_release(&network->lock, FM_LOOK);
+        fm_lock_release(&network->lock, FM_ACCESS_LOOK);
     }
 }
 
 fm_status fm_network_predict(fm_network *network, const fm_input *input, float *out) {
     fm_status status = lock_settled(network, fm_lock_acquire);
-    if (status != FM_OK)
+    if (status != FM_STATUS_OK)
         return status;
     status = predict_locked(network, input, out);
-    fm_lock_release(&network->lock, FM_SHARE);
+    fm_lock_release(&network->lock, FM_ACCESS_SHARE);
     return status;
 }
 
 fm_status fm_network_try_predict(fm_network *network, const fm_input *input, float *out) {
     fm_status status = lock_settled(network, fm_lock_try);
-    if (status != FM_OK)
+    if (status != FM_STATUS_OK)
         return status;
     status = predict_locked(network, input, out);
-    fm_lock_release(&network->lock, FM_SHARE);
+    fm_lock_release(&network->lock, FM_ACCESS_SHARE);
     return status;
 }
 
 fm_status fm_network_apply(fm_network *network, const fm_input *input, fm_phase phase, uint64_t draw, float *out) {
     fm_status status = lock_settled(network, fm_lock_acquire);
-    if (status != FM_OK)
+    if (status != FM_STATUS_OK)
         return status;
     prediction p = {
         .network = network,
         .input = input,
         .out = out,
-        .training = phase == FM_AS_TRAINING,
-        .as_called = phase == FM_AS_CALLED,
+        .training = phase == FM_PHASE_TRAINING,
+        .as_called = phase == FM_PHASE_CALLED,
         .draw = draw,
-        .status = FM_OK,
+        .status = FM_STATUS_OK,
     };
     const fm_pass pass = {.network = network, .training = p.training, .as_called = p.as_called};
     for (int i = 0; i < network->node_count; i++)
         p.whole |= fm_takes_moments(&pass, &network->nodes[i]);
     status = run_prediction(&p);
-    fm_lock_release(&network->lock, FM_SHARE);
+    fm_lock_release(&network->lock, FM_ACCESS_SHARE);
     return status;
 }

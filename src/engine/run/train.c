@@ -30,25 +30,25 @@ static double now(void) {
 fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update,
                                uint64_t *task) {
     if (count < 1 || update->kind < 0 || update->kind >= FM_OPTIMIZER_COUNT)
-        return FM_BAD_PLAN;
+        return FM_STATUS_BAD_PLAN;
     for (int t = 0; t < count; t++)
         if (!fm_is_sound_objective(network, &objectives[t]))
-            return FM_BAD_PLAN;
-    fm_term *terms = fm_copy_terms(network, objectives, count);
+            return FM_STATUS_BAD_PLAN;
+    fm_loss_term *terms = fm_copy_terms(network, objectives, count);
     if (!terms)
-        return FM_NO_MEMORY;
+        return FM_STATUS_NO_MEMORY;
 
-    fm_status status = fm_lock_acquire(&network->lock, FM_CHANGE);
-    if (status != FM_OK) {
+    fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_CHANGE);
+    if (status != FM_STATUS_OK) {
         free(terms);
         return status;
     }
     fm_settle(network);
-    status = fm_link_objectives(network, terms, count) ? fm_new_update(network, update) : FM_BAD_PLAN;
-    if (status != FM_OK) {
+    status = fm_link_objectives(network, terms, count) ? fm_new_update(network, update) : FM_STATUS_BAD_PLAN;
+    if (status != FM_STATUS_OK) {
         if (network->configured)
             fm_link_objectives(network, network->terms, network->term_count);
-        fm_lock_release(&network->lock, FM_CHANGE);
+        fm_lock_release(&network->lock, FM_ACCESS_CHANGE);
         free(terms);
         return status;
     }
@@ -65,8 +65,8 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
     FM_PUBLISH(network->state.iterations, none);
     network->configured = 1;
     *task = ++network->task;
-    fm_lock_release(&network->lock, FM_CHANGE);
-    return FM_OK;
+    fm_lock_release(&network->lock, FM_ACCESS_CHANGE);
+    return FM_STATUS_OK;
 }
 
 /* -- one batch --------------------------------------------------------------------------------------------------------------------- */
@@ -131,7 +131,7 @@ static void account(const run *r, const fm_pass *pass) {
     totals[1] += rows;
     for (int t = 0; t < network->term_count; t++) {
         const fm_objective *o = &network->terms[t].objective;
-        const fm_targets *targets = &w->targets[t];
+        const fm_target_arrays *targets = &w->targets[t];
         const double per = (double)network->per[o->output];
         const ptrdiff_t own = fm_rows(pass, o->output);
         const double loss = sum(targets->loss, own) / per;
@@ -340,11 +340,11 @@ static fm_status need_batch_memory(run *r, int threads) {
     for (int i = 1; i >= r->training; i--) {
         r->workspace = r->network->batch[i];
         if (r->workspace && r->workspace->rows >= rows && r->workspace->workers >= threads)
-            return FM_OK;
+            return FM_STATUS_OK;
     }
     fm_workspace_free(*own);
     r->workspace = *own = fm_workspace_new(r->network, rows, r->training ? FM_ROOM_FOR_TRAINING : FM_ROOM_FOR_TARGETS, threads);
-    return r->workspace ? FM_OK : FM_NO_MEMORY;
+    return r->workspace ? FM_STATUS_OK : FM_STATUS_NO_MEMORY;
 }
 
 static int is_sparse_input(const fm_network *network, const fm_batches *batches) {
@@ -360,16 +360,16 @@ static fm_status need_input_memory(const run *r) {
     fm_network *network = r->network;
     fm_workspace *w = r->workspace;
     const fm_csr *csr = r->batches->x_csr;
-    fm_status status = r->sparse && csr ? FM_OK : fm_need_input(network, w);
-    if (status == FM_OK && r->sparse)
+    fm_status status = r->sparse && csr ? FM_STATUS_OK : fm_need_input(network, w);
+    if (status == FM_STATUS_OK && r->sparse)
         status = fm_need_row_lists(network, w, !csr);
-    if (status == FM_OK && r->sparse && csr) {
+    if (status == FM_STATUS_OK && r->sparse && csr) {
         w->by_row.index = csr->column;
         w->by_row.value = csr->value;
     }
-    if (status == FM_OK && r->sparse && r->training)
+    if (status == FM_STATUS_OK && r->sparse && r->training)
         status = fm_need_column_lists(network, w);
-    return status == FM_OK && r->lazy ? fm_need_lazy(network) : status;
+    return status == FM_STATUS_OK && r->lazy ? fm_need_lazy(network) : status;
 }
 
 static fm_status run_locked(run *r, int64_t *next) {
@@ -378,9 +378,9 @@ static fm_status run_locked(run *r, int64_t *next) {
     if (b->rows < 1 || b->batch_size < 1 || *next < 0 || r->stop > (b->rows - 1) / b->batch_size + 1 || !(b->x || b->x_uint8 || b->x_csr) ||
         !(fm_reads_labels(network) ? b->labels != NULL : b->y != NULL) ||
         (b->sample_weight && b->weights != 1 && b->weights != network->term_count))
-        return FM_BAD_PLAN;
+        return FM_STATUS_BAD_PLAN;
     if (*next >= r->stop)
-        return FM_OK;
+        return FM_STATUS_OK;
     const int threads = threads_for(network, b, r->training);
     fm_status status = need_batch_memory(r, threads);
     r->sparse = is_sparse_input(network, b);
@@ -388,11 +388,11 @@ static fm_status run_locked(run *r, int64_t *next) {
     for (int t = 0; t < network->term_count; t++)
         r->lends |= network->terms[t].objective.function != NULL;
     r->apart = network->state.unfused || network->accumulates || network->around.whole || (r->sparse && !r->lazy);
-    if (status == FM_OK && r->training && (!r->updating || r->apart))
+    if (status == FM_STATUS_OK && r->training && (!r->updating || r->apart))
         status = fm_need_gradient(network);
-    if (status == FM_OK)
+    if (status == FM_STATUS_OK)
         status = need_input_memory(r);
-    if (status != FM_OK)
+    if (status != FM_STATUS_OK)
         return status;
     if (!r->lazy)
         fm_settle(network);
@@ -401,34 +401,34 @@ static fm_status run_locked(run *r, int64_t *next) {
     run_at_best_pace(r, threads, &network->pace[r->training]);
     *next = r->batch;
     if (atomic_load(&r->no_memory))
-        return FM_NO_MEMORY;
+        return FM_STATUS_NO_MEMORY;
     if (atomic_load(&r->bad_row))
-        return FM_BAD_ROW;
+        return FM_STATUS_BAD_ROW;
     if (atomic_load(&r->interrupted))
-        return FM_INTERRUPTED;
+        return FM_STATUS_INTERRUPTED;
     if (r->training && atomic_load(&r->non_finite))
-        return FM_NON_FINITE;
+        return FM_STATUS_NON_FINITE;
     /* What overflows shows in the next loss; after the last batch there is none. */
     const int is_end = r->updating && r->batch > (b->rows - 1) / b->batch_size;
-    return is_end && fm_first_nonfinite(network->value, network->size) >= 0 ? FM_NON_FINITE_WEIGHTS : FM_OK;
+    return is_end && fm_first_nonfinite(network->value, network->size) >= 0 ? FM_STATUS_NON_FINITE_WEIGHTS : FM_STATUS_OK;
 }
 
 /* Whether the caller's batches were made for what the network is configured for now: for its losses, metrics and targets. */
 static fm_status check_task(const fm_network *network, const fm_batches *batches) {
-    return !network->configured ? FM_NOT_READY : batches->task != network->task ? FM_STALE : FM_OK;
+    return !network->configured ? FM_STATUS_NOT_READY : batches->task != network->task ? FM_STATUS_STALE : FM_STATUS_OK;
 }
 
 static fm_status run_batches(run *r, int64_t *next, double seconds) {
     fm_network *network = r->network;
     r->deadline = now() + seconds;
-    fm_status status = fm_lock_acquire(&network->lock, FM_CHANGE);
-    if (status != FM_OK)
+    fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_CHANGE);
+    if (status != FM_STATUS_OK)
         return status;
     network->caller_mode = fm_fpmode_now();
     status = check_task(network, r->batches);
-    if (status == FM_OK)
+    if (status == FM_STATUS_OK)
         status = run_locked(r, next);
-    fm_lock_release(&network->lock, FM_CHANGE);
+    fm_lock_release(&network->lock, FM_ACCESS_CHANGE);
     return status;
 }
 
@@ -449,24 +449,24 @@ static fm_status gradients_locked(fm_network *network, const fm_batches *batches
         count += (size_t)network->terms[t].objective.metric_count + 1;
     double *totals = calloc(count * 2, sizeof *totals);
     if (!totals)
-        return FM_NO_MEMORY;
+        return FM_STATUS_NO_MEMORY;
     run r = {.network = network, .batches = batches, .stop = 1, .totals = totals, .training = 1};
     int64_t next = 0;
     const fm_status status = run_locked(&r, &next);
     *loss = totals[1] > 0 ? totals[0] / totals[1] : 0.0;
-    if (status == FM_OK)
+    if (status == FM_STATUS_OK)
         fm_copy_gradients(network, gradients);
     free(totals);
     return status;
 }
 
 fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss, float *const *gradients) {
-    fm_status status = fm_lock_acquire(&network->lock, FM_CHANGE);
-    if (status != FM_OK)
+    fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_CHANGE);
+    if (status != FM_STATUS_OK)
         return status;
     status = check_task(network, batches);
-    if (status == FM_OK)
+    if (status == FM_STATUS_OK)
         status = gradients_locked(network, batches, loss, gradients);
-    fm_lock_release(&network->lock, FM_CHANGE);
+    fm_lock_release(&network->lock, FM_ACCESS_CHANGE);
     return status;
 }

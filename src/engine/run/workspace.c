@@ -63,11 +63,11 @@ static void carve_gradient(const fm_network *network, fm_workspace *w, fm_layout
 /* What losses and metrics read and give. */
 static void carve_targets(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory) {
     const ptrdiff_t rows = FM_ROUND_UP(w->rows); /* of arrays with a number for each row */
-    w->targets = take(layout, memory, network->term_count, 1, sizeof(fm_targets));
+    w->targets = take(layout, memory, network->term_count, 1, sizeof(fm_target_arrays));
     for (int t = 0; t < network->term_count; t++) {
         const fm_objective *o = &network->terms[t].objective;
         const ptrdiff_t stride = network->stride[o->output], per = network->per[o->output], own = FM_ROUND_UP(w->rows * per);
-        const fm_targets targets = {
+        const fm_target_arrays targets = {
             .y = take(layout, memory, w->rows * per, stride, sizeof(float)),
             .smoothed = fm_smooths(o) ? take(layout, memory, w->rows * per, stride, sizeof(float)) : NULL,
             .labels = take(layout, memory, own, 1, sizeof(int32_t)),
@@ -137,14 +137,14 @@ fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int ro
 
 fm_status fm_need_input(const fm_network *network, fm_workspace *workspace) {
     if (workspace->input_memory)
-        return FM_OK;
+        return FM_STATUS_OK;
     fm_layout layout = {0, 0};
     fm_layout_add(&layout, rows_of(network, workspace, 0), network->stride[0], sizeof(float));
     workspace->input_memory = fm_layout_allocate(&layout);
     for (int b = 0; b < network->buffer_count; b++)
         if (network->root[b] == 0)
             workspace->value[b] = (float *)workspace->input_memory;
-    return workspace->input_memory ? FM_OK : FM_NO_MEMORY;
+    return workspace->input_memory ? FM_STATUS_OK : FM_STATUS_NO_MEMORY;
 }
 
 void fm_workspace_free(fm_workspace *workspace) {
@@ -158,10 +158,10 @@ void fm_workspace_free(fm_workspace *workspace) {
 
 fm_status fm_need_gradient(fm_network *network) {
     if (network->gradient)
-        return FM_OK;
+        return FM_STATUS_OK;
     fm_layout layout = {0, 0};
     fm_layout_add(&layout, network->size, 1, sizeof(float));
     network->gradient_memory = fm_layout_allocate(&layout);
     network->gradient = (float *)network->gradient_memory;
-    return network->gradient ? FM_OK : FM_NO_MEMORY;
+    return network->gradient ? FM_STATUS_OK : FM_STATUS_NO_MEMORY;
 }

@@ -1,6 +1,18 @@
 /* Kernels over flat arrays, and softmax over rows. A tail of fewer than 16 elements goes through a buffer, so nothing outside is touched. */
 
-enum { FM_ACTIVATE, FM_DERIVE, FM_MULTIPLY, FM_ADD, FM_SUBTRACT, FM_MAXIMUM, FM_MINIMUM, FM_SCALE, FM_EXP, FM_LOG, FM_ERF };
+enum {
+    FM_ELEMENTWISE_ACTIVATE,
+    FM_ELEMENTWISE_DERIVE,
+    FM_ELEMENTWISE_MULTIPLY,
+    FM_ELEMENTWISE_ADD,
+    FM_ELEMENTWISE_SUBTRACT,
+    FM_ELEMENTWISE_MAXIMUM,
+    FM_ELEMENTWISE_MINIMUM,
+    FM_ELEMENTWISE_SCALE,
+    FM_ELEMENTWISE_EXP,
+    FM_ELEMENTWISE_LOG,
+    FM_ELEMENTWISE_ERF
+};
 
 /* The larger one, and the smaller one; NaN where they do not compare. */
 FM_INLINE vf fm_larger(vf x, vf y) { return v_select(v_le(x, y), y, v_select(v_le(y, x), x, v_add(x, y))); }
@@ -16,63 +28,63 @@ FM_INLINE void fm_elementwise_panel(const int kernel, const fm_elementwise *e, c
         b[v] = v_load(y + v * V_LANES);
     }
     switch (kernel) {
-    case FM_ACTIVATE:
+    case FM_ELEMENTWISE_ACTIVATE:
         if (e->activation < FM_OUTPUT_ACTIVATION_COUNT)
             fm_activate_block(e->activation, e->alpha, a, FM_VECTORS);
         else
             fm_activate_input_block(e->activation, constants, a, FM_VECTORS);
         break;
-    case FM_DERIVE:
+    case FM_ELEMENTWISE_DERIVE:
         if (e->activation < FM_OUTPUT_ACTIVATION_COUNT)
             fm_derive_block(e->activation, e->alpha, b, a, FM_VECTORS);
         else
             fm_derive_input_block(e->activation, constants, b, a, FM_VECTORS);
         break;
-    case FM_MULTIPLY:
+    case FM_ELEMENTWISE_MULTIPLY:
         for (int v = 0; v < FM_VECTORS; v++)
             a[v] = v_mul(a[v], b[v]);
         break;
-    case FM_ADD:
+    case FM_ELEMENTWISE_ADD:
         for (int v = 0; v < FM_VECTORS; v++)
             a[v] = v_add(a[v], b[v]);
         break;
-    case FM_SUBTRACT:
+    case FM_ELEMENTWISE_SUBTRACT:
         for (int v = 0; v < FM_VECTORS; v++)
             a[v] = v_sub(a[v], b[v]);
         break;
-    case FM_MAXIMUM:
+    case FM_ELEMENTWISE_MAXIMUM:
         for (int v = 0; v < FM_VECTORS; v++)
             a[v] = fm_larger(a[v], b[v]);
         break;
-    case FM_MINIMUM:
+    case FM_ELEMENTWISE_MINIMUM:
         for (int v = 0; v < FM_VECTORS; v++)
             a[v] = fm_smaller(a[v], b[v]);
         break;
-    case FM_SCALE:
+    case FM_ELEMENTWISE_SCALE:
         for (int v = 0; v < FM_VECTORS; v++)
             a[v] = v_mul(a[v], v_set1(e->alpha));
         break;
-    case FM_EXP:
+    case FM_ELEMENTWISE_EXP:
         for (int v = 0; v < FM_VECTORS; v++)
             a[v] = v_exp(a[v]);
         break;
-    case FM_LOG:
+    case FM_ELEMENTWISE_LOG:
         for (int v = 0; v < FM_VECTORS; v++)
             a[v] = v_log(a[v]);
         break;
-    case FM_ERF:
+    case FM_ELEMENTWISE_ERF:
         for (int v = 0; v < FM_VECTORS; v++)
             a[v] = v_erf(a[v]);
         break;
     }
     for (int v = 0; v < FM_VECTORS; v++)
-        v_store(out + v * V_LANES, kernel == FM_DERIVE ? b[v] : a[v]);
+        v_store(out + v * V_LANES, kernel == FM_ELEMENTWISE_DERIVE ? b[v] : a[v]);
 }
 
 /* The last, incomplete panel takes the same way as the others, through the tails: the code for all activations is long. */
 FM_INLINE void fm_elementwise_all(const int kernel, const fm_elementwise *arguments) {
     const fm_elementwise copy = *arguments, *const e = &copy; /* a copy, so that the compiler knows no store changes it */
-    const float *y = kernel >= FM_DERIVE && kernel <= FM_MINIMUM ? e->y : e->x;
+    const float *y = kernel >= FM_ELEMENTWISE_DERIVE && kernel <= FM_ELEMENTWISE_MINIMUM ? e->y : e->x;
     float x_tail[FM_PANEL] = {0}, y_tail[FM_PANEL] = {0};
     for (ptrdiff_t i = 0; i < e->n; i += FM_PANEL) {
         const int whole = e->n - i >= FM_PANEL;
@@ -87,17 +99,17 @@ FM_INLINE void fm_elementwise_all(const int kernel, const fm_elementwise *argume
     }
 }
 
-void FM_FUNCTION(activate)(const fm_elementwise *e) { fm_elementwise_all(FM_ACTIVATE, e); }
-void FM_FUNCTION(derive)(const fm_elementwise *e) { fm_elementwise_all(FM_DERIVE, e); }
-void FM_FUNCTION(multiply)(const fm_elementwise *e) { fm_elementwise_all(FM_MULTIPLY, e); }
-void FM_FUNCTION(add)(const fm_elementwise *e) { fm_elementwise_all(FM_ADD, e); }
-void FM_FUNCTION(subtract)(const fm_elementwise *e) { fm_elementwise_all(FM_SUBTRACT, e); }
-void FM_FUNCTION(maximum)(const fm_elementwise *e) { fm_elementwise_all(FM_MAXIMUM, e); }
-void FM_FUNCTION(minimum)(const fm_elementwise *e) { fm_elementwise_all(FM_MINIMUM, e); }
-void FM_FUNCTION(scale)(const fm_elementwise *e) { fm_elementwise_all(FM_SCALE, e); }
-void FM_FUNCTION(exp)(const fm_elementwise *e) { fm_elementwise_all(FM_EXP, e); }
-void FM_FUNCTION(log)(const fm_elementwise *e) { fm_elementwise_all(FM_LOG, e); }
-void FM_FUNCTION(erf)(const fm_elementwise *e) { fm_elementwise_all(FM_ERF, e); }
+void FM_FUNCTION(activate)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_ACTIVATE, e); }
+void FM_FUNCTION(derive)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_DERIVE, e); }
+void FM_FUNCTION(multiply)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_MULTIPLY, e); }
+void FM_FUNCTION(add)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_ADD, e); }
+void FM_FUNCTION(subtract)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_SUBTRACT, e); }
+void FM_FUNCTION(maximum)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_MAXIMUM, e); }
+void FM_FUNCTION(minimum)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_MINIMUM, e); }
+void FM_FUNCTION(scale)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_SCALE, e); }
+void FM_FUNCTION(exp)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_EXP, e); }
+void FM_FUNCTION(log)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_LOG, e); }
+void FM_FUNCTION(erf)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_ERF, e); }
 
 /* 16 elements. */
 FM_INLINE void fm_maximum_backward_panel(const float *x, const float *y, const float *grad, float *out) {

@@ -115,18 +115,18 @@ FM_INLINE void fm_prefetch_rows(const int rows, const int panels, const float *f
 #define FM_PREFETCH_DEPTH 64 /* shorter sums are over before the lines are here */
 
 /* The three products differ in how they walk their operands, and in that the forward one ends with bias and activation. */
-enum { FM_FORWARD, FM_DW, FM_DX };
+enum { FM_GEMM_FORWARD, FM_GEMM_DW, FM_GEMM_DX };
 
 FM_INLINE void fm_product_tile(const int product, const int rows, const int panels, const fm_gemm *g, ptrdiff_t row, ptrdiff_t panel) {
     const fm_output out = {g->c, g->c_row, g->c_panel, g->bias, g->activation, g->alpha};
     vf sums[FM_TILE_SUMS];
     fm_tile_begin(rows, panels, &out, g->carry, row, panel, sums);
     const float *b = g->b + panel * g->b_panel;
-    if (product == FM_FORWARD) {
+    if (product == FM_GEMM_FORWARD) {
         if (g->depth >= FM_PREFETCH_DEPTH && row + 2 * rows <= g->rows)
             fm_prefetch_rows(rows, panels, fm_tile_at(&out, row + rows, panel, 0), g->c_row, g->c_panel);
         fm_tile(rows, panels, g->depth, g->a + row * g->a_row, g->a_row, 1, b, FM_PANEL, g->b_panel, sums);
-    } else if (product == FM_DW) {
+    } else if (product == FM_GEMM_DW) {
         if (g->a_step == 0)
             fm_tile(rows, panels, g->depth, g->a + row * g->depth, 1, rows, b, g->b_step, g->b_panel, sums);
         else
@@ -141,7 +141,7 @@ FM_INLINE void fm_product_tile(const int product, const int rows, const int pane
         }
         fm_tile(rows, panels, depth, a, FM_PANEL, 1, b, g->b_step, g->b_panel, sums);
     }
-    fm_tile_end(rows, panels, &out, product == FM_FORWARD && g->finish, row, panel, sums);
+    fm_tile_end(rows, panels, &out, product == FM_GEMM_FORWARD && g->finish, row, panel, sums);
 }
 
 /* Rows of the next tile where so many are left. */
@@ -174,9 +174,9 @@ FM_INLINE void fm_product(const int product, const fm_gemm *g) {
             fm_product_panels(product, 1, g, panel);
 }
 
-void FM_FUNCTION(gemm_forward)(const fm_gemm *g) { fm_product(FM_FORWARD, g); }
-void FM_FUNCTION(gemm_dw)(const fm_gemm *g) { fm_product(FM_DW, g); }
-void FM_FUNCTION(gemm_dx)(const fm_gemm *g) { fm_product(FM_DX, g); }
+void FM_FUNCTION(gemm_forward)(const fm_gemm *g) { fm_product(FM_GEMM_FORWARD, g); }
+void FM_FUNCTION(gemm_dw)(const fm_gemm *g) { fm_product(FM_GEMM_DW, g); }
+void FM_FUNCTION(gemm_dx)(const fm_gemm *g) { fm_product(FM_GEMM_DX, g); }
 
 void FM_FUNCTION(pack)(const fm_pack *k) {
     float *out = k->out;

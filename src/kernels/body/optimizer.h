@@ -18,23 +18,23 @@
  */
 
 enum {
-    FM_SGD,
-    FM_SGD_MOMENTUM,
-    FM_SGD_NESTEROV,
-    FM_RMSPROP,
-    FM_RMSPROP_MOMENTUM,
-    FM_RMSPROP_CENTERED,
-    FM_RMSPROP_CENTERED_MOMENTUM,
-    FM_ADAM,
-    FM_AMSGRAD,
-    FM_ADAGRAD,
-    FM_ADADELTA,
-    FM_ADAMAX,
-    FM_NADAM,
-    FM_LION,
-    FM_FTRL,
-    FM_FTRL_POWER,
-    FM_SCHEDULE_FREE,
+    FM_RULE_SGD,
+    FM_RULE_SGD_MOMENTUM,
+    FM_RULE_SGD_NESTEROV,
+    FM_RULE_RMSPROP,
+    FM_RULE_RMSPROP_MOMENTUM,
+    FM_RULE_RMSPROP_CENTERED,
+    FM_RULE_RMSPROP_CENTERED_MOMENTUM,
+    FM_RULE_ADAM,
+    FM_RULE_AMSGRAD,
+    FM_RULE_ADAGRAD,
+    FM_RULE_ADADELTA,
+    FM_RULE_ADAMAX,
+    FM_RULE_NADAM,
+    FM_RULE_LION,
+    FM_RULE_FTRL,
+    FM_RULE_FTRL_POWER,
+    FM_RULE_SCHEDULE_FREE,
 };
 
 typedef struct fm_update_constants {
@@ -66,16 +66,16 @@ FM_INLINE fm_update_constants fm_update_prepare(const fm_update *u) {
 
 FM_INLINE int fm_update_slots(const int rule) {
     switch (rule) {
-    case FM_SGD:
+    case FM_RULE_SGD:
         return 0;
-    case FM_SGD_MOMENTUM:
-    case FM_SGD_NESTEROV:
-    case FM_RMSPROP:
-    case FM_ADAGRAD:
-    case FM_LION:
+    case FM_RULE_SGD_MOMENTUM:
+    case FM_RULE_SGD_NESTEROV:
+    case FM_RULE_RMSPROP:
+    case FM_RULE_ADAGRAD:
+    case FM_RULE_LION:
         return 1;
-    case FM_RMSPROP_CENTERED_MOMENTUM:
-    case FM_AMSGRAD:
+    case FM_RULE_RMSPROP_CENTERED_MOMENTUM:
+    case FM_RULE_AMSGRAD:
         return 3;
     default:
         return 2;
@@ -87,30 +87,30 @@ FM_INLINE vf fm_mean(const fm_update_constants *k, vf m, vf g) { return v_fma(v_
 FM_INLINE vf fm_mean_square(const fm_update_constants *k, vf v, vf g) { return v_fnma(v_fnma(g, g, v), k->one_minus_beta_2, v); }
 
 FM_INLINE vf fm_ftrl_power(const int rule, const fm_update_constants *k, vf n) {
-    return rule == FM_FTRL ? v_sqrt(n) : v_power(n, k->power);
+    return rule == FM_RULE_FTRL ? v_sqrt(n) : v_power(n, k->power);
 }
 
 /* One vector: w, and the slots that the rule has, by their order. rule is a constant wherever this is inlined. */
 FM_INLINE void fm_update_vector(const int rule, const fm_update_constants *k, vf *w, vf g, vf slot[FM_RULE_SLOTS]) {
     switch (rule) {
-    case FM_SGD:
+    case FM_RULE_SGD:
         *w = v_fnma(k->learning_rate, g, *w);
         break;
-    case FM_SGD_MOMENTUM:
-    case FM_SGD_NESTEROV: {
+    case FM_RULE_SGD_MOMENTUM:
+    case FM_RULE_SGD_NESTEROV: {
         const vf m = v_fnma(k->learning_rate, g, v_mul(k->momentum, slot[0]));
-        *w = v_add(*w, rule == FM_SGD_NESTEROV ? v_fnma(k->learning_rate, g, v_mul(k->momentum, m)) : m);
+        *w = v_add(*w, rule == FM_RULE_SGD_NESTEROV ? v_fnma(k->learning_rate, g, v_mul(k->momentum, m)) : m);
         slot[0] = m;
         break;
     }
-    case FM_RMSPROP:
-    case FM_RMSPROP_MOMENTUM:
-    case FM_RMSPROP_CENTERED:
-    case FM_RMSPROP_CENTERED_MOMENTUM: {
-        const int has_momentum = rule == FM_RMSPROP_MOMENTUM || rule == FM_RMSPROP_CENTERED_MOMENTUM;
+    case FM_RULE_RMSPROP:
+    case FM_RULE_RMSPROP_MOMENTUM:
+    case FM_RULE_RMSPROP_CENTERED:
+    case FM_RULE_RMSPROP_CENTERED_MOMENTUM: {
+        const int has_momentum = rule == FM_RULE_RMSPROP_MOMENTUM || rule == FM_RULE_RMSPROP_CENTERED_MOMENTUM;
         vf v = v_fma(v_mul(k->one_minus_rho, g), g, v_mul(k->rho, slot[0]));
         slot[0] = v;
-        if (rule == FM_RMSPROP_CENTERED || rule == FM_RMSPROP_CENTERED_MOMENTUM) {
+        if (rule == FM_RULE_RMSPROP_CENTERED || rule == FM_RULE_RMSPROP_CENTERED_MOMENTUM) {
             const vf mean = slot[1 + has_momentum] = v_fma(k->one_minus_rho, g, v_mul(k->rho, slot[1 + has_momentum]));
             v = v_max(v_set1(0.0f), v_fnma(mean, mean, v));
         }
@@ -120,44 +120,44 @@ FM_INLINE void fm_update_vector(const int rule, const fm_update_constants *k, vf
         *w = v_sub(*w, d);
         break;
     }
-    case FM_ADAM:
-    case FM_AMSGRAD: {
+    case FM_RULE_ADAM:
+    case FM_RULE_AMSGRAD: {
         const vf m = slot[0] = fm_mean(k, slot[0], g);
         vf v = slot[1] = fm_mean_square(k, slot[1], g);
-        if (rule == FM_AMSGRAD)
+        if (rule == FM_RULE_AMSGRAD)
             slot[2] = v = v_max(slot[2], v);
         *w = v_sub(*w, v_div(v_mul(m, k->learning_rate), v_add(v_sqrt(v), k->epsilon)));
         break;
     }
-    case FM_ADAGRAD:
+    case FM_RULE_ADAGRAD:
         slot[0] = v_fma(g, g, slot[0]);
         *w = v_sub(*w, v_div(v_mul(k->learning_rate, g), v_sqrt(v_add(slot[0], k->epsilon))));
         break;
-    case FM_ADADELTA: {
+    case FM_RULE_ADADELTA: {
         slot[0] = v_fma(v_mul(k->one_minus_rho, g), g, v_mul(k->rho, slot[0]));
         const vf x = v_div(v_mul(v_sqrt(v_add(slot[1], k->epsilon)), g), v_sqrt(v_add(slot[0], k->epsilon)));
         slot[1] = v_fma(v_mul(k->one_minus_rho, x), x, v_mul(k->rho, slot[1]));
         *w = v_fnma(k->learning_rate, x, *w);
         break;
     }
-    case FM_ADAMAX:
+    case FM_RULE_ADAMAX:
         slot[0] = fm_mean(k, slot[0], g);
         slot[1] = v_max(v_mul(k->beta_2, slot[1]), v_magnitude(g));
         *w = v_sub(*w, v_div(v_mul(slot[0], k->learning_rate), v_add(slot[1], k->epsilon)));
         break;
-    case FM_NADAM: {
+    case FM_RULE_NADAM: {
         slot[0] = fm_mean(k, slot[0], g);
         slot[1] = fm_mean_square(k, slot[1], g);
         const vf step = v_fma(k->learning_rate, g, v_mul(k->ahead, slot[0]));
         *w = v_sub(*w, v_div(step, v_add(v_sqrt(v_mul(slot[1], k->correction)), k->epsilon)));
         break;
     }
-    case FM_LION:
+    case FM_RULE_LION:
         *w = v_fnma(k->learning_rate, v_sign(v_fma(k->one_minus_beta_1, g, v_mul(k->beta_1, slot[0]))), *w);
         slot[0] = v_fma(k->one_minus_beta_2, g, v_mul(k->beta_2, slot[0]));
         break;
-    case FM_FTRL:
-    case FM_FTRL_POWER: {
+    case FM_RULE_FTRL:
+    case FM_RULE_FTRL_POWER: {
         const vf zero = v_set1(0.0f), before = fm_ftrl_power(rule, k, slot[0]);
         slot[0] = v_fma(g, g, slot[0]);
         const vf power = fm_ftrl_power(rule, k, slot[0]);
@@ -168,7 +168,7 @@ FM_INLINE void fm_update_vector(const int rule, const fm_update_constants *k, vf
         *w = v_select(v_le(v_magnitude(z), k->l1), zero, far);
         break;
     }
-    case FM_SCHEDULE_FREE: {
+    case FM_RULE_SCHEDULE_FREE: {
         slot[1] = fm_mean_square(k, slot[1], g);
         const vf root = v_sqrt(v_mul(slot[1], k->correction));
         const vf d = v_div(v_mul(k->learning_rate, g), v_add(root, k->epsilon));
@@ -250,12 +250,12 @@ typedef struct fm_row {
 
 /* How a slot fades in a step. */
 FM_INLINE vf fm_fade_0(const int rule, const fm_update_constants *k, vf slot_0) {
-    if (rule == FM_ADAM)
+    if (rule == FM_RULE_ADAM)
         return v_fnma(slot_0, k->one_minus_beta_1, slot_0);
-    return v_mul(rule == FM_RMSPROP || rule == FM_RMSPROP_MOMENTUM ? k->rho : k->momentum, slot_0);
+    return v_mul(rule == FM_RULE_RMSPROP || rule == FM_RULE_RMSPROP_MOMENTUM ? k->rho : k->momentum, slot_0);
 }
 FM_INLINE vf fm_fade_1(const int rule, const fm_update_constants *k, vf slot_1) {
-    return rule == FM_ADAM ? v_fnma(slot_1, k->one_minus_beta_2, slot_1) : v_fma(k->momentum, slot_1, v_set1(0.0f));
+    return rule == FM_RULE_ADAM ? v_fnma(slot_1, k->one_minus_beta_2, slot_1) : v_fma(k->momentum, slot_1, v_set1(0.0f));
 }
 
 FM_INLINE void fm_glide(const int rule, const fm_update_constants *k, vf learning_rate, fm_row *row, int v) {
@@ -263,13 +263,13 @@ FM_INLINE void fm_glide(const int rule, const fm_update_constants *k, vf learnin
         row->slot_0[v] = fm_fade_0(rule, k, row->slot_0[v]);
     if (fm_update_slots(rule) > 1)
         row->slot_1[v] = fm_fade_1(rule, k, row->slot_1[v]);
-    if (rule == FM_SGD_MOMENTUM)
+    if (rule == FM_RULE_SGD_MOMENTUM)
         row->w[v] = v_add(row->w[v], row->slot_0[v]);
-    if (rule == FM_SGD_NESTEROV)
+    if (rule == FM_RULE_SGD_NESTEROV)
         row->w[v] = v_add(row->w[v], v_mul(k->momentum, row->slot_0[v]));
-    if (rule == FM_RMSPROP_MOMENTUM)
+    if (rule == FM_RULE_RMSPROP_MOMENTUM)
         row->w[v] = v_sub(row->w[v], row->slot_1[v]);
-    if (rule == FM_ADAM)
+    if (rule == FM_RULE_ADAM)
         row->w[v] = v_sub(row->w[v], v_div(v_mul(row->slot_0[v], learning_rate), v_add(v_sqrt(row->slot_1[v]), k->epsilon)));
 }
 
@@ -280,16 +280,16 @@ FM_INLINE void fm_glide(const int rule, const fm_update_constants *k, vf learnin
 FM_INLINE int fm_rests(const int rule, const int vectors, const fm_update_constants *k, vf highest_rate, const fm_row *row) {
     unsigned resting = FM_ALL_LANES;
     for (int v = 0; v < vectors; v++) {
-        vf move = v_magnitude(rule == FM_RMSPROP_MOMENTUM ? row->slot_1[v] : row->slot_0[v]);
+        vf move = v_magnitude(rule == FM_RULE_RMSPROP_MOMENTUM ? row->slot_1[v] : row->slot_0[v]);
         vf room = v_min(v_magnitude(row->w[v]), v_set1(0x1.fffffep127f)); /* infinity is no place to rest: inf − inf is not inf */
-        if (rule == FM_ADAM) {
+        if (rule == FM_RULE_ADAM) {
             const vf root = v_sqrt(row->slot_1[v]);
             room = v_mul(room, v_add(v_select(v_lt(root, v_set1(1e-12f)), v_set1(0.0f), root), k->epsilon));
             move = v_mul(move, highest_rate);
         }
         resting &= v_bits(v_le(move, v_mul(room, v_set1(0x1p-26f))));
     }
-    return rule == FM_RMSPROP || resting == FM_ALL_LANES;
+    return rule == FM_RULE_RMSPROP || resting == FM_ALL_LANES;
 }
 
 FM_INLINE int fm_is_zero(const int vectors, const vf *slot) {
@@ -343,7 +343,7 @@ FM_INLINE void fm_replay_row(const int rule, const int vectors, const fm_update_
     fm_replay_steps(rule, vectors, k, r, settles, done, &row);
     for (int v = 0; v < vectors; v++) {
         const ptrdiff_t at = offset + v / FM_VECTORS * r->panel + v % FM_VECTORS * V_LANES;
-        if (rule != FM_RMSPROP)
+        if (rule != FM_RULE_RMSPROP)
             v_store(r->update.w + at, row.w[v]);
         v_store(r->update.slot[0] + at, row.slot_0[v]);
         if (slots > 1)
@@ -376,7 +376,7 @@ FM_INLINE void fm_replay_panels(const int rule, const int panels, const fm_updat
         for (int p = 0; p < panels && index && i + FM_REPLAY_AHEAD < r->rows; p++)
             fm_fetch_row(rule, &r->update, (panel + p) * r->panel + index[i + FM_REPLAY_AHEAD] * (ptrdiff_t)FM_PANEL);
         const ptrdiff_t offset = panel * r->panel + at * FM_PANEL;
-        if (done < r->steps && rule == FM_ADAM && r->series)
+        if (done < r->steps && rule == FM_RULE_ADAM && r->series)
             fm_sum_row(panels, k, r, done, offset);
         else if (done < r->steps)
             fm_replay_row(rule, panels * FM_VECTORS, k, r, settles, done, offset);
@@ -387,7 +387,7 @@ FM_INLINE void fm_replay_all(const int rule, const fm_replay *r) {
     const fm_update_constants k = fm_update_prepare(&r->update);
     const float fade = 1.0f - r->update.one_minus_beta_1, fade_1 = 1.0f - r->update.one_minus_beta_2;
     const int settles =
-        rule != FM_ADAM || (fade * fade <= fade_1 && fade_1 >= 0.5f && (float)r->steps * r->update.one_minus_beta_2 < 10.0f);
+        rule != FM_RULE_ADAM || (fade * fade <= fade_1 && fade_1 >= 0.5f && (float)r->steps * r->update.one_minus_beta_2 < 10.0f);
     ptrdiff_t panel = 0;
     for (; panel + FM_REPLAY_PANELS <= r->panels; panel += FM_REPLAY_PANELS)
         fm_replay_panels(rule, FM_REPLAY_PANELS, &k, r, settles, panel);
@@ -399,57 +399,57 @@ FM_INLINE void fm_replay_all(const int rule, const fm_replay *r) {
 
 void FM_FUNCTION(update_sgd)(const fm_update *u) {
     if (u->momentum == 0.0f)
-        fm_update_all(FM_SGD, u);
+        fm_update_all(FM_RULE_SGD, u);
     else if (u->nesterov)
-        fm_update_all(FM_SGD_NESTEROV, u);
+        fm_update_all(FM_RULE_SGD_NESTEROV, u);
     else
-        fm_update_all(FM_SGD_MOMENTUM, u);
+        fm_update_all(FM_RULE_SGD_MOMENTUM, u);
 }
 void FM_FUNCTION(replay_sgd)(const fm_replay *r) {
     if (r->update.momentum == 0.0f)
         return;
     if (r->update.nesterov)
-        fm_replay_all(FM_SGD_NESTEROV, r);
+        fm_replay_all(FM_RULE_SGD_NESTEROV, r);
     else
-        fm_replay_all(FM_SGD_MOMENTUM, r);
+        fm_replay_all(FM_RULE_SGD_MOMENTUM, r);
 }
 
 void FM_FUNCTION(update_rmsprop)(const fm_update *u) {
     if (u->centered && u->momentum == 0.0f)
-        fm_update_all(FM_RMSPROP_CENTERED, u);
+        fm_update_all(FM_RULE_RMSPROP_CENTERED, u);
     else if (u->centered)
-        fm_update_all(FM_RMSPROP_CENTERED_MOMENTUM, u);
+        fm_update_all(FM_RULE_RMSPROP_CENTERED_MOMENTUM, u);
     else if (u->momentum == 0.0f)
-        fm_update_all(FM_RMSPROP, u);
+        fm_update_all(FM_RULE_RMSPROP, u);
     else
-        fm_update_all(FM_RMSPROP_MOMENTUM, u);
+        fm_update_all(FM_RULE_RMSPROP_MOMENTUM, u);
 }
 void FM_FUNCTION(replay_rmsprop)(const fm_replay *r) {
     if (r->update.momentum == 0.0f)
-        fm_replay_all(FM_RMSPROP, r);
+        fm_replay_all(FM_RULE_RMSPROP, r);
     else
-        fm_replay_all(FM_RMSPROP_MOMENTUM, r);
+        fm_replay_all(FM_RULE_RMSPROP_MOMENTUM, r);
 }
 
 void FM_FUNCTION(update_adam)(const fm_update *u) {
     if (u->amsgrad)
-        fm_update_all(FM_AMSGRAD, u);
+        fm_update_all(FM_RULE_AMSGRAD, u);
     else
-        fm_update_all(FM_ADAM, u);
+        fm_update_all(FM_RULE_ADAM, u);
 }
-void FM_FUNCTION(replay_adam)(const fm_replay *r) { fm_replay_all(FM_ADAM, r); }
+void FM_FUNCTION(replay_adam)(const fm_replay *r) { fm_replay_all(FM_RULE_ADAM, r); }
 
-void FM_FUNCTION(update_adagrad)(const fm_update *u) { fm_update_all(FM_ADAGRAD, u); }
-void FM_FUNCTION(update_adadelta)(const fm_update *u) { fm_update_all(FM_ADADELTA, u); }
-void FM_FUNCTION(update_adamax)(const fm_update *u) { fm_update_all(FM_ADAMAX, u); }
-void FM_FUNCTION(update_nadam)(const fm_update *u) { fm_update_all(FM_NADAM, u); }
-void FM_FUNCTION(update_lion)(const fm_update *u) { fm_update_all(FM_LION, u); }
+void FM_FUNCTION(update_adagrad)(const fm_update *u) { fm_update_all(FM_RULE_ADAGRAD, u); }
+void FM_FUNCTION(update_adadelta)(const fm_update *u) { fm_update_all(FM_RULE_ADADELTA, u); }
+void FM_FUNCTION(update_adamax)(const fm_update *u) { fm_update_all(FM_RULE_ADAMAX, u); }
+void FM_FUNCTION(update_nadam)(const fm_update *u) { fm_update_all(FM_RULE_NADAM, u); }
+void FM_FUNCTION(update_lion)(const fm_update *u) { fm_update_all(FM_RULE_LION, u); }
 void FM_FUNCTION(update_ftrl)(const fm_update *u) {
     if (u->learning_rate == 0.0f) /* is divided by, but a step of no length leads nowhere */
         return;
     if (u->power == 0.5f)
-        fm_update_all(FM_FTRL, u);
+        fm_update_all(FM_RULE_FTRL, u);
     else
-        fm_update_all(FM_FTRL_POWER, u);
+        fm_update_all(FM_RULE_FTRL_POWER, u);
 }
-void FM_FUNCTION(update_schedule_free)(const fm_update *u) { fm_update_all(FM_SCHEDULE_FREE, u); }
+void FM_FUNCTION(update_schedule_free)(const fm_update *u) { fm_update_all(FM_RULE_SCHEDULE_FREE, u); }
