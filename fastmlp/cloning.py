@@ -9,6 +9,7 @@ from fastmlp import custom_objects, keywords, symbolic
 from fastmlp.functional import Functional
 from fastmlp.layers import InputLayer
 from fastmlp.model import Model
+from fastmlp.sequential import Sequential
 from fastmlp.structures import Structure
 from fastmlp.symbolic import Tensor
 
@@ -68,8 +69,6 @@ class _Cloning:
             return type(model).from_config(model.get_config())
         if isinstance(model, Functional):
             return self._of_functional(model, input_tensors)
-        from fastmlp.models import Sequential
-
         assert isinstance(model, Sequential)
         if self._call_function is not None:
             raise ValueError("call_function is for functional models; the layers of a Sequential are not called one by one")

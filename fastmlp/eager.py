@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fastmlp import data, engines, planning, randomness
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers import InputLayer, Layer
 from fastmlp.symbolic import Call, Graph
 
 __all__ = ["compute"]
 
 
-def compute(layer: Layer, inputs: Any, training: bool | None = None, mask: Any = None) -> np.ndarray:
+@dataclass(frozen=True)
+class _Head:
+    """What the arrays stand for in the graph of the call."""
+
+    name: str
+
+
+def compute(layer: Any, inputs: Any, training: bool | None = None, mask: Any = None) -> np.ndarray:
     """What ``layer`` gives for an array ``(rows, ...)``, or for several in a list or dict; the layer is built if it was not.
 
     Args:
@@ -39,8 +46,7 @@ def compute(layer: Layer, inputs: Any, training: bool | None = None, mask: Any =
     arrays = [array[:, None] if array.ndim == 1 else array for array in arrays]
     if len({len(array) for array in arrays}) > 1:
         raise ValueError(f"{name} has {', '.join(str(len(array)) for array in arrays)} rows; they must be equally many")
-    heads = [InputLayer(array.shape[1:], name=f"input_{index}") for index, array in enumerate(arrays)]
-    tensors = tuple(head.tensor() for head in heads)
+    tensors = tuple(Call(_Head(f"input_{index}"), (), [array.shape[1:]]).outputs[0] for index, array in enumerate(arrays))
     call = Call(layer, tensors, layer.connect([tensor.row for tensor in tensors]))
     row = call.outputs[0].row
     if all(planning.is_idle(operation) for operation in layer.operations(tensors[0].row)):
@@ -48,11 +54,11 @@ def compute(layer: Layer, inputs: Any, training: bool | None = None, mask: Any =
     else:
         pairs = zip(arrays, tensors, strict=True)
         parts = [np.asarray(data.as_inputs(array, tensor.row, name=name, check_finite=False)) for array, tensor in pairs]
-        result = _run(layer, Graph(tensors, call.outputs, (call,), (*heads, layer)), np.concatenate(parts, axis=1), name, bool(training))
+        result = _run(layer, Graph(tensors, call.outputs, (call,), (layer,)), np.concatenate(parts, axis=1), name, bool(training))
     return result.reshape(len(arrays[0]) if flat and row == (1,) else (len(arrays[0]), *row))
 
 
-def _run(layer: Layer, graph: Graph, inputs: np.ndarray, name: str, training: bool) -> np.ndarray:
+def _run(layer: Any, graph: Graph, inputs: np.ndarray, name: str, training: bool) -> np.ndarray:
     plan, weights = planning.make_plan(graph)
     for numbers in planning.numbers_read(plan):
         data.check_whole_numbers(name, inputs, numbers)

@@ -15,8 +15,8 @@ from fastmlp import checks
 from fastmlp.compiling import Goal
 from fastmlp.errors import NonFiniteLossError, UnsupportedError
 from fastmlp.plan import Batches
+from fastmlp.pydataset import PyDataset
 from fastmlp.tally import Tally
-from fastmlp.utils import PyDataset
 
 ENDLESS = sys.maxsize
 _LIBRARIES = {"DataLoader": "torch", "Dataset": "torch", "PyDataset": "keras", "Sequence": "keras"}

@@ -14,7 +14,7 @@ from fastmlp.compiling import Compiled, Goal
 from fastmlp.custom_objects import CustomObjectScope
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import InputLayer, Layer
-from fastmlp.model import Model, own_config
+from fastmlp.model import Model, model_class, own_config
 from fastmlp.outputs import CompiledOutputs
 from fastmlp.plan import Plan, SparseRows
 from fastmlp.structures import Structure
@@ -23,6 +23,7 @@ from fastmlp.symbolic import Graph, holds_tensors, trace
 __all__ = ["Functional"]
 
 
+@model_class
 class Functional(Model):
     """What lies between some inputs and some outputs, as a model; ``Model(inputs, outputs)`` makes one.
 

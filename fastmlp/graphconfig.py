@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastmlp import layers
+from fastmlp.model import MODEL_CLASSES
 from fastmlp.structures import Structure
 from fastmlp.symbolic import Call, Graph, Tensor, as_tensors, connect
 
@@ -110,18 +111,12 @@ def serialize_layer(layer: Any) -> dict[str, Any]:
     """The configuration of a layer, or of a model in its place."""
     if isinstance(layer, layers.Layer):
         return layers.registry.serialize(layer)
-    from fastmlp.models import Sequential
-
-    return {"class": "Sequential" if isinstance(layer, Sequential) else "Functional", "config": layer.get_config()}
+    return {"class": next(name for name, kind in MODEL_CLASSES.items() if isinstance(layer, kind)), "config": layer.get_config()}
 
 
 def deserialize_layer(entry: Mapping[str, Any]) -> Any:
     """The layer or model that :func:`serialize_layer` described."""
-    from fastmlp.functional import Functional
-    from fastmlp.models import Sequential
-
-    models = {"Functional": Functional, "Sequential": Sequential}
-    kind: Any = models.get(str(entry.get("class")))
+    kind: Any = MODEL_CLASSES.get(str(entry.get("class")))
     if kind is None:
         return layers.registry.deserialize(entry)
     if not isinstance(entry.get("config"), Mapping):

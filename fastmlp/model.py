@@ -6,7 +6,7 @@ import html
 import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 
@@ -36,6 +36,7 @@ from fastmlp.layers import Layer
 from fastmlp.metrics import Metric
 from fastmlp.optimizers import Optimizer
 from fastmlp.shapes import Shape
+from fastmlp.storage import storage
 from fastmlp.symbolic import Graph, holds_tensors
 
 _COMPILE_IGNORED = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
@@ -45,15 +46,25 @@ _SETTINGS = ("loss", "metrics", "optimizer", "stop_training", "trainable")
 """Attributes that programs set, or think they do."""
 
 
+MODEL_CLASSES: dict[str, type[Model]] = {}
+"""The kinds of models, by Keras' names: what is made where a description asks for one."""
+
+M = TypeVar("M", bound="type[Model]")
+
+
+def model_class(kind: M) -> M:
+    """Marks a class of models that is made by name."""
+    MODEL_CLASSES[kind.__name__] = kind
+    return kind
+
+
 @elsewhere.answering("Model")
 class Model(Connected):
     """A network with weights that can be compiled, trained, evaluated, asked and saved."""
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         if cls is Model:
-            from fastmlp.functional import Functional
-
-            return cast(Self, super().__new__(Functional))
+            return cast(Self, super().__new__(MODEL_CLASSES["Functional"]))
         return super().__new__(cls)
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -64,9 +75,7 @@ class Model(Connected):
                 "Model(inputs, outputs)"
             )
         if Model in cls.__bases__ and not cls.__module__.startswith("fastmlp."):
-            from fastmlp.functional import Functional
-
-            cls.__bases__ = tuple(Functional if base is Model else base for base in cls.__bases__)
+            cls.__bases__ = tuple(MODEL_CLASSES["Functional"] if base is Model else base for base in cls.__bases__)
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__()
@@ -400,9 +409,7 @@ class Model(Connected):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
         """A new model with the layers that :meth:`get_config` of a functional model described, and fresh weights."""
-        from fastmlp.functional import Functional
-
-        return Functional.from_config(config, custom_objects)
+        return MODEL_CLASSES["Functional"].from_config(config, custom_objects)
 
     def to_json(self, **kwargs: Any) -> str:
         """The layers with their arguments and connections as JSON, in Keras' form; :func:`fastmlp.models.model_from_json` reads it.
@@ -410,11 +417,7 @@ class Model(Connected):
         Args:
             kwargs: Those of ``json.dumps``: ``indent=2``.
         """
-        import json  # which most programs need not load
-
-        from fastmlp.formats import kerasconfig
-
-        return json.dumps(kerasconfig.write_model(self), **kwargs)
+        return storage().to_json(self, kwargs)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """What ``compile`` was told, as JSON values; None if it was not called."""
@@ -447,9 +450,7 @@ class Model(Connected):
             include_optimizer: Whether to save the optimizer's state too.
             save_format: ``"safetensors"``, ``"keras"`` or ``"h5"``, for an open file; by default the name's ending.
         """
-        from fastmlp.saving import save_model
-
-        save_model(self, filepath, overwrite, zipped, include_optimizer=include_optimizer, save_format=save_format)
+        storage().save_model(self, filepath, overwrite, zipped, include_optimizer=include_optimizer, save_format=save_format)
 
     @keywords.answering
     def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None) -> None:
@@ -460,9 +461,7 @@ class Model(Connected):
             overwrite: Whether a file that is there may be replaced.
             max_shard_size: None: weights are one file.
         """
-        from fastmlp.saving import save_weights
-
-        save_weights(self, filepath, overwrite, max_shard_size)
+        storage().save_weights(self, filepath, overwrite, max_shard_size)
 
     @keywords.answering
     def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
@@ -472,9 +471,7 @@ class Model(Connected):
             filepath: The file.
             skip_mismatch: Whether layers with other shapes keep their weights, with a warning, instead of being an error.
         """
-        from fastmlp.saving import load_weights
-
-        load_weights(self, filepath, skip_mismatch)
+        storage().load_weights(self, filepath, skip_mismatch)
 
     def __reduce__(self) -> tuple[Any, ...]:
         with custom_objects.collecting() as found:
@@ -508,9 +505,7 @@ def own_config(kind: str, config: Any) -> Any:
     given = config.get("layers") if isinstance(config, Mapping) else None
     if not isinstance(given, list) or not any(isinstance(layer, Mapping) and "class_name" in layer for layer in given):
         return config
-    from fastmlp.formats import kerasconfig
-
-    return kerasconfig.read_model({"class_name": kind, "config": config})[1]
+    return storage().read_config(kind, config)
 
 
 def _listed(shapes: Sequence[Shape]) -> str:

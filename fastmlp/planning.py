@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp.data import WholeNumbers
-from fastmlp.layers import Layer, Operation
+from fastmlp.operation import Operation
 from fastmlp.plan import READ_INPUT, ROWWISE, WHOLE_BELOW, Node, Parameter, Plan, Table
 from fastmlp.shapes import Shape
 from fastmlp.symbolic import Call, Graph, Tensor
@@ -41,7 +41,7 @@ def each_weight(layers: Iterable[Any], path: str = "", seen: set[Weight] | None 
     """The weights of these layers and of models among them, each once: in which models it lies, as a path; its layer; itself."""
     seen = set() if seen is None else seen
     for layer in layers:
-        if not isinstance(layer, Layer):
+        if hasattr(layer, "layers"):
             yield from each_weight(layer.layers, f"{path}{layer.name}/", seen)
             continue
         for weight in layer._weights:

@@ -39,8 +39,11 @@ from fastmlp import custom_objects as custom
 from fastmlp.custom_objects import CustomObjectScope, custom_object_scope, get_custom_objects, register_keras_serializable
 from fastmlp.errors import ModelFileError
 from fastmlp.files import MODEL_SUFFIXES, WEIGHTS_SUFFIX, InMemory, blaming, ending, open_regular, reading_from, writing_to
+from fastmlp.functional import Functional
 from fastmlp.model import Model
 from fastmlp.modelfile import ModelFile
+from fastmlp.sequential import Sequential
+from fastmlp.storage import provide
 
 __all__ = [
     "CustomObjectScope",
@@ -282,7 +285,6 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
         9
     """
     from fastmlp.formats import kerasconfig
-    from fastmlp.models import Functional, Sequential
 
     if not isinstance(json_string, (str, bytes, bytearray)):
         raise TypeError(f"json_string must be the text that model.to_json() gives, got {json_string!r:.80}")
@@ -431,3 +433,26 @@ def _check_finite(file: ModelFile, tensors: Mapping[str, NDArray[np.float32]], d
     for name, tensor in tensors.items():
         if name not in declared and not np.isfinite(tensor).all():
             raise file.fail(f"the tensor {name!r:.80} holds NaN or Inf, but had none when it was saved")
+
+
+class _Files:
+    """What models ask of this module."""
+
+    save_model = staticmethod(save_model)
+    save_weights = staticmethod(save_weights)
+    load_weights = staticmethod(load_weights)
+
+    @staticmethod
+    def to_json(model: Model, options: Mapping[str, Any]) -> str:
+        from fastmlp.formats import kerasconfig
+
+        return json.dumps(kerasconfig.write_model(model), **options)
+
+    @staticmethod
+    def read_config(kind: str, config: Any) -> dict[str, Any]:
+        from fastmlp.formats import kerasconfig
+
+        return kerasconfig.read_model({"class_name": kind, "config": config})[1]
+
+
+provide(_Files())

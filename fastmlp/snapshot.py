@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from fastmlp import checks
 from fastmlp.errors import ModelFileError
 from fastmlp.files import blaming
+from fastmlp.functional import Functional
 from fastmlp.model import Model
+from fastmlp.sequential import Sequential
 from fastmlp.symbolic import Tensor
 
 __all__ = [
@@ -67,8 +69,6 @@ def take(model: Model, include_optimizer: bool = True) -> Snapshot:
     Raises:
         ValueError: The model is not built.
     """
-    from fastmlp.models import Sequential
-
     if not model.built:
         raise ValueError("the model is not built, so it has no weights to save; begin it with Input(shape=...), or call build or fit first")
     with exclusively(model, "save"):
@@ -110,8 +110,6 @@ def make(path: str | os.PathLike[str], config: Mapping[str, Any], kind: str = "s
     Raises:
         ModelFileError: The configuration is malformed, or not of a model that is built.
     """
-    from fastmlp.models import Functional, Sequential
-
     layers = config.get("layers")
     if isinstance(layers, list) and len(layers) > _LAYER_LIMIT:
         raise ModelFileError(path, f"its model has {len(layers)} layers; the limit is {_LAYER_LIMIT}")

@@ -7,18 +7,29 @@ between some inputs and some outputs, for planning to turn into nodes.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar
 
 from fastmlp import checks
 from fastmlp.errors import UnsupportedError
 from fastmlp.shapes import Shape
 
-__all__ = ["Call", "Graph", "Tensor", "apply", "chain", "connect", "holds_tensors", "only_call", "trace"]
+__all__ = ["Call", "Graph", "Tensor", "apply", "chain", "connect", "holds_tensors", "only_call", "operator", "trace"]
 
 _numbers = itertools.count()
+
+_operators: dict[str, Callable[..., Any]] = {}
+"""The layers that operators of tensors make, by name."""
+
+L = TypeVar("L", bound=type)
+
+
+def operator(layer: L) -> L:
+    """Marks a layer that operators of tensors make."""
+    _operators[layer.__name__] = layer
+    return layer
 
 
 class Tensor:
@@ -81,8 +92,6 @@ class Tensor:
         return power
 
     def __getitem__(self, key: Any) -> Tensor:
-        from fastmlp import layers
-
         batch, *parts = key if isinstance(key, tuple) else (key,)
         if batch is Ellipsis:
             parts = [slice(None)] * (len(self.row) - len(parts)) + parts
@@ -94,7 +103,9 @@ class Tensor:
         for part in parts:
             if isinstance(part, bool) or not isinstance(part, (int, slice)):
                 raise UnsupportedError(f"{part!r:.40} in the brackets of a tensor is not in fastmlp; slices and integers are")
-        item: Tensor = layers.GetItem([[part.start, part.stop, part.step] if isinstance(part, slice) else part for part in parts])(self)
+        item: Tensor = _operators["GetItem"]([[part.start, part.stop, part.step] if isinstance(part, slice) else part for part in parts])(
+            self
+        )
         return item
 
     def __iter__(self) -> Any:
@@ -103,17 +114,13 @@ class Tensor:
     __radd__, __rmul__ = __add__, __mul__
 
     def _merged(self, layer: str, other: Tensor) -> Tensor:
-        from fastmlp import layers
-
-        merged: Tensor = getattr(layers, layer)()([self, other])
+        merged: Tensor = _operators[layer]()([self, other])
         return merged
 
     def _rescaled(self, scale: Any, offset: Any = 0, sign: int = 1) -> Tensor:
         if not _is_number(scale) or not _is_number(offset):
             return NotImplemented
-        from fastmlp import layers
-
-        rescaled: Tensor = layers.Rescaling(float(scale), sign * float(offset))(self)
+        rescaled: Tensor = _operators["Rescaling"](float(scale), sign * float(offset))(self)
         return rescaled
 
     def __array__(self, *args: Any, **options: Any) -> Any:

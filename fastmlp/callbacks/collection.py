@@ -39,9 +39,9 @@ class History(Callback):
 
     def plot(self) -> Figure:
         """The loss and each metric over the epochs, training and validation in one panel, as a matplotlib figure."""
-        from fastmlp import plotting
+        from fastmlp import drawing
 
-        return plotting.plot_history(self)
+        return drawing.plot_history(self)
 
     def __repr__(self) -> str:
         last = (f"{name} {progress.format_value(values[-1])}" for name, values in self.history.items() if values)

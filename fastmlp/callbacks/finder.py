@@ -146,9 +146,9 @@ class LearningRateFinder(Callback):
 
     def plot(self) -> Figure:
         """The loss against the rate as a matplotlib figure; write it with ``figure.savefig("rates.png")``."""
-        from fastmlp import plotting
+        from fastmlp import drawing
 
-        return plotting.plot_learning_rates(self.rates, self.losses, self.smoothed, self.suggestion)
+        return drawing.plot_learning_rates(self.rates, self.losses, self.smoothed, self.suggestion)
 
     def _require_run(self) -> None:
         if len(self.losses) < 2:

@@ -129,10 +129,10 @@ class LivePlot(Callback):
         self._curves.setdefault(panel, {}).setdefault(curve, []).append((place, numeric.mean(value)))
 
     def _draw(self, curves: Mapping[str, Mapping[str, list[tuple[float, float]]]]) -> None:
-        from fastmlp import plotting
+        from fastmlp import drawing
 
         begin = perf_counter()
-        plotting.draw_live(self.figure, curves)
+        drawing.draw_live(self.figure, curves)
         self._screen.show()
         self._cost = perf_counter() - begin
         self.drawing_seconds += self._cost
@@ -199,9 +199,9 @@ class _Window:
 
 def _screen(display: str, path: Path) -> _File | _Notebook | _Window:
     """Where to draw."""
-    from fastmlp import figures, plotting
+    from fastmlp import drawing, figures
 
-    figure = plotting.new_figure(3)
+    figure = drawing.new_figure(3)
     if display == "notebook" or (display == "auto" and figures.in_notebook()):
         return _Notebook(figure)
     if display == "window" or (display == "auto" and _has_desktop()):

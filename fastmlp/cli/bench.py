@@ -155,7 +155,7 @@ class _Progress:
     def __init__(self, turns: int) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        from fastmlp.cli import output
+        import fastmlp.cli.output as output
 
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("left:"), TimeRemainingColumn())
         console = output.console(stderr=True)
@@ -198,8 +198,8 @@ def _show(report: Report, options: argparse.Namespace) -> None:
 
 
 def _show_markdown(report: Report) -> None:
+    import fastmlp.cli.output as output
     from fastmlp.bench.report import ABOUT_FLOPS
-    from fastmlp.cli import output
 
     facts = "; ".join(f"{name}: {value}" for name, value in report.facts())
     print(output.writable("\n".join([facts + ".", "", *(section.markdown() for section in report.sections()), ABOUT_FLOPS])))
@@ -208,8 +208,8 @@ def _show_markdown(report: Report) -> None:
 def _show_tables(report: Report) -> None:
     from rich.table import Table
 
+    import fastmlp.cli.output as output
     from fastmlp.bench.report import ABOUT_FLOPS
-    from fastmlp.cli import output
 
     console = output.console()
     if not console.is_terminal:

@@ -21,7 +21,7 @@ def add_parser(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from fastmlp.cli import output
+    import fastmlp.cli.output as output
     from fastmlp.saving import describe, load_model
 
     document = describe(options.model)

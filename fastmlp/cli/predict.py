@@ -253,7 +253,7 @@ def _print_table(answers: _Answers) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from fastmlp.cli import output
+    import fastmlp.cli.output as output
 
     table = Table()
     table.add_column("row", overflow="fold")

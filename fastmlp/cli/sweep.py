@@ -7,7 +7,7 @@ import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
-from fastmlp.cli import arguments
+import fastmlp.cli.arguments as arguments
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -134,7 +134,7 @@ class _Bar:
     """Shows how the sweep goes: one bar on a terminal, a few lines elsewhere."""
 
     def __init__(self, name: str, file: str | None) -> None:
-        from fastmlp.cli import output
+        import fastmlp.cli.output as output
 
         self._name, self._file = name, file
         self._console = output.console(stderr=True)
@@ -178,7 +178,7 @@ def _report(task: Task, data: Data, results: Results, options: argparse.Namespac
     from rich.table import Table
     from rich.text import Text
 
-    from fastmlp.cli import output
+    import fastmlp.cli.output as output
     from fastmlp.sweep.grid import describe
     from fastmlp.sweep.results import spread
 

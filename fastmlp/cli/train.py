@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from fastmlp.cli import arguments
+import fastmlp.cli.arguments as arguments
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -144,7 +144,7 @@ class _Watch:
     """
 
     def __init__(self, name: str, epochs: int) -> None:
-        from fastmlp.cli import output
+        import fastmlp.cli.output as output
 
         self.seconds = 0.0
         self._epochs = epochs
@@ -219,7 +219,7 @@ def _provenance(
 def _report(
     task: Task, data: Data, model: Sequential, options: argparse.Namespace, results: Mapping[str, Any], epochs: int, seconds: float
 ) -> None:
-    from fastmlp.cli import output
+    import fastmlp.cli.output as output
     from fastmlp.cli.output import plural
 
     widths = [data.features, *(task.hidden if options.hidden is None else options.hidden), data.classes]

@@ -30,6 +30,7 @@ from fastmlp import (
 )
 from fastmlp.errors import UnsupportedError
 from fastmlp.formats import kerasgraph, kerasops
+from fastmlp.functional import Functional
 from fastmlp.layers import Layer
 from fastmlp.layers.inputs import is_whole
 from fastmlp.model import Model
@@ -374,8 +375,6 @@ def _read_measure(data: Any, classes: Mapping[str, Any], kind: str) -> Any:
 
 def write_model(model: Model) -> dict[str, Any]:
     """What Keras stores of a model."""
-    from fastmlp.functional import Functional
-
     _check_gates(model.graph)
     if not isinstance(model, Functional):
         return _write_sequential(model)

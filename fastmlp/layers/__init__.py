@@ -15,7 +15,7 @@ from typing import Any
 from fastmlp import elsewhere
 from fastmlp.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from fastmlp.layers.activity import ActivityRegularization
-from fastmlp.layers.base import Layer, Operation, assign_all
+from fastmlp.layers.base import Layer, assign_all
 from fastmlp.layers.binning import Discretization, Hashing
 from fastmlp.layers.categories import CategoryEncoding, Embedding
 from fastmlp.layers.dense import Dense
@@ -45,6 +45,7 @@ from fastmlp.layers.pooling import GlobalAveragePooling1D, GlobalMaxPooling1D
 from fastmlp.layers.preprocessing import Normalization, Rescaling
 from fastmlp.layers.regularization import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
 from fastmlp.layers.reshaping import Flatten, GetItem, Identity, Permute, RepeatVector, Reshape
+from fastmlp.operation import Operation
 from fastmlp.registry import Registry
 
 __all__ = [

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+import fastmlp.layers.axes as axes
 from fastmlp import activations, checks, initializers, settings
 from fastmlp.activations import Activation as ActivationFunction
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers import axes
-from fastmlp.layers.base import Layer, LayerWeight, Operation
+from fastmlp.layers.base import Layer, LayerWeight
+from fastmlp.operation import Operation
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
 

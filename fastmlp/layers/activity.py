@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastmlp import regularizers
-from fastmlp.layers.base import Layer, Operation
+from fastmlp.layers.base import Layer
+from fastmlp.operation import Operation
 from fastmlp.plan import Penalty
 from fastmlp.shapes import Shape
 

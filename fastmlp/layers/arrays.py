@@ -9,8 +9,9 @@ import numpy as np
 
 from fastmlp import checks, hashing, symbolic
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers.base import Layer, Operation
+from fastmlp.layers.base import Layer
 from fastmlp.layers.categories import MOST_NUMBERS, row_of_codes
+from fastmlp.operation import Operation
 from fastmlp.plan import WHOLE_BELOW, Table
 from fastmlp.shapes import Shape
 

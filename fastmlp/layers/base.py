@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
-from fastmlp import activations, checks, constraints, custom_objects, elsewhere, naming, regularizers, settings, shapes, symbolic
-from fastmlp.activations import Activation as ActivationFunction
+from fastmlp import checks, constraints, custom_objects, elsewhere, naming, regularizers, settings, shapes, symbolic
+from fastmlp.eager import compute
 from fastmlp.initializers import Initializer
+from fastmlp.operation import Operation
 from fastmlp.registry import Configurable
 from fastmlp.shapes import Shape
 from fastmlp.variables import Variable
@@ -30,19 +30,6 @@ _UNSUPPORTED = {
     "noise_shape": "every element is dropped independently",
     "autocast": "everything is float32",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One step a layer asks for: an op of :class:`fastmlp.plan.Node`; any but ``activation`` gets the layer's weights."""
-
-    op: str
-    activation: ActivationFunction = activations.linear
-    rate: float = 0.0
-    groups: int = 1
-    """Parts of a row that it acts on one by one, as on rows."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """Other fields of the node."""
 
 
 @elsewhere.answering("Layer")
@@ -348,9 +335,7 @@ class Layer(Configurable):
         """
         if symbolic.holds_any_tensor(inputs):
             return symbolic.apply(self, inputs, options)
-        from fastmlp import eager
-
-        return eager.compute(self, inputs, **options)
+        return compute(self, inputs, **options)
 
     def connect(self, rows: Sequence[Shape]) -> tuple[Shape, ...]:
         """Build the layer for tensors whose rows have these shapes; the shapes of what it gives."""

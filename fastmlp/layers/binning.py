@@ -10,7 +10,7 @@ import numpy as np
 from fastmlp import checks
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.arrays import ArrayLayer, batches, bucket, elements, encoded, exact, lookup, mapped, method_of, salt_pair
-from fastmlp.layers.base import Operation
+from fastmlp.operation import Operation
 from fastmlp.plan import Table
 
 

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from fastmlp import checks, initializers
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers.base import Layer, LayerWeight, Operation
+from fastmlp.layers.base import Layer, LayerWeight
+from fastmlp.operation import Operation
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
 

@@ -9,7 +9,8 @@ from fastmlp import activations, checks, initializers, regularizers
 from fastmlp.errors import UnsupportedError
 from fastmlp.initializers import Initializer
 from fastmlp.layers.activity import penalize
-from fastmlp.layers.base import Layer, LayerWeight, Operation
+from fastmlp.layers.base import Layer, LayerWeight
+from fastmlp.operation import Operation
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
 

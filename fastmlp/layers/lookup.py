@@ -12,8 +12,8 @@ import numpy as np
 from fastmlp import checks
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.arrays import DROPPED, ArrayLayer, batches, bucket, elements, encoded, exact, lookup, mapped, method_of, salt_pair
-from fastmlp.layers.base import Operation
 from fastmlp.layers.categories import MOST_NUMBERS
+from fastmlp.operation import Operation
 from fastmlp.plan import Constant, Table
 from fastmlp.shapes import Shape
 

@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+import fastmlp.layers.axes as axes
 from fastmlp import checks, shapes
-from fastmlp.layers import axes
-from fastmlp.layers.base import Layer, Operation
+from fastmlp.layers.base import Layer
+from fastmlp.operation import Operation
 from fastmlp.shapes import Shape
+from fastmlp.symbolic import operator
 
 
 class Merge(Layer):
@@ -66,6 +68,7 @@ class Merge(Layer):
         return (Operation(self.join),)
 
 
+@operator
 class Add(Merge):
     """The sum of tensors of the same shape, such as what a layer gives and what it was given: a residual connection.
 
@@ -82,6 +85,7 @@ class Add(Merge):
     join = "add"
 
 
+@operator
 class Subtract(Merge):
     """The first tensor minus the second, both of the same shape."""
 
@@ -93,6 +97,7 @@ class Subtract(Merge):
         return super().merged_shape(rows)
 
 
+@operator
 class Multiply(Merge):
     """The product of tensors of the same shape, element by element: one may be a gate for the other."""
 
@@ -111,6 +116,7 @@ class Minimum(Merge):
     join = "minimum"
 
 
+@operator
 class Divide(Merge):
     """The first tensor divided by the second, element by element: what ``a / b`` makes. Keras has no such layer."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+import fastmlp.layers.axes as axes
 from fastmlp import checks, initializers
 from fastmlp.errors import UnsupportedError
 from fastmlp.initializers import Initializer
-from fastmlp.layers import axes
-from fastmlp.layers.base import Layer, LayerWeight, Operation
+from fastmlp.layers.base import Layer, LayerWeight
+from fastmlp.operation import Operation
 from fastmlp.shapes import Shape
 from fastmlp.weights import Weight
 

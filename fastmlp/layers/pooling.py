@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from fastmlp import checks
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers.base import Layer, Operation
+from fastmlp.layers.base import Layer
+from fastmlp.operation import Operation
 from fastmlp.shapes import Shape
 
 

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
+import fastmlp.layers.axes as axes
 from fastmlp import checks, data, frames, initializers
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers import axes
-from fastmlp.layers.base import Layer, Operation
+from fastmlp.layers.base import Layer
 from fastmlp.numeric import as_native, quiet
+from fastmlp.operation import Operation
 from fastmlp.plan import Constant
 from fastmlp.shapes import Shape
+from fastmlp.symbolic import operator
 from fastmlp.weights import Weight
 
 Constants = tuple[tuple[str, Constant], ...]
@@ -42,6 +44,7 @@ def _for_each_column(name: str, values: np.ndarray, row: Shape) -> Constant:
     return Constant(tuple(values.ravel().tolist()), values.shape, row)
 
 
+@operator
 class Rescaling(Layer):
     """``x * scale + offset``, for example ``Rescaling(1 / 255)`` for images.
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from fastmlp import checks
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers.base import Layer, Operation
+from fastmlp.layers.base import Layer
+from fastmlp.operation import Operation
 from fastmlp.shapes import Shape
+from fastmlp.symbolic import operator
 
 
 class Flatten(Layer):
@@ -115,6 +117,7 @@ class RepeatVector(_Gather):
         return super().get_config() | {"n": self.n}
 
 
+@operator
 class GetItem(_Gather):
     """Some elements of rows: what ``tensor[:, 2:5]`` makes. Keras has no such layer.
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.losses import classification, overlap, regression
+import fastmlp.losses.classification as classification
+import fastmlp.losses.overlap as overlap
+import fastmlp.losses.regression as regression
 from fastmlp.losses.base import Loss
 
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+import fastmlp.metrics.functions as functions
 from fastmlp import checks
 from fastmlp.errors import UnsupportedError
-from fastmlp.metrics import functions
 from fastmlp.metrics.base import MeanOfRows
 
 

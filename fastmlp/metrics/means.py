@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+import fastmlp.metrics.functions as functions
 from fastmlp import checks, custom_objects
-from fastmlp.metrics import functions
 from fastmlp.metrics.base import MeanOfRows, Metric, RowMetric, by_element, from_json, in_order, plain, to_json
 from fastmlp.numeric import quietly
 

@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+import fastmlp.reference.class_losses as classes
+import fastmlp.reference.overlap_losses as overlaps
+import fastmlp.reference.pair_losses as pairs
+import fastmlp.reference.regression_losses as regression
 from fastmlp.plan import LossFunction
-from fastmlp.reference import class_losses as classes
-from fastmlp.reference import overlap_losses as overlaps
-from fastmlp.reference import pair_losses as pairs
-from fastmlp.reference import regression_losses as regression
 from fastmlp.reference.lookup import lookup
 
 __all__ = ["LOGIT_LOSSES", "LOSSES", "Loss", "RowFunction", "make_loss", "of_function", "one_hot"]

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
+import fastmlp.reference.updates as updates
 from fastmlp.errors import STALE, NonFiniteLossError, NonFiniteWeightsError
 from fastmlp.numeric import quiet
 from fastmlp.plan import Batches, Node, Objective, Plan, SparseRows, Update
-from fastmlp.reference import updates
 from fastmlp.reference.lookup import lookup
 from fastmlp.reference.losses import make_loss, of_function
 from fastmlp.reference.metrics import make_metric

@@ -15,7 +15,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any, Self, TypeVar
 
-from fastmlp.sweep import worker
+import fastmlp.sweep.worker as worker
 from fastmlp.sweep.worker import Job
 
 __all__ = ["START_METHODS", "Workers"]

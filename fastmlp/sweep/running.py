@@ -9,10 +9,10 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from typing import Any, Self, TypeAlias
 
+import fastmlp.sweep.worker as worker
 from fastmlp import checks, threads
 from fastmlp.model import Model
 from fastmlp.progress import ProgressLine
-from fastmlp.sweep import worker
 from fastmlp.sweep.grid import Combination, Grid, combinations, name_seeds, text
 from fastmlp.sweep.identity import fingerprint
 from fastmlp.sweep.interrupts import Interrupts
