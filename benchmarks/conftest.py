@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from fastmlp import threads
+from fastmlp._engine import threads
 from fastmlp.bench.peak import Peak
 from fastmlp.bench.peers import ENVIRONMENT
 from fastmlp.datasets import mnist

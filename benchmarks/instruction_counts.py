@@ -29,7 +29,7 @@ import common
 import numpy as np
 
 from fastmlp import _core, build_info
-from fastmlp.plan import Batches
+from fastmlp._engine.spec import Batches
 
 Counts: TypeAlias = dict[str, dict[str, float]]
 """Instructions by instruction set and job."""

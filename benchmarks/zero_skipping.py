@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 import fastmlp
-from fastmlp import layers, models, threads
+from fastmlp import layers, models
+from fastmlp._engine import threads
 
 NETWORKS = {"784-32-10": (784, 32, 10), "784-128-10": (784, 128, 10), "784-512-10": (784, 512, 10), "1024-2048-1000": (1024, 2048, 1000)}
 SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.65, 0.8)

@@ -42,8 +42,9 @@ if TYPE_CHECKING:
         sweep,
         utils,
     )
-    from fastmlp.capi import get_include
-    from fastmlp.engines import build_info
+    from fastmlp._engine.backends import build_info
+    from fastmlp._engine.capi import get_include
+    from fastmlp._engine.threads import get_num_threads, set_num_threads
     from fastmlp.errors import NonFiniteLossError
     from fastmlp.initializers import Initializer
     from fastmlp.layers import Input, Layer
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from fastmlp.optimizers import Optimizer
     from fastmlp.regularizers import Regularizer
     from fastmlp.saving import load_model
-    from fastmlp.threads import get_num_threads, set_num_threads
     from fastmlp.variables import Variable
 
     __version__: str
@@ -89,11 +89,11 @@ _ATTRIBUTES = {
     "Regularizer": "regularizers",
     "Sequential": "models",
     "Variable": "variables",
-    "build_info": "engines",
-    "get_include": "capi",
-    "get_num_threads": "threads",
+    "build_info": "_engine.backends",
+    "get_include": "_engine.capi",
+    "get_num_threads": "_engine.threads",
     "load_model": "saving",
-    "set_num_threads": "threads",
+    "set_num_threads": "_engine.threads",
 }
 
 __all__ = [
@@ -167,7 +167,7 @@ def __getattr__(name: str) -> Any:
     elif name == "__version__":
         value = import_module("fastmlp._core").version()
     else:
-        return import_module("fastmlp.elsewhere").missing("", name)
+        return import_module("fastmlp._base.keras_names").missing("", name)
     globals()[name] = value
     return value
 
@@ -181,7 +181,7 @@ class _ModulesOfKeras:
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
-        return import_module("fastmlp.elsewhere").find_spec(name) if name.startswith("fastmlp.") else None
+        return import_module("fastmlp._base.keras_names").find_spec(name) if name.startswith("fastmlp.") else None
 
 
 sys.meta_path.append(_ModulesOfKeras)

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastmlp.plan import Batches, Objective, Plan, SparseRows, Update
+from fastmlp._engine.spec import Batches, Objective, Plan, SparseRows, Update
 
 ACTIVATIONS: dict[str, int]
 LOSSES: dict[str, int]

@@ -59,12 +59,13 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, custom_objects, elsewhere, engines
-from fastmlp.custom_activation import Derivative, Value
-from fastmlp.custom_objects import CustomObjectScope
+from fastmlp._base import checks, custom_objects, keras_names
+from fastmlp._base.custom_activation import Derivative, Value
+from fastmlp._base.custom_objects import CustomObjectScope
+from fastmlp._base.numeric import as_native
+from fastmlp._engine import backends
+from fastmlp._engine.spec import ROWWISE, Function, Node, Plan
 from fastmlp.errors import UnsupportedError
-from fastmlp.numeric import as_native
-from fastmlp.plan import ROWWISE, Function, Node, Plan
 
 __all__ = [
     "Activation",
@@ -148,7 +149,7 @@ class Activation:
         return columns // 2
 
     def constants(self) -> dict[str, Any]:
-        """What a :class:`~fastmlp.plan.Node` has to know of the function, by the names of its fields."""
+        """What a :class:`~fastmlp._engine.spec.Node` has to know of the function, by the names of its fields."""
         return {"activation": self.kind, **{field.name: getattr(self, field.name) for field in fields(self)[1:]}}
 
     def __call__(self, x: Any, *arguments: Any, **options: Any) -> Any:
@@ -175,7 +176,7 @@ class Activation:
             return x
         width = rows.shape[-1]
         columns = self.width(width)
-        network = engines.module("native").Network(Plan((width, columns), (Node("activation", (0,), 1, **self.constants()),), (), 1))
+        network = backends.module("native").Network(Plan((width, columns), (Node("activation", (0,), 1, **self.constants()),), (), 1))
         result = network.predict(as_native(rows, np.float32).reshape(-1, width)).reshape(*rows.shape[:-1], columns)
         return result.reshape(x.shape) if self.elementwise else np.moveaxis(result, -1, axis)
 
@@ -376,7 +377,7 @@ def _named(name: str) -> Activation:
             "threshold has two arguments that must be given: "
             "activation=lambda x: activations.threshold(x, threshold=1.0, default_value=0.0)"
         )
-    advice = elsewhere.advice("activations", name)
+    advice = keras_names.advice("activations", name)
     if advice:
         raise UnsupportedError(f"the activation {name!r} is not in fastmlp; {advice}")
     if of_file := custom_objects.missing("activation", name):
@@ -438,4 +439,4 @@ def _argument_names(maker: Callable[..., Any]) -> str:
 
 
 def __getattr__(name: str) -> Any:
-    return elsewhere.missing("activations", name)
+    return keras_names.missing("activations", name)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmlp import checks
+from fastmlp._base import checks
 from fastmlp.errors import UnsupportedError
 
 __all__ = [

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks
-from fastmlp.numeric import quietly
-from fastmlp.plan import Bounds
-from fastmlp.registry import Configurable, Registry
+from fastmlp._base import checks
+from fastmlp._base.numeric import quietly
+from fastmlp._base.registry import Configurable, Registry
+from fastmlp._engine.spec import Bounds
 
 __all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "get", "max_norm", "min_max_norm", "non_neg", "unit_norm"]
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, elsewhere, randomness
-from fastmlp.numeric import quiet
-from fastmlp.registry import Configurable, Registry
+from fastmlp._base import checks, keras_names, seeding
+from fastmlp._base.numeric import quiet
+from fastmlp._base.registry import Configurable, Registry
 
 __all__ = [
     "Constant",
@@ -61,7 +61,7 @@ class Initializer(Configurable):
         if shape is None or isinstance(shape, str):
             raise TypeError(f"shape must be a tuple of whole numbers such as (784, 10), got {shape!r}")
         sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-        return self.sample(tuple(checks.whole_number("a size in shape", size, 0) for size in sizes), randomness.draw_seed)
+        return self.sample(tuple(checks.whole_number("a size in shape", size, 0) for size in sizes), seeding.draw_seed)
 
     def sample(self, shape: tuple[int, ...], unseeded: Any) -> np.ndarray:
         """Values for ``shape``; ``unseeded()`` gives the seed when the initializer has none of its own."""
@@ -410,4 +410,4 @@ def get(identifier: Any) -> Initializer:
 
 
 def __getattr__(name: str) -> Any:
-    return elsewhere.missing("initializers", name)
+    return keras_names.missing("initializers", name)

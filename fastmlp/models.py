@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmlp import elsewhere
-from fastmlp.cloning import clone_model
-from fastmlp.functional import Functional
-from fastmlp.model import Model
+from fastmlp._base import keras_names
+from fastmlp._models.cloning import clone_model
+from fastmlp._models.functional import Functional
+from fastmlp._models.model import Model
+from fastmlp._models.sequential import Sequential
 from fastmlp.saving import load_model, model_from_json
-from fastmlp.sequential import Sequential
 
 __all__ = ["Functional", "Model", "Sequential", "clone_model", "load_model", "model_from_json"]
 
 
 def __getattr__(name: str) -> Any:
-    return elsewhere.missing("models", name)
+    return keras_names.missing("models", name)

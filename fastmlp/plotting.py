@@ -4,7 +4,7 @@ Needs matplotlib: ``pip install "fastmlp[plot]"``. A notebook shows the figures 
 ``figure.savefig("training.png")`` writes a file.
 """
 
-from fastmlp.drawing import draw_live, new_figure, plot_decision_boundary, plot_history, plot_learning_rates, plot_training
+from fastmlp._plotting.drawing import draw_live, new_figure, plot_decision_boundary, plot_history, plot_learning_rates, plot_training
 from fastmlp.sweep.plot import plot_sweep
 
 __all__ = ["draw_live", "new_figure", "plot_decision_boundary", "plot_history", "plot_learning_rates", "plot_sweep", "plot_training"]

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp._base import checks
+from fastmlp._base.numeric import quietly
+from fastmlp._base.registry import Configurable, Registry
+from fastmlp._engine.spec import Penalty
 from fastmlp.errors import UnsupportedError
-from fastmlp.numeric import quietly
-from fastmlp.plan import Penalty
-from fastmlp.registry import Configurable, Registry
 
 __all__ = ["L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "get", "l1", "l1_l2", "l2", "orthogonal_regularizer"]
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import checks, elsewhere, frames, keywords, naming, randomness, sparse
-from fastmlp.custom_objects import (
+from fastmlp._base import checks, keras_names, keywords, naming, seeding
+from fastmlp._base.custom_objects import (
     CustomObjectScope,
     custom_object_scope,
     get_custom_objects,
@@ -17,12 +16,13 @@ from fastmlp.custom_objects import (
     get_registered_object,
     register_keras_serializable,
 )
-from fastmlp.numeric import quietly
-from fastmlp.pydataset import PyDataset
+from fastmlp._base.numeric import quietly
+from fastmlp._data import frames, sparse
+from fastmlp._data.pydataset import PyDataset
 
 if TYPE_CHECKING:
+    from fastmlp._models.graph_plot import plot_model
     from fastmlp.datasets._getfile import get_file
-    from fastmlp.graph_plotting import plot_model
 
 __all__ = [
     "CustomObjectScope",
@@ -139,7 +139,7 @@ def set_random_seed(seed: int) -> None:
         raise ValueError(f"seed must be below 2**32, got {seed}")
     random.seed(seed)
     np.random.seed(seed)
-    randomness.set_seed(seed)
+    seeding.set_seed(seed)
 
 
 def clear_session(free_memory: bool = True) -> None:
@@ -292,11 +292,13 @@ def k_fold(
     return ((np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(k))
 
 
-_ELSEWHERE = {"get_file": "fastmlp.datasets._getfile", "plot_model": "fastmlp.graph_plotting"}
-"""Functions whose modules are loaded when they are first used."""
-
-
 def __getattr__(name: str) -> Any:
-    if name not in _ELSEWHERE:
-        return elsewhere.missing("utils", name)
-    return getattr(import_module(_ELSEWHERE[name]), name)
+    if name == "get_file":  # their modules are loaded when they are first used
+        from fastmlp.datasets._getfile import get_file
+
+        return get_file
+    if name == "plot_model":
+        from fastmlp._models.graph_plot import plot_model
+
+        return plot_model
+    return keras_names.missing("utils", name)

@@ -12,8 +12,9 @@ from typing import Any, Self, SupportsIndex
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from fastmlp import initializers, naming
-from fastmlp.numeric import as_native, quiet
+from fastmlp import initializers
+from fastmlp._base import naming
+from fastmlp._base.numeric import as_native, quiet
 
 __all__ = ["Variable"]
 

@@ -8,7 +8,8 @@ import threading
 import pytest
 from file_server import Server
 
-from fastmlp import engines, utils
+from fastmlp import utils
+from fastmlp._engine import backends
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,10 +20,10 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.fixture(params=engines.NAMES)
+@pytest.fixture(params=backends.NAMES)
 def engine(request, monkeypatch):
     """The name of an engine, which is also the default one during the test."""
-    monkeypatch.setattr(engines, "DEFAULT", request.param)
+    monkeypatch.setattr(backends, "DEFAULT", request.param)
     return request.param
 
 

@@ -1,6 +1,6 @@
 """Plans that are graphs, for tests that speak to the engines directly."""
 
-from fastmlp.plan import Node, Parameter, Plan
+from fastmlp._engine.spec import Node, Parameter, Plan
 
 
 class Builder:

@@ -1,7 +1,8 @@
 """Plans around each kind of node that layers other than Dense, activations and Dropout make, for tests that speak to the engines."""
 
-from fastmlp import layers, models, planning
-from fastmlp.plan import Objective
+from fastmlp import layers, models
+from fastmlp._engine.spec import Objective
+from fastmlp._graph import lowering
 
 INPUTS, NUMBERS = 19, 30
 
@@ -53,7 +54,7 @@ KINDS = (*ALONG_THE_LAST_AXIS, *MIDDLE, *(f"{name}_first" for name in MIDDLE), *
 
 def plan_of(stack):
     model = models.Sequential([layers.Input((INPUTS,)), *stack])
-    return planning.make_plan(model.graph)[0]
+    return lowering.make_plan(model.graph)[0]
 
 
 def stack_around(kind, units=37):

@@ -6,7 +6,7 @@ import numpy as np
 from loss_cases import constants_of, draw_targets
 
 from fastmlp import _core
-from fastmlp.plan import LIMITED, READ_INPUT, ROWWISE, Batches, Metric, Node, Objective, Parameter, Plan, Update
+from fastmlp._engine.spec import LIMITED, READ_INPUT, ROWWISE, Batches, Metric, Node, Objective, Parameter, Plan, Update
 
 ENDLESS = 1e9
 

@@ -12,8 +12,8 @@ import pytest
 from golden import activation_programs as programs
 
 from fastmlp import _core, activations, layers, models, saving
+from fastmlp._engine.spec import ROWWISE
 from fastmlp.errors import ModelFileError, UnsupportedError
-from fastmlp.plan import ROWWISE
 from fastmlp.reference import Network as ReferenceNetwork
 
 KERAS = json.loads((Path(__file__).parent / "golden" / "activations.json").read_text(encoding="utf-8"))

@@ -10,8 +10,8 @@ from networks import UPDATES, data_for, fill, objective_for, perceptron, same_bi
 
 import fastmlp
 from fastmlp import _core, layers, models, reference, regularizers, utils
+from fastmlp._engine.spec import Node, Penalty, Plan
 from fastmlp.errors import UnsupportedError
-from fastmlp.plan import Node, Penalty, Plan
 
 rng = np.random.default_rng(9)
 PENALTIES = {"l1": Penalty(l1=0.05), "l2": Penalty(l2=0.03), "both": Penalty(0.02, 0.04)}

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from fastmlp import _core, layers, models, numeric
+from fastmlp import _core, layers, models
+from fastmlp._base import numeric
 
 N = 8
 random = np.random.default_rng(0)

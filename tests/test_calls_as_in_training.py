@@ -11,7 +11,7 @@ import pytest
 
 import fastmlp
 from fastmlp import Model, Sequential, layers, models, set_num_threads, utils
-from fastmlp.formats import kerasconfig
+from fastmlp.saving.formats import kerasconfig
 
 pytestmark = pytest.mark.filterwarnings("ignore:training=")
 

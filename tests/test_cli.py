@@ -369,7 +369,7 @@ def test_names_of_classes_and_the_preparation_come_from_the_file(run, pixel_mode
 
 def test_a_model_saved_by_a_program_reads_pictures_with_pixels_over_255(run, tmp_path):
     image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
-    from fastmlp.images import load_digit
+    from fastmlp._data.images import load_digit
 
     model = fastmlp.Sequential([layers.Input((28, 28)), layers.Flatten(), layers.Dense(10, "softmax")])
     model.save(tmp_path / "own.safetensors")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import fastmlp
-from fastmlp.plan import Plan
+from fastmlp._engine.spec import Plan
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "fastmlp"
@@ -164,23 +164,21 @@ def test_cmake_lists_every_c_file_and_no_other():
 def test_the_binding_imports_only_the_contract_the_errors_and_quiet_arithmetic():
     text = "\n".join(path.read_text(encoding="utf-8") for path in (SOURCES / "python").glob("*.p[yx]*"))
     imported = set(re.findall(r"(?:from|import)\s+(fastmlp[.\w]*)", text))
-    assert imported <= {"fastmlp", "fastmlp.plan", "fastmlp.errors", "fastmlp.numeric"}, imported
+    assert imported <= {"fastmlp", "fastmlp._engine.spec", "fastmlp.errors", "fastmlp._base.numeric"}, imported
     for names in re.findall(r"from\s+fastmlp\s+import\s+(.+)", text):
-        assert set(re.split(r"[,\s()]+", names)) <= {"plan", "errors", ""}, names
+        assert set(re.split(r"[,\s()]+", names)) <= {"errors", ""}, names
 
 
 def test_the_reference_engine_imports_only_itself_the_contract_the_errors_quiet_arithmetic_and_hashes():
-    allowed = ("fastmlp.reference", "fastmlp.plan", "fastmlp.errors", "fastmlp.numeric", "fastmlp.hashing")
+    allowed = ("fastmlp.reference", "fastmlp._engine.spec", "fastmlp.errors", "fastmlp._base.numeric", "fastmlp._base.hashing")
     for path in (PACKAGE / "reference").rglob("*.py"):
         above = [name for name in python_imports(path) if name != "fastmlp" and not name.startswith(allowed)]
         assert not above, f"{path.name} imports {above}"
 
 
 def test_the_contract_imports_nothing_of_fastmlp():
-    assert python_imports(PACKAGE / "plan.py") == set()
-    assert python_imports(PACKAGE / "errors.py") == set()
-    assert python_imports(PACKAGE / "numeric.py") == set()
-    assert python_imports(PACKAGE / "hashing.py") == set()
+    for path in ("_engine/spec.py", "errors.py", "_base/numeric.py", "_base/hashing.py"):
+        assert python_imports(PACKAGE / path) == set()
 
 
 @pytest.mark.parametrize("name", MODULES)

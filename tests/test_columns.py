@@ -225,11 +225,11 @@ def test_a_model_expects_the_columns_its_normalization_was_adapted_to():
 
 @pytest.mark.parametrize("columns", [{"x": ["a"]}, {"x": ["a", "b", 3]}, {"x": "abc"}, ["a", "b", "c"], {"x": ["a", "a", "b"]}])
 def test_a_file_with_names_that_do_not_fit_is_refused(model, columns, tmp_path, monkeypatch):
-    from fastmlp import modelfile
+    from fastmlp._base import model_file
     from fastmlp.errors import ModelFileError
 
-    write = modelfile.write
-    monkeypatch.setattr(modelfile, "write", lambda target, document, tensors: write(target, document | {"columns": columns}, tensors))
+    write = model_file.write
+    monkeypatch.setattr(model_file, "write", lambda target, document, tensors: write(target, document | {"columns": columns}, tensors))
     model.save(tmp_path / "model.safetensors")
     with pytest.raises(ModelFileError, match="its list of column names"):
         fastmlp.load_model(tmp_path / "model.safetensors")

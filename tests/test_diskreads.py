@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastmlp import callbacks, diskreads, layers, models
+from fastmlp import callbacks, layers, models
+from fastmlp._data import memory_maps
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux how a map is read")
 
@@ -28,7 +29,7 @@ def read_at_random(path):
 
 @pytest.mark.parametrize(("available", "shuffle", "wanted"), [(0, True, True), (0, False, False), (1 << 40, True, False)])
 def test_a_shuffled_map_larger_than_memory_is_read_at_random_while_it_trains(tmp_path, monkeypatch, available, shuffle, wanted):
-    monkeypatch.setattr(diskreads, "available_memory", lambda: available)
+    monkeypatch.setattr(memory_maps, "available_memory", lambda: available)
     path = tmp_path / "x.bin"
     np.random.default_rng(0).normal(size=(2000, 3)).astype(np.float32).tofile(path)
     x = np.memmap(path, np.float32, "r", shape=(2000, 3))
@@ -46,4 +47,4 @@ def test_a_shuffled_map_larger_than_memory_is_read_at_random_while_it_trains(tmp
 
 
 def test_available_memory_is_a_number_of_bytes():
-    assert diskreads.available_memory() > 1 << 20
+    assert memory_maps.available_memory() > 1 << 20

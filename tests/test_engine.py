@@ -12,7 +12,7 @@ import pytest
 from networks import ENDLESS, LOSSES, UPDATES, configured, data_for, fill, objective_for, perceptron, same_bits, state_of, train
 
 from fastmlp import _core
-from fastmlp.plan import Metric, Node, Objective, Parameter, Plan, Update
+from fastmlp._engine.spec import Metric, Node, Objective, Parameter, Plan, Update
 
 
 @pytest.fixture

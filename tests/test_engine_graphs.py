@@ -8,7 +8,7 @@ from graphs import GRAPHS, Builder
 from networks import ENDLESS, UPDATES, configured, data_for, fill, parameters_of, same_bits, state_of, train
 
 from fastmlp import _core, reference
-from fastmlp.plan import Batches, Metric, Node, Objective, Plan
+from fastmlp._engine.spec import Batches, Metric, Node, Objective, Plan
 
 ENGINES = (_core, reference)
 every_graph = pytest.mark.parametrize("graph", GRAPHS)

@@ -9,8 +9,8 @@ from networks import ENDLESS, LEARNING_RATES, UPDATES, configured, objective_for
 from test_engine import resident_kib
 
 from fastmlp import _core, reference
+from fastmlp._engine.spec import Batches, SparseRows, Update
 from fastmlp.errors import NonFiniteLossError
-from fastmlp.plan import Batches, SparseRows, Update
 
 NEVER, ALWAYS = 0.0, 2.0
 

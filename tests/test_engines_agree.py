@@ -20,7 +20,7 @@ from networks import (
 )
 
 from fastmlp import _core, reference
-from fastmlp.plan import READ_INPUT, Node, Parameter, Plan
+from fastmlp._engine.spec import READ_INPUT, Node, Parameter, Plan
 
 ENGINES = (_core, reference)
 

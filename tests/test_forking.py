@@ -14,7 +14,7 @@ import hashlib, os, sys, threading, time
 import numpy as np
 from networks import ENDLESS, configured, data_for, objective_for, perceptron
 from fastmlp import _core
-from fastmlp.plan import Batches, Objective, SparseRows
+from fastmlp._engine.spec import Batches, Objective, SparseRows
 
 def wait_for(child):
     for _ in range(1200):
@@ -197,7 +197,9 @@ def test_a_child_forked_inside_a_loss_function_is_told_and_can_begin_anew():
 
 
 LOCKS_OF_PYTHON = """
-from fastmlp import Sequential, layers, naming, randomness
+from fastmlp._base import naming
+from fastmlp._base import seeding
+from fastmlp import Sequential, layers
 from fastmlp.callbacks import Callback
 x = np.random.default_rng(0).normal(size=(4000, 16)).astype(np.float32)
 model = Sequential([layers.Dense(32, activation="relu", input_shape=(16,)), layers.Dense(1)])
@@ -210,7 +212,7 @@ class Hold(Callback):
         go_on.wait(60)
 
 def hold():
-    with naming._lock.lock, randomness._lock.lock, model._connecting.lock:
+    with naming._lock.lock, seeding._lock.lock, model._connecting.lock:
         holding.set()
         go_on.wait(60)
 

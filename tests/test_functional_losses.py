@@ -7,7 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from fastmlp import Model, layers, losses, metrics, optimizers, schedules
+from fastmlp import Model, layers, losses, metrics, optimizers
+from fastmlp.optimizers import schedules
 
 ENGINES = ("native", "reference")
 rng = np.random.default_rng(8)

@@ -24,8 +24,9 @@ from golden import layers as layer_programs
 from recorder import Recorder
 
 import fastmlp
-from fastmlp import activations, constraints, initializers, layers, losses, metrics, optimizers, regularizers, schedules
+from fastmlp import activations, constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from fastmlp.errors import UnsupportedError
+from fastmlp.optimizers import schedules
 
 MODULES = {module.__name__.split(".")[-1]: module for module in (layers, losses, optimizers, schedules, initializers, regularizers)}
 MODULES |= {"constraints": constraints, "metrics": metrics}

@@ -35,7 +35,7 @@ def test_predictions_gradients_statistics_and_training_are_those_of_keras(golden
 
 
 def test_normalization_learns_what_keras_learns(golden, engine, monkeypatch):
-    monkeypatch.setattr(fastmlp.engines, "DEFAULT", engine)
+    monkeypatch.setattr(fastmlp._engine.backends, "DEFAULT", engine)
     found = np.concatenate([values.ravel() for values in programs.adapted(fastmlp).values()])
     # The data lie around 50, so a float32 has lost a digit before the mean is taken away.
     np.testing.assert_allclose(found, golden["adapted"], rtol=1e-5, atol=5e-6)

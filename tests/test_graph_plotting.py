@@ -110,6 +110,6 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch):
 
     real = builtins.__import__
     monkeypatch.setattr(builtins, "__import__", refuse)
-    monkeypatch.delitem(sys.modules, "fastmlp.figures", raising=False)
+    monkeypatch.delitem(sys.modules, "fastmlp._plotting.figures", raising=False)
     with pytest.raises(ImportError, match=r'pip install "fastmlp\[plot\]"'):
         utils.plot_model(programs.residual(fastmlp), to_file=None)

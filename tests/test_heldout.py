@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from fastmlp import layers, models, utils
-from fastmlp.compiling import Goal
-from fastmlp.epochs import Rows
-from fastmlp.heldout import split
-from fastmlp.plan import Objective
+from fastmlp._data.batch_sampler import Rows
+from fastmlp._engine.spec import Objective
+from fastmlp._training.compile_config import Goal
+from fastmlp._training.validation import split
 
 GOAL = Goal(Objective("mse", 0), (), (), ())
 RANDOM = np.random.default_rng(0)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import images, layers, utils
-from fastmlp.images import load_digit, prepare_digit
+from fastmlp import layers, utils
+from fastmlp._data import images
+from fastmlp._data.images import load_digit, prepare_digit
 
 PIL = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 ImageDraw = pytest.importorskip("PIL.ImageDraw")

@@ -96,14 +96,14 @@ def test_frozen_weights_have_no_state_in_the_file_and_begin_at_zero_when_release
 @pytest.mark.parametrize("ending", ["keras", "h5"])
 def test_a_frozen_model_of_keras_has_all_its_layers_frozen(tmp_path, ending, monkeypatch):
     model = make("normalized", Adam(0.01))
-    plain = fastmlp.formats.kerasconfig.write_model
+    plain = fastmlp.saving.formats.kerasconfig.write_model
 
     def frozen(*arguments):
         config = plain(*arguments)
         config["config"]["trainable"] = False
         return config
 
-    monkeypatch.setattr("fastmlp.formats.kerasconfig.write_model", frozen)
+    monkeypatch.setattr("fastmlp.saving.formats.kerasconfig.write_model", frozen)
     model.compile(Adam(0.01))
     model.save(tmp_path / f"model.{ending}")
     loaded = fastmlp.load_model(tmp_path / f"model.{ending}")

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import activations, elsewhere, layers, models
+from fastmlp import activations, layers, models
+from fastmlp._base import keras_names
 from fastmlp.errors import UnsupportedError
 
 NAMES = json.loads((Path(__file__).parent / "golden" / "keras_names.json").read_text())
@@ -29,7 +30,7 @@ def without_an_answer(owner, names):
     for name in names:
         try:
             value = getattr(owner, name)
-            if isinstance(value, elsewhere.Absent):
+            if isinstance(value, keras_names.Absent):
                 value()
         except UnsupportedError as error:
             if "not in fastmlp; " not in str(error):
@@ -46,8 +47,8 @@ def test_every_name_of_keras_modules_works_or_names_the_nearest_alternative(path
 
 @pytest.mark.parametrize("path", MODULES)
 def test_no_name_is_both_there_and_said_to_be_missing(path):
-    there = {name for name, value in vars(module_of(path)).items() if not isinstance(value, elsewhere.AbsentModule)}
-    assert sorted(there & set(elsewhere.TABLES[path])) == []
+    there = {name for name, value in vars(module_of(path)).items() if not isinstance(value, keras_names.AbsentModule)}
+    assert sorted(there & set(keras_names.TABLES[path])) == []
 
 
 def test_every_attribute_of_keras_models_and_layers_works_or_names_the_nearest_alternative():
@@ -59,9 +60,11 @@ def test_every_attribute_of_keras_models_and_layers_works_or_names_the_nearest_a
 
 def test_no_attribute_that_is_there_is_said_to_be_missing():
     for cls, table in ((models.Model, "Model"), (models.Sequential, "Model"), (models.Functional, "Model"), (layers.Layer, "Layer")):
-        assert [name for name in elsewhere.TABLES[table] for one in cls.__mro__[1:] if name in vars(one) and one is not models.Model] == []
+        assert [
+            name for name in keras_names.TABLES[table] for one in cls.__mro__[1:] if name in vars(one) and one is not models.Model
+        ] == []
     for layer in layers.registry.classes.values():
-        assert set(vars(layer)) & set(elsewhere.TABLES["Layer"]) == set(), layer
+        assert set(vars(layer)) & set(keras_names.TABLES["Layer"]) == set(), layer
 
 
 def test_what_is_not_here_can_be_imported_and_says_what_to_do_when_it_is_used():
@@ -103,9 +106,9 @@ def test_every_module_of_keras_can_be_imported(path):
 
 
 def test_every_module_that_is_stood_in_for_has_an_answer():
-    for path in elsewhere.ABSENT_MODULES:
+    for path in keras_names.ABSENT_MODULES:
         module, _, name = path.rpartition(".")
-        assert name in elsewhere.TABLES[module]
+        assert name in keras_names.TABLES[module]
 
 
 def test_modules_of_keras_that_are_not_here_answer_when_something_in_them_is_used():
@@ -187,7 +190,7 @@ def arguments_of_both():
         owner = fastmlp
         for step in place.split("."):
             owner = getattr(owner, step)
-        table = elsewhere.TABLES.get(place if inspect.ismodule(owner) else "Model" if place in ("Model", "Sequential") else "Layer", {})
+        table = keras_names.TABLES.get(place if inspect.ismodule(owner) else "Model" if place in ("Model", "Sequential") else "Layer", {})
         if place in ("Model", "Sequential"):
             owner = models.Sequential([layers.Dense(2, input_shape=(3,))])
         own = None if name in table else getattr(owner, name, None)

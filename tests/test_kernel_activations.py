@@ -11,7 +11,7 @@ import pytest
 from kernel_harness import ISAS, kernels
 
 from fastmlp import _core
-from fastmlp.plan import LIMITED, READ_INPUT
+from fastmlp._engine.spec import LIMITED, READ_INPUT
 from fastmlp.reference.activations import ACTIVATIONS
 
 UNIT = 2.0**-24

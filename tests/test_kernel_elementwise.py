@@ -5,7 +5,7 @@ import pytest
 from kernel_harness import ISAS, Guarded, fixed_sum, kernels, padded, round_up, same_bits
 
 from fastmlp import _core
-from fastmlp.plan import LIMITED, READ_INPUT, ROWWISE
+from fastmlp._engine.spec import LIMITED, READ_INPUT, ROWWISE
 from fastmlp.reference.activations import ACTIVATIONS
 
 ALPHA = 0.25

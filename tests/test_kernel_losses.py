@@ -6,7 +6,7 @@ from kernel_harness import ISAS, Guarded, fixed_sum, kernels, padded, round_up, 
 from loss_cases import LOGITS, PARAMETERS, constants_of, draw_predictions, draw_targets, fitting_columns
 
 from fastmlp import _core, losses
-from fastmlp.plan import Metric
+from fastmlp._engine.spec import Metric
 from fastmlp.reference.activations import ACTIVATIONS, sigmoid
 from fastmlp.reference.losses import LOGIT_LOSSES, LOSSES, make_loss
 from fastmlp.reference.metrics import METRICS, make_metric

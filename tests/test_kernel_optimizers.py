@@ -5,7 +5,7 @@ import pytest
 from kernel_harness import ISAS, Guarded, kernels, same_bits
 
 from fastmlp import _core
-from fastmlp.plan import Update
+from fastmlp._engine.spec import Update
 from fastmlp.reference.optimizers import OPTIMIZERS
 
 SIZES = [*range(36), 63, 64, 65, 1000]

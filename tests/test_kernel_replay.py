@@ -5,7 +5,7 @@ import pytest
 from kernel_harness import ISAS, PANEL, Guarded, kernels, same_bits
 from test_kernel_optimizers import LAZY_RULES, constants, slots_of
 
-from fastmlp.plan import Update
+from fastmlp._engine.spec import Update
 
 rng = np.random.default_rng(5)
 LONG = 1200

@@ -11,7 +11,7 @@ from layer_plans import INPUTS, KINDS, NUMBERS, mse, plan_around, plan_of
 from networks import ENDLESS, UPDATES, parameters_of, same_bits, state_of, train
 
 from fastmlp import _core, layers, reference
-from fastmlp.plan import Batches, Update
+from fastmlp._engine.spec import Batches, Update
 
 ENGINES = (_core, reference)
 TABLES = ("lookup", "lookup_masked", "hashing", "hashing_salted")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastmlp import Model, _core, layers, models, utils
-from fastmlp.plan import Node, Objective, Parameter, Plan, Update
+from fastmlp._engine.spec import Node, Objective, Parameter, Plan, Update
 
 rng = np.random.default_rng(6)
 ROWS = 700

@@ -198,6 +198,6 @@ def test_live_plots_refuse_what_they_can_not_do(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist; make it first"):
         callbacks.LivePlot(tmp_path / "nowhere" / "live.png")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.delitem(sys.modules, "fastmlp.figures", raising=False)
+    monkeypatch.delitem(sys.modules, "fastmlp._plotting.figures", raising=False)
     with pytest.raises(ImportError, match=r'needs matplotlib: pip install "fastmlp\[plot\]"'):
         callbacks.LivePlot(tmp_path / "live.png")

@@ -9,8 +9,8 @@ import pickle
 import numpy as np
 import pytest
 
+from fastmlp._base.hashing import fingerprint64, siphash
 from fastmlp.errors import UnsupportedError
-from fastmlp.hashing import fingerprint64, siphash
 from fastmlp.layers import Discretization, Hashing, IntegerLookup, StringLookup
 
 WORDS, TEXT = ["a", "b", "c", "d"], [["a", "c", "d", "d"], ["d", "z", "b", "z"]]

@@ -16,9 +16,9 @@ from networks import same_bits
 
 import fastmlp
 from fastmlp import _core, layers, models
+from fastmlp._engine.spec import Node, Plan, Table
 from fastmlp.errors import ModelFileError, UnsupportedError
 from fastmlp.layers import CategoryEncoding, Dense, Discretization, Embedding, Flatten, Hashing, Input, IntegerLookup, StringLookup
-from fastmlp.plan import Node, Plan, Table
 
 GOLDEN = Path(__file__).parent / "golden" / "lookup.npz"
 ENGINES = ("native", "reference")

@@ -11,8 +11,8 @@ import pytest
 
 import fastmlp
 from fastmlp import Model, _core, layers, losses, models, optimizers
+from fastmlp._engine.spec import Metric, Node, Objective, Parameter, Plan, Update
 from fastmlp.errors import UnsupportedError
-from fastmlp.plan import Metric, Node, Objective, Parameter, Plan, Update
 
 
 def model_for(loss, units=2, engine="native", activation=None, **options):

@@ -13,8 +13,8 @@ import pytest
 
 import fastmlp
 from fastmlp import callbacks, layers, losses, models, optimizers
+from fastmlp._engine.spec import Node, Objective
 from fastmlp.errors import UnsupportedError
-from fastmlp.plan import Node, Objective
 
 X = np.linspace(-1, 1, 24, dtype=np.float32).reshape(8, 3)
 Y = X[:, :2] * 2

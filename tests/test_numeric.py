@@ -22,10 +22,10 @@ from fastmlp import (
     optimizers,
     regularizers,
     saving,
-    schedules,
     utils,
 )
 from fastmlp.errors import NonFiniteLossError
+from fastmlp.optimizers import schedules
 
 N = 8
 random = np.random.default_rng(0)

@@ -187,7 +187,7 @@ def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):
         return original(name, *arguments)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    monkeypatch.delitem(sys.modules, "fastmlp.figures", raising=False)
+    monkeypatch.delitem(sys.modules, "fastmlp._plotting.figures", raising=False)
     with pytest.raises(ImportError, match=r'plotting needs matplotlib: pip install "fastmlp\[plot\]"'):
         plot_history({"loss": [1.0]})
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import layers, progress
+from fastmlp import layers
+from fastmlp._base import progress
 
 ESCAPE = re.compile(r"\x1b\[[0-9]+m")
 LOGS = {"accuracy": 0.9256, "loss": 0.2586}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from loss_cases import constants_of, draw_targets
 
-from fastmlp.plan import READ_INPUT, ROWWISE, Batches, Node, Objective, Parameter, Plan, Update
+from fastmlp._engine.spec import READ_INPUT, ROWWISE, Batches, Node, Objective, Parameter, Plan, Update
 from fastmlp.reference import Network
 from fastmlp.reference.activations import ACTIVATIONS
 from fastmlp.reference.losses import LOGIT_LOSSES, LOSSES

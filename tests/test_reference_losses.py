@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from loss_cases import LOGITS, constants_of, draw_predictions, draw_targets
 
-from fastmlp.plan import Metric
+from fastmlp._engine.spec import Metric
 from fastmlp.reference.losses import LOGIT_LOSSES, LOSSES, make_loss
 from fastmlp.reference.metrics import METRICS, make_metric
 

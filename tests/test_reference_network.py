@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from fastmlp._engine.spec import Batches, Metric, Node, Objective, Parameter, Plan, Update
 from fastmlp.errors import NonFiniteLossError
-from fastmlp.plan import Batches, Metric, Node, Objective, Parameter, Plan, Update
 from fastmlp.reference import Network, shuffle
 from fastmlp.reference import network as network_module
 from fastmlp.reference.optimizers import OPTIMIZERS

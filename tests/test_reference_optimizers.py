@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from fastmlp.plan import Batches, Node, Objective, Parameter, Plan, Update
+from fastmlp._engine.spec import Batches, Node, Objective, Parameter, Plan, Update
 from fastmlp.reference import Network
 
 ONE_WEIGHT = Plan((1, 1), (Node("dense", (0,), 1, (0,)),), (Parameter("kernel", (1, 1)),), output=1)

@@ -5,7 +5,7 @@ import pytest
 
 import fastmlp
 from fastmlp import constraints, layers, models, regularizers, utils
-from fastmlp.plan import Bounds, Penalty
+from fastmlp._engine.spec import Bounds, Penalty
 
 W = np.array([[3.0, -1.0, 0.0], [4.0, 1.0, 2.0]], np.float32)
 

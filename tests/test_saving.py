@@ -23,9 +23,10 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 import fastmlp
-from fastmlp import layers, modelfile, saving, utils
+from fastmlp import layers, saving, utils
+from fastmlp._base import model_file
+from fastmlp._base.model_file import ModelFile
 from fastmlp.errors import ModelFileError
-from fastmlp.modelfile import ModelFile
 from fastmlp.optimizers import (
     SGD,
     Adadelta,
@@ -337,7 +338,7 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(path, monkeypatc
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(*((modelfile, "_seal") if step == "_seal" else (os, "fsync")), fail)
+    monkeypatch.setattr(*((model_file, "_seal") if step == "_seal" else (os, "fsync")), fail)
     with pytest.raises(type(error)):
         make(seed=6).save(path)
     monkeypatch.undo()
@@ -453,10 +454,10 @@ def test_foreign_files_are_named_for_what_they_are(path, content, reason):
 
 @pytest.mark.parametrize("length", [0x280, 0x380, 0x480, 0x580])
 def test_a_header_as_long_as_the_first_bytes_of_a_pickle_say_is_no_pickle(path, length):
-    modelfile.write(path, {"format": "fastmlp", "padding": ""}, {})
+    model_file.write(path, {"format": "fastmlp", "padding": ""}, {})
     begin = int.from_bytes(path.read_bytes()[:2], "little")
     document = {"format": "fastmlp", "padding": "." * (length - begin)}
-    modelfile.write(path, document, {})
+    model_file.write(path, document, {})
     assert path.read_bytes()[:2] == length.to_bytes(2, "little")
     with ModelFile(path) as file:
         assert file.document == document

@@ -14,8 +14,9 @@ from golden import scripts
 from networks import ENDLESS, configured, data_for, objective_for, perceptron, same_bits, state_of
 
 import fastmlp
-from fastmlp import _core, callbacks, layers, models, optimizers, reference, schedules
+from fastmlp import _core, callbacks, layers, models, optimizers, reference
 from fastmlp.errors import UnsupportedError
+from fastmlp.optimizers import schedules
 
 KERAS = json.loads((Path(__file__).parent / "golden" / "schedules.json").read_text(encoding="utf-8"))
 

@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 import pytest
 
-from fastmlp import constraints, layers, losses, metrics, models, optimizers, regularizers, settings
+from fastmlp import constraints, layers, losses, metrics, models, optimizers, regularizers
+from fastmlp._base import settings
 from fastmlp.optimizers import schedules
 
 X = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fastmlp import Model, Sequential, _core, callbacks, layers, load_model, losses, metrics, sweep
+from fastmlp._engine.spec import Batches
 from fastmlp.errors import UnsupportedError
-from fastmlp.plan import Batches
 from fastmlp.reference import Network
 
 rng = np.random.default_rng(5)

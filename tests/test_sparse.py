@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from fastmlp import layers, models, optimizers, utils
+from fastmlp._data.sparse import as_sparse_rows
 from fastmlp.errors import UnsupportedError
-from fastmlp.sparse import as_sparse_rows
 
 sp = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
 

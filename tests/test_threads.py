@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from fastmlp import threads
+from fastmlp._engine import threads
 
 
 @pytest.fixture

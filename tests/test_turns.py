@@ -14,7 +14,7 @@ import pytest
 from networks import ENDLESS, configured, data_for, objective_for, perceptron
 
 from fastmlp import _core, reference
-from fastmlp.plan import Metric, Node, Objective, Parameter, Plan, SparseRows, Update
+from fastmlp._engine.spec import Metric, Node, Objective, Parameter, Plan, SparseRows, Update
 
 INSIDE = "a loss function can't use the model that is being trained with it"
 

@@ -7,7 +7,7 @@ import pytest
 from networks import LEARNING_RATES, UPDATES, data_for, fill, objective_for, perceptron, same_bits, state_of, train
 
 from fastmlp import _core, reference
-from fastmlp.plan import Bounds, Penalty, Plan
+from fastmlp._engine.spec import Bounds, Penalty, Plan
 
 OPTIONS = {
     "decay": {"weight_decay": 0.3},

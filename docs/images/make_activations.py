@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from fastmlp import activations
-from fastmlp.plan import LIMITED, READ_INPUT
+from fastmlp._engine.spec import LIMITED, READ_INPUT
 from fastmlp.reference.activations import ACTIVATIONS
 
 NAMES = (

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from fastmlp.optimizers.minimizer import Minimizer
-from fastmlp.plan import Update
+from fastmlp._engine.spec import Update
 from fastmlp.reference.optimizers import OPTIMIZERS
 
 mpl.use("Agg")

@@ -61,7 +61,7 @@ def predictor(name: str, case: InferenceCase) -> Predict:
 
 def _threads() -> int:
     """What each framework may use, as fastmlp counts it."""
-    from fastmlp.threads import default_count
+    from fastmlp._engine.threads import default_count
 
     return default_count()[0]
 

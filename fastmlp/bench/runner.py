@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastmlp.bench import peers
+import fastmlp.bench.peers as peers
 from fastmlp.bench.cases import Case
 
 __all__ = ["CaseResult", "Timing", "measure"]

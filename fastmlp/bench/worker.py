@@ -27,7 +27,7 @@ def main() -> None:
 
 def _round(case_name: str, framework: str) -> Callable[[], object]:
     """Prepares; returns what a round runs."""
-    from fastmlp.bench import peers
+    import fastmlp.bench.peers as peers
     from fastmlp.bench.cases import CASES, TrainingCase
 
     case = CASES[case_name]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmlp import elsewhere
+from fastmlp._base import keras_names
 from fastmlp.callbacks.average import SwapEMAWeights
 from fastmlp.callbacks.backup import BackupAndRestore
 from fastmlp.callbacks.base import Callback
@@ -51,4 +51,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    return elsewhere.missing("callbacks", name)
+    return keras_names.missing("callbacks", name)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastmlp import checks, ema
+from fastmlp._base import checks
+from fastmlp._engine import ema
 from fastmlp.callbacks.base import Callback, Logs
 
 __all__ = ["SwapEMAWeights"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp._base import checks
 from fastmlp.callbacks.base import Callback, Logs
 from fastmlp.callbacks.checkpoint import BatchCounter
 from fastmlp.errors import ModelFileError, UnsupportedError
@@ -109,7 +109,7 @@ class BackupAndRestore(Callback):
                 self.backup_dir.rmdir()
 
     def _save(self) -> None:
-        from fastmlp import modelfile
+        from fastmlp._base import model_file
 
         model = self.model
         progress = model.fit_progress
@@ -139,13 +139,13 @@ class BackupAndRestore(Callback):
         if self.double_checkpoint and self._latest.exists():
             self._previous.unlink(missing_ok=True)
             os.link(self._latest, self._previous)
-        modelfile.write(self._latest.resolve(), document, tensors)
+        model_file.write(self._latest.resolve(), document, tensors)
 
     def _load(self, path: Path) -> None:
-        from fastmlp import modelfile
+        from fastmlp._base import model_file
 
         model = self.model
-        with modelfile.ModelFile(path) as file:
+        with model_file.ModelFile(path) as file:
             document = file.document
             if document.get("format") != _FORMAT or document.get("version") != _VERSION:
                 raise file.fail("it is not a backup of this version of fastmlp; delete the folder to begin anew")

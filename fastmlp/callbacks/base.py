@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastmlp import keywords
+from fastmlp._base import keywords
 
 __all__ = ["Callback"]
 

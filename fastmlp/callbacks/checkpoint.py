@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fastmlp import checks, progress
+from fastmlp._base import checks, progress
 from fastmlp.callbacks.base import Logs
 from fastmlp.callbacks.monitoring import MonitorCallback, as_text, from_text
 

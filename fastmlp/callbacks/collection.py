@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import progress
+from fastmlp._base import progress
 from fastmlp.callbacks.base import Callback, Logs
 
 if TYPE_CHECKING:
-    from fastmlp.figures import Figure
+    from fastmlp._plotting.figures import Figure
 
 __all__ = ["CallbackList", "History", "ProgbarLogger"]
 
@@ -39,7 +39,7 @@ class History(Callback):
 
     def plot(self) -> Figure:
         """The loss and each metric over the epochs, training and validation in one panel, as a matplotlib figure."""
-        from fastmlp import drawing
+        from fastmlp._plotting import drawing
 
         return drawing.plot_history(self)
 

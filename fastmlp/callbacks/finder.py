@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import checks, numeric
+from fastmlp._base import checks, numeric
+from fastmlp._base.numeric import quietly
 from fastmlp.callbacks.base import Callback, Logs
-from fastmlp.numeric import quietly
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -146,7 +146,7 @@ class LearningRateFinder(Callback):
 
     def plot(self) -> Figure:
         """The loss against the rate as a matplotlib figure; write it with ``figure.savefig("rates.png")``."""
-        from fastmlp import drawing
+        from fastmlp._plotting import drawing
 
         return drawing.plot_learning_rates(self.rates, self.losses, self.smoothed, self.suggestion)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from fastmlp import checks, numeric
+from fastmlp._base import checks, numeric
 from fastmlp.callbacks.base import Callback, Logs
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class LivePlot(Callback):
         self._curves.setdefault(panel, {}).setdefault(curve, []).append((place, numeric.mean(value)))
 
     def _draw(self, curves: Mapping[str, Mapping[str, list[tuple[float, float]]]]) -> None:
-        from fastmlp import drawing
+        from fastmlp._plotting import drawing
 
         begin = perf_counter()
         drawing.draw_live(self.figure, curves)
@@ -199,7 +199,7 @@ class _Window:
 
 def _screen(display: str, path: Path) -> _File | _Notebook | _Window:
     """Where to draw."""
-    from fastmlp import drawing, figures
+    from fastmlp._plotting import drawing, figures
 
     figure = drawing.new_figure(3)
     if display == "notebook" or (display == "auto" and figures.in_notebook()):

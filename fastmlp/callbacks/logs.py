@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from fastmlp import checks, numeric
+from fastmlp._base import checks, numeric
 from fastmlp.callbacks._images import image_summary, picture_of
 from fastmlp.callbacks.base import Callback, Logs
 
@@ -75,7 +75,7 @@ class CSVLogger(Callback):
 
     def _widen(self, names: list[str]) -> None:
         """Gives the file the columns that it lacks."""
-        from fastmlp.files import replacing  # which imports json
+        from fastmlp._base.files import replacing  # which imports json
 
         assert self._file is not None
         missing = [name for name in names if name not in self._columns]

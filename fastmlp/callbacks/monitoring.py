@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, progress
+from fastmlp._base import checks, progress
 from fastmlp.callbacks.base import Callback, Logs
 
 __all__ = ["EarlyStopping", "MonitorCallback", "ReduceLROnPlateau"]

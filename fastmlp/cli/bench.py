@@ -80,7 +80,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         # A long measurement must not end in an error that could have come first.
         Path(options.json).open("a").close()
 
-    from fastmlp import threads
+    from fastmlp._engine import threads
     from fastmlp.bench.peak import Peak
     from fastmlp.bench.report import Report
 

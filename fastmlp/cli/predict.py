@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from fastmlp._models.model import Model
     from fastmlp.cli.prepare import Preparation
-    from fastmlp.model import Model
 
 _IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 _TEXT = {".csv", ".tsv", ".txt"}
@@ -77,9 +77,9 @@ class _Answers:
 def _run(options: argparse.Namespace) -> int:
     import numpy as np
 
+    from fastmlp._base.files import replacing
     from fastmlp.cli.prepare import AS_IS, Preparation
     from fastmlp.errors import UnsupportedError
-    from fastmlp.files import replacing
     from fastmlp.saving import describe, load_model
 
     provenance = describe(options.model)["provenance"]
@@ -144,7 +144,7 @@ def _rows(name: str, model: Model, preparation: Preparation, header: bool | None
     if _is_image(path.name):
         if shape not in {(_IMAGE_PIXELS,), (_IMAGE_SIDE, _IMAGE_SIDE)}:
             raise ValueError(f"{path} is a picture, but the model takes rows of shape {shape}, not 28 x 28 pixels")
-        from fastmlp.images import load_digit
+        from fastmlp._data.images import load_digit
 
         values: NDArray[Any] = load_digit(path)[None]
     elif path.suffix.lower() == ".npy":

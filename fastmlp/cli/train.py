@@ -77,7 +77,8 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.plot is not None:
         arguments.check_plot(options.plot)
 
-    from fastmlp import threads, utils
+    from fastmlp import utils
+    from fastmlp._engine import threads
 
     utils.set_random_seed(options.seed)
     if options.threads is not None and options.engine == "native":
@@ -114,7 +115,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
 
 def _check_save(path: str) -> None:
-    from fastmlp.files import check_target
+    from fastmlp._base.files import check_target
 
     check_target(path, overwrite=True)
 

@@ -12,7 +12,7 @@ Example:
 
 from typing import Any
 
-from fastmlp import elsewhere
+from fastmlp._base import keras_names
 from fastmlp.datasets import (
     boston_housing,
     california_housing,
@@ -43,4 +43,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    return elsewhere.missing("datasets", name)
+    return keras_names.missing("datasets", name)

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from fastmlp import keywords
+from fastmlp._base import keywords
 from fastmlp.datasets._files import cache_folder, check_digest
 from fastmlp.errors import UnsupportedError
 

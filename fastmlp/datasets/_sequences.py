@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp._base import checks
 
 __all__ = ["encode", "object_array", "read_word_index", "shorter_than", "shuffled"]
 

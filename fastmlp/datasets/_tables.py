@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp._base import checks
 from fastmlp.datasets._files import RemoteFile
 from fastmlp.datasets._npz import read_npz
 

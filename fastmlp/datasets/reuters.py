@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp._base import checks
 from fastmlp.datasets._files import RemoteFile
 from fastmlp.datasets._npz import read_npz
 from fastmlp.datasets._sequences import encode, object_array, read_word_index, shorter_than, shuffled

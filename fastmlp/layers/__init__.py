@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmlp import elsewhere
+from fastmlp._base import keras_names
+from fastmlp._base.registry import Registry
+from fastmlp._graph.operation import Operation
 from fastmlp.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from fastmlp.layers.activity import ActivityRegularization
 from fastmlp.layers.base import Layer, assign_all
@@ -45,8 +47,6 @@ from fastmlp.layers.pooling import GlobalAveragePooling1D, GlobalMaxPooling1D
 from fastmlp.layers.preprocessing import Normalization, Rescaling
 from fastmlp.layers.regularization import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
 from fastmlp.layers.reshaping import Flatten, GetItem, Identity, Permute, RepeatVector, Reshape
-from fastmlp.operation import Operation
-from fastmlp.registry import Registry
 
 __all__ = [
     "ELU",
@@ -159,4 +159,4 @@ serialize, deserialize = registry.serialize, registry.deserialize
 
 
 def __getattr__(name: str) -> Any:
-    return elsewhere.missing("layers", name)
+    return keras_names.missing("layers", name)

@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 import fastmlp.layers.axes as axes
-from fastmlp import activations, checks, initializers, settings
+from fastmlp import activations, initializers
+from fastmlp._base import checks, settings
+from fastmlp._base.shapes import Shape
+from fastmlp._graph.operation import Operation
+from fastmlp._graph.weights import Weight
 from fastmlp.activations import Activation as ActivationFunction
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer, LayerWeight
-from fastmlp.operation import Operation
-from fastmlp.shapes import Shape
-from fastmlp.weights import Weight
 
 
 class _ActivationLayer(Layer):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fastmlp import regularizers
+from fastmlp._base.shapes import Shape
+from fastmlp._engine.spec import Penalty
+from fastmlp._graph.operation import Operation
 from fastmlp.layers.base import Layer
-from fastmlp.operation import Operation
-from fastmlp.plan import Penalty
-from fastmlp.shapes import Shape
 
 
 class ActivityRegularization(Layer):

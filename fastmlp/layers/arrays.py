@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, hashing, symbolic
+from fastmlp._base import checks, hashing
+from fastmlp._base.shapes import Shape
+from fastmlp._engine.spec import WHOLE_BELOW, Table
+from fastmlp._graph import symbolic
+from fastmlp._graph.operation import Operation
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer
 from fastmlp.layers.categories import MOST_NUMBERS, row_of_codes
-from fastmlp.operation import Operation
-from fastmlp.plan import WHOLE_BELOW, Table
-from fastmlp.shapes import Shape
 
 DROPPED = -1
 """The index of what counts for no column."""
@@ -98,7 +99,7 @@ def lookup(table: Table) -> Operation:
 
 
 def method_of(salt: list[int] | None) -> dict[str, Any]:
-    """How a table hashes numbers: see :class:`fastmlp.plan.Table`."""
+    """How a table hashes numbers: see :class:`fastmlp._engine.spec.Table`."""
     if salt is None:
         return {"method": "farmhash"}
     return {"method": "siphash", "salt": tuple(part % (1 << 64) for part in salt)}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmlp import checks
+from fastmlp._base import checks
+from fastmlp._base.shapes import Shape
 from fastmlp.errors import UnsupportedError
-from fastmlp.shapes import Shape
 
 
 def whole_axis(owner: str, axis: Any) -> int:

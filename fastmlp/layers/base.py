@@ -12,14 +12,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastmlp import checks, constraints, custom_objects, elsewhere, naming, regularizers, settings, shapes, symbolic
-from fastmlp.eager import compute
+from fastmlp import constraints, regularizers
+from fastmlp._base import checks, custom_objects, keras_names, naming, settings, shapes
+from fastmlp._base.registry import Configurable
+from fastmlp._base.shapes import Shape
+from fastmlp._graph import symbolic
+from fastmlp._graph.eager import compute
+from fastmlp._graph.operation import Operation
+from fastmlp._graph.weights import Weight
 from fastmlp.initializers import Initializer
-from fastmlp.operation import Operation
-from fastmlp.registry import Configurable
-from fastmlp.shapes import Shape
 from fastmlp.variables import Variable
-from fastmlp.weights import Weight
 
 _UNSUPPORTED = {
     "activity_regularizer": "only Dense has it; put an ActivityRegularization layer behind this one",
@@ -32,7 +34,7 @@ _UNSUPPORTED = {
 }
 
 
-@elsewhere.answering("Layer")
+@keras_names.answering("Layer")
 class Layer(Configurable):
     """The base of all layers.
 
@@ -258,7 +260,7 @@ class Layer(Configurable):
                 weight.rules = rules[index]
 
     def _refuse_unknown(self, name: str) -> None:
-        advice = _UNSUPPORTED.get(name) or elsewhere.advice("Layer", name)
+        advice = _UNSUPPORTED.get(name) or keras_names.advice("Layer", name)
         if advice:
             raise AttributeError(f"{name} of {type(self).__name__} is not in fastmlp; {advice}")
         settings.refuse_misspelled(type(self).__name__, name, settings.settings_of(type(self)) | {"trainable"})

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp._base import checks
+from fastmlp._engine.spec import Table
+from fastmlp._graph.operation import Operation
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.arrays import ArrayLayer, batches, bucket, elements, encoded, exact, lookup, mapped, method_of, salt_pair
-from fastmlp.operation import Operation
-from fastmlp.plan import Table
 
 
 class Discretization(ArrayLayer):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from fastmlp import checks, initializers
+from fastmlp import initializers
+from fastmlp._base import checks
+from fastmlp._base.shapes import Shape
+from fastmlp._graph.operation import Operation
+from fastmlp._graph.weights import Weight
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer, LayerWeight
-from fastmlp.operation import Operation
-from fastmlp.shapes import Shape
-from fastmlp.weights import Weight
 
 MOST_NUMBERS = 1 << 24
 """Whole numbers up to this are exact in float32."""

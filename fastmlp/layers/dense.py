@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from fastmlp import activations, checks, initializers, regularizers
+from fastmlp import activations, initializers, regularizers
+from fastmlp._base import checks
+from fastmlp._base.shapes import Shape
+from fastmlp._graph.operation import Operation
+from fastmlp._graph.weights import Weight
 from fastmlp.errors import UnsupportedError
 from fastmlp.initializers import Initializer
 from fastmlp.layers.activity import penalize
 from fastmlp.layers.base import Layer, LayerWeight
-from fastmlp.operation import Operation
-from fastmlp.shapes import Shape
-from fastmlp.weights import Weight
 
 
 class Dense(Layer):

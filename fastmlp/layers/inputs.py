@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastmlp import checks, keywords, shapes
+from fastmlp._base import checks, keywords, shapes
+from fastmlp._graph.symbolic import Call, Tensor
 from fastmlp.layers.base import Layer
-from fastmlp.symbolic import Call, Tensor
 
 
 def is_whole(dtype: Any) -> bool:

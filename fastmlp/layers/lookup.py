@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp._base import checks
+from fastmlp._base.shapes import Shape
+from fastmlp._engine.spec import Constant, Table
+from fastmlp._graph.operation import Operation
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.arrays import DROPPED, ArrayLayer, batches, bucket, elements, encoded, exact, lookup, mapped, method_of, salt_pair
 from fastmlp.layers.categories import MOST_NUMBERS
-from fastmlp.operation import Operation
-from fastmlp.plan import Constant, Table
-from fastmlp.shapes import Shape
 
 
 class _IndexLookup(ArrayLayer):

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 import fastmlp.layers.axes as axes
-from fastmlp import checks, shapes
+from fastmlp._base import checks, shapes
+from fastmlp._base.shapes import Shape
+from fastmlp._graph.operation import Operation
+from fastmlp._graph.symbolic import operator
 from fastmlp.layers.base import Layer
-from fastmlp.operation import Operation
-from fastmlp.shapes import Shape
-from fastmlp.symbolic import operator
 
 
 class Merge(Layer):

@@ -6,13 +6,14 @@ import math
 from typing import Any, ClassVar
 
 import fastmlp.layers.axes as axes
-from fastmlp import checks, initializers
+from fastmlp import initializers
+from fastmlp._base import checks
+from fastmlp._base.shapes import Shape
+from fastmlp._graph.operation import Operation
+from fastmlp._graph.weights import Weight
 from fastmlp.errors import UnsupportedError
 from fastmlp.initializers import Initializer
 from fastmlp.layers.base import Layer, LayerWeight
-from fastmlp.operation import Operation
-from fastmlp.shapes import Shape
-from fastmlp.weights import Weight
 
 
 class _Normalization(Layer):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from fastmlp import checks
+from fastmlp._base import checks
+from fastmlp._base.shapes import Shape
+from fastmlp._graph.operation import Operation
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer
-from fastmlp.operation import Operation
-from fastmlp.shapes import Shape
 
 
 class _GlobalPooling1D(Layer):

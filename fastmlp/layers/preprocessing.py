@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 
 import fastmlp.layers.axes as axes
-from fastmlp import checks, data, frames, initializers
+from fastmlp import initializers
+from fastmlp._base import checks
+from fastmlp._base.numeric import as_native, quiet
+from fastmlp._base.shapes import Shape
+from fastmlp._data import conversion, frames
+from fastmlp._engine.spec import Constant
+from fastmlp._graph.operation import Operation
+from fastmlp._graph.symbolic import operator
+from fastmlp._graph.weights import Weight
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer
-from fastmlp.numeric import as_native, quiet
-from fastmlp.operation import Operation
-from fastmlp.plan import Constant
-from fastmlp.shapes import Shape
-from fastmlp.symbolic import operator
-from fastmlp.weights import Weight
 
 Constants = tuple[tuple[str, Constant], ...]
 
@@ -240,7 +242,7 @@ def _batches(given: Any) -> Iterator[Any]:
 
 def _rows(batch: Any, *, whole: bool = False) -> np.ndarray:
     """The rows of a batch, float64; with ``whole`` all its numbers, as one column."""
-    rows = data.as_array("data", batch)
+    rows = conversion.as_array("data", batch)
     if whole:
         rows = rows.reshape(-1, 1)
     if rows.ndim != 2:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp._base import checks
+from fastmlp._base.shapes import Shape
+from fastmlp._graph.operation import Operation
+from fastmlp._graph.symbolic import operator
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer
-from fastmlp.operation import Operation
-from fastmlp.shapes import Shape
-from fastmlp.symbolic import operator
 
 
 class Flatten(Layer):

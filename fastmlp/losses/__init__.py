@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastmlp import elsewhere
-from fastmlp.custom_objects import CustomObjectScope
+from fastmlp._base import keras_names
+from fastmlp._base.custom_objects import CustomObjectScope
+from fastmlp._base.registry import Registry
 from fastmlp.losses.base import Loss
 from fastmlp.losses.classification import (
     BinaryCrossentropy,
@@ -65,7 +66,6 @@ from fastmlp.losses.regression import (
     Poisson,
     Quantile,
 )
-from fastmlp.registry import Registry
 
 __all__ = [
     "BinaryCrossentropy",
@@ -176,4 +176,4 @@ def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> L
 
 
 def __getattr__(name: str) -> Any:
-    return elsewhere.missing("losses", name)
+    return keras_names.missing("losses", name)

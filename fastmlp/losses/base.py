@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastmlp import checks, naming
-from fastmlp.numeric import as_native, quiet
-from fastmlp.registry import Configurable
+from fastmlp._base import checks, naming
+from fastmlp._base.numeric import as_native, quiet
+from fastmlp._base.registry import Configurable
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
 """Those that Keras has."""

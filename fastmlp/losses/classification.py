@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp._base import checks
 from fastmlp.losses.base import MOST_AXES, Loss, axis_in_config
 
 

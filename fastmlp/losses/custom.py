@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fastmlp._base.numeric import as_caller, as_native, quiet
 from fastmlp.losses.base import Loss
-from fastmlp.numeric import as_caller, as_native, quiet
 
 STEP = 1e-3
 """How far from a prediction its slope is measured, relative to its size where that is above one."""

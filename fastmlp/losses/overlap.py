@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp._base import checks
+from fastmlp._base.numeric import quietly
 from fastmlp.losses.base import Loss, axis_of
-from fastmlp.numeric import quietly
 
 
 class Overlap(Loss):

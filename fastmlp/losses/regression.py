@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fastmlp import checks
+from fastmlp._base import checks
 from fastmlp.losses.base import MOST_AXES, Loss, axis_in_config
 
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import checks, custom_objects, elsewhere, losses
+from fastmlp import losses
+from fastmlp._base import checks, custom_objects, keras_names
+from fastmlp._base.registry import Registry
 from fastmlp.losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -85,7 +87,6 @@ from fastmlp.metrics.of_losses import (
     SquaredHinge,
     of_loss,
 )
-from fastmlp.registry import Registry
 
 __all__ = [
     "AUC",
@@ -286,4 +287,4 @@ def get(identifier: Any) -> Metric:
 
 
 def __getattr__(name: str) -> Any:
-    return elsewhere.missing("metrics", name)
+    return keras_names.missing("metrics", name)

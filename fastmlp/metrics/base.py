@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastmlp import checks, naming
+from fastmlp._base import checks, naming
+from fastmlp._base.numeric import quietly
+from fastmlp._base.registry import Configurable
+from fastmlp._engine.spec import Metric as PlanMetric
 from fastmlp.errors import UnsupportedError
-from fastmlp.numeric import quietly
-from fastmlp.plan import Metric as PlanMetric
-from fastmlp.registry import Configurable
 from fastmlp.variables import Variable
 
 END_IN_PROBABILITIES = "end the model in a sigmoid or softmax, and leave from_logits out of the loss"

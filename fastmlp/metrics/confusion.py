@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp._base import checks
 from fastmlp.metrics.base import END_IN_PROBABILITIES, RowMetric, by_element, divide, from_json, in_order, plain, to_json
 
 EPSILON = 1e-7

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import fastmlp.metrics.functions as functions
-from fastmlp import checks
+from fastmlp._base import checks
 from fastmlp.errors import UnsupportedError
 from fastmlp.metrics.base import MeanOfRows
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp._base import checks
 from fastmlp.metrics.base import END_IN_PROBABILITIES, RowMetric, by_element, divide
 from fastmlp.metrics.confusion import EPSILON, Counts, of_class
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 import fastmlp.metrics.functions as functions
-from fastmlp import checks, custom_objects
+from fastmlp._base import checks, custom_objects
+from fastmlp._base.numeric import quietly
 from fastmlp.metrics.base import MeanOfRows, Metric, RowMetric, by_element, from_json, in_order, plain, to_json
-from fastmlp.numeric import quietly
 
 
 class Mean(MeanOfRows):

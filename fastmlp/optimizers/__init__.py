@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
-from fastmlp import elsewhere, schedules
+from fastmlp._base import keras_names
+from fastmlp._base.registry import Registry
+from fastmlp.optimizers import schedules
 from fastmlp.optimizers.base import Optimizer
 from fastmlp.optimizers.lbfgs import LBFGS
 from fastmlp.optimizers.matrices import Adafactor, Muon
 from fastmlp.optimizers.moments import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
 from fastmlp.optimizers.simple import SGD, Adadelta, Adagrad, Ftrl, Lion, RMSprop
-from fastmlp.registry import Registry
 
 __all__ = [
     "LBFGS",
@@ -36,7 +36,6 @@ __all__ = [
     "serialize",
 ]
 
-sys.modules[f"{__name__}.schedules"] = schedules  # importable under Keras' name too, as os.path is
 
 registry: Registry[Optimizer] = Registry(
     "optimizer",
@@ -61,4 +60,4 @@ def get(identifier: Any) -> Optimizer:
 
 
 def __getattr__(name: str) -> Any:
-    return elsewhere.missing("optimizers", name)
+    return keras_names.missing("optimizers", name)

@@ -10,12 +10,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from fastmlp import checks, schedules, settings
-from fastmlp.custom_objects import CustomObjectScope
+import fastmlp.optimizers.schedules as schedules
+from fastmlp._base import checks, settings
+from fastmlp._base.custom_objects import CustomObjectScope
+from fastmlp._base.registry import Configurable
+from fastmlp._engine.spec import Parameter, Update
 from fastmlp.errors import UnsupportedError
 from fastmlp.optimizers.numbers import Iterations, LearningRate, Slot
-from fastmlp.plan import Parameter, Update
-from fastmlp.registry import Configurable
 
 _UNSUPPORTED = {
     "loss_scale_factor": "everything is float32, so no scale is needed",

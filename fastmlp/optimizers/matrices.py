@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from fastmlp import checks
+from fastmlp._base import checks
+from fastmlp._engine.spec import Parameter, Update
 from fastmlp.optimizers.base import Optimizer, epsilon_of, names_of, optional, share
-from fastmlp.plan import Parameter, Update
 
 
 class Adafactor(Optimizer):

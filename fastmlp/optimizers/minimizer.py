@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from fastmlp._base.numeric import as_caller, as_native, quiet
+from fastmlp._engine.spec import Batches
 from fastmlp.errors import NonFiniteLossError
-from fastmlp.numeric import as_caller, as_native, quiet
-from fastmlp.plan import Batches
 
 Evaluation = tuple[float, np.ndarray]
 """The value of a function and its gradient."""

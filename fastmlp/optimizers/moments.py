@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from fastmlp import checks
+from fastmlp._base import checks
+from fastmlp._engine.spec import Update
 from fastmlp.optimizers.base import Optimizer, epsilon_of, share
-from fastmlp.plan import Update
 
 
 class _Moments(Optimizer):

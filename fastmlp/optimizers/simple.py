@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmlp import checks
+from fastmlp._base import checks
+from fastmlp._engine.spec import Update
 from fastmlp.optimizers.base import Optimizer, epsilon_of, share
-from fastmlp.plan import Update
 
 
 class SGD(Optimizer):

@@ -6,11 +6,12 @@ pair of functions:
 - ``forward(z, alpha)`` gives a = f(z);
 - ``backward(a, da, alpha)`` gives dz from da, by the chain rule dz = da · f'(z).
 
-Those named in :data:`fastmlp.plan.LIMITED` take a threshold and a max_value after alpha.
+Those named in :data:`fastmlp._engine.spec.LIMITED` take a threshold and a max_value after alpha.
 
-Most derivatives can be told from the output a alone, so z need not be kept. For those named in :data:`fastmlp.plan.READ_INPUT` that is not
-so, because they give the same a for several z; their second function is ``backward(z, da, alpha)``. ``z``, ``a``, ``da`` and ``dz`` have
-the shape (rows, units); ``alpha`` matters to the few that say so. To add an activation, write its pair and add a row to ``ACTIVATIONS``.
+Most derivatives can be told from the output a alone, so z need not be kept. For those named in :data:`fastmlp._engine.spec.READ_INPUT`
+that is not so, because they give the same a for several z; their second function is ``backward(z, da, alpha)``. ``z``, ``a``, ``da`` and
+``dz`` have the shape (rows, units); ``alpha`` matters to the few that say so. To add an activation, write its pair and add a row to
+``ACTIVATIONS``.
 """
 
 from __future__ import annotations

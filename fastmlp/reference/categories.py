@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.hashing import fingerprint64, siphash
-from fastmlp.plan import WHOLE_BELOW, Node, Table
+from fastmlp._base.hashing import fingerprint64, siphash
+from fastmlp._engine.spec import WHOLE_BELOW, Node, Table
 from fastmlp.reference.operation import Arrays, Pass
 
 __all__ = ["CategoryEncoding", "Discretization", "Embedding", "Lookup"]

@@ -24,7 +24,7 @@ import fastmlp.reference.class_losses as classes
 import fastmlp.reference.overlap_losses as overlaps
 import fastmlp.reference.pair_losses as pairs
 import fastmlp.reference.regression_losses as regression
-from fastmlp.plan import LossFunction
+from fastmlp._engine.spec import LossFunction
 from fastmlp.reference.lookup import lookup
 
 __all__ = ["LOGIT_LOSSES", "LOSSES", "Loss", "RowFunction", "make_loss", "of_function", "one_hot"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.plan import Node
+from fastmlp._engine.spec import Node
 
 __all__ = ["MERGES"]
 

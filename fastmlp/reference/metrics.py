@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastmlp.plan import Metric
+from fastmlp._engine.spec import Metric
 from fastmlp.reference.lookup import lookup
 from fastmlp.reference.losses import LOSSES, RowFunction, make_loss
 

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 import fastmlp.reference.updates as updates
+from fastmlp._base.numeric import quiet
+from fastmlp._engine.spec import Batches, Node, Objective, Plan, SparseRows, Update
 from fastmlp.errors import STALE, NonFiniteLossError, NonFiniteWeightsError
-from fastmlp.numeric import quiet
-from fastmlp.plan import Batches, Node, Objective, Plan, SparseRows, Update
 from fastmlp.reference.lookup import lookup
 from fastmlp.reference.losses import make_loss, of_function
 from fastmlp.reference.metrics import make_metric
@@ -61,7 +61,7 @@ class Network:
         dtype: float32 as in the compiled engine, or float64 to check gradients. Parameters, predictions and gradients have this dtype.
 
     Example:
-        >>> from fastmlp.plan import Node, Parameter, Plan
+        >>> from fastmlp._engine.spec import Node, Parameter, Plan
         >>> plan = Plan(widths=(2, 1), nodes=(Node("dense", (0,), 1, (0,)),), parameters=(Parameter("kernel", (2, 1)),), output=1)
         >>> network = Network(plan)
         >>> network.set_parameter(0, np.array([[1.0], [2.0]], dtype=np.float32))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.plan import Node
+from fastmlp._engine.spec import Node
 from fastmlp.reference.operation import Arrays, Pass
 from fastmlp.reference.random import deviates, dropout_mask
 

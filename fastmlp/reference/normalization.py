@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.plan import Node
+from fastmlp._engine.spec import Node
 from fastmlp.reference.operation import Arrays, Pass
 
 __all__ = ["BatchNormalization", "LayerNormalization", "Normalization", "PReLU", "RMSNormalization", "Rescaling"]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from fastmlp.plan import Node
+from fastmlp._engine.spec import Node
 
 __all__ = ["Arrays", "Operation", "Pass"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.plan import LIMITED, READ_INPUT, Node
+from fastmlp._engine.spec import LIMITED, READ_INPUT, Node
 from fastmlp.reference.activations import ACTIVATIONS, of_functions
 from fastmlp.reference.arrangements import ARRANGEMENTS
 from fastmlp.reference.categories import CategoryEncoding, Discretization, Embedding, Lookup

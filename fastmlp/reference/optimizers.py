@@ -5,7 +5,7 @@ step to step, named by ``rule.slots``, of the parameter's shape unless ``rule.sl
 gradient, ``rate`` the learning rate, ``t`` the number of this step, from 1, and ``rule`` the constants.
 
 Steps change no array in place: they return new ones. To add an optimizer, write its step, add a row to ``OPTIMIZERS`` and its slots to
-:class:`fastmlp.plan.Update`. What happens around a step, clipping for example, is in :mod:`fastmlp.reference.updates`.
+:class:`fastmlp._engine.spec.Update`. What happens around a step, clipping for example, is in :mod:`fastmlp.reference.updates`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastmlp.plan import Update
+from fastmlp._engine.spec import Update
 
 __all__ = ["OPTIMIZERS", "Step"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastmlp.plan import Batches, Objective, Update
+from fastmlp._engine.spec import Batches, Objective, Update
 from fastmlp.reference.losses import Loss, RowFunction
 from fastmlp.reference.optimizers import Step
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from fastmlp.plan import Bounds, Parameter, Penalty, Update
+from fastmlp._engine.spec import Bounds, Parameter, Penalty, Update
 from fastmlp.reference.optimizers import Step
 
 __all__ = ["initial_slots", "penalize", "update"]
@@ -128,7 +128,7 @@ def shortening(square: float, longest: float) -> float:
 
 
 def bounded(bounds: Bounds, w: np.ndarray) -> np.ndarray:
-    """The parameter nearest to ``w`` that is allowed: see :class:`~fastmlp.plan.Bounds`."""
+    """The parameter nearest to ``w`` that is allowed: see :class:`~fastmlp._engine.spec.Bounds`."""
     if bounds.kind == "non_negative":
         return np.maximum(w, 0)
     matrix = np.atleast_2d(w)

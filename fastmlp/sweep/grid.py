@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from fastmlp import checks
+from fastmlp._base import checks
 
 __all__ = ["FIT", "Combination", "Grid", "combinations", "describe", "name_seeds", "text", "varying"]
 

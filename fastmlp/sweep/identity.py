@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import frames, sparse
-from fastmlp.model import Model
-from fastmlp.symbolic import Call, Tensor
-from fastmlp.weights import Weight
+from fastmlp._data import frames, sparse
+from fastmlp._graph.symbolic import Call, Tensor
+from fastmlp._graph.weights import Weight
+from fastmlp._models.model import Model
 
 __all__ = ["ID_BYTES", "Unidentifiable", "fingerprint", "fingerprint_of_code"]
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from fastmlp import checks
+from fastmlp._base import checks
 from fastmlp.sweep.grid import describe, text
 from fastmlp.sweep.identity import ID_BYTES
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp.drawing import COLOURS, FAINT, TEXT, new_figure, quiet
+from fastmlp._plotting.drawing import COLOURS, FAINT, TEXT, new_figure, quiet
 from fastmlp.sweep.grid import text
 from fastmlp.sweep.results import Results
 
 if TYPE_CHECKING:
-    from fastmlp.figures import Figure
+    from fastmlp._plotting.figures import Figure
 
 __all__ = ["plot_sweep"]
 

@@ -10,9 +10,10 @@ from contextlib import ExitStack
 from typing import Any, Self, TypeAlias
 
 import fastmlp.sweep.worker as worker
-from fastmlp import checks, threads
-from fastmlp.model import Model
-from fastmlp.progress import ProgressLine
+from fastmlp._base import checks
+from fastmlp._base.progress import ProgressLine
+from fastmlp._engine import threads
+from fastmlp._models.model import Model
 from fastmlp.sweep.grid import Combination, Grid, combinations, name_seeds, text
 from fastmlp.sweep.identity import fingerprint
 from fastmlp.sweep.interrupts import Interrupts

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import metrics, threads, utils
-from fastmlp.compiling import ACCURACY
+from fastmlp import metrics, utils
+from fastmlp._engine import threads
+from fastmlp._models.model import Model
+from fastmlp._training.compile_config import ACCURACY
 from fastmlp.errors import NonFiniteLossError
-from fastmlp.model import Model
 from fastmlp.sweep.grid import FIT, describe, text
 from fastmlp.sweep.identity import fingerprint, fingerprint_of_code
 

@@ -15,8 +15,8 @@ from libc.string cimport memcpy
 import numpy as np
 
 from fastmlp import errors
-from fastmlp.numeric import as_native
-from fastmlp.plan import ROWWISE, SparseRows
+from fastmlp._base.numeric import as_native
+from fastmlp._engine.spec import ROWWISE, SparseRows
 
 cnp.import_array()
 

@@ -1,0 +1,123 @@
+"""Small checks of arguments, so that every message has the same form: what was given, what was wanted."""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from fastmlp._base import keywords
+from fastmlp.errors import UnsupportedError
+
+
+def whole_number(name: str, value: Any, least: int = 1) -> int:
+    """``value`` as an int of at least ``least``; bools, fractions and strings are errors."""
+    if not isinstance(value, bool):
+        try:
+            number = int(operator.index(value))
+        except TypeError:
+            pass
+        else:
+            if number < least:
+                raise ValueError(f"{name} must be at least {least}, got {number}")
+            return number
+    raise TypeError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf, *, open_high: bool = False) -> float:
+    """``value`` as a finite float with low ≤ value ≤ high (value < high with ``open_high``)."""
+    if isinstance(value, (bool, str, bytes)) or value is None:
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    try:
+        result = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, got {value!r}") from None
+    if not math.isfinite(result):
+        raise ValueError(f"{name} must be finite, got {result}")
+    if result < low or result > high or (open_high and result == high):
+        wanted = f"at least {low:g}" if high == math.inf else f"at least {low:g} and {'below' if open_high else 'at most'} {high:g}"
+        raise ValueError(f"{name} must be {wanted}, got {result:g}")
+    return result
+
+
+LEAST_NORMAL = 2.0**-126
+"""The smallest float32 that the engines do not flush to zero."""
+
+
+def divisor(name: str, value: Any) -> float:
+    """``value`` as a float that the engines can add to something that may be 0 and then divide by."""
+    result = number(name, value, 0.0)
+    if result < LEAST_NORMAL:
+        raise ValueError(
+            f"{name} must be at least {LEAST_NORMAL:.2g}, the smallest number of float32, so that nothing is divided by 0, got {result:g}"
+        )
+    return result
+
+
+def warn(message: str) -> None:
+    """Warn, pointing at the line outside fastmlp that led here."""
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fastmlp":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def path(name: str, value: Any) -> str:
+    """``value``, a str or a path of one, as a str that is not empty."""
+    try:
+        given = os.fspath(value)
+    except TypeError:
+        given = None
+    if not isinstance(given, str):
+        raise TypeError(f"{name} must be a str or a Path, got {value!r:.80}")
+    if not given:
+        raise ValueError(f"{name} is empty; name a file or a folder")
+    return given
+
+
+def present(**values: Any) -> None:
+    """An error for those that are None."""
+    for name, value in values.items():
+        if value is None:
+            raise TypeError(f"{name} is missing (None); give an array of numbers")
+
+
+def flag(name: str, value: Any) -> bool:
+    """``value`` as a bool; only True, False and their NumPy forms pass."""
+    if value is True or value is False or type(value).__name__ in ("bool", "bool_"):
+        return bool(value)
+    raise TypeError(f"{name} must be True or False, got {value!r}")
+
+
+def reject_unknown(owner: str | Callable[..., Any], given: Mapping[str, Any], unsupported: Mapping[str, str]) -> None:
+    """Refuse left-over keyword arguments of ``owner``: those Keras has with advice, the others as misspelled.
+
+    Where ``owner`` is not just a name, its arguments are looked through for what may have been meant.
+
+    An argument Keras has is let through when it asks for nothing (None, False or 0).
+    """
+    called = owner if isinstance(owner, str) else owner.__name__
+    for name, value in given.items():
+        if name not in unsupported:
+            raise keywords.refusal(called, name, () if isinstance(owner, str) else keywords.parameters(owner))
+        if value is not None and not (isinstance(value, (bool, int, float)) and value == 0):
+            raise UnsupportedError(f"{called}({name}=...) is not in fastmlp; {unsupported[name]}")
+
+
+def float32_only(dtype: Any) -> None:
+    """Refuse any ``dtype`` but float32, alone or as Keras' policy of that name."""
+    if isinstance(dtype, Mapping) and isinstance(dtype.get("config"), Mapping):
+        dtype = dtype["config"].get("name")
+    if dtype is not None and dtype != "float32" and getattr(dtype, "__name__", "") != "float32":
+        raise UnsupportedError(f"dtype={dtype!r} is not in fastmlp; everything is computed in float32, so leave dtype out")
+
+
+def is_masked(value: Any) -> bool:
+    """Whether an array has masked elements. Nothing is masked before NumPy's module for it is there, and that module is slow to import."""
+    return "numpy.ma" in sys.modules and bool(np.ma.is_masked(value))

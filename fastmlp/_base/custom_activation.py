@@ -1,0 +1,68 @@
+"""The functions of a user's own activation, with what is checked each time they are called: shapes, and at first the derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fastmlp._base.numeric import as_caller, quiet
+
+_SAMPLE = 256
+_STEP = 1e-3
+_TOLERANCE = 1e-2
+_AGREEING = 0.9
+"""The share of points where the derivative must agree: at a kink it may not."""
+
+
+class Value:
+    """f(z), in the shape and precision of z."""
+
+    def __init__(self, function: Callable[[np.ndarray], Any]) -> None:
+        self.function = function
+        self.name = getattr(function, "__name__", repr(function))
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        with as_caller():
+            return self._answer(z)
+
+    def _answer(self, z: np.ndarray) -> np.ndarray:
+        z = z.view()
+        z.flags.writeable = False  # writing into it would change what backpropagation reads
+        result = np.asarray(self.function(z))
+        if result.shape != z.shape:
+            raise ValueError(f"the activation function {self.name!r} gave shape {result.shape} for an array of shape {z.shape}")
+        if result.dtype.kind not in "biuf":
+            raise TypeError(f"the activation function {self.name!r} gave {result.dtype} instead of real numbers")
+        with quiet():
+            return result.astype(z.dtype, copy=False)
+
+
+class Derivative(Value):
+    """f'(z), compared with finite differences of f when it is first called."""
+
+    def __init__(self, value: Value, function: Callable[[np.ndarray], Any]) -> None:
+        super().__init__(function)
+        self.value = value
+        self.checked = False
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        if not self.checked:
+            self._check(z)
+            self.checked = True
+        return super().__call__(z)
+
+    def _check(self, z: np.ndarray) -> None:
+        points = z.reshape(-1, 1)[:_SAMPLE].astype(np.float64)
+        step = _STEP * np.maximum(1, np.abs(points))
+        with quiet():  # beside a point the function may not be defined
+            told = self._answer(points)
+            slope = (self.value._answer(points + step) - self.value._answer(points - step)) / (2 * step)
+            wrong = np.isfinite(slope) & ~(np.abs(told - slope) <= _TOLERANCE * np.maximum(1, np.abs(slope)))
+        if wrong.mean() > 1 - _AGREEING:
+            worst = np.argmax(wrong)
+            raise ValueError(
+                f"{self.name!r} is not the derivative of {self.value.name!r}: at z = {points.flat[worst]:.4g} it gives "
+                f"{told.flat[worst]:.4g}, but the slope there is {slope.flat[worst]:.4g}"
+            )

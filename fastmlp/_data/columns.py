@@ -1,0 +1,122 @@
+"""What the columns of x and y are called, where frames say so, and frames whose columns stand in another order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+import fastmlp._data.frames as frames
+from fastmlp._base import checks
+
+__all__ = ["Columns", "Names", "check_names"]
+
+Names = tuple[str, ...]
+_SHOWN = 10
+
+
+class Columns:
+    """The names of a model's features and targets, learned from the frames it is trained on.
+
+    Args:
+        names: For x and y, or for each of several such as ``x['age']``, the names of its columns in order.
+    """
+
+    def __init__(self, names: Mapping[str, Names] | None = None) -> None:
+        self.names: dict[str, Names] = dict(names or {})
+
+    def learn(self, values: Mapping[str, Any], adapted: Mapping[str, Names]) -> None:
+        """Take the names of frames that are trained on; what has names keeps them.
+
+        Args:
+            values: The frames, by their keys.
+            adapted: The names of frames that layers were adapted to.
+        """
+        for key, value in values.items():
+            labels = frames.column_names(value)
+            if not labels or key in self.names or (key.startswith("y") and len(labels) == 1):
+                continue
+            names = tuple(map(str, labels))
+            if len(set(names)) < len(names):
+                repeated = next(name for name in names if names.count(name) > 1)
+                checks.warn(f"{key} has several columns called {repeated!r}, so columns are taken in their order, not by their names")
+                continue
+            self.names[key] = adapted.get(key, names)
+
+    def describe(self) -> dict[str, str]:
+        """The names of the features, as text: ``{"Features": "age, height"}``, with several inputs ``{"Features of 'a'": …}``."""
+        titles = {key: f"Features of {key[2:-1]}" if "[" in key else "Features" for key in self.names if key.startswith("x")}
+        return {title: _cut(self.names[key]) for key, title in titles.items()}
+
+    @contextmanager
+    def unless(self, unused: Any) -> Iterator[None]:
+        """Forget what is learned meanwhile if that ends in an error and ``unused()`` is true: nothing was trained with it."""
+        before = dict(self.names)
+        try:
+            yield
+        except BaseException:
+            if unused():
+                self.names = before
+            raise
+
+    def align(self, name: str, value: Any) -> Any:
+        """``value`` with its columns in the order of those trained on, if it is a frame.
+
+        Args:
+            name: What to call it in messages; without ``val_``, the key of its names.
+            value: What the user passed.
+
+        Raises:
+            ValueError: Its columns have other names.
+        """
+        known = self.names.get(name.removeprefix("val_"))
+        labels = frames.column_names(value) if known else None
+        if not known or not labels:
+            return value
+        given = tuple(map(str, labels))
+        if given == known:
+            return value
+        if len(set(given)) == len(given) and set(given) == set(known):
+            return frames.pick(value, [given.index(label) for label in known])
+        if _are_numbers(given) or _are_numbers(known):
+            checks.warn(
+                f"{name} has the columns {_listed(given)}, but the model was trained on {_listed(known)}; names can't be compared with "
+                "numbers, so they are taken in their order: give both frames the same names, or pass arrays"
+            )
+            return value
+        raise ValueError(_difference(name, given, known))
+
+
+def check_names(key: str, names: Any, width: int | None = None) -> Names:
+    """Names of columns as a tuple, if they are different strings, ``width`` of them."""
+    listed = list(names) if isinstance(names, (list, tuple, np.ndarray)) else []
+    if not listed or not all(isinstance(name, str) for name in listed) or len(set(listed)) < len(listed):
+        raise ValueError(f"the names of the columns of {key} must be a list of different strings, got {names!r:.80}")
+    if width is not None and len(listed) != width:
+        raise ValueError(f"the model takes {width} features in {key}, but {len(listed)} names are given: {_listed(listed)}")
+    return tuple(map(str, listed))
+
+
+def _are_numbers(names: Names) -> bool:
+    """Whether a frame was given no names, which pandas then numbers."""
+    return names == tuple(map(str, range(len(names))))
+
+
+def _difference(name: str, given: Names, known: Names) -> str:
+    missing, extra = [label for label in known if label not in given], [label for label in given if label not in known]
+    repeated = [label for label in dict.fromkeys(given) if given.count(label) > 1]
+    found = [f"{what} {_listed(labels)}" for what, labels in (("lacks", missing), ("has also", extra), ("repeats", repeated)) if labels]
+    return (
+        f"{name} has other columns than the model was trained on: it {' and '.join(found)}; it must have {_listed(known)}, in any order. "
+        "Select them by name, rename them, or pass an array to have them taken in their order"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return _cut(list(map(repr, names)))
+
+
+def _cut(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f", ... ({len(names)} in all)" if len(names) > _SHOWN else "")

@@ -1,0 +1,84 @@
+"""Reading SciPy's sparse matrices: into the rows without zeros that the engines visit, never into a dense array.
+
+SciPy is not imported: whoever passes such a matrix has it. The values are converted to float32 once, the places to 64-bit row starts and
+32-bit columns; arrays that are so already are used as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastmlp._base.numeric import as_native, quiet
+from fastmlp._engine.spec import SparseRows
+
+_MOST_COLUMNS = 2**31 - 1
+
+
+def is_sparse(value: Any) -> bool:
+    """True for the matrices and arrays of ``scipy.sparse``, whatever their format, and those like them."""
+    return hasattr(value, "tocsr") and hasattr(value, "shape") and not isinstance(value, np.ndarray)
+
+
+def as_sparse_rows(name: str, value: Any) -> SparseRows:
+    """A sparse matrix with two axes as the engines read it, in a copy where it is not in order; the matrix stays as it is.
+
+    Entries that share a place are added, in the order they are stored: numbers with a fraction in their own type, as ``toarray`` does it,
+    whole ones as 64-bit integers.
+
+    Raises:
+        TypeError: If its values are no real numbers.
+        ValueError: If its arrays contradict each other.
+    """
+    from fastmlp import _core
+
+    matrix = value.tocsr()
+    rows, width = matrix.shape
+    starts, columns, values = (np.asarray(part) for part in (matrix.indptr, matrix.indices, matrix.data))
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be numbers, but holds {values.dtype} values")
+    if width > _MOST_COLUMNS:
+        raise ValueError(f"{name} has {width} columns, but a layer takes at most {_MOST_COLUMNS}")
+    starts = _checked_starts(name, starts, rows, min(len(columns), len(values)))
+    columns, values = (part[starts[0] : starts[-1]] for part in (columns, values))
+    starts -= starts[0]
+    if columns.size and (columns.min() < 0 or columns.max() >= width):
+        at = int(np.flatnonzero((columns < 0) | (columns >= width))[0])
+        row = int(np.searchsorted(starts, at, side="right")) - 1
+        raise ValueError(f"row {row} of {name} has an entry in column {columns[at]}, but there are only columns 0 … {width - 1}")
+    columns = as_native(columns, np.int32)
+    if _core.first_bad_row(starts, columns, width) >= 0:
+        starts, columns, values = _in_order(starts, columns, values)
+    return SparseRows(starts, columns, as_native(values, np.float32), width)
+
+
+def _checked_starts(name: str, starts: np.ndarray, rows: int, entries: int) -> np.ndarray:
+    """A copy of a matrix's ``indptr``, int64."""
+    if starts.ndim != 1 or starts.dtype.kind not in "iu" or len(starts) != rows + 1:
+        raise ValueError(f"{name}.indptr must be {rows + 1} whole numbers, one more than there are rows, but has shape {starts.shape}")
+    starts = starts.astype(np.int64)
+    if starts[0] < 0 or starts[-1] > entries or (np.diff(starts) < 0).any():
+        raise ValueError(f"{name}.indptr must ascend from 0 to at most {entries}, the number of entries; the matrix is damaged")
+    return starts
+
+
+def _in_order(starts: np.ndarray, columns: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same entries with ascending columns in every row, and one for each place."""
+    rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    order = np.lexsort((columns, rows))  # stable: entries of one place stay in the order they are stored
+    rows, columns, values = rows[order], columns[order], values[order]
+    is_new = np.ones(len(rows), bool)
+    is_new[1:] = (np.diff(rows) != 0) | (np.diff(columns) != 0)
+    if values.dtype.kind in "iu" and values.dtype.itemsize < 8:
+        values = values.astype(np.int64)
+    sums = np.zeros(int(is_new.sum()), values.dtype)
+    with quiet():
+        np.add.at(sums, np.cumsum(is_new) - 1, values)
+    rows, columns = rows[is_new], columns[is_new]
+    return np.searchsorted(rows, np.arange(len(starts))).astype(np.int64), np.ascontiguousarray(columns), sums
+
+
+def place_of(x: SparseRows, entry: int) -> tuple[int, int]:
+    """Row and column of an entry."""
+    return int(np.searchsorted(x.starts, entry, side="right")) - 1, int(x.columns[entry])

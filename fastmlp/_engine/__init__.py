@@ -1,0 +1,1 @@
+"""The contract between Python and the engines, and the engines behind it."""

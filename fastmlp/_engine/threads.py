@@ -1,0 +1,121 @@
+"""How many threads the native engine uses: ``set_num_threads``, else ``FASTMLP_NUM_THREADS``, else what this process may use.
+
+What it may use is the smaller of the CPUs it is bound to (affinity) and the CPU time its control group grants (a container's limit). Looked
+up once, when the first native network is made; a network too small to gain runs on one thread whatever the number.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+from fastmlp._base import checks, forks
+
+MOST_THREADS = 2**16
+"""The engine has its own, lower limit; this one keeps the number an int of C."""
+
+_lock = forks.Lock()
+_applied = False
+_reason = ""
+
+
+def set_num_threads(count: int) -> None:
+    """Let the native engine use ``count`` threads, for every network of this process.
+
+    The number of threads changes no result, not even in the last bit.
+
+    Example:
+
+    >>> import fastmlp
+    >>> fastmlp.set_num_threads(1)
+    """
+    global _applied, _reason
+    from fastmlp import _core
+
+    count = checks.whole_number("the number of threads", count)
+    with _lock.lock:
+        _core.set_threads(min(count, MOST_THREADS))
+        _applied, _reason = True, "set_num_threads was called"
+
+
+def get_num_threads() -> int:
+    """The number of threads the native engine may use."""
+    from fastmlp import _core
+
+    apply_default()
+    return int(_core.get_threads())
+
+
+def apply_default() -> None:
+    """Hand the default to the native engine, once, unless ``set_num_threads`` was called."""
+    global _applied, _reason
+    if _applied:
+        return
+    from fastmlp import _core
+
+    with _lock.lock:
+        if not _applied:
+            count, _reason = default_count()
+            _core.set_threads(min(count, MOST_THREADS))
+            _applied = True
+
+
+def reason() -> str:
+    """Why the number of threads is what it is, for ``build_info``."""
+    apply_default()
+    return _reason
+
+
+def default_count() -> tuple[int, str]:
+    """The default number of threads, and where it comes from."""
+    wanted = os.environ.get("FASTMLP_NUM_THREADS", "").strip()
+    if wanted:
+        if not wanted.isdecimal() or int(wanted) < 1:
+            raise ValueError(f"FASTMLP_NUM_THREADS must be a whole number of at least 1, got {wanted!r}")
+        return int(wanted), "FASTMLP_NUM_THREADS"
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    quota = cgroup_cpus()
+    if quota is not None and quota < cpus:
+        # Whole CPUs only: a thread beyond the quota is paused while the others wait for it at every barrier.
+        return max(1, math.floor(quota)), f"the control group grants {quota:g} CPUs"
+    return cpus, "CPUs this process may run on"
+
+
+def cgroup_cpus(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> float | None:
+    """The CPU quota of this process' control groups (versions 1 and 2) in CPUs, None without one."""
+    try:
+        lines = proc.read_text().splitlines()
+    except OSError:
+        return None
+    quotas = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            quotas += [_quota_v2(folder / "cpu.max") for folder in _folders(root, path)]
+        elif "cpu" in controllers.split(","):
+            for top in (root / controllers, root / "cpu"):
+                quotas += [_quota_v1(folder) for folder in _folders(top, path)]
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def _folders(top: Path, path: str) -> list[Path]:
+    """The group's folder and all above it, up to ``top``: every level's limit holds. In a container only ``top`` may be visible."""
+    folder = top / path.strip("/")
+    return [folder, *(parent for parent in folder.parents if parent == top or top in parent.parents), top]
+
+
+def _quota_v2(file: Path) -> float | None:
+    try:
+        quota, period = file.read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _quota_v1(folder: Path) -> float | None:
+    try:
+        quota = int((folder / "cpu.cfs_quota_us").read_text())
+        return None if quota <= 0 else quota / int((folder / "cpu.cfs_period_us").read_text())
+    except (OSError, ValueError, ZeroDivisionError):
+        return None

@@ -1,0 +1,1 @@
+"""Layers as a graph of calls, and its lowering to what an engine runs."""

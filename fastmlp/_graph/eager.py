@@ -1,0 +1,71 @@
+"""Layers called on arrays: what one layer gives for them is computed at once, by a network made for this call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import fastmlp._graph.lowering as lowering
+from fastmlp._base import seeding
+from fastmlp._data import conversion
+from fastmlp._engine import backends
+from fastmlp._graph.symbolic import Call, Graph
+from fastmlp.errors import UnsupportedError
+
+__all__ = ["compute"]
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What the arrays stand for in the graph of the call."""
+
+    name: str
+
+
+def compute(layer: Any, inputs: Any, training: bool | None = None, mask: Any = None) -> np.ndarray:
+    """What ``layer`` gives for an array ``(rows, ...)``, or for several in a list or dict; the layer is built if it was not.
+
+    Args:
+        layer: It.
+        inputs: Numbers; of one axis, a number for each row.
+        training: Whether to compute as in training: with dropout, and normalized by the statistics of these rows.
+        mask: None.
+
+    Returns:
+        A float32 array.
+    """
+    if mask is not None:
+        raise UnsupportedError(f"a call of layer {layer.name!r} with mask= is not in fastmlp; leave the masked rows out")
+    given = layer.in_order(inputs) if isinstance(inputs, Mapping) else inputs
+    if isinstance(given, (list, tuple)) and not given:
+        raise ValueError(f"layer {layer.name!r} is called on nothing: {inputs!r}; give it an array of rows")
+    several = isinstance(given, (list, tuple)) and bool(given) and all(hasattr(value, "shape") for value in given)
+    name = f"the input of layer {layer.name!r}"
+    arrays = [conversion.as_array(name, value) for value in (given if several else [given])]
+    flat = arrays[0].ndim == 1
+    arrays = [array[:, None] if array.ndim == 1 else array for array in arrays]
+    if len({len(array) for array in arrays}) > 1:
+        raise ValueError(f"{name} has {', '.join(str(len(array)) for array in arrays)} rows; they must be equally many")
+    tensors = tuple(Call(_Head(f"input_{index}"), (), [array.shape[1:]]).outputs[0] for index, array in enumerate(arrays))
+    call = Call(layer, tensors, layer.connect([tensor.row for tensor in tensors]))
+    row = call.outputs[0].row
+    if all(lowering.is_idle(operation) for operation in layer.operations(tensors[0].row)):
+        result = np.array(conversion.as_inputs(arrays[0], tensors[0].row, name=name, check_finite=False), np.float32)
+    else:
+        pairs = zip(arrays, tensors, strict=True)
+        parts = [np.asarray(conversion.as_inputs(array, tensor.row, name=name, check_finite=False)) for array, tensor in pairs]
+        result = _run(layer, Graph(tensors, call.outputs, (call,), (layer,)), np.concatenate(parts, axis=1), name, bool(training))
+    return result.reshape(len(arrays[0]) if flat and row == (1,) else (len(arrays[0]), *row))
+
+
+def _run(layer: Any, graph: Graph, inputs: np.ndarray, name: str, training: bool) -> np.ndarray:
+    plan, weights = lowering.make_plan(graph)
+    for numbers in lowering.numbers_read(plan):
+        conversion.check_whole_numbers(name, inputs, numbers)
+    network = backends.make_network(backends.DEFAULT, plan, seeding.draw_seed() if training else 0)
+    for index, weight in enumerate(weights):
+        network.set_parameter(index, weight.read())
+    return np.asarray(network.apply(inputs, training=True) if training else network.predict(inputs))

@@ -1,0 +1,398 @@
+"""From a graph of layers to a :class:`~fastmlp._engine.spec.Plan`: layers become nodes, shapes become widths.
+
+Nodes are made as the layers are called. Then activations move into the dense nodes before them where they can, what leads to no output is
+left out, and tensors that are read several times get branches, since the engines let one node only read a buffer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from fastmlp._base.shapes import Shape
+from fastmlp._data.conversion import WholeNumbers
+from fastmlp._engine.spec import READ_INPUT, ROWWISE, WHOLE_BELOW, Node, Parameter, Plan, Table
+from fastmlp._graph.operation import Operation
+from fastmlp._graph.symbolic import Call, Graph, Tensor
+from fastmlp._graph.weights import Weight
+
+MOST_NODES, MOST_CALLS = 16384, 65536
+"""Models inside models can grow much larger than what describes them."""
+
+
+def make_plan(graph: Graph) -> tuple[Plan, list[Weight]]:
+    """The plan of a graph of built layers, and the weights in the order of its parameters: layer by layer."""
+    maker = _Maker(graph)
+    nodes, outputs = _closed(_fused(maker.nodes, maker.outputs), maker.outputs, maker), maker.outputs
+    if outputs == [0]:
+        raise ValueError("the model has no layer that computes anything; add one, for example model.add(layers.Dense(10))")
+    nodes = _branched(_needed(nodes, outputs), outputs, maker)
+    rows = tuple(tensor.row for tensor in graph.outputs)
+    return _numbered(maker, nodes, outputs, rows if any(len(row) != 1 for row in rows) else ())
+
+
+def each_weight(layers: Iterable[Any], path: str = "", seen: set[Weight] | None = None) -> Iterator[tuple[str, Any, Weight]]:
+    """The weights of these layers and of models among them, each once: in which models it lies, as a path; its layer; itself."""
+    seen = set() if seen is None else seen
+    for layer in layers:
+        if hasattr(layer, "layers"):
+            yield from each_weight(layer.layers, f"{path}{layer.name}/", seen)
+            continue
+        for weight in layer._weights:
+            if weight not in seen:
+                seen.add(weight)
+                yield path, layer, weight
+
+
+class _Maker:
+    """Calls layers on buffers."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.weights: list[Weight] = []
+        self.parameters: list[Parameter] = []
+        self._index: dict[Weight, int] = {}
+        for path, layer, weight in each_weight(graph.layers):
+            parameter = weight.parameter
+            self._index[weight] = len(self.weights)
+            self.weights.append(weight)
+            self.parameters.append(replace(parameter, name=path + parameter.name, trainable=layer.trains(weight)))
+        widths = [math.prod(tensor.row) for tensor in graph.inputs]
+        self.widths = [sum(widths)]
+        self.nodes: list[Node] = []
+        self._folded: dict[int, int] = {}
+        """For a buffer of whole rows that was unfolded, the one of their parts."""
+        self._calls = 0
+        self._fixed = {0}
+        """The buffers that depend on no parameter that is trained."""
+        self._numbers: dict[int, tuple[int, int]] = {}
+        """For a buffer of whole numbers that a layer gives, the lowest and the highest there can be."""
+        starts = (
+            [0] if len(widths) == 1 else [self._slice(begin, width) for begin, width in zip(accumulate([0, *widths]), widths, strict=False)]
+        )
+        self._given = set(starts)
+        self.outputs = [
+            self._end_in_vectors(buffer, tensor.row) for buffer, tensor in zip(self.run(graph, starts), graph.outputs, strict=True)
+        ]
+
+    def _end_in_vectors(self, buffer: int, row: Shape) -> int:
+        """The buffer of an output, which is unfolded from the vectors along its last axis: losses may want these."""
+        groups = math.prod(row[:-1])
+        if groups == 1 or (buffer in self._folded and self.widths[self._folded[buffer]] == row[-1]):
+            return buffer
+        return self._unfold(self._fold(buffer, groups), groups)
+
+    def new_buffer(self, width: int) -> int:
+        """The number of a buffer of this width."""
+        self.widths.append(width)
+        return len(self.widths) - 1
+
+    def run(self, graph: Graph, inputs: Iterable[int], training: bool | None = None) -> list[int]:
+        """The buffers of a graph's outputs; ``training`` is an order for all of it, as a call of a model may give it."""
+        buffers: dict[Tensor, int] = dict(zip(graph.inputs, inputs, strict=True))
+        for call in graph.calls:
+            self._calls += 1
+            if self._calls > MOST_CALLS:
+                raise ValueError(
+                    f"the model takes more than {MOST_CALLS} calls of layers, those in models inside it included; make it smaller"
+                )
+            given = [buffers[tensor] for tensor in call.inputs]
+            inner = getattr(call.layer, "graph", None)
+            order = call.training if training is None else training
+            results = [self._layer(call, given, order)] if inner is None else self.run(inner, given, order)
+            buffers.update(zip(call.outputs, results, strict=True))
+        return [buffers[tensor] for tensor in graph.outputs]
+
+    def _layer(self, call: Call, inputs: Sequence[int], training: bool | None) -> int:
+        layer, buffer = call.layer, inputs[0]
+        for operation in layer.operations(call.inputs[0].row):
+            if is_idle(operation):
+                continue
+            if operation.op in _JOINS:
+                buffer = self._join(operation, call, inputs)
+                continue
+            if operation.op in READS_NUMBERS:
+                self._check_numbers(layer, operation, buffer)
+            elif operation.op == "discretization":
+                self._check_fixed(layer, buffer)
+            if operation.op == "gather":
+                buffer = self._gather(buffer, operation.settings["gathered"])
+                continue
+            settings: dict[str, Any] = {"rate": operation.rate, **operation.activation.constants(), **operation.settings}
+            if training and operation.op in _OF_TRAINING and not settings.get("mode"):
+                settings["mode"] = "training"
+            groups = self._groups_of(operation, buffer)
+            width = self.widths[buffer] // groups
+            if operation.op not in _WITHOUT_WEIGHTS:
+                settings["parameters"] = tuple(self._index[weight] for weight in layer._weights)
+                width = math.prod(call.outputs[0].row) // groups
+            if operation.op == "dense":
+                width = layer.units  # which the activation may change
+            if operation.activation.kind == "glu":
+                width //= 2
+            if operation.op not in (*_WITHOUT_WEIGHTS, "dense"):
+                settings["roles"] = tuple(weight.name for weight in layer._weights)
+            buffer = self._unfold(self._node(operation.op, (self._fold(buffer, groups),), width, **settings), groups)
+            if operation.op in _TABLES:
+                self._numbers[buffer] = _numbers_given(operation.op, operation.settings["table"])
+        return buffer
+
+    def _groups_of(self, operation: Operation, buffer: int) -> int:
+        """The parts of a row that a step acts on one by one; an activation of elements stays with what is before it."""
+        if operation.op == "activation" and operation.activation.elementwise and buffer in self._folded:
+            return self.widths[buffer] // self.widths[self._folded[buffer]]
+        return operation.groups
+
+    def _fold(self, buffer: int, groups: int) -> int:
+        """Rows of so many parts as rows."""
+        width = self.widths[buffer] // groups
+        if groups == 1:
+            return buffer
+        if buffer in self._folded and self.widths[self._folded[buffer]] == width:
+            return self._folded[buffer]
+        return self._node("fold", (buffer,), width, width=width)
+
+    def _unfold(self, buffer: int, groups: int) -> int:
+        if groups == 1:
+            return buffer
+        width = self.widths[buffer] * groups
+        whole = self._node("unfold", (buffer,), width, width=width)
+        self._folded[whole] = buffer
+        return whole
+
+    def _join(self, operation: Operation, call: Call, inputs: Sequence[int]) -> int:
+        join, row = operation.op, call.outputs[0].row
+        if join == "dot":
+            return self._dot(operation, call, inputs)
+        if join != "concatenate":
+            inputs = [self._gather(buffer, spread(tensor.row, row)) for buffer, tensor in zip(inputs, call.inputs, strict=True)]
+        buffer, *others = inputs
+        for other in others:
+            width = self.widths[buffer] + (self.widths[other] if join == "concatenate" else 0)
+            buffer = self._node("add" if join == "average" else join, (buffer, other), width)
+        if join == "concatenate":
+            buffer = self._gather(buffer, side_by_side([tensor.row for tensor in call.inputs], operation.settings["axis"]))
+        return self._node("scale", (buffer,), self.widths[buffer], alpha=1 / len(inputs)) if join == "average" else buffer
+
+    def _gather(self, buffer: int, columns: np.ndarray) -> int:
+        """Some columns of a buffer; nothing to do where they are all of them in order."""
+        if np.array_equal(columns, np.arange(self.widths[buffer])):
+            return buffer
+        if buffer in self._given and np.array_equal(columns, columns[0] + np.arange(len(columns))):
+            begin = next((node.column for node in self.nodes if node.output == buffer), 0)
+            part = self._slice(begin + int(columns[0]), len(columns))
+            self._given.add(part)
+            return part
+        return self._node("gather", (buffer,), len(columns), gathered=tuple(columns.tolist()))
+
+    def _dot(self, operation: Operation, call: Call, inputs: Sequence[int]) -> int:
+        """Both sides as vectors along the axes that are summed over; their products."""
+        sides = []
+        for buffer, tensor, axis in zip(inputs, call.inputs, operation.settings["axes"], strict=True):
+            depth, groups = tensor.row[axis], math.prod(tensor.row) // tensor.row[axis]
+            vectors = self._gather(buffer, np.moveaxis(np.arange(math.prod(tensor.row)).reshape(tensor.row), axis, -1).ravel())
+            if operation.settings["normalize"]:  # x / √(Σx²) = x / √(mean(x²)) / √depth
+                folded = self._node("rms_normalization", (self._fold(vectors, groups),), depth)
+                vectors = self._unfold(self._node("scale", (folded,), depth, alpha=1 / math.sqrt(depth)), groups)
+            sides.append(vectors)
+        return self._node("dot", tuple(sides), math.prod(call.outputs[0].row), depth=depth)
+
+    def _check_numbers(self, layer: Any, operation: Operation, buffer: int) -> None:
+        if buffer in self._given:
+            return
+        if buffer not in self._numbers:
+            raise ValueError(
+                f"layer {layer.name!r} reads whole numbers, so it must be the first of the model, but {self._writer(buffer)} is before it"
+            )
+        lowest, highest = self._numbers[buffer]
+        encodes, drops = operation.op == "category_encoding", operation.settings.get("drops", False)
+        count = _numbers_taken(operation, [weight.parameter for weight in layer._weights])
+        if count is not None and (lowest < -drops or highest >= count):
+            raise ValueError(
+                f"layer {layer.name!r} reads whole numbers from 0 to {count - 1}, but the layer before it gives {lowest} to {highest}; "
+                f"give it {'num_tokens' if encodes else 'input_dim'}={highest + 1}"
+            )
+
+    def _check_fixed(self, layer: Any, buffer: int) -> None:
+        if buffer not in self._fixed:
+            raise ValueError(
+                f"layer {layer.name!r} gives the numbers of bins, through which no gradient goes, so no layer before it may be trained, "
+                f"but {self._writer(buffer)} is; put it before that layer, or freeze what is before it"
+            )
+
+    def _writer(self, buffer: int) -> str:
+        return next(node.op for node in self.nodes if node.output == buffer)
+
+    def _slice(self, column: int, width: int) -> int:
+        return self._node("slice", (0,), width, column=column, width=width)
+
+    def _node(self, op: str, inputs: tuple[int, ...], columns: int, **fields: Any) -> int:
+        if len(self.nodes) >= MOST_NODES:
+            raise ValueError(f"the model takes more than {MOST_NODES} steps, those of models inside it included; make it smaller")
+        output = self.new_buffer(columns)
+        self.nodes.append(Node(op, inputs, output, **fields))
+        if self._fixed.issuperset(inputs) and not any(self.parameters[index].trainable for index in fields.get("parameters", ())):
+            self._fixed.add(output)
+        if op in ("concatenate", "gather") and all(buffer in self._numbers for buffer in inputs):
+            ranges = [self._numbers[buffer] for buffer in inputs]
+            self._numbers[output] = min(low for low, _ in ranges), max(high for _, high in ranges)
+        return output
+
+
+_ALONE = READ_INPUT | ROWWISE
+"""Activations that stay nodes of their own."""
+
+_JOINS = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "average", "concatenate", "dot")
+
+
+def spread(row: Shape, to: Shape) -> np.ndarray:
+    """For each element of rows of the shape ``to``, the element of rows of another shape that broadcasting puts there."""
+    return np.broadcast_to(np.arange(math.prod(row)).reshape(row), to).ravel()
+
+
+def side_by_side(rows: Sequence[Shape], axis: int) -> np.ndarray:
+    """For each element of rows that are put side by side along an axis, its place among all of them end to end."""
+    starts = accumulate([0, *map(math.prod, rows)])
+    parts = [start + np.arange(math.prod(row)).reshape(row) for start, row in zip(starts, rows, strict=False)]
+    return np.concatenate(parts, axis=axis).ravel()
+
+
+_TABLES = ("lookup", "discretization")
+_WITHOUT_WEIGHTS = ("activation", "activity", *_TABLES)
+"""Steps beside the one that has the layer's weights; as many columns come out as go in."""
+_OF_TRAINING = ("dropout", "alpha_dropout", "gaussian_dropout", "gaussian_noise", "batch_normalization")
+"""Steps that do something else in training."""
+READS_NUMBERS = ("embedding", "category_encoding", "lookup")
+
+
+def _numbers_given(op: str, table: Table) -> tuple[int, int]:
+    """The lowest and the highest of the numbers that a lookup or a discretization gives."""
+    if op == "discretization":
+        return 0, len(table.keys)
+    ends = [*map(int, table.values), *((table.first, table.first + table.buckets - 1) if table.buckets else ())]
+    return min(ends, default=0), max(ends, default=0)
+
+
+def _numbers_taken(step: Operation | Node, parameters: Sequence[Parameter]) -> int | None:
+    """Below which number those stay, from 0, that a step takes; None for a lookup."""
+    if step.op == "lookup":
+        return None
+    if step.op == "embedding":
+        return parameters[0].shape[0]
+    return step.tokens if isinstance(step, Node) else int(step.settings["tokens"])
+
+
+def numbers_read(plan: Plan) -> tuple[WholeNumbers, ...]:
+    """What of the network's input has to be whole numbers."""
+    begin = {0: 0}
+    found = []
+    for node in plan.nodes:
+        start = begin.get(node.inputs[0])
+        if start is None:
+            continue
+        if node.op in ("slice", "branch"):
+            begin[node.output] = start + node.column
+        elif node.op in READS_NUMBERS:
+            end, count = start + plan.widths[node.inputs[0]], _numbers_taken(node, [plan.parameters[index] for index in node.parameters])
+            if count is not None:
+                found.append(WholeNumbers(start, end, 0, count - 1))
+            elif node.table is not None:
+                known = None if node.table.buckets else node.table.keys
+                found.append(WholeNumbers(start, end, 1 - WHOLE_BELOW, WHOLE_BELOW - 1, known))
+    return tuple(found)
+
+
+def is_as_in_training(plan: Plan) -> bool:
+    """Whether some layer is called as in training, so that model(x) differs from predict."""
+    return any(node.mode == "training" for node in plan.nodes)
+
+
+def is_idle(operation: Operation) -> bool:
+    """Whether a step changes nothing."""
+    return operation.op == "activation" and operation.activation.kind == "linear"
+
+
+def _fused(nodes: Sequence[Node], outputs: Sequence[int]) -> list[Node]:
+    """Elementwise activations as part of the dense nodes that nobody else reads."""
+    readers = Counter([*(buffer for node in nodes for buffer in node.inputs), *outputs])
+    result: list[Node] = []
+    writer: dict[int, int] = {}
+    for node in nodes:
+        below = writer.get(node.inputs[0], -1)
+        if below >= 0 and readers[node.inputs[0]] == 1 and _fits_into_dense(node, result[below], last=node.output in outputs):
+            result[below] = replace(node, op="dense", inputs=result[below].inputs, parameters=result[below].parameters)
+            writer[node.output] = below
+        else:
+            writer[node.output] = len(result)
+            result.append(node)
+    return result
+
+
+def _fits_into_dense(node: Node, below: Node, *, last: bool) -> bool:
+    if node.op != "activation" or node.activation in _ALONE:
+        return False
+    if last and node.activation == "sigmoid":
+        return False  # a node of its own, which binary cross-entropy can absorb
+    return below.op == "dense" and below.activation == "linear"
+
+
+def _closed(nodes: Sequence[Node], outputs: list[int], maker: _Maker) -> list[Node]:
+    """With a softmax or sigmoid of its own for each output that is read elsewhere too, so that a loss can be computed from its input."""
+    readers = Counter([*(buffer for node in nodes for buffer in node.inputs), *outputs])
+    result = list(nodes)
+    writer = {node.output: node for node in nodes}
+    for index, buffer in enumerate(outputs):
+        node = writer.get(buffer)
+        if node is not None and node.op == "activation" and node.activation in ("softmax", "sigmoid") and readers[buffer] > 1:
+            outputs[index] = maker.new_buffer(maker.widths[buffer])
+            readers[buffer] -= 1
+            result.append(replace(node, output=outputs[index]))
+    return result
+
+
+def _needed(nodes: Sequence[Node], outputs: Iterable[int]) -> list[Node]:
+    """Those that an output depends on."""
+    wanted = set(outputs)
+    result = []
+    for node in reversed(nodes):
+        if node.output in wanted:
+            wanted.update(node.inputs)
+            result.append(node)
+    return result[::-1]
+
+
+def _branched(nodes: Sequence[Node], outputs: list[int], maker: _Maker) -> list[Node]:
+    """With a branch before each node that reads what others read too, and at the end for each output that is read."""
+    readers = Counter([*(buffer for node in nodes if node.op != "slice" for buffer in node.inputs), *outputs])
+    result: list[Node] = []
+
+    def branch(buffer: int) -> int:
+        if readers[buffer] == 1:
+            return buffer
+        result.append(Node("branch", (buffer,), maker.new_buffer(maker.widths[buffer])))
+        return result[-1].output
+
+    for node in nodes:
+        inputs = node.inputs if node.op == "slice" else tuple(branch(buffer) for buffer in node.inputs)
+        result.append(replace(node, inputs=inputs))
+    outputs[:] = [branch(buffer) for buffer in outputs]
+    return result
+
+
+def _numbered(maker: _Maker, nodes: Sequence[Node], outputs: Sequence[int], rows: tuple[Shape, ...]) -> tuple[Plan, list[Weight]]:
+    """The plan, its buffers numbered as they are written; several outputs side by side in one more."""
+    number = {0: 0, **{node.output: index for index, node in enumerate(nodes, 1)}}
+    made = [replace(node, inputs=tuple(number[buffer] for buffer in node.inputs), output=number[node.output]) for node in nodes]
+    widths = [maker.widths[0], *(maker.widths[node.output] for node in nodes)]
+    buffer, *others = ends = [number[output] for output in outputs]
+    for other in others:
+        widths.append(widths[buffer] + widths[other])
+        made.append(Node("concatenate", (buffer, other), len(widths) - 1))
+        buffer = len(widths) - 1
+    plan = Plan(tuple(widths), tuple(made), tuple(maker.parameters), buffer, tuple(ends) if others else (), rows)
+    return plan, maker.weights

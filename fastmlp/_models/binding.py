@@ -1,0 +1,404 @@
+"""What a model is made of: its plan, the engine's network and the weights in it."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastmlp import _core
+from fastmlp._base import checks, forks, seeding
+from fastmlp._data import conversion
+from fastmlp._engine import backends
+from fastmlp._engine.spec import Plan
+from fastmlp._graph import lowering
+from fastmlp._graph.symbolic import Graph
+from fastmlp._graph.weights import Weight
+from fastmlp._training import advice
+from fastmlp._training.compile_config import Goal
+from fastmlp._training.trainer import Trainer
+from fastmlp.layers import InputLayer, Layer, assign_all
+from fastmlp.variables import Variable
+
+
+class Connected(Trainer):
+    """Layers that are connected to a network.
+
+    The engine's network is made when it is first needed. It is thrown away, its weights kept, when layers are added or another engine is
+    chosen.
+    """
+
+    name: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seed = seeding.draw_seed()
+        self._draws = seeding.Counter()  # of the calls of the model with noise
+        self.epochs_trained = 0
+        self.plan: Plan | None = None
+        self._trainable = True
+        self._whole_numbers: tuple[conversion.WholeNumbers, ...] = ()
+        self._weights: list[Weight] = []
+        self._network = None
+        self._forward: Callable[[Any], np.ndarray] | None = None  # the network, when model(x) can go straight to it
+        self._configured = False  # whether the network knows the loss and the optimizer
+        self._goal: Goal | None = None
+        self._connecting = forks.Lock(threading.RLock)  # guards the network, and what it is configured for
+        self._trained = False  # since compile
+        self._outdated = False  # whether layers have been frozen or released since then
+        self.models: weakref.WeakSet[Any] = weakref.WeakSet()
+        """The built models that this one is part of."""
+        self._shares_weights = False  # whether some belong to other models too, whose training changes them
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the input layer."""
+        raise NotImplementedError
+
+    @property
+    def graph(self) -> Graph:
+        """How the layers are connected; they must be built."""
+        raise NotImplementedError
+
+    # The network
+
+    @property
+    def built(self) -> bool:
+        """True once the shape of a row is known, and so all weights are."""
+        return self.plan is not None
+
+    @property
+    def network(self) -> Any:
+        """The engine's network, configured if the model is compiled; None before the model is built."""
+        if not self.built:
+            return None
+        compiled = self._compiled
+        return self._configured_network() if compiled and compiled.resolvable else self._connected_network()
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """``(None, features)``: the shape of x, rows left open."""
+        return (None, *self._require_shape())
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """``(None, outputs)``: the shape of the predictions, rows left open."""
+        self._require_shape()
+        return self.graph.outputs[0].shape
+
+    def _require_shape(self) -> tuple[int, ...]:
+        shape = self._row_shape()
+        if shape is None:
+            raise ValueError(
+                "the model is not built: it does not know its input shape; begin it with Input(shape=...), or call build or fit"
+            )
+        return shape
+
+    def _is_untrained(self) -> bool:
+        return self._network is None or not self._network.iterations
+
+    def _require_plan(self) -> Plan:
+        plan = self.plan
+        if plan is None:
+            self._require_layers()
+            self._require_shape()
+            with self._connecting.lock:
+                if self.plan is None:  # another thread may have done it meanwhile
+                    self._adopt(self.graph)  # which says what is missing
+                plan = self.plan
+        assert plan is not None
+        return plan
+
+    def _adopt(self, graph: Graph) -> None:
+        """Describe the network anew after layers have come or gone."""
+        with self._connecting.lock:
+            self._forget_plan()
+            self.plan, self._weights = lowering.make_plan(graph)
+            self._arranges = type(self)._arranges or bool(self.plan.rows)
+            self._whole_numbers = lowering.numbers_read(self.plan)
+        for weight in self._weights:
+            weight.models.add(self)
+        for layer in _every(self.layers):
+            layer.models.add(self)
+        sharing = {model for weight in self._weights for model in weight.models} if self._weights else set()
+        for model in sharing if len(sharing) > 1 else ():
+            model._forward, model._shares_weights = None, True
+
+    def _forget_plan(self) -> None:
+        self._disconnect()
+        for weight in self._weights:
+            weight.models.discard(self)
+        for layer in _every(self.layers) if self.plan is not None else ():
+            layer.models.discard(self)
+        self.plan, self._weights, self._whole_numbers = None, [], ()
+
+    def _catch_up(self, network: Any, *, training: bool = False) -> None:
+        """Bring what other models have changed into this model's network; before training, let them read the weights there."""
+        for index, weight in enumerate(self._weights):
+            weight.lend(network, index, move=training)
+
+    def _connected_network(self) -> Any:
+        network = self._network
+        if network is None:
+            with self._connecting.lock:
+                if self._network is None:
+                    self._connect()
+                network = self._network
+        if self._shares_weights:
+            self._catch_up(network)
+        return network
+
+    def _connect(self) -> None:
+        engine = self._compiled.engine if self._compiled else backends.DEFAULT
+        network = backends.make_network(engine, self._require_plan(), self.seed)
+        backends.set_skip_zeros(network, self._compiled.skip_zeros if self._compiled else "auto")
+        for index, weight in enumerate(self._weights):
+            weight.attach(network, index)
+        shape = self._require_shape()
+        self._network = network
+        self._configured = False
+        straight = isinstance(network, _core.Network) and len(shape) == 1 and shape[0] > 1 and self._goes_straight()
+        self._forward = network if straight else None
+
+    def _goes_straight(self) -> bool:
+        """Whether model(x) may hand an array to the network as it is, and return what it gives."""
+        plan = self._require_plan()
+        return not (self._shares_weights or self._whole_numbers or plan.rows or lowering.is_as_in_training(plan))
+
+    def _disconnect(self) -> None:
+        with self._connecting.lock:
+            for weight in self._weights:
+                weight.detach(self._network)
+            self._network = self._forward = self._goal = None
+            self._configured = False
+
+    def _training_network(self) -> Any:
+        if self._outdated:
+            raise RuntimeError(
+                "trainable was changed after the model was trained, and would not take effect; call compile again: "
+                "model.compile(optimizer, loss), with the same optimizer to keep its state"
+            )
+        if not self._trained:
+            self._begin_training()
+        network = self._configured_network()
+        self._catch_up(network, training=True)
+        return network
+
+    def _begin_training(self) -> None:
+        """What is done once after ``compile``."""
+        assert self._compiled is not None
+        self._compiled.optimizer.begin(self)
+        if self._weights and not self.count_trainable():
+            checks.warn("the model has no trainable weights, so training changes nothing; set trainable = True on some layers")
+        self._trained = True
+
+    # Changes of what the model is made of
+
+    def refuse_while_training(self, what: str) -> None:
+        """An error if the model is being trained, in a callback or another thread: the engine has its plan already."""
+        if self._training_lock.is_held:
+            raise RuntimeError(f"{what} while the model {self.name!r} is being trained; change it before or after fit")
+
+    def check_new_name(self, layer: Any, name: str) -> None:
+        """An error if a layer of the model can't get this name."""
+        if any(other is not layer and other.name == name for other in self.layers):
+            raise ValueError(f"the model {self.name!r} has a layer called {name!r} already; choose another name")
+
+    def layers_changed(self, *, freezing: bool = False) -> None:
+        """Called when attributes of layers have changed: describe the network anew, keeping weights and the optimizer's state.
+
+        With ``freezing``, which means that only ``trainable`` has changed, that waits for ``compile`` once the model has been trained.
+        """
+        if self.plan is None:
+            return
+        changed = lowering.make_plan(self.graph)[0] != self.plan
+        if freezing:
+            self._outdated = changed and self._trained
+        if changed and not self._outdated:
+            state = self._optimizer_state()
+            self._adopt(self.graph)
+            if state is not None and state["iterations"]:
+                self._restore_optimizer_state(state)
+
+    def optimizer_changed(self) -> None:
+        """Called when attributes of the optimizer have changed: the engine follows, keeping those of its slots that it still has."""
+        state = self._optimizer_state()
+        if state is not None:
+            self._configured = False
+            self._restore_optimizer_state(state)
+
+    def _configured_network(self) -> Any:
+        network = self._connected_network()
+        if self._configured:
+            return network
+        with self._connecting.lock:  # another thread may have done it meanwhile, or be compiling
+            network = self._connected_network()
+            if not self._configured:
+                assert self._compiled is not None
+                optimizer = self._compiled.optimizer
+                network.configure(self._current_goal().objective, optimizer.update(self._require_plan().parameters))
+                network.learning_rate = optimizer.rate
+                self._configured = True
+            return network
+
+    def _current_goal(self) -> Goal:
+        """What the model is compiled for: the same object until it is compiled anew, since that is what the network is configured for."""
+        goal = self._goal
+        if goal is None:
+            with self._connecting.lock:
+                goal = self._goal
+                if goal is None:
+                    goal = self._goal = self._new_goal()
+        return goal
+
+    def _new_goal(self) -> Goal:
+        assert self._compiled is not None
+        self._compiled.check_axes([1 + len(tensor.row) for tensor in self.graph.outputs])
+        plan = self._require_plan()
+        goal = self._compiled.goal(plan)
+        advice.warn_of_single_softmax(plan)
+        self._compiled.warn(plan, goal)
+        return goal
+
+    def _forget_goal(self) -> None:
+        self._goal = None
+
+    def _goal_for(self, y: Any) -> Goal:
+        assert self._compiled is not None
+        plan = self._require_plan()
+        self._compiled.see_targets(y, plan)
+        return self._current_goal()
+
+    def _require_layers(self) -> None:
+        if not self.layers:
+            raise ValueError("the model has no layers; add some, for example model.add(layers.Dense(10))")
+
+    # Weights and state
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, layer by layer, as live :class:`~fastmlp.Variable` objects; copies of their values are in :meth:`get_weights`."""
+        return list(self._weights)
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes by gradients: those of layers that are not frozen, without moving statistics."""
+        return [weight for _, layer, weight in lowering.each_weight(self.layers) if layer.trains(weight)]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The other weights."""
+        return [weight for _, layer, weight in lowering.each_weight(self.layers) if not layer.trains(weight)]
+
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def path(self) -> str:
+        """The name."""
+        return self.name
+
+    def count_trainable(self) -> int:
+        """The number of elements in the weights that the optimizer moves."""
+        return sum(weight.size for _, layer, weight in lowering.each_weight(self.layers) if layer.trains(weight))
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights; it can be changed until a compiled model is trained, and then before ``compile``.
+
+        Setting it sets it for every layer, those of models inside the model included.
+        """
+        own = [layer for layer in self.layers if not isinstance(layer, InputLayer)]
+        return any(layer.trainable for layer in own) if own else self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        checks.flag("trainable", value)
+        models = {self, *(model for layer in _every(self.layers) for model in layer.models)}
+        for model in models:
+            model.refuse_while_training("trainable can't be changed")
+        self.set_trainable(bool(value))
+        for model in models:
+            model.layers_changed(freezing=True)
+
+    def set_trainable(self, value: bool) -> None:
+        """Set :attr:`trainable` without making the network follow."""
+        self._trainable = value
+        for layer in self.layers:
+            layer.set_trainable(value)
+
+    @property
+    def minds_training(self) -> bool:
+        """Whether training makes a difference to what some layer gives, as dropout does."""
+        return any(layer.minds_training for layer in self.layers)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, layer by layer: ``[kernel, bias, kernel, bias, …]``; ``[]`` before the model is built."""
+        return [weight.read() for weight in self._weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace all weights by arrays of the same shapes, in the order of :meth:`get_weights`."""
+        self._require_layers()
+        self._require_shape()
+        assign_all(self._weights, weights, f"model {self.name!r}")
+
+    def count_params(self) -> int:
+        """The number of elements in all weights."""
+        self._require_shape()
+        return sum(weight.size for weight in self._weights)
+
+    def training_state(self) -> dict[str, int]:
+        """How far training has come: ``iterations`` (updates), ``epochs`` and ``seed``, which decides shuffling and dropout."""
+        network = self._network
+        return {
+            "iterations": network.iterations if network is not None else 0,
+            "epochs": self.epochs_trained,
+            "seed": self.seed,
+        }
+
+    def restore_training_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a :meth:`training_state`; the model must be built and, if it had been trained, compiled."""
+        missing = {"iterations", "epochs", "seed"} - set(state)
+        if missing:
+            raise ValueError(f"the training state lacks {', '.join(sorted(missing))}")
+        iterations = checks.whole_number("iterations", state["iterations"], 0)
+        epochs = checks.whole_number("epochs", state["epochs"], 0)
+        seed = checks.whole_number("seed", state["seed"], 0)
+        if max(iterations, epochs, seed) >= 2**64:
+            raise ValueError("iterations, epochs and seed must be below 2**64")
+        if self.built:
+            self.network.seed = seed
+            self.network.iterations = iterations
+        self.epochs_trained, self.seed = epochs, seed
+
+    def _optimizer_state(self) -> dict[str, Any] | None:
+        network = self._network
+        if network is None or not self._configured:
+            return None
+        slots = {name: [network.get_slot(name, index) for index, _ in self._learned()] for name in network.slot_names}
+        return {"iterations": network.iterations, "slots": slots}
+
+    def _learned(self) -> list[tuple[int, Weight]]:
+        """The weights that have slots of the optimizer, with their indices in the plan: all but moving statistics, frozen or not."""
+        return [(index, weight) for index, weight in enumerate(self._weights) if weight.learned]
+
+    def _restore_optimizer_state(self, state: Mapping[str, Any]) -> None:
+        network = self._configured_network()
+        for name, values in state["slots"].items():
+            if name not in network.slot_names:
+                continue
+            for (index, _), value in zip(self._learned(), values, strict=True):
+                network.set_slot(name, index, value)
+        network.iterations = int(state["iterations"])
+
+
+def _every(layers: Iterable[Any]) -> Iterator[Any]:
+    """Layers and models, those inside the models included."""
+    for layer in layers:
+        yield layer
+        if isinstance(layer, Connected):
+            yield from _every(layer.layers)

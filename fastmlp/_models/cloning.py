@@ -1,0 +1,120 @@
+"""A model like another, with layers and weights of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastmlp._base import custom_objects, keywords
+from fastmlp._graph import symbolic
+from fastmlp._graph.nest import Structure
+from fastmlp._graph.symbolic import Tensor
+from fastmlp._models.functional import Functional
+from fastmlp._models.model import Model
+from fastmlp._models.sequential import Sequential
+from fastmlp.layers import InputLayer
+
+__all__ = ["clone_model"]
+
+
+@keywords.answering
+def clone_model(
+    model: Model,
+    input_tensors: Any = None,
+    clone_function: Callable[[Any], Any] | None = None,
+    call_function: Callable[..., Any] | None = None,
+    recursive: bool = False,
+) -> Model:
+    """A model with new layers of the same kind and names, connected in the same way, and weights of its own, drawn anew.
+
+    If the model is compiled, so is the new one, with an optimizer of its own. To copy the weights as well,
+    ``clone.set_weights(model.get_weights())``.
+
+    Args:
+        model: It.
+        input_tensors: What ``Input`` gave, to build the new model upon, arranged as the model's inputs are; by default new ones.
+        clone_function: From a layer, or a model in its place, to the one to use instead, which may be the same; not called for inputs.
+        call_function: Called as ``call_function(layer, inputs)`` where the new layers of a functional model are called; with
+            ``training=True`` as well where the layer was called so.
+        recursive: Whether models inside the model are cloned with the same functions, layer by layer.
+
+    Example:
+
+    >>> from fastmlp import layers, models
+    >>> model = models.Sequential([layers.Dense(4, input_shape=(3,))])
+    >>> models.clone_model(model).count_params()
+    16
+    """
+    if not isinstance(model, Model):
+        raise TypeError(f"clone_model takes a model, got {model!r:.80}")
+    for name, function in (("clone_function", clone_function), ("call_function", call_function)):
+        if function is not None and not callable(function):
+            raise TypeError(f"{name} must be a function, got {function!r:.80}")
+    with custom_objects.collecting() as found, custom_objects.CustomObjectScope(found):
+        clone = _Cloning(clone_function, call_function, recursive, {}).of(model, input_tensors)
+        compiled = model.get_compile_config()
+        if compiled is not None:
+            clone.compile_from_config(compiled)
+    if input_tensors is None:
+        clone._set_columns(model._columns.names)
+    return clone
+
+
+class _Cloning:
+    def __init__(self, clone_function: Any, call_function: Any, recursive: bool, made: dict[int, Any]) -> None:
+        self._clone_function, self._call_function, self._recursive, self._made = clone_function, call_function, recursive, made
+
+    def of(self, model: Model, input_tensors: Any = None) -> Model:
+        """The clone of a model, not compiled."""
+        if input_tensors is None and self._clone_function is None and self._call_function is None:
+            return type(model).from_config(model.get_config())
+        if isinstance(model, Functional):
+            return self._of_functional(model, input_tensors)
+        assert isinstance(model, Sequential)
+        if self._call_function is not None:
+            raise ValueError("call_function is for functional models; the layers of a Sequential are not called one by one")
+        heads = [layer for layer in model._layers[:1] if isinstance(layer, InputLayer)]
+        if input_tensors is not None:
+            alone = isinstance(input_tensors, (list, tuple)) and len(input_tensors) == 1
+            heads = [input_tensors[0] if alone else input_tensors]
+            symbolic.as_tensors("clone_model(input_tensors=...)", heads)
+        else:
+            heads = [InputLayer.from_config(head.get_config()) for head in heads]
+        return Sequential([*heads, *map(self._layer, model.layers)], name=model.name)
+
+    def _of_functional(self, model: Functional, input_tensors: Any) -> Functional:
+        if input_tensors is None:
+            starts = [InputLayer.from_config(tensor.call.layer.get_config()).tensor() for tensor in model.graph.inputs]
+        elif isinstance(input_tensors, Mapping):
+            starts = model.in_order(input_tensors)
+        else:
+            starts = symbolic.as_tensors("clone_model(input_tensors=...)", input_tensors)
+        if len(starts) != len(model.graph.inputs):
+            raise ValueError(f"the model has {len(model.graph.inputs)} inputs, but input_tensors has {len(starts)}")
+        tensors: dict[Tensor, Tensor] = dict(zip(model.graph.inputs, starts, strict=True))
+        for call in sorted(model.graph.calls, key=lambda call: call.number):
+            given = [tensors[tensor] for tensor in call.inputs]
+            inputs = call.layer.arrange_inputs(given) if hasattr(call.layer, "arrange_inputs") else given[0] if len(given) == 1 else given
+            layer = self._layer(call.layer)
+            options = {} if call.training is None else {"training": call.training}
+            if self._call_function is None:
+                answer = symbolic.connect(layer, inputs, call.training)
+            else:
+                answer = self._call_function(layer, inputs, **options)
+            _, results = Structure.of("output", answer)
+            tensors.update(zip(call.outputs, results, strict=True))
+        outputs = model.arrange_outputs([tensors[tensor] for tensor in model.graph.outputs])
+        return Functional(model.arrange_inputs(starts), outputs, name=model.name)
+
+    def _layer(self, layer: Any) -> Any:
+        if id(layer) not in self._made:
+            self._made[id(layer)] = self._new(layer)
+        return self._made[id(layer)]
+
+    def _new(self, layer: Any) -> Any:
+        if isinstance(layer, Model) and self._recursive:
+            inner = _Cloning(self._clone_function, self._call_function if isinstance(layer, Functional) else None, True, self._made)
+            return inner.of(layer)
+        if self._clone_function is not None:
+            return self._clone_function(layer)
+        return type(layer).from_config(layer.get_config())

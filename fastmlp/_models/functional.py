@@ -1,0 +1,270 @@
+"""Functional models: any graph of layers, from inputs to outputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+import fastmlp._models.graph_config as graph_config
+from fastmlp._base import checks, keywords, shapes
+from fastmlp._base.custom_objects import CustomObjectScope
+from fastmlp._data import conversion, sparse, targets
+from fastmlp._engine.spec import Plan, SparseRows
+from fastmlp._graph.nest import Structure
+from fastmlp._graph.symbolic import Graph, holds_tensors, trace
+from fastmlp._models.model import Model, model_class, own_config
+from fastmlp._training.compile_config import Compiled, Goal
+from fastmlp._training.outputs import CompiledOutputs
+from fastmlp.errors import UnsupportedError
+from fastmlp.layers import InputLayer, Layer
+
+__all__ = ["Functional"]
+
+
+@model_class
+class Functional(Model):
+    """What lies between some inputs and some outputs, as a model; ``Model(inputs, outputs)`` makes one.
+
+    Models may share layers, and so weights: an encoder is trained as part of an autoencoder and used alone.
+
+    Args:
+        inputs: What ``Input`` gave; several in a list or a dict.
+        outputs: What layers gave when they were called; several in a list or a dict.
+        name: The model's name.
+        trainable: False to freeze all layers.
+
+    Raises:
+        ValueError: An output depends on an input that is not given, or two layers have the same name.
+
+    Example:
+
+    >>> from fastmlp import Model, layers
+    >>> x = layers.Input(shape=(20,))
+    >>> hidden = layers.Dense(32, activation="relu")(x)
+    >>> hidden = layers.Add()([hidden, layers.Dense(32, activation="relu")(hidden)])
+    >>> model = Model(x, layers.Dense(3, activation="softmax")(hidden))
+    >>> model.output_shape
+    (None, 3)
+    """
+
+    _arranges = True
+
+    @keywords.answering
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True) -> None:
+        if inputs is None or outputs is None:
+            raise TypeError("Model takes inputs and outputs: Model(x, layers.Dense(1)(x)) with x = layers.Input(shape=(3,))")
+        self._inputs_form, starts = Structure.of("input", inputs)
+        self._outputs_form, ends = Structure.of("output", outputs)
+        for tensor in starts:
+            if not isinstance(tensor.call.layer, InputLayer):
+                raise UnsupportedError(
+                    f"{tensor!r} can't be an input of a model; make a new Input of its shape, and call the layers that follow on that"
+                )
+        if len(set(starts)) < len(starts):
+            raise ValueError("the same Input is given twice as an input of the model")
+        self._graph = trace(starts, ends)
+        super().__init__(name)
+        if not trainable:
+            self.trainable = checks.flag("trainable", trainable)
+        self._adopt(self._graph)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, those of the inputs included."""
+        return list(self._graph.layers)
+
+    @property
+    def graph(self) -> Graph:
+        return self._graph
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The tensors the model begins with."""
+        return list(self._graph.inputs)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The tensors the model ends with."""
+        return list(self._graph.outputs)
+
+    @property
+    def input(self) -> Any:
+        """The same as :attr:`inputs`, arranged as they were given."""
+        return self._inputs_form.arrange(self._graph.inputs)
+
+    @property
+    def output(self) -> Any:
+        """The same as :attr:`outputs`, arranged as they were given."""
+        return self._outputs_form.arrange(self._graph.outputs)
+
+    @property
+    def output_names(self) -> list[str]:
+        """What outputs are called in logs."""
+        return list(self._outputs_form.keys)
+
+    @property
+    def input_shape(self) -> Any:
+        """``(None, features)``: the shape of x, rows left open; arranged as the inputs are."""
+        return self._inputs_form.arrange([tensor.shape for tensor in self._graph.inputs])
+
+    @property
+    def output_shape(self) -> Any:
+        """``(None, outputs)``: the shape of the predictions, rows left open; arranged as the outputs are."""
+        return self._outputs_form.arrange([tensor.shape for tensor in self._graph.outputs])
+
+    def build(self, input_shape: Any = None) -> None:
+        """Nothing to do: the model is built from the beginning."""
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """:attr:`output_shape`, for the only shapes of data that the model takes: its ``input_shape``."""
+        given = self._inputs_form.flatten("input_shape", input_shape)
+        rows = [shapes.row_of_batch("input_shape", shape) for shape in given]
+        wanted = [tensor.row for tensor in self._graph.inputs]
+        if rows != wanted:
+            raise ValueError(f"the model takes rows of shape {', '.join(map(str, wanted))}, got {', '.join(map(str, rows))}")
+        return self.output_shape
+
+    def arrange_inputs(self, inputs: Sequence[Any]) -> Any:
+        """Inputs one by one, in the form the model takes them: one alone, a list or a dict."""
+        return self._inputs_form.arrange(inputs)
+
+    def in_order(self, inputs: Mapping[str, Any]) -> list[Any]:
+        return self._inputs_form.flatten(f"the call of model {self.name!r}", inputs)
+
+    def arrange_outputs(self, outputs: Sequence[Any]) -> Any:
+        return self._outputs_form.arrange(outputs)
+
+    # Data in and out
+
+    def _goes_straight(self) -> bool:
+        return super()._goes_straight() and self._inputs_form.form == self._outputs_form.form == "single"
+
+    def _row_shape(self) -> tuple[int, ...]:
+        return self._graph.inputs[0].row if self._inputs_form.count == 1 else (sum(self._input_widths()),)
+
+    def _input_widths(self) -> list[int]:
+        return [int(np.prod(tensor.row)) for tensor in self._graph.inputs]
+
+    def _call(self, x: Any, training: bool | None) -> Any:
+        if isinstance(x, Mapping) and holds_tensors(x):
+            x = self._inputs_form.flatten("x", x)
+        if holds_tensors(x) or (self._inputs_form.count == 1 and not isinstance(x, Mapping)):
+            return super()._call(x, training)
+        network = self._connected_network()
+        inputs = self._inputs(x, check_finite=False)
+        return self._as_tensors(self._arranged(self._apply(network, inputs, training)))
+
+    def _inputs(self, x: Any, prefix: str = "", *, check_finite: bool = True) -> np.ndarray | SparseRows:
+        name = f"{prefix}x"
+        if x is None:
+            raise ValueError(f"{name} is missing (None)")
+        values = self._inputs_form.flatten(name, x)
+        if self._inputs_form.count == 1:
+            return super()._inputs(values[0], prefix, check_finite=check_finite)
+        parts: list[np.ndarray] = []
+        begin = 0
+        for key, value, tensor in zip(self._inputs_form.keys, values, self._graph.inputs, strict=True):
+            called = f"{name}[{key!r}]"
+            value = self._columns.align(called, value)
+            if sparse.is_sparse(value):
+                raise UnsupportedError(f"{called} is a sparse matrix, which only models with one input take; pass {called}.toarray()")
+            part = conversion.as_inputs(value, tensor.row, name=called, check_finite=check_finite)
+            assert isinstance(part, np.ndarray)
+            parts.append(part)
+            for numbers in self._whole_numbers:
+                if begin <= numbers.begin < begin + part.shape[1]:
+                    own = replace(numbers, begin=numbers.begin - begin, end=numbers.end - begin)
+                    conversion.check_whole_numbers(called, part, own)
+            begin += part.shape[1]
+            _same_length({f"{name}[{self._inputs_form.keys[0]!r}]": parts[0], called: part})
+        return np.concatenate(parts, axis=1)
+
+    def _named(self, x: Any, y: Any) -> dict[str, Any]:
+        named: dict[str, Any] = {}
+        for name, form, given in (("x", self._inputs_form, x), ("y", self._outputs_form, y)):
+            if given is None:
+                continue
+            values = form.flatten(name, given, optional=True)
+            keys = [name] if form.count == 1 else [f"{name}[{key!r}]" for key in form.keys]
+            named |= {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+        return named
+
+    def _targets(self, y: Any, sample_weight: Any, goal: Goal, plan: Plan, prefix: str) -> tuple[np.ndarray, np.ndarray | None]:
+        if isinstance(self._compiled, CompiledOutputs):
+            keys, parts = self._outputs_form.keys, self._outputs_form.flatten(f"{prefix}y", y, optional=True)
+            named = isinstance(y, Mapping)  # where an output may be left out
+            given = {key: part for key, part in zip(keys, parts, strict=True) if part is not None or not named}
+            y = {key: self._columns.align(f"{prefix}y[{key!r}]", part) for key, part in given.items()}
+            return self._compiled.read_targets(y, sample_weight, plan, prefix)
+        (y,) = self._outputs_form.flatten(f"{prefix}y", y)
+        return super()._targets(y, sample_weight, goal, plan, prefix)
+
+    def _goal_for(self, y: Any) -> Goal:
+        single = not isinstance(self._compiled, CompiledOutputs)
+        return super()._goal_for(self._outputs_form.flatten("y", y)[0] if single else y)
+
+    def _arranged(self, predictions: np.ndarray) -> Any:
+        rows = [tensor.row for tensor in self._graph.outputs]
+        ends = np.cumsum([math.prod(row) for row in rows])[:-1]
+        parts = np.split(predictions, ends, axis=1) if len(ends) else [predictions]
+        return self._outputs_form.arrange(
+            [np.ascontiguousarray(part).reshape(len(part), *row) for part, row in zip(parts, rows, strict=True)]
+        )
+
+    # Compiling
+
+    def _compiled_from(
+        self, optimizer: Any, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any, engine: str, skip_zeros: Any
+    ) -> Compiled:
+        if self._outputs_form.count > 1:
+            return CompiledOutputs(self._outputs_form, optimizer, loss, loss_weights, metrics, weighted_metrics, engine, skip_zeros)
+        form = self._outputs_form
+        loss, loss_weights, metrics, weighted_metrics = (
+            form.flatten(what, value)[0] if isinstance(value, Mapping) and set(value) <= {*form.names, *form.keys} and value else value
+            for what, value in (
+                ("loss", loss),
+                ("loss_weights", loss_weights),
+                ("metrics", metrics),
+                ("weighted_metrics", weighted_metrics),
+            )
+        )
+        return super()._compiled_from(optimizer, loss, loss_weights, metrics, weighted_metrics, engine, skip_zeros)
+
+    def _compiled_from_config(self, config: Mapping[str, Any]) -> Compiled:
+        if self._outputs_form.count == 1:
+            return super()._compiled_from_config(config)
+        wanted = {"optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "engine", "skip_zeros"}
+        if not isinstance(config, Mapping) or not set(config) <= wanted or "optimizer" not in config:
+            raise ValueError(f"the compile configuration must have {', '.join(sorted(wanted))}, got {config!r:.200}")
+        try:
+            return CompiledOutputs(self._outputs_form, **{"engine": "native", **dict.fromkeys(wanted - {"engine", "skip_zeros"}), **config})
+        except TypeError as error:
+            raise ValueError(f"the compile configuration is not valid: {error}") from error
+
+    # Describing
+
+    def _connections_to_show(self) -> Graph:
+        return self._graph
+
+    def get_config(self) -> dict[str, Any]:
+        return graph_config.describe(self.name, self._graph, self._inputs_form, self._outputs_form)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Functional:
+        """A new model with the layers that :meth:`get_config` described, and fresh weights; anything malformed is a ValueError."""
+        with CustomObjectScope(custom_objects):
+            config = own_config("Functional", config)
+            inputs, outputs = graph_config.rebuild(config)
+        model = cls.__new__(cls)  # the constructor of a subclass has arguments of its own
+        Functional.__init__(model, inputs, outputs, name=config["name"])
+        return model
+
+
+def _same_length(arrays: dict[str, np.ndarray]) -> None:
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        targets.check_lengths(**arrays)

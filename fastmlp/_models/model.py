@@ -1,0 +1,521 @@
+"""The base of all models: what it was compiled for, and how it is called, described and stored."""
+
+from __future__ import annotations
+
+import html
+import math
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar, cast
+
+import numpy as np
+
+import fastmlp._models.attributes as attributes
+import fastmlp._models.summary as summary
+from fastmlp import _core
+from fastmlp._base import checks, custom_objects, keras_names, keywords, naming, settings
+from fastmlp._base.shapes import Shape
+from fastmlp._data import columns, conversion, frames, sparse
+from fastmlp._engine import backends
+from fastmlp._graph import lowering, symbolic
+from fastmlp._graph.symbolic import Graph, holds_tensors
+from fastmlp._models.binding import Connected
+from fastmlp._models.storage import storage
+from fastmlp._training.compile_config import Compiled
+from fastmlp.callbacks import History
+from fastmlp.errors import UnsupportedError
+from fastmlp.layers import Layer
+from fastmlp.metrics import Metric
+from fastmlp.optimizers import Optimizer
+
+_COMPILE_IGNORED = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
+"""Arguments of Keras' compile that change how, not what, is computed; fastmlp always runs compiled."""
+
+_SETTINGS = ("loss", "metrics", "optimizer", "stop_training", "trainable")
+"""Attributes that programs set, or think they do."""
+
+
+MODEL_CLASSES: dict[str, type[Model]] = {}
+"""The kinds of models, by Keras' names: what is made where a description asks for one."""
+
+M = TypeVar("M", bound="type[Model]")
+
+
+def model_class(kind: M) -> M:
+    """Marks a class of models that is made by name."""
+    MODEL_CLASSES[kind.__name__] = kind
+    return kind
+
+
+@keras_names.answering("Model")
+class Model(Connected):
+    """A network with weights that can be compiled, trained, evaluated, asked and saved."""
+
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        if cls is Model:
+            return cast(Self, super().__new__(MODEL_CLASSES["Functional"]))
+        return super().__new__(cls)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "call" in cls.__dict__:
+            raise UnsupportedError(
+                f"{cls.__name__} has a call of its own, which is not in fastmlp: the engines do not run Python; connect its layers, "
+                "Model(inputs, outputs)"
+            )
+        if Model in cls.__bases__ and not cls.__module__.startswith("fastmlp."):
+            cls.__bases__ = tuple(MODEL_CLASSES["Functional"] if base is Model else base for base in cls.__bases__)
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__()
+        self.name = name or naming.automatic(type(self).__name__)
+        self.calls: weakref.WeakSet[symbolic.Call] = weakref.WeakSet()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self.__dict__ and not name.startswith("_") and not hasattr(type(self), name):
+            settings.refuse_misspelled(type(self).__name__, name, _SETTINGS)
+        object.__setattr__(self, name, value)
+
+    # As a layer of another model
+
+    def connect(self, rows: Sequence[Shape]) -> tuple[Shape, ...]:
+        """Take part in another model, called on tensors whose rows have these shapes; the shapes of what comes out."""
+        if self._row_shape() is None and len(rows) == 1:
+            self._build_from(rows[0])
+        wanted = [tensor.row for tensor in self.graph.inputs]
+        if list(rows) != wanted:
+            raise ValueError(f"model {self.name!r} takes rows of shape {_listed(wanted)}, but is called on {_listed(rows)}")
+        return tuple(tensor.row for tensor in self.graph.outputs)
+
+    def in_order(self, inputs: Mapping[str, Any]) -> list[Any]:
+        """Tensors from a dict, in the order of the model's inputs."""
+        return list(inputs.values())
+
+    def chains(self) -> list[Any]:
+        """None: a model has an input and an output of its own, also as part of a ``Sequential``."""
+        return []
+
+    def row_after(self, row: Shape) -> Shape:
+        """The shape of a row of the predictions, where rows of this shape come in: for models with one input and one output."""
+        rows = self.connect([row])
+        if len(rows) != 1:
+            raise ValueError(
+                f"model {self.name!r} has {len(rows)} outputs, which a chain of layers can't go on from; use Model(inputs, outputs)"
+            )
+        return rows[0]
+
+    def arrange_outputs(self, outputs: Sequence[Any]) -> Any:
+        """Outputs one by one, in the form the model gives them: one alone, a list or a dict."""
+        return outputs[0]
+
+    # Predicting
+
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
+        """The output for a few rows, as fast as can be: ``x`` is only converted, not searched for NaN; NaN in gives NaN out.
+
+        Args:
+            x: ``(rows, features)``, a sparse matrix too, or one row ``(features,)``.
+            training: True to switch dropout on.
+
+        Returns:
+            A float32 array ``(rows, outputs)``, which also has the method ``numpy()``.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from fastmlp import layers, models
+        >>> model = models.Sequential([layers.Dense(2, input_shape=(3,))])
+        >>> model(np.zeros(3)).shape
+        (1, 2)
+        """
+        forward = self._forward
+        if forward is None or training:
+            return self._call(x, training)
+        try:
+            return forward(x)
+        except (TypeError, ValueError):
+            return self._call(x, training)  # which says more about what is wrong with x
+
+    def _call(self, x: Any, training: bool | None) -> Any:
+        if holds_tensors(x):
+            return symbolic.apply(self, x, {"training": training})
+        shape = self._row_shape()
+        x = conversion.alone(x, shape)
+        if not sparse.is_sparse(x):
+            if frames.is_frame(x):
+                x = self._columns.align("x", frames.as_row(x) if shape is not None and shape != (1,) else x)
+            x = conversion.as_array("x", x)
+            if shape is not None and len(shape) == 1 and shape[0] > 1 and x.ndim == 1:
+                x = x[None]
+        inputs = self._inputs(x, check_finite=False)
+        network = self._connected_network()
+        return self._as_tensors(self._arranged(self._apply(network, inputs, training)))
+
+    def _apply(self, network: Any, inputs: Any, training: bool | None) -> np.ndarray:
+        """Predictions as in training, or where that is None, with those layers as in training that were called so."""
+        if training or (training is None and lowering.is_as_in_training(network.plan)):
+            return np.asarray(network.apply(inputs, training=True if training else None, draw=self._draws.next()))
+        return np.asarray(network.predict(inputs))
+
+    def _as_tensors(self, predictions: Any) -> Any:
+        """Predictions that have ``numpy()``, as tensors have."""
+        if isinstance(predictions, dict):
+            return {name: self._as_tensors(part) for name, part in predictions.items()}
+        if isinstance(predictions, list):
+            return [self._as_tensors(part) for part in predictions]
+        return predictions.view(_core.Predictions)
+
+    # Compiling
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        *,
+        engine: str | None = None,
+        skip_zeros: backends.SkipZeros = "auto",
+        **options: Any,
+    ) -> None:
+        """Say how the model is trained. Weights stay; the optimizer starts anew, unless it is the object it was.
+
+        Args:
+            optimizer: A name or an object: ``"adam"``, ``Adam(1e-3)``.
+            loss: A name or an object of :mod:`fastmlp.losses`: ``"mse"``, ``Huber(0.5)``, ``"sparse_categorical_crossentropy"``, or
+                ``"crossentropy"`` for whichever cross-entropy the targets call for; or a function of your own that returns the loss of
+                each row and its gradient.
+            loss_weights: What the loss of each output is multiplied by, 1 unless told: a number, or for several a list or dict.
+            metrics: One or several names or objects: ``"accuracy"``, ``"mae"``, ``BinaryAccuracy(threshold=0.8)``.
+            weighted_metrics: The same, but these use the sample weights.
+            engine: ``"native"``, which is the default, or ``"reference"``, the readable NumPy one: the same numbers, slowly.
+            skip_zeros: When the first layer visits only what is not zero in x. ``"auto"`` looks at x and does it where it is faster; True
+                always, False never, a number where a smaller share of x is not zero. The numbers are the same, to the bit.
+            options: Keras' ``jit_compile``, ``run_eagerly``, ``steps_per_execution`` and ``auto_scale_loss`` are accepted and change
+                nothing.
+
+        Example:
+
+        >>> from fastmlp import layers, models
+        >>> model = models.Sequential([layers.Dense(10, activation="softmax", input_shape=(784,))])
+        >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        """
+        checks.reject_unknown(Model.compile, {name: value for name, value in options.items() if name not in _COMPILE_IGNORED}, {})
+        self._set_compiled(
+            self._compiled_from(optimizer, loss, loss_weights, metrics, weighted_metrics, engine or backends.DEFAULT, skip_zeros)
+        )
+
+    def _compiled_from(
+        self, optimizer: Any, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any, engine: str, skip_zeros: Any
+    ) -> Compiled:
+        return Compiled(optimizer, loss, metrics, weighted_metrics, engine, skip_zeros, loss_weights)
+
+    def _set_compiled(self, compiled: Compiled) -> None:
+        with self._exclusively("compile"), self._connecting.lock:
+            before = self._compiled
+            goal, configured, trained, outdated = self._goal, self._configured, self._trained, self._outdated
+            state = self._optimizer_state() if before is not None and before.optimizer is compiled.optimizer else None
+            if self._network is not None and compiled.engine != (before.engine if before else backends.DEFAULT):
+                self._disconnect()
+            self._compiled, self._goal, self._configured = compiled, None, False
+            self._trained = self._outdated = False
+            try:
+                self._follow_layers()
+            except BaseException:  # the model stays compiled as it was
+                self._compiled, self._goal, self._configured, self._trained, self._outdated = before, goal, configured, trained, outdated
+                raise
+            if self._network is not None:
+                backends.set_skip_zeros(self._network, compiled.skip_zeros)
+            compiled.optimizer.attach(self)
+            if state is not None and compiled.resolvable and self.built:
+                self._restore_optimizer_state(state)
+
+    def _follow_layers(self) -> None:
+        """Describe the network anew if layers have been frozen or released since that was done."""
+        if self.plan is not None and lowering.make_plan(self.graph)[0] != self.plan:
+            self._adopt(self.graph)
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer; its ``learning_rate`` can be changed at any time."""
+        return self._require_compiled("looking at its optimizer").optimizer
+
+    @property
+    def compiled(self) -> bool:
+        """True once ``compile`` was called."""
+        return self._compiled is not None
+
+    @property
+    def loss(self) -> Any:
+        """The loss the model was compiled with, None without one."""
+        return self._compiled.loss if self._compiled else None
+
+    @property
+    def metrics(self) -> list[str | Metric]:
+        """The metrics the model was compiled with."""
+        return [*self._compiled.metrics, *self._compiled.weighted_metrics] if self._compiled else []
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what ``evaluate`` returns: ``["loss", "accuracy"]``."""
+        compiled = self._require_compiled("looking at metrics_names")
+        if not self.built or not compiled.resolvable:
+            return ["loss", *(metric if isinstance(metric, str) else metric.name for metric in self.metrics)]
+        return ["loss", *self._current_goal().shown]
+
+    def metric_direction(self, name: str) -> bool | None:
+        """True if a higher value of the loss or metric ``name`` is better, False if a lower is, None if there is none of that name."""
+        return self._require_compiled("metric_direction").direction(name, self._require_plan())
+
+    # Describing and storing
+
+    @property
+    def feature_names(self) -> Any:
+        """The names of the columns of x, in order, None where no frame told them; where the model has several inputs, a dict of them.
+
+        A model trained on a frame of pandas, polars or pyarrow finds its columns by these names in every other frame, whatever their order.
+        Arrays have no names and are taken as they are. Set it to rename the features, or to None to forget the names.
+
+        Example:
+
+        >>> import pandas as pd
+        >>> from fastmlp import layers, models
+        >>> frame = pd.DataFrame({"age": [30, 40], "height": [1.5, 1.75]})
+        >>> model = models.Sequential([layers.Dense(1, input_shape=(2,))])
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit(frame, [0.0, 1.0], verbose=0)
+        >>> model.feature_names
+        ['age', 'height']
+        >>> bool((model.predict(frame, verbose=0) == model.predict(frame[["height", "age"]], verbose=0)).all())
+        True
+        """
+        found = {key: list(names) for key, names in self._columns.names.items() if key.startswith("x")}
+        return found.get("x") if set(found) <= {"x"} else {key[3:-2]: names for key, names in found.items()}
+
+    @feature_names.setter
+    def feature_names(self, names: Any) -> None:
+        given = {} if names is None else self._named(names, None)
+        self._set_columns({key: value for key, value in self._columns.names.items() if not key.startswith("x")} | given)
+
+    def _adapted_to(self) -> dict[str, columns.Names]:
+        """The names of the features in the frames that the first layers were adapted to, or that models inside this one were trained on."""
+        firsts: list[tuple[str, Any]] = [("x", layer) for layer in self.layers[:1]]
+        if self.built:
+            inputs = self._named_inputs().items()
+            firsts = [(key, call.layer) for key, tensor in inputs for call in self.graph.calls if call.inputs == (tensor,)]
+        found = {key: getattr(layer, "feature_names", None) for key, layer in firsts}
+        return {key: tuple(names) for key, names in found.items() if isinstance(names, (list, tuple))}
+
+    def _named_inputs(self) -> dict[str, symbolic.Tensor]:
+        """The tensors the model begins with, by what is passed for them."""
+        tensors = list(self.graph.inputs)
+        return self._named(tensors if len(tensors) > 1 else tensors[0], None)
+
+    def _set_columns(self, names: Mapping[str, Any]) -> None:
+        """Take names of columns, checked, that are not learned from data."""
+        widths: dict[str, int] = {}
+        if self.built:
+            widths = {key: math.prod(tensor.row) for key, tensor in self._named_inputs().items()}
+        self._columns.names = {key: columns.check_names(key, value, widths.get(key)) for key, value in names.items() if value is not None}
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """:attr:`feature_names` as an array, as scikit-learn calls it; there is no such attribute where there are no names."""
+        names = self.feature_names
+        if not isinstance(names, list):
+            raise AttributeError(f"the model {self.name!r} was not trained on a frame, so it has no feature_names_in_")
+        return np.array(names, object)
+
+    @keywords.answering
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], object] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: tuple[str, str] | None = None,
+    ) -> None:
+        """Print the layers with their shapes and numbers of parameters.
+
+        Args:
+            line_length: Characters in a line.
+            positions: Where the columns end, as fractions of the line.
+            print_fn: Gets the text instead of the standard output.
+            expand_nested: Whether to show the layers of models that are part of the model.
+            show_trainable: Whether to add a column for it.
+            layer_range: Names of the first and the last layer to show.
+        """
+        shown = self.layers
+        if layer_range is not None:
+            first, last = (shown.index(self.get_layer(name)) for name in layer_range)
+            shown = shown[min(first, last) : max(first, last) + 1]
+        summary.print_summary(
+            self.name,
+            shown,
+            self._optimizer_parameters(),
+            line_length,
+            positions,
+            print_fn,
+            show_trainable,
+            self._connections_to_show(),
+            expand_nested,
+            self._columns.describe(),
+        )
+
+    def _connections_to_show(self) -> Graph | None:
+        """The graph, for models where the order of the layers does not tell how they are connected."""
+        return None
+
+    def _optimizer_parameters(self) -> int:
+        """Elements of the optimizer's state as Keras counts them: its slots and the numbers beside them; 0 before training."""
+        if self._network is None or self._compiled is None or not self._configured or not self._network.iterations:
+            return 0
+        network, optimizer = self._network, self._compiled.optimizer
+        trained = [index for index, weight in enumerate(self._weights) if weight.trainable]
+        sizes = [math.prod(network.slot_shape(slot, index)) for index in trained for slot in network.slot_names]
+        return sum(sizes) + optimizer.number_for_nothing * sizes.count(0) + optimizer.count_scalars()
+
+    @keywords.answering
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of this name or index."""
+        if (name is None) == (index is None):
+            raise ValueError("give either a name or an index")
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"there is no layer {index}; the model has {len(self.layers)}")
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"there is no layer {name!r}; there are {', '.join(layer.name for layer in self.layers)}")
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers with their arguments, as JSON values."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
+        """A new model with the layers that :meth:`get_config` of a functional model described, and fresh weights."""
+        return MODEL_CLASSES["Functional"].from_config(config, custom_objects)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The layers with their arguments and connections as JSON, in Keras' form; :func:`fastmlp.models.model_from_json` reads it.
+
+        Args:
+            kwargs: Those of ``json.dumps``: ``indent=2``.
+        """
+        return storage().to_json(self, kwargs)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What ``compile`` was told, as JSON values; None if it was not called."""
+        return self._compiled.get_config() if self._compiled else None
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """Compile as :meth:`get_compile_config` described."""
+        self._set_compiled(self._compiled_from_config(config))
+
+    def _compiled_from_config(self, config: Mapping[str, Any]) -> Compiled:
+        return Compiled.from_config(config)
+
+    @keywords.answering
+    def save(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        *,
+        include_optimizer: bool = True,
+        save_format: str | None = None,
+    ) -> None:
+        """Write the model to a file: layers, weights, optimizer state; see :func:`fastmlp.load_model`.
+
+        Args:
+            filepath: Where to. The name's ending chooses the format: ``.safetensors``, or Keras' ``.keras`` and ``.h5``, which need h5py.
+                Or an open binary file.
+            overwrite: Whether a file that is there may be replaced.
+            zipped: Accepted for Keras' sake; a model is always one file.
+            include_optimizer: Whether to save the optimizer's state too.
+            save_format: ``"safetensors"``, ``"keras"`` or ``"h5"``, for an open file; by default the name's ending.
+        """
+        storage().save_model(self, filepath, overwrite, zipped, include_optimizer=include_optimizer, save_format=save_format)
+
+    @keywords.answering
+    def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None) -> None:
+        """Write the weights and the optimizer's state to a file whose name ends in ``.weights.h5``, which Keras loads too.
+
+        Args:
+            filepath: Where to.
+            overwrite: Whether a file that is there may be replaced.
+            max_shard_size: None: weights are one file.
+        """
+        storage().save_weights(self, filepath, overwrite, max_shard_size)
+
+    @keywords.answering
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
+        """Take the weights from a ``.weights.h5`` file or from a saved model; layers are matched by their order.
+
+        Args:
+            filepath: The file.
+            skip_mismatch: Whether layers with other shapes keep their weights, with a warning, instead of being an error.
+        """
+        storage().load_weights(self, filepath, skip_mismatch)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        with custom_objects.collecting() as found:
+            config = self.get_config()
+        state = {
+            "compiled": self._compiled,
+            "weights": self.get_weights(),
+            "training": self.training_state(),
+            "optimizer": self._optimizer_state(),
+            "history": self.history,
+            "custom_objects": found,
+            "columns": self._columns.names,
+            "attributes": attributes.of_subclass(self, config, found),
+        }
+        return _unpickle, (type(self), config, state)
+
+    def __repr__(self) -> str:
+        size = f": {self.count_params():,} parameters in {len(self.layers)} layers" if self.built else ""
+        return f"<{type(self).__name__} name={self.name}, built={self.built}{size}>"
+
+    def _repr_html_(self) -> str:
+        """The summary, for notebooks."""
+        lines: list[str] = []
+        if self.layers:
+            self.summary(print_fn=lines.append)
+        return f"<pre>{html.escape(chr(10).join(lines) or repr(self))}</pre>"
+
+
+def own_config(kind: str, config: Any) -> Any:
+    """A model's configuration in fastmlp's form, which Keras may have written."""
+    given = config.get("layers") if isinstance(config, Mapping) else None
+    if not isinstance(given, list) or not any(isinstance(layer, Mapping) and "class_name" in layer for layer in given):
+        return config
+    return storage().read_config(kind, config)
+
+
+def _listed(shapes: Sequence[Shape]) -> str:
+    return ", ".join(map(str, shapes))
+
+
+def _unpickle(cls: type[Model], config: dict[str, Any], state: dict[str, Any]) -> Model:
+    """What pickle and copy.deepcopy make a model from."""
+    with custom_objects.CustomObjectScope(state["custom_objects"]):
+        model = cls.from_config(config)
+    attributes.restore(model, state["attributes"])
+    if state["compiled"] is not None:
+        model._set_compiled(state["compiled"])
+    if model.built:
+        model.set_weights(state["weights"])
+        if state["optimizer"] is not None:
+            model._restore_optimizer_state(state["optimizer"])
+    model.restore_training_state(state["training"])
+    history: History | None = state["history"]
+    if history is not None:
+        history.set_model(model)
+    model.history = history
+    model._set_columns(state["columns"])
+    return model

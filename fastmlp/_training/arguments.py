@@ -1,0 +1,95 @@
+"""What ``fit``, ``evaluate`` and ``predict`` are given and give, besides the data: checked, and applied to the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fastmlp._base import checks
+from fastmlp._data.batch_sampler import Rows
+from fastmlp._engine.spec import Batches, Plan
+from fastmlp._training.compile_config import Compiled, Goal
+from fastmlp.errors import NonFiniteLossError, NonFiniteWeightsError, UnsupportedError
+
+
+def one_kind_of_weight(class_weight: Any, sample_weight: Any) -> None:
+    """An error if there are both."""
+    if class_weight is not None and sample_weight is not None:
+        raise ValueError("give class_weight or sample_weight, not both")
+
+
+def weighted_by_class(rows: Rows, class_weight: Any, compiled: Compiled, goal: Goal, plan: Plan, *, check: bool = True) -> Rows:
+    """The rows with the weights of their classes, if there are any; with ``check``, keys that are no classes warn."""
+    if class_weight is None:
+        return rows
+    if goal.row:
+        raise UnsupportedError("class_weight is for predictions with a row of classes for each sample; give sample_weight")
+    if rows.weight is not None:
+        raise ValueError("give class_weight or sample_weight, not both; the batches of x have sample weights of their own")
+    return replace(rows, weight=compiled.class_weights(class_weight, rows.y, plan, check=check))
+
+
+def with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None) -> Batches:
+    """The batches, with the rates of those from ``first`` to ``stop - 1``."""
+    if rates is None:
+        return batches
+    of_all = np.zeros(batches.count, np.float64)
+    of_all[first:stop] = rates
+    return replace(batches, rates=of_all)
+
+
+def diverged(error: NonFiniteLossError, batch: int, epoch: int | None, compiled: Compiled) -> NonFiniteLossError:
+    """What to raise when the loss of a batch, or the weights after it, are not finite."""
+    rate, advice = compiled.optimizer.learning_rate, compiled.loss.advice if compiled.loss else ""
+    where = f"in epoch {epoch + 1}, batch {batch + 1}" if epoch is not None else "in this batch"
+    what = f"the loss became NaN or infinite {where}; the weights are those before that batch. "
+    if isinstance(error, NonFiniteWeightsError):
+        what = f"weights became NaN or infinite {where}, though its loss was finite; set weights again before you use the model. "
+    return type(error)(
+        batch,
+        f"{what}Lower the learning rate (now {rate:g}), scale x to about -1 ... 1 and y to a similar range, and check the targets{advice}",
+        epoch=epoch,
+    )
+
+
+def result(values: dict[str, float], return_dict: bool) -> Any:
+    """The loss and metrics in the form in which they were asked for."""
+    if return_dict:
+        return {name: values[name] for name in sorted(values)}  # as Keras orders them
+    listed = list(values.values())
+    return listed if len(listed) > 1 else listed[0]
+
+
+def joined(parts: list[Any]) -> Any:
+    """Predictions of one batch after another as one: arrays, or lists or dicts of them."""
+    if isinstance(parts[0], dict):
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    if isinstance(parts[0], (list, tuple)):
+        return [np.concatenate(of_output) for of_output in zip(*parts, strict=True)]
+    return np.concatenate(parts)
+
+
+def optional_count(name: str, value: Any) -> int | None:
+    """A number of rows, batches or epochs, or None."""
+    return None if value is None else checks.whole_number(name, value)
+
+
+def verbosity(value: Any) -> int:
+    """``verbose`` as 0, 1 or 2."""
+    if isinstance(value, str) and value == "auto":
+        return 1
+    if isinstance(value, (bool, int, np.integer)) and value in (0, 1, 2):
+        return int(value)
+    raise ValueError(f"verbose must be 'auto', 0, 1 or 2, got {value!r}")
+
+
+def validation_epochs(frequency: Any) -> Callable[[int], bool]:
+    """Tells of an epoch, counted from 1, whether to validate after it."""
+    if isinstance(frequency, (list, tuple, set, range)):
+        epochs = {checks.whole_number("an epoch in validation_freq", epoch) for epoch in frequency}
+        return epochs.__contains__
+    every = checks.whole_number("validation_freq", frequency)
+    return lambda epoch: epoch % every == 0

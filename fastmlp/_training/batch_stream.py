@@ -1,0 +1,236 @@
+"""Data that comes in batches: generators, :class:`~fastmlp.utils.PyDataset` and its like in Keras, PyTorch's DataLoaders.
+
+A batch is trained on by itself, by the same engine calls as a batch of arrays: the weights are those that arrays cut the same way give.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from fastmlp._base import checks
+from fastmlp._data.pydataset import PyDataset
+from fastmlp._engine.spec import Batches
+from fastmlp._training.accumulators import Tally
+from fastmlp._training.compile_config import Goal
+from fastmlp.errors import NonFiniteLossError, UnsupportedError
+
+ENDLESS = sys.maxsize
+_LIBRARIES = {"DataLoader": "torch", "Dataset": "torch", "PyDataset": "keras", "Sequence": "keras"}
+
+
+def is_feed(value: Any) -> bool:
+    """True for what gives batches rather than rows."""
+    if isinstance(value, (np.ndarray, list, tuple)):
+        return False  # at once: a prediction takes a microsecond
+    if type(value).__module__.partition(".")[0] == "tensorflow" and hasattr(value, "as_numpy_iterator"):
+        raise UnsupportedError(
+            "tf.data datasets are not read by fastmlp; pass dataset.as_numpy_iterator() with steps_per_epoch, or the arrays it is made of"
+        )
+    if _is_a(value, "Dataset"):
+        raise UnsupportedError(
+            "Datasets of PyTorch give single samples; pass a loader of batches: torch.utils.data.DataLoader(dataset, batch_size=32)"
+        )
+    return isinstance(value, Iterator) or _has_length(value) or _is_loader(value)
+
+
+def _has_length(value: Any) -> bool:
+    """Whether batches are asked for by their numbers."""
+    return isinstance(value, PyDataset) or _is_a(value, "PyDataset", "Sequence")
+
+
+def _is_loader(value: Any) -> bool:
+    return _is_a(value, "DataLoader")
+
+
+def _is_a(value: Any, *names: str) -> bool:
+    return any(
+        cls.__name__ in names and cls.__module__.partition(".")[0] == _LIBRARIES[cls.__name__]
+        for cls in type(value).__mro__
+        if cls.__name__ in names
+    )
+
+
+def refuse_beside(method: str, **arguments: Any) -> None:
+    """Arguments that make no sense where x gives batches are errors."""
+    given = [name for name, value in arguments.items() if value is not None and not (isinstance(value, float) and value == 0)]
+    if given:
+        raise ValueError(f"{method}: {given[0]} is only for arrays; x gives batches here, which have their own targets, weights and size")
+
+
+class Feed:
+    """Epochs over something that gives batches.
+
+    Args:
+        name: What to call it in messages.
+        source: Something :func:`is_feed` is true for.
+        steps: Batches in an epoch; as many as there are unless told.
+        reorder: Fills an order of the batches for the pass of this number over a data set with a length; None for theirs.
+    """
+
+    def __init__(self, name: str, source: Any, steps: int | None, reorder: Callable[[int, np.ndarray], None] | None = None) -> None:
+        self.name = name
+        self._source = source
+        self._length = len(source) if _has_length(source) else None
+        if self._length == 0:
+            raise ValueError(f"{name} has no batches: its length is 0")
+        self._wanted = steps
+        self._reorder = reorder
+        self._pass: Iterator[Any] = iter(())
+        self._order = np.zeros(0, np.uint32)
+        self._pass_number: int | None = None
+        """Which order the pass has that is under way; None if there is none."""
+        self._at = 0
+        """Batches of the pass that were taken."""
+        self._peeked: list[Any] = []
+        self.number = 0
+        """Which order the pass has that the epoch belongs to."""
+        self.first: int | None = None
+        """The batch of the pass that the epoch begins with; None when a new pass begins."""
+
+    @property
+    def steps(self) -> int | None:
+        """Batches in an epoch, None where nobody knows."""
+        return self._wanted or self._length
+
+    @property
+    def restarts(self) -> bool:
+        """Whether there can be a second pass."""
+        return not isinstance(self._source, Iterator)
+
+    def describe(self) -> str:
+        """What an epoch is, for a message."""
+        amount = "all" if self.steps is None else str(self.steps)
+        return f"{amount} batches of a {type(self._source).__name__}{'' if self._length is None else f' of {self._length}'}"
+
+    def peek(self, number: int = 0) -> tuple[Any, Any, Any]:
+        """The first batch, which is still to come; of a new pass, the order has this number."""
+        if not self._peeked:
+            if self._pass_number is None:
+                self._begin_pass(number)
+            batch = self._next()
+            if batch is None:
+                raise ValueError(f"{self.name} gave no batch: it is empty, or was used up before")
+            self._at -= 1
+            self._peeked.append(batch)
+        return self.parts(self._peeked[0])
+
+    def _begin_pass(self, number: int) -> None:
+        self._peeked.clear()
+        self._pass_number, self._at = number, 0
+        if self._length is None:
+            self._pass = iter(self._source)
+            return
+        self._order = np.arange(self._length, dtype=np.uint32)
+        if self._reorder is not None:
+            self._reorder(number, self._order)
+
+    def _next(self) -> Any:
+        """The next batch of the pass, None behind its end."""
+        if self._peeked:
+            batch = self._peeked.pop()
+        elif self._length is None:
+            batch = next(self._pass, None)
+        else:
+            batch = self._source[int(self._order[self._at])] if self._at < self._length else None
+        self._at += batch is not None
+        return batch
+
+    def _go_to(self, place: int) -> None:
+        """Be before this batch of the pass, as an earlier call of fit was."""
+        if self._pass_number is None or (self.restarts and self._pass_number != self.number):
+            self._begin_pass(self.number)
+        if self._length is not None and self._at != place:
+            self._peeked.clear()
+            self._at = place
+        while self._at < place:
+            if self._next() is None:
+                raise ValueError(
+                    f"{self.name} gave only {self._at} of the {place} batches that were trained on before; give fit what it had"
+                )
+
+    def epoch(self, number: int = 0, done: int = 0) -> Iterator[Any]:
+        """The batches of the next epoch.
+
+        Args:
+            number: The number of the order of a pass that begins with it.
+            done: How many batches of it to leave out: an earlier call of fit trained on them.
+        """
+        self._tell("on_epoch_begin")
+        if self.first is None:
+            self.first, self.number = 0, number
+        self._go_to(self.first + done)
+        return self._draw(number, done)
+
+    def _draw(self, number: int, done: int) -> Iterator[Any]:
+        steps = self._wanted or ENDLESS
+        while done < steps:
+            batch = self._next()
+            if batch is None and done == 0 and self._wanted and self.restarts:  # the epoch before ended with the pass
+                self.first, self.number = 0, number
+                self._begin_pass(number)
+                batch = self._next()
+            if batch is None:
+                break
+            done += 1
+            yield batch
+        if done < steps:
+            self._pass_number = None if self.restarts else self._pass_number
+            if self._wanted or done == 0:
+                checks.warn(
+                    f"{self.name} ran out of data after {done} of {self._wanted or 'its'} steps; it must give enough for all epochs, "
+                    "or lower steps_per_epoch"
+                )
+
+    def end_epoch(self) -> None:
+        """The epoch is over, also for the data set, which is told."""
+        ended = self._wanted is None or self._pass_number is None or self._at == self._length
+        if ended and self.restarts:
+            self._pass_number = self.first = None
+        else:
+            self.first = self._at
+        self._tell("on_epoch_end")
+
+    def _tell(self, hook: str) -> None:
+        if _has_length(self._source) and hasattr(self._source, hook):
+            getattr(self._source, hook)()
+
+    def parts(self, batch: Any) -> tuple[Any, Any, Any]:
+        """A batch as (x, y or None, sample_weight or None)."""
+        if not isinstance(batch, (tuple, list)):
+            return batch, None, None
+        if not 1 <= len(batch) <= 3:
+            raise ValueError(f"{self.name} gave a batch of {len(batch)} parts; (x, y) or (x, y, sample_weight) is wanted")
+        x, y, weight = (*batch, None, None)[:3]
+        return x, y, weight
+
+
+class FedTally(Tally):
+    """A :class:`Tally` whose batches come one by one.
+
+    Args:
+        goal: What is measured.
+        outputs: Columns of the predictions.
+        batches: The batches of an epoch.
+        convert: From a batch to what an engine reads.
+    """
+
+    def __init__(self, goal: Goal, outputs: int, batches: Iterator[Any], convert: Callable[[Any], Batches]) -> None:
+        super().__init__(goal, outputs)
+        self._fed = batches
+        self._convert = convert
+
+    def run(self, engine: Callable[[Batches, int, int, np.ndarray], int], first: int, stop: int) -> int:
+        """Let the engine run the next batch; the number of the one behind it, or ``first`` if there are no more."""
+        batch = next(self._fed, None)
+        if batch is None:
+            return first
+        self.use(self._convert(batch))
+        try:
+            super().run(engine, 0, 1)
+        except NonFiniteLossError as error:
+            raise type(error)(first) from None
+        return first + 1

@@ -1,0 +1,226 @@
+"""Splitting off validation samples, and noticing that they are unlike the training samples: then the data were sorted, most likely.
+
+Every test bounds the probability that a random split would look like this one by :data:`CHANCE`, so shuffled data raise no alarm; and what
+it reports is gross, so that data in no order but with a trend raise none either.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fastmlp._base import checks
+from fastmlp._base.numeric import quiet
+from fastmlp._data.batch_sampler import Rows
+from fastmlp._data.conversion import blocks
+from fastmlp._engine.spec import SparseRows
+from fastmlp._training.compile_config import WHOLE, Goal
+from fastmlp.errors import UnsupportedError
+
+__all__ = ["split", "unpack_validation"]
+
+CHANCE = 1e-6
+"""The largest probability of a warning about data in random order, for each test."""
+ORDER_CHANCE = 1e-4
+"""The same for the test of whether all classes or targets stand in order, which is another condition, not the only one."""
+GROSS_SHARE = 0.2
+"""The smallest difference between two distributions of classes (total variation) that is worth a warning."""
+GROSS_RANGE = 0.5
+"""The same for targets that are numbers (Kolmogorov and Smirnov's distance)."""
+MOST_VALUES = 4096
+"""Samples of each part that numbers are compared by: more would only take longer."""
+MOST_FEATURES = 256
+MANY_CLASSES = 1 << 16
+"""Class numbers up to this are counted by themselves, however few samples there are."""
+
+
+def split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:
+    """The samples to train on, and the last ``share`` of them, to validate on; a warning if these differ grossly from the others."""
+    point = split_point(len(rows), share)
+    train, held_out = rows.part(0, point), rows.part(point, len(rows))
+    with quiet():
+        finding = next(_findings(train, held_out, goal), None)
+    if finding is not None:
+        checks.warn(
+            f"validation_split holds out the last {len(held_out)} of {len(rows)} samples, and {finding}; shuffle x and y together before "
+            "fit (utils.split_dataset(..., shuffle=True)), or choose the validation samples yourself and pass them as validation_data"
+        )
+    return train, held_out
+
+
+def split_point(rows: int, validation_split: Any) -> int:
+    """The number of samples to train on; the rest is held out."""
+    share = checks.number("validation_split", validation_split, 0.0, 1.0, open_high=True)
+    point = math.floor(rows * (1 - share))
+    if point == 0 or point == rows:
+        side = "train" if point == 0 else "validate"
+        raise ValueError(f"validation_split={share:g} of {rows} rows leaves none to {side} on; give more data or another validation_split")
+    return point
+
+
+def unpack_validation(data: Any) -> tuple[Any, Any, Any]:
+    """``validation_data`` as (x, y, sample_weight or None)."""
+    if not isinstance(data, (tuple, list)):
+        raise UnsupportedError(f"validation_data must be (x, y) or (x, y, sample_weight), got {type(data).__name__}")
+    if len(data) not in (2, 3):
+        raise ValueError(f"validation_data must be (x, y) or (x, y, sample_weight), got {len(data)} parts")
+    x, y, *weight = data
+    return x, y, weight[0] if weight else None
+
+
+def _findings(train: Rows, held_out: Rows, goal: Goal) -> Iterator[str]:
+    """What differs grossly, the most telling first."""
+    parts = {part.weights: part for part in map(goal.part, range(len(goal.names)))} if len(goal.terms) > 1 else {0: WHOLE}
+    for part in parts.values():
+        ours, theirs = ((y if part is WHOLE else y[:, part.targets]) for y in (train.y, held_out.y))
+        yield from _of_targets(*((y[:, 0] if part.labels else y) for y in (ours, theirs)))
+    if not isinstance(train.x, SparseRows) and not isinstance(held_out.x, (SparseRows, np.memmap)):
+        yield from _of_features(train.x, held_out.x)
+
+
+def _of_targets(train: np.ndarray, held_out: np.ndarray) -> Iterator[str]:
+    """What differs between the targets of one output: class labels, one-hot rows, or a column for each question."""
+    if train.ndim == 1:
+        number, names = _numbering(train, held_out)
+        yield from _of_classes(_Classes(train, number), _Classes(held_out, number), names=names)
+    elif train.shape[1] > 1 and all(_is_one_hot(part) for y in (train, held_out) for _, part in blocks(y)):
+        yield from _of_classes(_Classes(train, _hot), _Classes(held_out, _hot))
+    else:
+        for at in range(train.shape[1]):
+            ours, theirs = train[:, at], held_out[:, at]
+            where = "" if train.shape[1] == 1 else f"in column {at} of y "
+            low, high = float(min(ours.min(), theirs.min())), float(max(ours.max(), theirs.max()))
+            if all(((part == low) | (part == high)).all() for y in (ours, theirs) for _, part in blocks(y)):  # no and yes
+                yes = partial(np.equal, high)
+                yield from _of_classes(_Classes(ours, yes), _Classes(theirs, yes), where, (low, high))
+            else:
+                yield from _of_numbers(ours, theirs, where)
+
+
+def _numbering(train: np.ndarray, held_out: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray | None]:
+    """How labels are counted: as they are, or where some are negative or far apart, by their ranks, with the labels of these."""
+    if min(train.min(), held_out.min()) >= 0 and max(train.max(), held_out.max()) < len(train) + len(held_out) + MANY_CLASSES:
+        return _labels, None
+    kinds = np.union1d(train, held_out)
+    return lambda y: np.asarray(np.searchsorted(kinds, y)), kinds
+
+
+def _labels(y: np.ndarray) -> np.ndarray:
+    return y.astype(np.int32, copy=False)
+
+
+def _hot(y: np.ndarray) -> np.ndarray:
+    return y.argmax(axis=1)
+
+
+def _is_one_hot(y: np.ndarray) -> bool:
+    return bool(((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all())
+
+
+class _Classes:
+    """How often each class occurs in some targets, and how often it changes from one sample to the next.
+
+    Args:
+        y: The targets.
+        number: The class numbers of some of them.
+    """
+
+    def __init__(self, y: np.ndarray, number: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.counts = np.zeros(0, np.int64)
+        self.changes = 0
+        self.first, self.last = (number(y[end])[0] for end in (slice(0, 1), slice(-1, None)))
+        before = self.first
+        for _, part in blocks(y):
+            numbers = number(part)
+            self.changes += int(np.count_nonzero(numbers[1:] != numbers[:-1])) + bool(numbers[0] != before)
+            before = numbers[-1]
+            counts = np.bincount(numbers, minlength=len(self.counts))
+            counts[: len(self.counts)] += self.counts
+            self.counts = counts
+
+
+def _of_classes(train: _Classes, held_out: _Classes, where: str = "", names: Sequence[float] | np.ndarray | None = None) -> Iterator[str]:
+    """What differs between two parts that have classes."""
+    kinds = max(len(train.counts), len(held_out.counts))
+    ours, theirs = (np.pad(part.counts, (0, kinds - len(part.counts))) for part in (train, held_out))
+    n, m, total = int(ours.sum()), int(theirs.sum()), ours + theirs
+    used = total[total > 0]
+    log_orders = sum(map(_log_factorial, used)) + _log_factorial(len(used)) - _log_factorial(n + m)
+    in_order = train.changes + held_out.changes + (train.last != held_out.first) == len(used) - 1
+    by_order = in_order and log_orders < math.log(ORDER_CHANCE)
+
+    def listed(classes: np.ndarray) -> str:
+        called = [f"{k}" if names is None else f"{names[k]:g}" for k in classes[:10]]
+        return ", ".join(called) + (", ..." if len(classes) > 10 else "")
+
+    unseen = np.flatnonzero(ours < np.minimum(theirs, 1))
+    if unseen.size:
+        yield f"{where}these have classes the training samples lack: {listed(unseen)}"
+    limit = math.log(CHANCE / len(used))
+    missing = np.array([k for k in np.flatnonzero(theirs < np.minimum(ours, 1)) if by_order or _log_chance_without(n, m, total[k]) < limit])
+    if missing.size:
+        yield f"{where}these have no class {listed(missing)}, as {ours[missing].sum() / n:.0%} of the training samples do"
+    difference = theirs / m - ours / n
+    by_chance = math.sqrt(1 / n + 1 / m) * (math.sqrt(len(used)) + math.sqrt(-2 * math.log(CHANCE))) / 2
+    if np.abs(difference).sum() / 2 > max(GROSS_SHARE, 0 if by_order else by_chance):
+        k = int(np.abs(difference).argmax())
+        yield f"{where}class {listed(np.array([k]))} is {theirs[k] / m:.0%} of them, but {ours[k] / n:.0%} of the training samples"
+
+
+def _of_numbers(train: np.ndarray, held_out: np.ndarray, where: str) -> Iterator[str]:
+    """What differs between two parts of a target that is a number."""
+    ours, theirs = np.sort(_some(train)), np.sort(_some(held_out))
+    n, m, middle = len(ours), len(theirs), ours[len(ours) // 2]
+    distance = max(_distance(ours, theirs), _distance(np.sort(np.abs(ours - middle)), np.sort(np.abs(theirs - middle))))
+    if distance < GROSS_RANGE:
+        return
+    steps = np.diff(np.concatenate([_some(train), _some(held_out)]))
+    in_order = (steps >= 0).all() or (steps <= 0).all()
+    ties = np.unique(np.concatenate([ours, theirs]), return_counts=True)[1]
+    log_orders = math.log(2) + sum(map(_log_factorial, ties)) - _log_factorial(n + m)
+    apart = ours[-1] < theirs[0] or theirs[-1] < ours[0]
+    log_chance = min(1 - 2 * distance**2 * n * m / (n + m), _log_chance_apart(n, m) if apart else 0)
+    if log_chance < math.log(CHANCE) or (in_order and log_orders < math.log(ORDER_CHANCE)):
+        yield f"{where}their targets are {_range(theirs)}, those of the training samples {_range(ours)}"
+
+
+def _of_features(train: np.ndarray, held_out: np.ndarray) -> Iterator[str]:
+    """The feature whose values training never comes near: the samples are in its order."""
+    ours, theirs = _some(train)[:, :MOST_FEATURES], _some(held_out)[:, :MOST_FEATURES]
+    apart = np.flatnonzero((ours.max(axis=0) < theirs.min(axis=0)) | (theirs.max(axis=0) < ours.min(axis=0)))
+    if apart.size and _log_chance_apart(len(ours), len(theirs)) < math.log(CHANCE / ours.shape[1]):
+        at = int(apart[0])
+        yield f"in feature {at} of x they have {_range(np.sort(theirs[:, at]))}, the training samples {_range(np.sort(ours[:, at]))}"
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    """The largest difference between the shares of two ascending samples that lie below any number."""
+    values = np.concatenate([a, b])
+    return float(np.abs(np.searchsorted(a, values, "right") / len(a) - np.searchsorted(b, values, "right") / len(b)).max())
+
+
+def _some(values: np.ndarray) -> np.ndarray:
+    """At most :data:`MOST_VALUES` samples, the first and the last among them."""
+    return values if len(values) <= MOST_VALUES else values[np.linspace(0, len(values) - 1, MOST_VALUES).astype(np.int64)]
+
+
+def _range(ordered: np.ndarray) -> str:
+    return f"{ordered[0]:.4g} ... {ordered[-1]:.4g} (median {ordered[len(ordered) // 2]:.4g})"
+
+
+def _log_factorial(n: int) -> float:
+    return math.lgamma(n + 1)
+
+
+def _log_chance_apart(n: int, m: int) -> float:
+    """Logarithm of the chance that all ``m`` values drawn from ``n + m`` are the largest of all, or the smallest."""
+    return math.log(2) + _log_factorial(n) + _log_factorial(m) - _log_factorial(n + m)
+
+
+def _log_chance_without(n: int, m: int, count: Any) -> float:
+    """Logarithm of the chance that ``m`` samples drawn from ``n + m`` have none of the ``count`` of a class."""
+    return _log_factorial(n) + _log_factorial(n + m - count) - _log_factorial(n - count) - _log_factorial(n + m)

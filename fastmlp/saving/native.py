@@ -1,0 +1,448 @@
+"""Saves a model to one file and loads it again: layers, weights, what it was compiled for, and where its training stands.
+
+A name's ending says which format is written: ``.safetensors`` is fastmlp's own and described here, ``.keras``, ``.h5`` and ``.weights.h5``
+are Keras' (:mod:`fastmlp.saving.formats`). A file's first bytes say which one is read.
+
+The tensors are named as in the plan, ``dense/kernel`` and ``dense/bias``, and ``optimizer/momentum/dense/kernel`` for the optimizer's
+state. The document beside them (how it is stored, :mod:`fastmlp._base.model_file` tells) is
+
+    format            "fastmlp"
+    version           1, or 2 for functional models; a file with a higher one is refused
+    fastmlp_version   what wrote it
+    created           when, UTC
+    kind              "sequential" or "functional"
+    model             Model.get_config(): classes come from a fixed list, nothing is imported by name
+    compile           Model.get_compile_config(), or null
+    training          Model.training_state(): iterations, epochs, seed
+    slots             names of the optimizer's state, [] without it
+    non_finite        tensors that held NaN or Inf when they were saved
+    provenance        what the one who saved wanted to be remembered
+    columns           names of features and targets, {"x": ["age", "height"]}; older files lack it
+
+It is JSON: a file cannot run code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fastmlp.saving.snapshot as snapshot
+from fastmlp._base import checks, keywords, model_file
+from fastmlp._base import custom_objects as custom
+from fastmlp._base.custom_objects import custom_object_scope
+from fastmlp._base.files import MODEL_SUFFIXES, WEIGHTS_SUFFIX, InMemory, blaming, ending, open_regular, reading_from, writing_to
+from fastmlp._base.model_file import ModelFile
+from fastmlp._models.functional import Functional
+from fastmlp._models.model import Model
+from fastmlp._models.sequential import Sequential
+from fastmlp._models.storage import provide
+from fastmlp.errors import ModelFileError
+
+__all__ = ["describe", "load_model", "load_weights", "model_from_json", "save_model", "save_weights"]
+
+_VERSION = 2
+_KINDS = {"sequential": 1, "functional": 2}
+"""What a file may hold, and since which version."""
+_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "fastmlp_version": str,
+    "created": str,
+    "kind": str,
+    "model": dict,
+    "compile": (dict, type(None)),
+    "training": dict,
+    "slots": list,
+    "non_finite": list,
+    "provenance": dict,
+}
+
+
+@keywords.answering
+def save_model(
+    model: Model,
+    filepath: Any,
+    overwrite: bool = True,
+    zipped: bool | None = None,
+    *,
+    include_optimizer: bool = True,
+    save_format: str | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes a model to a file; ``model.save(path)`` does the same.
+
+    The file is complete or not there: it gets its name when all of it is on the disk.
+
+    Args:
+        model: A built model, compiled or not.
+        filepath: Where to; the name's ending chooses the format: ``.safetensors``, or Keras' ``.keras`` and ``.h5``, which need h5py. Or a
+            binary file that is open for writing, an ``io.BytesIO()`` too.
+        overwrite: Whether a file that is there may be replaced.
+        zipped: Accepted for Keras' sake; a model is always one file.
+        include_optimizer: Whether to save the optimizer's state too, so that training can go on as if it had not stopped. The file is then
+            up to three times as large.
+        save_format: ``"safetensors"``, ``"keras"`` or ``"h5"``, for a file without a name; by default its ending, or ``"safetensors"``.
+        provenance: JSON values to keep with the model: where the data came from, how they were prepared, how good it is.
+
+    Raises:
+        ValueError: The model is not built, or the name ends in none of these.
+        FileExistsError: There is a file, and ``overwrite`` is false.
+        OSError: The folder is missing or can't be written, the disk is full, …
+
+    Example:
+        >>> import fastmlp
+        >>> from fastmlp import layers, saving
+        >>> model = fastmlp.Sequential([layers.Dense(3, input_shape=(2,))])
+        >>> saving.save_model(model, "model.safetensors", provenance={"data": "none yet"})
+    """
+    if not isinstance(model, Model):
+        raise TypeError(f"save_model takes a model, got {model!r:.80}")
+    checks.reject_unknown("save", {"zipped": True if zipped is False else None}, {"zipped": "a model is one file, not a folder"})
+    include_optimizer = checks.flag("include_optimizer", include_optimizer)
+    with writing_to(filepath, overwrite, MODEL_SUFFIXES, save_format) as target, custom.collecting() as found:
+        _save(model, target, include_optimizer, provenance or {})
+    if names := custom.to_warn_of(found):
+        checks.warn(
+            f"{filepath} does not hold {', '.join(names)}, because files hold no Python code; load it with "
+            f"custom_objects={{{', '.join(f'{name!r}: ...' for name in names)}}}"
+        )
+
+
+def _save(model: Model, target: Path, include_optimizer: bool, provenance: Mapping[str, Any]) -> None:
+    suffix = ending(target, MODEL_SUFFIXES)
+    if suffix != ".safetensors":
+        _keras_format(suffix == ".keras").save(model, target, include_optimizer, provenance)
+        return
+    taken = snapshot.take(model, include_optimizer)
+    assert model.plan is not None
+    names = [parameter.name for parameter in model.plan.parameters]
+    tensors = dict(zip(names, taken.weights, strict=True))
+    for slot, values in taken.slots.items():
+        tensors |= {_slot_tensor(slot, name): value for name, value in zip(_with_slots(model), values, strict=True)}
+    document = {
+        "format": "fastmlp",
+        "version": _KINDS[taken.kind],
+        "fastmlp_version": _library_version(),
+        "created": _now(),
+        "kind": taken.kind,
+        "model": taken.config,
+        "compile": taken.compile,
+        "training": taken.training,
+        "slots": list(taken.slots),
+        "non_finite": [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()],
+        "provenance": dict(provenance),
+        "columns": taken.columns,
+    }
+    model_file.write(target, document, tensors)
+
+
+def save_weights(model: Model, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None) -> None:
+    """Writes a model's weights, and its optimizer's state, to a ``.weights.h5`` file; ``model.save_weights(path)`` does the same.
+
+    A name that ends in ``.safetensors`` gets a whole model, whose weights :func:`load_weights` reads as well.
+
+    Args:
+        model: A built model.
+        filepath: Where to; a binary file that is open for writing too.
+        overwrite: Whether a file that is there may be replaced.
+        max_shard_size: None: weights are one file.
+    """
+    checks.reject_unknown("save_weights", {"max_shard_size": max_shard_size}, {"max_shard_size": "weights are one file, of any size"})
+    with writing_to(filepath, overwrite, (WEIGHTS_SUFFIX, ".safetensors")) as target:
+        if target.name.lower().endswith(".safetensors"):
+            _save(model, target, True, {})
+        else:
+            _keras_format(zipped=True).save_weights(model, target)
+
+
+def load_weights(model: Model, filepath: Any, skip_mismatch: bool = False) -> None:
+    """Gives a built model the weights in a file; ``model.load_weights(path)`` does the same.
+
+    Args:
+        model: A model with the same layers, in the same order, as the one that was saved.
+        filepath: A ``.weights.h5`` file, or a whole model in any of the formats; its content as bytes, or an open binary file, too.
+        skip_mismatch: Whether layers with weights of other shapes are left as they are, with a warning, instead of being an error.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ModelFileError: The file is damaged, foreign or hostile, or does not fit the model, which then keeps all its weights.
+    """
+    if not model.built:
+        raise ValueError("the model is not built, so it can't take weights; begin it with Input(shape=...), or call build first")
+    path = reading_from(filepath)
+    kind = _format(path)
+    if kind is None:
+        with custom.collecting() as found:  # the model has those that the file speaks of
+            model.get_config()
+        with custom.loading(found):
+            _load_tensors(model, path, skip_mismatch)
+    else:
+        kind.load_weights(model, path, skip_mismatch)
+
+
+@keywords.answering
+def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Model:
+    """Makes the model that was saved in a file.
+
+    Nothing in the file is trusted: every size is checked against the size of the file before memory is taken, every bit against the
+    checksums, and no code is ever run.
+
+    Args:
+        filepath: The file: a ``.safetensors`` file of fastmlp, or a ``.keras`` or ``.h5`` file of fastmlp or Keras, which needs h5py; its
+            content as bytes, or an open binary file, too.
+        custom_objects: What the file names and does not hold, because it is Python code of yours: ``{"mine": mine}`` for a loss, a metric,
+            an activation (value, derivative), a class derived from one of fastmlp's, …
+        compile: Whether to compile the model as it was, with the optimizer's state. Without it the model can predict, or be compiled anew.
+        safe_mode: Accepted for Keras' sake: no code of a file is ever run.
+
+    Returns:
+        A model that predicts, evaluates and continues training exactly as the saved one would have.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ModelFileError: The file is damaged, foreign, hostile, or written by a newer fastmlp. The message names the file and the reason.
+
+    Example:
+        >>> import fastmlp
+        >>> from fastmlp import layers
+        >>> fastmlp.Sequential([layers.Dense(3, input_shape=(2,))]).save("model.safetensors")
+        >>> fastmlp.load_model("model.safetensors").count_params()
+        9
+    """
+    path = reading_from(filepath)
+    if Path(path).name.lower().endswith(WEIGHTS_SUFFIX):
+        raise ModelFileError(path, "it holds weights alone: make the model, and give them to it with model.load_weights")
+    with custom.loading(custom_objects):
+        return _load(path, compile)
+
+
+def _load(path: str | os.PathLike[str], compile: bool) -> Model:
+    kind = _format(path)
+    if kind is not None:
+        loaded: Model = kind.load(path, compile)
+        return loaded
+    with ModelFile(path) as file:
+        document = _checked_document(file)
+        model = _described_model(file, document)
+        assert model.plan is not None
+        names = [parameter.name for parameter in model.plan.parameters]
+        slots = document["slots"] if compile and document["compile"] is not None else []
+        tensors = file.read({*names, *(_slot_tensor(slot, name) for slot in slots for name in _with_slots(model))})
+        _check_finite(file, tensors, document["non_finite"])
+        snapshot.assign(path, model, [tensors[name] for name in names])
+        snapshot.name_columns(path, model, document.get("columns", {}))
+        with blaming(path, "its compile configuration or training state"):
+            training = dict(document["training"])
+            if compile and document["compile"] is not None:
+                model.compile_from_config(document["compile"])
+            else:
+                training["iterations"] = 0
+            if slots:
+                expected = model.network.slot_names
+                if tuple(slots) != expected:
+                    raise ValueError(f"the optimizer's state should be {', '.join(expected) or 'empty'}, got {', '.join(slots)}")
+            state = {slot: [tensors[_slot_tensor(slot, name)] for name in _with_slots(model)] for slot in slots}
+            for slot, values in state.items():
+                for index, value in zip(snapshot.learned(model), values, strict=True):
+                    if value.shape != (shape := model.network.slot_shape(slot, index)):
+                        raise ValueError(f"the optimizer's {slot} of {names[index]} should have the shape {shape}, got {value.shape}")
+            snapshot.resume(model, state, training)
+        return model
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
+    """The model that :meth:`fastmlp.Model.to_json` described, or Keras', with fresh weights and not compiled.
+
+    Args:
+        json_string: The JSON.
+        custom_objects: Objects of the user's own, by the names that stand in it.
+
+    Raises:
+        UnsupportedError: It has layers that fastmlp lacks.
+        TypeError: It is no text.
+        ValueError: It is malformed.
+
+    Example:
+        >>> from fastmlp import layers, models
+        >>> model = models.Sequential([layers.Dense(3, input_shape=(2,))])
+        >>> models.model_from_json(model.to_json()).count_params()
+        9
+    """
+    from fastmlp.saving.formats import kerasconfig
+
+    if not isinstance(json_string, (str, bytes, bytearray)):
+        raise TypeError(f"json_string must be the text that model.to_json() gives, got {json_string!r:.80}")
+    try:
+        described = json.loads(json_string)
+    except ValueError as error:
+        raise ValueError(f"json_string is not JSON, as model.to_json() gives it: {error}") from error
+    with custom_object_scope(dict(custom_objects or {})):
+        kind, config = kerasconfig.read_model(described)
+        return (Sequential if kind == "sequential" else Functional).from_config(config)
+
+
+def describe(path: Any) -> dict[str, Any]:
+    """The document of a saved model, without its tensors; in Keras' formats what they know of it.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ModelFileError: The file is damaged, foreign, hostile, or written by a newer fastmlp.
+
+    Example:
+        >>> import fastmlp
+        >>> from fastmlp import layers, saving
+        >>> model = fastmlp.Sequential([layers.Dense(3, input_shape=(2,))])
+        >>> saving.save_model(model, "model.safetensors", provenance={"author": "me"})
+        >>> saving.describe("model.safetensors")["provenance"]
+        {'author': 'me'}
+    """
+    path = reading_from(path)
+    kind = _format(path)
+    if kind is not None:
+        described: dict[str, Any] = kind.describe(path)
+        return described
+    with ModelFile(path) as file:
+        return _checked_document(file)
+
+
+def _format(path: str | os.PathLike[str]) -> ModuleType | None:
+    """Which of Keras' formats a file has by its first bytes, None for safetensors and all else."""
+    with open_regular(path) as file:
+        begin = file.read(4)
+    zipped, hdf5 = begin == b"PK\x03\x04", begin == b"\x89HDF"
+    name = Path(path).name.lower()
+    if hdf5 and isinstance(path, InMemory) and not name.endswith(".h5"):
+        return _keras_format(b"layer_names" not in path.data)  # which Keras 2 writes
+    if zipped or hdf5:
+        return _keras_format(zipped or name.endswith(WEIGHTS_SUFFIX))
+    if begin and name.endswith((".keras", ".h5", ".hdf5")):
+        raise ModelFileError(path, "it is neither a zip file, as .keras files are, nor an HDF5 file, as .h5 files are")
+    return None
+
+
+def _keras_format(zipped: bool) -> ModuleType:
+    from fastmlp.saving.formats import kerasfile, legacyh5
+
+    return kerasfile if zipped else legacyh5
+
+
+def _slot_tensor(slot: str, parameter: str) -> str:
+    return f"optimizer/{slot}/{parameter}"
+
+
+def _with_slots(model: Model) -> list[str]:
+    """Names of the arrays for which the optimizer keeps something, in the order of its slots."""
+    assert model.plan is not None
+    return [model.plan.parameters[index].name for index in snapshot.learned(model)]
+
+
+def _library_version() -> str:
+    import fastmlp
+
+    return fastmlp.__version__
+
+
+def _now() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _checked_document(file: ModelFile) -> dict[str, Any]:
+    """The document, if its fields are there and of the right type."""
+    document = file.document
+    version = document.get("version")
+    if document.get("format") != "fastmlp" or type(version) is not int:
+        raise file.fail("it is a safetensors file, but not of a model saved by fastmlp")
+    if version > _VERSION:
+        raise file.fail(
+            f"it was written by a newer fastmlp ({document.get('fastmlp_version')!r:.40}, file version {version}; this one reads up to "
+            f"{_VERSION}): upgrade with pip install --upgrade fastmlp"
+        )
+    for field, kind in _FIELDS.items():
+        if not isinstance(document.get(field, ...), kind):
+            raise file.fail(f"its document has no valid {field!r}")
+    if version < _KINDS.get(document["kind"], _VERSION + 1):
+        raise file.fail(f"it holds a model of the unknown kind {document['kind']!r:.40}, version {version}")
+    for field in ("slots", "non_finite"):
+        if not all(isinstance(name, str) for name in document[field]):
+            raise file.fail(f"its document has no valid {field!r}")
+    return document
+
+
+def _described_model(file: ModelFile, document: Mapping[str, Any]) -> Model:
+    """The model, still without memory for its weights, if the tensors in the file are exactly those it needs."""
+    model = snapshot.make(file.path, document["model"], document["kind"])
+    assert model.plan is not None
+    wanted = {parameter.name: parameter.shape for parameter in model.plan.parameters}
+    of_slots = {_slot_tensor(slot, name): wanted[name] for slot in document["slots"] for name in _with_slots(model)}
+    wanted |= of_slots
+    for name, shape in wanted.items():
+        if name not in file.shapes:
+            raise file.fail(f"its model needs the tensor {name!r:.80}, which is not there")
+        if file.shapes[name] != shape and not (name in of_slots and file.shapes[name] in (shape[:1], shape[1:], (0,))):
+            raise file.fail(f"its model needs the tensor {name!r:.80} with shape {shape}, but there it has {file.shapes[name]}")
+    if spare := file.shapes.keys() - wanted.keys():
+        raise file.fail(f"it has a tensor {min(spare)!r:.80} that its model does not use")
+    snapshot.check_widths(file.path, model, sum(int(np.prod(shape)) for shape in file.shapes.values()))
+    return model
+
+
+def _load_tensors(model: Model, path: str | os.PathLike[str], skip_mismatch: bool) -> None:
+    """Gives ``model`` the weights of a safetensors file, in the order of the layers."""
+    with ModelFile(path) as file:
+        document = _checked_document(file)
+        stored = _described_model(file, document).plan
+        assert stored is not None
+        assert model.plan is not None
+        if len(stored.parameters) != len(model.plan.parameters):
+            counts = f"the model has {len(model.plan.parameters)} arrays of weights, but there are {len(stored.parameters)}"
+            raise file.fail(f"it does not fit the model: {counts}")
+        wanted: list[str | None] = []
+        for own, other in zip(model.plan.parameters, stored.parameters, strict=True):
+            fits = own.shape == other.shape
+            problem = f"{own.name} has the shape {own.shape}, but there it has {other.shape}"
+            if not fits and not skip_mismatch:
+                raise file.fail(f"it does not fit the model: {problem}")
+            if not fits:
+                checks.warn(f"weights are not loaded: {problem}")
+            wanted.append(other.name if fits else None)
+        tensors = file.read({name for name in wanted if name is not None})
+        _check_finite(file, tensors, document["non_finite"])
+    with snapshot.exclusively(model, "load_weights"):
+        snapshot.assign(path, model, [tensors[name] if name is not None else None for name in wanted])
+
+
+def _check_finite(file: ModelFile, tensors: Mapping[str, NDArray[np.float32]], declared: list[str]) -> None:
+    for name, tensor in tensors.items():
+        if name not in declared and not np.isfinite(tensor).all():
+            raise file.fail(f"the tensor {name!r:.80} holds NaN or Inf, but had none when it was saved")
+
+
+class _Files:
+    """What models ask of this module."""
+
+    save_model = staticmethod(save_model)
+    save_weights = staticmethod(save_weights)
+    load_weights = staticmethod(load_weights)
+
+    @staticmethod
+    def to_json(model: Model, options: Mapping[str, Any]) -> str:
+        from fastmlp.saving.formats import kerasconfig
+
+        return json.dumps(kerasconfig.write_model(model), **options)
+
+    @staticmethod
+    def read_config(kind: str, config: Any) -> dict[str, Any]:
+        from fastmlp.saving.formats import kerasconfig
+
+        return kerasconfig.read_model({"class_name": kind, "config": config})[1]
+
+
+provide(_Files())
