@@ -136,7 +136,7 @@ def test_pop_takes_the_last_layer_away_with_its_weights(engine):
 def test_a_layer_that_does_not_fit_is_not_added():
     model = models.Sequential([layers.Dropout(0.5, input_shape=(2, 3))])
     with pytest.raises(ValueError, match="put a Flatten"):
-        model.add(layers.PReLU())
+        model.add(layers.RepeatVector(2))
     assert len(model.layers) == 1
     model.add(layers.Flatten())
     model.add(layers.Dense(3))
