@@ -11,8 +11,8 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
-from fastmlp.optimizers.minimizer import Minimizer
 from fastmlp._engine.spec import Update
+from fastmlp.optimizers.minimizer import Minimizer
 from fastmlp.reference.optimizers import OPTIMIZERS
 
 mpl.use("Agg")
