@@ -681,7 +681,7 @@ def test_slots_of_another_shape_than_the_optimizer_s_are_refused(tmp_path, slot,
     with ModelFile(tmp_path / "model.safetensors") as file:
         document, tensors = file.document, file.read(file.shapes)
     tensors[f"optimizer/{slot}/d/kernel"] = np.zeros(shape, np.float32)
-    modelfile.write(tmp_path / "model.safetensors", document, tensors)
+    model_file.write(tmp_path / "model.safetensors", document, tensors)
     with pytest.raises(ModelFileError, match=f"the optimizer's {slot} of d/kernel should have the shape"):
         fastmlp.load_model(tmp_path / "model.safetensors")
     fastmlp.load_model(tmp_path / "model.safetensors", compile=False)
