@@ -6,6 +6,7 @@ The golden programs are built once on a :class:`recorder.Recorder`; the tests of
 from __future__ import annotations
 
 import inspect
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,7 @@ def seen() -> dict[str, set[str]]:
     for name, options, _ in metric_programs.CASES:
         api.metrics.note(name, **options)
     tables = {
-        "schedules": [
+        "optimizers.schedules": [
             *scripts.SCHEDULES.values(),
             *(("OneCycle", {"max_learning_rate": 0.5, **one}) for one in scripts.ONE_CYCLES.values()),
         ],
@@ -120,7 +121,7 @@ def seen() -> dict[str, set[str]]:
     }
     for module, rows in tables.items():
         for name, options in rows:
-            getattr(api, module).note(name, **options)
+            attrgetter(module)(api).note(name, **options)
     return found
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import layers, plotting
+from fastmlp import layers
+from fastmlp._plotting import drawing
 from fastmlp.datasets import moons, spiral
 from fastmlp.plotting import plot_decision_boundary, plot_history, plot_sweep, plot_training
 from fastmlp.sweep import Results, Run
@@ -193,7 +194,7 @@ def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):
 
 
 def test_the_examples_in_the_documentation_are_right():
-    result = doctest.testmod(plotting)
+    result = doctest.testmod(drawing)
     assert result.attempted > 0
     assert result.failed == 0
 

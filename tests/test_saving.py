@@ -667,7 +667,7 @@ def test_an_error_about_a_file_survives_pickling():
 
 def test_the_examples_in_the_documentation_are_right(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = doctest.testmod(saving)
+    result = doctest.testmod(saving.native)
     assert result.attempted > 0
     assert result.failed == 0
 

@@ -15,4 +15,4 @@ def get_include() -> str:
     >>> (Path(fastmlp.get_include()) / "fastmlp_api.h").is_file()
     True
     """
-    return str(Path(__file__).resolve().parent / "include")
+    return str(Path(__file__).resolve().parents[1] / "include")

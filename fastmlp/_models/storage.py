@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 __all__ = ["Storage", "provide", "storage"]
@@ -26,14 +26,16 @@ class Storage(Protocol):
         ...
 
 
-_provided: list[Storage] = []
+_find: Callable[[], Storage] | None = None
 
 
-def provide(storage: Storage) -> None:
-    """Say who writes and reads files; :mod:`fastmlp.saving` does when it is imported, as :mod:`fastmlp.models` imports it."""
-    _provided[:] = [storage]
+def provide(find: Callable[[], Storage]) -> None:
+    """Say where the code is that writes and reads files. :mod:`fastmlp.models` does, which so need not load it before it is used."""
+    global _find
+    _find = find
 
 
 def storage() -> Storage:
-    """Who writes and reads files."""
-    return _provided[0]
+    """The code that writes and reads files."""
+    assert _find is not None
+    return _find()

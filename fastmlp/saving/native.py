@@ -425,7 +425,7 @@ def _check_finite(file: ModelFile, tensors: Mapping[str, NDArray[np.float32]], d
             raise file.fail(f"the tensor {name!r:.80} holds NaN or Inf, but had none when it was saved")
 
 
-class _Files:
+class Files:
     """What models ask of this module."""
 
     save_model = staticmethod(save_model)
@@ -445,4 +445,4 @@ class _Files:
         return kerasconfig.read_model({"class_name": kind, "config": config})[1]
 
 
-provide(_Files())
+provide(Files)
