@@ -4,8 +4,7 @@
  * the queue: the lock is handed to whoever stands first, so neither those who train nor those who predict can keep the others out.
  */
 #include "engine/base/lock.h"
-
-#include <time.h>
+#include "engine/base/clock.h"
 
 #define HELD (1u << 31)   /* by one thread alone */
 #define QUEUED (1u << 30) /* somebody waits: no short cuts */
@@ -28,12 +27,6 @@ static fm_wait_hook *wait_hook;
 void fm_set_wait_hook(fm_wait_hook *hook) { wait_hook = hook; }
 
 static uintptr_t this_thread(void) { return (uintptr_t)pthread_self(); }
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void fm_lock_init(fm_lock *lock) {
     atomic_init(&lock->state, 0);
@@ -132,7 +125,7 @@ static void sleep_for(fm_lock *lock, fm_waiter *waiter, double seconds) {
     const struct timespec t = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
     pthread_cond_timedwait_relative_np(&waiter->turn, &lock->mutex, &t);
 #else
-    const double until = now() + seconds;
+    const double until = fm_now() + seconds;
     const struct timespec t = {(time_t)until, (long)((until - (double)(time_t)until) * 1e9)};
     pthread_cond_timedwait(&waiter->turn, &lock->mutex, &t);
 #endif
@@ -141,7 +134,7 @@ static void sleep_for(fm_lock *lock, fm_waiter *waiter, double seconds) {
 /* Whether the lock has been lent, since this waiter came, for longer than anybody should wait. */
 static int is_stuck(const fm_lock *lock, fm_access access, double begin) {
     const double since = lock->lent_since > begin ? lock->lent_since : begin;
-    return access == FM_ACCESS_CHANGE && atomic_load(&lock->state) & LENT && now() - since > PATIENCE;
+    return access == FM_ACCESS_CHANGE && atomic_load(&lock->state) & LENT && fm_now() - since > PATIENCE;
 }
 
 /* Asks the hook, without the mutex and away from the queue: nobody waits for what it does, and it may fork, or never come back. */
@@ -160,7 +153,7 @@ static int is_stopped(fm_lock *lock, fm_waiter *waiter) {
 /* Waits until it is granted what it wants; a negative time is endless, and only then are questions asked. */
 static fm_status wait_for_turn(fm_lock *lock, fm_waiter *waiter, double seconds) {
     fm_status status = FM_STATUS_OK;
-    const double begin = now();
+    const double begin = fm_now();
     init_turn(&waiter->turn);
     pthread_mutex_lock(&lock->mutex);
     enqueue(lock, waiter, waiter->takes_back);
@@ -169,7 +162,7 @@ static fm_status wait_for_turn(fm_lock *lock, fm_waiter *waiter, double seconds)
         if (waiter->granted || waiter->takes_back)
             continue;
         if (seconds >= 0.0)
-            status = now() - begin < seconds ? FM_STATUS_OK : FM_STATUS_BUSY;
+            status = fm_now() - begin < seconds ? FM_STATUS_OK : FM_STATUS_BUSY;
         else if (is_stuck(lock, waiter->access, begin))
             status = FM_STATUS_OCCUPIED;
         else if (is_stopped(lock, waiter))
@@ -260,7 +253,7 @@ void fm_lock_release(fm_lock *lock, fm_access access) {
 
 void fm_lock_lend(fm_lock *lock) {
     pthread_mutex_lock(&lock->mutex);
-    lock->lent_since = now();
+    lock->lent_since = fm_now();
     atomic_fetch_xor(&lock->state, HELD | LENT);
     serve(lock);
     pthread_mutex_unlock(&lock->mutex);

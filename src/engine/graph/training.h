@@ -47,7 +47,7 @@ typedef struct fm_newton {
     float *gram, *polynomial; /* [shorter / 16][padded shorter][16] */
 } fm_newton;
 
-/* What is done around the optimizer's steps: optim/update.c. */
+/* What is done around the optimizer's steps: optim/state.c. */
 typedef struct fm_surroundings {
     char *memory;
     fm_parameter_rule *rules; /* [parameter_count] */
@@ -66,7 +66,7 @@ typedef struct fm_surroundings {
     double product;         /* … the product of its momenta, while they grow */
 } fm_surroundings;
 
-/* How fast batches went on one thread and on many, so that the faster way can be taken: see run/train.c. */
+/* How fast batches went on one thread and on many, so that the faster way can be taken: see run/autotune.c. */
 typedef struct fm_pace {
     double seconds_per_row[2]; /* on one thread, on many */
     double until_probe;        /* seconds of work until both are measured again */

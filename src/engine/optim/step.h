@@ -25,4 +25,16 @@ void fm_follow_iterations(fm_network *network);
  * gradient goes to its array as it is, may the numbers of several parameters come together. */
 void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, float *gradient);
 
+/* The parts of it: the rule's step, and what changes a gradient and its weights before that, for numbers of one parameter. */
+void fm_take_step(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, const float *gradient);
+fm_adjust fm_adjustment(const fm_network *network, const fm_step *step, int p, ptrdiff_t offset, ptrdiff_t n, float *gradient);
+
+/* The functions of a rule, without constants. */
+fm_step fm_rule_of(const fm_kernels *kernels, int kind);
+
+uint64_t fm_batches_per_step(const fm_update_spec *update);
+
+/* Slots that begin as the parameters, which may change until training begins. */
+void fm_copy_parameters(fm_network *network);
+
 #endif

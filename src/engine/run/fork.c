@@ -6,9 +6,9 @@
  */
 #include "engine/run/fork.h"
 #include "engine/optim/deferred.h"
+#include "engine/base/clock.h"
 
 #include <math.h>
-#include <time.h>
 
 #define PATIENCE 1.0 /* seconds that all networks together may hold a fork up */
 
@@ -19,17 +19,11 @@ static struct {
 
 static pthread_once_t watch_forks = PTHREAD_ONCE_INIT;
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void before_fork(void) {
     pthread_mutex_lock(&networks.mutex);
-    const double until = now() + PATIENCE;
+    const double until = fm_now() + PATIENCE;
     for (fm_network *network = networks.first; network; network = network->next)
-        network->held_for_fork = fm_lock_share_before_fork(&network->lock, fmax(until - now(), 0.0));
+        network->held_for_fork = fm_lock_share_before_fork(&network->lock, fmax(until - fm_now(), 0.0));
 }
 
 static void after_fork_in_parent(void) {

@@ -7,7 +7,7 @@
 #include "engine/ops/lookup.h"
 #include "engine/ops/ops.h"
 #include "engine/optim/deferred.h"
-#include "engine/optim/update.h"
+#include "engine/optim/state.h"
 #include "engine/run/fork.h"
 #include "engine/run/workspace.h"
 

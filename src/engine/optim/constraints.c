@@ -1,0 +1,93 @@
+/* What follows an update: averages of weights, and constraints, which put weights back where they are allowed. */
+#include "engine/optim/constraints.h"
+#include "engine/optim/columns.h"
+
+#include <math.h>
+#include <string.h>
+
+#define NORM_EPSILON 1e-7
+
+/* Keras' moving average: the weights themselves in the first step. */
+static void follow_weights(const fm_network *network, const fm_step *step, const fm_stretch *s) {
+    const fm_update_spec *update = &network->update;
+    const double momentum = step->taken ? update->average_momentum : 0.0;
+    float *average = network->around.average + s->offset, *value = network->value + s->offset;
+    const fm_combine follow = {s->n, average, value, (float)momentum, (float)(1.0 - momentum), average};
+    network->kernels->combine(&follow);
+    if (update->overwrite_every > 0 && (step->taken + 1) % (uint64_t)update->overwrite_every == 0)
+        memcpy(value, average, (size_t)s->n * sizeof *value);
+}
+
+static float norm_factor(const fm_parameter_rule *rule, double square) {
+    const double norm = sqrt(square), kept = fmin(fmax(norm, rule->least), rule->most);
+    return (float)((rule->rate * kept + (1.0 - rule->rate) * norm) / (NORM_EPSILON + norm));
+}
+
+static void rescale(const fm_network *network, const fm_rescale *arguments) {
+    if (arguments->rows > 0 && arguments->cols > 0)
+        network->kernels->rescale(arguments);
+}
+
+/* Each unit's weights; in place, the sums of squares become factors. */
+static void constrain_units(const fm_network *network, const fm_parameter_rule *rule, const fm_stretch *s) {
+    float *columns = network->around.norms[1] + network->around.units[s->parameter] + s->panels.begin * FM_PANEL;
+    fm_sum_columns(network, s, network->value, NULL, network->around.norms[1]);
+    for (ptrdiff_t c = 0; c < FM_ROUND_UP(s->cols); c++)
+        columns[c] = c < s->cols ? norm_factor(rule, (double)columns[c]) : 0.0f;
+    rescale(network, &(fm_rescale){s->rows, s->cols, network->value + s->offset, s->rows * FM_PANEL, columns, NULL});
+}
+
+/* Each input's weights, in all panels: a worker takes some of the rows. */
+static void constrain_inputs(const fm_network *network, const fm_parameter_rule *rule, int p, fm_worker worker) {
+    const fm_range rows = fm_share(network->shape[p][0], worker);
+    float *x = network->value + network->offset[p] + rows.begin * FM_PANEL, *factor = network->around.factor + rows.begin;
+    const ptrdiff_t panel = network->shape[p][0] * FM_PANEL, cols = network->shape[p][1], count = rows.end - rows.begin;
+    const fm_norms norms = {.rows = count, .cols = cols, .x = x, .x_panel = panel, .square = factor};
+    network->kernels->row_norms(&norms);
+    for (ptrdiff_t r = 0; r < count; r++)
+        factor[r] = norm_factor(rule, (double)factor[r]);
+    rescale(network, &(fm_rescale){count, cols, x, panel, NULL, factor});
+}
+
+/* All weights of a parameter as one vector: one worker takes all. */
+static void constrain_all(const fm_network *network, const fm_parameter_rule *rule, int p) {
+    const fm_stretch s = fm_share_parameter(network, p, (fm_worker){0, 1});
+    fm_sum_columns(network, &s, network->value, NULL, network->around.norms[1]);
+    const float factor = norm_factor(rule, fm_sum_of(network, p, network->around.norms[1]));
+    for (ptrdiff_t r = 0; r < s.rows; r++)
+        network->around.factor[r] = factor;
+    rescale(network, &(fm_rescale){s.rows, s.cols, network->value + s.offset, s.rows * FM_PANEL, NULL, network->around.factor});
+}
+
+static void constrain(const fm_pass *pass, int p) {
+    const fm_network *network = pass->network;
+    const fm_parameter_rule *rule = &network->around.rules[p];
+    const fm_stretch s = fm_share_parameter(network, p, pass->worker);
+    float *x = network->value + s.offset;
+    if (rule->constraint == FM_CONSTRAINT_NON_NEGATIVE) {
+        const fm_elementwise positive = {.n = s.n, .x = x, .out = x, .activation = FM_ACTIVATION_relu};
+        network->kernels->activate(&positive);
+    } else if (rule->axis == FM_AXIS_EACH_UNIT) {
+        constrain_units(network, rule, &s);
+    } else {
+        fm_team_barrier(pass->worker); /* rows cross the panels of other workers */
+        if (rule->axis == FM_AXIS_EACH_INPUT)
+            constrain_inputs(network, rule, p, pass->worker);
+        else if (pass->worker.id == 0)
+            constrain_all(network, rule, p);
+        fm_team_barrier(pass->worker);
+    }
+}
+
+void fm_follow_update(const fm_pass *pass, const fm_step *step) {
+    const fm_network *network = pass->network;
+    for (int p = 0; p < network->parameter_count; p++) {
+        if (!network->trainable[p])
+            continue;
+        const fm_stretch s = fm_share_parameter(network, p, pass->worker);
+        if (network->around.average)
+            follow_weights(network, step, &s);
+        if (network->around.rules[p].constraint != FM_CONSTRAINT_FREE)
+            constrain(pass, p);
+    }
+}

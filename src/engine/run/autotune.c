@@ -1,0 +1,51 @@
+/* How many threads batches run on. */
+#include "engine/run/autotune.h"
+#include "engine/base/clock.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A phase between two barriers must be worth a barrier: about 10 µs of work for each thread. */
+#define FLOPS_PER_PHASE 4e5
+
+#define PROBE_SECONDS 0.005
+#define PROBE_SHARE 50 /* of the running time goes into probes, one part in so many; more of it while the choice is new */
+#define EARLY_PROBE_SHARE 5
+
+/* Measures both ways, each twice, because anything may slow a moment down, and a thread just woken may still share this one's core. */
+static void probe(fm_run *r, int threads, int64_t stop, fm_pace *pace) {
+    double best[2] = {INFINITY, INFINITY};
+    for (int i = 0; i < 4; i++) {
+        const int many = i % 2 == 0;
+        fm_run_until(r, threads, many, stop, fm_now() + PROBE_SECONDS, pace);
+        best[many] = fmin(best[many], pace->seconds_per_row[many]);
+    }
+    memcpy(pace->seconds_per_row, best, sizeof best);
+}
+
+/* Whether many threads beat one is not for the engine to know: cores may be two halves of one, or busy with something else. It tries both
+ * for a few batches, keeps to the way that was faster when last seen, and tries both again now and then. The bits do not depend on it. */
+void fm_run_at_best_pace(fm_run *r, int threads, fm_pace *pace) {
+    const int64_t stop = r->stop, start = r->batch;
+    const double deadline = r->deadline, begin = fm_now();
+    if (pace->threads != threads)
+        *pace = (fm_pace){.threads = threads}; /* what was measured was something else */
+    if (threads > 1 && pace->until_probe <= 0.0) {
+        probe(r, threads, stop, pace);
+        pace->until_probe = (pace->probes < 2 ? EARLY_PROBE_SHARE : PROBE_SHARE) * (fm_now() - begin);
+        pace->probes++;
+    }
+    const double probed = fm_now();
+    if (r->batch == start || probed < deadline)
+        fm_run_until(r, threads, pace->seconds_per_row[1] <= pace->seconds_per_row[0], stop, deadline, pace);
+    pace->until_probe -= fm_now() - probed;
+}
+
+int fm_threads_for(const fm_network *network, const fm_batches *batches, int training) {
+    const double rows = (double)(batches->rows < batches->batch_size ? batches->rows : batches->batch_size);
+    const double flops = network->row_flops * rows * (training ? 3 : 1);
+    const int phases = network->node_count * (training ? 3 : 1) + 2;
+    const int worth = (int)fmin(flops / phases / FLOPS_PER_PHASE, FM_MAX_THREADS);
+    const int allowed = fm_get_threads();
+    return worth < 2 ? 1 : worth < allowed ? worth : allowed;
+}
