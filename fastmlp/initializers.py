@@ -115,6 +115,8 @@ def _finite(value: Any) -> np.ndarray:
 class Zeros(Constant):
     """Every element is 0."""
 
+    aliases = ("zero",)
+
     def __init__(self) -> None:
         super().__init__(0.0)
 
@@ -125,6 +127,8 @@ class Zeros(Constant):
 class Ones(Constant):
     """Every element is 1."""
 
+    aliases = ("one",)
+
     def __init__(self) -> None:
         super().__init__(1.0)
 
@@ -134,6 +138,8 @@ class Ones(Constant):
 
 class RandomNormal(Initializer):
     """Normal with ``mean`` and ``stddev``."""
+
+    aliases = ("normal",)
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
@@ -156,6 +162,8 @@ class TruncatedNormal(RandomNormal):
 
 class RandomUniform(Initializer):
     """Uniform between ``minval`` and ``maxval``."""
+
+    aliases = ("uniform",)
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
@@ -295,6 +303,8 @@ class Orthogonal(Initializer):
         seed: See :class:`Initializer`.
     """
 
+    aliases = ("orthogonal_initializer",)
+
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         super().__init__(seed)
         self.gain = checks.number("gain", gain)
@@ -313,6 +323,8 @@ class Orthogonal(Initializer):
 
 class Identity(Initializer):
     """A matrix with ``gain`` on the diagonal and zeros elsewhere, square or not."""
+
+    aliases = ("identity_initializer",)
 
     def __init__(self, gain: float = 1.0) -> None:
         super().__init__()
@@ -386,14 +398,6 @@ registry: Registry[Initializer] = Registry(
         Orthogonal,
         Identity,
     ),
-    {
-        "zero": Zeros,
-        "one": Ones,
-        "normal": RandomNormal,
-        "uniform": RandomUniform,
-        "orthogonal_initializer": Orthogonal,
-        "identity_initializer": Identity,
-    },
     "initializers",
     FunctionInitializer,
 )

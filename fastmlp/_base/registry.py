@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, TypeVar
+from types import ModuleType
+from typing import Any, ClassVar, Generic, TypeVar
 
 from fastmlp._base import custom_objects as custom
 from fastmlp._base import keras_names, keywords
@@ -24,6 +25,11 @@ class Configurable(Guarded):
 
     What setting them later does: :mod:`fastmlp._base.settings`.
     """
+
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Further names of the class itself, such as ``mse``; classes derived from it do not have them."""
+    in_keras: ClassVar[bool] = True
+    """False for a class that Keras has not, so that Keras' files have no place for it."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -51,8 +57,7 @@ class Registry(Generic[T]):
     Args:
         kind: What the objects are called in messages: ``"optimizer"``.
         base: The class they share.
-        classes: The classes that may be named.
-        aliases: Further names, such as ``mse``.
+        classes: The classes that may be named, by their own names and by their ``aliases``.
         module: Where Keras has them, to know the names that :mod:`fastmlp._base.keras_names` has an answer for.
         of_function: The class that makes such an object of a user's function, which it keeps as ``function``; None where functions are not
             taken.
@@ -63,14 +68,13 @@ class Registry(Generic[T]):
         kind: str,
         base: type[T],
         classes: Iterable[type[T]],
-        aliases: Mapping[str, type[T]] | None = None,
         module: str | None = None,
         of_function: Callable[[Any], T] | None = None,
     ) -> None:
         self.kind = kind
         self.base = base
         self.classes = {cls.__name__: cls for cls in classes}
-        self._by_name = {plain(name): cls for name, cls in [*self.classes.items(), *(aliases or {}).items()]}
+        self._by_name = {plain(name): cls for cls in self.classes.values() for name in (cls.__name__, *vars(cls).get("aliases", ()))}
         self._module = module
         self._of_function = of_function
 
@@ -150,6 +154,12 @@ class Registry(Generic[T]):
         except (AttributeError, TypeError, OverflowError) as error:
             raise ValueError(f"the configuration of {self.kind} {name} is not valid: {error}") from error
         return made
+
+
+def classes_in(base: type[Any], *modules: ModuleType) -> list[type[Any]]:
+    """The classes derived from ``base`` that modules export, in the order in which they are defined."""
+    exported = [one for module in modules for name, one in vars(module).items() if name in module.__all__]
+    return [one for one in exported if isinstance(one, type) and issubclass(one, base)]
 
 
 def _article(noun: str) -> str:

@@ -10,133 +10,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import fastmlp.losses.classification as classification
+import fastmlp.losses.overlap as overlap
+import fastmlp.losses.regression as regression
 from fastmlp._base import keras_names
 from fastmlp._base.custom_objects import CustomObjectScope
-from fastmlp._base.registry import Registry
+from fastmlp._base.registry import Registry, classes_in
 from fastmlp.losses.base import Loss
-from fastmlp.losses.classification import (
-    BinaryCrossentropy,
-    BinaryFocalCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalFocalCrossentropy,
-    CategoricalGeneralizedCrossEntropy,
-    CategoricalHinge,
-    Hinge,
-    KLDivergence,
-    SparseCategoricalCrossentropy,
-    SquaredHinge,
-)
+from fastmlp.losses.classification import *
 from fastmlp.losses.custom import FunctionLoss
-from fastmlp.losses.functions import (
-    CLASSES,
-    binary_crossentropy,
-    binary_focal_crossentropy,
-    categorical_crossentropy,
-    categorical_focal_crossentropy,
-    categorical_generalized_cross_entropy,
-    categorical_hinge,
-    circle,
-    cosine_similarity,
-    dice,
-    gaussian_nll,
-    hinge,
-    huber,
-    kl_divergence,
-    log_cosh,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_squared_error,
-    mean_squared_logarithmic_error,
-    poisson,
-    quantile,
-    sparse_categorical_crossentropy,
-    squared_hinge,
-    tversky,
-)
-from fastmlp.losses.overlap import Circle, Dice, Tversky
-from fastmlp.losses.regression import (
-    CosineSimilarity,
-    GaussianNLL,
-    Huber,
-    LogCosh,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-    Quantile,
-)
+from fastmlp.losses.functions import CLASSES
+from fastmlp.losses.overlap import *
+from fastmlp.losses.regression import *
 
-__all__ = [
-    "BinaryCrossentropy",
-    "BinaryFocalCrossentropy",
-    "CategoricalCrossentropy",
-    "CategoricalFocalCrossentropy",
-    "CategoricalGeneralizedCrossEntropy",
-    "CategoricalHinge",
-    "Circle",
-    "CosineSimilarity",
-    "Dice",
-    "GaussianNLL",
-    "Hinge",
-    "Huber",
-    "KLDivergence",
-    "LogCosh",
-    "Loss",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "Poisson",
-    "Quantile",
-    "SparseCategoricalCrossentropy",
-    "SquaredHinge",
-    "Tversky",
-    "binary_crossentropy",
-    "binary_focal_crossentropy",
-    "categorical_crossentropy",
-    "categorical_focal_crossentropy",
-    "categorical_generalized_cross_entropy",
-    "categorical_hinge",
-    "circle",
-    "cosine_similarity",
-    "deserialize",
-    "dice",
-    "gaussian_nll",
-    "get",
-    "hinge",
-    "huber",
-    "kl_divergence",
-    "log_cosh",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_squared_error",
-    "mean_squared_logarithmic_error",
-    "poisson",
-    "quantile",
-    "serialize",
-    "sparse_categorical_crossentropy",
-    "squared_hinge",
-    "tversky",
-]
+__all__ = ["Loss", "deserialize", "get", "serialize"]
+__all__ += classification.__all__
+__all__ += overlap.__all__
+__all__ += regression.__all__
 
-registry: Registry[Loss] = Registry(
-    "loss",
-    Loss,
-    CLASSES.values(),
-    {
-        "mse": MeanSquaredError,
-        "mae": MeanAbsoluteError,
-        "mape": MeanAbsolutePercentageError,
-        "msle": MeanSquaredLogarithmicError,
-        "bce": BinaryCrossentropy,
-        "kld": KLDivergence,
-        "kullback_leibler_divergence": KLDivergence,
-        "pinball": Quantile,
-    },
-    "losses",
-    FunctionLoss,
-)
+registry: Registry[Loss] = Registry("loss", Loss, classes_in(Loss, regression, classification, overlap), "losses", FunctionLoss)
 
 
 def get(identifier: Any) -> Loss:

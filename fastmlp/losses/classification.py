@@ -8,6 +8,30 @@ import numpy as np
 
 from fastmlp._base import checks
 from fastmlp.losses.base import MOST_AXES, Loss, axis_in_config
+from fastmlp.losses.functions import function_of
+
+__all__ = [
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "CategoricalHinge",
+    "Hinge",
+    "KLDivergence",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
+    "categorical_hinge",
+    "hinge",
+    "kl_divergence",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+]
 
 
 class CrossEntropy(Loss):
@@ -50,12 +74,19 @@ class BinaryCrossentropy(CrossEntropy):
     """−mean(y·log p + (1 − y)·log(1 − p)), for one or several yes-no outputs; arguments as :class:`CrossEntropy`."""
 
     kind = "binary_crossentropy"
+    aliases = ("bce",)
+
+
+binary_crossentropy = function_of(BinaryCrossentropy)
 
 
 class CategoricalCrossentropy(CrossEntropy):
     """−Σ y·log p over the classes; ``y`` is one-hot (``utils.to_categorical``); arguments as :class:`CrossEntropy`."""
 
     kind = "categorical_crossentropy"
+
+
+categorical_crossentropy = function_of(CategoricalCrossentropy)
 
 
 class SparseCategoricalCrossentropy(CrossEntropy):
@@ -107,6 +138,9 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         return {**super().get_config(), **({} if self.ignored is None else {"ignore_class": self.ignored})}
 
 
+sparse_categorical_crossentropy = function_of(SparseCategoricalCrossentropy)
+
+
 MOST_LABEL = 1 << 24
 """Labels of models with several outputs travel as float32, which holds integers up to here."""
 
@@ -149,6 +183,9 @@ class CategoricalGeneralizedCrossEntropy(Loss):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "q": self.q}
+
+
+categorical_generalized_cross_entropy = function_of(CategoricalGeneralizedCrossEntropy)
 
 
 class BinaryFocalCrossentropy(CrossEntropy):
@@ -195,6 +232,9 @@ class BinaryFocalCrossentropy(CrossEntropy):
         return {**super().get_config(), **own}
 
 
+binary_focal_crossentropy = function_of(BinaryFocalCrossentropy)
+
+
 class CategoricalFocalCrossentropy(CrossEntropy):
     """−alpha·Σ y·(1 − p)ᵞ·log p, categorical cross-entropy that counts less where the prediction is good already.
 
@@ -235,6 +275,9 @@ class CategoricalFocalCrossentropy(CrossEntropy):
         return {**super().get_config(), "alpha": self.alpha, "gamma": self.gamma}
 
 
+categorical_focal_crossentropy = function_of(CategoricalFocalCrossentropy)
+
+
 MOST_GAMMA = 1000.0
 
 
@@ -245,6 +288,10 @@ class KLDivergence(Loss):
     """
 
     kind = "kl_divergence"
+    aliases = ("kld", "kullback_leibler_divergence")
+
+
+kl_divergence = function_of(KLDivergence)
 
 
 class Hinge(Loss):
@@ -253,10 +300,16 @@ class Hinge(Loss):
     kind = "hinge"
 
 
+hinge = function_of(Hinge)
+
+
 class SquaredHinge(Loss):
     """mean(max(1 − y·p, 0)²); targets are −1 and 1, or 0 and 1."""
 
     kind = "squared_hinge"
+
+
+squared_hinge = function_of(SquaredHinge)
 
 
 class CategoricalHinge(Loss):
@@ -266,3 +319,6 @@ class CategoricalHinge(Loss):
     """
 
     kind = "categorical_hinge"
+
+
+categorical_hinge = function_of(CategoricalHinge)

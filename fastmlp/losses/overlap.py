@@ -9,6 +9,16 @@ import numpy as np
 from fastmlp._base import checks
 from fastmlp._base.numeric import quietly
 from fastmlp.losses.base import Loss, axis_of
+from fastmlp.losses.functions import CLASSES, function_of
+
+__all__ = [
+    "Circle",
+    "Dice",
+    "Tversky",
+    "circle",
+    "dice",
+    "tversky",
+]
 
 
 class Overlap(Loss):
@@ -81,6 +91,9 @@ class Dice(Overlap):
         return np.asarray(1 - 2 * product / (y + p + np.float32(1e-7)))
 
 
+dice = function_of(Dice, "along some axes, of all elements by default")
+
+
 class Tversky(Overlap):
     """1 − Σ y·p / (Σ y·p + alpha·Σ y·(1 − p) + beta·Σ (1 − y)·p), over all rows of a batch; :class:`Dice` for ½ and ½.
 
@@ -119,6 +132,9 @@ class Tversky(Overlap):
     def _of_sums(self, product: np.ndarray, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         size = product + np.float32(self.alpha) * (y - product) + np.float32(self.beta) * (p - product)
         return np.asarray(1 - product / (size + np.float32(1e-7)))
+
+
+tversky = function_of(Tversky, "along some axes, of all elements by default")
 
 
 class Circle(Loss):
@@ -189,3 +205,19 @@ class Circle(Loss):
 
     def mask(self, y_true: Any, values: np.ndarray) -> np.ndarray:
         return values > 0
+
+
+def circle(
+    y_true: Any,
+    y_pred: Any,
+    ref_labels: Any = None,
+    ref_embeddings: Any = None,
+    remove_diagonal: bool = True,
+    gamma: float = 80.0,
+    margin: float = 0.4,
+) -> np.ndarray:
+    """:class:`Circle` of each row, compared with the others or with those of ``ref_embeddings``."""
+    return Circle(gamma, margin, remove_diagonal).call(y_true, y_pred, ref_labels, ref_embeddings)
+
+
+CLASSES[circle] = Circle

@@ -7,30 +7,70 @@ from typing import Any
 
 from fastmlp._base import checks
 from fastmlp.losses.base import MOST_AXES, Loss, axis_in_config
+from fastmlp.losses.functions import function_of
+
+__all__ = [
+    "CosineSimilarity",
+    "GaussianNLL",
+    "Huber",
+    "LogCosh",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
+    "Quantile",
+    "cosine_similarity",
+    "gaussian_nll",
+    "huber",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "quantile",
+]
 
 
 class MeanSquaredError(Loss):
     """mean((y − p)²)."""
 
     kind = "mean_squared_error"
+    aliases = ("mse",)
+
+
+mean_squared_error = function_of(MeanSquaredError)
 
 
 class MeanAbsoluteError(Loss):
     """mean(|y − p|)."""
 
     kind = "mean_absolute_error"
+    aliases = ("mae",)
+
+
+mean_absolute_error = function_of(MeanAbsoluteError)
 
 
 class MeanAbsolutePercentageError(Loss):
     """100 · mean(|y − p| / max(|y|, 10⁻⁷)). A target near zero outweighs all others."""
 
     kind = "mean_absolute_percentage_error"
+    aliases = ("mape",)
+
+
+mean_absolute_percentage_error = function_of(MeanAbsolutePercentageError)
 
 
 class MeanSquaredLogarithmicError(Loss):
     """mean((log(1 + y) − log(1 + p))²), where numbers below 10⁻⁷ count as 10⁻⁷: for targets that span magnitudes."""
 
     kind = "mean_squared_logarithmic_error"
+    aliases = ("msle",)
+
+
+mean_squared_logarithmic_error = function_of(MeanSquaredLogarithmicError)
 
 
 class Huber(Loss):
@@ -58,10 +98,16 @@ class Huber(Loss):
         return {**super().get_config(), "delta": self.delta}
 
 
+huber = function_of(Huber)
+
+
 class LogCosh(Loss):
     """mean(log cosh(p − y)): a square for small errors and a line for large ones, without a seam."""
 
     kind = "log_cosh"
+
+
+log_cosh = function_of(LogCosh)
 
 
 class Quantile(Loss):
@@ -76,6 +122,8 @@ class Quantile(Loss):
     """
 
     kind = "quantile"
+    aliases = ("pinball",)
+    in_keras = False
 
     def __init__(self, q: float = 0.5, reduction: str | None = "sum_over_batch_size", name: str | None = None, **options: Any) -> None:
         super().__init__(reduction, name, **options)
@@ -89,11 +137,17 @@ class Quantile(Loss):
         return {**super().get_config(), "q": self.q}
 
 
+quantile = function_of(Quantile)
+
+
 class Poisson(Loss):
     """mean(p − y·log(p + 10⁻⁷)), for counts y and predicted rates p, which must be positive."""
 
     kind = "poisson"
     advice = "; poisson takes positive predictions, so the last activation must not give others"
+
+
+poisson = function_of(Poisson)
 
 
 class GaussianNLL(Loss):
@@ -113,6 +167,7 @@ class GaussianNLL(Loss):
     """
 
     kind = "gaussian_nll"
+    in_keras = False
     advice = "; gaussian_nll is steep where the variances, the second half of the outputs, are tiny"
 
     def __init__(
@@ -140,6 +195,9 @@ class GaussianNLL(Loss):
         return (*shape[:-1], shape[-1] // 2)
 
 
+gaussian_nll = function_of(GaussianNLL)
+
+
 class CosineSimilarity(Loss):
     """−Σ ŷ·p̂ over a row's columns, each row made one long: −1 for the same direction, 1 for the opposite one.
 
@@ -161,3 +219,6 @@ class CosineSimilarity(Loss):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **axis_in_config(self.axis)}
+
+
+cosine_similarity = function_of(CosineSimilarity)

@@ -17,6 +17,8 @@ EPSILON = 1e-7
 LOWEST = -1e10
 """The prediction of a class that is not among the top k; also the threshold that only such do not pass."""
 
+__all__ = ["F1Score", "FBetaScore", "FalseNegatives", "FalsePositives", "Precision", "Recall", "TrueNegatives", "TruePositives"]
+
 
 class Counts:
     """How many targets of either kind have predictions in each gap between thresholds.

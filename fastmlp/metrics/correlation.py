@@ -12,6 +12,8 @@ from fastmlp._base import checks
 from fastmlp.errors import UnsupportedError
 from fastmlp.metrics.base import MeanOfRows
 
+__all__ = ["ConcordanceCorrelation", "PearsonCorrelation"]
+
 
 class _Correlation(MeanOfRows):
     """The mean of a correlation along an axis."""

@@ -20,6 +20,8 @@ _ROWS_TO_JUDGE = 100
 _COARSE_BY = 0.005
 """Difference of two areas from which on the thresholds are too few."""
 
+__all__ = ["AUC", "PrecisionAtRecall", "RecallAtPrecision", "SensitivityAtSpecificity", "SpecificityAtSensitivity"]
+
 
 class FineCounts(Counts):
     """Counts at thresholds that lie closer together the nearer they are to 0 or 1: what evenly spread ones do not see of a rare class.

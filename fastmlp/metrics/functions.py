@@ -8,6 +8,16 @@ import numpy as np
 
 from fastmlp._base import checks
 
+__all__ = [
+    "binary_accuracy",
+    "categorical_accuracy",
+    "concordance_correlation",
+    "pearson_correlation",
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
+]
+
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:
     """1 for each element that lies on the right side of the threshold, else 0."""

@@ -13,6 +13,17 @@ from fastmlp._base import checks, custom_objects
 from fastmlp._base.numeric import quietly
 from fastmlp.metrics.base import MeanOfRows, Metric, RowMetric, by_element, from_json, in_order, plain, to_json
 
+__all__ = [
+    "Accuracy",
+    "Mean",
+    "MeanMetricWrapper",
+    "R2Score",
+    "RootMeanSquaredError",
+    "SparseTopKCategoricalAccuracy",
+    "Sum",
+    "TopKCategoricalAccuracy",
+]
+
 
 class Mean(MeanOfRows):
     """The mean of the values it is given: ``update_state(values, sample_weight=None)``.

@@ -6,7 +6,63 @@ from typing import Any, ClassVar
 
 from fastmlp import losses
 from fastmlp.errors import UnsupportedError
+from fastmlp.losses import (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
 from fastmlp.metrics.base import END_IN_PROBABILITIES, EngineMetric
+
+__all__ = [
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "GaussianNLL",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCoshError",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
+    "Quantile",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+]
 
 
 class LossMetric(EngineMetric):
@@ -18,6 +74,11 @@ class LossMetric(EngineMetric):
     """
 
     loss: ClassVar[type[losses.Loss]]
+
+    def __init_subclass__(cls, of: type[losses.Loss] | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if of is not None:
+            cls.loss, cls.kind, cls.aliases, cls.in_keras = of, of.kind, of.aliases, of.in_keras
 
     def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
         made = self._made = self.loss(dtype=dtype, **options)
@@ -39,140 +100,92 @@ class LossMetric(EngineMetric):
         return self._made._target_shape(shape)
 
 
-class MeanSquaredError(LossMetric):
+class MeanSquaredError(LossMetric, of=losses.MeanSquaredError):
     """mean((y − p)²)."""
 
-    loss = losses.MeanSquaredError
-    kind = loss.kind
 
-
-class MeanAbsoluteError(LossMetric):
+class MeanAbsoluteError(LossMetric, of=losses.MeanAbsoluteError):
     """mean(|y − p|)."""
 
-    loss = losses.MeanAbsoluteError
-    kind = loss.kind
 
-
-class MeanAbsolutePercentageError(LossMetric):
+class MeanAbsolutePercentageError(LossMetric, of=losses.MeanAbsolutePercentageError):
     """100 · mean(|y − p| / |y|)."""
 
-    loss = losses.MeanAbsolutePercentageError
-    kind = loss.kind
 
-
-class MeanSquaredLogarithmicError(LossMetric):
+class MeanSquaredLogarithmicError(LossMetric, of=losses.MeanSquaredLogarithmicError):
     """mean((log(1 + y) − log(1 + p))²)."""
 
-    loss = losses.MeanSquaredLogarithmicError
-    kind = loss.kind
 
-
-class Huber(LossMetric):
+class Huber(LossMetric, of=losses.Huber):
     """The Huber loss of the predictions."""
 
-    loss = losses.Huber
-    kind = loss.kind
+    in_keras = False
 
 
-class LogCoshError(LossMetric):
+class LogCoshError(LossMetric, of=losses.LogCosh):
     """mean(log cosh(p − y))."""
 
-    loss = losses.LogCosh
-    kind = loss.kind
+    aliases = ("log_cosh",)
 
     def __init__(self, name: str | None = "logcosh", dtype: Any = None, **options: Any) -> None:
         super().__init__(name, dtype, **options)
 
 
-class Quantile(LossMetric):
+class Quantile(LossMetric, of=losses.Quantile):
     """The pinball loss of the predictions."""
 
-    loss = losses.Quantile
-    kind = loss.kind
 
-
-class Poisson(LossMetric):
+class Poisson(LossMetric, of=losses.Poisson):
     """mean(p − y·log p)."""
 
-    loss = losses.Poisson
-    kind = loss.kind
 
-
-class GaussianNLL(LossMetric):
+class GaussianNLL(LossMetric, of=losses.GaussianNLL):
     """The negative log-likelihood of predicted means and variances."""
 
-    loss = losses.GaussianNLL
-    kind = loss.kind
 
-
-class Hinge(LossMetric):
+class Hinge(LossMetric, of=losses.Hinge):
     """mean(max(1 − y·p, 0))."""
 
-    loss = losses.Hinge
-    kind = loss.kind
 
-
-class SquaredHinge(LossMetric):
+class SquaredHinge(LossMetric, of=losses.SquaredHinge):
     """mean(max(1 − y·p, 0)²)."""
 
-    loss = losses.SquaredHinge
-    kind = loss.kind
 
-
-class CategoricalHinge(LossMetric):
+class CategoricalHinge(LossMetric, of=losses.CategoricalHinge):
     """max(1 + the largest wrong output − the true one, 0)."""
 
-    loss = losses.CategoricalHinge
-    kind = loss.kind
 
-
-class KLDivergence(LossMetric):
+class KLDivergence(LossMetric, of=losses.KLDivergence):
     """Σ y·log(y / p)."""
 
-    loss = losses.KLDivergence
-    kind = loss.kind
 
-
-class BinaryCrossentropy(LossMetric):
+class BinaryCrossentropy(LossMetric, of=losses.BinaryCrossentropy):
     """The binary cross-entropy of the predictions."""
 
-    loss = losses.BinaryCrossentropy
-    kind = loss.kind
 
-
-class BinaryFocalCrossentropy(LossMetric):
+class BinaryFocalCrossentropy(LossMetric, of=losses.BinaryFocalCrossentropy):
     """The binary focal cross-entropy of the predictions."""
 
-    loss = losses.BinaryFocalCrossentropy
-    kind = loss.kind
+    in_keras = False
 
 
-class CategoricalCrossentropy(LossMetric):
+class CategoricalCrossentropy(LossMetric, of=losses.CategoricalCrossentropy):
     """The cross-entropy of the predictions, one-hot targets."""
 
-    loss = losses.CategoricalCrossentropy
-    kind = loss.kind
 
-
-class CategoricalFocalCrossentropy(LossMetric):
+class CategoricalFocalCrossentropy(LossMetric, of=losses.CategoricalFocalCrossentropy):
     """The focal cross-entropy of the predictions, one-hot targets."""
 
-    loss = losses.CategoricalFocalCrossentropy
-    kind = loss.kind
+    in_keras = False
 
 
-class SparseCategoricalCrossentropy(LossMetric):
+class SparseCategoricalCrossentropy(LossMetric, of=losses.SparseCategoricalCrossentropy):
     """The cross-entropy of the predictions, class numbers as targets."""
 
-    loss = losses.SparseCategoricalCrossentropy
-    kind = loss.kind
 
-
-class CosineSimilarity(LossMetric):
+class CosineSimilarity(LossMetric, of=losses.CosineSimilarity):
     """Σ ŷ·p̂, each row made one long: 1 for the same direction. The loss of this name is its negative."""
 
-    loss = losses.CosineSimilarity
-    kind = loss.kind
     higher_is_better = True
 
     def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
@@ -180,28 +193,7 @@ class CosineSimilarity(LossMetric):
         self.parameters = (1.0,)
 
 
-CLASSES = (
-    MeanSquaredError,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredLogarithmicError,
-    Huber,
-    LogCoshError,
-    Quantile,
-    Poisson,
-    GaussianNLL,
-    Hinge,
-    SquaredHinge,
-    CategoricalHinge,
-    KLDivergence,
-    BinaryCrossentropy,
-    BinaryFocalCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalFocalCrossentropy,
-    SparseCategoricalCrossentropy,
-    CosineSimilarity,
-)
-_BY_KIND = {cls.kind: cls for cls in CLASSES}
+_BY_KIND = {cls.kind: cls for cls in LossMetric.__subclasses__() if cls.__name__ in __all__}
 
 
 def of_loss(loss: losses.Loss) -> EngineMetric:
