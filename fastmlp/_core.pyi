@@ -6,6 +6,7 @@ import numpy.typing as npt
 from fastmlp._engine.spec import Batches, Objective, Plan, SparseRows, Update
 
 ACTIVATIONS: dict[str, int]
+FUSED_ACTIVATIONS: tuple[str, ...]
 LOSSES: dict[str, int]
 OPTIMIZERS: dict[str, int]
 

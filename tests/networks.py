@@ -6,7 +6,9 @@ import numpy as np
 from loss_cases import constants_of, draw_targets
 
 from fastmlp import _core
-from fastmlp._engine.spec import LIMITED, READ_INPUT, ROWWISE, Batches, Metric, Node, Objective, Parameter, Plan, Update
+from fastmlp._engine.spec import ROWWISE, Batches, Metric, Node, Objective, Parameter, Plan, Update
+from fastmlp.reference.activations import ACTIVATIONS as FUNCTIONS
+from fastmlp.reference.activations import READ_INPUT
 
 ENDLESS = 1e9
 
@@ -112,7 +114,7 @@ def perceptron(widths, hidden="relu", last="linear", rate=0.0, bias=True):
             parameters.append(Parameter(f"dense_{layer}/bias", (sums,)))
         indices = tuple(range(len(parameters) - (2 if bias else 1), len(parameters)))
         own = activation in READ_INPUT | ROWWISE or (final and activation == "sigmoid")
-        constants = {"alpha": 0.2, "threshold": 0.3, "max_value": 1.5} if activation in LIMITED else {"alpha": 0.2}
+        constants = {"alpha": 0.2, "threshold": 0.3, "max_value": 1.5} if FUNCTIONS[activation].limited else {"alpha": 0.2}
         nodes.append(Node("dense", (len(columns) - 1,), len(columns), indices, **({} if own else {"activation": activation} | constants)))
         columns.append(sums)
         if own:

@@ -8,7 +8,7 @@ import pytest
 from kernel_harness import ISAS, PANEL, Guarded, kernels, round_up, same_bits
 
 from fastmlp import _core
-from fastmlp._engine.spec import READ_INPUT
+from fastmlp.reference.activations import READ_INPUT
 
 RELU = _core.ACTIVATIONS["relu"]
 TANH = _core.ACTIVATIONS["tanh"]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from loss_cases import constants_of, draw_targets
 
-from fastmlp._engine.spec import READ_INPUT, ROWWISE, Batches, Node, Objective, Parameter, Plan, Update
+from fastmlp._engine.spec import ROWWISE, Batches, Node, Objective, Parameter, Plan, Update
 from fastmlp.reference import Network
-from fastmlp.reference.activations import ACTIVATIONS
+from fastmlp.reference.activations import ACTIVATIONS, READ_INPUT
 from fastmlp.reference.losses import LOGIT_LOSSES, LOSSES
 from fastmlp.reference.operations import OPERATIONS
 

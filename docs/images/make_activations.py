@@ -16,8 +16,7 @@ import numpy as np
 from PIL import Image
 
 from fastmlp import activations
-from fastmlp._engine.spec import LIMITED, READ_INPUT
-from fastmlp.reference.activations import ACTIVATIONS
+from fastmlp.reference.activations import ACTIVATIONS, READ_INPUT
 
 NAMES = (
     *("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "hard_silu"),
@@ -34,7 +33,7 @@ def main() -> None:
     figure, axes = plt.subplots(rows, COLUMNS, figsize=(2 * COLUMNS, 1.9 * rows), sharex=True, layout="constrained")
     for axis, name in zip(axes.flat, NAMES, strict=True):
         shown, function = getattr(activations, name), ACTIVATIONS[name]
-        constants = (shown.alpha, shown.threshold, shown.max_value) if name in LIMITED else (shown.alpha,)
+        constants = (shown.alpha, shown.threshold, shown.max_value) if ACTIVATIONS[name].limited else (shown.alpha,)
         a = function.forward(z, *constants)
         slope = function.backward(z if name in READ_INPUT else a, np.ones_like(z), *constants)
         axis.axhline(0, color="0.8", linewidth=0.7)

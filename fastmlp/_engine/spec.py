@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 Function = Callable[["np.ndarray"], "np.ndarray"]
 
 __all__ = [
-    "LIMITED",
-    "READ_INPUT",
     "ROWWISE",
     "WHOLE_BELOW",
     "Batches",
@@ -39,20 +37,8 @@ __all__ = [
     "Update",
 ]
 
-READ_INPUT = frozenset(
-    (
-        *("gelu", "gelu_tanh", "silu", "mish", "hard_silu", "general_relu", "custom"),
-        *("hard_shrink", "soft_shrink", "tanh_shrink", "threshold", "squareplus", "sparse_plus", "sparse_sigmoid"),
-    )
-)
-"""Activations whose derivative can't be told from their output. They are nodes of their own, which keep their input, and never part of a
-dense node."""
-
 ROWWISE = frozenset(("softmax", "log_softmax", "sparsemax", "glu"))
-"""Activations that look at all columns of a row; nodes of their own as well."""
-
-LIMITED = frozenset(("general_relu", "hard_shrink", "soft_shrink", "threshold"))
-"""Activations that read ``threshold`` and ``max_value`` of their node."""
+"""Activations that look at all columns of a row. They are nodes of their own, never part of a dense node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +138,7 @@ class Node:
     ``op`` is one of
 
     - ``"dense"``: ``output = activation(input @ kernel + bias)``; ``parameters`` holds the indices of the kernel and, if there is one, the
-      bias. The activation is none of ``READ_INPUT`` and ``ROWWISE``.
+      bias. The activation is one whose derivative can be told from its output.
     - ``"activation"``: ``output = activation(input)``, those over the columns (``ROWWISE``) included. ``glu`` gives half as many columns:
       ``input[:, :n] * sigmoid(input[:, n:])``.
     - ``"activity"``: ``output = input``; the mean over the rows of ``penalty.l1·Σ|input| + penalty.l2·Σinput²`` is added to the loss.

@@ -17,7 +17,8 @@ import numpy as np
 
 from fastmlp._base.shapes import Shape
 from fastmlp._data.conversion import WholeNumbers
-from fastmlp._engine.spec import READ_INPUT, ROWWISE, WHOLE_BELOW, Node, Parameter, Plan, Table
+from fastmlp._engine import backends
+from fastmlp._engine.spec import WHOLE_BELOW, Node, Parameter, Plan, Table
 from fastmlp._graph.operation import Operation
 from fastmlp._graph.symbolic import Call, Graph, Tensor
 from fastmlp._graph.weights import Weight
@@ -244,9 +245,6 @@ class _Maker:
         return output
 
 
-_ALONE = READ_INPUT | ROWWISE
-"""Activations that stay nodes of their own."""
-
 _JOINS = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "average", "concatenate", "dot")
 
 
@@ -334,7 +332,7 @@ def _fused(nodes: Sequence[Node], outputs: Sequence[int]) -> list[Node]:
 
 
 def _fits_into_dense(node: Node, below: Node, *, last: bool) -> bool:
-    if node.op != "activation" or node.activation in _ALONE:
+    if node.op != "activation" or node.activation not in backends.module("native").FUSED_ACTIVATIONS:
         return False
     if last and node.activation == "sigmoid":
         return False  # a node of its own, which binary cross-entropy can absorb

@@ -6,10 +6,10 @@ pair of functions:
 - ``forward(z, alpha)`` gives a = f(z);
 - ``backward(a, da, alpha)`` gives dz from da, by the chain rule dz = da · f'(z).
 
-Those named in :data:`fastmlp._engine.spec.LIMITED` take a threshold and a max_value after alpha.
+Those with ``limited`` in the table take a threshold and a max_value after alpha.
 
-Most derivatives can be told from the output a alone, so z need not be kept. For those named in :data:`fastmlp._engine.spec.READ_INPUT`
-that is not so, because they give the same a for several z; their second function is ``backward(z, da, alpha)``. ``z``, ``a``, ``da`` and
+Most derivatives can be told from the output a alone, so z need not be kept. Those with ``reads_input`` in the
+table give the same a for several z; their second function is ``backward(z, da, alpha)``. ``z``, ``a``, ``da`` and
 ``dz`` have the shape (rows, units); ``alpha`` matters to the few that say so. To add an activation, write its pair and add a row to
 ``ACTIVATIONS``.
 """
@@ -22,7 +22,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["ACTIVATIONS", "Activation", "of_functions", "sigmoid", "softmax"]
+from fastmlp._engine.spec import ROWWISE
+
+__all__ = ["ACTIVATIONS", "READ_INPUT", "Activation", "of_functions", "sigmoid", "softmax"]
 
 SELU_SCALE = 1.0507009873554805
 SELU_ALPHA = 1.6732632423543772
@@ -418,11 +420,15 @@ class Activation(NamedTuple):
     """From z and the constants of the node."""
     backward: Callable[..., np.ndarray]
     """From the output, or the input, and the gradient of the output, and the constants of the node."""
+    reads_input: bool = False
+    """Whether ``backward`` reads the input, because the output does not tell the derivative."""
+    limited: bool = False
+    """Whether the constants are alpha, threshold and max_value of the node, and not alpha alone."""
 
 
 def of_functions(value: Callable[[np.ndarray], Any], derivative: Callable[[np.ndarray], Any]) -> Activation:
     """An activation made of a user's two functions, value and derivative of z."""
-    return Activation(lambda z, alpha: value(z), lambda z, da, alpha: da * derivative(z))
+    return Activation(lambda z, alpha: value(z), lambda z, da, alpha: da * derivative(z), reads_input=True)
 
 
 ACTIVATIONS = {
@@ -441,21 +447,24 @@ ACTIVATIONS = {
     "log_sigmoid": Activation(log_sigmoid, log_sigmoid_backward),
     "hard_sigmoid": Activation(hard_sigmoid, hard_sigmoid_backward),
     "hard_tanh": Activation(hard_tanh, hard_tanh_backward),
-    "gelu": Activation(gelu, gelu_backward),
-    "gelu_tanh": Activation(gelu_tanh, gelu_tanh_backward),
-    "silu": Activation(silu, silu_backward),
-    "mish": Activation(mish, mish_backward),
-    "hard_silu": Activation(hard_silu, hard_silu_backward),
-    "general_relu": Activation(general_relu, general_relu_backward),
-    "hard_shrink": Activation(hard_shrink, hard_shrink_backward),
-    "soft_shrink": Activation(soft_shrink, hard_shrink_backward),
-    "tanh_shrink": Activation(tanh_shrink, tanh_shrink_backward),
-    "threshold": Activation(threshold, threshold_backward),
-    "squareplus": Activation(squareplus, squareplus_backward),
-    "sparse_plus": Activation(sparse_plus, sparse_plus_backward),
-    "sparse_sigmoid": Activation(sparse_sigmoid, sparse_sigmoid_backward),
+    "gelu": Activation(gelu, gelu_backward, reads_input=True),
+    "gelu_tanh": Activation(gelu_tanh, gelu_tanh_backward, reads_input=True),
+    "silu": Activation(silu, silu_backward, reads_input=True),
+    "mish": Activation(mish, mish_backward, reads_input=True),
+    "hard_silu": Activation(hard_silu, hard_silu_backward, reads_input=True),
+    "general_relu": Activation(general_relu, general_relu_backward, reads_input=True, limited=True),
+    "hard_shrink": Activation(hard_shrink, hard_shrink_backward, reads_input=True, limited=True),
+    "soft_shrink": Activation(soft_shrink, hard_shrink_backward, reads_input=True, limited=True),
+    "tanh_shrink": Activation(tanh_shrink, tanh_shrink_backward, reads_input=True),
+    "threshold": Activation(threshold, threshold_backward, reads_input=True, limited=True),
+    "squareplus": Activation(squareplus, squareplus_backward, reads_input=True),
+    "sparse_plus": Activation(sparse_plus, sparse_plus_backward, reads_input=True),
+    "sparse_sigmoid": Activation(sparse_sigmoid, sparse_sigmoid_backward, reads_input=True),
     "softmax": Activation(softmax, softmax_backward),
     "log_softmax": Activation(log_softmax, log_softmax_backward),
     "sparsemax": Activation(sparsemax, sparsemax_backward),
-    "glu": Activation(glu, glu_backward),
+    "glu": Activation(glu, glu_backward, reads_input=True),
 }
+
+READ_INPUT = frozenset(name for name, one in ACTIVATIONS.items() if one.reads_input) - ROWWISE
+"""Elementwise activations that can be no part of a dense node, which keeps its output only."""

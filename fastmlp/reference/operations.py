@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp._engine.spec import LIMITED, READ_INPUT, Node
+from fastmlp._engine.spec import Node
 from fastmlp.reference.activations import ACTIVATIONS, of_functions
 from fastmlp.reference.arrangements import ARRANGEMENTS
 from fastmlp.reference.categories import CategoryEncoding, Discretization, Embedding, Lookup
@@ -34,15 +34,14 @@ class Bend:
 
     def __init__(self, node: Node) -> None:
         self.function = of_functions(*node.functions) if node.functions else lookup("activation", ACTIVATIONS, node.activation)
-        self.reads_input = node.activation in READ_INPUT or node.activation == "glu"
         self.constants: tuple[float, ...] = (node.alpha,)
-        if node.activation in LIMITED:
+        if self.function.limited:
             self.constants = (node.alpha, node.threshold, node.max_value)
 
     def forward(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gives a, and what the way back will read."""
         a = self.function.forward(z, *self.constants)
-        return a, z if self.reads_input else a
+        return a, z if self.function.reads_input else a
 
     def backward(self, read: np.ndarray, da: np.ndarray) -> np.ndarray:
         """Gives dz = da·f'(z)."""

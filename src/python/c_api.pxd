@@ -3,6 +3,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "kernels/kernels.h" nogil:
     enum: FM_PEAK_MAX
+    enum: FM_LAST_OUTPUT_ACTIVATION
     enum: FM_LOSS_PARAMETERS
 
     ctypedef struct fm_peak:

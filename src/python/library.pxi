@@ -16,6 +16,7 @@ def _names(kind: str) -> list[str]:
 
 
 ACTIVATIONS = {name: index for index, name in enumerate(_names("activation"))}
+FUSED_ACTIVATIONS = tuple(ACTIVATIONS)[:FM_LAST_OUTPUT_ACTIVATION + 1]  # that a dense node can have
 LOSSES = {name: index for index, name in enumerate(_names("loss"))}
 OPTIMIZERS = {name: index for index, name in enumerate(_names("optimizer"))}
 
