@@ -12,148 +12,67 @@ from __future__ import annotations
 
 from typing import Any
 
+import fastmlp.layers.activation as activation
+import fastmlp.layers.activity as activity
+import fastmlp.layers.binning as binning
+import fastmlp.layers.categories as categories
+import fastmlp.layers.dense as dense
+import fastmlp.layers.inputs as inputs
+import fastmlp.layers.lookup as lookup
+import fastmlp.layers.merging as merging
+import fastmlp.layers.normalization as normalization
+import fastmlp.layers.pooling as pooling
+import fastmlp.layers.preprocessing as preprocessing
+import fastmlp.layers.regularization as regularization
+import fastmlp.layers.reshaping as reshaping
 from fastmlp._base import keras_names
-from fastmlp._base.registry import Registry
+from fastmlp._base.registry import Registry, classes_in
 from fastmlp._graph.operation import Operation
-from fastmlp.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
-from fastmlp.layers.activity import ActivityRegularization
+from fastmlp.layers.activation import *
+from fastmlp.layers.activity import *
 from fastmlp.layers.base import Layer, assign_all
-from fastmlp.layers.binning import Discretization, Hashing
-from fastmlp.layers.categories import CategoryEncoding, Embedding
-from fastmlp.layers.dense import Dense
-from fastmlp.layers.inputs import Input, InputLayer
-from fastmlp.layers.lookup import IntegerLookup, StringLookup
-from fastmlp.layers.merging import (
-    Add,
-    Average,
-    Concatenate,
-    Divide,
-    Dot,
-    Maximum,
-    Minimum,
-    Multiply,
-    Subtract,
-    add,
-    average,
-    concatenate,
-    dot,
-    maximum,
-    minimum,
-    multiply,
-    subtract,
-)
-from fastmlp.layers.normalization import BatchNormalization, LayerNormalization, RMSNormalization
-from fastmlp.layers.pooling import GlobalAveragePooling1D, GlobalMaxPooling1D
-from fastmlp.layers.preprocessing import Normalization, Rescaling
-from fastmlp.layers.regularization import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
-from fastmlp.layers.reshaping import Flatten, GetItem, Identity, Permute, RepeatVector, Reshape
+from fastmlp.layers.binning import *
+from fastmlp.layers.categories import *
+from fastmlp.layers.dense import *
+from fastmlp.layers.inputs import *
+from fastmlp.layers.lookup import *
+from fastmlp.layers.merging import *
+from fastmlp.layers.normalization import *
+from fastmlp.layers.pooling import *
+from fastmlp.layers.preprocessing import *
+from fastmlp.layers.regularization import *
+from fastmlp.layers.reshaping import *
 
-__all__ = [
-    "ELU",
-    "Activation",
-    "ActivityRegularization",
-    "Add",
-    "AlphaDropout",
-    "Average",
-    "BatchNormalization",
-    "CategoryEncoding",
-    "Concatenate",
-    "Dense",
-    "Discretization",
-    "Divide",
-    "Dot",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GetItem",
-    "GlobalAveragePooling1D",
-    "GlobalMaxPooling1D",
-    "Hashing",
-    "Identity",
-    "Input",
-    "InputLayer",
-    "IntegerLookup",
-    "Layer",
-    "LayerNormalization",
-    "LeakyReLU",
-    "Maximum",
-    "Minimum",
-    "Multiply",
-    "Normalization",
-    "Operation",
-    "PReLU",
-    "Permute",
-    "RMSNormalization",
-    "ReLU",
-    "RepeatVector",
-    "Rescaling",
-    "Reshape",
-    "Softmax",
-    "StringLookup",
-    "Subtract",
-    "add",
-    "assign_all",
-    "average",
-    "concatenate",
-    "deserialize",
-    "dot",
-    "maximum",
-    "minimum",
-    "multiply",
-    "registry",
-    "serialize",
-    "subtract",
-]
+__all__ = ["Layer", "Operation", "assign_all", "deserialize", "registry", "serialize"]
+__all__ += activation.__all__
+__all__ += activity.__all__
+__all__ += binning.__all__
+__all__ += categories.__all__
+__all__ += dense.__all__
+__all__ += inputs.__all__
+__all__ += lookup.__all__
+__all__ += merging.__all__
+__all__ += normalization.__all__
+__all__ += pooling.__all__
+__all__ += preprocessing.__all__
+__all__ += regularization.__all__
+__all__ += reshaping.__all__
 
 registry: Registry[Layer] = Registry(
     "layer",
     Layer,
-    (
-        InputLayer,
-        Dense,
-        Activation,
-        ActivityRegularization,
-        Dropout,
-        Flatten,
-        ELU,
-        ReLU,
-        LeakyReLU,
-        Softmax,
-        PReLU,
-        AlphaDropout,
-        GaussianDropout,
-        GaussianNoise,
-        Reshape,
-        BatchNormalization,
-        LayerNormalization,
-        RMSNormalization,
-        Rescaling,
-        Normalization,
-        CategoryEncoding,
-        Discretization,
-        Hashing,
-        IntegerLookup,
-        Embedding,
-        Add,
-        Subtract,
-        Multiply,
-        Maximum,
-        Average,
-        Concatenate,
-        Minimum,
-        Divide,
-        Dot,
-        Permute,
-        RepeatVector,
-        Identity,
-        GetItem,
-        GlobalAveragePooling1D,
-        GlobalMaxPooling1D,
-    ),
+    [
+        cls
+        for cls in classes_in(
+            Layer,
+            *(inputs, dense, activation, activity, regularization, normalization, preprocessing),
+            *(categories, binning, lookup, merging, reshaping, pooling),
+        )
+        if cls is not StringLookup
+    ],
     module="layers",
 )
+"""All but what turns strings into numbers, which is no part of a model."""
 
 serialize, deserialize = registry.serialize, registry.deserialize
 

@@ -17,6 +17,15 @@ from fastmlp.activations import Activation as ActivationFunction
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer, LayerWeight
 
+__all__ = [
+    "ELU",
+    "Activation",
+    "LeakyReLU",
+    "PReLU",
+    "ReLU",
+    "Softmax",
+]
+
 
 class _ActivationLayer(Layer):
     """A layer that only applies ``self.activation``."""
@@ -116,6 +125,8 @@ class Softmax(_ActivationLayer):
     Args:
         axis: The last axis of a row, -1.
     """
+
+    only_in_keras: ClassVar = {"axis": -1}
 
     def __init__(self, axis: int = -1, **options: Any) -> None:
         super().__init__(**options)

@@ -10,6 +10,10 @@ from fastmlp._engine.spec import Penalty
 from fastmlp._graph.operation import Operation
 from fastmlp.layers.base import Layer
 
+__all__ = [
+    "ActivityRegularization",
+]
+
 
 class ActivityRegularization(Layer):
     """Leave the inputs as they are, and add ``l1·Σ|x| + l2·Σx²`` to the loss, as a mean over the rows of a batch.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -49,6 +50,9 @@ class Layer(Configurable):
     """True where there is nothing to build, so that the layer has 0 parameters from the start."""
     ruled: ClassVar[tuple[str, ...]] = ()
     """The weights that take a penalty and a constraint, as ``kernel_regularizer=`` and ``kernel_constraint=``."""
+
+    only_in_keras: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """Arguments of Keras' class that this one has not, in Keras' files, each with the value that asks for nothing."""
 
     further_arguments: ClassVar[tuple[str, ...]] = ("input_shape", "input_dim", "batch_input_shape", "trainable", "dtype")
     """Arguments of the constructor that do not stand in its signature."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,6 +12,11 @@ from fastmlp._engine.spec import Table
 from fastmlp._graph.operation import Operation
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.arrays import ArrayLayer, batches, bucket, elements, encoded, exact, lookup, mapped, method_of, salt_pair
+
+__all__ = [
+    "Discretization",
+    "Hashing",
+]
 
 
 class Discretization(ArrayLayer):
@@ -33,6 +38,8 @@ class Discretization(ArrayLayer):
     array([[0, 1],
            [1, 2]], dtype=int32)
     """
+
+    only_in_keras: ClassVar = {"sparse": False}
 
     def __init__(
         self,
@@ -165,6 +172,8 @@ class Hashing(ArrayLayer):
     >>> layers.Hashing(7)(["a", "b", "hello"])
     array([5, 2, 5])
     """
+
+    only_in_keras: ClassVar = {"sparse": False}
 
     def __init__(
         self, num_bins: int, mask_value: Any = None, salt: Any = None, output_mode: str = "int", sparse: bool = False, **options: Any

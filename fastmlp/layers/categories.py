@@ -12,6 +12,11 @@ from fastmlp._graph.weights import Weight
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer, LayerWeight
 
+__all__ = [
+    "CategoryEncoding",
+    "Embedding",
+]
+
 MOST_NUMBERS = 1 << 24
 """Whole numbers up to this are exact in float32."""
 
@@ -89,6 +94,7 @@ class Embedding(Layer):
     (1, 1)
     """
 
+    only_in_keras: ClassVar = {"activity_regularizer": None, "mask_zero": False}
     ruled: ClassVar = ("embeddings",)
     embeddings = LayerWeight("The table ``(input_dim, output_dim)``, a :class:`~fastmlp.Variable`.")
 

@@ -15,6 +15,10 @@ from fastmlp.initializers import Initializer
 from fastmlp.layers.activity import penalize
 from fastmlp.layers.base import Layer, LayerWeight
 
+__all__ = [
+    "Dense",
+]
+
 
 class Dense(Layer):
     """``activation(x @ kernel + bias)``: every output sees every input. Rows of more axes than one are taken along the last.

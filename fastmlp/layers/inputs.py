@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from fastmlp._base import checks, keywords, shapes
 from fastmlp._graph.symbolic import Call, Tensor
 from fastmlp.layers.base import Layer
+
+__all__ = [
+    "Input",
+    "InputLayer",
+]
 
 
 def is_whole(dtype: Any) -> bool:
@@ -17,6 +22,8 @@ def is_whole(dtype: Any) -> bool:
 
 class InputLayer(Layer):
     """The shape of one row of the data; see :func:`Input`."""
+
+    only_in_keras: ClassVar = {"sparse": False, "ragged": False, "optional": False}
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,11 @@ from fastmlp._graph.operation import Operation
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.arrays import DROPPED, ArrayLayer, batches, bucket, elements, encoded, exact, lookup, mapped, method_of, salt_pair
 from fastmlp.layers.categories import MOST_NUMBERS
+
+__all__ = [
+    "IntegerLookup",
+    "StringLookup",
+]
 
 
 class _IndexLookup(ArrayLayer):
@@ -375,6 +380,7 @@ class IntegerLookup(_IndexLookup):
            [1, 0, 1]])
     """
 
+    only_in_keras: ClassVar = {"sparse": False, "vocabulary_dtype": "int64"}
     _token_dtype = np.int64
 
     def __init__(

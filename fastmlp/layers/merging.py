@@ -14,6 +14,26 @@ from fastmlp._graph.operation import Operation
 from fastmlp._graph.symbolic import operator
 from fastmlp.layers.base import Layer
 
+__all__ = [
+    "Add",
+    "Average",
+    "Concatenate",
+    "Divide",
+    "Dot",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Subtract",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
+]
+
 
 class Merge(Layer):
     """The base of layers that are called on a list of tensors."""
@@ -119,6 +139,8 @@ class Minimum(Merge):
 @operator
 class Divide(Merge):
     """The first tensor divided by the second, element by element: what ``a / b`` makes. Keras has no such layer."""
+
+    in_keras = False
 
     join = "divide"
 

@@ -15,6 +15,12 @@ from fastmlp.errors import UnsupportedError
 from fastmlp.initializers import Initializer
 from fastmlp.layers.base import Layer, LayerWeight
 
+__all__ = [
+    "BatchNormalization",
+    "LayerNormalization",
+    "RMSNormalization",
+]
+
 
 class _Normalization(Layer):
     """A normalization with a learned scale gamma and shift beta."""
@@ -78,6 +84,7 @@ class BatchNormalization(_Normalization):
     [(8,), (8,), (8,), (8,)]
     """
 
+    only_in_keras: ClassVar = {"synchronized": False, "renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99}
     moving_mean = LayerWeight("The mean of each column that predictions use, a :class:`~fastmlp.Variable`.")
     moving_variance = LayerWeight("The variance of each column that predictions use.")
 
@@ -144,6 +151,8 @@ class LayerNormalization(_Normalization):
         beta_regularizer, gamma_regularizer: What beta or gamma adds to the loss: ``"l2"``, …
         beta_constraint, gamma_constraint: What beta or gamma is brought back to after each update: ``"non_neg"``, …
     """
+
+    only_in_keras: ClassVar = {"rms_scaling": False}
 
     def __init__(
         self,

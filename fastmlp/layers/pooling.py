@@ -10,6 +10,11 @@ from fastmlp._graph.operation import Operation
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer
 
+__all__ = [
+    "GlobalAveragePooling1D",
+    "GlobalMaxPooling1D",
+]
+
 
 class _GlobalPooling1D(Layer):
     """The base of layers that turn ``(steps, features)`` into ``(features,)``."""
@@ -49,6 +54,7 @@ class GlobalAveragePooling1D(_GlobalPooling1D):
     (None, 1)
     """
 
+    only_in_keras: ClassVar = {"data_format": "channels_last"}
     op = "average_pool"
 
 
@@ -59,4 +65,5 @@ class GlobalMaxPooling1D(_GlobalPooling1D):
         keepdims: Whether the axis of the steps stays, with size 1.
     """
 
+    only_in_keras: ClassVar = {"data_format": "channels_last"}
     op = "maximum_pool"

@@ -9,6 +9,13 @@ from fastmlp._base.shapes import Shape
 from fastmlp._graph.operation import Operation
 from fastmlp.layers.base import Layer
 
+__all__ = [
+    "AlphaDropout",
+    "Dropout",
+    "GaussianDropout",
+    "GaussianNoise",
+]
+
 
 class _Noise(Layer):
     """A layer that does nothing but while training."""
@@ -42,6 +49,7 @@ class Dropout(_Noise):
         seed: Not used: the model's seed decides, so that a resumed run drops the same elements.
     """
 
+    only_in_keras: ClassVar = {"noise_shape": None}
     op = "dropout"
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **options: Any) -> None:
@@ -58,6 +66,7 @@ class AlphaDropout(_Noise):
         seed: Not used: the model's seed decides.
     """
 
+    only_in_keras: ClassVar = {"noise_shape": None}
     op = "alpha_dropout"
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **options: Any) -> None:

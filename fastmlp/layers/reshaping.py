@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,9 +14,20 @@ from fastmlp._graph.symbolic import operator
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer
 
+__all__ = [
+    "Flatten",
+    "GetItem",
+    "Identity",
+    "Permute",
+    "RepeatVector",
+    "Reshape",
+]
+
 
 class Flatten(Layer):
     """Turn rows of any shape into vectors: ``(28, 28)`` becomes ``(784,)``. It costs nothing."""
+
+    only_in_keras: ClassVar = {"data_format": "channels_last"}
 
     def __init__(self, data_format: str | None = None, **options: Any) -> None:
         super().__init__(**options)
@@ -124,6 +135,8 @@ class GetItem(_Gather):
     Args:
         key: For each axis of a row ``[start, stop, step]``, or an integer.
     """
+
+    in_keras = False
 
     def __init__(self, key: Any, **options: Any) -> None:
         super().__init__(**options)

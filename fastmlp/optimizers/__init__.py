@@ -4,44 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+import fastmlp.optimizers.lbfgs as lbfgs
+import fastmlp.optimizers.matrices as matrices
+import fastmlp.optimizers.moments as moments
+import fastmlp.optimizers.simple as simple
 from fastmlp._base import keras_names
-from fastmlp._base.registry import Registry
+from fastmlp._base.registry import Registry, classes_in
 from fastmlp.optimizers import schedules
 from fastmlp.optimizers.base import Optimizer
-from fastmlp.optimizers.lbfgs import LBFGS
-from fastmlp.optimizers.matrices import Adafactor, Muon
-from fastmlp.optimizers.moments import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
-from fastmlp.optimizers.simple import SGD, Adadelta, Adagrad, Ftrl, Lion, RMSprop
+from fastmlp.optimizers.lbfgs import *
+from fastmlp.optimizers.matrices import *
+from fastmlp.optimizers.moments import *
+from fastmlp.optimizers.simple import *
 
-__all__ = [
-    "LBFGS",
-    "SGD",
-    "Adadelta",
-    "Adafactor",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Ftrl",
-    "Lamb",
-    "Lion",
-    "Muon",
-    "Nadam",
-    "Optimizer",
-    "RMSprop",
-    "ScheduleFreeAdamW",
-    "deserialize",
-    "get",
-    "schedules",
-    "serialize",
-]
-
+__all__ = ["Optimizer", "deserialize", "get", "schedules", "serialize"]
+__all__ += lbfgs.__all__
+__all__ += matrices.__all__
+__all__ += moments.__all__
+__all__ += simple.__all__
 
 registry: Registry[Optimizer] = Registry(
-    "optimizer",
-    Optimizer,
-    (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Lion, Ftrl, ScheduleFreeAdamW, Lamb, Adafactor, Muon, LBFGS),
-    module="optimizers",
+    "optimizer", Optimizer, classes_in(Optimizer, simple, moments, matrices, lbfgs), module="optimizers"
 )
 
 serialize, deserialize = registry.serialize, registry.deserialize

@@ -8,6 +8,10 @@ from fastmlp._base import checks
 from fastmlp._engine.spec import Update
 from fastmlp.optimizers.base import Optimizer
 
+__all__ = [
+    "LBFGS",
+]
+
 
 class LBFGS(Optimizer):
     """Limited-memory BFGS: few, long, well-aimed steps for small data (Nocedal & Wright 2006, "Numerical optimization", algorithm 7.5).
@@ -31,6 +35,8 @@ class LBFGS(Optimizer):
     >>> history.history["loss"][-1] < 1e-6
     True
     """
+
+    in_keras = False
 
     full_batch = True
 

@@ -10,6 +10,10 @@ from fastmlp._base import checks
 from fastmlp._engine.spec import Parameter, Update
 from fastmlp.optimizers.base import Optimizer, epsilon_of, names_of, optional, share
 
+__all__ = [
+    "Adafactor",
+]
+
 
 class Adafactor(Optimizer):
     """Steps scaled by the mean squares of a kernel's rows and columns (Shazeer & Stern 2018, "Adaptive learning rates with sublinear memory

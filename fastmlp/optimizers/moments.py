@@ -9,6 +9,15 @@ from fastmlp._base import checks
 from fastmlp._engine.spec import Update
 from fastmlp.optimizers.base import Optimizer, epsilon_of, share
 
+__all__ = [
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lamb",
+    "Nadam",
+    "ScheduleFreeAdamW",
+]
+
 
 class _Moments(Optimizer):
     """What the optimizers with running means of the gradient and of its size share.

@@ -357,6 +357,8 @@ class OneCycle(_Formula):
     [0.02, 0.5, 2e-06]
     """
 
+    in_keras = False
+
     def __init__(
         self,
         max_learning_rate: float,

@@ -8,6 +8,15 @@ from fastmlp._base import checks
 from fastmlp._engine.spec import Update
 from fastmlp.optimizers.base import Optimizer, epsilon_of, share
 
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Ftrl",
+    "Lion",
+    "RMSprop",
+]
+
 
 class SGD(Optimizer):
     """Stochastic gradient descent: w ← w − lr·g; with momentum m ← μ·m − lr·g, w ← w + m.

@@ -43,46 +43,7 @@ _NO_CUSTOM = "fastmlp loads Keras' own classes only and never runs code from a f
 _DTYPE = MappingProxyType({"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None})
 
 
-LAYERS: dict[str, dict[str, Any]] = {
-    "InputLayer": {"sparse": False, "ragged": False, "optional": False},
-    "Dense": {},
-    "Activation": {},
-    "ActivityRegularization": {},
-    "Dropout": {"noise_shape": None},
-    "Flatten": {"data_format": "channels_last"},
-    "ReLU": {},
-    "LeakyReLU": {},
-    "ELU": {},
-    "Softmax": {"axis": -1},
-    "PReLU": {},
-    "AlphaDropout": {"noise_shape": None},
-    "GaussianDropout": {},
-    "GaussianNoise": {},
-    "BatchNormalization": {"synchronized": False, "renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99},
-    "LayerNormalization": {"rms_scaling": False},
-    "RMSNormalization": {},
-    "Reshape": {},
-    "Rescaling": {},
-    "Normalization": {},
-    "CategoryEncoding": {},
-    "Discretization": {"sparse": False},
-    "Hashing": {"sparse": False},
-    "IntegerLookup": {"sparse": False, "vocabulary_dtype": "int64"},
-    "Embedding": {"activity_regularizer": None, "mask_zero": False},
-    "Add": {},
-    "Subtract": {},
-    "Multiply": {},
-    "Maximum": {},
-    "Average": {},
-    "Concatenate": {},
-    "Minimum": {},
-    "Dot": {},
-    "Permute": {},
-    "RepeatVector": {},
-    "Identity": {},
-    "GlobalAveragePooling1D": {"data_format": "channels_last"},
-    "GlobalMaxPooling1D": {"data_format": "channels_last"},
-}
+LAYERS = {name: cls.only_in_keras for name, cls in layers.registry.classes.items() if cls.in_keras}
 """The layers, each with the arguments that Keras has and ours has not, and the value of those that asks for nothing.
 
 A layer's weights need no table: both list them in the same order and under the same names (``Layer.weight_shapes``), but for
@@ -95,13 +56,6 @@ _MODELS = ("Sequential", "Functional", "Model")
 _INITIALIZER = {"input_axes": None, "output_axes": None}
 OUR_OPTIMIZER = frozenset(("catch_up", "not_decayed"))
 """Arguments of optimizers that Keras' files have no place for."""
-_OURS = {
-    "optimizer": frozenset(("LBFGS",)),
-    "schedule": frozenset(("OneCycle",)),
-    "loss": frozenset(("GaussianNLL", "Quantile")),
-    "metric": frozenset(("BinaryFocalCrossentropy", "CategoricalFocalCrossentropy", "GaussianNLL", "Huber", "Quantile")),
-}
-"""Classes that Keras has not."""
 _OPTIMIZER = {"decay": 0.0, "is_legacy_optimizer": False}  # of Keras 2
 _KERAS_NAMES = ("accuracy", "acc", "crossentropy", "ce", "mse", "mae", "mape", "msle")
 _OTHER_FILES = "save the model as .safetensors, or its weights with save_weights"
@@ -454,10 +408,12 @@ def _write_optimizer(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _object_of_keras(kind: str, module: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    if data["class"] in _OURS[kind]:
+    known: Any = (optimizers if kind == "optimizer" else schedules).registry.classes.get(data["class"])
+    if known is None:
+        return _write_custom(data)
+    if not known.in_keras:
         raise _not_in_keras(kind, data["class"])
-    known = optimizers.registry.classes if kind == "optimizer" else schedules.registry.classes
-    return _object(module, data["class"], data["config"]) if data["class"] in known else _write_custom(data)
+    return _object(module, data["class"], data["config"])
 
 
 def _not_in_keras(kind: str, what: str) -> UnsupportedError:
@@ -563,13 +519,14 @@ def _write_measure(value: Any, kind: str) -> Any:
     if isinstance(value, str):
         named = metrics.get(value)
         config, name = metrics.registry.serialize(named), named.name
-    if config["class"] in _OURS[kind]:
+    known: Any = (losses if kind == "loss" else metrics).registry.classes.get(config["class"])
+    if known is not None and not known.in_keras:
         raise _not_in_keras(kind, config["class"])
     if config["class"] == "MeanMetricWrapper":
         function = _write_custom(config["config"]["fn"])
         as_given = {"fn", "name"} == set(config["config"]) and config["config"]["name"] == function["config"]
         return function if as_given else _object("keras.metrics", config["class"], {**config["config"], "fn": function})
-    if config["class"] not in (losses if kind == "loss" else metrics).registry.classes:
+    if known is None:
         return _write_custom(config)
     if name == naming.snake_case(config["class"]):
         return name
