@@ -12,6 +12,7 @@ from fastmlp.optimizers.base import Optimizer, epsilon_of, names_of, optional, s
 
 __all__ = [
     "Adafactor",
+    "Muon",
 ]
 
 

@@ -43,27 +43,9 @@ __all__ = [
     "write",
 ]
 
-_SURROUNDINGS = (("average",), ("gradient_accumulator",))
-_ADAM = (("momentum", "velocity"), ("velocity_hat",))
-_OPTIMIZER_ORDER = {
-    "SGD": (("momentum",),),
-    "RMSprop": (("velocity",), ("momentum",), ("average_gradient",)),
-    "Adam": _ADAM,
-    "AdamW": _ADAM,
-    "Adagrad": (("accumulator",),),
-    "Adadelta": (("accumulated_grad", "accumulated_delta_var"),),
-    "Adamax": (("momentum", "norm"),),
-    "Nadam": (("momentum", "velocity"),),
-    "Lion": (("momentum",),),
-    "Ftrl": (("accumulator", "linear"),),
-    "ScheduleFreeAdamW": (("momentum", "velocity"),),
-    "Lamb": (("momentum", "velocity"),),
-    "Adafactor": (("row", "column", "velocity"),),
-    "Muon": (("momentum", "velocity"),),
-    "LBFGS": (),
-}
-"""How Keras lists an optimizer's state, after what all of them may have: group after group; within a group weight after weight, for each of
-them its slots."""
+_SURROUNDINGS = ("average", "gradient_accumulator")
+_APART = {"rmsprop": ("momentum", "average_gradient"), "adam": ("velocity_hat",)}
+"""Keras lists weight after weight, with all slots of each, but for these: all weights' of one, then all weights' of the next."""
 MOST_SLOTS = 5
 _OVERHEAD = 16 << 10
 """Bytes that HDF5 may take for a layer beside the values of its arrays; it takes about 3 KB."""
@@ -73,8 +55,9 @@ _WITHOUT = "load the model with compile=False"
 def optimizer_order(model: Model) -> list[tuple[str, int]]:
     """Slot and index of the weight, for each array of the compiled optimizer's state in Keras' order: Keras has none for frozen weights."""
     present = model.network.slot_names
-    own = next(_OPTIMIZER_ORDER[cls.__name__] for cls in type(model.optimizer).__mro__ if cls.__name__ in _OPTIMIZER_ORDER)
-    groups = _SURROUNDINGS + own
+    apart = _APART.get(model.optimizer.rule().kind, ())
+    together = tuple(slot for slot in present if slot not in (*_SURROUNDINGS, *apart))
+    groups = [*((slot,) for slot in _SURROUNDINGS), together, *((slot,) for slot in apart)]
     order = [(slot, index) for group in groups for index in snapshot.trained(model) for slot in group if slot in present]
     return [where for where in order if model.optimizer.number_for_nothing or math.prod(model.network.slot_shape(*where))]
 
