@@ -252,11 +252,11 @@ class Compiled:
         if isinstance(self.loss, FunctionLoss) or self.loss.kind in OVERLAPS:
             return predictions, 1
         writer = {node.output: node for node in plan.nodes}
-        kinds = [self.loss.kind, *(getattr(metric, "kind", "") for metric in (*self.metrics, *self.weighted_metrics))]
+        elementwise = all(getattr(term, "elementwise", True) for term in (self.loss, *self.metrics, *self.weighted_metrics))
         last = writer[predictions]
         vectors = last.inputs[0] if last.op == "unfold" else None
-        if vectors is None or (writer[vectors].op == "fold" and all(kind in ELEMENTWISE or not kind for kind in kinds)):
-            if vectors is None and self.loss.kind not in ELEMENTWISE:
+        if vectors is None or (writer[vectors].op == "fold" and elementwise):
+            if vectors is None and not self.loss.elementwise:
                 raise UnsupportedError(
                     f"{self.loss.kind} compares along the last axis, which is not in fastmlp for an output that other layers read too; "
                     "call them on the layer before"
@@ -284,7 +284,7 @@ class Compiled:
             return None if self.loss is not None and self.loss.kind == CIRCLE else width
         if y.shape[1] > 1:
             return y.shape[1]
-        return 2 if self.loss is not None and self.loss.kind in OF_TWO_CLASSES else None
+        return 2 if self.loss is not None and self.loss.of_two_classes else None
 
     def check_axes(self, axes: Sequence[int]) -> None:
         """Refuse a loss along another axis than the last of an output.
@@ -344,27 +344,15 @@ class Compiled:
             raise ValueError(f"the compile configuration is not valid: {error}") from error
 
 
-ELEMENTWISE = frozenset(
-    (
-        *("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error"),
-        *("huber", "log_cosh", "quantile", "poisson", "hinge", "squared_hinge"),
-        *("binary_crossentropy", "binary_focal_crossentropy", "binary_accuracy"),
-    )
-)
-"""Losses and accuracies that are a mean over the elements of a row: it makes no difference along which axes that is taken first."""
-
-
 def runs_in_engine(metric: Metric | None, row: Shape, groups: int) -> TypeGuard[EngineMetric]:
     """Whether the engines compute a metric, unless it compares along the last axis of flat rows of this shape."""
-    if not isinstance(metric, EngineMetric) or (row and groups == 1 and metric.kind not in ELEMENTWISE):
+    if not isinstance(metric, EngineMetric) or (row and groups == 1 and not metric.elementwise):
         return False
     return all(getattr(type(metric), name) is getattr(EngineMetric, name) for name in ("update_state", "result", "row_values"))
 
 
 OVERLAPS = ("dice", "tversky")
 """Losses that take together all elements of a row, or of a batch."""
-
-OF_TWO_CLASSES = ("binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge")
 
 CIRCLE = "sparse_circle"
 """It compares the rows of a batch; its labels may be any numbers, and stand for no columns."""

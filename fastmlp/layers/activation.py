@@ -17,14 +17,7 @@ from fastmlp.activations import Activation as ActivationFunction
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer, LayerWeight
 
-__all__ = [
-    "ELU",
-    "Activation",
-    "LeakyReLU",
-    "PReLU",
-    "ReLU",
-    "Softmax",
-]
+__all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
 
 class _ActivationLayer(Layer):

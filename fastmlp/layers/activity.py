@@ -10,9 +10,7 @@ from fastmlp._engine.spec import Penalty
 from fastmlp._graph.operation import Operation
 from fastmlp.layers.base import Layer
 
-__all__ = [
-    "ActivityRegularization",
-]
+__all__ = ["ActivityRegularization"]
 
 
 class ActivityRegularization(Layer):

@@ -13,10 +13,7 @@ from fastmlp._graph.operation import Operation
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.arrays import ArrayLayer, batches, bucket, elements, encoded, exact, lookup, mapped, method_of, salt_pair
 
-__all__ = [
-    "Discretization",
-    "Hashing",
-]
+__all__ = ["Discretization", "Hashing"]
 
 
 class Discretization(ArrayLayer):

@@ -12,10 +12,7 @@ from fastmlp._graph.weights import Weight
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer, LayerWeight
 
-__all__ = [
-    "CategoryEncoding",
-    "Embedding",
-]
+__all__ = ["CategoryEncoding", "Embedding"]
 
 MOST_NUMBERS = 1 << 24
 """Whole numbers up to this are exact in float32."""

@@ -15,9 +15,7 @@ from fastmlp.initializers import Initializer
 from fastmlp.layers.activity import penalize
 from fastmlp.layers.base import Layer, LayerWeight
 
-__all__ = [
-    "Dense",
-]
+__all__ = ["Dense"]
 
 
 class Dense(Layer):

@@ -9,10 +9,7 @@ from fastmlp._base import checks, keywords, shapes
 from fastmlp._graph.symbolic import Call, Tensor
 from fastmlp.layers.base import Layer
 
-__all__ = [
-    "Input",
-    "InputLayer",
-]
+__all__ = ["Input", "InputLayer"]
 
 
 def is_whole(dtype: Any) -> bool:

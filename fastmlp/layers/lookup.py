@@ -17,10 +17,7 @@ from fastmlp.errors import UnsupportedError
 from fastmlp.layers.arrays import DROPPED, ArrayLayer, batches, bucket, elements, encoded, exact, lookup, mapped, method_of, salt_pair
 from fastmlp.layers.categories import MOST_NUMBERS
 
-__all__ = [
-    "IntegerLookup",
-    "StringLookup",
-]
+__all__ = ["IntegerLookup", "StringLookup"]
 
 
 class _IndexLookup(ArrayLayer):

@@ -15,11 +15,7 @@ from fastmlp.errors import UnsupportedError
 from fastmlp.initializers import Initializer
 from fastmlp.layers.base import Layer, LayerWeight
 
-__all__ = [
-    "BatchNormalization",
-    "LayerNormalization",
-    "RMSNormalization",
-]
+__all__ = ["BatchNormalization", "LayerNormalization", "RMSNormalization"]
 
 
 class _Normalization(Layer):

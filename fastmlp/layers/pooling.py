@@ -10,10 +10,7 @@ from fastmlp._graph.operation import Operation
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer
 
-__all__ = [
-    "GlobalAveragePooling1D",
-    "GlobalMaxPooling1D",
-]
+__all__ = ["GlobalAveragePooling1D", "GlobalMaxPooling1D"]
 
 
 class _GlobalPooling1D(Layer):

@@ -21,10 +21,7 @@ from fastmlp._graph.weights import Weight
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer
 
-__all__ = [
-    "Normalization",
-    "Rescaling",
-]
+__all__ = ["Normalization", "Rescaling"]
 
 Constants = tuple[tuple[str, Constant], ...]
 

@@ -9,12 +9,7 @@ from fastmlp._base.shapes import Shape
 from fastmlp._graph.operation import Operation
 from fastmlp.layers.base import Layer
 
-__all__ = [
-    "AlphaDropout",
-    "Dropout",
-    "GaussianDropout",
-    "GaussianNoise",
-]
+__all__ = ["AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"]
 
 
 class _Noise(Layer):

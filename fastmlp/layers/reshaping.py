@@ -14,14 +14,7 @@ from fastmlp._graph.symbolic import operator
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer
 
-__all__ = [
-    "Flatten",
-    "GetItem",
-    "Identity",
-    "Permute",
-    "RepeatVector",
-    "Reshape",
-]
+__all__ = ["Flatten", "GetItem", "Identity", "Permute", "RepeatVector", "Reshape"]
 
 
 class Flatten(Layer):

@@ -40,6 +40,10 @@ class Loss(Configurable):
     """The engines' name of the loss."""
     advice: ClassVar[str] = ""
     """What else to look at when it becomes NaN or infinite."""
+    elementwise: ClassVar[bool] = False
+    """Whether it is a mean over the elements of a row, so that it makes no difference along which axes that is taken first."""
+    of_two_classes: ClassVar[bool] = False
+    """Whether a target that has one column is one of two classes."""
     from_logits: bool = False
     smoothing: float = 0.0
     ignored: int | None = None

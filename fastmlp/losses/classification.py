@@ -74,6 +74,8 @@ class BinaryCrossentropy(CrossEntropy):
     """−mean(y·log p + (1 − y)·log(1 − p)), for one or several yes-no outputs; arguments as :class:`CrossEntropy`."""
 
     kind = "binary_crossentropy"
+    of_two_classes = True
+    elementwise = True
     aliases = ("bce",)
 
 
@@ -205,6 +207,8 @@ class BinaryFocalCrossentropy(CrossEntropy):
     """
 
     kind = "binary_focal_crossentropy"
+    of_two_classes = True
+    elementwise = True
 
     def __init__(
         self,
@@ -298,6 +302,8 @@ class Hinge(Loss):
     """mean(max(1 − y·p, 0)); targets are −1 and 1, or 0 and 1."""
 
     kind = "hinge"
+    of_two_classes = True
+    elementwise = True
 
 
 hinge = function_of(Hinge)
@@ -307,6 +313,8 @@ class SquaredHinge(Loss):
     """mean(max(1 − y·p, 0)²); targets are −1 and 1, or 0 and 1."""
 
     kind = "squared_hinge"
+    of_two_classes = True
+    elementwise = True
 
 
 squared_hinge = function_of(SquaredHinge)

@@ -11,14 +11,7 @@ from fastmlp._base.numeric import quietly
 from fastmlp.losses.base import Loss, axis_of
 from fastmlp.losses.functions import CLASSES, function_of
 
-__all__ = [
-    "Circle",
-    "Dice",
-    "Tversky",
-    "circle",
-    "dice",
-    "tversky",
-]
+__all__ = ["Circle", "Dice", "Tversky", "circle", "dice", "tversky"]
 
 
 class Overlap(Loss):

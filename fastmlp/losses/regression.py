@@ -37,6 +37,7 @@ class MeanSquaredError(Loss):
     """mean((y − p)²)."""
 
     kind = "mean_squared_error"
+    elementwise = True
     aliases = ("mse",)
 
 
@@ -47,6 +48,7 @@ class MeanAbsoluteError(Loss):
     """mean(|y − p|)."""
 
     kind = "mean_absolute_error"
+    elementwise = True
     aliases = ("mae",)
 
 
@@ -57,6 +59,7 @@ class MeanAbsolutePercentageError(Loss):
     """100 · mean(|y − p| / max(|y|, 10⁻⁷)). A target near zero outweighs all others."""
 
     kind = "mean_absolute_percentage_error"
+    elementwise = True
     aliases = ("mape",)
 
 
@@ -67,6 +70,7 @@ class MeanSquaredLogarithmicError(Loss):
     """mean((log(1 + y) − log(1 + p))²), where numbers below 10⁻⁷ count as 10⁻⁷: for targets that span magnitudes."""
 
     kind = "mean_squared_logarithmic_error"
+    elementwise = True
     aliases = ("msle",)
 
 
@@ -85,6 +89,7 @@ class Huber(Loss):
     """
 
     kind = "huber"
+    elementwise = True
 
     def __init__(self, delta: float = 1.0, reduction: str | None = "sum_over_batch_size", name: str | None = None, **options: Any) -> None:
         super().__init__(reduction, name, **options)
@@ -105,6 +110,7 @@ class LogCosh(Loss):
     """mean(log cosh(p − y)): a square for small errors and a line for large ones, without a seam."""
 
     kind = "log_cosh"
+    elementwise = True
 
 
 log_cosh = function_of(LogCosh)
@@ -122,6 +128,7 @@ class Quantile(Loss):
     """
 
     kind = "quantile"
+    elementwise = True
     aliases = ("pinball",)
     in_keras = False
 
@@ -144,6 +151,7 @@ class Poisson(Loss):
     """mean(p − y·log(p + 10⁻⁷)), for counts y and predicted rates p, which must be positive."""
 
     kind = "poisson"
+    elementwise = True
     advice = "; poisson takes positive predictions, so the last activation must not give others"
 
 

@@ -22,6 +22,7 @@ class BinaryAccuracy(EngineMetric):
     """
 
     kind = "binary_accuracy"
+    elementwise = True
     higher_is_better = True
 
     def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5, **options: Any) -> None:

@@ -220,6 +220,8 @@ class EngineMetric(MeanOfRows):
     kind: ClassVar[str]
     """The engines' name of the metric."""
     higher_is_better = False
+    elementwise: ClassVar[bool] = False
+    """Whether it is a mean over the elements of a row; see :class:`fastmlp.losses.Loss`."""
     threshold: float = 0.5
     from_logits: bool = False
     parameters: tuple[float, ...] = ()

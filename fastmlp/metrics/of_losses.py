@@ -78,7 +78,7 @@ class LossMetric(EngineMetric):
     def __init_subclass__(cls, of: type[losses.Loss] | None = None, **options: Any) -> None:
         super().__init_subclass__(**options)
         if of is not None:
-            cls.loss, cls.kind = of, of.kind
+            cls.loss, cls.kind, cls.elementwise = of, of.kind, of.elementwise
             cls.aliases, cls.in_keras = vars(cls).get("aliases", of.aliases), vars(cls).get("in_keras", of.in_keras)
 
     def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:

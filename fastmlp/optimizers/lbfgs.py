@@ -8,9 +8,7 @@ from fastmlp._base import checks
 from fastmlp._engine.spec import Update
 from fastmlp.optimizers.base import Optimizer
 
-__all__ = [
-    "LBFGS",
-]
+__all__ = ["LBFGS"]
 
 
 class LBFGS(Optimizer):

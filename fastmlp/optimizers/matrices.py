@@ -10,10 +10,7 @@ from fastmlp._base import checks
 from fastmlp._engine.spec import Parameter, Update
 from fastmlp.optimizers.base import Optimizer, epsilon_of, names_of, optional, share
 
-__all__ = [
-    "Adafactor",
-    "Muon",
-]
+__all__ = ["Adafactor", "Muon"]
 
 
 class Adafactor(Optimizer):

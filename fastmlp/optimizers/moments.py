@@ -9,14 +9,7 @@ from fastmlp._base import checks
 from fastmlp._engine.spec import Update
 from fastmlp.optimizers.base import Optimizer, epsilon_of, share
 
-__all__ = [
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Lamb",
-    "Nadam",
-    "ScheduleFreeAdamW",
-]
+__all__ = ["Adam", "AdamW", "Adamax", "Lamb", "Nadam", "ScheduleFreeAdamW"]
 
 
 class _Moments(Optimizer):

@@ -8,14 +8,7 @@ from fastmlp._base import checks
 from fastmlp._engine.spec import Update
 from fastmlp.optimizers.base import Optimizer, epsilon_of, share
 
-__all__ = [
-    "SGD",
-    "Adadelta",
-    "Adagrad",
-    "Ftrl",
-    "Lion",
-    "RMSprop",
-]
+__all__ = ["SGD", "Adadelta", "Adagrad", "Ftrl", "Lion", "RMSprop"]
 
 
 class SGD(Optimizer):

@@ -26,12 +26,12 @@ __all__ = [
     "categorical_focal_crossentropy_of_logits_gradient",
     "categorical_hinge",
     "categorical_hinge_gradient",
-    "generalized_cross_entropy_of_labels",
-    "generalized_cross_entropy_of_labels_gradient",
     "hinge",
     "hinge_gradient",
     "kl_divergence",
     "kl_divergence_gradient",
+    "sparse_categorical_generalized_cross_entropy",
+    "sparse_categorical_generalized_cross_entropy_gradient",
     "squared_hinge",
     "squared_hinge_gradient",
 ]
@@ -193,12 +193,12 @@ def _categorical_focal_slope(y: np.ndarray, q: np.ndarray, gamma: float, alpha: 
 # Of noisy labels
 
 
-def generalized_cross_entropy_of_labels(labels: np.ndarray, p: np.ndarray, q: float) -> np.ndarray:
+def sparse_categorical_generalized_cross_entropy(labels: np.ndarray, p: np.ndarray, q: float) -> np.ndarray:
     """ℓ = (1 − p^q) / q of the label's probability: between cross-entropy (q → 0) and absolute error (q → 1)."""
     return (1 - np.power(_of_labels(labels, p), p.dtype.type(q))) / p.dtype.type(q)
 
 
-def generalized_cross_entropy_of_labels_gradient(labels: np.ndarray, p: np.ndarray, q: float) -> np.ndarray:
+def sparse_categorical_generalized_cross_entropy_gradient(labels: np.ndarray, p: np.ndarray, q: float) -> np.ndarray:
     """∂ℓ/∂pⱼ = −p^(q − 1) for the label, taken at 10⁻³⁷ where p is smaller, and 0 for the others."""
     own = np.maximum(_of_labels(labels, p), p.dtype.type(1e-37))
     return np.where(labels[:, None] == np.arange(p.shape[1]), -(np.power(own, p.dtype.type(q)) / own)[:, None], 0)

@@ -9,13 +9,14 @@ A loss is a pair of functions of the targets ``y`` and the predictions ``p``, bo
 exponential of the activation and the logarithm of the loss then cancel on paper instead of in float32, where they lose digits or
 overflow, and the gradient becomes simply prediction minus target.
 
-A sparse loss takes integer class labels (rows,) in place of one-hot rows. To add a loss, write its pair (in regression_losses.py or
-class_losses.py) and add a row to a table.
+A sparse loss takes integer class labels (rows,) in place of one-hot rows. To add a loss, write its pair, ``name`` and ``name_gradient`` or
+``name_of_logits`` and ``name_of_logits_gradient``, in one of the files that are read below, and list both in its ``__all__``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -107,43 +108,19 @@ def of_function(function: LossFunction) -> Loss:
 OVERLAPS = ("dice", "tversky")
 """Of these the last constant says whether each row has a value of its own."""
 
-CATEGORICAL = Loss(classes.categorical_crossentropy, classes.categorical_crossentropy_gradient)
-CATEGORICAL_OF_LOGITS = Loss(classes.categorical_crossentropy_of_logits, classes.categorical_crossentropy_of_logits_gradient)
 
-LOSSES = {
-    "mean_squared_error": Loss(regression.mean_squared_error, regression.mean_squared_error_gradient),
-    "mean_absolute_error": Loss(regression.mean_absolute_error, regression.mean_absolute_error_gradient),
-    "mean_absolute_percentage_error": Loss(regression.mean_absolute_percentage_error, regression.mean_absolute_percentage_error_gradient),
-    "mean_squared_logarithmic_error": Loss(regression.mean_squared_logarithmic_error, regression.mean_squared_logarithmic_error_gradient),
-    "huber": Loss(regression.huber, regression.huber_gradient),
-    "log_cosh": Loss(regression.log_cosh, regression.log_cosh_gradient),
-    "quantile": Loss(regression.quantile, regression.quantile_gradient),
-    "poisson": Loss(regression.poisson, regression.poisson_gradient),
-    "gaussian_nll": Loss(regression.gaussian_nll, regression.gaussian_nll_gradient),
-    "cosine_similarity": Loss(regression.cosine_similarity, regression.cosine_similarity_gradient),
-    "hinge": Loss(classes.hinge, classes.hinge_gradient),
-    "squared_hinge": Loss(classes.squared_hinge, classes.squared_hinge_gradient),
-    "categorical_hinge": Loss(classes.categorical_hinge, classes.categorical_hinge_gradient),
-    "kl_divergence": Loss(classes.kl_divergence, classes.kl_divergence_gradient),
-    "binary_crossentropy": Loss(classes.binary_crossentropy, classes.binary_crossentropy_gradient),
-    "binary_focal_crossentropy": Loss(classes.binary_focal_crossentropy, classes.binary_focal_crossentropy_gradient),
-    "categorical_crossentropy": CATEGORICAL,
-    "categorical_focal_crossentropy": Loss(classes.categorical_focal_crossentropy, classes.categorical_focal_crossentropy_gradient),
-    "sparse_categorical_crossentropy": sparse(CATEGORICAL),
-    "sparse_categorical_generalized_cross_entropy": Loss(
-        classes.generalized_cross_entropy_of_labels, classes.generalized_cross_entropy_of_labels_gradient
-    ),
-    "dice": Loss(overlaps.dice, overlaps.dice_gradient),
-    "tversky": Loss(overlaps.tversky, overlaps.tversky_gradient),
-    "sparse_circle": Loss(pairs.circle, pairs.circle_gradient, weighted=pairs.circle_pull),
-}
+def listed(*modules: ModuleType) -> dict[str, Loss]:
+    """The pairs of functions that modules export, by the name of the first."""
+    exported = {name: getattr(module, name) for module in modules for name in module.__all__}
+    return {
+        name: Loss(value, exported[f"{name}_gradient"], weighted=exported.get(f"{name}_pull"))
+        for name, value in exported.items()
+        if f"{name}_gradient" in exported
+    }
 
-LOGIT_LOSSES = {
-    "binary_crossentropy": Loss(classes.binary_crossentropy_of_logits, classes.binary_crossentropy_of_logits_gradient),
-    "binary_focal_crossentropy": Loss(classes.binary_focal_crossentropy_of_logits, classes.binary_focal_crossentropy_of_logits_gradient),
-    "categorical_crossentropy": CATEGORICAL_OF_LOGITS,
-    "categorical_focal_crossentropy": Loss(
-        classes.categorical_focal_crossentropy_of_logits, classes.categorical_focal_crossentropy_of_logits_gradient
-    ),
-    "sparse_categorical_crossentropy": sparse(CATEGORICAL_OF_LOGITS),
-}
+
+_PAIRS = listed(regression, classes, overlaps, pairs)
+LOSSES = {name: loss for name, loss in _PAIRS.items() if not name.endswith("_of_logits")}
+LOSSES["sparse_categorical_crossentropy"] = sparse(LOSSES["categorical_crossentropy"])
+LOGIT_LOSSES = {name.removesuffix("_of_logits"): loss for name, loss in _PAIRS.items() if name.endswith("_of_logits")}
+LOGIT_LOSSES["sparse_categorical_crossentropy"] = sparse(LOGIT_LOSSES["categorical_crossentropy"])

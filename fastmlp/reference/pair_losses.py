@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["circle", "circle_gradient", "circle_of_pairs", "circle_pull"]
+__all__ = ["circle_of_pairs", "sparse_circle", "sparse_circle_gradient", "sparse_circle_pull"]
 
 
-def circle(labels: np.ndarray, p: np.ndarray, gamma: float, margin: float, others_only: float) -> np.ndarray:
+def sparse_circle(labels: np.ndarray, p: np.ndarray, gamma: float, margin: float, others_only: float) -> np.ndarray:
     """ℓᵢ = softplus(log Σ e^(γ(d² − m²)) + log Σ e^(γ·max(1 + m − d, 0)·(1 − m − d))) with d = max(1 − pᵢ·pⱼ, 0) (Sun et al., 2020).
 
     The first sum goes over the rows of the same label, but for i itself where ``others_only``, the second over the rows of other labels.
@@ -20,12 +20,12 @@ def circle(labels: np.ndarray, p: np.ndarray, gamma: float, margin: float, other
     return values * _share(values)
 
 
-def circle_gradient(labels: np.ndarray, p: np.ndarray, gamma: float, margin: float, others_only: float) -> np.ndarray:
+def sparse_circle_gradient(labels: np.ndarray, p: np.ndarray, gamma: float, margin: float, others_only: float) -> np.ndarray:
     """The derivative of Σ ℓ; how many rows count is taken to be constant."""
-    return circle_pull(labels, p, np.ones(len(p), p.dtype), gamma, margin, others_only)
+    return sparse_circle_pull(labels, p, np.ones(len(p), p.dtype), gamma, margin, others_only)
 
 
-def circle_pull(labels: np.ndarray, p: np.ndarray, share: np.ndarray, gamma: float, margin: float, others_only: float) -> np.ndarray:
+def sparse_circle_pull(labels: np.ndarray, p: np.ndarray, share: np.ndarray, gamma: float, margin: float, others_only: float) -> np.ndarray:
     """The derivative of Σ share·ℓ. A pair is part of the values of both its rows: ∂/∂pᵢ = −Σⱼ (∂ℓᵢ/∂dᵢⱼ + ∂ℓⱼ/∂dⱼᵢ)·pⱼ."""
     values, by_distance = circle_of_pairs(labels, p, labels, p, gamma, margin, bool(others_only))
     by_distance = by_distance * share[:, None]
