@@ -145,7 +145,7 @@ def test_a_configuration_that_is_not_keras_own_is_refused(keras_file, change, re
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda c: c["optimizer"].update(class_name="Muon"), "its optimizer is 'Muon', which is not in fastmlp; .*compile=False"),
+        (lambda c: c["optimizer"].update(class_name="Shampoo"), "its optimizer is 'Shampoo', which is not in fastmlp; .*compile=False"),
         (lambda c: c["optimizer"]["config"].update(loss_scale_factor=2.0), r"Adam\(loss_scale_factor=\.\.\.\) is not in fastmlp"),
         (
             lambda c: c["optimizer"]["config"].update(learning_rate={"class_name": "MyDecay", "config": {}}),
