@@ -11,6 +11,63 @@ from file_server import Server
 from fastmlp import utils
 from fastmlp._engine import backends
 
+LEFT_OUT = "not kernels and not slow and not exhaustive"
+"""What ``pytest`` alone does not run, so that it ends within a minute and a half on two cores."""
+
+SLOW = {
+    "test_benchmark_scripts.py",
+    "test_benchmarks.py",
+    "test_c_api.py",
+    "test_cli.py",
+    "test_cli_bench.py",
+    "test_cli_sweep.py",
+    "test_engine_memory.py",
+    "test_engines_agree.py",
+    "test_examples.py",
+    "test_golden_optimizers.py",
+    "test_images.py",
+    "test_keras_files_hostile.py",
+    "test_layer_nodes.py",
+    "test_liveplot.py",
+    "test_lookup_models.py",
+    "test_readme.py",
+    "test_reference_gradients.py",
+    "test_sweep.py",
+    "test_sweep_file.py",
+}
+"""Files of many tests, or of tests of whole programs."""
+
+
+def pytest_addoption(parser):
+    parser.addoption("--every", type=int, default=1, metavar="N", help="run every Nth of the tests that are chosen")
+
+
+def pytest_configure(config):
+    """``pytest`` alone leaves out what takes long; naming a file, a test (-k) or a marker (-m) runs what is named."""
+    config.brief = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not (config.option.markexpr or config.option.keyword)
+    if config.brief:
+        config.option.markexpr = LEFT_OUT
+
+
+def pytest_report_header(config):
+    if config.brief:
+        return (
+            'left out: single kernels (-m kernels), long tests (-m slow), every float32 (-m exhaustive); -m "not exhaustive" runs the rest'
+        )
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if item.path.name.startswith("test_kernel"):
+            item.add_marker("kernels")
+        elif item.path.name in SLOW:
+            item.add_marker("slow")
+    every = config.getoption("every")
+    config.hook.pytest_deselected(items=[item for number, item in enumerate(items) if number % every])
+    items[:] = items[::every]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible():

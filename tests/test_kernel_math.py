@@ -1,7 +1,7 @@
 """exp, log, tanh, sigmoid and expm1 (in elu) of the kernels: within 1.5 units in the last place (ULP) everywhere, erf within 2, the same
 bits on every instruction set.
 
-The default run walks a million float32 values, the exhaustive one (``pytest -m exhaustive``) all 2³². Denormals count as zero, going in and
+``pytest -m kernels`` walks a million float32 values, ``pytest -m exhaustive`` all 2³². Denormals count as zero, going in and
 coming out.
 """
 

@@ -16,7 +16,7 @@ import fastmlp
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-TEST_COMMAND = 'pip install -e ".[test]" && pytest'
+TEST_COMMAND = 'pip install -e ".[test]" && pytest -n auto'
 
 
 def blocks(document: Path, *languages: str) -> list[str]:
@@ -62,7 +62,7 @@ def test_commands_run_in_the_order_they_are_shown(tmp_path):
 
 
 def test_every_other_command_is_one_that_ci_or_another_test_runs():
-    known = {"pip install .", 'pip install -e ".[test]"', "pytest"}
+    known = {"pip install .", 'pip install -e ".[test]"', "pytest -n auto"}
     shown = {part.strip() for _, line in COMMANDS for part in line.split("&&") if part.strip() and not part.strip().startswith("fastmlp")}
     assert {command for command in shown if not command.startswith("pytest benchmarks")} <= known
 
