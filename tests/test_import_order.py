@@ -89,3 +89,18 @@ def test_only_what_users_import_lies_beside_the_folders():
     users_import = {"activations", "backend", "config", "constraints", "errors", "initializers", "models", "plotting", "regularizers"}
     flat = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
     assert flat == users_import | {"utils", "variables"}
+
+
+def test_the_architecture_page_has_the_same_order():
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = page.partition("## What may import what")[2].partition("\n## ")[0]
+    shown = [set(line.split()) for line in section.splitlines() if line.startswith("    ")]
+    assert shown == [set(layer) for layer in reversed(LAYERS)]
+
+
+def test_the_architecture_page_names_every_folder_and_file_that_users_import():
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = page.partition("## The folders")[2].partition("\n## ")[0]
+    folders = {f"{path.name}/" for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    modules = {path.name for path in PACKAGE.glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert folders | modules <= set(section.split())
