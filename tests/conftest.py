@@ -101,3 +101,15 @@ def file_server(monkeypatch):
     running.shutdown()
     running.server_close()
     thread.join()
+
+
+@pytest.fixture
+def saved_by_keras(golden, tmp_path):
+    """The path of a file that Keras saved, of those in the test file's ``golden``."""
+
+    def write(name):
+        path = tmp_path / f"keras_{name}"
+        path.write_bytes(golden[f"files/{name}"].tobytes())
+        return path
+
+    return write

@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -16,6 +15,7 @@ import time
 
 import numpy as np
 import pytest
+from terminals import shown_on_a_terminal
 
 import fastmlp
 from fastmlp import layers, models, saving, utils
@@ -510,18 +510,7 @@ def test_piped_output_has_no_control_characters_and_fits_ascii(points_model):
 
 
 def test_on_a_terminal_one_bar_is_drawn_over_and_over():
-    leader, follower = pty.openpty()
-    with subprocess.Popen([sys.executable, "-m", "fastmlp", "train"], stdout=subprocess.PIPE, stderr=follower) as process:
-        os.close(follower)
-        shown = b""
-        try:
-            while block := os.read(leader, 65536):
-                shown += block
-        except OSError:  # what Linux gives when the other end is closed
-            pass
-        assert process.wait(30) == 0
-    os.close(leader)
-    text = shown.decode()
+    text = shown_on_a_terminal("train")
     assert "100/100" in text
     assert "\x1b[2K" in text
     assert text.count("\n") <= 2

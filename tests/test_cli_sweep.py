@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -12,6 +11,7 @@ import sys
 import time
 
 import pytest
+from terminals import shown_on_a_terminal
 
 from fastmlp.cli import main
 
@@ -175,19 +175,7 @@ def test_piped_output_has_no_control_characters_and_fits_ascii():
 
 
 def test_on_a_terminal_one_bar_is_drawn_over_and_over():
-    leader, follower = pty.openpty()
-    command = [sys.executable, "-m", "fastmlp", "sweep", *map(str, SMALL)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=follower) as process:
-        os.close(follower)
-        shown = b""
-        try:
-            while block := os.read(leader, 65536):
-                shown += block
-        except OSError:  # what Linux gives when the other end is closed
-            pass
-        assert process.wait(60) == 0
-    os.close(leader)
-    text = shown.decode()
+    text = shown_on_a_terminal("sweep", *SMALL)
     assert "8/8" in text
     assert "validation" in text
     assert text.count("\n") <= 2

@@ -34,18 +34,6 @@ def golden():
         return {**arrays, **{("x/layers" if name == "x" else name): array for name, array in layers.items()}}
 
 
-@pytest.fixture
-def saved_by_keras(golden, tmp_path):
-    """The path of a file that Keras saved."""
-
-    def write(name):
-        path = tmp_path / f"keras_{name}"
-        path.write_bytes(golden[f"files/{name}"].tobytes())
-        return path
-
-    return write
-
-
 def data(golden, name):
     if name in LAYERS:
         return golden["x/layers" if name in LAYERS[:3] else "numbers"], golden["y"]

@@ -32,16 +32,6 @@ def golden():
         return dict(arrays)
 
 
-@pytest.fixture
-def saved_by_keras(golden, tmp_path):
-    def write(name):
-        path = tmp_path / f"keras_{name}"
-        path.write_bytes(golden[f"files/{name}"].tobytes())
-        return path
-
-    return write
-
-
 def data(golden, name):
     """x and y as the program gave them: one array, a list or a dict."""
     result = []

@@ -71,18 +71,6 @@ def golden():
         return dict(arrays)
 
 
-@pytest.fixture
-def saved_by_keras(golden, tmp_path):
-    """The path of a file that Keras saved."""
-
-    def write(name):
-        path = tmp_path / f"keras_{name}"
-        path.write_bytes(golden[f"files/{name}"].tobytes())
-        return path
-
-    return write
-
-
 def make(optimizer, seed=3):
     utils.set_random_seed(seed)
     model = fastmlp.Sequential(name="net")

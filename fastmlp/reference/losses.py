@@ -111,7 +111,7 @@ OVERLAPS = ("dice", "tversky")
 
 def listed(*modules: ModuleType) -> dict[str, Loss]:
     """The pairs of functions that modules export, by the name of the first."""
-    exported = {name: getattr(module, name) for module in modules for name in module.__all__}
+    exported = {name: one for module in modules for name, one in vars(module).items() if name in module.__all__}
     return {
         name: Loss(value, exported[f"{name}_gradient"], weighted=exported.get(f"{name}_pull"))
         for name, value in exported.items()

@@ -1,4 +1,4 @@
-"""Operations that disturb what passes them while training, so that the network does not learn the data by heart: see also Dropout."""
+"""Operations that disturb what passes them while training, so that the network does not learn the data by heart."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from fastmlp._engine.spec import Node
 from fastmlp.reference.operation import Arrays, Pass
 from fastmlp.reference.random import deviates, dropout_mask
 
-__all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise"]
+__all__ = ["AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"]
 
 SELU_LIMIT = -1.6732632423543772 * 1.0507009873554805
 """What SELU gives for -∞."""
 
 
-class AlphaDropout:
-    """Dropout for networks of SELU units (Klambauer et al., 2017): the dropped take SELU's lowest value, not 0.
-
-    A scale and an offset then give the whole its mean 0 and variance 1 back: out = scale·(x or the lowest value) + offset.
-    """
+class Noise:
+    """What all have in common: nothing happens but while training, and gradients are multiplied by what the input was multiplied by."""
 
     def __init__(self, node: Node, index: int) -> None:
         self.rate = node.rate
@@ -30,52 +27,63 @@ class AlphaDropout:
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
         (x,) = inputs
-        if not now.trains(self.mode):
-            return x, None
-        kept = dropout_mask(self.rate, *x.shape, seed=now.seed, node=self.index, iteration=now.iteration)
+        return self.disturb(x, now) if now.trains(self.mode) else (x, None)
+
+    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
+        """dx = da ∘ factor: what was dropped had no part in the loss."""
+        return [doutput if saved is None else doutput * saved], []
+
+    def disturb(self, x: np.ndarray, now: Pass) -> tuple[np.ndarray, np.ndarray | None]:
+        """The output, and the factor of each element; None where all are 1."""
+        raise NotImplementedError
+
+    def kept(self, x: np.ndarray, now: Pass) -> np.ndarray:
+        """True with probability 1 − rate, for each element."""
+        return dropout_mask(self.rate, *x.shape, seed=now.seed, node=self.index, iteration=now.iteration)
+
+    def deviates(self, x: np.ndarray, now: Pass) -> np.ndarray:
+        """A normal deviate for each element."""
+        return deviates(*x.shape, seed=now.seed, node=self.index, iteration=now.iteration)
+
+
+class Dropout(Noise):
+    """Dropout (Srivastava et al., 2014): while training, each element is set to zero with probability ``rate``.
+
+    A unit that cannot rely on its neighbours being there learns something of use on its own. What is kept is multiplied by 1 / (1 − rate):
+    its expected value stays the same, and predicting needs no correction. So a = x ∘ scale, where scale is 0 or 1 / (1 − rate), all of
+    shape (rows, width).
+    """
+
+    def disturb(self, x: np.ndarray, now: Pass) -> tuple[np.ndarray, np.ndarray | None]:
+        scale = self.kept(x, now).astype(x.dtype) * (1 / (1 - self.rate))
+        return x * scale, scale
+
+
+class AlphaDropout(Noise):
+    """Dropout for networks of SELU units (Klambauer et al., 2017): the dropped take SELU's lowest value, not 0.
+
+    A scale and an offset then give the whole its mean 0 and variance 1 back: out = scale·(x or the lowest value) + offset.
+    """
+
+    def disturb(self, x: np.ndarray, now: Pass) -> tuple[np.ndarray, np.ndarray | None]:
+        kept = self.kept(x, now)
         scale = 1 / math.sqrt((1 - self.rate) * (1 + self.rate * SELU_LIMIT**2))
         offset = -scale * SELU_LIMIT * self.rate
         a = np.where(kept, x, SELU_LIMIT) * scale + offset
         return a.astype(x.dtype), kept.astype(x.dtype) * scale
 
-    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
-        """dx = scale·da where x was kept."""
-        return [doutput * saved], []
+
+class GaussianNoise(Noise):
+    """a = x + rate·z with a new normal deviate z for every element; the rate is the standard deviation."""
+
+    def disturb(self, x: np.ndarray, now: Pass) -> tuple[np.ndarray, np.ndarray | None]:
+        return x + (self.rate * self.deviates(x, now)).astype(x.dtype), None
 
 
-class GaussianNoise:
-    """a = x + stddev·z with a new normal deviate z for every element."""
-
-    def __init__(self, node: Node, index: int) -> None:
-        self.stddev = node.rate
-        self.index = index
-        self.mode = node.mode
-
-    def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
-        (x,) = inputs
-        if not now.trains(self.mode):
-            return x, None
-        z = deviates(*x.shape, seed=now.seed, node=self.index, iteration=now.iteration)
-        return x + (self.stddev * z).astype(x.dtype), None
-
-    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
-        return [doutput], []
-
-
-class GaussianDropout:
+class GaussianDropout(Noise):
     """a = x·(1 + z·√(rate / (1 − rate))): noise of the variance that dropout of this rate has (Srivastava et al., 2014)."""
 
-    def __init__(self, node: Node, index: int) -> None:
-        self.stddev = math.sqrt(node.rate / (1 - node.rate))
-        self.index = index
-        self.mode = node.mode
-
-    def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
-        (x,) = inputs
-        if not now.trains(self.mode):
-            return x, None
-        factor = (1 + self.stddev * deviates(*x.shape, seed=now.seed, node=self.index, iteration=now.iteration)).astype(x.dtype)
+    def disturb(self, x: np.ndarray, now: Pass) -> tuple[np.ndarray, np.ndarray | None]:
+        stddev = math.sqrt(self.rate / (1 - self.rate))
+        factor = (1 + stddev * self.deviates(x, now)).astype(x.dtype)
         return x * factor, factor
-
-    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
-        return [doutput * saved], []

@@ -21,10 +21,9 @@ from fastmlp.reference.arrangements import ARRANGEMENTS
 from fastmlp.reference.categories import CategoryEncoding, Discretization, Embedding, Lookup
 from fastmlp.reference.lookup import lookup
 from fastmlp.reference.merges import MERGES
-from fastmlp.reference.noise import AlphaDropout, GaussianDropout, GaussianNoise
+from fastmlp.reference.noise import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
 from fastmlp.reference.normalization import BatchNormalization, LayerNormalization, Normalization, PReLU, Rescaling, RMSNormalization
 from fastmlp.reference.operation import Arrays, Operation, Pass
-from fastmlp.reference.random import dropout_mask
 
 __all__ = ["OPERATIONS", "Operation", "Pass"]
 
@@ -93,33 +92,6 @@ class Activation:
 
     def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
         return [self.activation.backward(saved, doutput)], []
-
-
-class Dropout:
-    """Dropout (Srivastava et al., 2014): while training, each element is set to zero with probability ``rate``.
-
-    A unit that cannot rely on its neighbours being there learns something of use on its own. What is kept is multiplied by 1 / (1 − rate):
-    its expected value stays the same, and predicting needs no correction. So a = x ∘ scale, where scale is 0 or 1 / (1 − rate), all of
-    shape (rows, width).
-    """
-
-    def __init__(self, node: Node, index: int) -> None:
-        self.rate = node.rate
-        self.index = index
-        self.mode = node.mode
-
-    def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
-        (x,) = inputs
-        if not now.trains(self.mode):
-            return x, None
-        kept = dropout_mask(self.rate, *x.shape, seed=now.seed, node=self.index, iteration=now.iteration)
-        scale = kept.astype(x.dtype) * (1 / (1 - self.rate))
-        return x * scale, scale
-
-    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
-        """dx = da ∘ scale: what was dropped had no part in the loss."""
-        scale = saved
-        return [doutput * scale], []
 
 
 class Activity:
