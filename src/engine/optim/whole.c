@@ -88,7 +88,9 @@ static void follow_squares(const fm_network *network, const fm_update *u, const 
 static void follow_rows_and_columns(const fm_network *network, const fm_update *u, const fm_stretch *s, fm_worker worker) {
     const ptrdiff_t p = s->parameter, offset = network->offset[p], units = network->shape[p][1], first = s->panels.begin * FM_PANEL;
     const fm_range rows = fm_share(s->rows, worker);
-    float *row_sums = network->around.factor + rows.begin, *column_sums = network->around.norms[1] + network->around.units[p] + first;
+    /* In the parameter's part of `step`, which is free until the barrier: another worker may be at the next parameter already. */
+    float *row_sums = network->around.step + offset + rows.begin;
+    float *column_sums = network->around.norms[1] + network->around.units[p] + first;
     const fm_norms norms = {
         .rows = rows.end - rows.begin,
         .cols = units,
