@@ -18,9 +18,9 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#1f5fbf", "#d9730d", "#2e8540", "#7d3c98", 
 
 
 def count(text: str) -> int:
-    """An argument that is a whole number of at least 1."""
+    """An argument that is an integer ≥ 1."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be an integer ≥ 1, not {text!r}")
     return int(text)
 
 

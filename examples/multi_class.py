@@ -33,13 +33,13 @@ def main() -> None:
     x_test, y_test = points(20_000, seed=2)
     epochs = 20
 
-    # Labels as whole numbers and one-hot labels are two ways to write the same: the same network, the same loss, the same bits.
+    # Labels as integers and one-hot labels are two ways to write the same: the same network, the same loss, the same bits.
     by_number = network(hidden=16, loss="sparse_categorical_crossentropy")
     by_number.fit(x_train, y_train, epochs=epochs, batch_size=64, verbose=0)
     one_hot = network(hidden=16, loss="categorical_crossentropy")
     one_hot.fit(x_train, to_categorical(y_train), epochs=epochs, batch_size=64, verbose=0)
     same = all(np.array_equal(a, b) for a, b in zip(by_number.get_weights(), one_hot.get_weights(), strict=True))
-    print(f"the same weights from whole numbers and from one-hot labels: {same}")
+    print(f"the same weights from integers and from one-hot labels: {same}")
 
     # Is the hidden layer worth anything here? And what if the rare class counts as much as each of the others?
     linear = network(hidden=0)

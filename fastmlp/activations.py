@@ -189,9 +189,9 @@ class Activation:
 
 
 def _relu(negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Activation:
-    slope = checks.number("negative_slope", negative_slope, 0.0)
-    least = checks.number("threshold", threshold, 0.0)
-    most = math.inf if max_value is None else checks.number("max_value", max_value, 0.0)
+    slope = checks.check_float("negative_slope", negative_slope, 0.0)
+    least = checks.check_float("threshold", threshold, 0.0)
+    most = math.inf if max_value is None else checks.check_float("max_value", max_value, 0.0)
     if least == 0 and most == math.inf:
         return Activation("leaky_relu", slope) if slope else relu
     if (slope, least, most) == (0, 0, 6):
@@ -200,37 +200,37 @@ def _relu(negative_slope: float = 0.0, max_value: float | None = None, threshold
 
 
 def _leaky_relu(negative_slope: float = 0.2) -> Activation:
-    return Activation("leaky_relu", checks.number("negative_slope", negative_slope, 0.0))
+    return Activation("leaky_relu", checks.check_float("negative_slope", negative_slope, 0.0))
 
 
 def _elu(alpha: float = 1.0) -> Activation:
-    return Activation("elu", checks.number("alpha", alpha, 0.0))
+    return Activation("elu", checks.check_float("alpha", alpha, 0.0))
 
 
 def _celu(alpha: float = 1.0) -> Activation:
-    if checks.number("alpha", alpha, 0.0) == 0:
+    if checks.check_float("alpha", alpha, 0.0) == 0:
         raise ValueError("alpha of celu must be above 0, because it divides by it")
     return Activation("celu", float(alpha))
 
 
 def _gelu(approximate: bool = False) -> Activation:
-    return Activation("gelu_tanh" if checks.flag("approximate", approximate) else "gelu")
+    return Activation("gelu_tanh" if checks.check_bool("approximate", approximate) else "gelu")
 
 
 def _hard_shrink(threshold: float = 0.5) -> Activation:
-    return Activation("hard_shrink", threshold=checks.number("threshold", threshold, 0.0))
+    return Activation("hard_shrink", threshold=checks.check_float("threshold", threshold, 0.0))
 
 
 def _soft_shrink(threshold: float = 0.5) -> Activation:
-    return Activation("soft_shrink", threshold=checks.number("threshold", threshold, 0.0))
+    return Activation("soft_shrink", threshold=checks.check_float("threshold", threshold, 0.0))
 
 
 def _threshold(threshold: float, default_value: float) -> Activation:
-    return Activation("threshold", checks.number("default_value", default_value), checks.number("threshold", threshold))
+    return Activation("threshold", checks.check_float("default_value", default_value), checks.check_float("threshold", threshold))
 
 
 def _squareplus(b: float = 4) -> Activation:
-    return Activation("squareplus", checks.number("b", b, 0.0))
+    return Activation("squareplus", checks.check_float("b", b, 0.0))
 
 
 def _only_axis(axis: int = -1) -> int:

@@ -68,7 +68,7 @@ def epsilon() -> float:
 
 def set_epsilon(value: float) -> None:
     """Accepts 1e-7 alone; layers and optimizers take an ``epsilon`` of their own."""
-    if checks.number("epsilon", value, 0.0) != _EPSILON:
+    if checks.check_float("epsilon", value, 0.0) != _EPSILON:
         raise UnsupportedError(f"epsilon {value!r} is not in fastmlp, whose losses use 1e-7; give epsilon= to the optimizer or the layer")
 
 

@@ -99,7 +99,7 @@ class _Norm(Constraint):
     def __init__(self, axis: Axis) -> None:
         axes = (axis,) if isinstance(axis, int) and not isinstance(axis, bool) else axis
         if axes is not None and not (isinstance(axes, (list, tuple)) and axes and all(type(one) is int for one in axes)):
-            raise TypeError(f"axis must be a whole number, several, or None, got {axis!r}")
+            raise TypeError(f"axis must be an integer, several, or None, got {axis!r}")
         self.axis = axis
 
     def bounds(self, shape: tuple[int, ...]) -> Bounds:
@@ -123,7 +123,7 @@ class MaxNorm(_Norm):
 
     def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
         super().__init__(axis)
-        self.most = self.max_value = checks.number("max_value", max_value, 0.0)
+        self.most = self.max_value = checks.check_float("max_value", max_value, 0.0)
 
     def get_config(self) -> dict[str, Any]:
         return {"max_value": self.max_value, "axis": self.axis}
@@ -157,9 +157,9 @@ class MinMaxNorm(_Norm):
 
     def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis = 0) -> None:
         super().__init__(axis)
-        self.least = self.min_value = checks.number("min_value", min_value, 0.0)
-        self.most = self.max_value = checks.number("max_value", max_value, self.min_value)
-        self.rate = checks.number("rate", rate, 0.0, 1.0)
+        self.least = self.min_value = checks.check_float("min_value", min_value, 0.0)
+        self.most = self.max_value = checks.check_float("max_value", max_value, self.min_value)
+        self.rate = checks.check_float("rate", rate, 0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:
         return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}

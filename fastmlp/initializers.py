@@ -52,16 +52,16 @@ class Initializer(Configurable):
     """
 
     def __init__(self, seed: int | None = None) -> None:
-        self.seed = None if seed is None else checks.whole_number("seed", seed, 0)
+        self.seed = None if seed is None else checks.check_int("seed", seed, 0)
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         """Fresh values as a float32 array of ``shape``."""
         if dtype is not None and np.dtype(dtype) != np.float32:
             raise TypeError(f"initializers give float32, not {np.dtype(dtype)}")
         if shape is None or isinstance(shape, str):
-            raise TypeError(f"shape must be a tuple of whole numbers such as (784, 10), got {shape!r}")
+            raise TypeError(f"shape must be a tuple of integers such as (784, 10), got {shape!r}")
         sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-        return self.sample(tuple(checks.whole_number("a size in shape", size, 0) for size in sizes), seeding.draw_seed)
+        return self.sample(tuple(checks.check_int("a size in shape", size, 0) for size in sizes), seeding.draw_seed)
 
     def sample(self, shape: tuple[int, ...], unseeded: Any) -> np.ndarray:
         """Values for ``shape``; ``unseeded()`` gives the seed when the initializer has none of its own."""
@@ -88,7 +88,7 @@ class Constant(Initializer):
 
     def __init__(self, value: Any = 0.0) -> None:
         super().__init__()
-        self.value = checks.number("value", value) if np.ndim(value) == 0 else _finite(value)
+        self.value = checks.check_float("value", value) if np.ndim(value) == 0 else _finite(value)
 
     def sample(self, shape: tuple[int, ...], unseeded: Any) -> np.ndarray:
         try:
@@ -143,8 +143,8 @@ class RandomNormal(Initializer):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.mean = checks.number("mean", mean)
-        self.stddev = checks.number("stddev", stddev, 0.0)
+        self.mean = checks.check_float("mean", mean)
+        self.stddev = checks.check_float("stddev", stddev, 0.0)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         return generator.normal(self.mean, self.stddev, shape)
@@ -167,8 +167,8 @@ class RandomUniform(Initializer):
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.minval = checks.number("minval", minval)
-        self.maxval = checks.number("maxval", maxval, self.minval)
+        self.minval = checks.check_float("minval", minval)
+        self.maxval = checks.check_float("maxval", maxval, self.minval)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         return generator.uniform(self.minval, self.maxval, shape)
@@ -199,7 +199,7 @@ class VarianceScaling(Initializer):
     ) -> None:
         _refuse_axes(self, options)
         super().__init__(seed)
-        self.scale = checks.number("scale", scale, 0.0)
+        self.scale = checks.check_float("scale", scale, 0.0)
         if mode not in ("fan_in", "fan_out", "fan_avg"):
             raise ValueError(f"mode must be 'fan_in', 'fan_out' or 'fan_avg', got {mode!r}")
         if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
@@ -307,7 +307,7 @@ class Orthogonal(Initializer):
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.gain = checks.number("gain", gain)
+        self.gain = checks.check_float("gain", gain)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         if len(shape) < 2:
@@ -328,7 +328,7 @@ class Identity(Initializer):
 
     def __init__(self, gain: float = 1.0) -> None:
         super().__init__()
-        self.gain = checks.number("gain", gain)
+        self.gain = checks.check_float("gain", gain)
 
     def sample(self, shape: tuple[int, ...], unseeded: Any) -> np.ndarray:
         if len(shape) != 2:

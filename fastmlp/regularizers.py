@@ -58,8 +58,8 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
-        self.l1 = checks.number("l1", 0.0 if l1 is None else l1, 0.0)
-        self.l2 = checks.number("l2", 0.0 if l2 is None else l2, 0.0)
+        self.l1 = checks.check_float("l1", 0.0 if l1 is None else l1, 0.0)
+        self.l2 = checks.check_float("l2", 0.0 if l2 is None else l2, 0.0)
 
     def penalty(self) -> Penalty:
         return Penalty(l1=self.l1, l2=self.l2)
@@ -76,7 +76,7 @@ class L1(Regularizer):
     """
 
     def __init__(self, l1: float | None = 0.01) -> None:
-        self.l1 = checks.number("l1", 0.01 if l1 is None else l1, 0.0)
+        self.l1 = checks.check_float("l1", 0.01 if l1 is None else l1, 0.0)
 
     def penalty(self) -> Penalty:
         return Penalty(l1=self.l1)
@@ -93,7 +93,7 @@ class L2(Regularizer):
     """
 
     def __init__(self, l2: float | None = 0.01) -> None:
-        self.l2 = checks.number("l2", 0.01 if l2 is None else l2, 0.0)
+        self.l2 = checks.check_float("l2", 0.01 if l2 is None else l2, 0.0)
 
     def penalty(self) -> Penalty:
         return Penalty(l2=self.l2)
@@ -113,7 +113,7 @@ class OrthogonalRegularizer(Regularizer):
     """
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
-        self.factor = checks.number("factor", factor, 0.0)
+        self.factor = checks.check_float("factor", factor, 0.0)
         if mode not in ("rows", "columns"):
             raise ValueError(f"mode must be 'rows' or 'columns', got {mode!r}")
         self.mode = mode

@@ -67,10 +67,10 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     labels = np.asarray(x)
     if labels.dtype.kind not in "biuf":
         raise TypeError(
-            f"to_categorical needs whole numbers, got {labels.dtype}; number the classes first: np.unique(x, return_inverse=True)[1]"
+            f"to_categorical needs integers, got {labels.dtype}; number the classes first: np.unique(x, return_inverse=True)[1]"
         )
     if labels.dtype.kind == "f" and not (np.isfinite(labels).all() and (labels == np.floor(labels)).all()):
-        raise ValueError("to_categorical needs whole numbers, but x has fractions, NaN or Inf")
+        raise ValueError("to_categorical needs integers, but x has fractions, NaN or Inf")
     labels = labels.astype(np.int64)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
@@ -79,7 +79,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
             raise ValueError("x is empty, so the number of classes is unknown; give num_classes")
         num_classes = int(labels.max()) + 1
     else:
-        num_classes = checks.whole_number("num_classes", num_classes)
+        num_classes = checks.check_int("num_classes", num_classes)
     if labels.size and (labels.min() < 0 or labels.max() >= num_classes):
         wrong = int(labels.min()) if labels.min() < 0 else int(labels.max())
         raise ValueError(f"x has the class number {wrong}, but classes go from 0 to {num_classes - 1}")
@@ -134,7 +134,7 @@ def set_random_seed(seed: int) -> None:
     """
     import random
 
-    seed = checks.whole_number("seed", seed, 0)
+    seed = checks.check_int("seed", seed, 0)
     if seed >= 2**32:
         raise ValueError(f"seed must be below 2**32, got {seed}")
     random.seed(seed)
@@ -165,7 +165,7 @@ def split_dataset(
     Args:
         dataset: An array, sparse matrix, frame of pandas or polars, or dict of them by name; or a tuple or list of such that are split
             alike.
-        left_size: Rows of the first part: a whole number, or a share from 0 to 1.
+        left_size: Rows of the first part: an integer, or a share from 0 to 1.
         right_size: Rows of the second part; the rest unless told.
         shuffle: Whether rows are drawn at random; otherwise the first ones go left.
         seed: Of the draw; the same seed gives the same parts.
@@ -244,8 +244,8 @@ def _rows_of_share(name: str, size: Any, rows: int) -> int | None:
     if size is None:
         return None
     if isinstance(size, (float, np.floating)):
-        return round(checks.number(name, size, 0.0, 1.0) * rows)
-    return checks.whole_number(name, size, 0)
+        return round(checks.check_float(name, size, 0.0, 1.0) * rows)
+    return checks.check_int(name, size, 0)
 
 
 @keywords.answering
@@ -275,8 +275,8 @@ def k_fold(
     """
     if data is None:
         raise TypeError("data must be arrays with one row per sample, or the number of rows, got None")
-    rows = _counts([_with_rows(data)])[0] if _has_rows(data) else checks.whole_number("data", data)
-    k = checks.whole_number("k", k, 2)
+    rows = _counts([_with_rows(data)])[0] if _has_rows(data) else checks.check_int("data", data)
+    k = checks.check_int("k", k, 2)
     if k > rows:
         raise ValueError(f"{rows} rows can't be dealt out to {k} folds; lower k")
     order = np.random.default_rng(seed).permutation(rows) if shuffle else np.arange(rows)

@@ -56,10 +56,10 @@ typedef enum fm_mode {
     FM_MODE_COUNT,
 } fm_mode;
 
-/* Which bucket a whole number gets that is not in a table: the remainder, or that of a hash of its decimal digits. */
+/* Which bucket an integer gets that is not in a table: the remainder, or that of a hash of its decimal digits. */
 typedef enum fm_bucketing { FM_BUCKETING_FLOORMOD, FM_BUCKETING_FARMHASH, FM_BUCKETING_SIPHASH } fm_bucketing;
 
-/* What numbers are replaced by: keys[i] by values[i], any other whole number below 2^24 by `first` plus one of 0 … buckets − 1; NaN without
+/* What numbers are replaced by: keys[i] by values[i], any other integer below 2^24 by `first` plus one of 0 … buckets − 1; NaN without
  * buckets, and for anything else. */
 typedef struct fm_table {
     int64_t entries;

@@ -132,17 +132,17 @@ def test_one_hot_rows_say_the_same_as_class_numbers(labels, classes):
 
 @given(st.integers(1, 40), st.integers(1, 50), st.integers(1, 6), st.integers(1, 4))
 def test_every_row_is_trained_on_once_per_pass(rows, batch_size, steps, epochs):
-    from fastmlp._data.batch_sampler import EpochPlan, Rows
+    from fastmlp._data.batch_sampler import BatchSampler, Rows
 
     data = Rows(np.zeros((rows, 1), np.float32), np.zeros((rows, 1), np.float32), None)
-    plan = EpochPlan(data, batch_size, None, lambda number, order: order.__setitem__(slice(None), np.roll(np.arange(rows), number)))
+    plan = BatchSampler(data, batch_size, None, lambda number, order: order.__setitem__(slice(None), np.roll(np.arange(rows), number)))
     for epoch in range(epochs):
         batches, first, stop = plan.epoch(epoch)
         assert (first, stop) == (0, batches.count) == (0, plan.steps)
         np.testing.assert_array_equal(batches.order, np.roll(np.arange(rows), epoch))
         plan.end_epoch()
     count = -(-rows // batch_size)
-    plan = EpochPlan(data, batch_size, min(steps, count), None)
+    plan = BatchSampler(data, batch_size, min(steps, count), None)
     covered = []
     for epoch in range(count if count % min(steps, count) == 0 else 0):
         _, first, stop = plan.epoch(epoch)

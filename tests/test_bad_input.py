@@ -248,11 +248,11 @@ def test_targets_in_all_usual_forms_are_read(engine, loss, model, y):
     ("arguments", "error", "message"),
     [
         ({"epochs": -2}, ValueError, "epochs must be at least 0, got -2"),
-        ({"epochs": 2.5}, TypeError, "epochs must be a whole number of at least 0, got 2.5"),
-        ({"epochs": "5"}, TypeError, "epochs must be a whole number of at least 0, got '5'"),
+        ({"epochs": 2.5}, TypeError, "epochs must be an integer ≥ 0, got 2.5"),
+        ({"epochs": "5"}, TypeError, "epochs must be an integer ≥ 0, got '5'"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
         ({"batch_size": -32}, ValueError, "batch_size must be at least 1, got -32"),
-        ({"batch_size": 1.5}, TypeError, "batch_size must be a whole number of at least 1, got 1.5"),
+        ({"batch_size": 1.5}, TypeError, "batch_size must be an integer ≥ 1, got 1.5"),
         ({"initial_epoch": -1}, ValueError, "initial_epoch must be at least 0, got -1"),
         ({"steps_per_epoch": 0}, ValueError, "steps_per_epoch must be at least 1, got 0"),
         ({"validation_steps": 0}, ValueError, "validation_steps must be at least 1, got 0"),
@@ -348,7 +348,7 @@ def test_a_loss_that_becomes_nan_stops_with_the_epoch_the_batch_and_advice(engin
 @pytest.mark.parametrize(
     ("x", "num_classes", "error", "message"),
     [
-        (["a"], None, TypeError, "to_categorical needs whole numbers"),
+        (["a"], None, TypeError, "to_categorical needs integers"),
         ([0.5], None, ValueError, "x has fractions, NaN or Inf"),
         ([np.nan], None, ValueError, "x has fractions, NaN or Inf"),
         ([-1, 2], None, ValueError, "x has the class number -1, but classes go from 0 to 2"),

@@ -103,8 +103,8 @@ def test_threads_are_those_asked_for(run):
         (["spirals"], "unknown case 'spirals'; the cases are spiral, policy, mnist"),
         (["--peers", "numpty"], "unknown peer 'numpty'; the peers are jax, torch"),
         (["--json", "spiral"], "--json takes a file: write the cases before it, as in fastmlp bench spiral --json"),
-        (["--rounds", "0"], "must be a whole number of at least 1, not '0'"),
-        (["--threads", "many"], "must be a whole number of at least 1, not 'many'"),
+        (["--rounds", "0"], "must be an integer ≥ 1, not '0'"),
+        (["--threads", "many"], "must be an integer ≥ 1, not 'many'"),
     ],
 )
 def test_arguments_that_make_no_sense_end_with_code_2(run, arguments, message):

@@ -120,7 +120,7 @@ def test_a_learning_rate_that_is_too_high_is_a_row(run):
     ("arguments", "message"),
     [
         (["mnist2"], "invalid choice: 'mnist2'"),
-        (["--hidden", "16", "a,b"], "argument --hidden: expected whole numbers with commas between, such as 64,64, got 'a,b'"),
+        (["--hidden", "16", "a,b"], "argument --hidden: expected integers with commas between, such as 64,64, got 'a,b'"),
         (["--hidden", "16", "64", "16"], "--hidden has the same value twice"),
         (["--epochs", "5", "0"], "argument --epochs: must be at least 1, got 0"),
         (["--learning-rate"], "argument --learning-rate: expected at least one argument"),

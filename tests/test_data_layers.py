@@ -177,7 +177,7 @@ def test_numbers_out_of_range_are_told_wherever_they_come_in(engine, head, bad):
     x = IDS.astype(np.float64)
     x[17, 2] = bad
     y = np.zeros((40, 2))
-    wanted = rf"x\[17, 2\] is {bad:g}, but the first layer reads whole numbers from 0 to 11".replace("+", r"\+")
+    wanted = rf"x\[17, 2\] is {bad:g}, but the first layer reads integers from 0 to 11".replace("+", r"\+")
     for do in (
         lambda: model.fit(x, y, verbose=0),
         lambda: model.evaluate(x, y, verbose=0),
@@ -190,7 +190,7 @@ def test_numbers_out_of_range_are_told_wherever_they_come_in(engine, head, bad):
 
 
 def test_layers_that_read_numbers_come_first():
-    with pytest.raises(ValueError, match="reads whole numbers, so it must be the first of the model, but dense is before it"):
+    with pytest.raises(ValueError, match="reads integers, so it must be the first of the model, but dense is before it"):
         models.Sequential([layers.Input((3,)), layers.Dense(3), layers.Embedding(4, 2, name="late")])
     assert models.Sequential([layers.Input((3, 2)), layers.Flatten(), layers.Embedding(4, 2)]).output_shape == (None, 6, 2)
 

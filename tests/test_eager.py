@@ -68,7 +68,7 @@ def test_layers_that_merge_take_several_arrays():
 def test_layers_of_whole_numbers_take_them():
     assert layers.Embedding(5, 2)(np.array([[1, 4]])).shape == (1, 2, 2)
     assert layers.CategoryEncoding(3, output_mode="one_hot")(np.array([0, 2])).tolist() == [[1, 0, 0], [0, 0, 1]]
-    with pytest.raises(ValueError, match="reads whole numbers from 0 to 4"):
+    with pytest.raises(ValueError, match="reads integers from 0 to 4"):
         layers.Embedding(5, 2)(np.array([[5]]))
 
 

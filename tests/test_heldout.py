@@ -15,10 +15,10 @@ import pytest
 from fastmlp import layers, models, utils
 from fastmlp._data.batch_sampler import Rows
 from fastmlp._engine.spec import Objective
-from fastmlp._training.compile_config import Goal
+from fastmlp._training.compile_config import ResolvedObjective
 from fastmlp._training.validation import split
 
-GOAL = Goal(Objective("mse", 0), (), (), ())
+GOAL = ResolvedObjective(Objective("mse", 0), (), (), ())
 RANDOM = np.random.default_rng(0)
 
 

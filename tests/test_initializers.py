@@ -116,7 +116,7 @@ def test_keras_spellings_are_known(name, cls):
         ),
         (lambda: initializers.get(3), TypeError, "3 is not an initializer; give one of Zeros"),
         (lambda: initializers.HeNormal(seed=-1), ValueError, "seed must be at least 0, got -1"),
-        (lambda: initializers.HeNormal(seed="a"), TypeError, "seed must be a whole number of at least 0, got 'a'"),
+        (lambda: initializers.HeNormal(seed="a"), TypeError, "seed must be an integer ≥ 0, got 'a'"),
         (lambda: initializers.Constant(float("inf")), ValueError, "value must be finite, got inf"),
         (lambda: initializers.RandomNormal(stddev=-1), ValueError, "stddev must be at least 0, got -1"),
         (lambda: initializers.VarianceScaling(mode="fan"), ValueError, "mode must be 'fan_in', 'fan_out' or 'fan_avg', got 'fan'"),

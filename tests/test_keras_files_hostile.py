@@ -123,7 +123,7 @@ LAMBDA = {"class_name": "__lambda__", "config": {"code": "4wEAAAAA", "defaults":
             set_argument("kernel_constraint", {"class_name": "MyNorm", "config": {}}),
             "unknown constraint class 'MyNorm'; if it is one of your own",
         ),
-        (set_argument("units", "many"), "its model configuration is not valid: .*units must be a whole number"),
+        (set_argument("units", "many"), "its model configuration is not valid: .*units must be an integer"),
         (set_argument("batch_shape", [None, None], 0), "its model configuration is not valid: .*leaves a size open"),
         (lambda data: data.update(class_name="Trick"), "its model is of class 'Trick', which is not in fastmlp"),
         (lambda data: data.update(registered_name="mine>Sequential"), "its model of class 'Sequential' is a custom object"),
@@ -290,7 +290,7 @@ SHAPE = (4, 3)
         (remove("optimizer/vars/9"), "the optimizer's state has 9 arrays, but Adam with these weights has 10; load .* compile=False"),
         (put("optimizer/vars/2", data=np.zeros(3, "f4")), r"the optimizer's state 2 has the shape \(3,\), not \(4, 3\)"),
         (put("optimizer/vars/0", data=np.int32(-1)), "'/optimizer/vars/0' is -1; it should be at least 0"),
-        (put("optimizer/vars/0", data=np.float32(1)), "it should be a whole number"),
+        (put("optimizer/vars/0", data=np.float32(1)), "it should be an integer"),
         (put("optimizer/vars/1", data=np.float32(-1)), "the learning rate of its optimizer is not valid: .*at least 0"),
     ],
 )

@@ -136,7 +136,7 @@ def test_numbers_out_of_range_are_told_by_input():
     model = branched()
     wrong = MORE.copy()
     wrong[4, 2] = 40
-    with pytest.raises(ValueError, match=r"x\['more'\]\[4, 2\] is 40, but the first layer reads whole numbers from 0 to 39"):
+    with pytest.raises(ValueError, match=r"x\['more'\]\[4, 2\] is 40, but the first layer reads integers from 0 to 39"):
         model.predict([WORDS, wrong, NUMBERS])
     model.predict([WORDS, MORE, NUMBERS * 100])
 
@@ -147,7 +147,7 @@ def test_tables_inside_a_model_read_its_input():
     model = Model(x, layers.Dense(1)(inner(x)))
     with pytest.raises(ValueError, match=r"x\[0, 0\] is 0.5"):
         model.predict(np.full((1, 6), 0.5))
-    with pytest.raises(ValueError, match="reads whole numbers, so it must be the first of the model, but dense is before it"):
+    with pytest.raises(ValueError, match="reads integers, so it must be the first of the model, but dense is before it"):
         Model(x, inner(layers.Dense(6)(x)))
 
 

@@ -159,7 +159,7 @@ VOCABULARY = "assets/layers/integer_lookup/vocabulary.txt"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"-1\n12\nabc", "a vocabulary of its model is not valid: .* holds 'abc', which is no whole number"),
+        (b"-1\n12\nabc", "a vocabulary of its model is not valid: .* holds 'abc', which is no integer"),
         (b"-1\n12\n12", "each token of the vocabulary must be there once"),
         (b"-1\n\xff\xfe", "a vocabulary of its model is not valid"),
         (b"-1\n16777216", r"a token of layer 'integer_lookup\w*' is 16777216, but a model reads and gives float32"),
@@ -184,11 +184,11 @@ def test_a_damaged_vocabulary_is_refused_with_the_reason(golden, tmp_path, text,
     [
         ("vocabulary", "/dev/zero", "holds the tokens of a vocabulary, not the path of a file"),
         ("vocabulary", [1, [2]], "TypeError|not valid"),
-        ("vocabulary", ["a"], "takes whole numbers"),
+        ("vocabulary", ["a"], "takes integers"),
         ("num_oov_indices", 10**12, "num_oov_indices must be at most 16777216"),
         ("num_oov_indices", 1 << 24, "numbers, but a model reads at most 16777216"),
         ("vocabulary_size", 3, "can't change its size from 3 to 9"),
-        ("vocabulary_size", "many", "vocabulary_size must be a whole number"),
+        ("vocabulary_size", "many", "vocabulary_size must be an integer"),
         ("mask_token", 1 << 30, "mask_token of layer .* is 1073741824"),
         ("salt", [1.5, 2], "salt"),
         ("output_mode", "embed", "output_mode must be one of"),
@@ -230,7 +230,7 @@ def test_a_vocabulary_learned_anew_takes_effect_in_the_models_that_have_it():
     np.testing.assert_array_equal(first, model.predict(np.array([[5, 9]]), verbose=0))
     lookup.adapt(np.array([9, 9, 5]))
     np.testing.assert_array_equal(first, model.predict(np.array([[9, 5]]), verbose=0))
-    with pytest.raises(ValueError, match=r"reads whole numbers from 0 to 5, but the layer before it gives 0 to 9; give it input_dim=10"):
+    with pytest.raises(ValueError, match=r"reads integers from 0 to 5, but the layer before it gives 0 to 9; give it input_dim=10"):
         lookup.adapt(np.arange(9))
     np.testing.assert_array_equal(first, model.predict(np.array([[9, 5]]), verbose=0))
 
@@ -298,7 +298,7 @@ def test_what_a_model_can_not_hold_is_an_error_that_says_what_to_do(build, error
 @pytest.mark.parametrize(
     ("layer", "x", "message"),
     [
-        (Hashing(4), [[1.0, 16777216.0]], "x[0, 1] is 16777216, but the first layer reads whole numbers from -16777215 to 16777215 in a"),
+        (Hashing(4), [[1.0, 16777216.0]], "x[0, 1] is 16777216, but the first layer reads integers from -16777215 to 16777215 in a"),
         (Hashing(4), [[1 << 40, 1]], "x[0, 0] is 1099511627776, but"),
         (Hashing(4), [[0.5, 1.0]], "x[0, 0] is 0.5, but"),
         (IntegerLookup(vocabulary=[7, 9]), [[7, 9.5]], "x[0, 1] is 9.5, but"),

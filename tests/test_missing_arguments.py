@@ -92,7 +92,7 @@ def test_a_model_says_what_is_missing_and_stays_as_it_is(model, use, reason):
         (lambda: metrics.MeanSquaredError()(Y, None), r"y_pred is missing \(None\)"),
         (lambda: metrics.Mean()(None), r"values is missing \(None\)"),
         (lambda: metrics.Sum()(None), r"values is missing \(None\)"),
-        (lambda: initializers.GlorotUniform()(None), "shape must be a tuple of whole numbers such as"),
+        (lambda: initializers.GlorotUniform()(None), "shape must be a tuple of integers such as"),
         (lambda: schedules.PiecewiseConstantDecay(None, [1.0]), "boundaries must be a list of numbers, got None"),
     ],
 )

@@ -359,7 +359,7 @@ def test_columns_of_an_input_may_be_numbers_to_embed():
     x = layers.Input((3,))
     model = Model(x, layers.Concatenate()([layers.Flatten()(layers.Embedding(4, 2)(x[:, :1])), x[:, 1:]]))
     assert model.predict([[3, 0.5, -1.5]], verbose=0).shape == (1, 4)
-    with pytest.raises(ValueError, match="whole numbers from 0 to 3"):
+    with pytest.raises(ValueError, match="integers from 0 to 3"):
         model.predict([[3.5, 0.5, -1.5]], verbose=0)
 
 

@@ -179,7 +179,7 @@ BAD = {
     ),
     "pointers": ((X.data, X.indices, X.indptr[::-1]), ValueError, "x.indptr must ascend from 0 to at most"),
     "too long": ((X.data, X.indices, X.indptr * 2), ValueError, "x.indptr must ascend from 0 to at most"),
-    "too few": ((X.data, X.indices, X.indptr[:-1]), ValueError, "x.indptr must be 61 whole numbers, one more than there are rows"),
+    "too few": ((X.data, X.indices, X.indptr[:-1]), ValueError, "x.indptr must be 61 integers, one more than there are rows"),
 }
 
 

@@ -246,8 +246,8 @@ def test_several_grids_are_swept_one_after_another():
     ("options", "message"),
     [
         ({"seeds": 0}, "seeds must be at least 1, got 0"),
-        ({"seeds": [1, 1]}, r"seeds must be different whole numbers from 0 up to 2\*\*32 - 1, at least one, got \[1, 1\]"),
-        ({"seeds": []}, "seeds must be different whole numbers"),
+        ({"seeds": [1, 1]}, r"seeds must be different integers from 0 up to 2\*\*32 - 1, at least one, got \[1, 1\]"),
+        ({"seeds": []}, "seeds must be different integers"),
         ({"workers": 0}, "workers must be at least 1, got 0"),
         ({"start_method": "thread"}, "start_method must be one of fork, forkserver, spawn, or None, got 'thread'"),
         ({"verbose": 3}, "verbose must be 0, 1 or 'auto', got 3"),

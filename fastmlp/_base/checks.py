@@ -16,21 +16,21 @@ from fastmlp._base import keywords
 from fastmlp.errors import UnsupportedError
 
 
-def whole_number(name: str, value: Any, least: int = 1) -> int:
-    """``value`` as an int of at least ``least``; bools, fractions and strings are errors."""
+def check_int(name: str, value: Any, min: int = 1) -> int:
+    """``value`` as an int ≥ ``min``; bools, fractions and strings are errors."""
     if not isinstance(value, bool):
         try:
             number = int(operator.index(value))
         except TypeError:
             pass
         else:
-            if number < least:
-                raise ValueError(f"{name} must be at least {least}, got {number}")
+            if number < min:
+                raise ValueError(f"{name} must be at least {min}, got {number}")
             return number
-    raise TypeError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    raise TypeError(f"{name} must be an integer ≥ {min}, got {value!r}")
 
 
-def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf, *, open_high: bool = False) -> float:
+def check_float(name: str, value: Any, low: float = -math.inf, high: float = math.inf, *, open_high: bool = False) -> float:
     """``value`` as a finite float with low ≤ value ≤ high (value < high with ``open_high``)."""
     if isinstance(value, (bool, str, bytes)) or value is None:
         raise TypeError(f"{name} must be a number, got {value!r}")
@@ -46,16 +46,16 @@ def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf
     return result
 
 
-LEAST_NORMAL = 2.0**-126
+MIN_NORMAL = 2.0**-126
 """The smallest float32 that the engines do not flush to zero."""
 
 
 def divisor(name: str, value: Any) -> float:
     """``value`` as a float that the engines can add to something that may be 0 and then divide by."""
-    result = number(name, value, 0.0)
-    if result < LEAST_NORMAL:
+    result = check_float(name, value, 0.0)
+    if result < MIN_NORMAL:
         raise ValueError(
-            f"{name} must be at least {LEAST_NORMAL:.2g}, the smallest number of float32, so that nothing is divided by 0, got {result:g}"
+            f"{name} must be at least {MIN_NORMAL:.2g}, the smallest number of float32, so that nothing is divided by 0, got {result:g}"
         )
     return result
 
@@ -88,7 +88,7 @@ def present(**values: Any) -> None:
             raise TypeError(f"{name} is missing (None); give an array of numbers")
 
 
-def flag(name: str, value: Any) -> bool:
+def check_bool(name: str, value: Any) -> bool:
     """``value`` as a bool; only True, False and their NumPy forms pass."""
     if value is True or value is False or type(value).__name__ in ("bool", "bool_"):
         return bool(value)

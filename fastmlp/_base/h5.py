@@ -163,7 +163,7 @@ class Group:
         """The integer called ``name``, at least 0."""
         array = self._array(name)
         if array.dtype.kind not in "iu" or array.dtype.itemsize > 8:
-            raise self.fail(f"the array {self._join(name)!r:.200} is of type {array.dtype}; it should be a whole number")
+            raise self.fail(f"the array {self._join(name)!r:.200} is of type {array.dtype}; it should be an integer")
         value = int(self._values(array, name, ()))
         if value < 0:
             raise self.fail(f"{self._join(name)!r:.200} is {value}; it should be at least 0")

@@ -49,7 +49,7 @@ _OLD_NAMES = {
 }
 """Names that older versions of Keras used, or that other libraries use, each with those it may have today."""
 
-_MOST_NAMES = 15
+_MAX_NAMES = 15
 
 
 def refusal(owner: str, name: str, known: Iterable[str]) -> TypeError:
@@ -68,7 +68,7 @@ def refusal(owner: str, name: str, known: Iterable[str]) -> TypeError:
     elif close:
         hint = f"; did you mean {close[0]!r}?"
     elif known:
-        hint = f"; it has {', '.join(known[:_MOST_NAMES])}{', …' * (len(known) > _MOST_NAMES)}"
+        hint = f"; it has {', '.join(known[:_MAX_NAMES])}{', …' * (len(known) > _MAX_NAMES)}"
     else:
         hint = ""
     return TypeError(f"{owner} has no argument {name!r}{hint}")

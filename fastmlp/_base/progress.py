@@ -71,7 +71,7 @@ class ProgressLine:
     """The line of one epoch.
 
     Args:
-        target: The number of steps; 0 if nobody knows, and the line is written when they are done.
+        target: The number of steps; 0 if unknown: the line is written when they are done.
         verbose: 0 nothing, 1 a bar, 2 one line at the end.
     """
 

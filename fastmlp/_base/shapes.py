@@ -16,11 +16,11 @@ Shape = tuple[int, ...]
 def row_shape(name: str, shape: Any) -> Shape:
     """The shape of one row as a tuple; one number means a vector, unknown sizes are errors."""
     if isinstance(shape, (str, bytes)) or (not isinstance(shape, Sequence) and np.ndim(shape) != 0):
-        raise TypeError(f"{name} must be a tuple of whole numbers such as (784,), got {shape!r}")
+        raise TypeError(f"{name} must be a tuple of integers such as (784,), got {shape!r}")
     sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
     if any(size is None for size in sizes):
         raise ValueError(f"{name}={tuple(sizes)} leaves a size open; a network needs the exact shape of a row")
-    return tuple(checks.whole_number(f"a size in {name}", size) for size in sizes)
+    return tuple(checks.check_int(f"a size in {name}", size) for size in sizes)
 
 
 def without_batch_axis(name: str, shape: Any) -> Shape:
@@ -45,6 +45,6 @@ def pop_input_shape(options: dict[str, Any]) -> Shape | None:
         raise ValueError(f"give one of {' and '.join(given)}, not both")
     for name, value in given.items():
         if name == "input_dim":
-            return (checks.whole_number(name, value),)
+            return (checks.check_int(name, value),)
         return without_batch_axis(name, value) if name == "batch_input_shape" else row_shape(name, value)
     return None

@@ -34,7 +34,7 @@ class Rows:
         return Batches(self.x, self.y, self.weight, order, batch_size)
 
 
-class EpochPlan:
+class BatchSampler:
     """Which batches each epoch runs.
 
     An epoch is one pass over the rows, in an order of its own. With ``steps`` it is that many batches, and the next epoch goes on where it
@@ -95,7 +95,7 @@ class EpochPlan:
 
 
 class Source(Protocol):
-    """What gives a fit its batches, and where it stands: an :class:`EpochPlan` or a :class:`~fastmlp._training.batch_stream.Feed`."""
+    """The batches of a fit, and its position in them: a :class:`BatchSampler` or a :class:`~fastmlp._training.batch_stream.BatchStream`."""
 
     first: int | None
     number: int
@@ -105,13 +105,13 @@ class Source(Protocol):
 
 
 class Counter(Protocol):
-    """What adds up an epoch: a :class:`~fastmlp._training.accumulators.Tally`, or one that is fed."""
+    """What adds up an epoch: a :class:`~fastmlp._training.accumulators.MetricAccumulator`, or one that is fed."""
 
     def state(self) -> dict[str, Any]: ...
     def restore(self, state: Mapping[str, Any]) -> None: ...
 
 
-class Progress:
+class FitState:
     """Where a call of ``fit`` stands between two batches, so that another call can go on from there.
 
     Args:

@@ -202,7 +202,7 @@ def as_float32(
 
 @dataclass(frozen=True, slots=True)
 class WholeNumbers:
-    """Columns ``begin`` … ``end - 1`` of a network's input, which hold whole numbers ``lowest`` … ``highest``."""
+    """Columns ``begin`` … ``end - 1`` of a network's input, which hold integers ``lowest`` … ``highest``."""
 
     begin: int
     end: int
@@ -213,7 +213,7 @@ class WholeNumbers:
 
 
 def check_whole_numbers(name: str, inputs: np.ndarray | SparseRows, numbers: WholeNumbers) -> None:
-    """An error if some columns hold anything but the whole numbers that the first layer reads."""
+    """An error if some columns hold anything but the integers that the first layer reads."""
     begin, end = numbers.begin, numbers.end
     if isinstance(inputs, SparseRows):
         entries = inputs.values[(inputs.columns >= begin) & (inputs.columns < end)]
@@ -225,7 +225,7 @@ def check_whole_numbers(name: str, inputs: np.ndarray | SparseRows, numbers: Who
     known = None if numbers.known is None else np.array(numbers.known, np.float32)
     for first, part in blocks(values):
         bad = ~((part >= numbers.lowest) & (part <= numbers.highest) & (part == np.floor(part)))
-        what = f"the first layer reads whole numbers from {numbers.lowest} to {numbers.highest}"
+        what = f"the first layer reads integers from {numbers.lowest} to {numbers.highest}"
         if numbers.lowest < 0:
             what += " in a model; for larger ones call it on the data before fit: x = layer(data)"
         if known is not None and not bad.any():

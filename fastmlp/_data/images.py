@@ -29,9 +29,9 @@ _WORKING_SIZE = 400
 """Longer side, in pixels, at which the digit is looked for."""
 _FIT_SAMPLES = 48
 """Pixels along the shorter side that the background is fitted to; it is smooth, so more would not change it."""
-_LEAST_CONTRAST = 24.0
+_MIN_CONTRAST = 24.0
 """Of 255: a picture whose parts differ by less shows nothing."""
-_LEAST_SIZE, _LEAST_PIXELS = 0.03, 4
+_MIN_SIZE, _MIN_PIXELS = 0.03, 4
 """A mark is no digit if it is smaller than this share of the picture's longer side, or than so many pixels."""
 _GRAINS = 40
 """So many marks, none of which is large, are noise."""
@@ -188,7 +188,7 @@ def _ink(colours: NDArray[np.float32]) -> NDArray[np.float32]:
         difference = _distance(colours, surface @ coefficients)
     threshold = _threshold(difference)
     stroke = difference[difference > threshold]
-    if stroke.size == 0 or np.median(stroke) < _LEAST_CONTRAST:
+    if stroke.size == 0 or np.median(stroke) < _MIN_CONTRAST:
         raise ValueError(NOTHING)
     floor = 3 * float(np.median(difference[difference <= threshold]))
     full = float(np.percentile(stroke, 75))
@@ -233,7 +233,7 @@ def _check_drawn(marks: list[_Mark], shape: tuple[int, ...]) -> None:
     """An error if the marks are dust, or the grain of a blank picture."""
     total = sum(mark.pixels for mark in marks)
     largest = max((max(mark.height, mark.width) for mark in marks), default=0)
-    if largest < max(_LEAST_SIZE * max(shape), _LEAST_PIXELS) or (len(marks) > _GRAINS and marks[0].pixels < total / 4):
+    if largest < max(_MIN_SIZE * max(shape), _MIN_PIXELS) or (len(marks) > _GRAINS and marks[0].pixels < total / 4):
         raise ValueError(NOTHING)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from fastmlp._base.numeric import as_native, quiet
 from fastmlp._engine.spec import SparseRows
 
-_MOST_COLUMNS = 2**31 - 1
+_MAX_COLUMNS = 2**31 - 1
 
 
 def is_sparse(value: Any) -> bool:
@@ -38,8 +38,8 @@ def as_sparse_rows(name: str, value: Any) -> SparseRows:
     starts, columns, values = (np.asarray(part) for part in (matrix.indptr, matrix.indices, matrix.data))
     if values.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be numbers, but holds {values.dtype} values")
-    if width > _MOST_COLUMNS:
-        raise ValueError(f"{name} has {width} columns, but a layer takes at most {_MOST_COLUMNS}")
+    if width > _MAX_COLUMNS:
+        raise ValueError(f"{name} has {width} columns, but a layer takes at most {_MAX_COLUMNS}")
     starts = _checked_starts(name, starts, rows, min(len(columns), len(values)))
     columns, values = (part[starts[0] : starts[-1]] for part in (columns, values))
     starts -= starts[0]
@@ -56,7 +56,7 @@ def as_sparse_rows(name: str, value: Any) -> SparseRows:
 def _checked_starts(name: str, starts: np.ndarray, rows: int, entries: int) -> np.ndarray:
     """A copy of a matrix's ``indptr``, int64."""
     if starts.ndim != 1 or starts.dtype.kind not in "iu" or len(starts) != rows + 1:
-        raise ValueError(f"{name}.indptr must be {rows + 1} whole numbers, one more than there are rows, but has shape {starts.shape}")
+        raise ValueError(f"{name}.indptr must be {rows + 1} integers, one more than there are rows, but has shape {starts.shape}")
     starts = starts.astype(np.int64)
     if starts[0] < 0 or starts[-1] > entries or (np.diff(starts) < 0).any():
         raise ValueError(f"{name}.indptr must ascend from 0 to at most {entries}, the number of entries; the matrix is damaged")

@@ -211,10 +211,10 @@ def _checked_class_weights(class_weight: Any) -> dict[int, float]:
     weights = {}
     for key, weight in class_weight.items():
         try:
-            number = checks.number("a class in class_weight", int(key) if isinstance(key, (bool, np.bool_)) else key, 0.0)
+            number = checks.check_float("a class in class_weight", int(key) if isinstance(key, (bool, np.bool_)) else key, 0.0)
             if number != int(number):
-                raise TypeError(f"a class in class_weight must be a whole number, got {key!r}")
-            weights[int(number)] = checks.number(f"class_weight[{key!r}]", weight)
+                raise TypeError(f"a class in class_weight must be an integer, got {key!r}")
+            weights[int(number)] = checks.check_float(f"class_weight[{key!r}]", weight)
         except TypeError as error:
             raise TypeError(f"class_weight must map class numbers to weights: {error}") from None
     return weights

@@ -59,7 +59,7 @@ def check_skip_zeros(value: Any) -> SkipZeros:
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     try:
-        return checks.number("skip_zeros", value, 0.0, 1.0)
+        return checks.check_float("skip_zeros", value, 0.0, 1.0)
     except TypeError:
         raise TypeError(f"skip_zeros must be 'auto', True, False or a share of non-zeros from 0 to 1, got {value!r}") from None
 

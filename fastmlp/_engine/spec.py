@@ -105,14 +105,14 @@ class Constant:
 
 
 WHOLE_BELOW = 1 << 24
-"""Whole numbers whose absolute value is below this are told apart in float32."""
+"""Integers whose absolute value is below this are told apart in float32."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """What numbers are replaced by.
 
-    ``keys`` ascend. In a lookup, a number that is ``keys[i]`` becomes ``values[i]``; any other whole number becomes ``first`` plus one of
+    ``keys`` ascend. In a lookup, a number that is ``keys[i]`` becomes ``values[i]``; any other integer becomes ``first`` plus one of
     the numbers 0 … ``buckets - 1``, chosen by ``method``:
 
     - ``"floormod"``: the number modulo ``buckets``;
@@ -150,9 +150,9 @@ class Node:
     - ``"normalization"``: ``(input - mean) / max(sqrt(variance), epsilon)``, or the way back in the mode ``"invert"``.
     - ``"rescaling"``: ``input * scale + offset``.
     - ``"prelu"``: ``input``, or ``alpha * input`` where it is negative.
-    - ``"embedding"``: each column of the input, a whole number, is replaced by that row of ``embeddings``.
-    - ``"category_encoding"``: whole numbers become columns, in the mode ``"one_hot"``, ``"multi_hot"`` or ``"count"``.
-    - ``"lookup"``: each column of the input, a whole number, is replaced by what ``table`` says.
+    - ``"embedding"``: each column of the input, an integer, is replaced by that row of ``embeddings``.
+    - ``"category_encoding"``: integers become columns, in the mode ``"one_hot"``, ``"multi_hot"`` or ``"count"``.
+    - ``"lookup"``: each column of the input, an integer, is replaced by what ``table`` says.
     - ``"discretization"``: each column is replaced by how many of the ``table``'s keys are no larger.
     - ``"add"``, ``"subtract"``, ``"multiply"``, ``"divide"``, ``"maximum"``, ``"minimum"``: of two inputs, element by element;
       where two are equal, each has half a part in the gradient of the last two.
@@ -482,7 +482,7 @@ class Batches:
     y: np.ndarray
     """``(rows, outputs)`` float32, half as many columns for ``gaussian_nll``, or int32 labels ``(rows,)`` where the loss is sparse; with
     groups ``(rows, groups · columns)``, or ``(rows, groups)`` labels. For several objectives float32, their columns side by side, labels as
-    one column of whole numbers."""
+    one column of integers."""
     sample_weight: np.ndarray | None
     """``(rows,)`` float32, or ``(rows, objectives)``; None for ones."""
     order: np.ndarray | None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fastmlp._base import checks, forks
 
-MOST_THREADS = 2**16
+MAX_THREADS = 2**16
 """The engine has its own, lower limit; this one keeps the number an int of C."""
 
 _lock = forks.Lock()
@@ -33,9 +33,9 @@ def set_num_threads(count: int) -> None:
     global _applied, _reason
     from fastmlp import _core
 
-    count = checks.whole_number("the number of threads", count)
+    count = checks.check_int("the number of threads", count)
     with _lock.lock:
-        _core.set_threads(min(count, MOST_THREADS))
+        _core.set_threads(min(count, MAX_THREADS))
         _applied, _reason = True, "set_num_threads was called"
 
 
@@ -57,7 +57,7 @@ def apply_default() -> None:
     with _lock.lock:
         if not _applied:
             count, _reason = default_count()
-            _core.set_threads(min(count, MOST_THREADS))
+            _core.set_threads(min(count, MAX_THREADS))
             _applied = True
 
 
@@ -72,7 +72,7 @@ def default_count() -> tuple[int, str]:
     wanted = os.environ.get("FASTMLP_NUM_THREADS", "").strip()
     if wanted:
         if not wanted.isdecimal() or int(wanted) < 1:
-            raise ValueError(f"FASTMLP_NUM_THREADS must be a whole number of at least 1, got {wanted!r}")
+            raise ValueError(f"FASTMLP_NUM_THREADS must be an integer ≥ 1, got {wanted!r}")
         return int(wanted), "FASTMLP_NUM_THREADS"
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     quota = cgroup_cpus()

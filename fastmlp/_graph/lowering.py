@@ -23,7 +23,7 @@ from fastmlp._graph.operation import Operation
 from fastmlp._graph.symbolic import Call, Graph, Tensor
 from fastmlp._graph.weights import Weight
 
-MOST_NODES, MOST_CALLS = 16384, 65536
+MAX_NODES, MAX_CALLS = 16384, 65536
 """Models inside models can grow much larger than what describes them."""
 
 
@@ -72,7 +72,7 @@ class _Maker:
         self._fixed = {0}
         """The buffers that depend on no parameter that is trained."""
         self._numbers: dict[int, tuple[int, int]] = {}
-        """For a buffer of whole numbers that a layer gives, the lowest and the highest there can be."""
+        """For a buffer of integers that a layer gives, the lowest and the highest there can be."""
         starts = (
             [0] if len(widths) == 1 else [self._slice(begin, width) for begin, width in zip(accumulate([0, *widths]), widths, strict=False)]
         )
@@ -98,9 +98,9 @@ class _Maker:
         buffers: dict[Tensor, int] = dict(zip(graph.inputs, inputs, strict=True))
         for call in graph.calls:
             self._calls += 1
-            if self._calls > MOST_CALLS:
+            if self._calls > MAX_CALLS:
                 raise ValueError(
-                    f"the model takes more than {MOST_CALLS} calls of layers, those in models inside it included; make it smaller"
+                    f"the model takes more than {MAX_CALLS} calls of layers, those in models inside it included; make it smaller"
                 )
             given = [buffers[tensor] for tensor in call.inputs]
             inner = getattr(call.layer, "graph", None)
@@ -208,14 +208,14 @@ class _Maker:
             return
         if buffer not in self._numbers:
             raise ValueError(
-                f"layer {layer.name!r} reads whole numbers, so it must be the first of the model, but {self._writer(buffer)} is before it"
+                f"layer {layer.name!r} reads integers, so it must be the first of the model, but {self._writer(buffer)} is before it"
             )
         lowest, highest = self._numbers[buffer]
         encodes, drops = operation.op == "category_encoding", operation.settings.get("drops", False)
         count = _numbers_taken(operation, [weight.parameter for weight in layer._weights])
         if count is not None and (lowest < -drops or highest >= count):
             raise ValueError(
-                f"layer {layer.name!r} reads whole numbers from 0 to {count - 1}, but the layer before it gives {lowest} to {highest}; "
+                f"layer {layer.name!r} reads integers from 0 to {count - 1}, but the layer before it gives {lowest} to {highest}; "
                 f"give it {'num_tokens' if encodes else 'input_dim'}={highest + 1}"
             )
 
@@ -233,8 +233,8 @@ class _Maker:
         return self._node("slice", (0,), width, column=column, width=width)
 
     def _node(self, op: str, inputs: tuple[int, ...], columns: int, **fields: Any) -> int:
-        if len(self.nodes) >= MOST_NODES:
-            raise ValueError(f"the model takes more than {MOST_NODES} steps, those of models inside it included; make it smaller")
+        if len(self.nodes) >= MAX_NODES:
+            raise ValueError(f"the model takes more than {MAX_NODES} steps, those of models inside it included; make it smaller")
         output = self.new_buffer(columns)
         self.nodes.append(Node(op, inputs, output, **fields))
         if self._fixed.issuperset(inputs) and not any(self.parameters[index].trainable for index in fields.get("parameters", ())):
@@ -286,7 +286,7 @@ def _numbers_taken(step: Operation | Node, parameters: Sequence[Parameter]) -> i
 
 
 def numbers_read(plan: Plan) -> tuple[WholeNumbers, ...]:
-    """What of the network's input has to be whole numbers."""
+    """What of the network's input has to be integers."""
     begin = {0: 0}
     found = []
     for node in plan.nodes:

@@ -9,11 +9,11 @@ from typing import Any
 import fastmlp._graph.symbolic as symbolic
 from fastmlp._graph.symbolic import Tensor
 
-__all__ = ["Structure"]
+__all__ = ["Nest"]
 
 
 @dataclass(frozen=True, slots=True)
-class Structure:
+class Nest:
     """How the values of a model's inputs, or of its outputs, are arranged."""
 
     what: str
@@ -26,7 +26,7 @@ class Structure:
     """The keys of a dict; else the same as the names."""
 
     @classmethod
-    def of(cls, what: str, given: Any) -> tuple[Structure, tuple[Tensor, ...]]:
+    def of(cls, what: str, given: Any) -> tuple[Nest, tuple[Tensor, ...]]:
         """The arrangement of what a model was given, and the tensors in order.
 
         As in Keras, a dict is in the order of its keys, and a list of one is that one.

@@ -203,7 +203,7 @@ def apply(layer: Any, inputs: Any, options: Mapping[str, Any]) -> Any:
             raise UnsupportedError(f"a call of layer {layer.name!r} with mask= is not in fastmlp; leave the masked rows out")
     training = options.get("training")
     if training is not None:
-        training = checks.flag("training", training)
+        training = checks.check_bool("training", training)
         if layer.minds_training:
             checks.warn(f"training={training} in the call of {layer.name!r} {_REACH[training]}")
     return connect(layer, inputs, training)

@@ -100,7 +100,7 @@ class Weight(Variable):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        if checks.flag("trainable", value) and not self.learned:
+        if checks.check_bool("trainable", value) and not self.learned:
             raise ValueError(f"{self.owner}/{self.name} is not moved by gradients, so it can't be trainable")
         self._trainable = bool(value)
         layer = self._living_layer()

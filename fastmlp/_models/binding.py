@@ -18,13 +18,13 @@ from fastmlp._graph import lowering
 from fastmlp._graph.symbolic import Graph
 from fastmlp._graph.weights import Weight
 from fastmlp._training import advice
-from fastmlp._training.compile_config import Goal
+from fastmlp._training.compile_config import ResolvedObjective
 from fastmlp._training.trainer import Trainer
 from fastmlp.layers import InputLayer, Layer, assign_all
 from fastmlp.variables import Variable
 
 
-class Connected(Trainer):
+class NetworkBinding(Trainer):
     """Layers that are connected to a network.
 
     The engine's network is made when it is first needed. It is thrown away, its weights kept, when layers are added or another engine is
@@ -45,7 +45,7 @@ class Connected(Trainer):
         self._network = None
         self._forward: Callable[[Any], np.ndarray] | None = None  # the network, when model(x) can go straight to it
         self._configured = False  # whether the network knows the loss and the optimizer
-        self._goal: Goal | None = None
+        self._goal: ResolvedObjective | None = None
         self._connecting = forks.Lock(threading.RLock)  # guards the network, and what it is configured for
         self._trained = False  # since compile
         self._outdated = False  # whether layers have been frozen or released since then
@@ -244,7 +244,7 @@ class Connected(Trainer):
                 self._configured = True
             return network
 
-    def _current_goal(self) -> Goal:
+    def _current_goal(self) -> ResolvedObjective:
         """What the model is compiled for: the same object until it is compiled anew, since that is what the network is configured for."""
         goal = self._goal
         if goal is None:
@@ -254,7 +254,7 @@ class Connected(Trainer):
                     goal = self._goal = self._new_goal()
         return goal
 
-    def _new_goal(self) -> Goal:
+    def _new_goal(self) -> ResolvedObjective:
         assert self._compiled is not None
         self._compiled.check_axes([1 + len(tensor.row) for tensor in self.graph.outputs])
         plan = self._require_plan()
@@ -266,7 +266,7 @@ class Connected(Trainer):
     def _forget_goal(self) -> None:
         self._goal = None
 
-    def _goal_for(self, y: Any) -> Goal:
+    def _goal_for(self, y: Any) -> ResolvedObjective:
         assert self._compiled is not None
         plan = self._require_plan()
         self._compiled.see_targets(y, plan)
@@ -317,7 +317,7 @@ class Connected(Trainer):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        checks.flag("trainable", value)
+        checks.check_bool("trainable", value)
         models = {self, *(model for layer in _every(self.layers) for model in layer.models)}
         for model in models:
             model.refuse_while_training("trainable can't be changed")
@@ -365,9 +365,9 @@ class Connected(Trainer):
         missing = {"iterations", "epochs", "seed"} - set(state)
         if missing:
             raise ValueError(f"the training state lacks {', '.join(sorted(missing))}")
-        iterations = checks.whole_number("iterations", state["iterations"], 0)
-        epochs = checks.whole_number("epochs", state["epochs"], 0)
-        seed = checks.whole_number("seed", state["seed"], 0)
+        iterations = checks.check_int("iterations", state["iterations"], 0)
+        epochs = checks.check_int("epochs", state["epochs"], 0)
+        seed = checks.check_int("seed", state["seed"], 0)
         if max(iterations, epochs, seed) >= 2**64:
             raise ValueError("iterations, epochs and seed must be below 2**64")
         if self.built:
@@ -400,5 +400,5 @@ def _every(layers: Iterable[Any]) -> Iterator[Any]:
     """Layers and models, those inside the models included."""
     for layer in layers:
         yield layer
-        if isinstance(layer, Connected):
+        if isinstance(layer, NetworkBinding):
             yield from _every(layer.layers)

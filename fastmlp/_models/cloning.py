@@ -7,7 +7,7 @@ from typing import Any
 
 from fastmlp._base import custom_objects, keywords
 from fastmlp._graph import symbolic
-from fastmlp._graph.nest import Structure
+from fastmlp._graph.nest import Nest
 from fastmlp._graph.symbolic import Tensor
 from fastmlp._models.functional import Functional
 from fastmlp._models.model import Model
@@ -101,7 +101,7 @@ class _Cloning:
                 answer = symbolic.connect(layer, inputs, call.training)
             else:
                 answer = self._call_function(layer, inputs, **options)
-            _, results = Structure.of("output", answer)
+            _, results = Nest.of("output", answer)
             tensors.update(zip(call.outputs, results, strict=True))
         outputs = model.arrange_outputs([tensors[tensor] for tensor in model.graph.outputs])
         return Functional(model.arrange_inputs(starts), outputs, name=model.name)

@@ -14,10 +14,10 @@ from fastmlp._base import checks, keywords, shapes
 from fastmlp._base.custom_objects import CustomObjectScope
 from fastmlp._data import conversion, sparse, targets
 from fastmlp._engine.spec import Plan, SparseRows
-from fastmlp._graph.nest import Structure
+from fastmlp._graph.nest import Nest
 from fastmlp._graph.symbolic import Graph, holds_tensors, trace
 from fastmlp._models.model import Model, model_class, own_config
-from fastmlp._training.compile_config import Compiled, Goal
+from fastmlp._training.compile_config import Compiled, ResolvedObjective
 from fastmlp._training.outputs import CompiledOutputs
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import InputLayer, Layer
@@ -57,8 +57,8 @@ class Functional(Model):
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True) -> None:
         if inputs is None or outputs is None:
             raise TypeError("Model takes inputs and outputs: Model(x, layers.Dense(1)(x)) with x = layers.Input(shape=(3,))")
-        self._inputs_form, starts = Structure.of("input", inputs)
-        self._outputs_form, ends = Structure.of("output", outputs)
+        self._inputs_form, starts = Nest.of("input", inputs)
+        self._outputs_form, ends = Nest.of("output", outputs)
         for tensor in starts:
             if not isinstance(tensor.call.layer, InputLayer):
                 raise UnsupportedError(
@@ -69,7 +69,7 @@ class Functional(Model):
         self._graph = trace(starts, ends)
         super().__init__(name)
         if not trainable:
-            self.trainable = checks.flag("trainable", trainable)
+            self.trainable = checks.check_bool("trainable", trainable)
         self._adopt(self._graph)
 
     @property
@@ -193,7 +193,9 @@ class Functional(Model):
             named |= {key: value for key, value in zip(keys, values, strict=True) if value is not None}
         return named
 
-    def _targets(self, y: Any, sample_weight: Any, goal: Goal, plan: Plan, prefix: str) -> tuple[np.ndarray, np.ndarray | None]:
+    def _targets(
+        self, y: Any, sample_weight: Any, goal: ResolvedObjective, plan: Plan, prefix: str
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         if isinstance(self._compiled, CompiledOutputs):
             keys, parts = self._outputs_form.keys, self._outputs_form.flatten(f"{prefix}y", y, optional=True)
             named = isinstance(y, Mapping)  # where an output may be left out
@@ -203,7 +205,7 @@ class Functional(Model):
         (y,) = self._outputs_form.flatten(f"{prefix}y", y)
         return super()._targets(y, sample_weight, goal, plan, prefix)
 
-    def _goal_for(self, y: Any) -> Goal:
+    def _goal_for(self, y: Any) -> ResolvedObjective:
         single = not isinstance(self._compiled, CompiledOutputs)
         return super()._goal_for(self._outputs_form.flatten("y", y)[0] if single else y)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastmlp import layers
-from fastmlp._graph.nest import Structure
+from fastmlp._graph.nest import Nest
 from fastmlp._graph.symbolic import Call, Graph, Tensor, as_tensors, connect
 from fastmlp._models.model import MODEL_CLASSES
 
@@ -20,7 +20,7 @@ __all__ = ["describe", "deserialize_layer", "rebuild", "serialize_layer"]
 _FIELDS = {"name": str, "layers": list, "inputs": dict, "outputs": dict}
 
 
-def describe(name: str, graph: Graph, inputs: Structure, outputs: Structure) -> dict[str, Any]:
+def describe(name: str, graph: Graph, inputs: Nest, outputs: Nest) -> dict[str, Any]:
     """The configuration of a functional model."""
     step = {call: index for index, call in enumerate(sorted(graph.calls, key=lambda call: call.number))}
     return {
@@ -94,7 +94,7 @@ def _find(place: Any, made: Mapping[str, list[tuple[Tensor, ...]]]) -> Tensor:
     raise ValueError(f"a tensor must be [layer, call, output] of a call before, got {place!r:.80}")
 
 
-def _arrangement(graph: Graph, structure: Structure, tensors: tuple[Tensor, ...]) -> dict[str, Any]:
+def _arrangement(graph: Graph, structure: Nest, tensors: tuple[Tensor, ...]) -> dict[str, Any]:
     return {"form": structure.form, "keys": list(structure.keys), "tensors": [list(graph.place(tensor)) for tensor in tensors]}
 
 

@@ -19,7 +19,7 @@ from fastmlp._data import columns, conversion, frames, sparse
 from fastmlp._engine import backends
 from fastmlp._graph import lowering, symbolic
 from fastmlp._graph.symbolic import Graph, holds_tensors
-from fastmlp._models.binding import Connected
+from fastmlp._models.binding import NetworkBinding
 from fastmlp._models.storage import storage
 from fastmlp._training.compile_config import Compiled
 from fastmlp.callbacks import History
@@ -48,7 +48,7 @@ def model_class(kind: M) -> M:
 
 
 @keras_names.answering("Model")
-class Model(Connected):
+class Model(NetworkBinding):
     """A network with weights that can be compiled, trained, evaluated, asked and saved."""
 
     def __new__(cls, *args: Any, **options: Any) -> Self:

@@ -50,7 +50,7 @@ class Sequential(Model):
             for layer in listed:
                 self._append(layer)
             if not trainable:
-                self.trainable = checks.flag("trainable", trainable)
+                self.trainable = checks.check_bool("trainable", trainable)
             self._rebuild()
         except BaseException:
             self.undo_building(nothing)
@@ -104,7 +104,7 @@ class Sequential(Model):
                 raise ValueError(f"build takes the batch axis too, such as (None, 784), got {sizes}")
             if any(size is None for size in sizes[1:]):
                 raise ValueError(f"build{sizes} leaves a size open; a network needs the exact shape of a row")
-            row = tuple(checks.whole_number("a size in input_shape", size) for size in sizes[1:])
+            row = tuple(checks.check_int("a size in input_shape", size) for size in sizes[1:])
             if self._row_shape() not in (None, row):
                 raise ValueError(f"the model is built for rows of shape {self._row_shape()}, so it can't be built for {row}")
             if self._row_shape() is None:

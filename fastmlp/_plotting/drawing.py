@@ -25,7 +25,7 @@ COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#B
 _TRAINING, _VALIDATION = COLOURS[0], COLOURS[1]
 TEXT, FAINT = "#333333", "#999999"
 _PANEL_INCHES = 4.0
-_MOST_COLUMNS = 4
+_MAX_COLUMNS = 4
 _GRID_POINTS = 300
 _TITLES = {"loss": "Loss", "accuracy": "Accuracy", "acc": "Accuracy"}
 
@@ -152,7 +152,7 @@ def new_figure(panels: float) -> Figure:
 
 def _panels(figure: PlainFigure, count: int) -> list[Axes]:
     """Axes for so many panels, at most four side by side; for several rows of them the figure becomes as large as they need."""
-    columns = min(max(count, 1), _MOST_COLUMNS)
+    columns = min(max(count, 1), _MAX_COLUMNS)
     rows = -(-max(count, 1) // columns)
     if rows > 1:
         figure.set_size_inches(_PANEL_INCHES * 1.15 * columns, _PANEL_INCHES * rows)

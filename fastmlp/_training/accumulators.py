@@ -17,7 +17,7 @@ from fastmlp import errors
 from fastmlp._base import checks
 from fastmlp._base.numeric import quiet
 from fastmlp._engine.spec import Batches
-from fastmlp._training.compile_config import Goal, runs_in_engine
+from fastmlp._training.compile_config import ResolvedObjective, runs_in_engine
 from fastmlp.metrics.base import EngineMetric, from_json, to_json
 
 WINDOW_ROWS = 1 << 16
@@ -25,7 +25,7 @@ WINDOW_ROWS = 1 << 16
 
 _turn = threading.RLock()
 """Held while a metric looks at predictions or goes over to another pass: the user's own objects are shared by all passes."""
-_holders: weakref.WeakValueDictionary[int, Tally] = weakref.WeakValueDictionary()
+_holders: weakref.WeakValueDictionary[int, MetricAccumulator] = weakref.WeakValueDictionary()
 """Which pass measures with an object, by its id."""
 _here = threading.local()
 """In ``metrics``, those whose methods this thread is in."""
@@ -42,7 +42,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_again)
 
 
-class Tally:
+class MetricAccumulator:
     """One pass over data: what it runs over, and loss and metrics so far.
 
     Args:
@@ -51,7 +51,7 @@ class Tally:
         batch_size: Rows of a batch for metrics that want batches; that of the batches unless told.
     """
 
-    def __init__(self, goal: Goal, outputs: int, batch_size: int | None = None) -> None:
+    def __init__(self, goal: ResolvedObjective, outputs: int, batch_size: int | None = None) -> None:
         self._goal = goal
         self._outputs = outputs
         self._totals = goal.new_totals()
@@ -81,7 +81,7 @@ class Tally:
                 metric.reset_state()
             metric._in_pass = True
 
-    def use(self, batches: Batches) -> Tally:
+    def use(self, batches: Batches) -> MetricAccumulator:
         """Run over these batches from now on."""
         room = None
         if self._watching:

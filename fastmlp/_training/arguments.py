@@ -11,7 +11,7 @@ import numpy as np
 from fastmlp._base import checks
 from fastmlp._data.batch_sampler import Rows
 from fastmlp._engine.spec import Batches, Plan
-from fastmlp._training.compile_config import Compiled, Goal
+from fastmlp._training.compile_config import Compiled, ResolvedObjective
 from fastmlp.errors import NonFiniteLossError, NonFiniteWeightsError, UnsupportedError
 
 
@@ -21,7 +21,9 @@ def one_kind_of_weight(class_weight: Any, sample_weight: Any) -> None:
         raise ValueError("give class_weight or sample_weight, not both")
 
 
-def weighted_by_class(rows: Rows, class_weight: Any, compiled: Compiled, goal: Goal, plan: Plan, *, check: bool = True) -> Rows:
+def weighted_by_class(
+    rows: Rows, class_weight: Any, compiled: Compiled, goal: ResolvedObjective, plan: Plan, *, check: bool = True
+) -> Rows:
     """The rows with the weights of their classes, if there are any; with ``check``, keys that are no classes warn."""
     if class_weight is None:
         return rows
@@ -74,7 +76,7 @@ def joined(parts: list[Any]) -> Any:
 
 def optional_count(name: str, value: Any) -> int | None:
     """A number of rows, batches or epochs, or None."""
-    return None if value is None else checks.whole_number(name, value)
+    return None if value is None else checks.check_int(name, value)
 
 
 def verbosity(value: Any) -> int:
@@ -89,7 +91,7 @@ def verbosity(value: Any) -> int:
 def validation_epochs(frequency: Any) -> Callable[[int], bool]:
     """Tells of an epoch, counted from 1, whether to validate after it."""
     if isinstance(frequency, (list, tuple, set, range)):
-        epochs = {checks.whole_number("an epoch in validation_freq", epoch) for epoch in frequency}
+        epochs = {checks.check_int("an epoch in validation_freq", epoch) for epoch in frequency}
         return epochs.__contains__
-    every = checks.whole_number("validation_freq", frequency)
+    every = checks.check_int("validation_freq", frequency)
     return lambda epoch: epoch % every == 0

@@ -14,15 +14,15 @@ import numpy as np
 from fastmlp._base import checks
 from fastmlp._data.pydataset import PyDataset
 from fastmlp._engine.spec import Batches
-from fastmlp._training.accumulators import Tally
-from fastmlp._training.compile_config import Goal
+from fastmlp._training.accumulators import MetricAccumulator
+from fastmlp._training.compile_config import ResolvedObjective
 from fastmlp.errors import NonFiniteLossError, UnsupportedError
 
 ENDLESS = sys.maxsize
 _LIBRARIES = {"DataLoader": "torch", "Dataset": "torch", "PyDataset": "keras", "Sequence": "keras"}
 
 
-def is_feed(value: Any) -> bool:
+def is_batch_stream(value: Any) -> bool:
     """True for what gives batches rather than rows."""
     if isinstance(value, (np.ndarray, list, tuple)):
         return False  # at once: a prediction takes a microsecond
@@ -61,7 +61,7 @@ def refuse_beside(method: str, **arguments: Any) -> None:
         raise ValueError(f"{method}: {given[0]} is only for arrays; x gives batches here, which have their own targets, weights and size")
 
 
-class Feed:
+class BatchStream:
     """Epochs over something that gives batches.
 
     Args:
@@ -93,7 +93,7 @@ class Feed:
 
     @property
     def steps(self) -> int | None:
-        """Batches in an epoch, None where nobody knows."""
+        """Batches per epoch, or None if unknown."""
         return self._wanted or self._length
 
     @property
@@ -208,8 +208,8 @@ class Feed:
         return x, y, weight
 
 
-class FedTally(Tally):
-    """A :class:`Tally` whose batches come one by one.
+class StreamAccumulator(MetricAccumulator):
+    """A :class:`MetricAccumulator` whose batches come one by one.
 
     Args:
         goal: What is measured.
@@ -218,7 +218,7 @@ class FedTally(Tally):
         convert: From a batch to what an engine reads.
     """
 
-    def __init__(self, goal: Goal, outputs: int, batches: Iterator[Any], convert: Callable[[Any], Batches]) -> None:
+    def __init__(self, goal: ResolvedObjective, outputs: int, batches: Iterator[Any], convert: Callable[[Any], Batches]) -> None:
         super().__init__(goal, outputs)
         self._fed = batches
         self._convert = convert

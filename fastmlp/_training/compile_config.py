@@ -51,8 +51,8 @@ WHOLE = Part(slice(None), slice(None))
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
-    """A resolved objective, and the metrics in the order of ``compile``; :class:`fastmlp._training.accumulators.Tally` has their values."""
+class ResolvedObjective:
+    """An objective, and the metrics in the order of ``compile``; a ``MetricAccumulator`` has their values."""
 
     objective: Objective | tuple[Objective, ...]
     """One, or one for each loss of a model with several outputs."""
@@ -137,7 +137,7 @@ class Compiled:
                     "('sum_over_batch_size'), so scale the learning rate instead"
                 )
         weight = _only_one("loss_weights", loss_weights)
-        self.weight = 1.0 if weight is None else checks.number("a loss weight", weight)
+        self.weight = 1.0 if weight is None else checks.check_float("a loss weight", weight)
         self.metrics = _metric_list("metrics", metrics)
         self.weighted_metrics = _metric_list("weighted_metrics", weighted_metrics)
 
@@ -189,7 +189,7 @@ class Compiled:
             losses.SparseCategoricalCrossentropy(from_logits=True) if True in forms or (labels and not forms) else losses.MeanSquaredError()
         )
 
-    def goal(self, plan: Plan, output: int | None = None) -> Goal:
+    def goal(self, plan: Plan, output: int | None = None) -> ResolvedObjective:
         """The objective for a network, or for one of its outputs; the loss must be known."""
         if self.loss is None:
             raise ValueError("the model was compiled without a loss, so it can only predict; name one, for example compile(loss='mse')")
@@ -236,7 +236,7 @@ class Compiled:
             self.loss.ignored,
             groups,
         )
-        return Goal(objective, tuple(names), tuple(chosen), tuple(weights), row, groups)
+        return ResolvedObjective(objective, tuple(names), tuple(chosen), tuple(weights), row, groups)
 
     def _read_along_last_axis(self, plan: Plan, predictions: int, row: Shape) -> tuple[int, int]:
         """The buffer in which a loss finds predictions with rows of more axes, and how many rows that has for each of theirs.
@@ -264,7 +264,7 @@ class Compiled:
             return predictions if vectors is None else writer[vectors].inputs[0], 1
         return vectors, math.prod(row[:-1])
 
-    def warn(self, plan: Plan, goal: Goal, output: int | None = None) -> None:
+    def warn(self, plan: Plan, goal: ResolvedObjective, output: int | None = None) -> None:
         """Warn of what can't be meant, once the goal for a network, or for one of its outputs, is known."""
         assert self.loss is not None
         if self.only_measured:

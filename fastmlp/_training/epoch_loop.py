@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp._engine.spec import Batches
-from fastmlp._training.accumulators import Tally
+from fastmlp._training.accumulators import MetricAccumulator
 from fastmlp.callbacks import CallbackList
 
 
@@ -17,7 +17,7 @@ def run_epoch(
     run: Callable[[Batches, int, int, np.ndarray], int],
     first: int,
     stop: int,
-    tally: Tally,
+    tally: MetricAccumulator,
     listeners: CallbackList,
     phase: str,
     merged: int = 1,

@@ -13,19 +13,19 @@ from fastmlp._base.numeric import as_native
 from fastmlp._base.shapes import Shape
 from fastmlp._data import targets
 from fastmlp._engine.spec import Objective, Plan
-from fastmlp._graph.nest import Structure
-from fastmlp._training.compile_config import Compiled, Goal, Part
+from fastmlp._graph.nest import Nest
+from fastmlp._training.compile_config import Compiled, Part, ResolvedObjective
 from fastmlp.errors import UnsupportedError
 from fastmlp.metrics import Metric
 
 __all__ = ["CompiledOutputs"]
 
-MOST_LABELS = 1 << 24
-"""Class numbers travel in a column of float32, which holds whole numbers up to here."""
+MAX_LABELS = 1 << 24
+"""Class numbers travel in a column of float32, which holds integers up to here."""
 
 
 @dataclass(frozen=True, slots=True)
-class GoalOfOutputs(Goal):
+class ResolvedObjectives(ResolvedObjective):
     """The goals of all outputs that have a loss, as one."""
 
     parts: tuple[Part, ...] = ()
@@ -63,7 +63,7 @@ class CompiledOutputs(Compiled):
 
     def __init__(
         self,
-        outputs: Structure,
+        outputs: Nest,
         optimizer: Any,
         loss: Any,
         loss_weights: Any,
@@ -116,7 +116,7 @@ class CompiledOutputs(Compiled):
         for part in self.parts:
             part.forget_targets()
 
-    def goal(self, plan: Plan, output: int | None = None) -> Goal:
+    def goal(self, plan: Plan, output: int | None = None) -> ResolvedObjective:
         if not self.has_loss:
             raise ValueError("the model was compiled without a loss, so it can only predict; name one, for example compile(loss='mse')")
         objectives: list[Objective] = []
@@ -145,11 +145,11 @@ class CompiledOutputs(Compiled):
         hidden = {f"{key}_loss" for key in self.outputs.keys if key not in trained or len(trained) == 1}
         order = tuple(name for key in self.order if (name := f"{key}_loss") in names and name not in hidden)
         row = row if len(objectives) == 1 else ()
-        return GoalOfOutputs(
+        return ResolvedObjectives(
             tuple(objectives), tuple(names), tuple(metrics), tuple(weighted), row, 1, tuple(parts), order, frozenset(hidden)
         )
 
-    def warn(self, plan: Plan, goal: Goal, output: int | None = None) -> None:
+    def warn(self, plan: Plan, goal: ResolvedObjective, output: int | None = None) -> None:
         for part, buffer in zip(self.parts, plan.outputs, strict=True):
             if part.has_loss:
                 part.warn(plan, part.goal(plan, buffer), buffer)
@@ -187,8 +187,8 @@ class CompiledOutputs(Compiled):
                 raise ValueError(f"{name} has no rows")
             term = next(goals)
             part = targets.as_targets(value, term.loss, plan.row(buffer), name=name, ignored=term.ignored)
-            if part.ndim == 1 and plan.widths[buffer] > MOST_LABELS:
-                raise UnsupportedError(f"{name} has more than {MOST_LABELS} classes, which a model with several outputs can't have")
+            if part.ndim == 1 and plan.widths[buffer] > MAX_LABELS:
+                raise UnsupportedError(f"{name} has more than {MAX_LABELS} classes, which a model with several outputs can't have")
             if sum(used) == 1:
                 return part, self._read_weights(sample_weight, used, prefix)
             columns.append(as_native(part.reshape(len(part), -1), np.float32))

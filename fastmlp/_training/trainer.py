@@ -18,13 +18,13 @@ import numpy as np
 from fastmlp import errors
 from fastmlp._base import checks, forks, keywords
 from fastmlp._data import conversion, sparse, targets
-from fastmlp._data.batch_sampler import DEFAULT_BATCH_SIZE, EpochPlan, Progress, Rows
+from fastmlp._data.batch_sampler import DEFAULT_BATCH_SIZE, BatchSampler, FitState, Rows
 from fastmlp._data.columns import Columns, Names
 from fastmlp._data.memory_maps import in_random_order
 from fastmlp._engine import backends, ema
 from fastmlp._engine.spec import Batches, Plan, SparseRows
 from fastmlp._training import validation
-from fastmlp._training.accumulators import Tally
+from fastmlp._training.accumulators import MetricAccumulator
 from fastmlp._training.arguments import (
     diverged,
     joined,
@@ -36,8 +36,8 @@ from fastmlp._training.arguments import (
     weighted_by_class,
     with_rates,
 )
-from fastmlp._training.batch_stream import ENDLESS, FedTally, Feed, is_feed, refuse_beside
-from fastmlp._training.compile_config import Compiled, Goal
+from fastmlp._training.batch_stream import ENDLESS, BatchStream, StreamAccumulator, is_batch_stream, refuse_beside
+from fastmlp._training.compile_config import Compiled, ResolvedObjective
 from fastmlp._training.constraining import constraining
 from fastmlp._training.epoch_loop import run_epoch
 from fastmlp.callbacks import CallbackList, History
@@ -82,7 +82,7 @@ class Trainer:
     epochs_trained: int
     history: History | None = None
     stop_training: bool = False
-    fit_progress: Progress | None = None
+    fit_progress: FitState | None = None
     """Where a running ``fit`` stands; None outside."""
     _compiled: Compiled | None = None
     _network: Any = None
@@ -165,31 +165,31 @@ class Trainer:
         """
         compiled = self._require_compiled("fit")
         batch_size = optional_count("batch_size", batch_size)
-        epochs = checks.whole_number("epochs", epochs, 0)
-        initial_epoch = checks.whole_number("initial_epoch", initial_epoch, 0)
+        epochs = checks.check_int("epochs", epochs, 0)
+        initial_epoch = checks.check_int("initial_epoch", initial_epoch, 0)
         steps_per_epoch = optional_count("steps_per_epoch", steps_per_epoch)
         validation_steps = optional_count("validation_steps", validation_steps)
         validation_batch_size = optional_count("validation_batch_size", validation_batch_size)
         validate_after = validation_epochs(validation_freq)
         verbose = verbosity(verbose)
         one_kind_of_weight(class_weight, sample_weight)
-        shuffle = checks.flag("shuffle", shuffle)
+        shuffle = checks.check_bool("shuffle", shuffle)
         with self._exclusively("fit"), in_random_order(x, shuffle), self._columns.unless(self._is_untrained):
 
             def new_order(number: int, order: np.ndarray) -> None:
                 backends.module(compiled.engine).shuffle(self.seed, number, order)
 
             reorder = new_order if shuffle else None
-            feed: Feed | None = None
-            if is_feed(x):
+            feed: BatchStream | None = None
+            if is_batch_stream(x):
                 refuse_beside("fit", y=y, sample_weight=sample_weight, batch_size=batch_size, validation_split=validation_split)
-                feed = Feed("x", x, steps_per_epoch, reorder)
+                feed = BatchStream("x", x, steps_per_epoch, reorder)
                 rows, goal = self._training_rows(*feed.peek(self.epochs_trained))
             else:
                 rows, goal = self._training_rows(x, y, sample_weight)
-            held_out: Rows | Feed | None = None
-            if is_feed(validation_data):
-                held_out = Feed("validation_data", validation_data, validation_steps)
+            held_out: Rows | BatchStream | None = None
+            if is_batch_stream(validation_data):
+                held_out = BatchStream("validation_data", validation_data, validation_steps)
                 if not held_out.restarts and validation_steps is None:
                     raise ValueError("validation_data is a generator, so give validation_steps: the number of its batches to validate on")
             elif validation_data is not None:
@@ -201,7 +201,7 @@ class Trainer:
             network = self._training_network()
             if compiled.optimizer.full_batch and batch_size is None:
                 batch_size = len(rows)
-            source: EpochPlan | Feed = feed or EpochPlan(rows, batch_size, steps_per_epoch, reorder)
+            source: BatchSampler | BatchStream = feed or BatchSampler(rows, batch_size, steps_per_epoch, reorder)
             if feed and compiled.optimizer.full_batch and feed.steps != 1:
                 raise ValueError(
                     f"{type(compiled.optimizer).__name__} needs all rows at once, but x gives batches; pass the rows as arrays"
@@ -211,9 +211,9 @@ class Trainer:
             assert listeners.history is not None
             self.history = listeners.history
             self.stop_training = False
-            self.fit_progress = progress = Progress(source, listeners, initial_epoch)
+            self.fit_progress = progress = FitState(source, listeners, initial_epoch)
             logs: dict[str, float] = {}
-            passes: dict[str, Tally] = {}  # the last of each kind
+            passes: dict[str, MetricAccumulator] = {}  # the last of each kind
 
             def train(batches: Batches, first: int, stop: int, totals: np.ndarray) -> int:
                 network.learning_rate = compiled.optimizer.rate
@@ -226,9 +226,9 @@ class Trainer:
                 for epoch in range(progress.epoch, epochs):
                     listeners.on_epoch_begin(epoch)
                     first = 0
-                    if isinstance(source, Feed):
+                    if isinstance(source, BatchStream):
                         stop = source.steps or ENDLESS
-                        tally: Tally = self._fed(source, goal, class_weight, self.epochs_trained, progress.batches)
+                        tally: MetricAccumulator = self._fed(source, goal, class_weight, self.epochs_trained, progress.batches)
                     else:
                         batches, first, stop = source.epoch(self.epochs_trained)
                         at = first + progress.batches
@@ -298,10 +298,10 @@ class Trainer:
         self._require_compiled("evaluate")
         batch_size, steps = optional_count("batch_size", batch_size), optional_count("steps", steps)
         verbose = verbosity(verbose)
-        rows: Rows | Feed
-        if is_feed(x):
+        rows: Rows | BatchStream
+        if is_batch_stream(x):
             refuse_beside("evaluate", y=y, sample_weight=sample_weight, batch_size=batch_size)
-            rows = Feed("x", x, steps)
+            rows = BatchStream("x", x, steps)
             _, goal = self._rows(*rows.peek())
             size, steps = 1, rows.steps
         else:
@@ -347,9 +347,9 @@ class Trainer:
         size = optional_count("batch_size", batch_size)
         steps = optional_count("steps", steps)
         verbose = verbosity(verbose)
-        if is_feed(x):
+        if is_batch_stream(x):
             refuse_beside("predict", batch_size=batch_size)
-            return self._predict_fed(Feed("x", x, steps), verbose, callbacks)
+            return self._predict_fed(BatchStream("x", x, steps), verbose, callbacks)
         inputs = self._inputs(x)
         size = size or (max(1, -(-len(inputs) // steps)) if steps else DEFAULT_BATCH_SIZE)
         if steps:
@@ -390,7 +390,7 @@ class Trainer:
             raise
         return self._arranged(out)
 
-    def _predict_fed(self, feed: Feed, verbose: int, callbacks: Any) -> Any:
+    def _predict_fed(self, feed: BatchStream, verbose: int, callbacks: Any) -> Any:
         feed.peek()  # an error if there is none
         listeners = CallbackList(callbacks, verbose=verbose, model=self, params={"epochs": 1, "steps": feed.steps})
         each = listeners.listens_to_batches("predict")
@@ -486,7 +486,7 @@ class Trainer:
     def _forget_goal(self) -> None:
         raise NotImplementedError
 
-    def _goal_for(self, y: Any) -> Goal:
+    def _goal_for(self, y: Any) -> ResolvedObjective:
         raise NotImplementedError
 
     def _require_compiled(self, method: str) -> Compiled:
@@ -523,7 +523,7 @@ class Trainer:
             self.undo_building(before)
             raise
 
-    def _rows(self, x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[Rows, Goal]:
+    def _rows(self, x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[Rows, ResolvedObjective]:
         """What the user passed as arrays an engine reads, or an error."""
         inputs = self._inputs(x, prefix)
         if y is None:
@@ -542,7 +542,7 @@ class Trainer:
             raise
         return Rows(inputs, outputs, weight), goal
 
-    def _training_rows(self, x: Any, y: Any, sample_weight: Any) -> tuple[Rows, Goal]:
+    def _training_rows(self, x: Any, y: Any, sample_weight: Any) -> tuple[Rows, ResolvedObjective]:
         """The same, of data that the model is trained on: the names of their columns become the model's."""
         self._columns.learn(self._named(x, y), self._adapted_to())
         return self._rows(x, y, sample_weight)
@@ -554,21 +554,25 @@ class Trainer:
     def _adapted_to(self) -> dict[str, Names]:
         raise NotImplementedError
 
-    def _targets(self, y: Any, sample_weight: Any, goal: Goal, plan: Plan, prefix: str) -> tuple[np.ndarray, np.ndarray | None]:
+    def _targets(
+        self, y: Any, sample_weight: Any, goal: ResolvedObjective, plan: Plan, prefix: str
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Targets and weights as an engine reads them."""
         y = self._columns.align(f"{prefix}y", y)
         outputs = targets.as_targets(y, goal.terms[0].loss, plan.row(), name=f"{prefix}y", ignored=goal.terms[0].ignored)
         weight = None if sample_weight is None else targets.as_sample_weight(sample_weight, name=f"{prefix}sample_weight")
         return outputs, weight
 
-    def _evaluate(self, rows: Rows | Feed, goal: Goal, batch_size: int | None, steps: int | None, listeners: CallbackList) -> Tally:
+    def _evaluate(
+        self, rows: Rows | BatchStream, goal: ResolvedObjective, batch_size: int | None, steps: int | None, listeners: CallbackList
+    ) -> MetricAccumulator:
         network = self._configured_network()
 
         def measure(batches: Batches, first: int, stop: int, totals: np.ndarray) -> int:
             return int(network.evaluate(batches, first, stop, CHUNK_SECONDS, totals))
 
         listeners.on_test_begin()
-        if isinstance(rows, Feed):
+        if isinstance(rows, BatchStream):
             fed = self._fed(rows, goal)
             logs = run_epoch(self, measure, 0, rows.steps or ENDLESS, fed, listeners, "test")
             rows.end_epoch()
@@ -583,21 +587,23 @@ class Trainer:
         listeners.on_test_end(logs)
         return tally
 
-    def _measured_columns(self, goal: Goal) -> int:
+    def _measured_columns(self, goal: ResolvedObjective) -> int:
         """Columns of all outputs that have a loss."""
         plan = self._require_plan()
         return sum(plan.widths[plan.output if term.output is None else term.output] * term.groups for term in goal.terms)
 
-    def _tally(self, goal: Goal, batch_size: int | None = None) -> Tally:
-        return Tally(goal, self._measured_columns(goal), batch_size)
+    def _tally(self, goal: ResolvedObjective, batch_size: int | None = None) -> MetricAccumulator:
+        return MetricAccumulator(goal, self._measured_columns(goal), batch_size)
 
-    def _fed(self, feed: Feed, goal: Goal, class_weight: Mapping[int, float] | None = None, number: int = 0, done: int = 0) -> Tally:
+    def _fed(
+        self, feed: BatchStream, goal: ResolvedObjective, class_weight: Mapping[int, float] | None = None, number: int = 0, done: int = 0
+    ) -> MetricAccumulator:
         def convert(batch: Any) -> Batches:
             rows, _ = self._rows(*feed.parts(batch))
             weighted = weighted_by_class(rows, class_weight, self._require_compiled("fit"), goal, self._require_plan(), check=False)
             return weighted.batches(len(rows))
 
-        return FedTally(goal, self._measured_columns(goal), feed.epoch(number, done), convert)
+        return StreamAccumulator(goal, self._measured_columns(goal), feed.epoch(number, done), convert)
 
     @contextmanager
     def _exclusively(self, method: str) -> Iterator[None]:

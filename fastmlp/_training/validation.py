@@ -18,7 +18,7 @@ from fastmlp._base.numeric import quiet
 from fastmlp._data.batch_sampler import Rows
 from fastmlp._data.conversion import blocks
 from fastmlp._engine.spec import SparseRows
-from fastmlp._training.compile_config import WHOLE, Goal
+from fastmlp._training.compile_config import WHOLE, ResolvedObjective
 from fastmlp.errors import UnsupportedError
 
 __all__ = ["split", "unpack_validation"]
@@ -31,14 +31,14 @@ GROSS_SHARE = 0.2
 """The smallest difference between two distributions of classes (total variation) that is worth a warning."""
 GROSS_RANGE = 0.5
 """The same for targets that are numbers (Kolmogorov and Smirnov's distance)."""
-MOST_VALUES = 4096
+MAX_VALUES = 4096
 """Samples of each part that numbers are compared by: more would only take longer."""
-MOST_FEATURES = 256
+MAX_FEATURES = 256
 MANY_CLASSES = 1 << 16
 """Class numbers up to this are counted by themselves, however few samples there are."""
 
 
-def split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:
+def split(rows: Rows, share: Any, goal: ResolvedObjective) -> tuple[Rows, Rows]:
     """The samples to train on, and the last ``share`` of them, to validate on; a warning if these differ grossly from the others."""
     point = split_point(len(rows), share)
     train, held_out = rows.part(0, point), rows.part(point, len(rows))
@@ -54,7 +54,7 @@ def split(rows: Rows, share: Any, goal: Goal) -> tuple[Rows, Rows]:
 
 def split_point(rows: int, validation_split: Any) -> int:
     """The number of samples to train on; the rest is held out."""
-    share = checks.number("validation_split", validation_split, 0.0, 1.0, open_high=True)
+    share = checks.check_float("validation_split", validation_split, 0.0, 1.0, open_high=True)
     point = math.floor(rows * (1 - share))
     if point == 0 or point == rows:
         side = "train" if point == 0 else "validate"
@@ -72,7 +72,7 @@ def unpack_validation(data: Any) -> tuple[Any, Any, Any]:
     return x, y, weight[0] if weight else None
 
 
-def _findings(train: Rows, held_out: Rows, goal: Goal) -> Iterator[str]:
+def _findings(train: Rows, held_out: Rows, goal: ResolvedObjective) -> Iterator[str]:
     """What differs grossly, the most telling first."""
     parts = {part.weights: part for part in map(goal.part, range(len(goal.names)))} if len(goal.terms) > 1 else {0: WHOLE}
     for part in parts.values():
@@ -190,7 +190,7 @@ def _of_numbers(train: np.ndarray, held_out: np.ndarray, where: str) -> Iterator
 
 def _of_features(train: np.ndarray, held_out: np.ndarray) -> Iterator[str]:
     """The feature whose values training never comes near: the samples are in its order."""
-    ours, theirs = _some(train)[:, :MOST_FEATURES], _some(held_out)[:, :MOST_FEATURES]
+    ours, theirs = _some(train)[:, :MAX_FEATURES], _some(held_out)[:, :MAX_FEATURES]
     apart = np.flatnonzero((ours.max(axis=0) < theirs.min(axis=0)) | (theirs.max(axis=0) < ours.min(axis=0)))
     if apart.size and _log_chance_apart(len(ours), len(theirs)) < math.log(CHANCE / ours.shape[1]):
         at = int(apart[0])
@@ -204,8 +204,8 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _some(values: np.ndarray) -> np.ndarray:
-    """At most :data:`MOST_VALUES` samples, the first and the last among them."""
-    return values if len(values) <= MOST_VALUES else values[np.linspace(0, len(values) - 1, MOST_VALUES).astype(np.int64)]
+    """At most :data:`MAX_VALUES` samples, the first and the last among them."""
+    return values if len(values) <= MAX_VALUES else values[np.linspace(0, len(values) - 1, MAX_VALUES).astype(np.int64)]
 
 
 def _range(ordered: np.ndarray) -> str:

@@ -34,7 +34,7 @@ class SwapEMAWeights(Callback):
     """Whether average and weights have changed places just now."""
 
     def __init__(self, swap_on_epoch: bool = False) -> None:
-        self.swap_on_epoch = checks.flag("swap_on_epoch", swap_on_epoch)
+        self.swap_on_epoch = checks.check_bool("swap_on_epoch", swap_on_epoch)
 
     def _swap(self, wanted: bool) -> None:
         """Exchange them unless the average is in the model, or out of it, as wanted."""

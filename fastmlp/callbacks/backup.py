@@ -62,8 +62,8 @@ class BackupAndRestore(Callback):
             raise UnsupportedError("save_freq=False waits for an announced preemption, which is not in fastmlp; give a number of batches")
         self.backup_dir = Path(checks.path("backup_dir", backup_dir))
         self.save_freq = save_freq
-        self.double_checkpoint = checks.flag("double_checkpoint", double_checkpoint)
-        self.delete_checkpoint = checks.flag("delete_checkpoint", delete_checkpoint)
+        self.double_checkpoint = checks.check_bool("double_checkpoint", double_checkpoint)
+        self.delete_checkpoint = checks.check_bool("delete_checkpoint", delete_checkpoint)
         self._counter = BatchCounter("BackupAndRestore", save_freq)
         self._latest = self.backup_dir / "latest.safetensors"
         self._previous = self.backup_dir / "previous.safetensors"

@@ -24,7 +24,7 @@ class BatchCounter:
 
     def __init__(self, owner: str, save_freq: Any) -> None:
         if not isinstance(save_freq, str):
-            checks.whole_number("save_freq", save_freq)
+            checks.check_int("save_freq", save_freq)
         elif save_freq != "epoch":
             raise ValueError(f"save_freq of {owner} must be 'epoch' or a number of batches, got {save_freq!r}")
         self.every: int | None = None if save_freq == "epoch" else save_freq
@@ -83,8 +83,8 @@ class ModelCheckpoint(MonitorCallback):
         super().__init__(monitor, mode, initial_value_threshold)
         self.filepath = checks.path("filepath", filepath)
         self.verbose = verbose
-        self.save_best_only = checks.flag("save_best_only", save_best_only)
-        self.save_weights_only = checks.flag("save_weights_only", save_weights_only)
+        self.save_best_only = checks.check_bool("save_best_only", save_best_only)
+        self.save_weights_only = checks.check_bool("save_weights_only", save_weights_only)
         self.save_freq = save_freq
         self._counter = BatchCounter("ModelCheckpoint", save_freq)
         self._epoch = 0

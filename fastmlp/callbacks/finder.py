@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LearningRateFinder"]
 
-_LEAST_STEPS = 10
+_MIN_STEPS = 10
 _RECENT = 5
 """Minibatches whose mean loss decides whether to end early: single ones say little."""
 _SMOOTHING_DECADES = 0.15
@@ -57,12 +57,12 @@ class LearningRateFinder(Callback):
     _runs_last = True
 
     def __init__(self, min_rate: float = 1e-7, max_rate: float = 10.0, steps: int = 100, stop_factor: float = 4.0) -> None:
-        self.min_rate = checks.number("min_rate", min_rate, 0.0)
-        self.max_rate = checks.number("max_rate", max_rate)
+        self.min_rate = checks.check_float("min_rate", min_rate, 0.0)
+        self.max_rate = checks.check_float("max_rate", max_rate)
         if not 0 < self.min_rate < self.max_rate:
             raise ValueError(f"min_rate must be above 0 and below max_rate, got {self.min_rate:g} and {self.max_rate:g}")
-        self.steps = checks.whole_number("steps", steps, _LEAST_STEPS)
-        self.stop_factor = checks.number("stop_factor", stop_factor, 1.0)
+        self.steps = checks.check_int("steps", steps, _MIN_STEPS)
+        self.stop_factor = checks.check_float("stop_factor", stop_factor, 1.0)
         self.rates: list[float] = []
         self.losses: list[float] = []
         self._before: dict[str, Any] | None = None
@@ -73,9 +73,9 @@ class LearningRateFinder(Callback):
         params = self.params or {"epochs": 0, "steps": 0}
         available = self.steps if params["steps"] is None else params["epochs"] * params["steps"]  # None: only the data know
         count = min(self.steps, available)
-        if count < _LEAST_STEPS:
+        if count < _MIN_STEPS:
             raise ValueError(
-                f"LearningRateFinder needs {_LEAST_STEPS} minibatches at least, but this fit has {available}; "
+                f"LearningRateFinder needs {_MIN_STEPS} minibatches at least, but this fit has {available}; "
                 "give fit more epochs or a smaller batch_size"
             )
         with numeric.quiet():

@@ -53,7 +53,7 @@ class LivePlot(Callback):
         if display not in _DISPLAYS:
             raise ValueError(f"display must be one of {', '.join(map(repr, _DISPLAYS))}, got {display!r}")
         self.filename = Path(checks.path("filename", filename))
-        self.budget = checks.number("budget", budget, 0.0, 1.0)
+        self.budget = checks.check_float("budget", budget, 0.0, 1.0)
         self._screen = _screen(display, self.filename)
         self.figure: Figure = self._screen.figure
         self.drawing_seconds = self.training_seconds = 0.0
@@ -82,7 +82,7 @@ class LivePlot(Callback):
 
     def _pause(self, batch: int, logs: Logs, rows: int) -> None:
         steps = (self.params or {})["steps"]
-        if steps and self._is_affordable():  # without their number, nobody knows how far the epoch is
+        if steps and self._is_affordable():  # without their number, progress within the epoch is unknown
             place = self._epoch + (batch + 1) / steps
             self._note_means(place, logs, rows)
             self._draw(self._curves)

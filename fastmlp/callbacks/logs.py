@@ -42,7 +42,7 @@ class CSVLogger(Callback):
         if not isinstance(separator, str) or len(separator) != 1:
             raise ValueError(f"separator must be one character, got {separator!r}")
         self.sep = separator
-        self.append = checks.flag("append", append)
+        self.append = checks.check_bool("append", append)
         self._file: TextIO | None = None
         self._columns: list[str] = []
         """Of the file, those of the epoch and its numbers; [] until the header is written."""
@@ -164,14 +164,14 @@ class TensorBoard(Callback):
         for name in (name for name, value in given.items() if value):
             instead = "fastmlp bench measures the machine" if name == "profile_batch" else "histogram_freq shows the weights"
             checks.warn(f"TensorBoard({name}=...) writes nothing, because it is not in fastmlp; {instead}")
-        self.write_images = checks.flag("write_images", write_images)
+        self.write_images = checks.check_bool("write_images", write_images)
         self.log_dir = Path(checks.path("log_dir", log_dir))
-        self.histogram_freq = checks.whole_number("histogram_freq", histogram_freq, 0)
-        self.write_steps_per_second = checks.flag("write_steps_per_second", write_steps_per_second)
+        self.histogram_freq = checks.check_int("histogram_freq", histogram_freq, 0)
+        self.write_steps_per_second = checks.check_bool("write_steps_per_second", write_steps_per_second)
         if isinstance(update_freq, str) and update_freq not in ("batch", "epoch"):
             raise ValueError(f"update_freq must be 'batch', 'epoch' or a number of batches, got {update_freq!r}")
         self.update_freq: int | None = (
-            {"batch": 1, "epoch": None}[update_freq] if isinstance(update_freq, str) else checks.whole_number("update_freq", update_freq)
+            {"batch": 1, "epoch": None}[update_freq] if isinstance(update_freq, str) else checks.check_int("update_freq", update_freq)
         )
         self._writers: dict[str, Any] = {}
         self._batches = 0  # in this fit

@@ -30,8 +30,8 @@ class MonitorCallback(Callback):
             mode = "auto"
         self.monitor = monitor
         self.mode = mode
-        self.best: float | None = None if baseline is None else checks.number("the value to begin with", baseline)
-        self.min_delta = abs(checks.number("min_delta", min_delta))
+        self.best: float | None = None if baseline is None else checks.check_float("the value to begin with", baseline)
+        self.min_delta = abs(checks.check_float("min_delta", min_delta))
         self._sign: int | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -71,7 +71,7 @@ class MonitorCallback(Callback):
 
 
 class EarlyStopping(MonitorCallback):
-    """Stop when a number has stopped getting better.
+    """Stop training when a monitored metric has stopped improving.
 
     Args:
         monitor: The number to watch, a key of the epoch's logs.
@@ -101,11 +101,11 @@ class EarlyStopping(MonitorCallback):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta=min_delta)
-        self.patience = checks.whole_number("patience", patience, 0)
+        self.patience = checks.check_int("patience", patience, 0)
         self.verbose = verbose
-        self.baseline = None if baseline is None else checks.number("baseline", baseline)
+        self.baseline = None if baseline is None else checks.check_float("baseline", baseline)
         self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = checks.whole_number("start_from_epoch", start_from_epoch, 0)
+        self.start_from_epoch = checks.check_int("start_from_epoch", start_from_epoch, 0)
         self._reset()
 
     def _reset(self) -> None:
@@ -161,7 +161,7 @@ class EarlyStopping(MonitorCallback):
 
 
 class ReduceLROnPlateau(MonitorCallback):
-    """Lower the learning rate when a number has stopped getting better. The history gets ``learning_rate``.
+    """Reduce the learning rate when a monitored metric has stopped improving. The history gets ``learning_rate``.
 
     Args:
         monitor: The number to watch, a key of the epoch's logs.
@@ -196,13 +196,13 @@ class ReduceLROnPlateau(MonitorCallback):
     ) -> None:
         super().__init__(monitor, mode, min_delta=min_delta)
         checks.reject_unknown(type(self), options, {})
-        self.factor = checks.number("factor", factor, 0.0)
+        self.factor = checks.check_float("factor", factor, 0.0)
         if self.factor >= 1:
             raise ValueError(f"factor must be below 1, so that the learning rate falls, got {self.factor:g}")
-        self.patience = checks.whole_number("patience", patience, 0)
+        self.patience = checks.check_int("patience", patience, 0)
         self.verbose = verbose
-        self.cooldown = checks.whole_number("cooldown", cooldown, 0)
-        self.min_lr = checks.number("min_lr", min_lr, 0.0)
+        self.cooldown = checks.check_int("cooldown", cooldown, 0)
+        self.min_lr = checks.check_float("min_lr", min_lr, 0.0)
         self.cooldown_counter = self.wait = 0
 
     def in_cooldown(self) -> bool:

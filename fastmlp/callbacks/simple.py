@@ -122,7 +122,7 @@ class TerminateOnNaN(Callback):
     """
 
     def __init__(self, raise_error: bool = False) -> None:
-        self.raise_error = checks.flag("raise_error", raise_error)
+        self.raise_error = checks.check_bool("raise_error", raise_error)
 
     def _accepts_divergence(self, batch: int) -> bool:
         if self.raise_error:

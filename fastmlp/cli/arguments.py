@@ -67,7 +67,7 @@ def hidden(text: str) -> tuple[int, ...]:
     except ValueError:
         units = (0,)
     if min(units) < 1:
-        raise argparse.ArgumentTypeError(f"expected whole numbers with commas between, such as 64,64, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected integers with commas between, such as 64,64, got {text!r}")
     return units
 
 
@@ -94,13 +94,13 @@ def _known(look_up: Callable[[str], object], name: str) -> str:
 
 
 def count(least: int, most: int | None = None) -> Callable[[str], int]:
-    """A whole number."""
+    """An integer."""
 
     def convert(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+            raise argparse.ArgumentTypeError(f"expected an integer, got {text!r}") from None
         if value < least or (most is not None and value > most):
             raise argparse.ArgumentTypeError(f"must be at least {least}" + (f" and at most {most}" if most else "") + f", got {value}")
         return value

@@ -34,9 +34,9 @@ def encode(
         oov_char: Stands where a word is not kept; None to leave the place out.
         index_from: Added to the number of every word.
     """
-    checks.whole_number("skip_top", skip_top, 0)
+    checks.check_int("skip_top", skip_top, 0)
     if num_words is not None:
-        checks.whole_number("num_words", num_words)
+        checks.check_int("num_words", num_words)
     offset = index_from or 0
     begin = [] if start_char is None else [start_char]
     arrays = [np.concatenate([begin, np.asarray(text, np.int64) + offset]).astype(np.int64) for text in texts]

@@ -67,9 +67,9 @@ class ReLU(_ActivationLayer):
 
     def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        self.max_value = None if max_value is None else checks.number("max_value", max_value, 0.0)
-        self.negative_slope = checks.number("negative_slope", negative_slope, 0.0)
-        self.threshold = checks.number("threshold", threshold, 0.0)
+        self.max_value = None if max_value is None else checks.check_float("max_value", max_value, 0.0)
+        self.negative_slope = checks.check_float("negative_slope", negative_slope, 0.0)
+        self.threshold = checks.check_float("threshold", threshold, 0.0)
         self.activation = activations.make("relu", **self._constants())
 
     def _constants(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class LeakyReLU(_ActivationLayer):
     def __init__(self, negative_slope: float = 0.3, **options: Any) -> None:
         negative_slope = options.pop("alpha", negative_slope)
         super().__init__(**options)
-        self.negative_slope = checks.number("negative_slope", negative_slope, 0.0)
+        self.negative_slope = checks.check_float("negative_slope", negative_slope, 0.0)
         self.activation = ActivationFunction("leaky_relu", self.negative_slope)
 
     def get_config(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from fastmlp._graph import symbolic
 from fastmlp._graph.operation import Operation
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.base import Layer
-from fastmlp.layers.categories import MOST_NUMBERS, row_of_codes
+from fastmlp.layers.categories import MAX_NUMBERS, row_of_codes
 
 DROPPED = -1
 """The index of what counts for no column."""
@@ -51,8 +51,8 @@ class ArrayLayer(Layer):
 
     def check_in_model(self) -> None:
         self._replacement()
-        if self._depth() > MOST_NUMBERS:
-            raise ValueError(f"layer {self.name!r} has {self._depth()} numbers, but a model reads at most {MOST_NUMBERS}")
+        if self._depth() > MAX_NUMBERS:
+            raise ValueError(f"layer {self.name!r} has {self._depth()} numbers, but a model reads at most {MAX_NUMBERS}")
 
     def row_after(self, input_shape: Shape) -> Shape:
         if self.output_mode == "int":
@@ -74,7 +74,7 @@ class ArrayLayer(Layer):
         """``output_mode``, where it and ``sparse`` are what the layer takes."""
         if mode not in allowed:
             raise ValueError(f"output_mode must be one of {', '.join(map(repr, allowed))}, got {mode!r:.80}")
-        if checks.flag("sparse", sparse):
+        if checks.check_bool("sparse", sparse):
             raise UnsupportedError(
                 f"{type(self).__name__}(sparse=True) is not in fastmlp; make a scipy.sparse matrix of what it gives without sparse"
             )
@@ -82,13 +82,13 @@ class ArrayLayer(Layer):
 
 
 def exact(name: str, layer: Layer, values: Iterable[Any]) -> None:
-    """An error unless a model tells these whole numbers apart."""
+    """An error unless a model tells these integers apart."""
     for value in values:
         if isinstance(value, str) or value is None:
             raise ValueError(f"{name} of layer {layer.name!r} is {value!r:.60}, but what a model reads and gives are numbers")
         if not abs(value) < WHOLE_BELOW:
             raise ValueError(
-                f"{name} of layer {layer.name!r} is {value}, but a model reads and gives float32, where whole numbers are exact from "
+                f"{name} of layer {layer.name!r} is {value}, but a model reads and gives float32, where integers are exact from "
                 f"{1 - WHOLE_BELOW} to {WHOLE_BELOW - 1}; call the layer on the data before fit instead: x = layer(data)"
             )
 
@@ -165,7 +165,7 @@ def salt_pair(value: Any) -> list[int] | None:
         return None
     pair = [value, value] if isinstance(value, int) else list(value) if isinstance(value, (tuple, list)) else []
     if len(pair) != 2 or not all(isinstance(part, int) for part in pair):
-        raise ValueError(f"salt must be a whole number or a tuple of two, got {value!r:.60}")
+        raise ValueError(f"salt must be an integer or a tuple of two, got {value!r:.60}")
     return pair
 
 

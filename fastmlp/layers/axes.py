@@ -14,7 +14,7 @@ def whole_axis(owner: str, axis: Any) -> int:
     given = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
     if isinstance(given, (list, tuple, bool)) or given is None or given == 0:
         raise UnsupportedError(f"{owner}(axis={axis!r}) is not in fastmlp; give the last axis, -1")
-    return checks.whole_number("axis", given, -64)
+    return checks.check_int("axis", given, -64)
 
 
 def in_row(owner: str, axis: int, row: Shape) -> int:

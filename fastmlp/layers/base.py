@@ -64,7 +64,7 @@ class Layer(Configurable):
 
     def __init__(self, *, name: str | None = None, **options: Any) -> None:
         shape = shapes.pop_input_shape(options)
-        self._trainable = checks.flag("trainable", options.pop("trainable", True))
+        self._trainable = checks.check_bool("trainable", options.pop("trainable", True))
         checks.float32_only(options.pop("dtype", None))
         for weight in self.ruled:
             setattr(self, f"{weight}_regularizer", regularizers.get(options.pop(f"{weight}_regularizer", None)))
@@ -137,7 +137,7 @@ class Layer(Configurable):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        self._take_effect({"_trainable": checks.flag("trainable", value)}, freezing=True)
+        self._take_effect({"_trainable": checks.check_bool("trainable", value)}, freezing=True)
 
     def set_trainable(self, value: bool) -> None:
         """Set :attr:`trainable` without telling the models."""

@@ -1,4 +1,4 @@
-"""Layers that put measurements, words and whole numbers into numbered bins."""
+"""Layers that put measurements, words and integers into numbered bins."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Discretization(ArrayLayer):
         self.output_mode = self.check_mode(output_mode, sparse, ("int", "one_hot", "multi_hot", "count"))
         if (num_bins is None) == (bin_boundaries is None):
             raise ValueError(f"give either num_bins or bin_boundaries, got num_bins={num_bins!r} and bin_boundaries={bin_boundaries!r:.60}")
-        self.num_bins = None if num_bins is None else checks.whole_number("num_bins", num_bins)
-        self.epsilon = checks.number("epsilon", epsilon, 0.0, 1.0)
+        self.num_bins = None if num_bins is None else checks.check_int("num_bins", num_bins)
+        self.epsilon = checks.check_float("epsilon", epsilon, 0.0, 1.0)
         if not self.epsilon:
             raise ValueError("epsilon must be above 0, got 0")
         self.bin_boundaries: list[float] | None = None
@@ -154,7 +154,7 @@ def _compressed(summary: np.ndarray, epsilon: float) -> np.ndarray:
 
 
 class Hashing(ArrayLayer):
-    """Words or whole numbers as numbers of bins, which a hash of them gives. Called on arrays, or on whole numbers in a model.
+    """Words or integers as numbers of bins, which a hash of them gives. Called on arrays, or on integers in a model.
 
     Args:
         num_bins: How many bins there are.
@@ -176,7 +176,7 @@ class Hashing(ArrayLayer):
         self, num_bins: int, mask_value: Any = None, salt: Any = None, output_mode: str = "int", sparse: bool = False, **options: Any
     ) -> None:
         super().__init__(**options)
-        self.num_bins = checks.whole_number("num_bins", num_bins)
+        self.num_bins = checks.check_int("num_bins", num_bins)
         self.mask_value = mask_value
         self.salt = salt_pair(salt)
         self.output_mode = self.check_mode(output_mode, sparse, ("int", "one_hot", "multi_hot", "count"))
@@ -233,4 +233,4 @@ def _text(value: Any) -> bytes:
         return str(value).lower().encode()
     if isinstance(value, (int, float, np.number)) and np.isfinite(value):
         return str(int(value)).encode()
-    raise TypeError(f"Hashing takes strings and whole numbers, got {value!r:.60}; fill missing values first")
+    raise TypeError(f"Hashing takes strings and integers, got {value!r:.60}; fill missing values first")

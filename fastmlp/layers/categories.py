@@ -1,4 +1,4 @@
-"""Layers that read whole numbers: classes, words, anything that is counted and not measured."""
+"""Layers that read integers: classes, words, anything that is counted and not measured."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from fastmlp.layers.base import Layer, LayerWeight
 
 __all__ = ["CategoryEncoding", "Embedding"]
 
-MOST_NUMBERS = 1 << 24
-"""Whole numbers up to this are exact in float32."""
+MAX_NUMBERS = 1 << 24
+"""Integers up to this are exact in float32."""
 
 
 def row_of_codes(mode: str, row: Shape, count: int) -> Shape:
@@ -24,7 +24,7 @@ def row_of_codes(mode: str, row: Shape, count: int) -> Shape:
 
 
 class CategoryEncoding(Layer):
-    """Whole numbers 0 … ``num_tokens - 1`` as columns of zeros and ones, or as counts.
+    """Integers 0 … ``num_tokens - 1`` as columns of zeros and ones, or as counts.
 
     ====================  ===========================================  ================================
     ``output_mode``       what a row ``[2, 0, 2]`` of 4 tokens becomes  shape of a row
@@ -34,7 +34,7 @@ class CategoryEncoding(Layer):
     ``"one_hot"``         a one-hot row for each number                ``(length, tokens)``; ``(tokens,)`` for a single number
     ====================  ===========================================  ================================
 
-    It must be the first layer, or stand behind one that gives whole numbers, such as IntegerLookup. A number out of range is an error.
+    It must be the first layer, or stand behind one that gives integers, such as IntegerLookup. A number out of range is an error.
 
     Args:
         num_tokens: How many numbers there are.
@@ -47,13 +47,13 @@ class CategoryEncoding(Layer):
         super().__init__(**options)
         if num_tokens is None:
             raise ValueError("CategoryEncoding needs num_tokens=, one more than the largest number")
-        self.num_tokens = checks.whole_number("num_tokens", num_tokens)
-        if self.num_tokens > MOST_NUMBERS:
-            raise ValueError(f"num_tokens must be at most {MOST_NUMBERS}, the whole numbers float32 can hold, got {num_tokens}")
+        self.num_tokens = checks.check_int("num_tokens", num_tokens)
+        if self.num_tokens > MAX_NUMBERS:
+            raise ValueError(f"num_tokens must be at most {MAX_NUMBERS}, the integers float32 can hold, got {num_tokens}")
         output_mode = "multi_hot" if output_mode == "binary" else output_mode
         if output_mode not in ("one_hot", "multi_hot", "count"):
             raise ValueError(f"output_mode must be 'one_hot', 'multi_hot' or 'count', got {output_mode!r}")
-        if checks.flag("sparse", sparse):
+        if checks.check_bool("sparse", sparse):
             raise UnsupportedError("CategoryEncoding(sparse=True) is not in fastmlp; pass x as a scipy.sparse matrix instead")
         self.output_mode = output_mode
 
@@ -69,9 +69,9 @@ class CategoryEncoding(Layer):
 
 
 class Embedding(Layer):
-    """Every whole number 0 … ``input_dim - 1`` becomes the row of a learned table: ``(length,)`` becomes ``(length, output_dim)``.
+    """Every integer 0 … ``input_dim - 1`` becomes the row of a learned table: ``(length,)`` becomes ``(length, output_dim)``.
 
-    It must be the first layer, or stand behind one that gives whole numbers, such as IntegerLookup or Discretization; Flatten goes between
+    It must be the first layer, or stand behind one that gives integers, such as IntegerLookup or Discretization; Flatten goes between
     it and a Dense layer. A number out of range is an error.
 
     Args:
@@ -108,12 +108,12 @@ class Embedding(Layer):
         if length is not None and options.get("input_shape") is None:
             options["input_shape"] = (length,)
         super().__init__(**options)
-        self.input_dim = checks.whole_number("input_dim", input_dim)
-        if self.input_dim > MOST_NUMBERS:
-            raise ValueError(f"input_dim must be at most {MOST_NUMBERS}, the whole numbers float32 can hold, got {input_dim}")
-        self.output_dim = checks.whole_number("output_dim", output_dim)
+        self.input_dim = checks.check_int("input_dim", input_dim)
+        if self.input_dim > MAX_NUMBERS:
+            raise ValueError(f"input_dim must be at most {MAX_NUMBERS}, the integers float32 can hold, got {input_dim}")
+        self.output_dim = checks.check_int("output_dim", output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
-        if checks.flag("mask_zero", mask_zero):
+        if checks.check_bool("mask_zero", mask_zero):
             raise UnsupportedError("Embedding(mask_zero=True) is not in fastmlp; keep a number of its own for padding")
         table = self.new_weight("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer)
         self._weights = [table]

@@ -65,10 +65,10 @@ class Dense(Layer):
             bias_constraint=bias_constraint,
             **options,
         )
-        self.units = checks.whole_number("units", units)
+        self.units = checks.check_int("units", units)
         self.activation = activations.get(activation)
         self.activation.width(self.units)
-        self.use_bias = checks.flag("use_bias", use_bias)
+        self.use_bias = checks.check_bool("use_bias", use_bias)
         self.kernel_initializer: Initializer = initializers.get(kernel_initializer)
         self.bias_initializer: Initializer = initializers.get(bias_initializer)
         self.activity_regularizer = regularizers.get(activity_regularizer)

@@ -41,7 +41,7 @@ class InputLayer(Layer):
         if shape is None:
             raise ValueError("Input needs shape=, the shape of one row: Input(shape=(784,))")
         if batch_size is not None:
-            checks.whole_number("batch_size", batch_size)
+            checks.check_int("batch_size", batch_size)
         checks.reject_unknown(
             "Input", options, dict.fromkeys(("sparse", "ragged", "tensor", "input_tensor", "optional"), "inputs are dense arrays")
         )
@@ -82,7 +82,7 @@ def Input(
     Args:
         shape: The shape of one row, without the batch axis: ``(784,)``, or ``(28, 28)`` before a Flatten.
         batch_size: Checked and not used: any number of rows may come.
-        dtype: None, ``"float32"``, or a type of whole numbers for Embedding and CategoryEncoding.
+        dtype: None, ``"float32"``, or a type of integers for Embedding and CategoryEncoding.
         batch_shape: The shape with the batch axis in front: ``(None, 784)``.
         name: The layer's name.
 

@@ -1,4 +1,4 @@
-"""Layers that make numbers of words and of whole numbers, by a vocabulary."""
+"""Layers that make numbers of words and of integers, by a vocabulary."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fastmlp._engine.spec import Constant, Table
 from fastmlp._graph.operation import Operation
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.arrays import DROPPED, ArrayLayer, batches, bucket, elements, encoded, exact, lookup, mapped, method_of, salt_pair
-from fastmlp.layers.categories import MOST_NUMBERS
+from fastmlp.layers.categories import MAX_NUMBERS
 
 __all__ = ["IntegerLookup", "StringLookup"]
 
@@ -40,23 +40,23 @@ class _IndexLookup(ArrayLayer):
     ) -> None:
         static, size = options.pop("has_input_vocabulary", None), options.pop("vocabulary_size", None)
         super().__init__(**options)
-        self.max_tokens = None if max_tokens is None else checks.whole_number("max_tokens", max_tokens, 2)
-        self.pad_to_max_tokens = checks.flag("pad_to_max_tokens", pad_to_max_tokens)
+        self.max_tokens = None if max_tokens is None else checks.check_int("max_tokens", max_tokens, 2)
+        self.pad_to_max_tokens = checks.check_bool("pad_to_max_tokens", pad_to_max_tokens)
         if self.pad_to_max_tokens and self.max_tokens is None:
             raise ValueError("pad_to_max_tokens=True needs max_tokens=, the number of columns")
-        self.num_oov_indices = checks.whole_number("num_oov_indices", num_oov_indices, 0)
-        if self.num_oov_indices > MOST_NUMBERS:
-            raise ValueError(f"num_oov_indices must be at most {MOST_NUMBERS}, got {num_oov_indices}")
+        self.num_oov_indices = checks.check_int("num_oov_indices", num_oov_indices, 0)
+        if self.num_oov_indices > MAX_NUMBERS:
+            raise ValueError(f"num_oov_indices must be at most {MAX_NUMBERS}, got {num_oov_indices}")
         mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode) if isinstance(output_mode, str) else output_mode
         self.output_mode = self.check_mode(mode, sparse, ("int", "one_hot", "multi_hot", "count", "tf_idf"))
-        self.invert = checks.flag("invert", invert)
+        self.invert = checks.check_bool("invert", invert)
         if self.invert and self.output_mode != "int":
             raise ValueError(f"invert=True needs output_mode='int', got {output_mode!r}")
         self.mask_token = None if mask_token is None else self._token(mask_token)
         self.oov_token = None if oov_token is None else self._token(oov_token)
         self.salt: list[int] | None = None
-        self._static = None if static is None else checks.flag("has_input_vocabulary", static)
-        self._size = None if size is None else checks.whole_number("vocabulary_size", size, 0)
+        self._static = None if static is None else checks.check_bool("has_input_vocabulary", static)
+        self._size = None if size is None else checks.check_int("vocabulary_size", size, 0)
         self._tokens: list[Any] = []
         self._indices: dict[Any, int] = {}
         self._idf: np.ndarray | None = None
@@ -331,7 +331,7 @@ class StringLookup(_IndexLookup):
         if isinstance(value, bytes):
             return value.decode(self.encoding)
         if not isinstance(value, str):
-            raise TypeError(f"StringLookup takes strings, got {value!r:.60}; fill missing values, and use IntegerLookup for whole numbers")
+            raise TypeError(f"StringLookup takes strings, got {value!r:.60}; fill missing values, and use IntegerLookup for integers")
         return value
 
     def _order(self, token: str) -> bytes:
@@ -349,7 +349,7 @@ class StringLookup(_IndexLookup):
 
 
 class IntegerLookup(_IndexLookup):
-    """Whole numbers as the indices they have in a vocabulary, given or learned by :meth:`adapt`; on arrays, or in a model.
+    """Integers as the indices they have in a vocabulary, given or learned by :meth:`adapt`; on arrays, or in a model.
 
     A model reads float32, so there the numbers and those of the vocabulary lie between -2²⁴ and 2²⁴. Without ``num_oov_indices`` a number
     that the vocabulary lacks is an error. A vocabulary that is learned anew takes effect in all models of the layer.
@@ -446,7 +446,7 @@ class IntegerLookup(_IndexLookup):
 
 
 def _whole(value: Any) -> int:
-    """A whole number, given as any kind of number."""
+    """An integer, given as any kind of number."""
     if isinstance(value, (int, float)) and value == value // 1:
         return int(value)
-    raise TypeError(f"a lookup of whole numbers takes whole numbers, got {value!r:.60}")
+    raise TypeError(f"a lookup of integers takes integers, got {value!r:.60}")

@@ -206,7 +206,7 @@ class Dot(Merge):
         if len(pair) != 2 or not all(isinstance(axis, int) and not isinstance(axis, bool) for axis in pair) or 0 in pair:
             raise ValueError(f"axes must be an axis other than 0, the batch axis, or two of them, got {axes!r}")
         self.axes = axes if isinstance(axes, int) else tuple(axes)
-        self.normalize = checks.flag("normalize", normalize)
+        self.normalize = checks.check_bool("normalize", normalize)
 
     def _places(self, rows: Sequence[Shape]) -> tuple[int, int]:
         pair = self.axes if isinstance(self.axes, tuple) else (self.axes, self.axes)

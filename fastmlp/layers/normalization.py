@@ -30,9 +30,9 @@ class _Normalization(Layer):
     ) -> None:
         super().__init__(**options)
         self.axis = axes.whole_axis(type(self).__name__, axis)
-        self.epsilon = checks.number("epsilon", epsilon, 0.0)
-        self.center = checks.flag("center", center)
-        self.scale = checks.flag("scale", scale)
+        self.epsilon = checks.check_float("epsilon", epsilon, 0.0)
+        self.center = checks.check_bool("center", center)
+        self.scale = checks.check_bool("scale", scale)
         self.beta_initializer: Initializer = initializers.get(beta_initializer)
         self.gamma_initializer: Initializer = initializers.get(gamma_initializer)
 
@@ -104,7 +104,7 @@ class BatchNormalization(_Normalization):
         if options.pop("synchronized", False):
             raise UnsupportedError("BatchNormalization(synchronized=True) is not in fastmlp; there is one device, so leave it out")
         super().__init__(axis, epsilon, center, scale, beta_initializer, gamma_initializer, **options)
-        self.momentum = checks.number("momentum", momentum, 0.0, 1.0)
+        self.momentum = checks.check_float("momentum", momentum, 0.0, 1.0)
         self.moving_mean_initializer: Initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer: Initializer = initializers.get(moving_variance_initializer)
 
@@ -183,7 +183,7 @@ class RMSNormalization(Layer):
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **options: Any) -> None:
         super().__init__(**options)
         self.axis = axes.whole_axis("RMSNormalization", axis)
-        self.epsilon = checks.number("epsilon", epsilon, 0.0)
+        self.epsilon = checks.check_float("epsilon", epsilon, 0.0)
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
         return [Weight(self.name, "scale", (axes.require_last(type(self).__name__, self.axis, input_shape),), initializers.get("ones"))]

@@ -23,7 +23,7 @@ class _GlobalPooling1D(Layer):
         super().__init__(**options)
         if data_format not in (None, "channels_last"):
             raise UnsupportedError(f"{type(self).__name__}(data_format={data_format!r}) is not in fastmlp; put a Permute((2, 1)) before it")
-        self.keepdims = checks.flag("keepdims", keepdims)
+        self.keepdims = checks.check_bool("keepdims", keepdims)
 
     def row_after(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 2:

@@ -125,7 +125,7 @@ class Normalization(Layer):
                 raise ValueError(f"mean has shape {self.mean_given.shape}, but variance {self.variance_given.shape}")
             if (self.variance_given < 0).any():
                 raise ValueError(f"variance must not be negative, got {variance!r:.40}")
-        self.invert = checks.flag("invert", invert)
+        self.invert = checks.check_bool("invert", invert)
         self.feature_names: tuple[str, ...] | None = None
         """The columns of the frame that :meth:`adapt` learned from; a model that begins with this layer finds them in other frames."""
 

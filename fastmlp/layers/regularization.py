@@ -1,4 +1,4 @@
-"""Layers that disturb what passes them while training, so that the network does not learn the data by heart."""
+"""Regularization layers: they disturb their inputs during training, against overfitting."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class _Noise(Layer):
 
     def __init__(self, rate: float, seed: int | None, **options: Any) -> None:
         super().__init__(**options)
-        self.rate = checks.number("rate", rate, 0.0, 1.0, open_high=True)
-        self.seed = None if seed is None else checks.whole_number("seed", seed, 0)
+        self.rate = checks.check_float("rate", rate, 0.0, 1.0, open_high=True)
+        self.seed = None if seed is None else checks.check_int("seed", seed, 0)
 
     @property
     def minds_training(self) -> bool:
@@ -96,7 +96,7 @@ class GaussianNoise(_Noise):
 
     def __init__(self, stddev: float, seed: int | None = None, **options: Any) -> None:
         super().__init__(0.0, seed, **options)
-        self.stddev = self.rate = checks.number("stddev", stddev, 0.0, 1.0)
+        self.stddev = self.rate = checks.check_float("stddev", stddev, 0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

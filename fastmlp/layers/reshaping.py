@@ -44,7 +44,7 @@ class Reshape(Layer):
         super().__init__(**options)
         if not isinstance(target_shape, (list, tuple)):
             raise TypeError(f"target_shape must be a tuple of sizes such as (28, 28), got {target_shape!r}")
-        sizes = tuple(size if size == -1 else checks.whole_number("a size in target_shape", size) for size in target_shape)
+        sizes = tuple(size if size == -1 else checks.check_int("a size in target_shape", size) for size in target_shape)
         if sizes.count(-1) > 1:
             raise ValueError(f"target_shape may leave one size open, got {sizes}")
         self.target_shape = sizes
@@ -111,7 +111,7 @@ class RepeatVector(_Gather):
 
     def __init__(self, n: int, **options: Any) -> None:
         super().__init__(**options)
-        self.n = checks.whole_number("n", n)
+        self.n = checks.check_int("n", n)
 
     def chosen(self, indices: np.ndarray) -> np.ndarray:
         self.require_vector(indices.shape)

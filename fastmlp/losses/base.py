@@ -15,7 +15,7 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "
 MEANS = ("sum_over_batch_size", "mean")
 """Those that a model can be trained with; both are the mean over the rows."""
 
-MOST_AXES = 64
+MAX_AXES = 64
 """Axes that a NumPy array can have."""
 
 
@@ -162,8 +162,8 @@ class Loss(Configurable):
 def axis_of(value: Any) -> int | tuple[int, ...]:
     """One or several axes of arrays, as an int or a tuple of ints."""
     if isinstance(value, (list, tuple)):
-        return tuple(checks.whole_number("axis", axis, -MOST_AXES) for axis in value)
-    return checks.whole_number("axis", value, -MOST_AXES)
+        return tuple(checks.check_int("axis", axis, -MAX_AXES) for axis in value)
+    return checks.check_int("axis", value, -MAX_AXES)
 
 
 def axis_in_config(axis: int) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp._base import checks
-from fastmlp.losses.base import MOST_AXES, Loss, axis_in_config
+from fastmlp.losses.base import MAX_AXES, Loss, axis_in_config
 from fastmlp.losses.functions import function_of
 
 __all__ = [
@@ -57,9 +57,9 @@ class CrossEntropy(Loss):
         **options: Any,
     ) -> None:
         super().__init__(reduction, name, **options)
-        self.axis = checks.whole_number("axis", axis, -MOST_AXES)
-        self.from_logits = checks.flag("from_logits", from_logits)
-        self.smoothing = checks.number("label_smoothing", label_smoothing, 0.0, 1.0)
+        self.axis = checks.check_int("axis", axis, -MAX_AXES)
+        self.from_logits = checks.check_bool("from_logits", from_logits)
+        self.smoothing = checks.check_float("label_smoothing", label_smoothing, 0.0, 1.0)
 
     @property
     def label_smoothing(self) -> float:
@@ -118,7 +118,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         **options: Any,
     ) -> None:
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype=dtype, **options)
-        self.ignored = None if ignore_class is None else checks.whole_number("ignore_class", ignore_class, -MOST_LABEL)
+        self.ignored = None if ignore_class is None else checks.check_int("ignore_class", ignore_class, -MAX_LABEL)
 
     @property
     def ignore_class(self) -> int | None:
@@ -143,7 +143,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
 sparse_categorical_crossentropy = function_of(SparseCategoricalCrossentropy)
 
 
-MOST_LABEL = 1 << 24
+MAX_LABEL = 1 << 24
 """Labels of models with several outputs travel as float32, which holds integers up to here."""
 
 
@@ -175,7 +175,7 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         **options: Any,
     ) -> None:
         super().__init__(reduction, name, dtype=dtype, **options)
-        self.q = checks.number("q", q, 0.0, 1.0, open_high=True)
+        self.q = checks.check_float("q", q, 0.0, 1.0, open_high=True)
         if self.q == 0:
             raise ValueError("q must be above 0, got 0; use SparseCategoricalCrossentropy, which is the limit")
 
@@ -223,9 +223,9 @@ class BinaryFocalCrossentropy(CrossEntropy):
         **options: Any,
     ) -> None:
         super().__init__(from_logits, label_smoothing, axis, reduction, name, **options)
-        self.apply_class_balancing = checks.flag("apply_class_balancing", apply_class_balancing)
-        self.alpha = checks.number("alpha", alpha)
-        self.gamma = checks.number("gamma", gamma, 0.0, MOST_GAMMA)
+        self.apply_class_balancing = checks.check_bool("apply_class_balancing", apply_class_balancing)
+        self.alpha = checks.check_float("alpha", alpha)
+        self.gamma = checks.check_float("gamma", gamma, 0.0, MAX_GAMMA)
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -268,8 +268,8 @@ class CategoricalFocalCrossentropy(CrossEntropy):
         **options: Any,
     ) -> None:
         super().__init__(from_logits, label_smoothing, axis, reduction, name, **options)
-        self.alpha = checks.number("alpha", alpha)
-        self.gamma = checks.number("gamma", gamma, 0.0, MOST_GAMMA)
+        self.alpha = checks.check_float("alpha", alpha)
+        self.gamma = checks.check_float("gamma", gamma, 0.0, MAX_GAMMA)
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -282,7 +282,7 @@ class CategoricalFocalCrossentropy(CrossEntropy):
 categorical_focal_crossentropy = function_of(CategoricalFocalCrossentropy)
 
 
-MOST_GAMMA = 1000.0
+MAX_GAMMA = 1000.0
 
 
 class KLDivergence(Loss):

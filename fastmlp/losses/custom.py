@@ -14,7 +14,7 @@ STEP = 1e-3
 """How far from a prediction its slope is measured, relative to its size where that is above one."""
 TOLERANCE = 0.02
 """Largest deviation from the measured slope, relative to the largest gradient."""
-MOST_ROWS, MOST_COLUMNS = 64, 32
+MAX_ROWS, MAX_COLUMNS = 64, 32
 """Of the first batch that are compared."""
 
 
@@ -108,9 +108,9 @@ class FunctionLoss(Loss):
 
         At a kink it has to lie between them. Copies in float64 go in, so that a function that keeps the dtype is measured exactly.
         """
-        y, p = (np.array(array[:MOST_ROWS], np.float64) for array in (y, p))
+        y, p = (np.array(array[:MAX_ROWS], np.float64) for array in (y, p))
         value, gradient = self._answer(y.copy(), p.copy())
-        columns = np.unique(np.linspace(0, p.shape[1] - 1, min(MOST_COLUMNS, p.shape[1])).astype(int))
+        columns = np.unique(np.linspace(0, p.shape[1] - 1, min(MAX_COLUMNS, p.shape[1])).astype(int))
         largest = np.abs(gradient).max(initial=0.0)
         worst = (0.0, 0, 0, 0.0)
         for column in columns:

@@ -113,7 +113,7 @@ class Tversky(Overlap):
         **options: Any,
     ) -> None:
         super().__init__(reduction, name, axis, dtype=dtype, **options)
-        self.alpha, self.beta = checks.number("alpha", alpha, 0.0), checks.number("beta", beta, 0.0)
+        self.alpha, self.beta = checks.check_float("alpha", alpha, 0.0), checks.check_float("beta", beta, 0.0)
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -163,8 +163,8 @@ class Circle(Loss):
         **options: Any,
     ) -> None:
         super().__init__(reduction, name, dtype=dtype, **options)
-        self.gamma, self.margin = checks.number("gamma", gamma), checks.number("margin", margin)
-        self.remove_diagonal = checks.flag("remove_diagonal", remove_diagonal)
+        self.gamma, self.margin = checks.check_float("gamma", gamma), checks.check_float("margin", margin)
+        self.remove_diagonal = checks.check_bool("remove_diagonal", remove_diagonal)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "gamma": self.gamma, "margin": self.margin, "remove_diagonal": self.remove_diagonal}

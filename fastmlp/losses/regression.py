@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from fastmlp._base import checks
-from fastmlp.losses.base import MOST_AXES, Loss, axis_in_config
+from fastmlp.losses.base import MAX_AXES, Loss, axis_in_config
 from fastmlp.losses.functions import function_of
 
 __all__ = [
@@ -93,7 +93,7 @@ class Huber(Loss):
 
     def __init__(self, delta: float = 1.0, reduction: str | None = "sum_over_batch_size", name: str | None = None, **options: Any) -> None:
         super().__init__(reduction, name, **options)
-        self.delta = checks.number("delta", delta, 0.0)
+        self.delta = checks.check_float("delta", delta, 0.0)
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -134,7 +134,7 @@ class Quantile(Loss):
 
     def __init__(self, q: float = 0.5, reduction: str | None = "sum_over_batch_size", name: str | None = None, **options: Any) -> None:
         super().__init__(reduction, name, **options)
-        self.q = checks.number("q", q, 0.0, 1.0)
+        self.q = checks.check_float("q", q, 0.0, 1.0)
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -187,8 +187,8 @@ class GaussianNLL(Loss):
         **options: Any,
     ) -> None:
         super().__init__(reduction, name, **options)
-        self.full = checks.flag("full", full)
-        self.eps = checks.number("eps", eps, 1e-37)
+        self.full = checks.check_bool("full", full)
+        self.eps = checks.check_float("eps", eps, 1e-37)
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -219,7 +219,7 @@ class CosineSimilarity(Loss):
 
     def __init__(self, axis: int = -1, reduction: str | None = "sum_over_batch_size", name: str | None = None, **options: Any) -> None:
         super().__init__(reduction, name, **options)
-        self.axis = checks.whole_number("axis", axis, -MOST_AXES)
+        self.axis = checks.check_int("axis", axis, -MAX_AXES)
 
     @property
     def parameters(self) -> tuple[float, ...]:

@@ -27,7 +27,7 @@ class BinaryAccuracy(EngineMetric):
 
     def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5, **options: Any) -> None:
         super().__init__(name, dtype, **options)
-        self.threshold = checks.number("threshold", threshold, 0.0, 1.0)
+        self.threshold = checks.check_float("threshold", threshold, 0.0, 1.0)
 
     def element_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         return binary_accuracy(y, p, self.threshold)

@@ -131,7 +131,7 @@ class Metric(Configurable):
         return None
 
     def _fit_state(self) -> dict[str, Any] | None:
-        """What has been added up since :meth:`reset_state`, as JSON values, for a ``fit`` that goes on later; None where nobody knows."""
+        """What has been added up since :meth:`reset_state`, as JSON values, for a ``fit`` that goes on later; None if unknown."""
         return {"variables": [to_json(variable.value) for variable in self.variables]} if self.variables else None
 
     def _restore_fit_state(self, state: Mapping[str, Any]) -> None:

@@ -108,7 +108,7 @@ def _checked_thresholds(given: Any, default: float) -> list[float]:
     listed = list(given) if isinstance(given, (list, tuple, np.ndarray)) else [given]
     if not listed:
         raise ValueError("thresholds is empty; give a number from 0 to 1, or several")
-    return [value if value == default else checks.number("a threshold", value, 0.0, 1.0) for value in listed]
+    return [value if value == default else checks.check_float("a threshold", value, 0.0, 1.0) for value in listed]
 
 
 class _Count(_Thresholded):
@@ -156,8 +156,8 @@ class _Ratio(_Thresholded):
     def __init__(
         self, thresholds: Any = None, top_k: int | None = None, class_id: int | None = None, name: str | None = None, dtype: Any = None
     ) -> None:
-        self.top_k = None if top_k is None else checks.whole_number("top_k", top_k)
-        self.class_id = None if class_id is None else checks.whole_number("class_id", class_id, 0)
+        self.top_k = None if top_k is None else checks.check_int("top_k", top_k)
+        self.class_id = None if class_id is None else checks.check_int("class_id", class_id, 0)
         super().__init__(thresholds, name, dtype, 0.5 if top_k is None else LOWEST)
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
@@ -245,8 +245,8 @@ class FBetaScore(RowMetric):
     ) -> None:
         if average not in (None, "micro", "macro", "weighted"):
             raise ValueError(f"average must be 'micro', 'macro', 'weighted' or None, got {average!r}")
-        self.beta = checks.number("beta", beta, 0.0)
-        self.threshold = None if threshold is None else checks.number("threshold", threshold, 0.0, 1.0)
+        self.beta = checks.check_float("beta", beta, 0.0)
+        self.threshold = None if threshold is None else checks.check_float("threshold", threshold, 0.0, 1.0)
         if self.beta == 0 or self.threshold == 0:
             raise ValueError(f"{'beta' if self.beta == 0 else 'threshold'} must be above 0")
         self.average = average

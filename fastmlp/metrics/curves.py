@@ -88,10 +88,10 @@ class AUC(RowMetric):
         self.summation_method = _one_of("summation_method", summation_method, ("interpolation", "minoring", "majoring"))
         if num_labels and not multi_label:
             raise ValueError("num_labels is only for multi_label=True")
-        self._given = None if thresholds is None else sorted(checks.number("a threshold", value, 0.0, 1.0) for value in thresholds)
+        self._given = None if thresholds is None else sorted(checks.check_float("a threshold", value, 0.0, 1.0) for value in thresholds)
         inner = self._given
         if inner is None:
-            count = checks.whole_number("num_thresholds", num_thresholds, 2)
+            count = checks.check_int("num_thresholds", num_thresholds, 2)
             inner = [(i + 1) / (count - 1) for i in range(count - 2)]
         self.thresholds = [-EPSILON, *inner, 1 + EPSILON]
         self.num_thresholds = len(self.thresholds)
@@ -208,9 +208,9 @@ class _BestAt(RowMetric):
     """The argument's name."""
 
     def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any) -> None:
-        self.value = checks.number(self.bound, value, 0.0, 1.0)
-        count = self.num_thresholds = checks.whole_number("num_thresholds", num_thresholds)
-        self.class_id = None if class_id is None else checks.whole_number("class_id", class_id, 0)
+        self.value = checks.check_float(self.bound, value, 0.0, 1.0)
+        count = self.num_thresholds = checks.check_int("num_thresholds", num_thresholds)
+        self.class_id = None if class_id is None else checks.check_int("class_id", class_id, 0)
         self.thresholds = [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
         super().__init__(name, dtype)
 

@@ -45,7 +45,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
     """1 for each row whose integer class label is among the ``k`` with the largest predictions, else 0."""
     advice = {"from_sorted_ids": "give predictions as numbers, one for each class"}
     checks.reject_unknown("sparse_top_k_categorical_accuracy", {"from_sorted_ids": from_sorted_ids}, advice)
-    k, p = checks.whole_number("k", k), np.asarray(y_pred, np.float32)
+    k, p = checks.check_int("k", k), np.asarray(y_pred, np.float32)
     labels = _labels(y_true, p)
     if labels.size and (labels.min() < 0 or labels.max() >= p.shape[-1]):
         raise ValueError(f"y_true has class labels from {labels.min():g} to {labels.max():g}, but y_pred has {p.shape[-1]} columns")

@@ -183,7 +183,7 @@ class TopKCategoricalAccuracy(MeanOfRows):
 
     def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(name, dtype)
-        self.k = checks.whole_number("k", k)
+        self.k = checks.check_int("k", k)
 
     def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         return functions.top_k_categorical_accuracy(y, p, self.k)
@@ -254,7 +254,7 @@ class R2Score(RowMetric):
             raise ValueError(f"class_aggregation must be {', '.join(map(repr, choices[1:]))} or None, got {class_aggregation!r}")
         super().__init__(name, dtype)
         self.class_aggregation = class_aggregation
-        self.num_regressors = checks.whole_number("num_regressors", num_regressors, 0)
+        self.num_regressors = checks.check_int("num_regressors", num_regressors, 0)
 
     def reset_state(self) -> None:
         self._sums: Any = 0.0

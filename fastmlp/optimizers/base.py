@@ -83,15 +83,13 @@ class Optimizer(Configurable):
         several = [name for name, value in given.items() if value is not None]
         if len(several) > 1:
             raise ValueError(f"only one of clipnorm, clipvalue and global_clipnorm can be used at a time, got {' and '.join(several)}")
-        self.use_ema = checks.flag("use_ema", use_ema)
-        self.ema_momentum = checks.number("ema_momentum", ema_momentum, 0.0, 1.0)
+        self.use_ema = checks.check_bool("use_ema", use_ema)
+        self.ema_momentum = checks.check_float("ema_momentum", ema_momentum, 0.0, 1.0)
         self.ema_overwrite_frequency = (
-            None if ema_overwrite_frequency is None else checks.whole_number("ema_overwrite_frequency", ema_overwrite_frequency)
+            None if ema_overwrite_frequency is None else checks.check_int("ema_overwrite_frequency", ema_overwrite_frequency)
         )
         self.gradient_accumulation_steps = (
-            None
-            if gradient_accumulation_steps is None
-            else checks.whole_number("gradient_accumulation_steps", gradient_accumulation_steps, 2)
+            None if gradient_accumulation_steps is None else checks.check_int("gradient_accumulation_steps", gradient_accumulation_steps, 2)
         )
 
     @property
@@ -118,7 +116,7 @@ class Optimizer(Configurable):
                 f"make the optimizer with a number, such as {type(self).__name__}(learning_rate=0.001), to change it while training"
             )
         else:
-            self._learning_rate = checks.number("learning_rate", value, 0.0)
+            self._learning_rate = checks.check_float("learning_rate", value, 0.0)
 
     lr = learning_rate
 
@@ -129,7 +127,7 @@ class Optimizer(Configurable):
 
     @iterations.setter
     def iterations(self, value: int) -> None:
-        batches = checks.whole_number("iterations", value, 0) * (self.gradient_accumulation_steps or 1)
+        batches = checks.check_int("iterations", value, 0) * (self.gradient_accumulation_steps or 1)
         model = self._user()
         if model is None or not model.built:
             raise ValueError("an optimizer counts the iterations of its model; compile a model with it, and build that, to set them")
@@ -317,7 +315,7 @@ class Optimizer(Configurable):
 
 def share(name: str, value: Any) -> float:
     """``value`` if it is a number from 0 up to but not including 1."""
-    return checks.number(name, value, 0.0, 1.0, open_high=True)
+    return checks.check_float(name, value, 0.0, 1.0, open_high=True)
 
 
 def epsilon_of(value: Any) -> float:
@@ -327,7 +325,7 @@ def epsilon_of(value: Any) -> float:
 
 def optional(name: str, value: Any) -> float | None:
     """``value`` if it is a number of at least 0, or None."""
-    return None if value is None else checks.number(name, value, 0.0)
+    return None if value is None else checks.check_float(name, value, 0.0)
 
 
 def names_of(argument: str, value: Any) -> tuple[str, ...]:

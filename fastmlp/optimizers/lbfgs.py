@@ -40,8 +40,8 @@ class LBFGS(Optimizer):
 
     def __init__(self, learning_rate: float = 1.0, history: int = 10, name: str | None = None, **options: Any) -> None:
         checks.reject_unknown("LBFGS", {key: value for key, value in options.items() if key != "lr"}, _NOT_LBFGS)
-        super().__init__(checks.number("learning_rate", options.get("lr", learning_rate), 0.0), name)
-        self.history = checks.whole_number("history", history)
+        super().__init__(checks.check_float("learning_rate", options.get("lr", learning_rate), 0.0), name)
+        self.history = checks.check_int("history", history)
         self._minimizer: Any = None
 
     def rule(self) -> Update:

@@ -43,11 +43,11 @@ class Adafactor(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
-        self.beta_2_decay = checks.number("beta_2_decay", beta_2_decay, -100.0, 0.0)
+        self.beta_2_decay = checks.check_float("beta_2_decay", beta_2_decay, -100.0, 0.0)
         self.epsilon_1 = checks.divisor("epsilon_1", epsilon_1)
-        self.epsilon_2 = checks.number("epsilon_2", epsilon_2, 0.0)
+        self.epsilon_2 = checks.check_float("epsilon_2", epsilon_2, 0.0)
         self.clip_threshold = checks.divisor("clip_threshold", clip_threshold)
-        self.relative_step = checks.flag("relative_step", relative_step)
+        self.relative_step = checks.check_bool("relative_step", relative_step)
 
     def rule(self) -> Update:
         return Update(
@@ -122,14 +122,14 @@ class Muon(Optimizer):
         self.adam_weight_decay = optional("adam_weight_decay", adam_weight_decay)
         self.epsilon = epsilon_of(epsilon)
         self.exclude_layers = list(names_of("exclude_layers", exclude_layers or ()))
-        self.exclude_embeddings = checks.flag("exclude_embeddings", exclude_embeddings)
-        self.muon_a = checks.number("muon_a", muon_a)
-        self.muon_b = checks.number("muon_b", muon_b)
-        self.muon_c = checks.number("muon_c", muon_c)
-        self.adam_lr_ratio = checks.number("adam_lr_ratio", adam_lr_ratio, 0.0)
+        self.exclude_embeddings = checks.check_bool("exclude_embeddings", exclude_embeddings)
+        self.muon_a = checks.check_float("muon_a", muon_a)
+        self.muon_b = checks.check_float("muon_b", muon_b)
+        self.muon_c = checks.check_float("muon_c", muon_c)
+        self.adam_lr_ratio = checks.check_float("adam_lr_ratio", adam_lr_ratio, 0.0)
         self.momentum = share("momentum", momentum)
-        self.ns_steps = checks.whole_number("ns_steps", ns_steps, 0)
-        self.nesterov = checks.flag("nesterov", nesterov)
+        self.ns_steps = checks.check_int("ns_steps", ns_steps, 0)
+        self.nesterov = checks.check_bool("nesterov", nesterov)
         self.rms_rate = optional("rms_rate", rms_rate)
 
     def rule(self) -> Update:

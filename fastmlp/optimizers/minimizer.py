@@ -23,11 +23,11 @@ Evaluation = tuple[float, np.ndarray]
 
 SUFFICIENT_DECREASE = 1e-4
 CURVATURE = 0.9
-MOST_EVALUATIONS = 25
+MAX_EVALUATIONS = 25
 """In one line search."""
 ROUNDING = 2.0**-22
 """A relative change of a loss that rounding alone may make."""
-MOST_PROBES = 40
+MAX_PROBES = 40
 """Each LONGER times as long as the one before."""
 LONGER = 8.0
 
@@ -80,7 +80,7 @@ class Minimizer:
         there, gradient = function(start)
         if math.isfinite(there) and (_differ(there, value) or float(gradient @ direction) >= 0):
             return None  # uphill: this is a minimum
-        for probe in range(1, MOST_PROBES):
+        for probe in range(1, MAX_PROBES):
             t = start * LONGER**probe
             there = function(t)[0]
             if not math.isfinite(there) or _differ(there, value):
@@ -133,7 +133,7 @@ def line_search(
     high: tuple[float, float, float] | None = None
     best: tuple[float, float, np.ndarray] | None = None
     t = start
-    for _ in range(MOST_EVALUATIONS):
+    for _ in range(MAX_EVALUATIONS):
         new_value, gradient = function(t)
         new_slope = float(gradient @ direction)
         here = (t, new_value, new_slope)

@@ -79,7 +79,7 @@ class Adam(_Moments):
         if catch_up not in ("exact", "rounded"):
             raise ValueError(f"catch_up must be 'exact' or 'rounded', got {catch_up!r}")
         self.catch_up = catch_up
-        self.amsgrad = checks.flag("amsgrad", amsgrad)
+        self.amsgrad = checks.check_bool("amsgrad", amsgrad)
 
     def rule(self) -> Update:
         return replace(super().rule(), amsgrad=self.amsgrad, rounded=self.catch_up == "rounded")
@@ -161,12 +161,12 @@ class ScheduleFreeAdamW(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, name or "schedule_free_adam_w", weight_decay=weight_decay, **options)
-        self.beta_1 = checks.number("beta_1", beta_1, 0.0, 1.0)
+        self.beta_1 = checks.check_float("beta_1", beta_1, 0.0, 1.0)
         if self.beta_1 == 0:
             raise ValueError("beta_1 must be above 0: with 0 nothing of the mean is in the weights, which Keras divides by it; use AdamW")
         self.beta_2 = share("beta_2", beta_2)
         self.epsilon = epsilon_of(epsilon)
-        self.warmup_steps = checks.whole_number("warmup_steps", warmup_steps, 0)
+        self.warmup_steps = checks.check_int("warmup_steps", warmup_steps, 0)
 
     def rule(self) -> Update:
         return Update("schedule_free", beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon, warmup=self.warmup_steps)

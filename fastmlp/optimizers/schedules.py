@@ -85,7 +85,7 @@ class _Decay(_Formula):
 
     def __init__(self, initial_learning_rate: float, decay_steps: float, name: str) -> None:
         super().__init__(name)
-        self.initial_learning_rate = checks.number("initial_learning_rate", initial_learning_rate, 0.0)
+        self.initial_learning_rate = checks.check_float("initial_learning_rate", initial_learning_rate, 0.0)
         self.decay_steps = _positive("decay_steps", decay_steps)
 
     def get_config(self) -> dict[str, Any]:
@@ -118,8 +118,8 @@ class ExponentialDecay(_Decay):
         name: str = "ExponentialDecay",
     ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
-        self.decay_rate = checks.number("decay_rate", decay_rate, 0.0)
-        self.staircase = checks.flag("staircase", staircase)
+        self.decay_rate = checks.check_float("decay_rate", decay_rate, 0.0)
+        self.staircase = checks.check_bool("staircase", staircase)
 
     def _at(self, step: np.ndarray) -> np.ndarray:
         return self.initial_learning_rate * self.decay_rate ** self._periods(step)
@@ -179,9 +179,9 @@ class PolynomialDecay(_Decay):
         name: str = "PolynomialDecay",
     ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
-        self.end_learning_rate = checks.number("end_learning_rate", end_learning_rate, 0.0)
-        self.power = checks.number("power", power, 0.0)
-        self.cycle = checks.flag("cycle", cycle)
+        self.end_learning_rate = checks.check_float("end_learning_rate", end_learning_rate, 0.0)
+        self.power = checks.check_float("power", power, 0.0)
+        self.cycle = checks.check_bool("cycle", cycle)
 
     def _at(self, step: np.ndarray) -> np.ndarray:
         if self.cycle:
@@ -214,8 +214,8 @@ class PiecewiseConstantDecay(_Formula):
         for what, given in (("boundaries", boundaries), ("values", values)):
             if not np.iterable(given):
                 raise TypeError(f"{what} must be a list of numbers, got {given!r:.80}")
-        self.boundaries = [checks.number("a boundary", boundary) for boundary in boundaries]
-        self.values = [checks.number("a value", value, 0.0) for value in values]
+        self.boundaries = [checks.check_float("a boundary", boundary) for boundary in boundaries]
+        self.values = [checks.check_float("a value", value, 0.0) for value in values]
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
                 f"there must be one value more than boundaries, got {len(self.values)} values and {len(self.boundaries)} boundaries"
@@ -254,9 +254,9 @@ class CosineDecay(_Decay):
         warmup_steps: float = 0,
     ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
-        self.alpha = checks.number("alpha", alpha)
-        self.warmup_target = None if warmup_target is None else checks.number("warmup_target", warmup_target, 0.0)
-        self.warmup_steps = _whole(checks.number("warmup_steps", warmup_steps, 0.0))
+        self.alpha = checks.check_float("alpha", alpha)
+        self.warmup_target = None if warmup_target is None else checks.check_float("warmup_target", warmup_target, 0.0)
+        self.warmup_steps = _whole(checks.check_float("warmup_steps", warmup_steps, 0.0))
 
     def _at(self, step: np.ndarray) -> np.ndarray:
         if self.warmup_target is None:
@@ -296,11 +296,11 @@ class CosineDecayRestarts(_Formula):
         name: str = "SGDRDecay",
     ) -> None:
         super().__init__(name)
-        self.initial_learning_rate = checks.number("initial_learning_rate", initial_learning_rate, 0.0)
+        self.initial_learning_rate = checks.check_float("initial_learning_rate", initial_learning_rate, 0.0)
         self.first_decay_steps = _positive("first_decay_steps", first_decay_steps)
-        self.t_mul = checks.number("t_mul", t_mul, 1.0)
-        self.m_mul = checks.number("m_mul", m_mul, 0.0)
-        self.alpha = checks.number("alpha", alpha)
+        self.t_mul = checks.check_float("t_mul", t_mul, 1.0)
+        self.m_mul = checks.check_float("m_mul", m_mul, 0.0)
+        self.alpha = checks.check_float("alpha", alpha)
 
     def _at(self, step: np.ndarray) -> np.ndarray:
         time = step / self.first_decay_steps
@@ -309,7 +309,7 @@ class CosineDecayRestarts(_Formula):
             share = time - restarts
         else:
             restarts = np.floor(np.log1p(time * (self.t_mul - 1)) / np.log(self.t_mul))
-            # The logarithm may be a hair short of a whole number, and powers of processors differ in their last digit.
+            # The logarithm may be a hair short of an integer, and powers of processors differ in their last digit.
             restarts += time >= self._begin(restarts + 1) * (1 - 1e-12)
             share = np.maximum(time - self._begin(restarts), 0) / self.t_mul**restarts
         cosine = 0.5 * self.m_mul**restarts * (1 + np.cos(np.pi * share))
@@ -371,15 +371,15 @@ class OneCycle(_Formula):
         name: str = "OneCycle",
     ) -> None:
         super().__init__(name)
-        self.max_learning_rate = checks.number("max_learning_rate", max_learning_rate, 0.0)
-        self.total_steps = checks.whole_number("total_steps", total_steps)
-        self.pct_start = checks.number("pct_start", pct_start, 0.0, 1.0)
+        self.max_learning_rate = checks.check_float("max_learning_rate", max_learning_rate, 0.0)
+        self.total_steps = checks.check_int("total_steps", total_steps)
+        self.pct_start = checks.check_float("pct_start", pct_start, 0.0, 1.0)
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(f"anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}")
         self.anneal_strategy = anneal_strategy
         self.div_factor = _positive("div_factor", div_factor)
         self.final_div_factor = _positive("final_div_factor", final_div_factor)
-        self.three_phase = checks.flag("three_phase", three_phase)
+        self.three_phase = checks.check_bool("three_phase", three_phase)
 
     def _at(self, step: np.ndarray) -> np.ndarray:
         top = self.max_learning_rate
@@ -444,12 +444,12 @@ def of(learning_rate: Any) -> LearningRateSchedule | None:
 
 
 def _positive(name: str, value: Any) -> float:
-    number = checks.number(name, value, 0.0)
+    number = checks.check_float(name, value, 0.0)
     if not number:
         raise ValueError(f"{name} must be above 0, got 0")
     return _whole(number)
 
 
 def _whole(number: float) -> float:
-    """A whole number as an int, so that configurations read as they were written."""
+    """An integer as an int, so that configurations read as they were written."""
     return int(number) if number == int(number) else number

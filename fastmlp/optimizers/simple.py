@@ -30,8 +30,8 @@ class SGD(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
-        self.momentum = checks.number("momentum", momentum, 0.0, 1.0)
-        self.nesterov = checks.flag("nesterov", nesterov)
+        self.momentum = checks.check_float("momentum", momentum, 0.0, 1.0)
+        self.nesterov = checks.check_bool("nesterov", nesterov)
 
     def rule(self) -> Update:
         return Update("sgd", momentum=self.momentum, nesterov=self.nesterov)
@@ -63,9 +63,9 @@ class RMSprop(Optimizer):
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
         self.rho = share("rho", rho)
-        self.momentum = checks.number("momentum", momentum, 0.0, 1.0)
+        self.momentum = checks.check_float("momentum", momentum, 0.0, 1.0)
         self.epsilon = epsilon_of(epsilon)
-        self.centered = checks.flag("centered", centered)
+        self.centered = checks.check_bool("centered", centered)
 
     def rule(self) -> Update:
         return Update("rmsprop", momentum=self.momentum, rho=self.rho, epsilon=self.epsilon, centered=self.centered)
@@ -93,7 +93,7 @@ class Adagrad(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
-        self.initial_accumulator_value = checks.number("initial_accumulator_value", initial_accumulator_value, 0.0)
+        self.initial_accumulator_value = checks.check_float("initial_accumulator_value", initial_accumulator_value, 0.0)
         self.epsilon = epsilon_of(epsilon)
 
     def rule(self) -> Update:
@@ -147,7 +147,7 @@ class Lion(Optimizer):
         self, learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, weight_decay: float | None = None, **options: Any
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
-        self.beta_1 = checks.number("beta_1", beta_1, 0.0, 1.0)
+        self.beta_1 = checks.check_float("beta_1", beta_1, 0.0, 1.0)
         if self.beta_1 == 0:
             raise ValueError("beta_1 must be above 0: with 0 Lion would be the sign of the last gradient alone")
         self.beta_2 = share("beta_2", beta_2)
@@ -189,14 +189,14 @@ class Ftrl(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
-        self.learning_rate_power = checks.number("learning_rate_power", learning_rate_power, -100.0, 0.0)
-        self.initial_accumulator_value = checks.number("initial_accumulator_value", initial_accumulator_value, 0.0)
-        self.l1_regularization_strength = checks.number("l1_regularization_strength", l1_regularization_strength, 0.0)
-        self.l2_regularization_strength = checks.number("l2_regularization_strength", l2_regularization_strength, 0.0)
-        self.l2_shrinkage_regularization_strength = checks.number(
+        self.learning_rate_power = checks.check_float("learning_rate_power", learning_rate_power, -100.0, 0.0)
+        self.initial_accumulator_value = checks.check_float("initial_accumulator_value", initial_accumulator_value, 0.0)
+        self.l1_regularization_strength = checks.check_float("l1_regularization_strength", l1_regularization_strength, 0.0)
+        self.l2_regularization_strength = checks.check_float("l2_regularization_strength", l2_regularization_strength, 0.0)
+        self.l2_shrinkage_regularization_strength = checks.check_float(
             "l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength, 0.0
         )
-        self.beta = checks.number("beta", beta, 0.0)
+        self.beta = checks.check_float("beta", beta, 0.0)
 
     def rule(self) -> Update:
         return Update(

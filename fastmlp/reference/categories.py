@@ -1,4 +1,4 @@
-"""Operations that read or give whole numbers: classes, words, bins, anything that is counted and not measured."""
+"""Operations that read or give integers: classes, words, bins, anything that is counted and not measured."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Discretization(Replacement):
 
 
 class Lookup(Replacement):
-    """Each whole number becomes its value in a table, or one of some buckets where it is not in there."""
+    """Each integer becomes its value in a table, or one of some buckets where it is not in there."""
 
     def of(self, numbers: np.ndarray) -> np.ndarray:
         result = self._bucketed(numbers)

@@ -104,7 +104,7 @@ def save_model(
     if not isinstance(model, Model):
         raise TypeError(f"save_model takes a model, got {model!r:.80}")
     checks.reject_unknown("save", {"zipped": True if zipped is False else None}, {"zipped": "a model is one file, not a folder"})
-    include_optimizer = checks.flag("include_optimizer", include_optimizer)
+    include_optimizer = checks.check_bool("include_optimizer", include_optimizer)
     with writing_to(filepath, overwrite, MODEL_SUFFIXES, save_format) as target, custom.collecting() as found:
         _save(model, target, include_optimizer, provenance or {})
     if names := custom.to_warn_of(found):

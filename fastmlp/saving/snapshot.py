@@ -95,7 +95,7 @@ def trained(model: Model) -> list[int]:
 
 
 def number_inputs(model: Model) -> list[Tensor]:
-    """Those of a model's inputs that hold whole numbers."""
+    """Those of a model's inputs that hold integers."""
     begin, found = 0, []
     for tensor in model.graph.inputs:
         if any((numbers.begin, numbers.end) == (begin, begin + math.prod(tensor.row)) for numbers in model._whole_numbers):

@@ -19,7 +19,7 @@ FIT = ("epochs", "batch_size")
 """Names of the grid that are for ``fit``."""
 _TAKEN = ("seed", "parameters", "seconds", "data", "run", "fastmlp")
 _TAKEN_BEGINNINGS = ("validation_", "test_", "train_")
-_MOST_SEEDS = 2**32
+_MAX_SEEDS = 2**32
 
 
 def combinations(grid: Grid) -> list[Combination]:
@@ -43,7 +43,7 @@ def combinations(grid: Grid) -> list[Combination]:
             raise ValueError(f"all grids must have the same names, got {', '.join(names)} and {', '.join(part)}")
         for values in itertools.product(*(_values(name, part[name]) for name in names)):
             combination = dict(zip(names, values, strict=True))
-            combination["epochs"] = checks.whole_number("epochs", combination["epochs"])
+            combination["epochs"] = checks.check_int("epochs", combination["epochs"])
             key = tuple(map(text, values))
             if key in found:
                 raise ValueError(f"the grid has {describe(combination)} twice")
@@ -62,11 +62,11 @@ def _values(name: str, given: Any) -> list[Any]:
 def name_seeds(seeds: int | Sequence[int]) -> list[int]:
     """The seeds: so many from 0, or the ones given."""
     if isinstance(seeds, Sequence):
-        named = [checks.whole_number("a seed", seed, 0) for seed in seeds]
-        if not named or len(set(named)) < len(named) or max(named) >= _MOST_SEEDS:
-            raise ValueError(f"seeds must be different whole numbers from 0 up to 2**32 - 1, at least one, got {list(seeds)}")
+        named = [checks.check_int("a seed", seed, 0) for seed in seeds]
+        if not named or len(set(named)) < len(named) or max(named) >= _MAX_SEEDS:
+            raise ValueError(f"seeds must be different integers from 0 up to 2**32 - 1, at least one, got {list(seeds)}")
         return named
-    return list(range(checks.whole_number("seeds", seeds)))
+    return list(range(checks.check_int("seeds", seeds)))
 
 
 def text(value: Any) -> str:

@@ -83,7 +83,7 @@ def run(
         its numbers are NaN.
     """
     chosen, seed_list = combinations(grid), name_seeds(seeds)
-    count = threads.default_count()[0] if workers is None else checks.whole_number("workers", workers)
+    count = threads.default_count()[0] if workers is None else checks.check_int("workers", workers)
     if start_method not in (None, *START_METHODS):
         raise ValueError(f"start_method must be one of {', '.join(START_METHODS)}, or None, got {start_method!r}")
     if verbose not in ("auto", 0, 1):

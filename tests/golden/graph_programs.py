@@ -111,7 +111,7 @@ def arranged(api):
 
 
 # name -> (program, what compile is told, widths of x, what y is: a number of columns or ("labels", classes))
-# columns of ("whole", columns) hold whole numbers
+# columns of ("whole", columns) hold integers
 PROGRAMS = {
     "residual": (residual, {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}, [6], [("labels", 3)]),
     "merges": (merges, {"loss": "mse", "metrics": ["mae"]}, [5], [1]),

@@ -641,17 +641,17 @@ static void run_trials(size_t check, const fm_kernels *const *tables, int count,
     printf("digest %s %016llx\n", CHECKS[check].name, (unsigned long long)hash);
 }
 
-#define MOST_TABLES 8
+#define MAX_TABLES 8
 
 int main(void) {
-    const fm_kernels *tables[MOST_TABLES] = {NULL};
-    int count = 0, failures[MOST_TABLES] = {0}, failed = 0;
+    const fm_kernels *tables[MAX_TABLES] = {NULL};
+    int count = 0, failures[MAX_TABLES] = {0}, failed = 0;
     for (int i = 1; fm_kernels_at(i); i++)
         if (fm_kernels_supported(fm_kernels_at(i)))
             tables[count++] = fm_kernels_at(i);
     tables[count++] = &fm_kernels_wide;
     for (size_t check = 0; check < CHECK_COUNT; check++) {
-        int wrong[MOST_TABLES] = {0};
+        int wrong[MAX_TABLES] = {0};
         run_trials(check, tables, count, wrong);
         for (int i = 0; i < count; i++)
             failures[i] += wrong[i];

@@ -52,4 +52,4 @@ def _token(line: str, place: str) -> int:
     try:
         return int(line)
     except ValueError:
-        raise ValueError(f"the vocabulary of {place} holds {line!r:.40}, which is no whole number") from None
+        raise ValueError(f"the vocabulary of {place} holds {line!r:.40}, which is no integer") from None

@@ -28,7 +28,7 @@ from fastmlp.reference.optimizers import nadam_product
 from fastmlp.saving.snapshot import Array, Snapshot
 
 __all__ = [
-    "MOST_SLOTS",
+    "MAX_SLOTS",
     "beside",
     "count_bytes",
     "fitted",
@@ -46,7 +46,7 @@ __all__ = [
 _SURROUNDINGS = ("average", "gradient_accumulator")
 _APART = {"rmsprop": ("momentum", "average_gradient"), "adam": ("velocity_hat",)}
 """Keras lists weight after weight, with all slots of each, but for these: all weights' of one, then all weights' of the next."""
-MOST_SLOTS = 5
+MAX_SLOTS = 5
 _OVERHEAD = 16 << 10
 """Bytes that HDF5 may take for a layer beside the values of its arrays; it takes about 3 KB."""
 _WITHOUT = "load the model with compile=False"
@@ -235,7 +235,7 @@ def read_optimizer(group: Group, names: Sequence[str], model: Model) -> tuple[in
 def count_bytes(model: Model) -> int:
     """The most that a file of the model's weights and optimizer can take, for a check before it is read."""
     places = len(_places(model))
-    return (1 + MOST_SLOTS) * 4 * model.count_params() + _OVERHEAD * (2 + places) + _OVERHEAD * MOST_SLOTS
+    return (1 + MAX_SLOTS) * 4 * model.count_params() + _OVERHEAD * (2 + places) + _OVERHEAD * MAX_SLOTS
 
 
 def _places(model: Any, path: str = "", seen: set[int] | None = None) -> list[tuple[str, Any]]:

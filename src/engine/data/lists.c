@@ -9,25 +9,25 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define LEAST_INPUTS 64    /* narrower layers are over before the lists are made */
+#define MIN_INPUTS 64    /* narrower layers are over before the lists are made */
 #define SAMPLE_ENTRIES 128 /* whose columns tell how to share them out */
 
 /* Where skipping begins to pay, by the units of the layer: in a wide one a number visited by itself costs 2.5 times as much as one of a tile,
  * and its place in the lists as much as a few dozen units. Fitted to benchmarks/zero_skipping.py, Intel Sapphire Rapids: docs/performance.md. */
-#define MOST_SHARE 0.4
+#define MAX_SHARE 0.4
 #define LISTING_UNITS 40.0
 #define FINDING_UNITS 24.0
-#define LEAST_SHARE 0.02
+#define MIN_SHARE 0.02
 
 int fm_may_skip(const fm_network *network) {
-    return network->direct_input && network->width[0] >= LEAST_INPUTS && network->state.skip_below != 0.0;
+    return network->direct_input && network->width[0] >= MIN_INPUTS && network->state.skip_below != 0.0;
 }
 
 double fm_share_that_pays(const fm_network *network, int listed) {
     const double units = (double)network->nodes[0].units;
     if (listed)
-        return MOST_SHARE * units / (units + LISTING_UNITS);
-    return fmax(LEAST_SHARE, MOST_SHARE * (units - FINDING_UNITS) / (units + FINDING_UNITS));
+        return MAX_SHARE * units / (units + LISTING_UNITS);
+    return fmax(MIN_SHARE, MAX_SHARE * (units - FINDING_UNITS) / (units + FINDING_UNITS));
 }
 
 int fm_is_sparse(const fm_network *network, ptrdiff_t nonzeros, ptrdiff_t count, int listed) {

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#define FM_BLOCK_ROWS 192  /* most rows of a GEMM block, a whole number of tiles */
+#define FM_BLOCK_ROWS 192  /* most rows of a GEMM block, an integer of tiles */
 #define FM_STRIP_ROWS 48   /* least, where there are as many */
 #define FM_BLOCK_FLOATS (96 << 10) /* of the rows' operand: 384 KiB, which stay in a second cache of 512 KiB while panels stream past */
 #define FM_BLOCK_PANELS 4  /* panels of a block whose sums go through scratch; the widest tile takes two, a sparse one four */

@@ -1,6 +1,6 @@
-/* Nodes that read whole numbers: Embedding, which looks rows up in a table, and CategoryEncoding, which turns numbers into columns.
+/* Nodes that read integers: Embedding, which looks rows up in a table, and CategoryEncoding, which turns numbers into columns.
  *
- * Numbers come as floats. One that is not a whole number of the range, which the caller should have refused, gives NaN, and moves nothing.
+ * Numbers come as floats. One that is not an integer of the range, which the caller should have refused, gives NaN, and moves nothing.
  */
 #include "engine/ops/embedding.h"
 #include "engine/graph/validate.h"

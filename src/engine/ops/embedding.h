@@ -1,4 +1,4 @@
-/* Whole numbers as rows of a table, or as columns. */
+/* Integers as rows of a table, or as columns. */
 #ifndef FASTMLP_OPS_EMBEDDING_H
 #define FASTMLP_OPS_EMBEDDING_H
 

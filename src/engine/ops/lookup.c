@@ -1,4 +1,4 @@
-/* Nodes that replace each number by a whole one: Discretization, which finds the bin a number is in, and lookups, which find a whole number
+/* Nodes that replace each number by a whole one: Discretization, which finds the bin a number is in, and lookups, which find an integer
  * in a table or spread it over some buckets. No gradient goes through either.
  */
 #include "engine/ops/lookup.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WHOLE_BELOW 16777216.0f /* 2^24: whole numbers below it are exact in a float */
+#define WHOLE_BELOW 16777216.0f /* 2^24: integers below it are exact in a float */
 #define DIGITS 9 /* the longest such number as text, with its sign */
 
 /* -- hashes of numbers, written as text -------------------------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@
 
 #define BLOCK FM_PANEL                                        /* vectors whose products are in scratch at a time */
 #define OTHERS (FM_BLOCK_PANELS * FM_SCRATCH_PANEL / BLOCK)   /* with so many others */
-#define LEAST_LENGTH 1e-7f
+#define MIN_LENGTH 1e-7f
 
 fm_status fm_new_orthogonal(fm_orthogonal *o, const fm_parameter_rule *rule, const ptrdiff_t shape[2]) {
     const ptrdiff_t count = shape[rule->orthogonal_columns ? 1 : 0], length = shape[rule->orthogonal_columns ? 0 : 1];
@@ -54,7 +54,7 @@ static void normalize(const fm_network *network, int p, ptrdiff_t i) {
         x[l] = network->value[place(network, p, i, l)];
         square += (double)x[l] * (double)x[l];
     }
-    o->inverse_length[i] = 1.0f / fmaxf((float)sqrt(square), LEAST_LENGTH);
+    o->inverse_length[i] = 1.0f / fmaxf((float)sqrt(square), MIN_LENGTH);
     for (ptrdiff_t l = 0; l < o->length; l++) {
         x[l] *= o->inverse_length[i];
         o->side_by_side[(i / FM_PANEL * o->length + l) * FM_PANEL + i % FM_PANEL] = x[l];

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #define BLOCK_BYTES (512 * 1024) /* of activations a thread works on at once: about a second cache */
-#define MOST_BLOCK_ROWS 480      /* enough that the weights' way from memory is shared by many rows */
-#define MOST_BLOCK_BYTES (64 << 20) /* … unless rows are so long that there is other use for the memory */
+#define MAX_BLOCK_ROWS 480      /* enough that the weights' way from memory is shared by many rows */
+#define MAX_BLOCK_BYTES (64 << 20) /* … unless rows are so long that there is other use for the memory */
 #define KEPT_BYTES (16 << 20)    /* a workspace larger than this is kept for one thread only */
 #define FLOPS_PER_THREAD 4e6     /* below this a thread costs more to wake than it saves */
 
@@ -19,8 +19,8 @@ static ptrdiff_t block_rows(const fm_network *network) {
     for (int b = 0; b < network->buffer_count; b++)
         row_bytes += network->stride[b] * network->per[b] * (ptrdiff_t)sizeof(float);
     ptrdiff_t rows = BLOCK_BYTES / row_bytes / FM_STRIP_ROWS * FM_STRIP_ROWS;
-    rows = rows < FM_BLOCK_ROWS ? FM_BLOCK_ROWS : rows > MOST_BLOCK_ROWS ? MOST_BLOCK_ROWS : rows;
-    const ptrdiff_t most = MOST_BLOCK_BYTES / row_bytes / FM_PANEL * FM_PANEL;
+    rows = rows < FM_BLOCK_ROWS ? FM_BLOCK_ROWS : rows > MAX_BLOCK_ROWS ? MAX_BLOCK_ROWS : rows;
+    const ptrdiff_t most = MAX_BLOCK_BYTES / row_bytes / FM_PANEL * FM_PANEL;
     return rows < most ? rows : most < FM_PANEL ? FM_PANEL : most;
 }
 
