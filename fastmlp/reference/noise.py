@@ -1,4 +1,4 @@
-"""Operations that disturb what passes them while training, so that the network does not learn the data by heart."""
+"""Operations that disturb their inputs during training, against overfitting."""
 
 from __future__ import annotations
 
