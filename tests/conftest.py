@@ -15,25 +15,31 @@ LEFT_OUT = "not kernels and not slow and not exhaustive"
 """What ``pytest`` alone does not run, so that it ends within a minute and a half on two cores."""
 
 SLOW = {
+    "test_api_properties.py",
+    "test_array_layouts.py",
+    "test_backup.py",
     "test_benchmark_scripts.py",
     "test_benchmarks.py",
     "test_c_api.py",
-    "test_cli.py",
     "test_cli_bench.py",
     "test_cli_sweep.py",
+    "test_columns.py",
+    "test_docstrings.py",
+    "test_engine_graphs.py",
     "test_engine_memory.py",
+    "test_engine_sparse.py",
     "test_engines_agree.py",
     "test_examples.py",
-    "test_golden_optimizers.py",
+    "test_forking.py",
     "test_images.py",
+    "test_keras_files_graphs.py",
     "test_keras_files_hostile.py",
-    "test_layer_nodes.py",
     "test_liveplot.py",
-    "test_lookup_models.py",
+    "test_processes.py",
     "test_readme.py",
     "test_reference_gradients.py",
-    "test_sweep.py",
     "test_sweep_file.py",
+    "test_turns.py",
 }
 """Files of many tests, or of tests of whole programs."""
 

@@ -232,7 +232,7 @@ def test_what_is_no_native_model_is_refused(rollout_c, policy_class):
         rollout_c(policy_model(), np.zeros(3, np.float32), 1)
 
 
-class Table(ctypes.Nest):
+class Table(ctypes.Structure):
     """The struct fastmlp_api, as the header's reader would write it down."""
 
     FLOATS = ctypes.POINTER(ctypes.c_float)
