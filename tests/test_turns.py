@@ -245,8 +245,9 @@ import os, signal, sys, threading, time
 import numpy as np
 from networks import ENDLESS, configured, data_for, objective_for, perceptron
 from fastmlp import _core, reference
+units = {"native": 2048, "reference": 128}[sys.argv[1]]  # seconds of training, on any machine
 module = {"native": _core, "reference": reference}[sys.argv[1]]
-plan = perceptron((64, 2048, 2))  # seconds of training, on any machine
+plan = perceptron((64, units, 2))
 network = configured(module, plan, objective_for(plan, "mse"))
 batches = data_for(plan, "mse", 400_000, 8)
 trainer = threading.Thread(target=network.train, args=(batches, 0, batches.count, 6.0, np.zeros(2)), daemon=True)
@@ -255,13 +256,13 @@ time.sleep(0.2)
 threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 begin = time.monotonic()
 try:
-    network.set_parameter(0, np.zeros((64, 2048), np.float32))
+    network.set_parameter(0, np.zeros((64, units), np.float32))
 except KeyboardInterrupt:
     assert time.monotonic() - begin < 3.0
     assert trainer.is_alive()
     print("interrupted")
 trainer.join()
-network.set_parameter(0, np.zeros((64, 2048), np.float32))
+network.set_parameter(0, np.zeros((64, units), np.float32))
 assert not network.get_parameter(0).any()
 """
 

@@ -22,7 +22,7 @@ if [[ -z $folder ]]; then
     trap 'rm -rf "$folder"' EXIT
 fi
 # The portable code is slow anyway; without forced inlining it compiles in seconds.
-portable=-DFM_COMPILE_QUICKLY
+portable=-DFM_COMPACT
 wide="$portable -DV_LANES=16 -DFM_TILE_ROWS=12 -DFM_TILE_PANELS=2"
 
 flags_of() {

@@ -13,7 +13,11 @@
 #define FM_SPARE_WORKSPACES 8
 
 /* Writes one of the numbers of fm_state, which others read without a lock. */
-#define FM_PUBLISH(to, value) __atomic_store(&(to), &(value), __ATOMIC_RELAXED)
+#define FM_PUBLISH(to, value)                                                                                                              \
+    do {                                                                                                                                   \
+        __typeof__(to) published_ = (value);                                                                                               \
+        __atomic_store(&(to), &published_, __ATOMIC_RELAXED);                                                                              \
+    } while (0)
 
 struct fm_network {
     const fm_kernels *kernels;
