@@ -25,7 +25,7 @@ def test_the_public_modules_have_examples():
     finder = doctest.DocTestFinder()
     for name in (
         "fastmlp",
-        "fastmlp._models.sequential",
+        "fastmlp.models",
         "fastmlp.layers",
         "fastmlp.callbacks",
         "fastmlp.optimizers",

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import Sequential, layers
+from fastmlp import Model, Sequential, layers
 
 
 def wide_model(seed=3):
@@ -124,3 +125,45 @@ def test_an_interrupt_stops_training_at_once_and_leaves_the_model_usable():
     assert process.returncode == 0, err
     # The promise is 0.1 s; the rest is room for a machine that is busy with something else.
     assert float(out) - sent < 5.0
+
+
+def chain(name):
+    return Sequential([layers.Dense(3, "relu", input_shape=(3,))], name=name)
+
+
+def graph(inner, name="graph"):
+    x = layers.Input((3,))
+    return Model(x, layers.Dense(1)(inner(x)), name=name)
+
+
+IN_A_NEW_PROCESS = """
+import pickle, sys
+import numpy as np
+assert not any(name.startswith("fastmlp") for name in sys.modules)
+with open(sys.argv[1], "rb") as file:
+    model, expected = pickle.load(file)
+assert np.array_equal(model.predict(np.eye(3), verbose=0), expected)
+model.save(sys.argv[1] + ".safetensors")
+model.to_json()
+from fastmlp import load_model, models
+models.clone_model(model)
+assert np.array_equal(load_model(sys.argv[1] + ".safetensors").predict(np.eye(3), verbose=0), expected)
+"""
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: chain("chain"),
+        lambda: graph(chain("inner")),
+        lambda: Sequential([chain("inner"), layers.Dense(2)]),
+        lambda: graph(graph(chain("inner"), "within")),
+    ],
+    ids=["chain", "graph", "chain in a chain", "graph in a graph"],
+)
+def test_a_pickled_model_is_whole_in_a_process_that_has_imported_nothing(make, tmp_path):
+    model = make()
+    path = tmp_path / "model.pickle"
+    path.write_bytes(pickle.dumps((model, model.predict(np.eye(3), verbose=0))))
+    result = subprocess.run([sys.executable, "-c", IN_A_NEW_PROCESS, path], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

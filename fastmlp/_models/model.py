@@ -42,8 +42,9 @@ M = TypeVar("M", bound="type[Model]")
 
 
 def model_class(kind: M) -> M:
-    """Marks a class of models that is made by name."""
+    """Marks a class of models that is made by name. Its module is the public one, so that a pickle of it imports all that models need."""
     MODEL_CLASSES[kind.__name__] = kind
+    kind.__module__ = "fastmlp.models"
     return kind
 
 

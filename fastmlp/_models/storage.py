@@ -30,7 +30,7 @@ _find: Callable[[], Storage] | None = None
 
 
 def provide(find: Callable[[], Storage]) -> None:
-    """Say where the code is that writes and reads files. :mod:`fastmlp.models` does, which so need not load it before it is used."""
+    """Say where the code is that writes and reads files: :mod:`fastmlp.models` does without loading it, and it does itself when it is."""
     global _find
     _find = find
 
