@@ -1,0 +1,43 @@
+"""Types of the arguments of ``compile`` and ``fit``: by name, as an object, or as a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastmlp.callbacks import Callback
+from fastmlp.losses import Loss
+from fastmlp.metrics import Metric
+from fastmlp.optimizers import Optimizer
+
+__all__ = ["CallbacksLike", "ClassWeights", "LossLike", "LossWeights", "LossesLike", "MetricLike", "MetricsLike", "OptimizerLike"]
+
+Config: TypeAlias = Mapping[str, Any]
+"""``{"class": name, "config": {...}}``, as ``serialize`` returns it."""
+
+OptimizerLike: TypeAlias = str | Optimizer | type[Optimizer] | Config
+
+LossFunction: TypeAlias = Callable[[np.ndarray, np.ndarray], tuple[ArrayLike, ArrayLike] | np.ndarray]
+"""From targets and predictions to the loss of each sample and its gradient; or a function of :mod:`fastmlp.losses`."""
+
+LossLike: TypeAlias = str | Loss | type[Loss] | LossFunction | Config
+
+LossesLike: TypeAlias = LossLike | Sequence[LossLike | None] | Mapping[str, LossLike | None] | None
+"""One loss, or one for each output; None for an output that is not trained."""
+
+LossWeights: TypeAlias = float | Sequence[float | None] | Mapping[str, float | None] | None
+
+MetricLike: TypeAlias = str | Metric | type[Metric] | Loss | Callable[[np.ndarray, np.ndarray], ArrayLike] | Config
+
+MetricsLike: TypeAlias = (
+    MetricLike | Sequence[MetricLike | Sequence[MetricLike] | None] | Mapping[str, MetricLike | Sequence[MetricLike] | None] | None
+)
+"""One or several metrics, or those of each output."""
+
+CallbacksLike: TypeAlias = Callback | Sequence[Callback] | None
+
+ClassWeights: TypeAlias = Mapping[int, float] | Sequence[Mapping[int, float] | None] | Mapping[str, Mapping[int, float] | None]
+"""A weight for each class; with several outputs, for each output that has classes."""
