@@ -18,7 +18,7 @@ from fastmlp._engine.spec import Objective
 from fastmlp._training.compile_config import ResolvedObjective
 from fastmlp._training.validation import split
 
-GOAL = ResolvedObjective(Objective("mse", 0), (), (), ())
+OBJECTIVE = ResolvedObjective(Objective("mse", 0), (), (), ())
 RANDOM = np.random.default_rng(0)
 
 
@@ -28,7 +28,7 @@ def told(x, y, share=0.2):
     rows = Rows(np.asarray(x, np.float32), y.astype(np.int32) if y.ndim == 1 else y.astype(np.float32), None)
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
-        split(rows, share, GOAL)
+        split(rows, share, OBJECTIVE)
     return str(seen[0].message) if seen else ""
 
 

@@ -18,7 +18,7 @@ def compiled(units=3, activation="softmax", **arguments):
 
 
 def kinds(model):
-    return [metric.kind for metric in model._current_goal().objective.metrics]
+    return [metric.kind for metric in model._current_objective().objective.metrics]
 
 
 @pytest.mark.parametrize("name", ["accuracy", "acc"])
@@ -153,7 +153,7 @@ def test_metrics_and_loss_must_read_the_same_targets(loss, metric, message):
 def test_a_loss_that_does_not_suit_the_last_layer_warns(units, activation, loss, message):
     model = compiled(units, activation, loss=loss)
     with pytest.warns(UserWarning, match=message):
-        model._current_goal()
+        model._current_objective()
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_loss_that_does_not_suit_the_last_layer_warns(units, activation, loss,
 def test_usual_endings_do_not_warn(units, activation, loss):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        compiled(units, activation, loss=loss)._current_goal()
+        compiled(units, activation, loss=loss)._current_objective()
 
 
 def _two_sigmoids(x):
@@ -205,7 +205,7 @@ def test_probabilities_that_other_layers_make_do_not_warn(ending, loss):
     model.compile("sgd", loss)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model._current_goal()
+        model._current_objective()
 
 
 def test_a_softmax_over_one_unit_in_the_middle_warns_too():
@@ -233,7 +233,7 @@ BINARY = losses.BinaryCrossentropy(from_logits=True)
 def test_metrics_of_probabilities_on_scores_warn_and_say_what_to_change(metric, advice):
     model = compiled(1, None, loss=BINARY, metrics=[metric])
     with pytest.warns(UserWarning, match=f"reads probabilities, but with from_logits=True the model predicts scores; {advice}"):
-        model._current_goal()
+        model._current_objective()
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_metrics_of_probabilities_on_scores_warn_and_say_what_to_change(metric, 
 def test_metrics_that_can_use_scores_do_not_warn(units, loss, metric):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        compiled(units, None, loss=loss, metrics=[metric])._current_goal()
+        compiled(units, None, loss=loss, metrics=[metric])._current_objective()
 
 
 @pytest.mark.parametrize("engine", ["native", "reference"])

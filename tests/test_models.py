@@ -39,7 +39,7 @@ def nodes(*items, loss=None):
     if loss is None:
         return model.plan.nodes
     model.compile(loss=loss)
-    return model._current_goal().objective
+    return model._current_objective().objective
 
 
 def test_an_elementwise_activation_moves_into_the_dense_node():

@@ -45,7 +45,7 @@ class NetworkBinding(Trainer):
         self._network = None
         self._forward: Callable[[Any], np.ndarray] | None = None  # the network, when model(x) can go straight to it
         self._configured = False  # whether the network knows the loss and the optimizer
-        self._goal: ResolvedObjective | None = None
+        self._objective: ResolvedObjective | None = None
         self._connecting = forks.Lock(threading.RLock)  # guards the network, and what it is configured for
         self._trained = False  # since compile
         self._outdated = False  # whether layers have been frozen or released since then
@@ -172,7 +172,7 @@ class NetworkBinding(Trainer):
         with self._connecting.lock:
             for weight in self._weights:
                 weight.detach(self._network)
-            self._network = self._forward = self._goal = None
+            self._network = self._forward = self._objective = None
             self._configured = False
 
     def _training_network(self) -> Any:
@@ -239,38 +239,38 @@ class NetworkBinding(Trainer):
             if not self._configured:
                 assert self._compiled is not None
                 optimizer = self._compiled.optimizer
-                network.configure(self._current_goal().objective, optimizer.update(self._require_plan().parameters))
+                network.configure(self._current_objective().objective, optimizer.update(self._require_plan().parameters))
                 network.learning_rate = optimizer.rate
                 self._configured = True
             return network
 
-    def _current_goal(self) -> ResolvedObjective:
+    def _current_objective(self) -> ResolvedObjective:
         """What the model is compiled for: the same object until it is compiled anew, since that is what the network is configured for."""
-        goal = self._goal
-        if goal is None:
+        objective = self._objective
+        if objective is None:
             with self._connecting.lock:
-                goal = self._goal
-                if goal is None:
-                    goal = self._goal = self._new_goal()
-        return goal
+                objective = self._objective
+                if objective is None:
+                    objective = self._objective = self._resolve_objective()
+        return objective
 
-    def _new_goal(self) -> ResolvedObjective:
+    def _resolve_objective(self) -> ResolvedObjective:
         assert self._compiled is not None
         self._compiled.check_axes([1 + len(tensor.row) for tensor in self.graph.outputs])
         plan = self._require_plan()
-        goal = self._compiled.goal(plan)
+        objective = self._compiled.resolve(plan)
         advice.warn_of_single_softmax(plan)
-        self._compiled.warn(plan, goal)
-        return goal
+        self._compiled.warn(plan, objective)
+        return objective
 
-    def _forget_goal(self) -> None:
-        self._goal = None
+    def _forget_objective(self) -> None:
+        self._objective = None
 
-    def _goal_for(self, y: Any) -> ResolvedObjective:
+    def _objective_for(self, y: Any) -> ResolvedObjective:
         assert self._compiled is not None
         plan = self._require_plan()
         self._compiled.see_targets(y, plan)
-        return self._current_goal()
+        return self._current_objective()
 
     def _require_layers(self) -> None:
         if not self.layers:

@@ -17,7 +17,7 @@ from fastmlp._engine.spec import Plan, SparseRows
 from fastmlp._graph.nest import Nest
 from fastmlp._graph.symbolic import Graph, holds_tensors, trace
 from fastmlp._models.model import Model, model_class, own_config
-from fastmlp._training.compile_config import Compiled, ResolvedObjective
+from fastmlp._training.compile_config import CompileConfig, ResolvedObjective
 from fastmlp._training.outputs import CompiledOutputs
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import InputLayer, Layer
@@ -194,7 +194,7 @@ class Functional(Model):
         return named
 
     def _targets(
-        self, y: Any, sample_weight: Any, goal: ResolvedObjective, plan: Plan, prefix: str
+        self, y: Any, sample_weight: Any, objective: ResolvedObjective, plan: Plan, prefix: str
     ) -> tuple[np.ndarray, np.ndarray | None]:
         if isinstance(self._compiled, CompiledOutputs):
             keys, parts = self._outputs_form.keys, self._outputs_form.flatten(f"{prefix}y", y, optional=True)
@@ -203,11 +203,11 @@ class Functional(Model):
             y = {key: self._columns.align(f"{prefix}y[{key!r}]", part) for key, part in given.items()}
             return self._compiled.read_targets(y, sample_weight, plan, prefix)
         (y,) = self._outputs_form.flatten(f"{prefix}y", y)
-        return super()._targets(y, sample_weight, goal, plan, prefix)
+        return super()._targets(y, sample_weight, objective, plan, prefix)
 
-    def _goal_for(self, y: Any) -> ResolvedObjective:
+    def _objective_for(self, y: Any) -> ResolvedObjective:
         single = not isinstance(self._compiled, CompiledOutputs)
-        return super()._goal_for(self._outputs_form.flatten("y", y)[0] if single else y)
+        return super()._objective_for(self._outputs_form.flatten("y", y)[0] if single else y)
 
     def _arranged(self, predictions: np.ndarray) -> Any:
         rows = [tensor.row for tensor in self._graph.outputs]
@@ -221,7 +221,7 @@ class Functional(Model):
 
     def _compiled_from(
         self, optimizer: Any, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any, engine: str, skip_zeros: Any
-    ) -> Compiled:
+    ) -> CompileConfig:
         if self._outputs_form.count > 1:
             return CompiledOutputs(self._outputs_form, optimizer, loss, loss_weights, metrics, weighted_metrics, engine, skip_zeros)
         form = self._outputs_form
@@ -236,7 +236,7 @@ class Functional(Model):
         )
         return super()._compiled_from(optimizer, loss, loss_weights, metrics, weighted_metrics, engine, skip_zeros)
 
-    def _compiled_from_config(self, config: Mapping[str, Any]) -> Compiled:
+    def _compiled_from_config(self, config: Mapping[str, Any]) -> CompileConfig:
         if self._outputs_form.count == 1:
             return super()._compiled_from_config(config)
         wanted = {"optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "engine", "skip_zeros"}

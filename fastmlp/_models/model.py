@@ -21,7 +21,7 @@ from fastmlp._graph import lowering, symbolic
 from fastmlp._graph.symbolic import Graph, holds_tensors
 from fastmlp._models.binding import NetworkBinding
 from fastmlp._models.storage import storage
-from fastmlp._training.compile_config import Compiled
+from fastmlp._training.compile_config import CompileConfig
 from fastmlp.callbacks import History
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import Layer
@@ -209,22 +209,23 @@ class Model(NetworkBinding):
 
     def _compiled_from(
         self, optimizer: Any, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any, engine: str, skip_zeros: Any
-    ) -> Compiled:
-        return Compiled(optimizer, loss, metrics, weighted_metrics, engine, skip_zeros, loss_weights)
+    ) -> CompileConfig:
+        return CompileConfig(optimizer, loss, metrics, weighted_metrics, engine, skip_zeros, loss_weights)
 
-    def _set_compiled(self, compiled: Compiled) -> None:
+    def _set_compiled(self, compiled: CompileConfig) -> None:
         with self._exclusively("compile"), self._connecting.lock:
             before = self._compiled
-            goal, configured, trained, outdated = self._goal, self._configured, self._trained, self._outdated
+            kept = self._objective, self._configured, self._trained, self._outdated
             state = self._optimizer_state() if before is not None and before.optimizer is compiled.optimizer else None
             if self._network is not None and compiled.engine != (before.engine if before else backends.DEFAULT):
                 self._disconnect()
-            self._compiled, self._goal, self._configured = compiled, None, False
+            self._compiled, self._objective, self._configured = compiled, None, False
             self._trained = self._outdated = False
             try:
                 self._follow_layers()
             except BaseException:  # the model stays compiled as it was
-                self._compiled, self._goal, self._configured, self._trained, self._outdated = before, goal, configured, trained, outdated
+                self._compiled = before
+                self._objective, self._configured, self._trained, self._outdated = kept
                 raise
             if self._network is not None:
                 backends.set_skip_zeros(self._network, compiled.skip_zeros)
@@ -263,7 +264,7 @@ class Model(NetworkBinding):
         compiled = self._require_compiled("looking at metrics_names")
         if not self.built or not compiled.resolvable:
             return ["loss", *(metric if isinstance(metric, str) else metric.name for metric in self.metrics)]
-        return ["loss", *self._current_goal().shown]
+        return ["loss", *self._current_objective().shown]
 
     def metric_direction(self, name: str) -> bool | None:
         """True if a higher value of the loss or metric ``name`` is better, False if a lower is, None if there is none of that name."""
@@ -417,8 +418,8 @@ class Model(NetworkBinding):
         """Compile as :meth:`get_compile_config` described."""
         self._set_compiled(self._compiled_from_config(config))
 
-    def _compiled_from_config(self, config: Mapping[str, Any]) -> Compiled:
-        return Compiled.from_config(config)
+    def _compiled_from_config(self, config: Mapping[str, Any]) -> CompileConfig:
+        return CompileConfig.from_config(config)
 
     @keywords.answering
     def save(

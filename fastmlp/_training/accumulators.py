@@ -46,22 +46,22 @@ class MetricAccumulator:
     """One pass over data: what it runs over, and loss and metrics so far.
 
     Args:
-        goal: What is measured.
+        objective: What is measured.
         outputs: Columns of the predictions.
         batch_size: Rows of a batch for metrics that want batches; that of the batches unless told.
     """
 
-    def __init__(self, goal: ResolvedObjective, outputs: int, batch_size: int | None = None) -> None:
-        self._goal = goal
+    def __init__(self, objective: ResolvedObjective, outputs: int, batch_size: int | None = None) -> None:
+        self._objective = objective
         self._outputs = outputs
-        self._totals = goal.new_totals()
+        self._totals = objective.new_totals()
         self._batch_size = batch_size
         self._batches: Batches | None = None
         self._watching: dict[int, Any] = {}
         watching = {
             place: metric
-            for place, metric in enumerate(goal.metrics)
-            if metric is not None and not runs_in_engine(metric, goal.part(place).row, goal.part(place).groups)
+            for place, metric in enumerate(objective.metrics)
+            if metric is not None and not runs_in_engine(metric, objective.part(place).row, objective.part(place).groups)
         }
         if any(metric is busy for metric in watching.values() for busy in getattr(_here, "metrics", ())):
             raise RuntimeError(errors.INSIDE_METRIC)
@@ -88,7 +88,7 @@ class MetricAccumulator:
             self._window = max(1, WINDOW_ROWS // batches.batch_size)
             rows = min(len(batches.x), self._window * batches.batch_size)
             room = np.empty((rows, self._outputs), np.float32)
-        self._batches = replace(batches, predictions=room, objective=self._goal.objective)
+        self._batches = replace(batches, predictions=room, objective=self._objective.objective)
         return self
 
     def run(self, engine: Callable[[Batches, int, int, np.ndarray], int], first: int, stop: int) -> int:
@@ -107,12 +107,12 @@ class MetricAccumulator:
         all_p, all_y = batches.predictions[: end - start], batches.y[rows]
         weights = None if batches.sample_weight is None else batches.sample_weight[rows].reshape(end - start, -1)
         for place in self._watching:
-            of = self._goal.part(place)
+            of = self._objective.part(place)
             p, y = all_p[:, of.outputs], all_y if all_y.ndim == 1 else all_y[:, of.targets]
             if of.labels:
                 y = y.astype(np.int32)
                 y = y if of.row else y[:, 0]
-            weight = None if weights is None or not self._goal.weighted[place] else weights[:, min(of.weights, weights.shape[1] - 1)]
+            weight = None if weights is None or not self._objective.weighted[place] else weights[:, min(of.weights, weights.shape[1] - 1)]
             if of.row:
                 p = p.reshape(-1, *of.row)
                 y = y.reshape(p.shape[:-1] if of.labels or y.dtype == np.int32 else p.shape)
@@ -149,7 +149,7 @@ class MetricAccumulator:
             loss, *means = (self._totals[0::2] / self._totals[1::2]).tolist()
         values = []
         measured = 0
-        for place, metric in enumerate(self._goal.metrics):
+        for place, metric in enumerate(self._objective.metrics):
             if place in self._watching:
                 with _inside(self._watching[place]) as metric:
                     values.append(_plain(metric.result()))
@@ -158,7 +158,7 @@ class MetricAccumulator:
                 metric.total, metric.count = self._totals[2 + 2 * measured : 4 + 2 * measured].tolist()
             values.append(means[measured])
             measured += 1
-        return self._goal.arrange(dict(zip(("loss", *self._goal.names), [loss, *values], strict=True)))
+        return self._objective.arrange(dict(zip(("loss", *self._objective.names), [loss, *values], strict=True)))
 
     def finish(self) -> dict[str, Any]:
         """The values at the end of the pass, where metrics may warn of what they have seen."""

@@ -11,7 +11,7 @@ import numpy as np
 from fastmlp._base import checks
 from fastmlp._data.batch_sampler import Rows
 from fastmlp._engine.spec import Batches, Plan
-from fastmlp._training.compile_config import Compiled, ResolvedObjective
+from fastmlp._training.compile_config import CompileConfig, ResolvedObjective
 from fastmlp.errors import NonFiniteLossError, NonFiniteWeightsError, UnsupportedError
 
 
@@ -22,12 +22,12 @@ def one_kind_of_weight(class_weight: Any, sample_weight: Any) -> None:
 
 
 def weighted_by_class(
-    rows: Rows, class_weight: Any, compiled: Compiled, goal: ResolvedObjective, plan: Plan, *, check: bool = True
+    rows: Rows, class_weight: Any, compiled: CompileConfig, objective: ResolvedObjective, plan: Plan, *, check: bool = True
 ) -> Rows:
     """The rows with the weights of their classes, if there are any; with ``check``, keys that are no classes warn."""
     if class_weight is None:
         return rows
-    if goal.row:
+    if objective.row:
         raise UnsupportedError("class_weight is for predictions with a row of classes for each sample; give sample_weight")
     if rows.weight is not None:
         raise ValueError("give class_weight or sample_weight, not both; the batches of x have sample weights of their own")
@@ -43,7 +43,7 @@ def with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None
     return replace(batches, rates=of_all)
 
 
-def diverged(error: NonFiniteLossError, batch: int, epoch: int | None, compiled: Compiled) -> NonFiniteLossError:
+def diverged(error: NonFiniteLossError, batch: int, epoch: int | None, compiled: CompileConfig) -> NonFiniteLossError:
     """What to raise when the loss of a batch, or the weights after it, are not finite."""
     rate, advice = compiled.optimizer.learning_rate, compiled.loss.advice if compiled.loss else ""
     where = f"in epoch {epoch + 1}, batch {batch + 1}" if epoch is not None else "in this batch"

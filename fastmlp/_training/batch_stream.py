@@ -212,14 +212,14 @@ class StreamAccumulator(MetricAccumulator):
     """A :class:`MetricAccumulator` whose batches come one by one.
 
     Args:
-        goal: What is measured.
+        objective: What is measured.
         outputs: Columns of the predictions.
         batches: The batches of an epoch.
         convert: From a batch to what an engine reads.
     """
 
-    def __init__(self, goal: ResolvedObjective, outputs: int, batches: Iterator[Any], convert: Callable[[Any], Batches]) -> None:
-        super().__init__(goal, outputs)
+    def __init__(self, objective: ResolvedObjective, outputs: int, batches: Iterator[Any], convert: Callable[[Any], Batches]) -> None:
+        super().__init__(objective, outputs)
         self._fed = batches
         self._convert = convert
 

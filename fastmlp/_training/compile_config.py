@@ -98,7 +98,7 @@ class ResolvedObjective:
         return np.zeros(2 + 2 * several + 2 * sum(len(term.metrics) for term in self.terms), np.float64)
 
 
-class Compiled:
+class CompileConfig:
     """The arguments of ``compile``, checked.
 
     Args:
@@ -189,7 +189,7 @@ class Compiled:
             losses.SparseCategoricalCrossentropy(from_logits=True) if True in forms or (labels and not forms) else losses.MeanSquaredError()
         )
 
-    def goal(self, plan: Plan, output: int | None = None) -> ResolvedObjective:
+    def resolve(self, plan: Plan, output: int | None = None) -> ResolvedObjective:
         """The objective for a network, or for one of its outputs; the loss must be known."""
         if self.loss is None:
             raise ValueError("the model was compiled without a loss, so it can only predict; name one, for example compile(loss='mse')")
@@ -264,15 +264,15 @@ class Compiled:
             return predictions if vectors is None else writer[vectors].inputs[0], 1
         return vectors, math.prod(row[:-1])
 
-    def warn(self, plan: Plan, goal: ResolvedObjective, output: int | None = None) -> None:
-        """Warn of what can't be meant, once the goal for a network, or for one of its outputs, is known."""
+    def warn(self, plan: Plan, objective: ResolvedObjective, output: int | None = None) -> None:
+        """Warn of what can't be meant, once the objective for a network, or for one of its outputs, is known."""
         assert self.loss is not None
         if self.only_measured:
             return
         predictions = plan.output if output is None else output
         form = advice.output_form(plan, predictions)
         advice.warn_of_loss(self.loss, form, _last_node(plan, predictions)[0].activation, plan.widths[predictions])
-        advice.warn_of_metrics(self.loss, form, [(n, m) for n, m in zip(goal.names, goal.metrics, strict=True) if m is not None])
+        advice.warn_of_metrics(self.loss, form, [(n, m) for n, m in zip(objective.names, objective.metrics, strict=True) if m is not None])
 
     def class_weights(self, given: Any, y: np.ndarray, plan: Plan, *, check: bool) -> np.ndarray:
         """The weight of each row of converted targets by its class; with ``check``, keys that are no classes warn."""
@@ -302,8 +302,8 @@ class Compiled:
         """True if a higher value of the metric called ``name`` is better, False if a lower is, None if there is no such metric."""
         if name == "loss":
             return False
-        goal = self.goal(plan, output)
-        found = dict(zip(goal.names, goal.metrics, strict=True)).get(name)
+        objective = self.resolve(plan, output)
+        found = dict(zip(objective.names, objective.metrics, strict=True)).get(name)
         return found.higher_is_better if found is not None else None
 
     def get_config(self) -> dict[str, Any]:
@@ -325,7 +325,7 @@ class Compiled:
         }
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Compiled:
+    def from_config(cls, config: Mapping[str, Any]) -> CompileConfig:
         """What :meth:`get_config` described; anything malformed is a ValueError."""
         wanted = {"optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "engine", "skip_zeros"}
         if not isinstance(config, Mapping) or not set(config) <= wanted or "optimizer" not in config:

@@ -14,7 +14,7 @@ from fastmlp._base.shapes import Shape
 from fastmlp._data import targets
 from fastmlp._engine.spec import Objective, Plan
 from fastmlp._graph.nest import Nest
-from fastmlp._training.compile_config import Compiled, Part, ResolvedObjective
+from fastmlp._training.compile_config import CompileConfig, Part, ResolvedObjective
 from fastmlp.errors import UnsupportedError
 from fastmlp.metrics import Metric
 
@@ -26,7 +26,7 @@ MAX_LABELS = 1 << 24
 
 @dataclass(frozen=True, slots=True)
 class ResolvedObjectives(ResolvedObjective):
-    """The goals of all outputs that have a loss, as one."""
+    """The objectives of all outputs that have a loss, as one."""
 
     parts: tuple[Part, ...] = ()
     """For each of ``names``."""
@@ -47,7 +47,7 @@ class ResolvedObjectives(ResolvedObjective):
         return tuple(name for name in self.names if name not in self.hidden)
 
 
-class CompiledOutputs(Compiled):
+class CompiledOutputs(CompileConfig):
     """The arguments of ``compile``, checked, for a model with several outputs.
 
     Args:
@@ -58,7 +58,7 @@ class CompiledOutputs(Compiled):
         metrics: A list with an entry for each output, or a dict.
         weighted_metrics: The same; these use the sample weights.
         engine: ``native`` or ``reference``.
-        skip_zeros: See :class:`Compiled`.
+        skip_zeros: See :class:`CompileConfig`.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class CompiledOutputs(Compiled):
         weighted = self._for_each("weighted_metrics", weighted_metrics)
         weights = self._for_each("loss_weights", loss_weights)
         self.parts = [
-            Compiled(self.optimizer, of_loss, of_plain, of_weighted, engine, skip_zeros, weight)
+            CompileConfig(self.optimizer, of_loss, of_plain, of_weighted, engine, skip_zeros, weight)
             for of_loss, of_plain, of_weighted, weight in zip(losses, plain, weighted, weights, strict=True)
         ]
         for part in self.parts:
@@ -116,7 +116,7 @@ class CompiledOutputs(Compiled):
         for part in self.parts:
             part.forget_targets()
 
-    def goal(self, plan: Plan, output: int | None = None) -> ResolvedObjective:
+    def resolve(self, plan: Plan, output: int | None = None) -> ResolvedObjective:
         if not self.has_loss:
             raise ValueError("the model was compiled without a loss, so it can only predict; name one, for example compile(loss='mse')")
         objectives: list[Objective] = []
@@ -128,16 +128,16 @@ class CompiledOutputs(Compiled):
         row: Shape = ()
         for key, part, buffer in zip(self.outputs.keys, self.parts, plan.outputs, strict=True):
             if part.has_loss:
-                goal = part.goal(plan, buffer)
-                width, row = math.prod(plan.row(buffer)), goal.row
-                read = goal.terms[0].target_columns(width // goal.groups)
+                objective = part.resolve(plan, buffer)
+                width, row = math.prod(plan.row(buffer)), objective.row
+                read = objective.terms[0].target_columns(width // objective.groups)
                 columns = slice(output_column, output_column + width), slice(target_column, target_column + read)
-                parts += [Part(*columns, goal.terms[0].sparse, len(objectives), row, goal.groups)] * (1 + len(goal.names))
+                parts += [Part(*columns, objective.terms[0].sparse, len(objectives), row, objective.groups)] * (1 + len(objective.names))
                 output_column, target_column = output_column + width, target_column + read
-                objectives += goal.terms
-                names += [f"{key}_loss", *(f"{key}_{name}" for name in goal.names)]
-                metrics += [None, *goal.metrics]
-                weighted += [True, *goal.weighted]
+                objectives += objective.terms
+                names += [f"{key}_loss", *(f"{key}_{name}" for name in objective.names)]
+                metrics += [None, *objective.metrics]
+                weighted += [True, *objective.weighted]
         if len(objectives) == 1:  # which is the loss of the model, so it has no name of its own
             del names[0], metrics[0], weighted[0]
             parts = [Part(part.outputs, slice(None), row=part.row, groups=part.groups) for part in parts[1:]]
@@ -149,10 +149,10 @@ class CompiledOutputs(Compiled):
             tuple(objectives), tuple(names), tuple(metrics), tuple(weighted), row, 1, tuple(parts), order, frozenset(hidden)
         )
 
-    def warn(self, plan: Plan, goal: ResolvedObjective, output: int | None = None) -> None:
+    def warn(self, plan: Plan, objective: ResolvedObjective, output: int | None = None) -> None:
         for part, buffer in zip(self.parts, plan.outputs, strict=True):
             if part.has_loss:
-                part.warn(plan, part.goal(plan, buffer), buffer)
+                part.warn(plan, part.resolve(plan, buffer), buffer)
 
     def check_axes(self, axes: Sequence[int]) -> None:
         for part, of_output in zip(self.parts, axes, strict=True):
@@ -174,7 +174,7 @@ class CompiledOutputs(Compiled):
         With a loss for one output only, its targets and weights as models with one output have them.
         """
         columns: list[np.ndarray] = []
-        goals = iter(self.goal(plan).terms)
+        objectives = iter(self.resolve(plan).terms)
         used = [part.has_loss for part in self.parts]
         values = self.outputs.flatten(f"{prefix}y", y, optional=not all(used))
         for key, has_loss, value, buffer in zip(self.outputs.keys, used, values, plan.outputs, strict=True):
@@ -185,7 +185,7 @@ class CompiledOutputs(Compiled):
                 raise ValueError(f"{name} is missing: give the targets, one per row of x")
             if not np.size(value):
                 raise ValueError(f"{name} has no rows")
-            term = next(goals)
+            term = next(objectives)
             part = targets.as_targets(value, term.loss, plan.row(buffer), name=name, ignored=term.ignored)
             if part.ndim == 1 and plan.widths[buffer] > MAX_LABELS:
                 raise UnsupportedError(f"{name} has more than {MAX_LABELS} classes, which a model with several outputs can't have")
@@ -227,7 +227,7 @@ class CompiledOutputs(Compiled):
         values = self.outputs.flatten("class_weight", given, optional=True) if by_output else [given] * len(trained)
         weights = []
         column = 0
-        terms = iter(self.goal(plan).terms)
+        terms = iter(self.resolve(plan).terms)
         for (key, part, width), value in zip(used, values, strict=True):
             if not part.has_loss:
                 if by_output and value is not None:

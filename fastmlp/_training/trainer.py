@@ -37,7 +37,7 @@ from fastmlp._training.arguments import (
     with_rates,
 )
 from fastmlp._training.batch_stream import ENDLESS, BatchStream, StreamAccumulator, is_batch_stream, refuse_beside
-from fastmlp._training.compile_config import Compiled, ResolvedObjective
+from fastmlp._training.compile_config import CompileConfig, ResolvedObjective
 from fastmlp._training.constraining import constraining
 from fastmlp._training.epoch_loop import run_epoch
 from fastmlp.callbacks import CallbackList, History
@@ -84,7 +84,7 @@ class Trainer:
     stop_training: bool = False
     fit_progress: FitState | None = None
     """Where a running ``fit`` stands; None outside."""
-    _compiled: Compiled | None = None
+    _compiled: CompileConfig | None = None
     _network: Any = None
     _shares_weights: bool = False
     _arranges: bool = False
@@ -184,9 +184,9 @@ class Trainer:
             if is_batch_stream(x):
                 refuse_beside("fit", y=y, sample_weight=sample_weight, batch_size=batch_size, validation_split=validation_split)
                 feed = BatchStream("x", x, steps_per_epoch, reorder)
-                rows, goal = self._training_rows(*feed.peek(self.epochs_trained))
+                rows, objective = self._training_rows(*feed.peek(self.epochs_trained))
             else:
-                rows, goal = self._training_rows(x, y, sample_weight)
+                rows, objective = self._training_rows(x, y, sample_weight)
             held_out: Rows | BatchStream | None = None
             if is_batch_stream(validation_data):
                 held_out = BatchStream("validation_data", validation_data, validation_steps)
@@ -196,8 +196,8 @@ class Trainer:
                 val_x, val_y, val_weight = validation.unpack_validation(validation_data)
                 held_out, _ = self._rows(val_x, val_y, val_weight, prefix="val_")
             elif validation_split:
-                rows, held_out = validation.split(rows, validation_split, goal)
-            rows = weighted_by_class(rows, class_weight, compiled, goal, self._require_plan())
+                rows, held_out = validation.split(rows, validation_split, objective)
+            rows = weighted_by_class(rows, class_weight, compiled, objective, self._require_plan())
             network = self._training_network()
             if compiled.optimizer.full_batch and batch_size is None:
                 batch_size = len(rows)
@@ -228,12 +228,12 @@ class Trainer:
                     first = 0
                     if isinstance(source, BatchStream):
                         stop = source.steps or ENDLESS
-                        tally: MetricAccumulator = self._fed(source, goal, class_weight, self.epochs_trained, progress.batches)
+                        tally: MetricAccumulator = self._fed(source, objective, class_weight, self.epochs_trained, progress.batches)
                     else:
                         batches, first, stop = source.epoch(self.epochs_trained)
                         at = first + progress.batches
                         batches = with_rates(batches, at, stop, compiled.optimizer.rates(network.iterations, stop - at))
-                        tally = self._tally(goal).use(batches)
+                        tally = self._tally(objective).use(batches)
                     passes["train"] = tally
                     progress.begin_epoch(epoch, tally)
                     try:
@@ -249,7 +249,7 @@ class Trainer:
                     progress.end_epoch()
                     self.epochs_trained += 1
                     if held_out is not None and validate_after(epoch + 1):
-                        measured = self._evaluate(held_out, goal, validation_batch_size or batch_size, validation_steps, listeners)
+                        measured = self._evaluate(held_out, objective, validation_batch_size or batch_size, validation_steps, listeners)
                         passes["validation"] = measured
                         logs = dict(sorted({**logs, **{f"val_{name}": value for name, value in measured.values().items()}}.items()))
                     listeners.on_epoch_end(epoch, logs)
@@ -302,16 +302,16 @@ class Trainer:
         if is_batch_stream(x):
             refuse_beside("evaluate", y=y, sample_weight=sample_weight, batch_size=batch_size)
             rows = BatchStream("x", x, steps)
-            _, goal = self._rows(*rows.peek())
+            _, objective = self._rows(*rows.peek())
             size, steps = 1, rows.steps
         else:
-            rows, goal = self._rows(x, y, sample_weight)
+            rows, objective = self._rows(x, y, sample_weight)
             size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
             steps = steps or -(-len(rows) // size)
         self._configured_network()
         listeners = CallbackList(callbacks, verbose=verbose, model=self, params={"epochs": 1, "steps": steps})
         try:
-            values = self._evaluate(rows, goal, size, steps, listeners).finish()
+            values = self._evaluate(rows, objective, size, steps, listeners).finish()
         except BaseException:
             listeners._abandon()
             raise
@@ -424,11 +424,11 @@ class Trainer:
         compiled = self._require_compiled("train_on_batch")
         one_kind_of_weight(class_weight, sample_weight)
         with self._exclusively("train_on_batch"), self._columns.unless(self._is_untrained):
-            rows, goal = self._training_rows(x, y, sample_weight)
-            rows = weighted_by_class(rows, class_weight, compiled, goal, self._require_plan())
+            rows, objective = self._training_rows(x, y, sample_weight)
+            rows = weighted_by_class(rows, class_weight, compiled, objective, self._require_plan())
             network = self._training_network()
             network.learning_rate = compiled.optimizer.rate
-            tally = self._tally(goal).use(rows.batches(len(rows)))
+            tally = self._tally(objective).use(rows.batches(len(rows)))
             try:
                 trainer = constraining(compiled.optimizer.trainer(network), network)
                 tally.run(lambda batches, first, stop, totals: int(trainer.train(batches, first, stop, 0.0, totals)), 0, 1)
@@ -441,9 +441,9 @@ class Trainer:
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Measure loss and metrics on all rows of ``x`` as one batch; see :meth:`evaluate`."""
         self._require_compiled("test_on_batch")
-        rows, goal = self._rows(x, y, sample_weight)
+        rows, objective = self._rows(x, y, sample_weight)
         network = self._configured_network()
-        tally = self._tally(goal).use(rows.batches(len(rows)))
+        tally = self._tally(objective).use(rows.batches(len(rows)))
         tally.run(lambda batches, first, stop, totals: int(network.evaluate(batches, first, stop, 0.0, totals)), 0, 1)
         return result(tally.values(), return_dict)
 
@@ -483,13 +483,13 @@ class Trainer:
         """What an engine predicts, as the user gets it: rows of the shape that the last layer gives."""
         return predictions.reshape(len(predictions), *self._require_plan().row())
 
-    def _forget_goal(self) -> None:
+    def _forget_objective(self) -> None:
         raise NotImplementedError
 
-    def _goal_for(self, y: Any) -> ResolvedObjective:
+    def _objective_for(self, y: Any) -> ResolvedObjective:
         raise NotImplementedError
 
-    def _require_compiled(self, method: str) -> Compiled:
+    def _require_compiled(self, method: str) -> CompileConfig:
         if self._compiled is None:
             raise RuntimeError(f"the model must be compiled before {method}: model.compile(optimizer='adam', loss='mse')")
         return self._compiled
@@ -531,16 +531,16 @@ class Trainer:
         y, sample_weight = conversion.alone(y, rows=len(inputs)), conversion.alone(sample_weight, rows=len(inputs))
         undecided = self._compiled is not None and not self._compiled.resolvable
         try:
-            goal = self._goal_for(y)
+            objective = self._objective_for(y)
             plan = self._require_plan()
-            outputs, weight = self._targets(y, sample_weight, goal, plan, prefix)
+            outputs, weight = self._targets(y, sample_weight, objective, plan, prefix)
             targets.check_lengths(**{f"{prefix}x": inputs, f"{prefix}y": outputs, f"{prefix}sample_weight": weight})
         except BaseException:
             if undecided and self._compiled is not None:
                 self._compiled.forget_targets()
-                self._forget_goal()
+                self._forget_objective()
             raise
-        return Rows(inputs, outputs, weight), goal
+        return Rows(inputs, outputs, weight), objective
 
     def _training_rows(self, x: Any, y: Any, sample_weight: Any) -> tuple[Rows, ResolvedObjective]:
         """The same, of data that the model is trained on: the names of their columns become the model's."""
@@ -555,16 +555,16 @@ class Trainer:
         raise NotImplementedError
 
     def _targets(
-        self, y: Any, sample_weight: Any, goal: ResolvedObjective, plan: Plan, prefix: str
+        self, y: Any, sample_weight: Any, objective: ResolvedObjective, plan: Plan, prefix: str
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Targets and weights as an engine reads them."""
         y = self._columns.align(f"{prefix}y", y)
-        outputs = targets.as_targets(y, goal.terms[0].loss, plan.row(), name=f"{prefix}y", ignored=goal.terms[0].ignored)
+        outputs = targets.as_targets(y, objective.terms[0].loss, plan.row(), name=f"{prefix}y", ignored=objective.terms[0].ignored)
         weight = None if sample_weight is None else targets.as_sample_weight(sample_weight, name=f"{prefix}sample_weight")
         return outputs, weight
 
     def _evaluate(
-        self, rows: Rows | BatchStream, goal: ResolvedObjective, batch_size: int | None, steps: int | None, listeners: CallbackList
+        self, rows: Rows | BatchStream, objective: ResolvedObjective, batch_size: int | None, steps: int | None, listeners: CallbackList
     ) -> MetricAccumulator:
         network = self._configured_network()
 
@@ -573,37 +573,42 @@ class Trainer:
 
         listeners.on_test_begin()
         if isinstance(rows, BatchStream):
-            fed = self._fed(rows, goal)
+            fed = self._fed(rows, objective)
             logs = run_epoch(self, measure, 0, rows.steps or ENDLESS, fed, listeners, "test")
             rows.end_epoch()
             listeners.on_test_end(logs)
             return fed
         size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
-        merged = 1 if listeners.listens_to_batches("test") or goal.whole_batch else max(1, EVALUATION_ROWS // size)
+        merged = 1 if listeners.listens_to_batches("test") or objective.whole_batch else max(1, EVALUATION_ROWS // size)
         if steps:
             rows = rows.part(0, steps * size)
-        tally = self._tally(goal, size).use(rows.batches(size * merged))
+        tally = self._tally(objective, size).use(rows.batches(size * merged))
         logs = run_epoch(self, measure, 0, -(-len(rows) // (size * merged)), tally, listeners, "test", merged)
         listeners.on_test_end(logs)
         return tally
 
-    def _measured_columns(self, goal: ResolvedObjective) -> int:
+    def _measured_columns(self, objective: ResolvedObjective) -> int:
         """Columns of all outputs that have a loss."""
         plan = self._require_plan()
-        return sum(plan.widths[plan.output if term.output is None else term.output] * term.groups for term in goal.terms)
+        return sum(plan.widths[plan.output if term.output is None else term.output] * term.groups for term in objective.terms)
 
-    def _tally(self, goal: ResolvedObjective, batch_size: int | None = None) -> MetricAccumulator:
-        return MetricAccumulator(goal, self._measured_columns(goal), batch_size)
+    def _tally(self, objective: ResolvedObjective, batch_size: int | None = None) -> MetricAccumulator:
+        return MetricAccumulator(objective, self._measured_columns(objective), batch_size)
 
     def _fed(
-        self, feed: BatchStream, goal: ResolvedObjective, class_weight: Mapping[int, float] | None = None, number: int = 0, done: int = 0
+        self,
+        feed: BatchStream,
+        objective: ResolvedObjective,
+        class_weight: Mapping[int, float] | None = None,
+        number: int = 0,
+        done: int = 0,
     ) -> MetricAccumulator:
         def convert(batch: Any) -> Batches:
             rows, _ = self._rows(*feed.parts(batch))
-            weighted = weighted_by_class(rows, class_weight, self._require_compiled("fit"), goal, self._require_plan(), check=False)
+            weighted = weighted_by_class(rows, class_weight, self._require_compiled("fit"), objective, self._require_plan(), check=False)
             return weighted.batches(len(rows))
 
-        return StreamAccumulator(goal, self._measured_columns(goal), feed.epoch(number, done), convert)
+        return StreamAccumulator(objective, self._measured_columns(objective), feed.epoch(number, done), convert)
 
     @contextmanager
     def _exclusively(self, method: str) -> Iterator[None]:

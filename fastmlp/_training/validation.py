@@ -38,12 +38,12 @@ MANY_CLASSES = 1 << 16
 """Class numbers up to this are counted by themselves, however few samples there are."""
 
 
-def split(rows: Rows, share: Any, goal: ResolvedObjective) -> tuple[Rows, Rows]:
+def split(rows: Rows, share: Any, objective: ResolvedObjective) -> tuple[Rows, Rows]:
     """The samples to train on, and the last ``share`` of them, to validate on; a warning if these differ grossly from the others."""
     point = split_point(len(rows), share)
     train, held_out = rows.part(0, point), rows.part(point, len(rows))
     with quiet():
-        finding = next(_findings(train, held_out, goal), None)
+        finding = next(_findings(train, held_out, objective), None)
     if finding is not None:
         checks.warn(
             f"validation_split holds out the last {len(held_out)} of {len(rows)} samples, and {finding}; shuffle x and y together before "
@@ -72,9 +72,9 @@ def unpack_validation(data: Any) -> tuple[Any, Any, Any]:
     return x, y, weight[0] if weight else None
 
 
-def _findings(train: Rows, held_out: Rows, goal: ResolvedObjective) -> Iterator[str]:
+def _findings(train: Rows, held_out: Rows, objective: ResolvedObjective) -> Iterator[str]:
     """What differs grossly, the most telling first."""
-    parts = {part.weights: part for part in map(goal.part, range(len(goal.names)))} if len(goal.terms) > 1 else {0: WHOLE}
+    parts = {part.weights: part for part in map(objective.part, range(len(objective.names)))} if len(objective.terms) > 1 else {0: WHOLE}
     for part in parts.values():
         ours, theirs = ((y if part is WHOLE else y[:, part.targets]) for y in (train.y, held_out.y))
         yield from _of_targets(*((y[:, 0] if part.labels else y) for y in (ours, theirs)))

@@ -71,9 +71,11 @@ class LivePlot(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._clear()
-        goal = getattr(self.model, "_goal", None)
-        if goal is not None:
-            self._of_whole_epochs = {name for name, metric in zip(goal.names, goal.metrics, strict=True) if metric and not metric.is_mean}
+        objective = getattr(self.model, "_objective", None)
+        if objective is not None:
+            self._of_whole_epochs = {
+                name for name, metric in zip(objective.names, objective.metrics, strict=True) if metric and not metric.is_mean
+            }
         self.drawing_seconds = 0.0
         self._begin = perf_counter()
 
