@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp._base import checks
+from fastmlp._base.arguments import Converted, Real
 from fastmlp._base.numeric import quietly
 from fastmlp._base.registry import Configurable, Registry
 from fastmlp._engine.spec import Bounds
@@ -89,6 +90,13 @@ class NonNeg(Constraint):
         return Bounds("non_negative")
 
 
+def _checked_axis(axis: Any) -> Axis:
+    axes = (axis,) if isinstance(axis, int) and not isinstance(axis, bool) else axis
+    if axes is not None and not (isinstance(axes, (list, tuple)) and axes and all(type(one) is int for one in axes)):
+        raise TypeError(f"axis must be an integer, several, or None, got {axis!r}")
+    return axis
+
+
 class _Norm(Constraint):
     """Keeps norms between two numbers."""
 
@@ -96,10 +104,9 @@ class _Norm(Constraint):
     most: float
     rate: float = 1.0
 
+    axis = Converted(_checked_axis)
+
     def __init__(self, axis: Axis) -> None:
-        axes = (axis,) if isinstance(axis, int) and not isinstance(axis, bool) else axis
-        if axes is not None and not (isinstance(axes, (list, tuple)) and axes and all(type(one) is int for one in axes)):
-            raise TypeError(f"axis must be an integer, several, or None, got {axis!r}")
         self.axis = axis
 
     def bounds(self, shape: tuple[int, ...]) -> Bounds:
@@ -120,13 +127,12 @@ class MaxNorm(_Norm):
     """
 
     least = 0.0
+    max_value = Real(0)
 
     def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
         super().__init__(axis)
-        self.most = self.max_value = checks.check_float("max_value", max_value, 0.0)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"max_value": self.max_value, "axis": self.axis}
+        self.max_value = max_value
+        self.most = self.max_value
 
 
 class UnitNorm(_Norm):
@@ -141,9 +147,6 @@ class UnitNorm(_Norm):
     def __init__(self, axis: Axis = 0) -> None:
         super().__init__(axis)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"axis": self.axis}
-
 
 class MinMaxNorm(_Norm):
     """Keeps the norms of vectors of weights between two numbers.
@@ -155,14 +158,14 @@ class MinMaxNorm(_Norm):
         axis: See :class:`MaxNorm`.
     """
 
+    min_value = Real(0)
+    max_value = Real(0)
+    rate = Real(0, 1)
+
     def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis = 0) -> None:
         super().__init__(axis)
-        self.least = self.min_value = checks.check_float("min_value", min_value, 0.0)
-        self.most = self.max_value = checks.check_float("max_value", max_value, self.min_value)
-        self.rate = checks.check_float("rate", rate, 0.0, 1.0)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}
+        self.min_value, self.max_value, self.rate = min_value, max_value, rate
+        self.least, self.most = self.min_value, checks.check_float("max_value", self.max_value, self.min_value)
 
 
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm

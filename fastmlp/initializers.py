@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp._base import checks, keras_names, seeding
+from fastmlp._base.arguments import Choice, Converted, Integer, Real
 from fastmlp._base.numeric import quiet
 from fastmlp._base.registry import Configurable, Registry
 
@@ -51,8 +52,10 @@ class Initializer(Configurable):
     (784, 512)
     """
 
+    seed = Integer(0, optional=True)
+
     def __init__(self, seed: int | None = None) -> None:
-        self.seed = None if seed is None else checks.check_int("seed", seed, 0)
+        self.seed = seed
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         """Fresh values as a float32 array of ``shape``."""
@@ -75,8 +78,18 @@ class Initializer(Configurable):
         """Values for ``shape`` from ``generator``."""
         raise NotImplementedError(f"{type(self).__name__} must have a method draw(shape, generator) that returns an array of this shape")
 
-    def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed}
+
+def _finite(value: Any) -> float | np.ndarray:
+    """The value of a Constant: a finite number, or an array of such."""
+    if np.ndim(value) == 0:
+        return checks.check_float("value", value)
+    try:
+        array = np.array(value, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"value must be a number or an array of numbers, got {value!r:.80}") from None
+    if not np.isfinite(array).all():
+        raise ValueError(f"value must be finite, got {value!r:.80}")
+    return array
 
 
 class Constant(Initializer):
@@ -86,9 +99,11 @@ class Constant(Initializer):
         value: A number, or an array that fits the weights, or is broadcast to their shape.
     """
 
+    value = Converted(_finite, lambda value: value if isinstance(value, float) else value.tolist())
+
     def __init__(self, value: Any = 0.0) -> None:
         super().__init__()
-        self.value = checks.check_float("value", value) if np.ndim(value) == 0 else _finite(value)
+        self.value = value
 
     def sample(self, shape: tuple[int, ...], unseeded: Any) -> np.ndarray:
         try:
@@ -97,19 +112,6 @@ class Constant(Initializer):
             raise ValueError(
                 f"Constant has an array of shape {np.shape(self.value)}, which does not fit weights of shape {shape}"
             ) from None
-
-    def get_config(self) -> dict[str, Any]:
-        return {"value": self.value if isinstance(self.value, float) else self.value.tolist()}
-
-
-def _finite(value: Any) -> np.ndarray:
-    try:
-        array = np.array(value, np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"value must be a number or an array of numbers, got {value!r:.80}") from None
-    if not np.isfinite(array).all():
-        raise ValueError(f"value must be finite, got {value!r:.80}")
-    return array
 
 
 class Zeros(Constant):
@@ -120,9 +122,6 @@ class Zeros(Constant):
     def __init__(self) -> None:
         super().__init__(0.0)
 
-    def get_config(self) -> dict[str, Any]:
-        return {}
-
 
 class Ones(Constant):
     """Every element is 1."""
@@ -132,25 +131,22 @@ class Ones(Constant):
     def __init__(self) -> None:
         super().__init__(1.0)
 
-    def get_config(self) -> dict[str, Any]:
-        return {}
-
 
 class RandomNormal(Initializer):
     """Normal with ``mean`` and ``stddev``."""
 
     aliases = ("normal",)
 
+    mean = Real()
+    stddev = Real(0)
+
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.mean = checks.check_float("mean", mean)
-        self.stddev = checks.check_float("stddev", stddev, 0.0)
+        self.mean = mean
+        self.stddev = stddev
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         return generator.normal(self.mean, self.stddev, shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
 
 
 class TruncatedNormal(RandomNormal):
@@ -165,16 +161,16 @@ class RandomUniform(Initializer):
 
     aliases = ("uniform",)
 
+    minval = Real()
+    maxval = Real()
+
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.minval = checks.check_float("minval", minval)
-        self.maxval = checks.check_float("maxval", maxval, self.minval)
+        self.minval, self.maxval = minval, maxval
+        checks.check_float("maxval", maxval, self.minval)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         return generator.uniform(self.minval, self.maxval, shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"minval": self.minval, "maxval": self.maxval, "seed": self.seed}
 
 
 class VarianceScaling(Initializer):
@@ -189,6 +185,10 @@ class VarianceScaling(Initializer):
         options: Keras' ``input_axes`` and ``output_axes`` are not in fastmlp: inputs are the first axis and outputs the last.
     """
 
+    scale = Real(0)
+    mode = Choice("fan_in", "fan_out", "fan_avg")
+    distribution = Choice("truncated_normal", "untruncated_normal", "uniform")
+
     def __init__(
         self,
         scale: float = 1.0,
@@ -199,11 +199,7 @@ class VarianceScaling(Initializer):
     ) -> None:
         _refuse_axes(self, options)
         super().__init__(seed)
-        self.scale = checks.check_float("scale", scale, 0.0)
-        if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ValueError(f"mode must be 'fan_in', 'fan_out' or 'fan_avg', got {mode!r}")
-        if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
-            raise ValueError(f"distribution must be 'truncated_normal', 'untruncated_normal' or 'uniform', got {distribution!r}")
+        self.scale = scale
         self.mode = mode
         self.distribution = distribution
 
@@ -218,9 +214,6 @@ class VarianceScaling(Initializer):
         if self.distribution == "untruncated_normal":
             return generator.normal(0.0, math.sqrt(variance), shape)
         return math.sqrt(variance) / TRUNCATED_STDDEV * draw_truncated(shape, generator)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
 
 
 def _refuse_axes(initializer: Initializer, options: dict[str, Any]) -> None:
@@ -305,9 +298,11 @@ class Orthogonal(Initializer):
 
     aliases = ("orthogonal_initializer",)
 
+    gain = Real()
+
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.gain = checks.check_float("gain", gain)
+        self.gain = gain
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         if len(shape) < 2:
@@ -317,26 +312,22 @@ class Orthogonal(Initializer):
         q *= np.sign(np.diagonal(r))  # all orthogonal matrices become equally likely (Mezzadri 2007)
         return self.gain * (q.T if rows < columns else q).reshape(shape)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"gain": self.gain, "seed": self.seed}
-
 
 class Identity(Initializer):
     """A matrix with ``gain`` on the diagonal and zeros elsewhere, square or not."""
 
     aliases = ("identity_initializer",)
 
+    gain = Real()
+
     def __init__(self, gain: float = 1.0) -> None:
         super().__init__()
-        self.gain = checks.check_float("gain", gain)
+        self.gain = gain
 
     def sample(self, shape: tuple[int, ...], unseeded: Any) -> np.ndarray:
         if len(shape) != 2:
             raise ValueError(f"Identity gives matrices, but an array of shape {shape} is wanted")
         return self.gain * np.eye(*shape, dtype=np.float32)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"gain": self.gain}
 
 
 def _values_of(function: Callable[..., Any], shape: tuple[int, ...]) -> np.ndarray:

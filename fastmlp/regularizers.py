@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp._base import checks
+from fastmlp._base.arguments import Choice, Real
 from fastmlp._base.numeric import quietly
 from fastmlp._base.registry import Configurable, Registry
 from fastmlp._engine.spec import Penalty
@@ -57,15 +57,15 @@ class L1L2(Regularizer):
         l2: At least 0.
     """
 
+    l1 = Real(0, default=0.0)
+    l2 = Real(0, default=0.0)
+
     def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
-        self.l1 = checks.check_float("l1", 0.0 if l1 is None else l1, 0.0)
-        self.l2 = checks.check_float("l2", 0.0 if l2 is None else l2, 0.0)
+        self.l1 = l1
+        self.l2 = l2
 
     def penalty(self) -> Penalty:
         return Penalty(l1=self.l1, l2=self.l2)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"l1": self.l1, "l2": self.l2}
 
 
 class L1(Regularizer):
@@ -75,14 +75,13 @@ class L1(Regularizer):
         l1: At least 0.
     """
 
+    l1 = Real(0, default=0.01)
+
     def __init__(self, l1: float | None = 0.01) -> None:
-        self.l1 = checks.check_float("l1", 0.01 if l1 is None else l1, 0.0)
+        self.l1 = l1
 
     def penalty(self) -> Penalty:
         return Penalty(l1=self.l1)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"l1": self.l1}
 
 
 class L2(Regularizer):
@@ -92,14 +91,13 @@ class L2(Regularizer):
         l2: At least 0.
     """
 
+    l2 = Real(0, default=0.01)
+
     def __init__(self, l2: float | None = 0.01) -> None:
-        self.l2 = checks.check_float("l2", 0.01 if l2 is None else l2, 0.0)
+        self.l2 = l2
 
     def penalty(self) -> Penalty:
         return Penalty(l2=self.l2)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"l2": self.l2}
 
 
 class OrthogonalRegularizer(Regularizer):
@@ -112,10 +110,11 @@ class OrthogonalRegularizer(Regularizer):
         mode: ``"rows"``: the inputs' weights become orthogonal to each other; ``"columns"``: the units'.
     """
 
+    factor = Real(0)
+    mode = Choice("rows", "columns")
+
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
-        self.factor = checks.check_float("factor", factor, 0.0)
-        if mode not in ("rows", "columns"):
-            raise ValueError(f"mode must be 'rows' or 'columns', got {mode!r}")
+        self.factor = factor
         self.mode = mode
 
     def penalty(self) -> Penalty:
@@ -124,9 +123,6 @@ class OrthogonalRegularizer(Regularizer):
     def check_shape(self, shape: tuple[int, ...]) -> None:
         if len(shape) != 2:
             raise ValueError(f"OrthogonalRegularizer is for matrices, not for weights of shape {shape}")
-
-    def get_config(self) -> dict[str, Any]:
-        return {"factor": self.factor, "mode": self.mode}
 
 
 def of_function(function: Callable[[Any], Any]) -> L1L2:

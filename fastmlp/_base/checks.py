@@ -16,8 +16,8 @@ from fastmlp._base import keywords
 from fastmlp.errors import UnsupportedError
 
 
-def check_int(name: str, value: Any, min: int = 1) -> int:
-    """``value`` as an int ≥ ``min``; bools, fractions and strings are errors."""
+def check_int(name: str, value: Any, min: int = 1, max: int | None = None) -> int:
+    """``value`` as an int with min ≤ value ≤ max; bools, fractions and strings are errors."""
     if not isinstance(value, bool):
         try:
             number = int(operator.index(value))
@@ -26,12 +26,22 @@ def check_int(name: str, value: Any, min: int = 1) -> int:
         else:
             if number < min:
                 raise ValueError(f"{name} must be at least {min}, got {number}")
+            if max is not None and number > max:
+                raise ValueError(f"{name} must be at most {max}, got {number}")
             return number
     raise TypeError(f"{name} must be an integer ≥ {min}, got {value!r}")
 
 
-def check_float(name: str, value: Any, low: float = -math.inf, high: float = math.inf, *, open_high: bool = False) -> float:
-    """``value`` as a finite float with low ≤ value ≤ high (value < high with ``open_high``)."""
+def check_float(
+    name: str,
+    value: Any,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> float:
+    """``value`` as a finite float with low ≤ value ≤ high and above < value < below."""
     if isinstance(value, (bool, str, bytes)) or value is None:
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
@@ -40,8 +50,9 @@ def check_float(name: str, value: Any, low: float = -math.inf, high: float = mat
         raise TypeError(f"{name} must be a number, got {value!r}") from None
     if not math.isfinite(result):
         raise ValueError(f"{name} must be finite, got {result}")
-    if result < low or result > high or (open_high and result == high):
-        wanted = f"at least {low:g}" if high == math.inf else f"at least {low:g} and {'below' if open_high else 'at most'} {high:g}"
+    if not (low <= result <= high and above < result < below):
+        limits = {"at least": low, "above": above, "at most": high, "below": below}
+        wanted = " and ".join(f"{limit} {number:g}" for limit, number in limits.items() if math.isfinite(number))
         raise ValueError(f"{name} must be {wanted}, got {result:g}")
     return result
 

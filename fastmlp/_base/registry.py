@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from fastmlp._base import custom_objects as custom
 from fastmlp._base import keras_names, keywords
+from fastmlp._base.arguments import arguments_of
 from fastmlp._base.keras_names import plain
 from fastmlp._base.settings import Guarded
 from fastmlp.errors import UnsupportedError
@@ -36,8 +37,8 @@ class Configurable(Guarded):
         keywords.constructors_answer(cls)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, as plain JSON values."""
-        return {}
+        """The constructor's arguments, as plain JSON values: those that the class declares (:mod:`fastmlp._base.arguments`)."""
+        return {name: one.describe(getattr(self, name)) for name, one in arguments_of(type(self)).items()}
 
     @classmethod
     def from_config(cls: type[T], config: Mapping[str, Any]) -> T:

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from fastmlp._base.arguments import Argument
+
 _BOOKKEEPING = {"_sealed", "_weights", "_owner", "calls", "models"}
 """Attributes that say where an object is used, not what it is."""
 
@@ -43,7 +45,7 @@ class Guarded(metaclass=Sealing):
             object.__setattr__(self, name, value)
         elif isinstance(found := getattr(type(self), name, None), property) and found.fset is None:
             raise AttributeError(f"{name} of {type(self).__name__} can't be set")
-        elif hasattr(found, "__set__"):
+        elif hasattr(found, "__set__") and not isinstance(found, Argument):
             object.__setattr__(self, name, value)
         elif name in settings_of(type(self)):
             if name in self.__dict__:

@@ -54,7 +54,7 @@ def split(rows: Rows, share: Any, objective: ResolvedObjective) -> tuple[Rows, R
 
 def split_point(rows: int, validation_split: Any) -> int:
     """The number of samples to train on; the rest is held out."""
-    share = checks.check_float("validation_split", validation_split, 0.0, 1.0, open_high=True)
+    share = checks.check_float("validation_split", validation_split, 0.0, below=1.0)
     point = math.floor(rows * (1 - share))
     if point == 0 or point == rows:
         side = "train" if point == 0 else "validate"

@@ -28,7 +28,7 @@ def existing(path: str | os.PathLike[str], file: RemoteFile) -> Path:
 
 def split_table(file: Path, test_split: float, seed: int, samples: int | None = None) -> tuple[Pair, Pair]:
     """The first ``samples`` of the arrays x and y in a file, in the order Keras gives them with this seed, and cut in two."""
-    checks.check_float("test_split", test_split, 0, 1, open_high=True)
+    checks.check_float("test_split", test_split, 0, below=1)
     x, y = (array[:samples] for array in read_npz(file, ("x", "y")))
     order = np.arange(len(x))
     np.random.RandomState(seed).shuffle(order)

@@ -57,7 +57,7 @@ def load_data(
         >>> from fastmlp.datasets import reuters
         >>> (x_train, y_train), (x_test, y_test) = reuters.load_data(num_words=10000)  # doctest: +SKIP
     """
-    checks.check_float("test_split", test_split, 0, 1, open_high=True)
+    checks.check_float("test_split", test_split, 0, below=1)
     x, y = read_npz(existing(path, _FILE), ("x", "y"))
     texts, labels = shorter_than(maxlen, *shuffled(x, y, np.random.RandomState(seed)), start_char is not None)
     lists = object_array(encode(texts, num_words, skip_top, start_char, oov_char, index_from))

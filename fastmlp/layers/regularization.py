@@ -20,7 +20,7 @@ class _Noise(Layer):
 
     def __init__(self, rate: float, seed: int | None, **options: Any) -> None:
         super().__init__(**options)
-        self.rate = checks.check_float("rate", rate, 0.0, 1.0, open_high=True)
+        self.rate = checks.check_float("rate", rate, 0.0, below=1.0)
         self.seed = None if seed is None else checks.check_int("seed", seed, 0)
 
     @property

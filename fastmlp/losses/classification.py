@@ -175,7 +175,7 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         **options: Any,
     ) -> None:
         super().__init__(reduction, name, dtype=dtype, **options)
-        self.q = checks.check_float("q", q, 0.0, 1.0, open_high=True)
+        self.q = checks.check_float("q", q, 0.0, below=1.0)
         if self.q == 0:
             raise ValueError("q must be above 0, got 0; use SparseCategoricalCrossentropy, which is the limit")
 

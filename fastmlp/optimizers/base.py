@@ -315,7 +315,7 @@ class Optimizer(Configurable):
 
 def share(name: str, value: Any) -> float:
     """``value`` if it is a number from 0 up to but not including 1."""
-    return checks.check_float(name, value, 0.0, 1.0, open_high=True)
+    return checks.check_float(name, value, 0.0, below=1.0)
 
 
 def epsilon_of(value: Any) -> float:

@@ -1,0 +1,187 @@
+"""Arguments of constructors, declared in the body of a class: what each may be stands once, next to its name.
+
+A class says ``momentum = Real(0, 1)``, its constructor ``self.momentum = momentum``: the assignment checks the value and keeps what it is
+converted to. ``Configurable.get_config`` and the test that every bad argument is refused read the same declarations.
+
+A declaration has ``__set__`` and no ``__get__``, so that reading the attribute costs what it costs without a declaration.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+
+from fastmlp._base import checks
+
+T = TypeVar("T")
+
+
+class Argument(Generic[T]):
+    """One argument; the base of all declarations.
+
+    Args:
+        optional: Whether None is valid, and stays None.
+        default: What None is valid for and becomes.
+    """
+
+    name: str
+
+    def __init__(self, *, optional: bool = False, default: Any = None) -> None:
+        self.optional, self.default = optional or default is not None, default
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __set__(self, item: Any, value: Any) -> None:
+        item.__dict__[self.name] = self.default if value is None and self.optional else self.check(value)
+
+    if TYPE_CHECKING:
+
+        def __get__(self, item: Any, owner: Any = None) -> T: ...
+
+    def check(self, value: Any) -> T:
+        """What is kept of ``value``; a TypeError or ValueError that names the argument if it is not valid."""
+        raise NotImplementedError
+
+    def describe(self, value: Any) -> Any:
+        """The JSON value that stands for a checked one in a configuration."""
+        return value
+
+
+class Real(Argument[T]):
+    """A finite float with low ≤ value ≤ high.
+
+    Args:
+        low, high: The limits.
+        above, below: Limits that the value may not reach.
+        optional, default: See :class:`Argument`.
+    """
+
+    @overload
+    def __init__(
+        self: Real[float], low: float = ..., high: float = ..., *, above: float = ..., below: float = ..., default: float | None = ...
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Real[float | None], low: float = ..., high: float = ..., *, above: float = ..., below: float = ..., optional: Literal[True]
+    ) -> None: ...
+    def __init__(
+        self,
+        low: float = -math.inf,
+        high: float = math.inf,
+        *,
+        above: float = -math.inf,
+        below: float = math.inf,
+        optional: bool = False,
+        default: float | None = None,
+    ) -> None:
+        super().__init__(optional=optional, default=default)
+        self.low, self.high, self.above, self.below = low, high, above, below
+
+    def check(self, value: Any) -> Any:
+        return checks.check_float(self.name, value, self.low, self.high, above=self.above, below=self.below)
+
+
+class Divisor(Real[float]):
+    """A float that engines add to what may be 0 and then divide by.
+
+    Args:
+        default: See :class:`Argument`.
+    """
+
+    def __init__(self, default: float | None = None) -> None:
+        super().__init__(checks.MIN_NORMAL, default=default)
+
+    def check(self, value: Any) -> float:
+        return checks.divisor(self.name, value)
+
+
+class Integer(Argument[T]):
+    """An int with low ≤ value ≤ high.
+
+    Args:
+        low, high: The limits.
+        optional: See :class:`Argument`.
+    """
+
+    @overload
+    def __init__(self: Integer[int], low: int = ..., high: int | None = ...) -> None: ...
+    @overload
+    def __init__(self: Integer[int | None], low: int = ..., high: int | None = ..., *, optional: Literal[True]) -> None: ...
+    def __init__(self, low: int = 1, high: int | None = None, *, optional: bool = False) -> None:
+        super().__init__(optional=optional)
+        self.low, self.high = low, high
+
+    def check(self, value: Any) -> Any:
+        return checks.check_int(self.name, value, self.low, self.high)
+
+
+class Boolean(Argument[bool]):
+    """True or False."""
+
+    def check(self, value: Any) -> bool:
+        return checks.check_bool(self.name, value)
+
+
+class Choice(Argument[Any]):
+    """One of a few values, None perhaps among them.
+
+    Args:
+        options: They.
+    """
+
+    def __init__(self, *options: str | None) -> None:
+        super().__init__(optional=None in options)
+        self.options = options
+
+    def check(self, value: Any) -> Any:
+        if isinstance(value, str) and value in self.options:
+            return value
+        listed = [repr(option) if option is not None else "None" for option in self.options]
+        raise ValueError(f"{self.name} must be {', '.join(listed[:-1])} or {listed[-1]}, got {value!r:.80}")
+
+
+class Converted(Argument[T]):
+    """What a function makes of the value: a layer's initializer, an axis.
+
+    Args:
+        convert: From what was given to what is kept.
+        describe: The way back, for configurations; by default the value is its own description.
+    """
+
+    def __init__(self, convert: Callable[[Any], T], describe: Callable[[Any], Any] = lambda value: value) -> None:
+        super().__init__()
+        self._convert, self._describe = convert, describe
+
+    def check(self, value: Any) -> T:
+        return self._convert(value)
+
+    def describe(self, value: Any) -> Any:
+        return self._describe(value)
+
+
+@functools.cache
+def arguments_of(cls: type) -> dict[str, Argument[Any]]:
+    """The declared arguments that the constructor of a class takes, in its order.
+
+    Of a class outside fastmlp, those of the class it is derived from: the configuration of that is what it adds to.
+    """
+    ours = next((base for base in cls.__mro__ if base.__module__.partition(".")[0] == "fastmlp"), cls)
+    declared = {name: one for base in reversed(ours.__mro__) for name, one in vars(base).items() if isinstance(one, Argument)}
+    return {name: declared[name] for name in taken_by(ours) if name in declared}
+
+
+def taken_by(cls: type) -> list[str]:
+    """The names of the keyword arguments that a constructor takes, and of those that it hands on to the constructor of a base."""
+    names: dict[str, None] = {}
+    for base in cls.__mro__:
+        if "__init__" not in vars(base) or base is object:
+            continue
+        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        names |= {one.name: None for one in parameters if one.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)}
+        if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters):
+            break
+    return list(names)
