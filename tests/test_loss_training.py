@@ -81,12 +81,12 @@ def failing(y_true, y_pred):
 @pytest.mark.parametrize(
     ("function", "error", "message"),
     [
-        (wrong_by_two, ValueError, "the gradient of the loss function wrong_by_two is not the slope of its value: for y_pred["),
-        (wrong_by_two, ValueError, "which is the largest deviation"),
-        (of_the_whole_batch, ValueError, "each row's loss may depend on that row alone"),
-        (of_value_alone, TypeError, "must return two arrays, the loss of each row (rows,) and its gradient with respect to"),
-        (of_columns, ValueError, "gave losses of shape (40, 2), but one per row, (40,), is wanted"),
-        (with_a_flat_gradient, ValueError, "gave a gradient of shape (40,), but y_pred has (40, 2)"),
+        (wrong_by_two, ValueError, "the loss function wrong_by_two returned a wrong gradient: for y_pred["),
+        (wrong_by_two, ValueError, "(the largest deviation)"),
+        (of_the_whole_batch, ValueError, "the loss of a sample must depend on that sample alone"),
+        (of_value_alone, TypeError, "must return two arrays, the loss of each sample (samples,) and its gradient with respect"),
+        (of_columns, ValueError, "returned losses of shape (40, 2), but must return one per sample, (40,)"),
+        (with_a_flat_gradient, ValueError, "returned a gradient of shape (40,), but y_pred has shape (40, 2)"),
         (failing, KeyError, "no such thing"),
     ],
 )
@@ -206,7 +206,7 @@ def test_targets_that_do_not_suit_the_loss_are_explained(loss, units, y, message
 
 
 def test_a_rate_that_is_not_positive_is_explained_when_the_loss_breaks():
-    with pytest.raises(FloatingPointError, match="poisson takes positive predictions"):
+    with pytest.raises(FloatingPointError, match="poisson needs positive predictions"):
         model_for("poisson").fit(X, np.ones((40, 2)), verbose=0)
 
 

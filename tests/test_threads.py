@@ -20,11 +20,11 @@ def four_cpus(monkeypatch):
 @pytest.mark.parametrize(
     ("quota", "count", "reason"),
     [
-        (None, 4, "CPUs this process may run on"),
-        (8.0, 4, "CPUs this process may run on"),
-        (2.0, 2, "the control group grants 2 CPUs"),
-        (2.5, 2, "the control group grants 2.5 CPUs"),
-        (0.2, 1, "the control group grants 0.2 CPUs"),
+        (None, 4, "CPUs available to this process"),
+        (8.0, 4, "CPUs available to this process"),
+        (2.0, 2, "the control group's quota is 2 CPUs"),
+        (2.5, 2, "the control group's quota is 2.5 CPUs"),
+        (0.2, 1, "the control group's quota is 0.2 CPUs"),
     ],
 )
 def test_the_default_is_the_smaller_of_affinity_and_quota(four_cpus, monkeypatch, quota, count, reason):

@@ -1,32 +1,33 @@
-"""The two engines by name: ``native`` (C) and ``reference`` (NumPy, made to be read).
+"""The two engines by name: ``native`` (C) and ``reference`` (NumPy, written for reading).
 
-They have the same interface and give the same numbers.
+Both implement :class:`~fastmlp._engine.network.Network` and compute the same numbers.
 """
 
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any, Literal
+from typing import Literal, TypeAlias, TypedDict, cast
 
 import numpy as np
 
 import fastmlp._engine.threads as threads
 from fastmlp._base import checks
+from fastmlp._engine.network import Network
 from fastmlp._engine.spec import Plan, Update
 
 NAMES = ("native", "reference")
 DEFAULT = "native"
 
 
-def check(name: Any) -> str:
-    """``name`` if it is an engine's."""
+def check(name: object) -> str:
+    """Returns ``name`` if it is the name of an engine, else raises ValueError."""
     if name not in NAMES:
         raise ValueError(f"engine must be 'native' or 'reference', got {name!r}")
     return str(name)
 
 
 def module(name: str) -> ModuleType:
-    """The module of an engine: its ``Network`` and ``shuffle``."""
+    """The module of an engine, with its ``Network`` and ``shuffle``."""
     if name == "reference":
         from fastmlp import reference
 
@@ -36,24 +37,28 @@ def module(name: str) -> ModuleType:
     return _core
 
 
-def make_network(name: str, plan: Plan, seed: int) -> Any:
-    """A network of this engine for ``plan``; its parameters are zero.
+def make_network(name: str, plan: Plan, seed: int) -> Network:
+    """Creates a network of this engine for ``plan``, with all parameters zero.
 
-    A plan with functions of the user's own always gets the reference engine: the native one can't call Python.
+    A plan with user functions always runs on the reference engine: the native engine can't call them.
     """
-    if any(node.functions is not None for node in plan.nodes):
-        name = "reference"
-    if name == "native":
-        threads.apply_default()
-    return module(name).Network(plan, seed)
+    if name == "reference" or any(node.functions is not None for node in plan.nodes):
+        from fastmlp import reference
+
+        return reference.Network(plan, seed)
+    from fastmlp import _core
+
+    threads.apply_default()
+    return _core.Network(plan, seed)
 
 
-SkipZeros = bool | float | Literal["auto"]
+SkipZeros: TypeAlias = bool | float | Literal["auto"]
+"""When the first layer skips zeros: always, never, below this fraction of non-zeros, or where the engine estimates that it is faster."""
 _SKIP_BELOW = {"auto": -1.0, True: 2.0, False: 0.0}
 
 
-def check_skip_zeros(value: Any) -> SkipZeros:
-    """``value`` if it says when a first layer skips zeros: ``"auto"``, True, False, or the share of non-zeros below which it does."""
+def check_skip_zeros(value: object) -> SkipZeros:
+    """Returns ``value`` if it is a :data:`SkipZeros`, else raises TypeError or ValueError."""
     if isinstance(value, str) and value == "auto":
         return "auto"
     if isinstance(value, (bool, np.bool_)):
@@ -61,25 +66,39 @@ def check_skip_zeros(value: Any) -> SkipZeros:
     try:
         return checks.check_float("skip_zeros", value, 0.0, 1.0)
     except TypeError:
-        raise TypeError(f"skip_zeros must be 'auto', True, False or a share of non-zeros from 0 to 1, got {value!r}") from None
+        raise TypeError(f"skip_zeros must be 'auto', True, False or a fraction of non-zeros from 0 to 1, got {value!r}") from None
 
 
-def set_skip_zeros(network: Any, value: SkipZeros) -> None:
-    """Tell a network when to skip zeros. The reference engine never does: it is for reading."""
+def set_skip_zeros(network: Network, value: SkipZeros) -> None:
+    """Sets when a network skips zeros. The reference engine ignores it."""
     from fastmlp import _core
 
     if isinstance(network, _core.Network):
         network.set_skip_below(_SKIP_BELOW[value] if isinstance(value, (bool, str)) else value)
 
 
-def settle(network: Any, update: Update) -> None:
-    """At the end of an epoch: leave nothing that would let the bits depend on when somebody looks next."""
+def settle(network: Network, update: Update) -> None:
+    """Flushes deferred updates at the end of an epoch, so that results do not depend on when weights are read."""
     if update.rounded and hasattr(network, "settle"):
         network.settle()
 
 
-def build_info() -> dict[str, Any]:
-    """What this build is and does: version, compiler, instruction sets compiled in and in use, threads, and why.
+class BuildInfo(TypedDict):
+    """What :func:`build_info` returns."""
+
+    version: str
+    compiler: str
+    isas: list[str]
+    """The instruction sets compiled in."""
+    isa: str
+    """The instruction set in use."""
+    isa_reason: str
+    threads: int
+    threads_because: str
+
+
+def build_info() -> BuildInfo:
+    """Returns information about this build: version, compiler, instruction sets compiled in and in use, thread count and its source.
 
     Example:
 
@@ -89,4 +108,4 @@ def build_info() -> dict[str, Any]:
     """
     from fastmlp import _core
 
-    return {"version": _core.version(), **_core.build_info(), "threads": threads.get_num_threads(), "threads_because": threads.reason()}
+    return cast(BuildInfo, {**_core.build_info(), "threads": threads.get_num_threads(), "threads_because": threads.reason()})

@@ -1,4 +1,4 @@
-"""For extension modules in C, C++ and Cython that call a model without the GIL: where the header is."""
+"""The location of the C header, for extension modules in C, C++ and Cython that call a model without the GIL."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def get_include() -> str:
-    """The folder of ``fastmlp_api.h``, for ``include_dirs`` of an extension module; see docs/c-api.md.
+    """Returns the folder of ``fastmlp_api.h``, for the ``include_dirs`` of an extension module; see docs/c-api.md.
 
     Example:
 

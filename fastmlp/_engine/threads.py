@@ -1,7 +1,7 @@
-"""How many threads the native engine uses: ``set_num_threads``, else ``FASTMLP_NUM_THREADS``, else what this process may use.
+"""The number of threads of the native engine: ``set_num_threads``, else ``FASTMLP_NUM_THREADS``, else the CPUs available to the process.
 
-What it may use is the smaller of the CPUs it is bound to (affinity) and the CPU time its control group grants (a container's limit). Looked
-up once, when the first native network is made; a network too small to gain runs on one thread whatever the number.
+The latter is the minimum of the CPU affinity and the CPU quota of the control group (a container's limit), read once, when the first native
+network is created. A network too small to benefit runs on one thread regardless.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from fastmlp._base import checks, forks
 
 MAX_THREADS = 2**16
-"""The engine has its own, lower limit; this one keeps the number an int of C."""
+"""Keeps the number within a C int; the engine has a lower limit of its own."""
 
 _lock = forks.Lock()
 _applied = False
@@ -21,9 +21,16 @@ _reason = ""
 
 
 def set_num_threads(count: int) -> None:
-    """Let the native engine use ``count`` threads, for every network of this process.
+    """Sets the number of threads of the native engine, for all networks of this process.
 
-    The number of threads changes no result, not even in the last bit.
+    Results are bit-identical for any number of threads.
+
+    Args:
+        count: The number of threads, ≥ 1.
+
+    Raises:
+        ValueError: ``count`` is less than 1.
+        TypeError: ``count`` is not an integer.
 
     Example:
 
@@ -40,7 +47,7 @@ def set_num_threads(count: int) -> None:
 
 
 def get_num_threads() -> int:
-    """The number of threads the native engine may use."""
+    """Returns the maximum number of threads the native engine uses."""
     from fastmlp import _core
 
     apply_default()
@@ -48,7 +55,7 @@ def get_num_threads() -> int:
 
 
 def apply_default() -> None:
-    """Hand the default to the native engine, once, unless ``set_num_threads`` was called."""
+    """Passes the default to the native engine, once, unless ``set_num_threads`` was called."""
     global _applied, _reason
     if _applied:
         return
@@ -62,7 +69,7 @@ def apply_default() -> None:
 
 
 def reason() -> str:
-    """Why the number of threads is what it is, for ``build_info``."""
+    """Where the number of threads comes from, for ``build_info``."""
     apply_default()
     return _reason
 
@@ -78,12 +85,12 @@ def default_count() -> tuple[int, str]:
     quota = cgroup_cpus()
     if quota is not None and quota < cpus:
         # Whole CPUs only: a thread beyond the quota is paused while the others wait for it at every barrier.
-        return max(1, math.floor(quota)), f"the control group grants {quota:g} CPUs"
-    return cpus, "CPUs this process may run on"
+        return max(1, math.floor(quota)), f"the control group's quota is {quota:g} CPUs"
+    return cpus, "CPUs available to this process"
 
 
 def cgroup_cpus(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> float | None:
-    """The CPU quota of this process' control groups (versions 1 and 2) in CPUs, None without one."""
+    """The CPU quota of this process's control groups (versions 1 and 2), in CPUs; None if there is none."""
     try:
         lines = proc.read_text().splitlines()
     except OSError:
@@ -100,7 +107,7 @@ def cgroup_cpus(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/
 
 
 def _folders(top: Path, path: str) -> list[Path]:
-    """The group's folder and all above it, up to ``top``: every level's limit holds. In a container only ``top`` may be visible."""
+    """The group's folder and its parents up to ``top``: the limit of every level applies. In a container only ``top`` may be visible."""
     folder = top / path.strip("/")
     return [folder, *(parent for parent in folder.parents if parent == top or top in parent.parents), top]
 

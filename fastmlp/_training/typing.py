@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from fastmlp.callbacks import Callback
 from fastmlp.losses import Loss
+from fastmlp.losses.base import LossLike
 from fastmlp.metrics import Metric
 from fastmlp.optimizers import Optimizer
 
@@ -20,10 +21,6 @@ Config: TypeAlias = Mapping[str, Any]
 
 OptimizerLike: TypeAlias = str | Optimizer | type[Optimizer] | Config
 
-LossFunction: TypeAlias = Callable[[np.ndarray, np.ndarray], tuple[ArrayLike, ArrayLike] | np.ndarray]
-"""From targets and predictions to the loss of each sample and its gradient; or a function of :mod:`fastmlp.losses`."""
-
-LossLike: TypeAlias = str | Loss | type[Loss] | LossFunction | Config
 
 LossesLike: TypeAlias = LossLike | Sequence[LossLike | None] | Mapping[str, LossLike | None] | None
 """One loss, or one for each output; None for an output that is not trained."""

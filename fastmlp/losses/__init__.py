@@ -1,22 +1,22 @@
-"""Losses: what training minimises, by name (``"mse"``), as an object (``MeanSquaredError()``) or as a function of your own.
+"""Loss functions, given by name (``"mse"``), as an object (``MeanSquaredError()``) or as a function of your own.
 
-A loss object says which loss is meant and checks its arguments; the engines compute it, fused with the softmax or sigmoid before it where
-there is one. It can also be called on arrays, as can the functions of the same names, which give one number a row. docs/losses.md has
-all formulas.
+A loss object holds the checked arguments; the engines compute the loss, fused with the softmax or sigmoid before it where there is one.
+Loss objects can also be called on arrays, as can the functions of the same names, which return one value per sample. All formulas are in
+docs/losses.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import fastmlp.losses.classification as classification
 import fastmlp.losses.overlap as overlap
 import fastmlp.losses.regression as regression
 from fastmlp._base import keras_names
+from fastmlp._base.configs import Config
 from fastmlp._base.custom_objects import CustomObjectScope
 from fastmlp._base.registry import Registry, classes_in
-from fastmlp.losses.base import Loss
+from fastmlp.losses.base import Loss, LossLike
 from fastmlp.losses.classification import *
 from fastmlp.losses.custom import FunctionLoss
 from fastmlp.losses.functions import CLASSES
@@ -31,11 +31,18 @@ __all__ += regression.__all__
 registry: Registry[Loss] = Registry("loss", Loss, classes_in(Loss, regression, classification, overlap), "losses", FunctionLoss)
 
 
-def get(identifier: Any) -> Loss:
-    """The loss meant by a name, a class, an object, a configuration or a function.
+def get(identifier: LossLike) -> Loss:
+    """Returns the loss object for a name, a class, an object, a configuration or a function.
 
-    A function of your own takes ``(y_true, y_pred)`` and returns the loss of each row and its gradient with respect to ``y_pred``; so does
-    the method ``call`` of a class of your own that is derived from :class:`Loss`.
+    A function of your own takes ``(y_true, y_pred)`` and returns the loss of each sample and its gradient with respect to ``y_pred``; so
+    does the method ``call`` of your own subclass of :class:`Loss`.
+
+    Args:
+        identifier: A name such as ``"mse"``, a :class:`Loss` or its class, a dict from :func:`serialize`, or a function.
+
+    Raises:
+        ValueError: The name is unknown or the configuration malformed.
+        TypeError: ``identifier`` is none of these, or a subclass of :class:`Loss` without ``call``.
 
     Example:
 
@@ -50,22 +57,30 @@ def get(identifier: Any) -> Loss:
         return loss
     if type(loss).call is Loss.call:
         raise TypeError(
-            f"{type(loss).__name__} is a Loss class of your own, which needs a method call(y_true, y_pred) that returns the loss of each "
-            "row and its gradient with respect to y_pred; or give such a function"
+            f"{type(loss).__name__} is a custom Loss, which must define call(y_true, y_pred) and return the loss of each sample and its "
+            "gradient with respect to y_pred; or pass a function that does so"
         )
     return FunctionLoss(loss.call, loss)
 
 
-def serialize(loss: Loss) -> dict[str, Any]:
-    """``{"class": name, "config": {...}}`` of a loss, as JSON values; of a loss of your own, its name alone says which it is."""
+def serialize(loss: Loss) -> Config:
+    """Returns ``{"class": name, "config": {...}}`` in JSON values; custom losses are identified by name alone."""
     return registry.serialize(loss.of if isinstance(loss, FunctionLoss) and loss.of is not None else loss)
 
 
-def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss:
-    """The loss that :func:`serialize` described; ``custom_objects`` are the user's own classes and functions, by name."""
+def deserialize(name: LossLike, custom_objects: Mapping[str, object] | None = None) -> Loss:
+    """Returns the loss that :func:`serialize` described.
+
+    Args:
+        name: The dict, or a name.
+        custom_objects: Your own classes and functions, by name.
+
+    Raises:
+        ValueError: The name is unknown or the configuration malformed.
+    """
     with CustomObjectScope(custom_objects):
         return get(name)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     return keras_names.missing("losses", name)

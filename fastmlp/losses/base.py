@@ -1,32 +1,42 @@
-"""What all losses share: their arguments, and how one is taken of arrays outside of any model."""
+"""The base class of all losses: common arguments, and evaluation on arrays outside a model."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from fastmlp._base import checks, naming
+from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.numeric import as_native, quiet
 from fastmlp._base.registry import Configurable
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
-"""Those that Keras has."""
+"""Keras' reductions."""
 MEANS = ("sum_over_batch_size", "mean")
-"""Those that a model can be trained with; both are the mean over the rows."""
+"""The reductions a model can be trained with; both are the mean over the samples."""
+
+Axis: TypeAlias = int | Sequence[int]
+"""One or several axes of an array."""
 
 MAX_AXES = 64
-"""Axes that a NumPy array can have."""
+"""The maximum number of axes of a NumPy array."""
 
 
 class Loss(Configurable):
-    """The base of all losses: a mean over the columns of a row (or a sum over classes), then over the rows.
+    """Base class of all losses: a mean over a sample's outputs (or a sum over classes), then a mean over the samples.
 
     Args:
-        reduction: What is made of the rows' losses: ``"sum_over_batch_size"`` and ``"mean"``, the mean over the rows, with sample weights
-            Σ weight·loss / rows; ``"sum"``; ``"mean_with_sample_weight"``, Σ weight·loss / Σ weight; or None, nothing. Models are trained
-            with the mean; the others are for calling a loss on arrays.
-        name: The name it has as a metric.
+        reduction: How the losses of the samples are combined. ``"sum_over_batch_size"`` and ``"mean"``: their mean, with sample weights
+            Σ weight·loss / number of samples. ``"sum"``: their sum. ``"mean_with_sample_weight"``: Σ weight·loss / Σ weight. ``"none"``
+            or None: not at all. Models train with the mean; the others are for calling a loss on arrays.
+        name: The name of the loss when it serves as a metric.
+        dtype: ``"float32"`` or None.
+
+    Raises:
+        ValueError: The reduction is unknown.
 
     Example:
 
@@ -37,56 +47,58 @@ class Loss(Configurable):
     """
 
     kind: ClassVar[str]
-    """The engines' name of the loss."""
+    """The name of the loss in the engines."""
     advice: ClassVar[str] = ""
-    """What else to look at when it becomes NaN or infinite."""
+    """Appended to the error message when the loss becomes NaN or infinite."""
     elementwise: ClassVar[bool] = False
-    """Whether it is a mean over the elements of a row, so that it makes no difference along which axes that is taken first."""
+    """True if the loss is a mean over a sample's elements, so that the order of the axes does not matter."""
     of_two_classes: ClassVar[bool] = False
-    """Whether a target that has one column is one of two classes."""
+    """True if a target with a single column is a binary class label."""
     from_logits: bool = False
     smoothing: float = 0.0
     ignored: int | None = None
-    """A label whose rows do not count."""
-    axis: Any = -1
-    """Which axis of predictions holds the columns of a row, where a loss is called on arrays."""
+    """The class label whose samples are ignored."""
+    axis: int | tuple[int, ...] | None = -1
+    """The axis of the outputs (or classes) in predictions, when the loss is called on arrays."""
 
-    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None, **options: Any) -> None:
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: DTypeLike | None = None) -> None:
         if reduction not in REDUCTIONS:
             raise ValueError(f"reduction must be one of {', '.join(map(repr, REDUCTIONS))}, got {reduction!r}")
         checks.float32_only(dtype)
-        checks.reject_unknown(type(self), options, {})
         self.reduction = reduction
         self.name = name or naming.snake_case(type(self).__name__)
 
     @property
     def sparse(self) -> bool:
-        """True when the targets are integer labels."""
+        """True if the targets are integer class labels."""
         return self.kind.startswith("sparse_")
 
     @property
     def parameters(self) -> tuple[float, ...]:
-        """The constants the engines need, in the order of docs/losses.md."""
+        """The constants passed to the engines, in the order of docs/losses.md."""
         return ()
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, "reduction": self.reduction}
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """The loss of predictions.
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float | np.ndarray:
+        """Returns the loss of predictions.
 
         Args:
-            y_true: The targets: class numbers for a sparse loss, else of the shape of ``y_pred``.
-            y_pred: The predictions; the last axis holds the columns of a row.
-            sample_weight: How much each row counts.
+            y_true: The targets: integer class labels for a sparse loss, otherwise of the shape of ``y_pred``.
+            y_pred: The predictions, ``(samples, …, outputs)``.
+            sample_weight: The weight of each sample.
 
         Returns:
-            A float; for ``reduction=None`` an array with a number for each row.
+            A float, or with ``reduction=None`` an array with one value per sample.
+
+        Raises:
+            ValueError: The shapes do not fit, or a class label is out of range.
         """
         if hasattr(self, "kind"):
             values = self.call(y_true, y_pred)
-        else:  # a class of the user's own, which returns the gradient as well
-            answer: Any = self.call(as_native(y_true, np.float32), as_native(y_pred, np.float32))
+        else:  # a user's subclass, which returns the gradient as well
+            answer: object = self.call(as_native(y_true, np.float32), as_native(y_pred, np.float32))
             values = np.asarray(answer[0] if isinstance(answer, tuple) else answer)
         weight = None if sample_weight is None else as_native(sample_weight, np.float32)
         if weight is not None and weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
@@ -108,21 +120,22 @@ class Loss(Configurable):
         count = float(weight.sum(dtype=np.float64)) if by_weight and weight is not None else float(values.size)
         return total / count if count else 0.0
 
-    def mask(self, y_true: Any, values: np.ndarray) -> np.ndarray | None:
-        """Which of the rows' losses count; None where all do."""
+    def mask(self, y_true: ArrayLike, values: np.ndarray) -> np.ndarray | None:
+        """Which samples count, as a boolean array; None if all do."""
         return None
 
     def takes_axes(self, count: int) -> bool:
-        """Whether a model can be trained with it on an output of so many axes, that of the rows included."""
+        """Whether a model can train with this loss on an output of ``count`` axes, the batch axis included."""
         return self.axis in (-1, count - 1)
 
-    def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        """The loss of each row, as a float32 array of the shape of ``y_pred`` without the axis of the columns, normally the last."""
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
+        """Returns the loss of each sample: float32, of the shape of ``y_pred`` without :attr:`axis`."""
         from fastmlp.reference.losses import make_loss
 
         checks.present(y_true=y_true, y_pred=y_pred)
         p, y = as_native(y_pred, np.float32), np.asarray(y_true)
         if self.axis != -1:
+            assert isinstance(self.axis, int)  # Dice and Tversky, which take several, have a call of their own
             if not -p.ndim <= self.axis < p.ndim:
                 raise ValueError(f"{self.name} has axis={self.axis}, but y_pred has shape {p.shape}")
             y = np.moveaxis(y, self.axis, -1) if y.ndim == p.ndim else y
@@ -134,19 +147,17 @@ class Loss(Configurable):
         return np.asarray(values.reshape(p.shape[:-1]))
 
     def _rows(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-        """The targets of predictions of any shape, as the rows or labels that the formulas read."""
+        """The targets as the formulas read them: ``(samples, outputs)`` or labels ``(samples,)``."""
         if p.ndim == 0:
-            raise ValueError("y_pred is a single number; give an array whose last axis holds the columns of a row")
+            raise ValueError("y_pred is a single number; pass an array of shape (samples, outputs)")
         if not p.shape[-1]:
-            raise ValueError(f"y_pred has shape {p.shape}: it is empty; give an array whose last axis holds the columns of a row")
+            raise ValueError(f"y_pred has shape {p.shape}: it is empty; pass an array of shape (samples, outputs)")
         if self.sparse:
             labels = y[..., 0] if y.shape == (*p.shape[:-1], 1) else y
             if labels.shape != p.shape[:-1]:
                 raise ValueError(f"y_true has shape {y.shape}, but for y_pred of shape {p.shape} {self.name} takes {p.shape[:-1]}")
             if labels.size and (labels.min() < 0 or labels.max() >= p.shape[-1]):
-                raise ValueError(
-                    f"y_true has class numbers from {labels.min():g} to {labels.max():g}, but y_pred has {p.shape[-1]} columns"
-                )
+                raise ValueError(f"y_true has class labels from {labels.min():g} to {labels.max():g}, but y_pred has {p.shape[-1]} columns")
             return labels.astype(np.int32).reshape(-1)
         if y.ndim == p.ndim - 1 and p.shape[-1] == 1:
             y = y[..., None]
@@ -159,13 +170,20 @@ class Loss(Configurable):
         return shape
 
 
-def axis_of(value: Any) -> int | tuple[int, ...]:
-    """One or several axes of arrays, as an int or a tuple of ints."""
+LossFunction: TypeAlias = Callable[[np.ndarray, np.ndarray], tuple[ArrayLike, ArrayLike] | np.ndarray]
+"""From targets and predictions to the loss of each sample and its gradient; or a function of :mod:`fastmlp.losses`."""
+
+LossLike: TypeAlias = str | Loss | type[Loss] | LossFunction | StoredConfig
+"""A loss by name, as an object, as a class, as a function, or as ``serialize`` returned it."""
+
+
+def axis_of(value: Axis) -> int | tuple[int, ...]:
+    """One axis as an int, or several as a tuple of ints."""
     if isinstance(value, (list, tuple)):
         return tuple(checks.check_int("axis", axis, -MAX_AXES) for axis in value)
     return checks.check_int("axis", value, -MAX_AXES)
 
 
-def axis_in_config(axis: int) -> dict[str, int]:
-    """The ``axis`` of a loss as part of its configuration: the last one goes without saying."""
+def axis_in_config(axis: int | tuple[int, ...] | None) -> Config:
+    """The ``axis`` entry of a loss's configuration; omitted for the last axis, the default."""
     return {} if axis == -1 else {"axis": axis}

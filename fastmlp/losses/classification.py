@@ -1,12 +1,12 @@
-"""Losses of predicted classes and probabilities."""
+"""Classification losses."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from fastmlp._base import checks
+from fastmlp._base.configs import Config
 from fastmlp.losses.base import MAX_AXES, Loss, axis_in_config
 from fastmlp.losses.functions import function_of
 
@@ -35,14 +35,14 @@ __all__ = [
 
 
 class CrossEntropy(Loss):
-    """A cross-entropy: what all of them take.
+    """Base class of the cross-entropies, with the arguments they share.
 
     Args:
-        from_logits: True when the last layer has no softmax or sigmoid and so gives unnormalised scores. It changes no number: a softmax or
-            sigmoid before the loss is computed together with it, from the scores, anyway.
-        label_smoothing: Share of the targets that is spread evenly: over all classes, or for a binary loss over yes and no. Szegedy et al.,
-            "Rethinking the Inception architecture for computer vision", 2015.
-        axis: Which axis of arrays holds the classes, −1 by default; models take the last one only.
+        from_logits: True if the predictions are logits, that is, if the last layer has no softmax or sigmoid. A softmax or sigmoid before
+            the loss is fused with it and computed from the logits in any case, so leaving it out makes no result more accurate.
+        label_smoothing: The fraction of each target that is spread evenly over all classes (for a binary loss, over 0 and 1). Szegedy et
+            al., "Rethinking the Inception architecture for computer vision", 2015.
+        axis: The axis of the classes; models support the last axis only.
         reduction: See :class:`Loss`.
         name: See :class:`Loss`.
     """
@@ -54,24 +54,24 @@ class CrossEntropy(Loss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        **options: Any,
+        dtype: DTypeLike | None = None,
     ) -> None:
-        super().__init__(reduction, name, **options)
+        super().__init__(reduction, name, dtype=dtype)
         self.axis = checks.check_int("axis", axis, -MAX_AXES)
         self.from_logits = checks.check_bool("from_logits", from_logits)
         self.smoothing = checks.check_float("label_smoothing", label_smoothing, 0.0, 1.0)
 
     @property
     def label_smoothing(self) -> float:
-        """Share of the targets that is spread evenly."""
+        """The fraction of each target that is spread evenly over all classes."""
         return self.smoothing
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "from_logits": self.from_logits, "label_smoothing": self.smoothing, **axis_in_config(self.axis)}
 
 
 class BinaryCrossentropy(CrossEntropy):
-    """−mean(y·log p + (1 − y)·log(1 − p)), for one or several yes-no outputs; arguments as :class:`CrossEntropy`."""
+    """−mean(y·log p + (1 − y)·log(1 − p)), for one or several binary outputs; arguments as for :class:`CrossEntropy`."""
 
     kind = "binary_crossentropy"
     of_two_classes = True
@@ -83,7 +83,7 @@ binary_crossentropy = function_of(BinaryCrossentropy)
 
 
 class CategoricalCrossentropy(CrossEntropy):
-    """−Σ y·log p over the classes; ``y`` is one-hot (``utils.to_categorical``); arguments as :class:`CrossEntropy`."""
+    """−Σ y·log p over the classes; ``y`` is one-hot (``utils.to_categorical``); arguments as for :class:`CrossEntropy`."""
 
     kind = "categorical_crossentropy"
 
@@ -92,11 +92,11 @@ categorical_crossentropy = function_of(CategoricalCrossentropy)
 
 
 class SparseCategoricalCrossentropy(CrossEntropy):
-    """−log p of the true class; ``y`` holds class numbers.
+    """−log p of the true class; ``y`` holds integer class labels.
 
     Args:
         from_logits: See :class:`CrossEntropy`.
-        ignore_class: A label, any integer, whose rows do not count: the loss of a batch is the mean over its other rows.
+        ignore_class: The label (any integer) of samples to ignore: the loss of a batch is the mean over the other samples.
         reduction: See :class:`Loss`.
         axis: See :class:`CrossEntropy`.
         name: See :class:`Loss`.
@@ -112,23 +112,22 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         *,
         label_smoothing: float = 0.0,
-        **options: Any,
     ) -> None:
-        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype=dtype, **options)
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype=dtype)
         self.ignored = None if ignore_class is None else checks.check_int("ignore_class", ignore_class, -MAX_LABEL)
 
     @property
     def ignore_class(self) -> int | None:
-        """A label whose rows do not count."""
+        """The class label whose samples are ignored."""
         return self.ignored
 
-    def mask(self, y_true: Any, values: np.ndarray) -> np.ndarray | None:
+    def mask(self, y_true: ArrayLike, values: np.ndarray) -> np.ndarray | None:
         return None if self.ignored is None else np.asarray(np.reshape(np.asarray(y_true), values.shape) != self.ignored)
 
-    def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
         if self.ignored is None:
             return super().call(y_true, y_pred)
         labels = np.asarray(y_true)
@@ -136,7 +135,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         values = super().call(np.where(ignored, 0, labels), y_pred)
         return np.where(ignored.reshape(values.shape), np.float32(0), values)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), **({} if self.ignored is None else {"ignore_class": self.ignored})}
 
 
@@ -144,14 +143,15 @@ sparse_categorical_crossentropy = function_of(SparseCategoricalCrossentropy)
 
 
 MAX_LABEL = 1 << 24
-"""Labels of models with several outputs travel as float32, which holds integers up to here."""
+"""Class labels of models with several outputs are passed as float32, which represents integers exactly up to here."""
 
 
 class CategoricalGeneralizedCrossEntropy(Loss):
-    """(1 − p^q) / q of the true class: less sure of labels than cross-entropy, which it becomes for small q; ``y`` holds class labels.
+    """(1 − p^q) / q of the true class, a cross-entropy that is robust to noisy labels; ``y`` holds integer class labels.
 
     Args:
-        q: Between 0 and 1; near 1 it is the absolute error, which minds wrong labels least.
+        q: 0 < q < 1. Near 0 the loss approaches cross-entropy; near 1 it approaches the absolute error, which is most robust to wrong
+            labels.
         reduction: See :class:`Loss`.
         name: See :class:`Loss`.
 
@@ -171,19 +171,18 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         q: float = 0.5,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_generalized_cross_entropy",
-        dtype: Any = None,
-        **options: Any,
+        dtype: DTypeLike | None = None,
     ) -> None:
-        super().__init__(reduction, name, dtype=dtype, **options)
+        super().__init__(reduction, name, dtype=dtype)
         self.q = checks.check_float("q", q, 0.0, below=1.0)
         if self.q == 0:
-            raise ValueError("q must be above 0, got 0; use SparseCategoricalCrossentropy, which is the limit")
+            raise ValueError("q must be > 0, got 0; use SparseCategoricalCrossentropy, which is the limit")
 
     @property
     def parameters(self) -> tuple[float, ...]:
         return (self.q,)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "q": self.q}
 
 
@@ -191,12 +190,12 @@ categorical_generalized_cross_entropy = function_of(CategoricalGeneralizedCrossE
 
 
 class BinaryFocalCrossentropy(CrossEntropy):
-    """mean(w·uᵞ·bce), binary cross-entropy that counts less where the prediction is good already: u = y·(1 − p) + (1 − y)·p.
+    """mean(w·uᵞ·bce) with u = y·(1 − p) + (1 − y)·p: binary cross-entropy that down-weights easy samples.
 
     Args:
-        apply_class_balancing: Whether ones weigh ``alpha`` and zeros 1 − ``alpha``.
-        alpha: The weight of ones.
-        gamma: How much less; 0 is binary cross-entropy.
+        apply_class_balancing: Whether targets of 1 have the weight ``alpha`` and targets of 0 the weight 1 − ``alpha``.
+        alpha: The weight of class 1.
+        gamma: The focusing parameter γ; 0 is plain binary cross-entropy.
         from_logits: See :class:`CrossEntropy`.
         label_smoothing: See :class:`CrossEntropy`.
         axis: See :class:`CrossEntropy`.
@@ -220,9 +219,9 @@ class BinaryFocalCrossentropy(CrossEntropy):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        **options: Any,
+        dtype: DTypeLike | None = None,
     ) -> None:
-        super().__init__(from_logits, label_smoothing, axis, reduction, name, **options)
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype=dtype)
         self.apply_class_balancing = checks.check_bool("apply_class_balancing", apply_class_balancing)
         self.alpha = checks.check_float("alpha", alpha)
         self.gamma = checks.check_float("gamma", gamma, 0.0, MAX_GAMMA)
@@ -231,7 +230,7 @@ class BinaryFocalCrossentropy(CrossEntropy):
     def parameters(self) -> tuple[float, ...]:
         return (self.gamma, self.alpha, 1 - self.alpha) if self.apply_class_balancing else (self.gamma, 1.0, 1.0)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         own = {"apply_class_balancing": self.apply_class_balancing, "alpha": self.alpha, "gamma": self.gamma}
         return {**super().get_config(), **own}
 
@@ -240,11 +239,11 @@ binary_focal_crossentropy = function_of(BinaryFocalCrossentropy)
 
 
 class CategoricalFocalCrossentropy(CrossEntropy):
-    """−alpha·Σ y·(1 − p)ᵞ·log p, categorical cross-entropy that counts less where the prediction is good already.
+    """−alpha·Σ y·(1 − p)ᵞ·log p: categorical cross-entropy that down-weights easy samples; ``y`` is one-hot.
 
     Args:
-        alpha: A weight.
-        gamma: How much less; 0 is categorical cross-entropy.
+        alpha: A constant factor.
+        gamma: The focusing parameter γ; 0 is alpha times categorical cross-entropy.
         from_logits: See :class:`CrossEntropy`.
         label_smoothing: See :class:`CrossEntropy`.
         axis: See :class:`CrossEntropy`.
@@ -265,9 +264,9 @@ class CategoricalFocalCrossentropy(CrossEntropy):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        **options: Any,
+        dtype: DTypeLike | None = None,
     ) -> None:
-        super().__init__(from_logits, label_smoothing, axis, reduction, name, **options)
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype=dtype)
         self.alpha = checks.check_float("alpha", alpha)
         self.gamma = checks.check_float("gamma", gamma, 0.0, MAX_GAMMA)
 
@@ -275,7 +274,7 @@ class CategoricalFocalCrossentropy(CrossEntropy):
     def parameters(self) -> tuple[float, ...]:
         return (self.gamma, self.alpha)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "alpha": self.alpha, "gamma": self.gamma}
 
 
@@ -286,7 +285,7 @@ MAX_GAMMA = 1000.0
 
 
 class KLDivergence(Loss):
-    """Σ y·log(y / p), both clipped to [10⁻⁷, 1]: how far a predicted distribution is from the true one.
+    """Σ y·log(y / p), both clipped to [10⁻⁷, 1]: the Kullback-Leibler divergence of the predicted distribution from the true one.
 
     Kullback and Leibler, "On information and sufficiency", 1951.
     """
@@ -321,7 +320,7 @@ squared_hinge = function_of(SquaredHinge)
 
 
 class CategoricalHinge(Loss):
-    """max(1 + max((1 − y)·p) − Σ y·p, 0): the true column has to be ahead of all others by one; ``y`` is one-hot.
+    """max(1 + max((1 − y)·p) − Σ y·p, 0): zero if the score of the true class exceeds all others by 1; ``y`` is one-hot.
 
     Crammer and Singer, "On the algorithmic implementation of multiclass kernel-based vector machines", 2001.
     """

@@ -1,35 +1,39 @@
-"""Losses that are functions of the user's own, which give value and gradient; the gradient is compared with finite differences once."""
+"""Custom losses: user functions that return value and gradient. The gradient is checked once against finite differences."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastmlp._base.numeric import as_caller, as_native, quiet
 from fastmlp.losses.base import Loss
 
 STEP = 1e-3
-"""How far from a prediction its slope is measured, relative to its size where that is above one."""
+"""Step of the finite differences, relative to the prediction where that is above one."""
 TOLERANCE = 0.02
-"""Largest deviation from the measured slope, relative to the largest gradient."""
-MAX_ROWS, MAX_COLUMNS = 64, 32
-"""Of the first batch that are compared."""
+"""Maximum deviation from the finite difference, relative to the largest gradient."""
+MAX_SAMPLES, MAX_OUTPUTS = 64, 32
+"""How many samples and outputs of the first batch are checked."""
 
 
 class FunctionLoss(Loss):
-    """A loss that Python computes: ``compile(loss=function)`` makes one.
+    """A loss computed in Python; ``compile(loss=function)`` creates one.
 
-    Everything else of a batch stays in the engine; the function costs one call from C into Python per batch, with the targets and
-    predictions copied into arrays: some ten microseconds, and the threads of the engine wait meanwhile. Configurations and files
-    hold its name.
+    The rest of the training step stays in the engine. The function costs one call from C into Python per batch, with targets and
+    predictions copied into arrays: about ten microseconds, during which the engine's threads wait. Configurations and files store its
+    name.
 
     Args:
-        function: From ``y_true`` and ``y_pred``, float32 arrays ``(rows, outputs)``, to the loss of each row, ``(rows,)``, and its
-            derivative with respect to ``y_pred``, ``(rows, outputs)``. A row's loss may depend on that row alone. Sample weights and the
-            mean over the rows are not the function's business.
-        of: The object of a user's :class:`Loss` whose method ``call`` the function is.
+        function: Takes ``y_true`` and ``y_pred``, float32 arrays ``(samples, outputs)``, and returns the loss of each sample,
+            ``(samples,)``, and its derivative with respect to ``y_pred``, ``(samples, outputs)``. The loss of a sample must depend on that
+            sample alone. fastmlp applies sample weights and takes the mean.
+        of: The user's :class:`Loss` object whose method ``call`` is ``function``.
+
+    Raises:
+        TypeError: While training, if the function returns anything but two arrays.
+        ValueError: While training, if a shape is wrong or the gradient differs from finite differences in the first batch.
 
     Example:
 
@@ -43,7 +47,7 @@ class FunctionLoss(Loss):
     >>> history = model.fit(np.eye(2), np.ones(2), verbose=0)
     """
 
-    def __init__(self, function: Callable[[Any, Any], Any], of: Loss | None = None) -> None:
+    def __init__(self, function: Callable[[np.ndarray, np.ndarray], object], of: Loss | None = None) -> None:
         self.title = getattr(function, "__name__", type(function).__name__) if of is None else type(of).__name__
         super().__init__(name=self.title) if of is None else super().__init__(of.reduction, of.name)
         self.function, self.of = function, of
@@ -51,7 +55,7 @@ class FunctionLoss(Loss):
 
     @property
     def kind(self) -> str:  # type: ignore[override]
-        """The function's name as messages have it; never that of one of the engines' losses."""
+        """The function's name as messages show it; never equal to that of a built-in loss."""
         return f"{self.title}()"
 
     @property
@@ -59,11 +63,11 @@ class FunctionLoss(Loss):
         return False
 
     def on_rows(self, row: tuple[int, ...]) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-        """:meth:`evaluate` of the flat rows that an engine has, where the function reads rows of this shape; () for vectors."""
+        """:meth:`evaluate` for the flat samples of an engine, if the function expects samples of shape ``row``; () for vectors."""
         if not row:
             return self.evaluate
 
-        def flat(y: np.ndarray, p: np.ndarray) -> Any:
+        def flat(y: np.ndarray, p: np.ndarray) -> object:
             answer = self.function(y.reshape(-1, *row), p.reshape(-1, *row))
             if isinstance(answer, (tuple, list)) and len(answer) == 2 and np.shape(answer[1]) == (len(p), *row):
                 return answer[0], np.reshape(answer[1], p.shape)
@@ -73,16 +77,16 @@ class FunctionLoss(Loss):
         return FunctionLoss(flat).evaluate
 
     def evaluate(self, y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Value and gradient as the engines read them; the first time, the gradient is checked."""
+        """Value and gradient in the engines' dtype; the first call checks the gradient."""
         if not self._is_checked:
-            with quiet():  # beside a prediction the function may not be defined
+            with quiet():  # the function may be undefined next to a prediction
                 self._check_gradient(y, p)
             self._is_checked = True
         with as_caller():
             value, gradient = self._answer(y, p)
         return as_native(value, p.dtype), as_native(gradient, p.dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
         p = as_native(y_pred, np.float32)
         value, _ = self._answer(self._rows(np.asarray(y_true), p), p.reshape(-1, p.shape[-1]))
         return as_native(value, np.float32).reshape(p.shape[:-1])
@@ -91,26 +95,28 @@ class FunctionLoss(Loss):
         answer = self.function(y, p)
         if not isinstance(answer, (tuple, list)) or len(answer) != 2:
             raise TypeError(
-                f"the loss function {self.title} must return two arrays, the loss of each row (rows,) and its gradient with respect to "
-                f"y_pred (rows, outputs), but returned {type(answer).__name__}; fastmlp does not differentiate it"
+                f"the loss function {self.title} must return two arrays, the loss of each sample (samples,) and its gradient with respect "
+                f"to y_pred (samples, outputs), but returned {type(answer).__name__}; fastmlp does not differentiate it"
             )
         value, gradient = np.asarray(answer[0]), np.asarray(answer[1])
         if value.shape != p.shape[:1]:
             raise ValueError(
-                f"the loss function {self.title} gave losses of shape {value.shape}, but one per row, {p.shape[:1]}, is wanted"
+                f"the loss function {self.title} returned losses of shape {value.shape}, but must return one per sample, {p.shape[:1]}"
             )
         if gradient.shape != p.shape:
-            raise ValueError(f"the loss function {self.title} gave a gradient of shape {gradient.shape}, but y_pred has {p.shape}")
+            raise ValueError(
+                f"the loss function {self.title} returned a gradient of shape {gradient.shape}, but y_pred has shape {p.shape}"
+            )
         return value, gradient
 
     def _check_gradient(self, y: np.ndarray, p: np.ndarray) -> None:
-        """Compare the gradient with the slopes to both sides of each prediction.
+        """Compare the gradient with the one-sided finite differences of each prediction.
 
-        At a kink it has to lie between them. Copies in float64 go in, so that a function that keeps the dtype is measured exactly.
+        At a kink it must lie between them. The function is called with float64 copies, so one that preserves the dtype is measured exactly.
         """
-        y, p = (np.array(array[:MAX_ROWS], np.float64) for array in (y, p))
+        y, p = (np.array(array[:MAX_SAMPLES], np.float64) for array in (y, p))
         value, gradient = self._answer(y.copy(), p.copy())
-        columns = np.unique(np.linspace(0, p.shape[1] - 1, min(MAX_COLUMNS, p.shape[1])).astype(int))
+        columns = np.unique(np.linspace(0, p.shape[1] - 1, min(MAX_OUTPUTS, p.shape[1])).astype(int))
         largest = np.abs(gradient).max(initial=0.0)
         worst = (0.0, 0, 0, 0.0)
         for column in columns:
@@ -121,16 +127,16 @@ class FunctionLoss(Loss):
                 moved[:, column] += sign * step
                 slopes.append(sign * (self._answer(y.copy(), moved)[0] - value) / step)
             low, high = np.minimum(*slopes), np.maximum(*slopes)
-            told = gradient[:, column]
-            off = np.maximum(np.maximum(low - told, told - high), 0)
+            returned = gradient[:, column]
+            off = np.maximum(np.maximum(low - returned, returned - high), 0)
             row = int(off.argmax())
             if off[row] > worst[0]:
                 worst = (float(off[row]), row, int(column), float((slopes[0][row] + slopes[1][row]) / 2))
-        noise = 1e-3 * np.abs(value).max(initial=0.0)  # what rounding to float32 does to a difference over such a step
+        noise = 1e-3 * np.abs(value).max(initial=0.0)  # rounding to float32 changes a difference over such a step by this much
         off_by, row, column, measured = worst
         if off_by > TOLERANCE * largest + noise + 1e-6:
             raise ValueError(
-                f"the gradient of the loss function {self.title} is not the slope of its value: for y_pred[{row}, {column}] = "
-                f"{p[row, column]:g} it says {gradient[row, column]:g}, but measured is {measured:g}, which is the largest deviation; "
-                "each row's loss may depend on that row alone, and the mean over the rows is taken by fastmlp"
+                f"the loss function {self.title} returned a wrong gradient: for y_pred[{row}, {column}] = {p[row, column]:g} it is "
+                f"{gradient[row, column]:g}, but finite differences give {measured:g} (the largest deviation); the loss of a sample must "
+                "depend on that sample alone, and fastmlp takes the mean over the samples"
             )

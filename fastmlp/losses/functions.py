@@ -1,4 +1,4 @@
-"""Losses as functions of arrays: one number a row. For training, ``compile(loss=losses.huber)`` means the same as ``Huber()``."""
+"""Losses as functions of arrays, which return one value per sample. ``compile(loss=losses.huber)`` is the same as ``Huber()``."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastmlp._base import naming
 from fastmlp.losses.base import Loss
 
-CLASSES: dict[Any, type[Loss]] = {}
-"""The class that each function stands for."""
+CLASSES: dict[Callable[..., np.ndarray], type[Loss]] = {}
+"""The class of each function."""
 
 _OF_OBJECTS = ("reduction", "name", "dtype")
-_ARRAYS = tuple(inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="Any") for name in ("y_true", "y_pred"))
+_ARRAYS = tuple(inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="ArrayLike") for name in ("y_true", "y_pred"))
 
 
-def function_of(cls: type[Loss], doc: str = "of each row") -> Callable[..., np.ndarray]:
-    """The function that stands for a loss: ``y_true``, ``y_pred``, then the arguments of the class that say what is computed.
+def function_of(cls: type[Loss], doc: str = "of each sample") -> Callable[..., np.ndarray]:
+    """Returns the function for a loss class. Its arguments are ``y_true``, ``y_pred`` and those of the class that change the result.
 
-    It is called as the class is, in snake case, and is to be known under this name in :mod:`fastmlp.losses`.
+    Its name is the class name in snake case, under which :mod:`fastmlp.losses` must export it.
     """
     taken = inspect.signature(cls).parameters.values()
     own = [one for one in taken if one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD and one.name not in _OF_OBJECTS]
     names = [one.name for one in own]
 
-    def function(y_true: Any, y_pred: Any, *arguments: Any, **options: Any) -> np.ndarray:
+    def function(y_true: ArrayLike, y_pred: ArrayLike, *arguments: Any, **options: Any) -> np.ndarray:
         if len(arguments) > len(names):
             raise TypeError(f"{name} takes at most {2 + len(names)} positional arguments, got {2 + len(arguments)}")
         for given in names[: len(arguments)]:

@@ -1,31 +1,31 @@
-"""Losses that see a batch as a whole: the overlap of targets and predictions, and distances between the rows."""
+"""Losses over a whole batch: overlap of targets and predictions, and similarities between samples."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from fastmlp._base import checks
+from fastmlp._base.configs import Config
 from fastmlp._base.numeric import quietly
-from fastmlp.losses.base import Loss, axis_of
+from fastmlp.losses.base import Axis, Loss, axis_of
 from fastmlp.losses.functions import CLASSES, function_of
 
 __all__ = ["Circle", "Dice", "Tversky", "circle", "dice", "tversky"]
 
 
 class Overlap(Loss):
-    """What Dice and Tversky have in common.
+    """Base class of Dice and Tversky.
 
     Args:
         reduction: See :class:`Loss`.
         name: See :class:`Loss`.
-        axis: The axes of arrays to sum over; None for all, so that a batch has one value. In models None, or all axes but that of the rows:
-            ``axis=1`` where predictions are ``(rows, outputs)``.
+        axis: The axes to sum over; None for all, so that a batch has a single value. Models support None, and all axes but the batch axis:
+            ``axis=1`` for predictions ``(samples, outputs)``.
     """
 
-    def __init__(self, reduction: str | None, name: str | None, axis: Any, **options: Any) -> None:
-        super().__init__(reduction, name, **options)
+    def __init__(self, reduction: str | None, name: str | None, axis: Axis | None, dtype: DTypeLike | None = None) -> None:
+        super().__init__(reduction, name, dtype=dtype)
         self.axis = None if axis is None else axis_of(axis)
 
     def takes_axes(self, count: int) -> bool:
@@ -34,12 +34,12 @@ class Overlap(Loss):
         axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
         return sorted({axis % count for axis in axes if -count <= axis < count}) == list(range(1, count))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "axis": list(self.axis) if isinstance(self.axis, tuple) else self.axis}
 
     @quietly
-    def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        """The loss of each set, as a float32 array of the shape that is left of the axes; a single number for ``axis=None``."""
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
+        """Returns the loss, float32, of the shape that remains after summing over the axes; a single number for ``axis=None``."""
         p, y = np.asarray(y_pred, np.float32), np.asarray(y_true, np.float32)
         y = y[..., None] if y.ndim == p.ndim - 1 and p.shape[-1] == 1 else y
         if y.shape != p.shape:
@@ -52,13 +52,13 @@ class Overlap(Loss):
 
 
 class Dice(Overlap):
-    """1 − 2·Σ y·p / (Σ y + Σ p), over all rows of a batch: how little targets and predictions overlap, for classes that are rare.
+    """1 − 2·Σ y·p / (Σ y + Σ p) over all samples of a batch: 1 minus the overlap of targets and predictions; for rare classes.
 
     Args:
         reduction: See :class:`Loss`.
         name: See :class:`Loss`.
-        axis: Axes to sum over, None for all: then the loss of a batch is one number, and it depends on the size of batches, in ``evaluate``
-            too. In models None, or all axes but that of the rows.
+        axis: The axes to sum over. None means all: the loss of a batch is then a single number that depends on the batch size, in
+            ``evaluate`` too. Models support None, and all axes but the batch axis.
 
     Example:
 
@@ -72,9 +72,13 @@ class Dice(Overlap):
     kind = "dice"
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "dice", axis: Any = None, dtype: Any = None, **options: Any
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "dice",
+        axis: Axis | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
-        super().__init__(reduction, name, axis, dtype=dtype, **options)
+        super().__init__(reduction, name, axis, dtype=dtype)
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -84,15 +88,15 @@ class Dice(Overlap):
         return np.asarray(1 - 2 * product / (y + p + np.float32(1e-7)))
 
 
-dice = function_of(Dice, "along some axes, of all elements by default")
+dice = function_of(Dice, "along the given axes, of all elements by default")
 
 
 class Tversky(Overlap):
-    """1 − Σ y·p / (Σ y·p + alpha·Σ y·(1 − p) + beta·Σ (1 − y)·p), over all rows of a batch; :class:`Dice` for ½ and ½.
+    """1 − Σ y·p / (Σ y·p + alpha·Σ y·(1 − p) + beta·Σ (1 − y)·p) over all samples of a batch; :class:`Dice` for alpha = beta = ½.
 
     Args:
-        alpha: What counts that is in the targets and not predicted.
-        beta: What counts that is predicted and not in the targets.
+        alpha: The weight of false negatives.
+        beta: The weight of false positives.
         reduction: See :class:`Loss`.
         name: See :class:`Loss`.
         axis: See :class:`Dice`.
@@ -108,18 +112,17 @@ class Tversky(Overlap):
         beta: float = 0.5,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "tversky",
-        axis: Any = None,
-        dtype: Any = None,
-        **options: Any,
+        axis: Axis | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
-        super().__init__(reduction, name, axis, dtype=dtype, **options)
+        super().__init__(reduction, name, axis, dtype=dtype)
         self.alpha, self.beta = checks.check_float("alpha", alpha, 0.0), checks.check_float("beta", beta, 0.0)
 
     @property
     def parameters(self) -> tuple[float, ...]:
         return (self.alpha, self.beta, float(self.axis is not None))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "alpha": self.alpha, "beta": self.beta}
 
     def _of_sums(self, product: np.ndarray, y: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -127,23 +130,24 @@ class Tversky(Overlap):
         return np.asarray(1 - product / (size + np.float32(1e-7)))
 
 
-tversky = function_of(Tversky, "along some axes, of all elements by default")
+tversky = function_of(Tversky, "along the given axes, of all elements by default")
 
 
 class Circle(Loss):
-    """The circle loss of embeddings: rows of one class are pulled together and rows of different classes pushed apart.
+    """The circle loss of embeddings: samples of one class are pulled together, samples of different classes pushed apart.
 
-    With d = max(1 − pᵢ·pⱼ, 0) for two rows of a batch, a row's loss is softplus(a + b), where a = log Σ exp(gamma·(d² − margin²)) over the
-    others of its class and b = log Σ exp(gamma·max(1 + margin − d, 0)·(1 − margin − d)) over the rows of other classes. Rows without a
-    partner in either sum, and those whose loss is 0, do not count in the mean. Predictions are embeddings of length 1.
+    With d = max(1 − pᵢ·pⱼ, 0) for two samples of a batch, the loss of a sample is softplus(a + b), where
+    a = log Σ exp(gamma·(d² − margin²)) over the other samples of its class and
+    b = log Σ exp(gamma·max(1 + margin − d, 0)·(1 − margin − d)) over the samples of other classes. Samples for which either sum is empty,
+    and those whose loss is 0, do not count in the mean. Predictions are embeddings of unit length.
 
-    In a model the rows of a batch are compared, so the loss depends on ``batch_size``. Sample weights multiply what rows lose; how many
-    rows count does not depend on them.
+    Samples are compared within a batch, so the loss depends on ``batch_size``. Sample weights multiply the losses; they do not change how
+    many samples count.
 
     Args:
-        gamma: How sharply.
-        margin: From which similarity on rows are left alone.
-        remove_diagonal: Whether a row is no partner of itself.
+        gamma: The scale; larger values concentrate the loss on the hardest pairs.
+        margin: The relaxation margin: pairs within it contribute little.
+        remove_diagonal: Whether a sample is not paired with itself.
         reduction: See :class:`Loss`.
         name: See :class:`Loss`.
 
@@ -159,14 +163,13 @@ class Circle(Loss):
         remove_diagonal: bool = True,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "circle",
-        dtype: Any = None,
-        **options: Any,
+        dtype: DTypeLike | None = None,
     ) -> None:
-        super().__init__(reduction, name, dtype=dtype, **options)
+        super().__init__(reduction, name, dtype=dtype)
         self.gamma, self.margin = checks.check_float("gamma", gamma), checks.check_float("margin", margin)
         self.remove_diagonal = checks.check_bool("remove_diagonal", remove_diagonal)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "gamma": self.gamma, "margin": self.margin, "remove_diagonal": self.remove_diagonal}
 
     def takes_axes(self, count: int) -> bool:
@@ -177,39 +180,46 @@ class Circle(Loss):
         return (self.gamma, self.margin, float(self.remove_diagonal))
 
     @quietly
-    def call(self, y_true: Any, y_pred: Any, ref_labels: Any = None, ref_embeddings: Any = None) -> np.ndarray:
-        """The loss of each row, float32.
+    def call(
+        self, y_true: ArrayLike, y_pred: ArrayLike, ref_labels: ArrayLike | None = None, ref_embeddings: ArrayLike | None = None
+    ) -> np.ndarray:
+        """Returns the loss of each sample, float32 ``(samples,)``.
 
         Args:
-            y_true: Integer class labels ``(rows,)``.
-            y_pred: Embeddings ``(rows, outputs)`` of length 1.
-            ref_labels: The labels of other rows to compare with; ``y_true`` by default.
+            y_true: Integer class labels ``(samples,)``.
+            y_pred: Embeddings ``(samples, outputs)`` of unit length.
+            ref_labels: The class labels of the samples to compare with; ``y_true`` by default.
             ref_embeddings: Their embeddings; ``y_pred`` by default.
+
+        Raises:
+            ValueError: The shapes do not fit.
         """
         from fastmlp.reference.pair_losses import circle_of_pairs
 
         p = np.asarray(y_pred, np.float32)
         labels = np.asarray(y_true).reshape(-1)
         if p.ndim != 2 or len(labels) != len(p):
-            raise ValueError(f"{self.name} takes labels (rows,) and embeddings (rows, outputs), got {np.shape(y_true)} and {p.shape}")
+            raise ValueError(
+                f"{self.name} takes class labels (samples,) and embeddings (samples, outputs), got shapes {np.shape(y_true)} and {p.shape}"
+            )
         others = p if ref_embeddings is None else np.asarray(ref_embeddings, np.float32)
         other_labels = labels if ref_labels is None else np.asarray(ref_labels).reshape(-1)
         return circle_of_pairs(labels, p, other_labels, others, self.gamma, self.margin, self.remove_diagonal)[0]
 
-    def mask(self, y_true: Any, values: np.ndarray) -> np.ndarray:
+    def mask(self, y_true: ArrayLike, values: np.ndarray) -> np.ndarray:
         return values > 0
 
 
 def circle(
-    y_true: Any,
-    y_pred: Any,
-    ref_labels: Any = None,
-    ref_embeddings: Any = None,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    ref_labels: ArrayLike | None = None,
+    ref_embeddings: ArrayLike | None = None,
     remove_diagonal: bool = True,
     gamma: float = 80.0,
     margin: float = 0.4,
 ) -> np.ndarray:
-    """:class:`Circle` of each row, compared with the others or with those of ``ref_embeddings``."""
+    """:class:`Circle` of each sample, compared with the other samples or with ``ref_embeddings``."""
     return Circle(gamma, margin, remove_diagonal).call(y_true, y_pred, ref_labels, ref_embeddings)
 
 

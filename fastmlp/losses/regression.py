@@ -1,11 +1,13 @@
-"""Losses of predicted numbers."""
+"""Regression losses."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+
+from numpy.typing import DTypeLike
 
 from fastmlp._base import checks
+from fastmlp._base.configs import Config
 from fastmlp.losses.base import MAX_AXES, Loss, axis_in_config
 from fastmlp.losses.functions import function_of
 
@@ -56,7 +58,7 @@ mean_absolute_error = function_of(MeanAbsoluteError)
 
 
 class MeanAbsolutePercentageError(Loss):
-    """100 · mean(|y − p| / max(|y|, 10⁻⁷)). A target near zero outweighs all others."""
+    """100 · mean(|y − p| / max(|y|, 10⁻⁷)), in percent. Targets near zero dominate it."""
 
     kind = "mean_absolute_percentage_error"
     elementwise = True
@@ -67,7 +69,7 @@ mean_absolute_percentage_error = function_of(MeanAbsolutePercentageError)
 
 
 class MeanSquaredLogarithmicError(Loss):
-    """mean((log(1 + y) − log(1 + p))²), where numbers below 10⁻⁷ count as 10⁻⁷: for targets that span magnitudes."""
+    """mean((log(1 + y) − log(1 + p))²), with y and p clipped below at 10⁻⁷: for targets that span orders of magnitude."""
 
     kind = "mean_squared_logarithmic_error"
     elementwise = True
@@ -78,10 +80,10 @@ mean_squared_logarithmic_error = function_of(MeanSquaredLogarithmicError)
 
 
 class Huber(Loss):
-    """mean(½·e² where |e| ≤ delta, else delta·(|e| − ½·delta)) with e = p − y: outliers pull no harder than delta.
+    """mean(½·e² where |e| ≤ delta, else delta·(|e| − ½·delta)) with e = p − y: the gradient of outliers is bounded by delta.
 
     Args:
-        delta: Where the square turns into a line.
+        delta: The error at which the loss changes from quadratic to linear, ≥ 0.
         reduction: See :class:`Loss`.
         name: See :class:`Loss`.
 
@@ -91,15 +93,17 @@ class Huber(Loss):
     kind = "huber"
     elementwise = True
 
-    def __init__(self, delta: float = 1.0, reduction: str | None = "sum_over_batch_size", name: str | None = None, **options: Any) -> None:
-        super().__init__(reduction, name, **options)
+    def __init__(
+        self, delta: float = 1.0, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(reduction, name, dtype=dtype)
         self.delta = checks.check_float("delta", delta, 0.0)
 
     @property
     def parameters(self) -> tuple[float, ...]:
         return (self.delta,)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "delta": self.delta}
 
 
@@ -107,7 +111,7 @@ huber = function_of(Huber)
 
 
 class LogCosh(Loss):
-    """mean(log cosh(p − y)): a square for small errors and a line for large ones, without a seam."""
+    """mean(log cosh(p − y)): quadratic for small errors, linear for large ones, and smooth."""
 
     kind = "log_cosh"
     elementwise = True
@@ -117,14 +121,14 @@ log_cosh = function_of(LogCosh)
 
 
 class Quantile(Loss):
-    """mean(max(q·e, (q − 1)·e)) with e = y − p, the pinball loss: least where a share q of the targets lies below the prediction.
+    """mean(max(q·e, (q − 1)·e)) with e = y − p, the pinball loss, which is minimal at the q-quantile of the targets.
 
     Args:
-        q: Which quantile, 0 ≤ q ≤ 1; 0.5 is the median.
+        q: The quantile, 0 ≤ q ≤ 1; 0.5 is the median.
         reduction: See :class:`Loss`.
         name: See :class:`Loss`.
 
-    Koenker and Bassett, "Regression quantiles", 1978. Keras has none.
+    Koenker and Bassett, "Regression quantiles", 1978. Not in Keras.
     """
 
     kind = "quantile"
@@ -132,15 +136,17 @@ class Quantile(Loss):
     aliases = ("pinball",)
     in_keras = False
 
-    def __init__(self, q: float = 0.5, reduction: str | None = "sum_over_batch_size", name: str | None = None, **options: Any) -> None:
-        super().__init__(reduction, name, **options)
+    def __init__(
+        self, q: float = 0.5, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(reduction, name, dtype=dtype)
         self.q = checks.check_float("q", q, 0.0, 1.0)
 
     @property
     def parameters(self) -> tuple[float, ...]:
         return (self.q,)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "q": self.q}
 
 
@@ -152,26 +158,26 @@ class Poisson(Loss):
 
     kind = "poisson"
     elementwise = True
-    advice = "; poisson takes positive predictions, so the last activation must not give others"
+    advice = "; poisson needs positive predictions, so use an output activation such as 'softplus' or 'exponential'"
 
 
 poisson = function_of(Poisson)
 
 
 class GaussianNLL(Loss):
-    """mean(½·(log v + (m − y)²/v)), the negative log-likelihood of y under means m and variances v that are both predicted.
+    """mean(½·(log v + (m − y)²/v)), the Gaussian negative log-likelihood of y, with predicted means m and variances v.
 
-    For n targets a row the model has 2·n outputs: first the n means, then the n variances. Variances below ``eps`` count as ``eps``; their
-    slope is taken there, as in PyTorch, so that they can grow again. It is best to make them positive: a dense layer with
-    ``"softplus"`` for them, concatenated behind the one for the means.
+    For n targets per sample the model has 2·n outputs: first the n means, then the n variances. Variances are clipped below at ``eps``;
+    the gradient is computed at the clipped value, as in PyTorch, so that they can grow again. Keep them positive with a dense layer with
+    ``"softplus"``, concatenated after the layer of the means.
 
     Args:
         full: Whether to add the constant ½·log 2π.
-        eps: The least variance.
+        eps: The minimum variance.
         reduction: See :class:`Loss`.
         name: See :class:`Loss`.
 
-    Nix and Weigend, "Estimating the mean and variance of the target probability distribution", 1994. Keras has none.
+    Nix and Weigend, "Estimating the mean and variance of the target probability distribution", 1994. Not in Keras.
     """
 
     kind = "gaussian_nll"
@@ -184,9 +190,9 @@ class GaussianNLL(Loss):
         eps: float = 1e-6,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        **options: Any,
+        dtype: DTypeLike | None = None,
     ) -> None:
-        super().__init__(reduction, name, **options)
+        super().__init__(reduction, name, dtype=dtype)
         self.full = checks.check_bool("full", full)
         self.eps = checks.check_float("eps", eps, 1e-37)
 
@@ -194,12 +200,12 @@ class GaussianNLL(Loss):
     def parameters(self) -> tuple[float, ...]:
         return (self.eps, 0.5 * math.log(2 * math.pi) if self.full else 0.0)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "full": self.full, "eps": self.eps}
 
     def _target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if shape[-1] % 2:
-            raise ValueError(f"y_pred has {shape[-1]} columns, but {self.name} reads means and as many variances")
+            raise ValueError(f"y_pred has {shape[-1]} columns, but {self.name} needs an even number: the means, then the variances")
         return (*shape[:-1], shape[-1] // 2)
 
 
@@ -207,25 +213,27 @@ gaussian_nll = function_of(GaussianNLL)
 
 
 class CosineSimilarity(Loss):
-    """−Σ ŷ·p̂ over a row's columns, each row made one long: −1 for the same direction, 1 for the opposite one.
+    """−Σ ŷ·p̂ with ŷ and p̂ scaled to unit length: −1 for the same direction, 1 for opposite directions.
 
     Args:
-        axis: Which axis of arrays is the vector, −1 by default; models take the last one only.
+        axis: The axis of the vectors; models support the last axis only.
         reduction: See :class:`Loss`.
         name: See :class:`Loss`.
     """
 
     kind = "cosine_similarity"
 
-    def __init__(self, axis: int = -1, reduction: str | None = "sum_over_batch_size", name: str | None = None, **options: Any) -> None:
-        super().__init__(reduction, name, **options)
+    def __init__(
+        self, axis: int = -1, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(reduction, name, dtype=dtype)
         self.axis = checks.check_int("axis", axis, -MAX_AXES)
 
     @property
     def parameters(self) -> tuple[float, ...]:
         return (-1.0,)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), **axis_in_config(self.axis)}
 
 
