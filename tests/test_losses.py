@@ -139,7 +139,11 @@ def test_a_model_takes_the_last_axis_only():
             ValueError,
             "y_true has shape (1, 2), but for y_pred of shape (1, 1) dice takes the same",
         ),
-        (lambda: losses.Circle()([0], [[0.5], [0.5]]), ValueError, "circle takes class labels (samples,) and embeddings (samples, outputs)"),
+        (
+            lambda: losses.Circle()([0], [[0.5], [0.5]]),
+            ValueError,
+            "circle takes class labels (samples,) and embeddings (samples, outputs)",
+        ),
         (lambda: metrics.get(losses.Dice()), TypeError, "the loss dice can't be a metric; compute it from predict's output"),
         (lambda: losses.get("ctc"), UnsupportedError, "the loss 'ctc' is not in fastmlp; it is for sequences"),
         (lambda: losses.get("msee"), ValueError, "unknown loss 'msee'; did you mean MeanSquaredError?"),
