@@ -6,13 +6,29 @@ import math
 
 import pytest
 
-from fastmlp import constraints, initializers, regularizers
-from fastmlp._base.arguments import Argument, Boolean, Choice, Integer, Real, arguments_of, taken_by
+from fastmlp import constraints, initializers, optimizers, regularizers
+from fastmlp._base.arguments import Argument, Boolean, Choice, Integer, Real, Text, arguments_of, taken_by
+from fastmlp.optimizers import schedules
 
-CLASSES = [cls for registry in (initializers.registry, regularizers.registry, constraints.registry) for cls in registry.classes.values()]
-REQUIRED = {}
+CLASSES = [
+    cls
+    for registry in (initializers.registry, regularizers.registry, constraints.registry, optimizers.registry, schedules.registry)
+    for cls in registry.classes.values()
+]
+REQUIRED = {
+    "CosineDecayRestarts": {"initial_learning_rate": 0.1, "first_decay_steps": 10},
+    "ExponentialDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
+    "InverseTimeDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
+    "OneCycle": {"max_learning_rate": 0.1, "total_steps": 10},
+    "PiecewiseConstantDecay": {"boundaries": [10], "values": [0.2, 0.1]},
+    "CosineDecay": {"initial_learning_rate": 0.1, "decay_steps": 10},
+    "PolynomialDecay": {"initial_learning_rate": 0.1, "decay_steps": 10},
+}
 """Arguments that have no default, each with a valid value."""
-NOT_REFUSED = {}
+NOT_REFUSED = dict.fromkeys(
+    [("LBFGS", name) for name in ("use_ema", "ema_momentum", "ema_overwrite_frequency")],
+    "not of this class: let through where they ask for nothing",
+)
 """Arguments that anything may be given for, with the reason."""
 
 
@@ -27,6 +43,8 @@ def bad_values(argument):
             return [*nothing, "1", True, 1.5, argument.low - 1, *([] if argument.high is None else [argument.high + 1])]
         case Boolean():
             return [*nothing, "yes", 2, 0.5]
+        case Text():
+            return [3]
         case Choice():
             return [*nothing, "nonsense", 3]
     return [object()]
@@ -36,7 +54,7 @@ CASES = [
     (cls, name, value)
     for cls in CLASSES
     for name in taken_by(cls)
-    if name not in NOT_REFUSED
+    if (cls.__name__, name) not in NOT_REFUSED
     for value in bad_values(arguments_of(cls).get(name, Argument()))
 ]
 

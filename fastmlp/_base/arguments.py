@@ -126,6 +126,26 @@ class Boolean(Argument[bool]):
         return checks.check_bool(self.name, value)
 
 
+class Text(Argument[T]):
+    """A string.
+
+    Args:
+        optional: See :class:`Argument`.
+    """
+
+    @overload
+    def __init__(self: Text[str]) -> None: ...
+    @overload
+    def __init__(self: Text[str | None], *, optional: Literal[True]) -> None: ...
+    def __init__(self, *, optional: bool = False) -> None:
+        super().__init__(optional=optional)
+
+    def check(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            raise TypeError(f"{self.name} must be a string, got {value!r:.80}")
+        return value
+
+
 class Choice(Argument[Any]):
     """One of a few values, None perhaps among them.
 

@@ -12,6 +12,7 @@ import numpy as np
 
 import fastmlp.optimizers.schedules as schedules
 from fastmlp._base import checks, settings
+from fastmlp._base.arguments import Boolean, Integer, Real, Text
 from fastmlp._base.custom_objects import CustomObjectScope
 from fastmlp._base.registry import Configurable
 from fastmlp._engine.spec import Parameter, Update
@@ -56,6 +57,16 @@ class Optimizer(Configurable):
     _training: bool = False
     """Whether that model has been trained with it."""
 
+    name = Text()
+    weight_decay = Real(0, optional=True)
+    clipnorm = Real(0, optional=True)
+    clipvalue = Real(0, optional=True)
+    global_clipnorm = Real(0, optional=True)
+    use_ema = Boolean()
+    ema_momentum = Real(0, 1)
+    ema_overwrite_frequency = Integer(optional=True)
+    gradient_accumulation_steps = Integer(2, optional=True)
+
     def __init__(
         self,
         learning_rate: Any,
@@ -75,22 +86,14 @@ class Optimizer(Configurable):
         self._not_decayed: tuple[str, ...] = names_of("exclude_from_weight_decay", options.pop("not_decayed", ()))
         checks.reject_unknown(type(self), options, _UNSUPPORTED)
         self.name = name or type(self).__name__.lower()
-        self.weight_decay = optional("weight_decay", weight_decay)
-        self.clipnorm = optional("clipnorm", clipnorm)
-        self.clipvalue = optional("clipvalue", clipvalue)
-        self.global_clipnorm = optional("global_clipnorm", global_clipnorm)
+        self.weight_decay = weight_decay
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
         given = {"clipnorm": self.clipnorm, "clipvalue": self.clipvalue, "global_clipnorm": self.global_clipnorm}
         several = [name for name, value in given.items() if value is not None]
         if len(several) > 1:
             raise ValueError(f"only one of clipnorm, clipvalue and global_clipnorm can be used at a time, got {' and '.join(several)}")
-        self.use_ema = checks.check_bool("use_ema", use_ema)
-        self.ema_momentum = checks.check_float("ema_momentum", ema_momentum, 0.0, 1.0)
-        self.ema_overwrite_frequency = (
-            None if ema_overwrite_frequency is None else checks.check_int("ema_overwrite_frequency", ema_overwrite_frequency)
-        )
-        self.gradient_accumulation_steps = (
-            None if gradient_accumulation_steps is None else checks.check_int("gradient_accumulation_steps", gradient_accumulation_steps, 2)
-        )
+        self.use_ema, self.ema_momentum, self.ema_overwrite_frequency = use_ema, ema_momentum, ema_overwrite_frequency
+        self.gradient_accumulation_steps = gradient_accumulation_steps
 
     @property
     def rate(self) -> float:
@@ -298,39 +301,13 @@ class Optimizer(Configurable):
 
     def get_config(self) -> dict[str, Any]:
         rate = self._learning_rate if self._schedule is None else schedules.serialize(self._schedule)
-        config = {
-            "name": self.name,
-            "learning_rate": rate,
-            "weight_decay": self.weight_decay,
-            "clipnorm": self.clipnorm,
-            "global_clipnorm": self.global_clipnorm,
-            "clipvalue": self.clipvalue,
-            "use_ema": self.use_ema,
-            "ema_momentum": self.ema_momentum,
-            "ema_overwrite_frequency": self.ema_overwrite_frequency,
-            "gradient_accumulation_steps": self.gradient_accumulation_steps,
-        }
+        config = {"name": self.name, "learning_rate": rate, **super().get_config()}
         return {**config, "not_decayed": list(self._not_decayed)} if self._not_decayed else config
-
-
-def share(name: str, value: Any) -> float:
-    """``value`` if it is a number from 0 up to but not including 1."""
-    return checks.check_float(name, value, 0.0, below=1.0)
-
-
-def epsilon_of(value: Any) -> float:
-    """What is added to divisors; None means 1e-7, as in Keras."""
-    return 1e-7 if value is None else checks.divisor("epsilon", value)
-
-
-def optional(name: str, value: Any) -> float | None:
-    """``value`` if it is a number of at least 0, or None."""
-    return None if value is None else checks.check_float(name, value, 0.0)
 
 
 def names_of(argument: str, value: Any) -> tuple[str, ...]:
     """``value`` if it is a list of regular expressions."""
-    if isinstance(value, str) or not all(isinstance(name, str) for name in value):
+    if isinstance(value, str) or not np.iterable(value) or not all(isinstance(name, str) for name in value):
         raise TypeError(f"{argument} must be a list of names, got {value!r}")
     for name in value:
         try:

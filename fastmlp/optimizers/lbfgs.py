@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastmlp._base import checks
+from fastmlp._base.arguments import Integer
 from fastmlp._engine.spec import Update
 from fastmlp.optimizers.base import Optimizer
 
@@ -38,10 +39,12 @@ class LBFGS(Optimizer):
 
     full_batch = True
 
+    history = Integer()
+
     def __init__(self, learning_rate: float = 1.0, history: int = 10, name: str | None = None, **options: Any) -> None:
         checks.reject_unknown("LBFGS", {key: value for key, value in options.items() if key != "lr"}, _NOT_LBFGS)
         super().__init__(checks.check_float("learning_rate", options.get("lr", learning_rate), 0.0), name)
-        self.history = checks.check_int("history", history)
+        self.history = history
         self._minimizer: Any = None
 
     def rule(self) -> Update:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from fastmlp._base import checks
+from fastmlp._base.arguments import Boolean, Converted, Divisor, Integer, Real
 from fastmlp._engine.spec import Parameter, Update
-from fastmlp.optimizers.base import Optimizer, epsilon_of, names_of, optional, share
+from fastmlp.optimizers.base import Optimizer, names_of
 
 __all__ = ["Adafactor", "Muon"]
 
@@ -31,6 +31,12 @@ class Adafactor(Optimizer):
 
     number_for_nothing: ClassVar[bool] = True
 
+    beta_2_decay = Real(-100, 0)
+    epsilon_1 = Divisor()
+    epsilon_2 = Real(0)
+    clip_threshold = Divisor()
+    relative_step = Boolean()
+
     def __init__(
         self,
         learning_rate: float = 0.001,
@@ -43,11 +49,8 @@ class Adafactor(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
-        self.beta_2_decay = checks.check_float("beta_2_decay", beta_2_decay, -100.0, 0.0)
-        self.epsilon_1 = checks.divisor("epsilon_1", epsilon_1)
-        self.epsilon_2 = checks.check_float("epsilon_2", epsilon_2, 0.0)
-        self.clip_threshold = checks.divisor("clip_threshold", clip_threshold)
-        self.relative_step = checks.check_bool("relative_step", relative_step)
+        self.beta_2_decay, self.epsilon_1, self.epsilon_2 = beta_2_decay, epsilon_1, epsilon_2
+        self.clip_threshold, self.relative_step = clip_threshold, relative_step
 
     def rule(self) -> Update:
         return Update(
@@ -60,16 +63,6 @@ class Adafactor(Optimizer):
 
     def _matrices(self, parameters: Sequence[Parameter]) -> tuple[int, ...]:
         return tuple(index for index, one in enumerate(parameters) if _is_matrix(one))
-
-    def get_config(self) -> dict[str, Any]:
-        own = {
-            "beta_2_decay": self.beta_2_decay,
-            "epsilon_1": self.epsilon_1,
-            "epsilon_2": self.epsilon_2,
-            "clip_threshold": self.clip_threshold,
-            "relative_step": self.relative_step,
-        }
-        return {**super().get_config(), **own}
 
 
 class Muon(Optimizer):
@@ -95,6 +88,21 @@ class Muon(Optimizer):
             training"); None for steps as long as an orthogonal matrix is.
     """
 
+    adam_beta_1 = Real(0, below=1)
+    adam_beta_2 = Real(0, below=1)
+    adam_weight_decay = Real(0, optional=True)
+    epsilon = Divisor(1e-7)
+    exclude_layers = Converted(lambda given: list(names_of("exclude_layers", given or ())))
+    exclude_embeddings = Boolean()
+    muon_a = Real()
+    muon_b = Real()
+    muon_c = Real()
+    adam_lr_ratio = Real(0)
+    momentum = Real(0, below=1)
+    ns_steps = Integer(0)
+    nesterov = Boolean()
+    rms_rate = Real(0, optional=True)
+
     def __init__(
         self,
         learning_rate: float = 0.001,
@@ -117,20 +125,11 @@ class Muon(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
-        self.adam_beta_1 = share("adam_beta_1", adam_beta_1)
-        self.adam_beta_2 = share("adam_beta_2", adam_beta_2)
-        self.adam_weight_decay = optional("adam_weight_decay", adam_weight_decay)
-        self.epsilon = epsilon_of(epsilon)
-        self.exclude_layers = list(names_of("exclude_layers", exclude_layers or ()))
-        self.exclude_embeddings = checks.check_bool("exclude_embeddings", exclude_embeddings)
-        self.muon_a = checks.check_float("muon_a", muon_a)
-        self.muon_b = checks.check_float("muon_b", muon_b)
-        self.muon_c = checks.check_float("muon_c", muon_c)
-        self.adam_lr_ratio = checks.check_float("adam_lr_ratio", adam_lr_ratio, 0.0)
-        self.momentum = share("momentum", momentum)
-        self.ns_steps = checks.check_int("ns_steps", ns_steps, 0)
-        self.nesterov = checks.check_bool("nesterov", nesterov)
-        self.rms_rate = optional("rms_rate", rms_rate)
+        self.adam_beta_1, self.adam_beta_2, self.epsilon = adam_beta_1, adam_beta_2, epsilon
+        self.adam_weight_decay, self.adam_lr_ratio = adam_weight_decay, adam_lr_ratio
+        self.exclude_layers, self.exclude_embeddings = exclude_layers, exclude_embeddings
+        self.muon_a, self.muon_b, self.muon_c, self.ns_steps = muon_a, muon_b, muon_c, ns_steps
+        self.momentum, self.nesterov, self.rms_rate = momentum, nesterov, rms_rate
 
     def rule(self) -> Update:
         return Update(
@@ -155,25 +154,6 @@ class Muon(Optimizer):
             and not (self.exclude_embeddings and "embedding" in one.name.lower())
             and not any(re.search(pattern, one.name) for pattern in self.exclude_layers)
         )
-
-    def get_config(self) -> dict[str, Any]:
-        own = {
-            "adam_beta_1": self.adam_beta_1,
-            "adam_beta_2": self.adam_beta_2,
-            "epsilon": self.epsilon,
-            "exclude_layers": self.exclude_layers,
-            "muon_a": self.muon_a,
-            "muon_b": self.muon_b,
-            "muon_c": self.muon_c,
-            "adam_lr_ratio": self.adam_lr_ratio,
-            "momentum": self.momentum,
-            "ns_steps": self.ns_steps,
-            "nesterov": self.nesterov,
-            "exclude_embeddings": self.exclude_embeddings,
-            "adam_weight_decay": self.adam_weight_decay,
-            "rms_rate": self.rms_rate,
-        }
-        return {**super().get_config(), **own}
 
 
 def _is_matrix(parameter: Parameter) -> bool:

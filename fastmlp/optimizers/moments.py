@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from fastmlp._base import checks
+from fastmlp._base.arguments import Boolean, Choice, Divisor, Integer, Real
 from fastmlp._engine.spec import Update
-from fastmlp.optimizers.base import Optimizer, epsilon_of, share
+from fastmlp.optimizers.base import Optimizer
 
 __all__ = ["Adam", "AdamW", "Adamax", "Lamb", "Nadam", "ScheduleFreeAdamW"]
 
@@ -24,6 +24,10 @@ class _Moments(Optimizer):
 
     kind: ClassVar[str]
 
+    beta_1 = Real(0, below=1)
+    beta_2 = Real(0, below=1)
+    epsilon = Divisor(1e-7)
+
     def __init__(
         self,
         learning_rate: float = 0.001,
@@ -34,15 +38,10 @@ class _Moments(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
-        self.beta_1 = share("beta_1", beta_1)
-        self.beta_2 = share("beta_2", beta_2)
-        self.epsilon = epsilon_of(epsilon)
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
     def rule(self) -> Update:
         return Update(self.kind, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 
 class Adam(_Moments):
@@ -63,6 +62,9 @@ class Adam(_Moments):
 
     kind = "adam"
 
+    amsgrad = Boolean()
+    catch_up = Choice("exact", "rounded")
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -76,16 +78,10 @@ class Adam(_Moments):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay, **options)
-        if catch_up not in ("exact", "rounded"):
-            raise ValueError(f"catch_up must be 'exact' or 'rounded', got {catch_up!r}")
-        self.catch_up = catch_up
-        self.amsgrad = checks.check_bool("amsgrad", amsgrad)
+        self.amsgrad, self.catch_up = amsgrad, catch_up
 
     def rule(self) -> Update:
         return replace(super().rule(), amsgrad=self.amsgrad, rounded=self.catch_up == "rounded")
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "amsgrad": self.amsgrad, "catch_up": self.catch_up}
 
 
 class AdamW(Adam):
@@ -149,6 +145,11 @@ class ScheduleFreeAdamW(Optimizer):
         weight_decay: Shrinks the weights, not z; see :class:`Optimizer`.
     """
 
+    beta_1 = Real(0, 1)
+    beta_2 = Real(0, below=1)
+    epsilon = Divisor(1e-7)
+    warmup_steps = Integer(0)
+
     def __init__(
         self,
         learning_rate: float = 0.0025,
@@ -161,19 +162,12 @@ class ScheduleFreeAdamW(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, name or "schedule_free_adam_w", weight_decay=weight_decay, **options)
-        self.beta_1 = checks.check_float("beta_1", beta_1, 0.0, 1.0)
+        self.beta_1, self.beta_2, self.epsilon, self.warmup_steps = beta_1, beta_2, epsilon, warmup_steps
         if self.beta_1 == 0:
             raise ValueError("beta_1 must be above 0: with 0 nothing of the mean is in the weights, which Keras divides by it; use AdamW")
-        self.beta_2 = share("beta_2", beta_2)
-        self.epsilon = epsilon_of(epsilon)
-        self.warmup_steps = checks.check_int("warmup_steps", warmup_steps, 0)
 
     def rule(self) -> Update:
         return Update("schedule_free", beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon, warmup=self.warmup_steps)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "warmup_steps": self.warmup_steps}
-        return {**super().get_config(), **own}
 
 
 class Nadam(_Moments):

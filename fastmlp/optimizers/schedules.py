@@ -6,12 +6,14 @@ are computed before an epoch, for all its batches at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastmlp._base import checks
+from fastmlp._base.arguments import Boolean, Choice, Converted, Integer, Real, Text
 from fastmlp._base.numeric import quietly
 from fastmlp._base.registry import Configurable, Registry
 from fastmlp.errors import UnsupportedError
@@ -56,12 +58,28 @@ class LearningRateSchedule(Configurable):
         return np.array([float(self(step)) for step in steps.tolist()], np.float64)
 
 
+class _Number(Real[float]):
+    """A number whose integers are ints, so that configurations read as they were written."""
+
+    def check(self, value: Any) -> float:
+        number: float = super().check(value)
+        return int(number) if number == int(number) else number
+
+
+def _numbers(name: str, given: Any, low: float) -> list[float]:
+    if not np.iterable(given):
+        raise TypeError(f"{name} must be a list of numbers, got {given!r:.80}")
+    return [checks.check_float(f"a number in {name}", value, low) for value in given]
+
+
 class _Formula(LearningRateSchedule):
     """A schedule that is computed for many steps at once.
 
     Args:
         name: What Keras calls it; changes nothing.
     """
+
+    name = Text(optional=True)
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -83,13 +101,12 @@ class _Formula(LearningRateSchedule):
 class _Decay(_Formula):
     """What the decays over a number of steps share."""
 
+    initial_learning_rate = Real(0)
+    decay_steps = _Number(above=0)
+
     def __init__(self, initial_learning_rate: float, decay_steps: float, name: str) -> None:
         super().__init__(name)
-        self.initial_learning_rate = checks.check_float("initial_learning_rate", initial_learning_rate, 0.0)
-        self.decay_steps = _positive("decay_steps", decay_steps)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"initial_learning_rate": self.initial_learning_rate, "decay_steps": self.decay_steps, "name": self.name}
+        self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps
 
 
 class ExponentialDecay(_Decay):
@@ -109,6 +126,9 @@ class ExponentialDecay(_Decay):
     0.025
     """
 
+    decay_rate = Real(0)
+    staircase = Boolean()
+
     def __init__(
         self,
         initial_learning_rate: float,
@@ -118,8 +138,7 @@ class ExponentialDecay(_Decay):
         name: str = "ExponentialDecay",
     ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
-        self.decay_rate = checks.check_float("decay_rate", decay_rate, 0.0)
-        self.staircase = checks.check_bool("staircase", staircase)
+        self.decay_rate, self.staircase = decay_rate, staircase
 
     def _at(self, step: np.ndarray) -> np.ndarray:
         return self.initial_learning_rate * self.decay_rate ** self._periods(step)
@@ -127,9 +146,6 @@ class ExponentialDecay(_Decay):
     def _periods(self, step: np.ndarray) -> np.ndarray:
         periods = step / self.decay_steps
         return np.floor(periods) if self.staircase else periods
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "decay_rate": self.decay_rate, "staircase": self.staircase}
 
 
 class InverseTimeDecay(ExponentialDecay):
@@ -169,6 +185,10 @@ class PolynomialDecay(_Decay):
         name: What Keras calls it; changes nothing.
     """
 
+    end_learning_rate = Real(0)
+    power = Real(0)
+    cycle = Boolean()
+
     def __init__(
         self,
         initial_learning_rate: float,
@@ -179,9 +199,7 @@ class PolynomialDecay(_Decay):
         name: str = "PolynomialDecay",
     ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
-        self.end_learning_rate = checks.check_float("end_learning_rate", end_learning_rate, 0.0)
-        self.power = checks.check_float("power", power, 0.0)
-        self.cycle = checks.check_bool("cycle", cycle)
+        self.end_learning_rate, self.power, self.cycle = end_learning_rate, power, cycle
 
     def _at(self, step: np.ndarray) -> np.ndarray:
         if self.cycle:
@@ -189,9 +207,6 @@ class PolynomialDecay(_Decay):
         else:
             step, length = np.minimum(step, self.decay_steps), np.asarray(self.decay_steps)
         return (self.initial_learning_rate - self.end_learning_rate) * (1 - step / length) ** self.power + self.end_learning_rate
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "end_learning_rate": self.end_learning_rate, "power": self.power, "cycle": self.cycle}
 
 
 class PiecewiseConstantDecay(_Formula):
@@ -209,13 +224,12 @@ class PiecewiseConstantDecay(_Formula):
     [0.1, 0.1, 0.01, 0.001]
     """
 
+    boundaries = Converted(lambda given: _numbers("boundaries", given, -math.inf))
+    values = Converted(lambda given: _numbers("values", given, 0.0))
+
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
         super().__init__(name)
-        for what, given in (("boundaries", boundaries), ("values", values)):
-            if not np.iterable(given):
-                raise TypeError(f"{what} must be a list of numbers, got {given!r:.80}")
-        self.boundaries = [checks.check_float("a boundary", boundary) for boundary in boundaries]
-        self.values = [checks.check_float("a value", value, 0.0) for value in values]
+        self.boundaries, self.values = boundaries, values
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
                 f"there must be one value more than boundaries, got {len(self.values)} values and {len(self.boundaries)} boundaries"
@@ -225,9 +239,6 @@ class PiecewiseConstantDecay(_Formula):
 
     def _at(self, step: np.ndarray) -> np.ndarray:
         return np.array(self.values)[np.searchsorted(self.boundaries, step, side="left")]
-
-    def get_config(self) -> dict[str, Any]:
-        return {"boundaries": self.boundaries, "values": self.values, "name": self.name}
 
 
 class CosineDecay(_Decay):
@@ -244,6 +255,10 @@ class CosineDecay(_Decay):
         warmup_steps: Updates of the warm-up.
     """
 
+    alpha = Real()
+    warmup_target = Real(0, optional=True)
+    warmup_steps = _Number(0)
+
     def __init__(
         self,
         initial_learning_rate: float,
@@ -254,9 +269,7 @@ class CosineDecay(_Decay):
         warmup_steps: float = 0,
     ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
-        self.alpha = checks.check_float("alpha", alpha)
-        self.warmup_target = None if warmup_target is None else checks.check_float("warmup_target", warmup_target, 0.0)
-        self.warmup_steps = _whole(checks.check_float("warmup_steps", warmup_steps, 0.0))
+        self.alpha, self.warmup_target, self.warmup_steps = alpha, warmup_target, warmup_steps
 
     def _at(self, step: np.ndarray) -> np.ndarray:
         if self.warmup_target is None:
@@ -267,9 +280,6 @@ class CosineDecay(_Decay):
     def _share_left(self, step: np.ndarray) -> np.ndarray:
         cosine = 0.5 * (1 + np.cos(np.pi * np.minimum(step, self.decay_steps) / self.decay_steps))
         return (1 - self.alpha) * cosine + self.alpha
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "alpha": self.alpha, "warmup_target": self.warmup_target, "warmup_steps": self.warmup_steps}
 
 
 class CosineDecayRestarts(_Formula):
@@ -286,6 +296,12 @@ class CosineDecayRestarts(_Formula):
         name: What Keras calls it; changes nothing.
     """
 
+    initial_learning_rate = Real(0)
+    first_decay_steps = _Number(above=0)
+    t_mul = Real(1)
+    m_mul = Real(0)
+    alpha = Real()
+
     def __init__(
         self,
         initial_learning_rate: float,
@@ -296,11 +312,8 @@ class CosineDecayRestarts(_Formula):
         name: str = "SGDRDecay",
     ) -> None:
         super().__init__(name)
-        self.initial_learning_rate = checks.check_float("initial_learning_rate", initial_learning_rate, 0.0)
-        self.first_decay_steps = _positive("first_decay_steps", first_decay_steps)
-        self.t_mul = checks.check_float("t_mul", t_mul, 1.0)
-        self.m_mul = checks.check_float("m_mul", m_mul, 0.0)
-        self.alpha = checks.check_float("alpha", alpha)
+        self.initial_learning_rate, self.first_decay_steps = initial_learning_rate, first_decay_steps
+        self.t_mul, self.m_mul, self.alpha = t_mul, m_mul, alpha
 
     def _at(self, step: np.ndarray) -> np.ndarray:
         time = step / self.first_decay_steps
@@ -318,16 +331,6 @@ class CosineDecayRestarts(_Formula):
     def _begin(self, restarts: np.ndarray) -> np.ndarray:
         """When a decay begins, in lengths of the first one."""
         return (self.t_mul**restarts - 1) / (self.t_mul - 1)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "first_decay_steps": self.first_decay_steps,
-            "t_mul": self.t_mul,
-            "m_mul": self.m_mul,
-            "alpha": self.alpha,
-            "name": self.name,
-        }
 
 
 class OneCycle(_Formula):
@@ -359,6 +362,14 @@ class OneCycle(_Formula):
 
     in_keras = False
 
+    max_learning_rate = Real(0)
+    total_steps = Integer()
+    pct_start = Real(0, 1)
+    anneal_strategy = Choice("cos", "linear")
+    div_factor = _Number(above=0)
+    final_div_factor = _Number(above=0)
+    three_phase = Boolean()
+
     def __init__(
         self,
         max_learning_rate: float,
@@ -371,15 +382,9 @@ class OneCycle(_Formula):
         name: str = "OneCycle",
     ) -> None:
         super().__init__(name)
-        self.max_learning_rate = checks.check_float("max_learning_rate", max_learning_rate, 0.0)
-        self.total_steps = checks.check_int("total_steps", total_steps)
-        self.pct_start = checks.check_float("pct_start", pct_start, 0.0, 1.0)
-        if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}")
-        self.anneal_strategy = anneal_strategy
-        self.div_factor = _positive("div_factor", div_factor)
-        self.final_div_factor = _positive("final_div_factor", final_div_factor)
-        self.three_phase = checks.check_bool("three_phase", three_phase)
+        self.max_learning_rate, self.total_steps, self.pct_start = max_learning_rate, total_steps, pct_start
+        self.anneal_strategy, self.three_phase = anneal_strategy, three_phase
+        self.div_factor, self.final_div_factor = div_factor, final_div_factor
 
     def _at(self, step: np.ndarray) -> np.ndarray:
         top = self.max_learning_rate
@@ -398,18 +403,6 @@ class OneCycle(_Formula):
         if self.anneal_strategy == "cos":
             done = 0.5 * (1 - np.cos(np.pi * done))
         return np.array(rates[:-1])[phase] * (1 - done) + np.array(rates[1:])[phase] * done
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "max_learning_rate": self.max_learning_rate,
-            "total_steps": self.total_steps,
-            "pct_start": self.pct_start,
-            "anneal_strategy": self.anneal_strategy,
-            "div_factor": self.div_factor,
-            "final_div_factor": self.final_div_factor,
-            "three_phase": self.three_phase,
-            "name": self.name,
-        }
 
 
 registry: Registry[LearningRateSchedule] = Registry(
@@ -441,15 +434,3 @@ def of(learning_rate: Any) -> LearningRateSchedule | None:
             "of the step, derive a class from LearningRateSchedule, and for one of the epoch use callbacks.LearningRateScheduler"
         )
     return None
-
-
-def _positive(name: str, value: Any) -> float:
-    number = checks.check_float(name, value, 0.0)
-    if not number:
-        raise ValueError(f"{name} must be above 0, got 0")
-    return _whole(number)
-
-
-def _whole(number: float) -> float:
-    """An integer as an int, so that configurations read as they were written."""
-    return int(number) if number == int(number) else number

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmlp._base import checks
+from fastmlp._base.arguments import Boolean, Divisor, Real
 from fastmlp._engine.spec import Update
-from fastmlp.optimizers.base import Optimizer, epsilon_of, share
+from fastmlp.optimizers.base import Optimizer
 
 __all__ = ["SGD", "Adadelta", "Adagrad", "Ftrl", "Lion", "RMSprop"]
 
@@ -21,6 +21,9 @@ class SGD(Optimizer):
             learning").
     """
 
+    momentum = Real(0, 1)
+    nesterov = Boolean()
+
     def __init__(
         self,
         learning_rate: float = 0.01,
@@ -30,14 +33,10 @@ class SGD(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
-        self.momentum = checks.check_float("momentum", momentum, 0.0, 1.0)
-        self.nesterov = checks.check_bool("nesterov", nesterov)
+        self.momentum, self.nesterov = momentum, nesterov
 
     def rule(self) -> Update:
         return Update("sgd", momentum=self.momentum, nesterov=self.nesterov)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}
 
 
 class RMSprop(Optimizer):
@@ -51,6 +50,11 @@ class RMSprop(Optimizer):
         centered: Divide by the standard deviation instead (Graves 2013, "Generating sequences with recurrent neural networks").
     """
 
+    rho = Real(0, below=1)
+    momentum = Real(0, 1)
+    epsilon = Divisor(1e-7)
+    centered = Boolean()
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -62,17 +66,10 @@ class RMSprop(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
-        self.rho = share("rho", rho)
-        self.momentum = checks.check_float("momentum", momentum, 0.0, 1.0)
-        self.epsilon = epsilon_of(epsilon)
-        self.centered = checks.check_bool("centered", centered)
+        self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
 
     def rule(self) -> Update:
         return Update("rmsprop", momentum=self.momentum, rho=self.rho, epsilon=self.epsilon, centered=self.centered)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon, "centered": self.centered}
-        return {**super().get_config(), **own}
 
 
 class Adagrad(Optimizer):
@@ -84,6 +81,9 @@ class Adagrad(Optimizer):
         epsilon: Added inside the root.
     """
 
+    initial_accumulator_value = Real(0)
+    epsilon = Divisor(1e-7)
+
     def __init__(
         self,
         learning_rate: float = 0.001,
@@ -93,15 +93,10 @@ class Adagrad(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
-        self.initial_accumulator_value = checks.check_float("initial_accumulator_value", initial_accumulator_value, 0.0)
-        self.epsilon = epsilon_of(epsilon)
+        self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
 
     def rule(self) -> Update:
         return Update("adagrad", initial_accumulator=self.initial_accumulator_value, epsilon=self.epsilon)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"initial_accumulator_value": self.initial_accumulator_value, "epsilon": self.epsilon}
-        return {**super().get_config(), **own}
 
 
 class Adadelta(Optimizer):
@@ -113,6 +108,9 @@ class Adadelta(Optimizer):
         epsilon: Added inside the roots; above 0, or no step is ever taken.
     """
 
+    rho = Real(0, below=1)
+    epsilon = Divisor(1e-7)
+
     def __init__(
         self,
         learning_rate: float = 0.001,
@@ -122,14 +120,10 @@ class Adadelta(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
-        self.rho = share("rho", rho)
-        self.epsilon = epsilon_of(epsilon)
+        self.rho, self.epsilon = rho, epsilon
 
     def rule(self) -> Update:
         return Update("adadelta", rho=self.rho, epsilon=self.epsilon)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rho": self.rho, "epsilon": self.epsilon}
 
 
 class Lion(Optimizer):
@@ -143,20 +137,19 @@ class Lion(Optimizer):
         beta_2: How much of the mean is kept, from 0 up to but not including 1.
     """
 
+    beta_1 = Real(0, 1)
+    beta_2 = Real(0, below=1)
+
     def __init__(
         self, learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, weight_decay: float | None = None, **options: Any
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
-        self.beta_1 = checks.check_float("beta_1", beta_1, 0.0, 1.0)
+        self.beta_1, self.beta_2 = beta_1, beta_2
         if self.beta_1 == 0:
             raise ValueError("beta_1 must be above 0: with 0 Lion would be the sign of the last gradient alone")
-        self.beta_2 = share("beta_2", beta_2)
 
     def rule(self) -> Update:
         return Update("lion", beta_1=self.beta_1, beta_2=self.beta_2)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2}
 
 
 class Ftrl(Optimizer):
@@ -176,6 +169,13 @@ class Ftrl(Optimizer):
         beta: At least 0; added to the power of the sum of squared gradients.
     """
 
+    learning_rate_power = Real(-100, 0)
+    initial_accumulator_value = Real(0)
+    l1_regularization_strength = Real(0)
+    l2_regularization_strength = Real(0)
+    l2_shrinkage_regularization_strength = Real(0)
+    beta = Real(0)
+
     def __init__(
         self,
         learning_rate: float = 0.001,
@@ -189,14 +189,12 @@ class Ftrl(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
-        self.learning_rate_power = checks.check_float("learning_rate_power", learning_rate_power, -100.0, 0.0)
-        self.initial_accumulator_value = checks.check_float("initial_accumulator_value", initial_accumulator_value, 0.0)
-        self.l1_regularization_strength = checks.check_float("l1_regularization_strength", l1_regularization_strength, 0.0)
-        self.l2_regularization_strength = checks.check_float("l2_regularization_strength", l2_regularization_strength, 0.0)
-        self.l2_shrinkage_regularization_strength = checks.check_float(
-            "l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength, 0.0
-        )
-        self.beta = checks.check_float("beta", beta, 0.0)
+        self.learning_rate_power = learning_rate_power
+        self.initial_accumulator_value = initial_accumulator_value
+        self.l1_regularization_strength = l1_regularization_strength
+        self.l2_regularization_strength = l2_regularization_strength
+        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
+        self.beta = beta
 
     def rule(self) -> Update:
         return Update(
@@ -208,14 +206,3 @@ class Ftrl(Optimizer):
             power=-self.learning_rate_power,
             beta=self.beta,
         )
-
-    def get_config(self) -> dict[str, Any]:
-        own = {
-            "learning_rate_power": self.learning_rate_power,
-            "initial_accumulator_value": self.initial_accumulator_value,
-            "l1_regularization_strength": self.l1_regularization_strength,
-            "l2_regularization_strength": self.l2_regularization_strength,
-            "l2_shrinkage_regularization_strength": self.l2_shrinkage_regularization_strength,
-            "beta": self.beta,
-        }
-        return {**super().get_config(), **own}
