@@ -9,6 +9,7 @@ import pytest
 
 import fastmlp
 from fastmlp import layers, models
+from fastmlp._training.state import OptimizerState
 
 rng = np.random.default_rng(4)
 X = rng.normal(size=(60, 6)).astype(np.float32)
@@ -142,14 +143,14 @@ def test_the_summary_says_what_fit_does(seeded, whole):
 
 def test_freezing_keeps_weights_and_the_state_of_an_optimizer_that_stays(engine, seeded):
     model = fit(make())
-    weights, slots = model.get_weights(), model._optimizer_state()
+    weights, state = model.get_weights(), OptimizerState.capture(model)
     model.get_layer("c").trainable = False
     model.compile(model.optimizer, "mse")
-    after = model._optimizer_state()
+    after = OptimizerState.capture(model)
     assert all(np.array_equal(a, b) for a, b in zip(weights, model.get_weights(), strict=True))
-    assert after["iterations"] == slots["iterations"] == 6
-    for name in slots["slots"]:
-        assert all(np.array_equal(a, b) for a, b in zip(slots["slots"][name], after["slots"][name], strict=True))
+    assert after.iterations == state.iterations == 6
+    for name in state.slots:
+        assert all(np.array_equal(a, b) for a, b in zip(state.slots[name], after.slots[name], strict=True))
 
 
 def test_a_frozen_batch_normalization_predicts_as_it_trains(engine, seeded):

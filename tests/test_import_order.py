@@ -12,7 +12,7 @@ LAYERS = (
     ("errors", "_engine.spec", "_plotting"),
     ("_base",),
     ("_data", "constraints", "config", "datasets", "initializers", "reference", "regularizers"),
-    ("_engine", "losses", "variables"),
+    ("_engine", "_training.state", "losses", "variables"),
     ("activations", "bench", "callbacks", "metrics", "optimizers"),
     ("_graph",),
     ("_training", "layers"),

@@ -14,6 +14,7 @@ import pytest
 
 import fastmlp
 from fastmlp import layers, losses, metrics, utils
+from fastmlp._training.state import OptimizerState
 from fastmlp.errors import UnsupportedError
 from fastmlp.optimizers import SGD, Adam, RMSprop
 
@@ -88,7 +89,7 @@ def test_frozen_weights_have_no_state_in_the_file_and_begin_at_zero_when_release
     model.fit(x, y, epochs=1, **HOW)
     (model.save_weights if "weights" in name else model.save)(tmp_path / name)
     other.load_weights(tmp_path / name)
-    found = other._optimizer_state()["slots"]["momentum"]
+    found = OptimizerState.capture(other).slots["momentum"]
     assert [bool(slot.any()) for slot in found] == [True, True, False, False, False, False, True]
     assert other.training_state()["iterations"] == 3
 

@@ -3,12 +3,14 @@
 import copy
 import pickle
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fastmlp import constraints, layers, losses, metrics, models, optimizers, regularizers
 from fastmlp._base import settings
+from fastmlp._training.state import OptimizerState
 from fastmlp.optimizers import schedules
 
 X = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
@@ -74,7 +76,7 @@ def test_every_setting_of_every_layer_takes_effect_or_is_refused(cls, name, tmp_
         model.compile("adam", "mse")
         model.fit(x, Y, verbose=0)
         before, config = model.predict(x, verbose=0), model.get_config()
-        slots = model._optimizer_state()
+        state = OptimizerState.capture(model)
         try:
             setattr(layer, name, value)
         except (ValueError, TypeError, AttributeError):
@@ -87,8 +89,8 @@ def test_every_setting_of_every_layer_takes_effect_or_is_refused(cls, name, tmp_
         assert (model(x) == now).all()
         assert all(
             np.array_equal(one, other)
-            for slot, values in slots["slots"].items()
-            for one, other in zip(values, model._optimizer_state()["slots"][slot], strict=True)
+            for slot, values in state.slots.items()
+            for one, other in zip(values, OptimizerState.capture(model).slots[slot], strict=True)
         )
         path = tmp_path / f"{position}.safetensors"
         model.save(path)
@@ -231,8 +233,7 @@ def test_a_setting_of_the_optimizer_takes_effect_between_fits(made, name, value,
     twin = copy.deepcopy(model)
     setattr(made, name, value)
     twin.compile(type(made).from_config({**made.get_config(), name: value}), "mse", engine=engine)
-    state = {"iterations": model.optimizer.iterations, "slots": model._optimizer_state()["slots"]}
-    twin._restore_optimizer_state(state)
+    replace(OptimizerState.capture(model), iterations=model.optimizer.iterations).restore(twin)
     for one in (model, twin):
         one.fit(X, Y, verbose=0, shuffle=False)
     for one, other in zip(model.get_weights(), twin.get_weights(), strict=True):

@@ -35,6 +35,7 @@ COMING_BACK = """
 import sys, threading
 import numpy as np
 from fastmlp import Model, Sequential, layers, optimizers
+from fastmlp._training.state import OptimizerState
 engine, INSIDE = sys.argv[1:]
 x = np.random.default_rng(0).normal(size=(24, 4)).astype(np.float32)
 y = x[:, :1].copy()
@@ -75,7 +76,7 @@ calls = {
     "layer.get_weights": model.layers[-1].get_weights,
     "layer.set_weights": lambda: model.layers[-1].set_weights(weights[-2:]),
     "a model that shares layers": sharing.get_weights,
-    "slots": model._optimizer_state,
+    "slots": lambda: OptimizerState.capture(model),
     "seed": lambda: setattr(model.network, "seed", 1),
     "iterations": lambda: setattr(model.network, "iterations", 1),
     "learning rate": lambda: setattr(model.network, "learning_rate", 1.0),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 
@@ -92,74 +91,3 @@ class BatchSampler:
     def end_epoch(self) -> None:
         """The epoch is over."""
         self.first = self._following
-
-
-class Source(Protocol):
-    """The batches of a fit, and its position in them: a :class:`BatchSampler` or a :class:`~fastmlp._training.batch_stream.BatchStream`."""
-
-    first: int | None
-    number: int
-
-    def describe(self) -> str: ...
-    def end_epoch(self) -> None: ...
-
-
-class Counter(Protocol):
-    """What adds up an epoch: a :class:`~fastmlp._training.accumulators.MetricAccumulator`, or one that is fed."""
-
-    def state(self) -> dict[str, Any]: ...
-    def restore(self, state: Mapping[str, Any]) -> None: ...
-
-
-class FitState:
-    """Where a call of ``fit`` stands between two batches, so that another call can go on from there.
-
-    Args:
-        source: Which batches it runs.
-        listeners: Its callbacks.
-        epoch: The first epoch, from 0.
-    """
-
-    def __init__(self, source: Source, listeners: Any, epoch: int) -> None:
-        self._source = source
-        self.listeners = listeners
-        self.epoch = epoch
-        self.batches = 0
-        """Batches done in the epoch."""
-        self._tally: Counter | None = None
-        self._interrupted: Mapping[str, Any] = {}
-
-    def begin_epoch(self, epoch: int, tally: Counter) -> None:
-        """What adds up an epoch; it goes on from where the epoch was interrupted."""
-        self.epoch = epoch
-        self._tally = tally
-        if self.batches:
-            tally.restore(self._interrupted)
-
-    def end_epoch(self) -> None:
-        """All batches of the epoch are done."""
-        self._source.end_epoch()
-        self.epoch += 1
-        self.batches = 0
-
-    def state(self) -> dict[str, Any]:
-        """Everything, as JSON values."""
-        return {
-            "epoch": self.epoch,
-            "batches": self.batches,
-            "tally": self._tally.state() if self._tally is not None and self.batches else {},
-            "first": self._source.first,
-            "number": self._source.number,
-            "data": self._source.describe(),
-        }
-
-    def restore(self, state: Mapping[str, Any], path: Any) -> None:
-        """Go on from a :meth:`state` found in ``path``; a ValueError if it is of other data."""
-        inside_a_pass = state["batches"] or state["first"] is not None
-        if inside_a_pass and state["data"] != self._source.describe():
-            raise ValueError(
-                f"{path} holds an epoch of {state['data']}, but this fit has {self._source.describe()}; "
-                f"give fit what it had, or delete {path}"
-            )
-        self.epoch, self.batches, self._interrupted = state["epoch"], state["batches"], state["tally"]
-        self._source.first, self._source.number = state["first"], state["number"]

@@ -19,6 +19,7 @@ from fastmlp._graph.symbolic import Graph
 from fastmlp._graph.weights import Weight
 from fastmlp._training import advice
 from fastmlp._training.compile_config import ResolvedObjective
+from fastmlp._training.state import OptimizerState
 from fastmlp._training.trainer import Trainer
 from fastmlp.layers import InputLayer, Layer, assign_all
 from fastmlp.variables import Variable
@@ -218,17 +219,17 @@ class NetworkBinding(Trainer):
         if freezing:
             self._outdated = changed and self._trained
         if changed and not self._outdated:
-            state = self._optimizer_state()
+            state = OptimizerState.capture(self)
             self._adopt(self.graph)
-            if state is not None and state["iterations"]:
-                self._restore_optimizer_state(state)
+            if state is not None and state.iterations:
+                state.restore(self)
 
     def optimizer_changed(self) -> None:
         """Called when attributes of the optimizer have changed: the engine follows, keeping those of its slots that it still has."""
-        state = self._optimizer_state()
+        state = OptimizerState.capture(self)
         if state is not None:
             self._configured = False
-            self._restore_optimizer_state(state)
+            state.restore(self)
 
     def _configured_network(self) -> Any:
         network = self._connected_network()
@@ -354,8 +355,9 @@ class NetworkBinding(Trainer):
     def training_state(self) -> dict[str, int]:
         """How far training has come: ``iterations`` (updates), ``epochs`` and ``seed``, which decides shuffling and dropout."""
         network = self._network
+        fresh = network is None or (self._compiled is not None and not self._configured)  # compiled anew, the optimizer starts anew
         return {
-            "iterations": network.iterations if network is not None else 0,
+            "iterations": 0 if fresh else network.iterations,
             "epochs": self.epochs_trained,
             "seed": self.seed,
         }
@@ -375,25 +377,9 @@ class NetworkBinding(Trainer):
             self.network.iterations = iterations
         self.epochs_trained, self.seed = epochs, seed
 
-    def _optimizer_state(self) -> dict[str, Any] | None:
-        network = self._network
-        if network is None or not self._configured:
-            return None
-        slots = {name: [network.get_slot(name, index) for index, _ in self._learned()] for name in network.slot_names}
-        return {"iterations": network.iterations, "slots": slots}
-
     def _learned(self) -> list[tuple[int, Weight]]:
         """The weights that have slots of the optimizer, with their indices in the plan: all but moving statistics, frozen or not."""
         return [(index, weight) for index, weight in enumerate(self._weights) if weight.learned]
-
-    def _restore_optimizer_state(self, state: Mapping[str, Any]) -> None:
-        network = self._configured_network()
-        for name, values in state["slots"].items():
-            if name not in network.slot_names:
-                continue
-            for (index, _), value in zip(self._learned(), values, strict=True):
-                network.set_slot(name, index, value)
-        network.iterations = int(state["iterations"])
 
 
 def _every(layers: Iterable[Any]) -> Iterator[Any]:

@@ -22,6 +22,7 @@ from fastmlp._graph.symbolic import Graph, holds_tensors
 from fastmlp._models.binding import NetworkBinding
 from fastmlp._models.storage import storage
 from fastmlp._training.compile_config import CompileConfig
+from fastmlp._training.state import OptimizerState, TrainingState
 from fastmlp.callbacks import History
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import Layer
@@ -216,7 +217,7 @@ class Model(NetworkBinding):
         with self._exclusively("compile"), self._connecting.lock:
             before = self._compiled
             kept = self._objective, self._configured, self._trained, self._outdated
-            state = self._optimizer_state() if before is not None and before.optimizer is compiled.optimizer else None
+            state = OptimizerState.capture(self) if before is not None and before.optimizer is compiled.optimizer else None
             if self._network is not None and compiled.engine != (before.engine if before else backends.DEFAULT):
                 self._disconnect()
             self._compiled, self._objective, self._configured = compiled, None, False
@@ -231,7 +232,7 @@ class Model(NetworkBinding):
                 backends.set_skip_zeros(self._network, compiled.skip_zeros)
             compiled.optimizer.attach(self)
             if state is not None and compiled.resolvable and self.built:
-                self._restore_optimizer_state(state)
+                state.restore(self)
 
     def _follow_layers(self) -> None:
         """Describe the network anew if layers have been frozen or released since that was done."""
@@ -469,9 +470,7 @@ class Model(NetworkBinding):
             config = self.get_config()
         state = {
             "compiled": self._compiled,
-            "weights": self.get_weights(),
-            "training": self.training_state(),
-            "optimizer": self._optimizer_state(),
+            "training": TrainingState.capture(self),
             "history": self.history,
             "custom_objects": found,
             "columns": self._columns.names,
@@ -510,11 +509,8 @@ def _unpickle(cls: type[Model], config: dict[str, Any], state: dict[str, Any]) -
     attributes.restore(model, state["attributes"])
     if state["compiled"] is not None:
         model._set_compiled(state["compiled"])
-    if model.built:
-        model.set_weights(state["weights"])
-        if state["optimizer"] is not None:
-            model._restore_optimizer_state(state["optimizer"])
-    model.restore_training_state(state["training"])
+    training: TrainingState = state["training"]
+    training.restore(model)
     history: History | None = state["history"]
     if history is not None:
         history.set_model(model)

@@ -10,6 +10,7 @@ from fastmlp._base import checks, keywords, naming, seeding, shapes
 from fastmlp._base.custom_objects import CustomObjectScope
 from fastmlp._graph.symbolic import Graph, Tensor, chain, only_call
 from fastmlp._models.model import Model, model_class, own_config
+from fastmlp._training.state import OptimizerState
 from fastmlp.layers import InputLayer, Layer
 
 __all__ = ["Sequential"]
@@ -70,7 +71,7 @@ class Sequential(Model):
             rebuild: Accepted for Keras' sake.
         """
         with self._exclusively("add"):
-            before, state = self.before_building(), self._optimizer_state()
+            before, state = self.before_building(), OptimizerState.capture(self)
             of_layer = layer.before_building() if isinstance(layer, (Layer, Model)) else None
             try:
                 self._append(layer)
@@ -82,7 +83,7 @@ class Sequential(Model):
                 if self._row_shape() is not None:
                     self._rebuild()
                 if state is not None:
-                    self._restore_optimizer_state(state)
+                    state.restore(self)
                 raise
 
     def pop(self, rebuild: bool = True) -> Layer:

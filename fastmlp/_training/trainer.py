@@ -18,7 +18,7 @@ import numpy as np
 from fastmlp import errors
 from fastmlp._base import checks, forks, keywords
 from fastmlp._data import conversion, sparse, targets
-from fastmlp._data.batch_sampler import DEFAULT_BATCH_SIZE, BatchSampler, FitState, Rows
+from fastmlp._data.batch_sampler import DEFAULT_BATCH_SIZE, BatchSampler, Rows
 from fastmlp._data.columns import Columns, Names
 from fastmlp._data.memory_maps import in_random_order
 from fastmlp._engine import backends, ema
@@ -40,6 +40,7 @@ from fastmlp._training.batch_stream import ENDLESS, BatchStream, StreamAccumulat
 from fastmlp._training.compile_config import CompileConfig, ResolvedObjective
 from fastmlp._training.constraining import constraining
 from fastmlp._training.epoch_loop import run_epoch
+from fastmlp._training.state import FitState
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.errors import NonFiniteLossError
 

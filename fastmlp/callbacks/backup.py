@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fastmlp._base import checks
+from fastmlp._training.state import OptimizerState, TensorNames, TrainingState
 from fastmlp.callbacks.base import Callback, Logs
 from fastmlp.callbacks.checkpoint import BatchCounter
 from fastmlp.errors import ModelFileError, UnsupportedError
@@ -20,6 +16,7 @@ __all__ = ["BackupAndRestore"]
 
 _FORMAT = "fastmlp backup"
 _VERSION = 1
+_ELSEWHERE = "name another folder, or delete it to begin anew"
 
 
 class BackupAndRestore(Callback):
@@ -67,7 +64,7 @@ class BackupAndRestore(Callback):
         self._counter = BatchCounter("BackupAndRestore", save_freq)
         self._latest = self.backup_dir / "latest.safetensors"
         self._previous = self.backup_dir / "previous.safetensors"
-        self._resumed: dict[str, Any] | None = None
+        self._resumed: TrainingState | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._counter = BatchCounter("BackupAndRestore", self.save_freq)
@@ -83,12 +80,11 @@ class BackupAndRestore(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._counter.new_epoch()
-        if self._resumed is not None:
-            if self._resumed["progress"]["batches"]:
-                self._set_rate(self._resumed)  # other callbacks have just seen the epoch begin a second time
-                self._counter.is_time(self._resumed["progress"]["batches"] - 1)
-                self._counter.waiting = 0
-            self._resumed = None
+        resumed, self._resumed = self._resumed, None
+        if resumed is not None and resumed.position is not None and resumed.position["batches"]:
+            resumed.restore_learning_rate(self.model)  # other callbacks have just seen the epoch begin a second time
+            self._counter.is_time(resumed.position["batches"] - 1)
+            self._counter.waiting = 0
 
     def _batches_until_pause(self) -> int | None:
         return self._counter.left()
@@ -111,87 +107,37 @@ class BackupAndRestore(Callback):
     def _save(self) -> None:
         from fastmlp._base import model_file
 
-        model = self.model
-        progress = model.fit_progress
-        optimizer = model._optimizer_state() or {"slots": {}}
-        tensors = _numbered("weight", model.get_weights())
-        for name, values in optimizer["slots"].items():
-            tensors |= _numbered(f"slot/{name}", values)
-        states = {}
-        for key, callback in _named(progress.listeners.callbacks):
-            state = callback._fit_state()
-            arrays = {name: value for name, value in state.items() if _is_arrays(value)}
-            for name, values in arrays.items():
-                tensors |= _numbered(f"callback/{key}/{name}", values)
-            numbers = {name: value for name, value in state.items() if name not in arrays}
-            states[key] = {"numbers": numbers, "arrays": {name: len(values) for name, values in arrays.items()}}
-        document = {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "training": model.training_state(),
-            "learning_rate": model.optimizer.rate,
-            "slots": {name: len(values) for name, values in optimizer["slots"].items()},
-            "progress": progress.state(),
-            "stopped": model.stop_training,
-            "callbacks": states,
-        }
+        state = TrainingState.capture(self.model, fit=True)
         self.backup_dir.mkdir(parents=True, exist_ok=True)
         if self.double_checkpoint and self._latest.exists():
             self._previous.unlink(missing_ok=True)
             os.link(self._latest, self._previous)
-        model_file.write(self._latest.resolve(), document, tensors)
+        document = {"format": _FORMAT, "version": _VERSION, **state.document()}
+        model_file.write(self._latest.resolve(), document, state.tensors(self._names()))
 
     def _load(self, path: Path) -> None:
         from fastmlp._base import model_file
 
-        model = self.model
+        model, names = self.model, self._names()
         with model_file.ModelFile(path) as file:
             document = file.document
             if document.get("format") != _FORMAT or document.get("version") != _VERSION:
                 raise file.fail("it is not a backup of this version of fastmlp; delete the folder to begin anew")
-            tensors = file.read(file.shapes)
-        weights = model.get_weights()
-        stored = [tensors.get(f"weight/{index}") for index in range(len(weights))]
-        if [w.shape for w in weights] != [None if w is None else w.shape for w in stored] or f"weight/{len(weights)}" in tensors:
-            raise ValueError(f"the backup in {self.backup_dir} is of another model; name another folder, or delete it to begin anew")
-        if tuple(document["slots"]) != tuple(model.network.slot_names):
-            raise ValueError(f"the backup in {self.backup_dir} is of another optimizer; name another folder, or delete it to begin anew")
-        model.fit_progress.restore(document["progress"], self.backup_dir)
-        model.set_weights(stored)
-        slots = {name: _collected(tensors, f"slot/{name}", count) for name, count in document["slots"].items()}
-        model._restore_optimizer_state({"iterations": 0, "slots": slots})
-        model.restore_training_state(document["training"])
-        for key, callback in _named(model.fit_progress.listeners.callbacks):
-            kept = document["callbacks"].get(key)
-            if kept and (kept["numbers"] or kept["arrays"]):
-                arrays = {name: _collected(tensors, f"callback/{key}/{name}", count) for name, count in kept["arrays"].items()}
-                callback._restore_fit_state({**kept["numbers"], **arrays})
-        self._set_rate(document)
-        self._resumed = document
-        if document["stopped"]:
-            model.fit_progress.epoch = sys.maxsize  # nothing is left to train
+            shapes = {name: shape for name, shape in file.shapes.items() if name.startswith("weight/")}
+            if shapes != dict(zip(names.weights, (weight.shape for weight in model.get_weights()), strict=True)):
+                raise ValueError(f"the backup in {self.backup_dir} is of another model; {_ELSEWHERE}")
+            state = TrainingState.read(names, document, file.read(file.shapes))
+        try:
+            OptimizerState(0, state.slots).check(model)
+        except ValueError as error:
+            raise ValueError(f"the backup in {self.backup_dir} is of another optimizer; {_ELSEWHERE}") from error
+        try:
+            model.fit_progress.check_data(document["progress"])
+        except ValueError as error:
+            raise ValueError(f"{self.backup_dir} holds {error}; give fit what it had, or delete {self.backup_dir}") from None
+        state.restore(model)
+        self._resumed = state
 
-    def _set_rate(self, document: Mapping[str, Any]) -> None:
-        if not self.model.optimizer.follows_schedule:
-            self.model.optimizer.learning_rate = document["learning_rate"]
-
-
-def _named(callbacks: list[Callback]) -> Iterator[tuple[str, Callback]]:
-    """Each callback with a name that it has in another run too: its class, and which one of that class it is."""
-    seen: Counter[str] = Counter()
-    for callback in callbacks:
-        name = type(callback).__name__
-        yield f"{name}/{seen[name]}", callback
-        seen[name] += 1
-
-
-def _is_arrays(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(item, np.ndarray) for item in value)
-
-
-def _numbered(prefix: str, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"{prefix}/{index}": np.ascontiguousarray(array, np.float32) for index, array in enumerate(arrays)}
-
-
-def _collected(tensors: Mapping[str, np.ndarray], prefix: str, count: int) -> list[np.ndarray]:
-    return [tensors[f"{prefix}/{index}"] for index in range(count)]
+    def _names(self) -> TensorNames:
+        weights, learned = len(self.model.weights), len(self.model._learned())
+        return TensorNames([f"weight/{index}" for index in range(weights)], [str(index) for index in range(learned)], "slot")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastmlp._base import checks, numeric
 from fastmlp._base.numeric import quietly
+from fastmlp._training.state import TrainingState
 from fastmlp.callbacks.base import Callback, Logs
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class LearningRateFinder(Callback):
         self.stop_factor = checks.check_float("stop_factor", stop_factor, 1.0)
         self.rates: list[float] = []
         self.losses: list[float] = []
-        self._before: dict[str, Any] | None = None
+        self._before: TrainingState | None = None
         self._total = 0.0
         self._rows = 0
 
@@ -82,13 +83,8 @@ class LearningRateFinder(Callback):
             self._ladder = np.geomspace(self.min_rate, self.max_rate, count)
         self.rates, self.losses = [], []
         self._lowest = np.inf
-        model = self.model
-        self._before = {
-            "weights": model.get_weights(),
-            "optimizer": model._optimizer_state(),
-            "training": model.training_state(),
-            "rate": model.optimizer.swap_rate(float(self._ladder[0])),
-        }
+        self._before = TrainingState.capture(self.model)
+        self.model.optimizer.rate_source = float(self._ladder[0])
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._total, self._rows = 0.0, 0
@@ -116,14 +112,9 @@ class LearningRateFinder(Callback):
         self._abandon()
 
     def _abandon(self) -> None:
-        if self._before is None:
-            return
-        model, before, self._before = self.model, self._before, None
-        model.optimizer.swap_rate(before["rate"])
-        model.set_weights(before["weights"])
-        if before["optimizer"] is not None:
-            model._restore_optimizer_state(before["optimizer"])
-        model.restore_training_state(before["training"])
+        before, self._before = self._before, None
+        if before is not None:
+            before.restore(self.model)
 
     @property
     @quietly

@@ -39,6 +39,7 @@ class Preparation:
         if self == AS_IS:
             return model
         from fastmlp import layers, models
+        from fastmlp._training.state import TrainingState
         from fastmlp.layers import registry
 
         first: list[layers.Layer] = [layers.InputLayer(row), layers.Rescaling(1 / self.divide_by)]
@@ -46,13 +47,10 @@ class Preparation:
         config = model.get_config()
         config["layers"] = [*map(registry.serialize, first), *config["layers"][1:]]
         whole = models.Sequential.from_config(config)
-        whole.set_weights(model.get_weights())
-        compiled, state = model.get_compile_config(), model._optimizer_state()
+        compiled = model.get_compile_config()
         if compiled is not None:
             whole.compile_from_config(compiled)
-            if state is not None:
-                whole._restore_optimizer_state(state)
-        whole.restore_training_state(model.training_state())
+        TrainingState.capture(model).restore(whole)
         return whole
 
     def describe(self) -> dict[str, Any]:

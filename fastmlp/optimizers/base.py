@@ -209,12 +209,15 @@ class Optimizer(Configurable):
         """How many single numbers ``summary`` counts beside the slots, as Keras: the iterations, and the learning rate if it can be set."""
         return 1 if self.follows_schedule else 2
 
-    def swap_rate(self, learning_rate: Any) -> Any:
-        """Put another number or schedule in the place of the learning rate, whichever it is; returns what was there."""
-        before = self._schedule or self._learning_rate
+    @property
+    def rate_source(self) -> float | schedules.LearningRateSchedule:
+        """The number or the schedule that the learning rate comes from; either can be replaced by either."""
+        return self._schedule or self._learning_rate
+
+    @rate_source.setter
+    def rate_source(self, value: Any) -> None:
         self._schedule = None
-        self.learning_rate = learning_rate
-        return before
+        self.learning_rate = value
 
     def rates(self, first: int, count: int) -> np.ndarray | None:
         """The rates of ``count`` batches from number ``first`` on, float64; None without a schedule."""

@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import fastmlp.saving.snapshot as snapshot
+import fastmlp.saving.contents as contents
 from fastmlp._base import checks, keywords, model_file
 from fastmlp._base import custom_objects as custom
 from fastmlp._base.custom_objects import custom_object_scope
@@ -44,7 +44,9 @@ from fastmlp._models.functional import Functional
 from fastmlp._models.model import Model
 from fastmlp._models.sequential import Sequential
 from fastmlp._models.storage import provide
+from fastmlp._training.state import TensorNames, TrainingState
 from fastmlp.errors import ModelFileError
+from fastmlp.saving.contents import Contents
 
 __all__ = ["describe", "load_model", "load_weights", "model_from_json", "save_model", "save_weights"]
 
@@ -119,25 +121,21 @@ def _save(model: Model, target: Path, include_optimizer: bool, provenance: Mappi
     if suffix != ".safetensors":
         _keras_format(suffix == ".keras").save(model, target, include_optimizer, provenance)
         return
-    taken = snapshot.take(model, include_optimizer)
-    assert model.plan is not None
-    names = [parameter.name for parameter in model.plan.parameters]
-    tensors = dict(zip(names, taken.weights, strict=True))
-    for slot, values in taken.slots.items():
-        tensors |= {_slot_tensor(slot, name): value for name, value in zip(_with_slots(model), values, strict=True)}
+    held = Contents.of(model, include_optimizer)
+    tensors = held.state.tensors(_tensor_names(model))
     document = {
         "format": "fastmlp",
-        "version": _KINDS[taken.kind],
+        "version": _KINDS[held.kind],
         "fastmlp_version": _library_version(),
         "created": _now(),
-        "kind": taken.kind,
-        "model": taken.config,
-        "compile": taken.compile,
-        "training": taken.training,
-        "slots": list(taken.slots),
+        "kind": held.kind,
+        "model": held.config,
+        "compile": held.compile,
+        "training": held.state.counters,
+        "slots": list(held.state.slots),
         "non_finite": [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()],
         "provenance": dict(provenance),
-        "columns": taken.columns,
+        "columns": held.columns,
     }
     model_file.write(target, document, tensors)
 
@@ -230,29 +228,19 @@ def _load(path: str | os.PathLike[str], compile: bool) -> Model:
     with ModelFile(path) as file:
         document = _checked_document(file)
         model = _described_model(file, document)
-        assert model.plan is not None
-        names = [parameter.name for parameter in model.plan.parameters]
-        slots = document["slots"] if compile and document["compile"] is not None else []
-        tensors = file.read({*names, *(_slot_tensor(slot, name) for slot in slots for name in _with_slots(model))})
+        compiled = document["compile"] if compile else None
+        names = _tensor_names(model)
+        training = {name: document[name] for name in ("training", "slots")}
+        if compiled is None:
+            training = {"training": {**document["training"], "iterations": 0}, "slots": []}
+        tensors = file.read({*names.weights, *(name for slot in training["slots"] for name in names.of_slot(slot))})
         _check_finite(file, tensors, document["non_finite"])
-        snapshot.assign(path, model, [tensors[name] for name in names])
-        snapshot.name_columns(path, model, document.get("columns", {}))
+        contents.name_columns(path, model, document.get("columns", {}))
+        contents.warn_of_non_finite(path, {name: tensors[name] for name in names.weights})
         with blaming(path, "its compile configuration or training state"):
-            training = dict(document["training"])
-            if compile and document["compile"] is not None:
-                model.compile_from_config(document["compile"])
-            else:
-                training["iterations"] = 0
-            if slots:
-                expected = model.network.slot_names
-                if tuple(slots) != expected:
-                    raise ValueError(f"the optimizer's state should be {', '.join(expected) or 'empty'}, got {', '.join(slots)}")
-            state = {slot: [tensors[_slot_tensor(slot, name)] for name in _with_slots(model)] for slot in slots}
-            for slot, values in state.items():
-                for index, value in zip(snapshot.learned(model), values, strict=True):
-                    if value.shape != (shape := model.network.slot_shape(slot, index)):
-                        raise ValueError(f"the optimizer's {slot} of {names[index]} should have the shape {shape}, got {value.shape}")
-            snapshot.resume(model, state, training)
+            if compiled is not None:
+                model.compile_from_config(compiled)
+            TrainingState.read(names, training, tensors).restore(model)
         return model
 
 
@@ -332,14 +320,11 @@ def _keras_format(zipped: bool) -> ModuleType:
     return kerasfile if zipped else legacyh5
 
 
-def _slot_tensor(slot: str, parameter: str) -> str:
-    return f"optimizer/{slot}/{parameter}"
-
-
-def _with_slots(model: Model) -> list[str]:
-    """Names of the arrays for which the optimizer keeps something, in the order of its slots."""
+def _tensor_names(model: Model) -> TensorNames:
+    """Those of the plan."""
     assert model.plan is not None
-    return [model.plan.parameters[index].name for index in snapshot.learned(model)]
+    names = [parameter.name for parameter in model.plan.parameters]
+    return TensorNames(names, [names[index] for index in contents.learned(model)], "optimizer")
 
 
 def _library_version() -> str:
@@ -378,10 +363,11 @@ def _checked_document(file: ModelFile) -> dict[str, Any]:
 
 def _described_model(file: ModelFile, document: Mapping[str, Any]) -> Model:
     """The model, still without memory for its weights, if the tensors in the file are exactly those it needs."""
-    model = snapshot.make(file.path, document["model"], document["kind"])
+    model = contents.make(file.path, document["model"], document["kind"])
     assert model.plan is not None
     wanted = {parameter.name: parameter.shape for parameter in model.plan.parameters}
-    of_slots = {_slot_tensor(slot, name): wanted[name] for slot in document["slots"] for name in _with_slots(model)}
+    names = _tensor_names(model)
+    of_slots = {name: wanted[weight] for slot in document["slots"] for name, weight in zip(names.of_slot(slot), names.learned, strict=True)}
     wanted |= of_slots
     for name, shape in wanted.items():
         if name not in file.shapes:
@@ -390,7 +376,7 @@ def _described_model(file: ModelFile, document: Mapping[str, Any]) -> Model:
             raise file.fail(f"its model needs the tensor {name!r:.80} with shape {shape}, but there it has {file.shapes[name]}")
     if spare := file.shapes.keys() - wanted.keys():
         raise file.fail(f"it has a tensor {min(spare)!r:.80} that its model does not use")
-    snapshot.check_widths(file.path, model, sum(int(np.prod(shape)) for shape in file.shapes.values()))
+    contents.check_widths(file.path, model, sum(int(np.prod(shape)) for shape in file.shapes.values()))
     return model
 
 
@@ -415,8 +401,8 @@ def _load_tensors(model: Model, path: str | os.PathLike[str], skip_mismatch: boo
             wanted.append(other.name if fits else None)
         tensors = file.read({name for name in wanted if name is not None})
         _check_finite(file, tensors, document["non_finite"])
-    with snapshot.exclusively(model, "load_weights"):
-        snapshot.assign(path, model, [tensors[name] if name is not None else None for name in wanted])
+    with contents.exclusively(model, "load_weights"):
+        contents.assign(path, model, [tensors[name] if name is not None else None for name in wanted])
 
 
 def _check_finite(file: ModelFile, tensors: Mapping[str, NDArray[np.float32]], declared: list[str]) -> None:

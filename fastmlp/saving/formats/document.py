@@ -6,25 +6,26 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import fastmlp.saving.contents as contents
 import fastmlp.saving.formats.kerasconfig as kerasconfig
 import fastmlp.saving.formats.variables as variables
-import fastmlp.saving.snapshot as snapshot
 from fastmlp._base import checks
 from fastmlp._base.files import blaming
 from fastmlp._base.h5 import Group
 from fastmlp._models.model import Model
+from fastmlp._training.state import Array, OptimizerState
 from fastmlp.errors import ModelFileError
-from fastmlp.saving.snapshot import Array, Snapshot
+from fastmlp.saving.contents import Contents
 
 __all__ = ["checked_ours", "description", "make", "ours", "restore", "restore_weights"]
 
 
-def ours(taken: Snapshot, provenance: Mapping[str, Any]) -> dict[str, Any]:
+def ours(held: Contents, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What Keras has no place for, and fastmlp needs to go on exactly where training stopped."""
     import fastmlp
 
-    described = {"version": fastmlp.__version__, "training": taken.training, "provenance": dict(provenance), "columns": taken.columns}
-    options = taken.compile["optimizer"]["config"] if taken.compile else {}
+    described = {"version": fastmlp.__version__, "training": held.state.counters, "provenance": dict(provenance), "columns": held.columns}
+    options = held.compile["optimizer"]["config"] if held.compile else {}
     return {**described, "optimizer": {name: options[name] for name in sorted(kerasconfig.OUR_OPTIMIZER & set(options))}}
 
 
@@ -32,7 +33,7 @@ def make(path: str | os.PathLike[str], config: Any) -> Model:
     """The model a file describes in Keras' words, still without memory for its weights."""
     with blaming(path, "its model configuration"):
         kind, described = kerasconfig.read_model(config)
-    return snapshot.make(path, described, kind)
+    return contents.make(path, described, kind)
 
 
 def restore(
@@ -53,10 +54,10 @@ def restore(
         optimizer: Where the optimizer's state lies: a group, and the names of the arrays in Keras' order.
         stored: What :func:`ours` gave, None in a file of Keras.
     """
-    snapshot.check_widths(path, model, model.count_params())
-    snapshot.assign(path, model, weights)
-    snapshot.name_columns(path, model, (stored or {}).get("columns", {}))
-    state: tuple[int, dict[str, list[Array]]] | None = None
+    contents.check_widths(path, model, model.count_params())
+    contents.assign(path, model, weights)
+    contents.name_columns(path, model, (stored or {}).get("columns", {}))
+    state: OptimizerState | None = None
     with blaming(path, "its compile configuration"):
         assert model.plan is not None
         described = _read_compile(compiled, stored, len(model.plan.outputs) or 1)
@@ -65,9 +66,10 @@ def restore(
             if optimizer is not None and variables.has_optimizer(model):
                 state = variables.read_optimizer(*optimizer, model)
     with blaming(path, "its training state"):
-        iterations, slots = state or (0, {})
-        training = {**model.training_state(), **(stored or {}).get("training", {}), "iterations": iterations}
-        snapshot.resume(model, slots, training)
+        state = state or OptimizerState(0, {})
+        if state.slots:
+            state.restore(model)
+        model.restore_training_state(model.training_state() | (stored or {}).get("training", {}) | {"iterations": state.iterations})
 
 
 def restore_weights(
@@ -78,17 +80,17 @@ def restore_weights(
     skip_mismatch: bool,
 ) -> None:
     """Gives a model that is in use the weights of a file and, if it is compiled and the file has one, the optimizer's state."""
-    state: tuple[int, dict[str, list[Array]]] | None = None
+    state: OptimizerState | None = None
     if optimizer is not None and variables.has_optimizer(model) and all(weight is not None for weight in weights):
         try:
             state = variables.read_optimizer(*optimizer, model)
         except ModelFileError as error:  # the file of another optimizer
             if not skip_mismatch:
                 checks.warn(f"the optimizer goes on with the state it has: {error.reason}")
-    with snapshot.exclusively(model, "load_weights"):
-        snapshot.assign(path, model, weights)
+    with contents.exclusively(model, "load_weights"):
+        contents.assign(path, model, weights)
         if state is not None:
-            snapshot.resume(model, state[1], {**model.training_state(), "iterations": state[0]})
+            state.restore(model)
 
 
 def checked_ours(path: str | os.PathLike[str], stored: Any) -> dict[str, Any] | None:

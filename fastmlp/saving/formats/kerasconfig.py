@@ -25,7 +25,7 @@ from fastmlp.errors import UnsupportedError
 from fastmlp.layers import Layer
 from fastmlp.layers.inputs import is_whole
 from fastmlp.optimizers import schedules
-from fastmlp.saving.snapshot import number_inputs
+from fastmlp.saving.contents import number_inputs
 
 __all__ = ["KERAS_VERSION", "LAYERS", "OUR_OPTIMIZER", "legacy", "read_compile", "read_model", "write_compile", "write_model"]
 

@@ -29,7 +29,7 @@ from fastmlp._base import h5
 from fastmlp._base.files import blaming, open_regular, parse_json, replacing
 from fastmlp._models.model import Model
 from fastmlp.errors import ModelFileError
-from fastmlp.saving.snapshot import Snapshot, take
+from fastmlp.saving.contents import Contents
 
 __all__ = ["describe", "load", "load_weights", "save", "save_weights"]
 
@@ -48,16 +48,16 @@ _EXPANSION = 100
 
 def save(model: Model, target: Path, include_optimizer: bool, provenance: Mapping[str, Any]) -> None:
     """Writes a model to ``target``, which passed :func:`fastmlp._base.files.check_target`."""
-    snapshot = take(model, include_optimizer)
+    held = Contents.of(model, include_optimizer)
     config = kerasconfig.write_model(model)
-    if snapshot.compile is not None:
-        config["compile_config"] = kerasconfig.write_compile(snapshot.compile)
+    if held.compile is not None:
+        config["compile_config"] = kerasconfig.write_compile(held.compile)
     metadata = {
         "keras_version": kerasconfig.KERAS_VERSION,
         "date_saved": datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
-        "fastmlp": document.ours(snapshot, provenance),
+        "fastmlp": document.ours(held, provenance),
     }
-    weights = _weights_file(model, snapshot, include_optimizer)
+    weights = _weights_file(model, held, include_optimizer)
     with replacing(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         archive.writestr(_METADATA, json.dumps(metadata, allow_nan=False))
         archive.writestr(_CONFIG, json.dumps(config, allow_nan=False))
@@ -66,15 +66,15 @@ def save(model: Model, target: Path, include_optimizer: bool, provenance: Mappin
 
 def save_weights(model: Model, target: Path) -> None:
     """Writes the arrays of a model to ``target``, which passed :func:`fastmlp._base.files.check_target`."""
-    weights = _weights_file(model, take(model), include_optimizer=True)
+    weights = _weights_file(model, Contents.of(model), include_optimizer=True)
     with replacing(target) as temporary:
         temporary.write_bytes(weights)
 
 
-def _weights_file(model: Model, snapshot: Snapshot, include_optimizer: bool) -> bytes:
+def _weights_file(model: Model, held: Contents, include_optimizer: bool) -> bytes:
     memory = io.BytesIO()
     with h5.writing(memory) as root:
-        variables.write(root, model, snapshot, include_optimizer)
+        variables.write(root, model, held, include_optimizer)
     return memory.getvalue()
 
 

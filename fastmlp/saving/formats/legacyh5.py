@@ -24,7 +24,8 @@ from fastmlp._base.files import open_regular, parse_json, replacing
 from fastmlp._base.h5 import Group
 from fastmlp._graph.weights import Weight
 from fastmlp._models.model import Model
-from fastmlp.saving.snapshot import Array, Snapshot, take
+from fastmlp._training.state import Array
+from fastmlp.saving.contents import Contents
 
 __all__ = ["describe", "load", "load_weights", "save"]
 
@@ -38,19 +39,19 @@ _LAYER_ARRAYS = 64
 
 def save(model: Model, target: Path, include_optimizer: bool, provenance: Mapping[str, Any]) -> None:
     """Writes a model to ``target``, which passed :func:`fastmlp._base.files.check_target`."""
-    snapshot = take(model, include_optimizer)
+    held = Contents.of(model, include_optimizer)
     config = kerasconfig.write_model(model)
     memory = io.BytesIO()
     with h5.writing(memory) as root:
         root.attrs["backend"] = "numpy"
         root.attrs["keras_version"] = kerasconfig.KERAS_VERSION
         root.attrs["model_config"] = _json(kerasconfig.legacy(config))
-        root.attrs["fastmlp"] = _json(document.ours(snapshot, provenance))
-        if snapshot.compile is not None:
-            root.attrs["training_config"] = _json(kerasconfig.legacy(kerasconfig.write_compile(snapshot.compile)))
-        _write_weights(root.create_group("model_weights"), model, snapshot)
+        root.attrs["fastmlp"] = _json(document.ours(held, provenance))
+        if held.compile is not None:
+            root.attrs["training_config"] = _json(kerasconfig.legacy(kerasconfig.write_compile(held.compile)))
+        _write_weights(root.create_group("model_weights"), model, held)
         if include_optimizer and variables.has_optimizer(model):
-            _write_optimizer(root.create_group("optimizer_weights"), model, snapshot)
+            _write_optimizer(root.create_group("optimizer_weights"), model, held)
     with replacing(target) as temporary:
         temporary.write_bytes(memory.getbuffer())
 
@@ -59,11 +60,11 @@ def _json(value: Any) -> str:
     return json.dumps(value, allow_nan=False)
 
 
-def _write_weights(group: Any, model: Model, snapshot: Snapshot) -> None:
+def _write_weights(group: Any, model: Model, held: Contents) -> None:
     group.attrs["backend"] = "numpy"
     group.attrs["keras_version"] = kerasconfig.KERAS_VERSION
     h5.write_texts(group, "layer_names", [layer.name for layer in model.layers])
-    arrays = dict(zip(model._weights, snapshot.weights, strict=True))
+    arrays = dict(zip(model._weights, held.state.weights, strict=True))
     for layer in model.layers:
         own = group.create_group(layer.name)
         values = {
@@ -75,7 +76,7 @@ def _write_weights(group: Any, model: Model, snapshot: Snapshot) -> None:
     h5.write_texts(group.create_group("top_level_model_weights"), "weight_names", [])
 
 
-def _write_optimizer(group: Any, model: Model, snapshot: Snapshot) -> None:
+def _write_optimizer(group: Any, model: Model, held: Contents) -> None:
     owner = model.optimizer.name
     assert model.plan is not None
     weights = [parameter.name.replace("/", "_") for parameter in model.plan.parameters]
@@ -83,7 +84,7 @@ def _write_optimizer(group: Any, model: Model, snapshot: Snapshot) -> None:
     before, behind = ([f"{owner}/{name}" for name in names(model)] for names in (variables.numbers_before, variables.numbers_behind))
     names = [*before, *state, *behind]
     h5.write_texts(group, "weight_names", names)
-    for name, array in zip(names, variables.optimizer_arrays(model, snapshot), strict=True):
+    for name, array in zip(names, variables.optimizer_arrays(model, held), strict=True):
         group[name] = array
 
 

@@ -15,17 +15,18 @@ from typing import Any
 
 import numpy as np
 
-import fastmlp.saving.snapshot as snapshot
+import fastmlp.saving.contents as contents
 from fastmlp._base import checks, naming
 from fastmlp._base.files import blaming
 from fastmlp._base.h5 import Group
 from fastmlp._base.numeric import as_native, quiet
 from fastmlp._graph.weights import Weight
 from fastmlp._models.model import Model
+from fastmlp._training.state import Array, OptimizerState
 from fastmlp.layers import Layer, Normalization
 from fastmlp.optimizers import Nadam
 from fastmlp.reference.optimizers import nadam_product
-from fastmlp.saving.snapshot import Array, Snapshot
+from fastmlp.saving.contents import Contents
 
 __all__ = [
     "MAX_SLOTS",
@@ -58,7 +59,7 @@ def optimizer_order(model: Model) -> list[tuple[str, int]]:
     apart = _APART.get(model.optimizer.rule().kind, ())
     together = tuple(slot for slot in present if slot not in (*_SURROUNDINGS, *apart))
     groups = [*((slot,) for slot in _SURROUNDINGS), together, *((slot,) for slot in apart)]
-    order = [(slot, index) for group in groups for index in snapshot.trained(model) for slot in group if slot in present]
+    order = [(slot, index) for group in groups for index in contents.trained(model) for slot in group if slot in present]
     return [where for where in order if model.optimizer.number_for_nothing or math.prod(model.network.slot_shape(*where))]
 
 
@@ -114,17 +115,17 @@ def numbers_behind(model: Model) -> list[str]:
     return ["u_product"] if isinstance(model.optimizer, Nadam) else []
 
 
-def optimizer_arrays(model: Model, taken: Snapshot) -> list[Any]:
+def optimizer_arrays(model: Model, held: Contents) -> list[Any]:
     """Iterations, learning rate, state and other numbers in Keras' order."""
     assert model.plan is not None
-    place = {index: number for number, index in enumerate(snapshot.learned(model))}
+    place = {index: number for number, index in enumerate(contents.learned(model))}
     first = model.optimizer.rule_for(model.plan.parameters).first
     state: list[Any] = [
-        taken.slots[slot][place[index]] if taken.slots else first(slot, index, taken.weights[index])
+        held.state.slots[slot][place[index]] if held.state.slots else first(slot, index, held.state.weights[index])
         for slot, index in optimizer_order(model)
     ]
     state = [array if array.size else np.int32(0) for array in state]
-    iterations = taken.training["iterations"]
+    iterations = held.state.counters["iterations"]
     optimizer = model.optimizer
     before: list[Any] = [np.int32(iterations) if iterations < 1 << 31 else np.int64(iterations)]
     if not optimizer.follows_schedule:
@@ -134,9 +135,9 @@ def optimizer_arrays(model: Model, taken: Snapshot) -> list[Any]:
     return [*before, *state, *behind]
 
 
-def write(root: Any, model: Model, taken: Snapshot, include_optimizer: bool) -> None:
+def write(root: Any, model: Model, held: Contents, include_optimizer: bool) -> None:
     """Writes weights and optimizer to an h5py group."""
-    arrays = dict(zip(model._weights, taken.weights, strict=True))
+    arrays = dict(zip(model._weights, held.state.weights, strict=True))
     root.create_group("vars").attrs["name"] = model.name
     for place, layer in _places(model):
         group = root.create_group(f"{place}/vars")
@@ -146,7 +147,7 @@ def write(root: Any, model: Model, taken: Snapshot, include_optimizer: bool) -> 
     if include_optimizer and has_optimizer(model):
         group = root.create_group("optimizer/vars")
         group.attrs["name"] = model.optimizer.name
-        for number, array in enumerate(optimizer_arrays(model, taken)):
+        for number, array in enumerate(optimizer_arrays(model, held)):
             group[str(number)] = array
 
 
@@ -196,8 +197,8 @@ def fitted(root: Group, layer: Any, located: Sequence[tuple[Group, str]], skip_m
     return {item.weight: None for item in wanted if item.weight is not None}
 
 
-def read_optimizer(group: Group, names: Sequence[str], model: Model) -> tuple[int, dict[str, list[Array]]] | None:
-    """Iterations and slots of a compiled model from the arrays called ``names``; its learning rate is set to the one that is there.
+def read_optimizer(group: Group, names: Sequence[str], model: Model) -> OptimizerState | None:
+    """The optimizer's state of a compiled model from the arrays called ``names``; its learning rate is set to the one that is there.
 
     None if Keras saved the optimizer before its first update, when there is no state.
     """
@@ -219,7 +220,7 @@ def read_optimizer(group: Group, names: Sequence[str], model: Model) -> tuple[in
     stored = {where: group.floats(name, shapes[where]) for name, where in named if math.prod(shapes[where])}
     slots: dict[str, list[Array]] = {}
     for slot in model.network.slot_names if stored else ():
-        weights = [(index, stored.get((slot, index))) for index in snapshot.learned(model)]
+        weights = [(index, stored.get((slot, index))) for index in contents.learned(model)]
         with quiet():
             first = model.optimizer.rule_for(model.plan.parameters).first
             slots[slot] = [first(slot, index, model._weights[index].read()) if array is None else array for index, array in weights]
@@ -229,7 +230,7 @@ def read_optimizer(group: Group, names: Sequence[str], model: Model) -> tuple[in
         if rate != as_native(model.optimizer.learning_rate, np.float32):  # else the one of the configuration has more digits
             with blaming(group.path, "the learning rate of its optimizer"):
                 model.optimizer.learning_rate = float(rate)
-    return iterations, slots
+    return OptimizerState(iterations, slots)
 
 
 def count_bytes(model: Model) -> int:

@@ -1,19 +1,18 @@
-"""What of a model goes to a file, whatever its format: taken at one moment, and how it comes back.
+"""What a file holds of a model, whatever its format, and how a model gets it back.
 
-This is the only place that reaches into a model for that.
+Only this module and :mod:`fastmlp._training.state`, on which it stands, reach into a model for that.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastmlp._base import checks
 from fastmlp._base.files import blaming
@@ -21,10 +20,11 @@ from fastmlp._graph.symbolic import Tensor
 from fastmlp._models.functional import Functional
 from fastmlp._models.model import Model
 from fastmlp._models.sequential import Sequential
+from fastmlp._training.state import Array, TrainingState
 from fastmlp.errors import ModelFileError
 
 __all__ = [
-    "Snapshot",
+    "Contents",
     "assign",
     "check_widths",
     "exclusively",
@@ -32,19 +32,17 @@ __all__ = [
     "make",
     "name_columns",
     "number_inputs",
-    "resume",
-    "take",
     "trained",
+    "warn_of_non_finite",
 ]
 
-Array = NDArray[np.float32]
 _LAYER_LIMIT = 4096
 _SPARE_WIDTH = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A model at one moment."""
+class Contents:
+    """What a file holds of a model, captured at one moment."""
 
     kind: str
     """``sequential`` or ``functional``."""
@@ -52,36 +50,31 @@ class Snapshot:
     """``Model.get_config()``."""
     compile: dict[str, Any] | None
     """``Model.get_compile_config()``."""
-    weights: list[Array]
-    """In the order of ``Model.get_weights()``."""
-    slots: dict[str, list[Array]]
-    """The optimizer's state, an array for each weight of :func:`learned`; ``{}`` before the first update, when all of it is zero, or when
-    it is not wanted."""
-    training: dict[str, int]
-    """``Model.training_state()``; 0 iterations if the optimizer's state is not wanted."""
+    state: TrainingState
+    """Without slots before the first update, when all of them are zero, and where the optimizer's state is not wanted."""
     columns: dict[str, list[str]]
-    """The names of the features and targets that frames told: ``{"x": ["age", "height"]}``; {} where there are none."""
+    """The names of the features and targets, known from data frames: ``{"x": ["age", "height"]}``; {} without any."""
 
+    @classmethod
+    def of(cls, model: Model, include_optimizer: bool = True) -> Contents:
+        """The model as it is now; other threads can't train it meanwhile.
 
-def take(model: Model, include_optimizer: bool = True) -> Snapshot:
-    """The model as it is now; other threads can't train it meanwhile.
-
-    Raises:
-        ValueError: The model is not built.
-    """
-    if not model.built:
-        raise ValueError("the model is not built, so it has no weights to save; begin it with Input(shape=...), or call build or fit first")
-    with exclusively(model, "save"):
-        state = (model._optimizer_state() if include_optimizer else None) or {"iterations": 0, "slots": {}}
-        return Snapshot(
-            "sequential" if isinstance(model, Sequential) else "functional",
-            model.get_config(),
-            model.get_compile_config(),
-            model.get_weights(),
-            state["slots"] if state["iterations"] else {},
-            model.training_state() | {"iterations": state["iterations"]},
-            {key: list(names) for key, names in model._columns.names.items()},
-        )
+        Raises:
+            ValueError: The model is not built.
+        """
+        if not model.built:
+            raise ValueError(
+                "the model is not built, so it has no weights to save; begin it with Input(shape=...), or call build or fit first"
+            )
+        with exclusively(model, "save"):
+            state = TrainingState.capture(model, optimizer=include_optimizer)
+            return cls(
+                "sequential" if isinstance(model, Sequential) else "functional",
+                model.get_config(),
+                model.get_compile_config(),
+                state if state.counters["iterations"] else replace(state, slots={}),
+                {key: list(names) for key, names in model._columns.names.items()},
+            )
 
 
 def learned(model: Model) -> list[int]:
@@ -134,25 +127,20 @@ def assign(path: str | os.PathLike[str], model: Model, weights: Iterable[Array |
 
     Warns of those that hold NaN or Inf, which training can lead to.
     """
-    broken = []
-    for weight, value in zip(model._weights, weights, strict=True):
-        if value is not None:
-            weight.store(value)
-            if not np.isfinite(value).all():
-                broken.append(weight.parameter.name)
-    if broken:
-        checks.warn(f"{os.fspath(path)}: {', '.join(broken)} held NaN or Inf when it was saved")
+    stored = {weight: value for weight, value in zip(model._weights, weights, strict=True) if value is not None}
+    for weight, value in stored.items():
+        weight.store(value)
+    warn_of_non_finite(path, {weight.parameter.name: value for weight, value in stored.items()})
 
 
-def resume(model: Model, slots: Mapping[str, Sequence[Array]], training: Mapping[str, Any]) -> None:
-    """Lets training go on from there; ``slots`` is ``{}`` or has all that the compiled model's network has, in the right shapes."""
-    if slots:
-        model._restore_optimizer_state({"iterations": 0, "slots": slots})
-    model.restore_training_state(training)
+def warn_of_non_finite(path: str | os.PathLike[str], weights: Mapping[str, Array]) -> None:
+    """Warns if some of the weights of a file, given by their names, hold NaN or Inf."""
+    if names := [name for name, value in weights.items() if not np.isfinite(value).all()]:
+        checks.warn(f"{os.fspath(path)}: {', '.join(names)} held NaN or Inf when it was saved")
 
 
 def name_columns(path: str | os.PathLike[str], model: Model, columns: Any) -> None:
-    """Gives the model the names of its columns, as :class:`Snapshot` has them."""
+    """Gives the model the names of its columns, as :class:`Contents` has them."""
     with blaming(path, "its list of column names"):
         if not isinstance(columns, Mapping):
             raise ValueError(f"it must be an object, got {columns!r:.80}")
