@@ -1,4 +1,4 @@
-"""Activation functions, by name or as a value: ``Dense(8, activation="relu")`` and ``Dense(8, activation=activations.relu)`` are the same.
+"""Activation functions, by name or as an object: ``Dense(8, activation="relu")`` is the same as ``Dense(8, activation=activations.relu)``.
 
 ==================  ==========================================================  ======================================
 name                f(z)                                                        arguments and their defaults
@@ -25,41 +25,44 @@ name                f(z)                                                        
 ``hard_tanh``       min(max(z, −1), 1)
 ``exponential``     eᶻ
 ``hard_shrink``     z where abs(z) > threshold, else 0                          ``threshold=0.5``
-``soft_shrink``     what of z is beyond ±threshold                              ``threshold=0.5``
+``soft_shrink``     sign(z) · max(abs(z) − threshold, 0)                        ``threshold=0.5``
 ``tanh_shrink``     z − tanh(z)
-``threshold``       z where z > threshold, else default_value                   ``threshold, default_value``, both needed
+``threshold``       z where z > threshold, else default_value                   ``threshold, default_value``, both required
 ``squareplus``      ½(z + √(z² + b))                                            ``b=4``
-``sparse_plus``     ¼(z + 1)² between −1 and 1, 0 left of that, z right of it
+``sparse_plus``     ¼(z + 1)² between −1 and 1, 0 below, z above
 ``sparse_sigmoid``  min(max(½(z + 1), 0), 1)
-``softmax``         exp(zⱼ) / Σₖ exp(zₖ) over the columns of each row           ``axis=-1`` (of an array)
+``softmax``         exp(zⱼ) / Σₖ exp(zₖ) over the features of a sample          ``axis=-1`` (of an array)
 ``log_softmax``     log(softmax(z))                                             ``axis=-1`` (of an array)
-``sparsemax``       max(zⱼ − τ, 0), with the τ for which a row sums to 1        ``axis=-1`` (of an array)
-``glu``             zⱼ · sigmoid(zⱼ₊ₙ): of 2n columns the second half opens     ``axis=-1`` (of an array)
-                    and closes gates for the first, which leaves n columns
+``sparsemax``       max(zⱼ − τ, 0), with the τ for which the sum is 1           ``axis=-1`` (of an array)
+``glu``             zⱼ · sigmoid(zⱼ₊ₙ): of 2n features the second half gates    ``axis=-1`` (of an array)
+                    the first, which leaves n features
 ==================  ==========================================================  ======================================
 
-At a kink the slope is that of the left, and 0 where an upper limit begins. ``docs/activations.md`` shows them all.
+At a kink the derivative is the one from the left, and 0 where an upper limit begins. ``docs/activations.md`` plots all of them.
 
-An :class:`Activation` says which function is meant, and in a network the engines compute it. Called with an array it computes the function:
+An :class:`Activation` names a function, which the engines compute as part of a network. Called on an array, it computes the function:
 
 >>> from fastmlp import activations
 >>> activations.relu([-2.0, 3.0, 8.0], max_value=6.0)
 array([0., 3., 6.], dtype=float32)
 
-Functions of your own are a pair, the value and its derivative; see :func:`custom`.
+A user-defined activation is a pair of functions, the value and its derivative; see :func:`custom`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, TypedDict, cast
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from fastmlp._base import checks, custom_objects, keras_names
+from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.custom_activation import Derivative, Value
 from fastmlp._base.custom_objects import CustomObjectScope
 from fastmlp._base.numeric import as_native
@@ -109,20 +112,36 @@ __all__ = [
 ]
 
 _PROBE = object()
-"""Called with this, an activation gives itself with the arguments of the call: how ``get`` reads ``lambda x: relu(x, max_value=6)``."""
+"""An activation called on this returns itself with the arguments of the call: how ``get`` reads ``lambda x: relu(x, max_value=6)``."""
+
+
+class ActivationFields(TypedDict):
+    """The fields of a :class:`~fastmlp._engine.spec.Node` that describe its activation."""
+
+    activation: str
+    alpha: float
+    threshold: float
+    max_value: float
+    functions: tuple[Function, Function] | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Activation:
-    """One activation function.
+    """One activation function with its constants. Users get one by its name in this module, by :func:`get` or by :func:`make`.
 
     Args:
-        kind: What the engines call it: a name of the table above, ``gelu_tanh``, ``general_relu`` or ``custom``.
-        alpha: Slope of ``leaky_relu`` and ``general_relu`` to the left, factor of ``elu`` and ``celu``, the b of ``squareplus``, the
+        kind: The engines' name for it: a name of the table above, ``gelu_tanh``, ``general_relu`` or ``custom``.
+        alpha: The negative slope of ``leaky_relu`` and ``general_relu``, alpha of ``elu`` and ``celu``, b of ``squareplus``,
             default_value of ``threshold``.
-        threshold: Of ``general_relu``, the shrinks and ``threshold``.
-        max_value: Of ``general_relu``.
-        functions: Value and derivative of a ``custom`` one.
+        threshold: The threshold of ``general_relu``, ``hard_shrink``, ``soft_shrink`` and ``threshold``.
+        max_value: The maximum of ``general_relu``.
+        functions: Value and derivative of a ``custom`` activation.
+
+    Example:
+
+    >>> from fastmlp import activations
+    >>> activations.relu([-1.0, 2.0])
+    array([0., 2.], dtype=float32)
     """
 
     kind: str
@@ -133,30 +152,45 @@ class Activation:
 
     @property
     def elementwise(self) -> bool:
-        """False for softmax, log_softmax, sparsemax and glu, which look at all columns of a row."""
+        """False for softmax, log_softmax, sparsemax and glu, whose outputs depend on all features of a sample."""
         return self.kind not in ROWWISE
 
-    def width(self, columns: int) -> int:
-        """How many columns come out where so many go in.
+    def width(self, features: int) -> int:
+        """The number of output features for this number of input features.
 
         Raises:
-            ValueError: If ``glu`` can't halve them.
+            ValueError: ``glu`` gets an odd number of features.
         """
         if self.kind != "glu":
-            return columns
-        if columns % 2:
-            raise ValueError(f"glu splits the columns into two halves, so there must be an even number of them, got {columns}")
-        return columns // 2
+            return features
+        if features % 2:
+            raise ValueError(f"glu splits the features into two halves, so their number must be even, got {features}")
+        return features // 2
 
-    def constants(self) -> dict[str, Any]:
-        """What a :class:`~fastmlp._engine.spec.Node` has to know of the function, by the names of its fields."""
-        return {"activation": self.kind, **{field.name: getattr(self, field.name) for field in fields(self)[1:]}}
+    def fields(self) -> ActivationFields:
+        """The fields of a :class:`~fastmlp._engine.spec.Node` that computes the function."""
+        return {
+            "activation": self.kind,
+            "alpha": self.alpha,
+            "threshold": self.threshold,
+            "max_value": self.max_value,
+            "functions": self.functions,
+        }
 
-    def __call__(self, x: Any, *arguments: Any, **options: Any) -> Any:
-        """The function of an array or anything that becomes one, as a float32 array of the same shape.
+    def __call__(self, x: ArrayLike, *arguments: Any, **options: Any) -> NDArray[np.float32]:
+        """The function of each element of an array; softmax, log_softmax, sparsemax and glu are computed along an axis.
 
-        The arguments are those of the table, by position or by name: ``activations.gelu(x, approximate=True)``. Without any, the function
-        is the one this object stands for.
+        Args:
+            x: Real numbers of any shape.
+            arguments: The function's arguments in the order of the table above; by default those of this object.
+            options: The same by name: ``activations.gelu(x, approximate=True)``.
+
+        Returns:
+            A float32 array of the shape of ``x``; glu halves its axis.
+
+        Raises:
+            TypeError: ``x`` does not hold real numbers, or the function has no such argument.
+            ValueError: An argument is out of range.
         """
         axis = -1
         if not self.elementwise:
@@ -164,39 +198,39 @@ class Activation:
         elif arguments or options or self == threshold:
             return make(_NAME_OF.get(self.kind, self.kind), *arguments, **options)(x)
         if x is _PROBE:
-            return self
-        x = np.asarray(x)
-        if x.dtype.kind not in "biuf":
-            raise TypeError(f"x must hold real numbers, got dtype {x.dtype}")
-        x = as_native(x, np.float32)
+            return cast("NDArray[np.float32]", self)  # _read, which passed the probe, knows
+        array = np.asarray(x)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"x must hold real numbers, got dtype {array.dtype}")
+        array = as_native(array, np.float32)
         if self.functions is not None:
-            return self.functions[0](x)
-        rows = np.moveaxis(x, axis, -1) if not self.elementwise else x.reshape(1, -1)
+            return self.functions[0](array)
+        rows = np.moveaxis(array, axis, -1) if not self.elementwise else array.reshape(1, -1)
         if rows.size == 0:
-            return x
-        width = rows.shape[-1]
-        columns = self.width(width)
-        network = backends.module("native").Network(Plan((width, columns), (Node("activation", (0,), 1, **self.constants()),), (), 1))
-        result = network.predict(as_native(rows, np.float32).reshape(-1, width)).reshape(*rows.shape[:-1], columns)
-        return result.reshape(x.shape) if self.elementwise else np.moveaxis(result, -1, axis)
+            return array
+        features = rows.shape[-1]
+        outputs = self.width(features)
+        network = backends.module("native").Network(Plan((features, outputs), (Node("activation", (0,), 1, **self.fields()),), (), 1))
+        result = network.predict(as_native(rows, np.float32).reshape(-1, features)).reshape(*rows.shape[:-1], outputs)
+        return result.reshape(array.shape) if self.elementwise else np.moveaxis(result, -1, axis)
 
     def __repr__(self) -> str:
-        changed = (field for field in fields(self) if field.name == "kind" or getattr(self, field.name) != field.default)
+        changed = (field for field in dataclasses.fields(self) if field.name == "kind" or getattr(self, field.name) != field.default)
         return f"Activation({', '.join(f'{field.name}={getattr(self, field.name)!r}' for field in changed)})"
 
 
-# What takes arguments, by the name users know it under
+# Activations with arguments, by the names users know
 
 
 def _relu(negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Activation:
     slope = checks.check_float("negative_slope", negative_slope, 0.0)
-    least = checks.check_float("threshold", threshold, 0.0)
-    most = math.inf if max_value is None else checks.check_float("max_value", max_value, 0.0)
-    if least == 0 and most == math.inf:
+    minimum = checks.check_float("threshold", threshold, 0.0)
+    maximum = math.inf if max_value is None else checks.check_float("max_value", max_value, 0.0)
+    if minimum == 0 and maximum == math.inf:
         return Activation("leaky_relu", slope) if slope else relu
-    if (slope, least, most) == (0, 0, 6):
+    if (slope, minimum, maximum) == (0, 0, 6):
         return relu6
-    return Activation("general_relu", slope, least, most)
+    return Activation("general_relu", slope, minimum, maximum)
 
 
 def _leaky_relu(negative_slope: float = 0.2) -> Activation:
@@ -209,7 +243,7 @@ def _elu(alpha: float = 1.0) -> Activation:
 
 def _celu(alpha: float = 1.0) -> Activation:
     if checks.check_float("alpha", alpha, 0.0) == 0:
-        raise ValueError("alpha of celu must be above 0, because it divides by it")
+        raise ValueError("alpha of celu must be greater than 0, because celu divides by it")
     return Activation("celu", float(alpha))
 
 
@@ -249,7 +283,7 @@ _MAKERS: dict[str, Callable[..., Activation]] = {
     "squareplus": _squareplus,
 }
 _FIELD_OF = {"negative_slope": "alpha", "default_value": "alpha", "b": "alpha"}
-"""Arguments that an :class:`Activation` keeps under another name."""
+"""Arguments that an :class:`Activation` stores in a field of another name."""
 _NAME_OF = {"general_relu": "relu", "gelu_tanh": "gelu"}
 
 linear = Activation("linear")
@@ -275,7 +309,7 @@ hard_shrink = Activation("hard_shrink", threshold=0.5)
 soft_shrink = Activation("soft_shrink", threshold=0.5)
 tanh_shrink = Activation("tanh_shrink")
 threshold = Activation("threshold", threshold=math.inf)
-"""Only to be called with its arguments: in this form it is none."""
+"""Without its arguments it is no activation: :func:`get` refuses it."""
 squareplus = Activation("squareplus", 4.0)
 sparse_plus = Activation("sparse_plus")
 sparse_sigmoid = Activation("sparse_sigmoid")
@@ -294,10 +328,21 @@ _ALIASES = {"swish": silu, "hard_swish": hard_silu}
 
 
 def make(name: str, *arguments: Any, **options: Any) -> Activation:
-    """The activation of this name with arguments of the table: ``make("elu", alpha=0.5)``."""
+    """The activation of this name with arguments from the table above.
+
+    Raises:
+        TypeError: The activation has no such argument.
+        ValueError: An argument is out of range.
+
+    Example:
+
+    >>> from fastmlp import activations
+    >>> activations.make("elu", alpha=0.5)
+    Activation(kind='elu', alpha=0.5)
+    """
     maker = _MAKERS.get(name)
     if maker is None:
-        raise TypeError(f"{name} takes no argument but x")
+        raise TypeError(f"{name} has no arguments other than x")
     try:
         inspect.signature(maker).bind(*arguments, **options)
     except TypeError as error:
@@ -305,19 +350,24 @@ def make(name: str, *arguments: Any, **options: Any) -> Activation:
     return maker(*arguments, **options)
 
 
-def custom(value: Callable[[np.ndarray], Any], derivative: Callable[[np.ndarray], Any]) -> Activation:
-    """An activation made of two functions of your own; ``Dense(8, activation=(value, derivative))`` is short for it.
+ArrayFunction: TypeAlias = Callable[[NDArray[np.float32]], ArrayLike]
+"""From an array to an array of the same shape, element by element."""
 
-    The native engine can't call Python, so a model with such an activation runs on the reference engine, in NumPy, whatever ``compile``
-    says: for small layers about six times slower. Each function is called once a batch. Such a model can't be saved, because a file never
-    holds code; save its weights.
+
+def custom(value: ArrayFunction, derivative: ArrayFunction) -> Activation:
+    """An activation from two user-defined functions; ``Dense(8, activation=(value, derivative))`` is short for it.
+
+    The native engine can't call Python, so a model with such an activation runs on the reference engine, in NumPy, whatever engine
+    ``compile`` selects; for small layers this is about six times slower. Each function is called once per batch. Such a model can't be
+    saved, because files never contain code; save its weights instead.
 
     Args:
-        value: Gives f(z) for an array z of any shape, elementwise, and leaves z as it is.
-        derivative: Gives f'(z) in the same way. When it is first used, it is compared with finite differences of ``value``.
+        value: Returns f(z), element by element, for a float32 array z of any shape, and does not modify z.
+        derivative: Returns f'(z) in the same way. On its first use it is compared with finite differences of ``value``.
 
     Raises:
-        ValueError: When first used: a result has another shape than z, or the derivative is not that of the value.
+        TypeError: One of the two is not a function.
+        ValueError: On first use: a result has a shape other than that of z, or the derivative does not match the value.
 
     Example:
 
@@ -333,12 +383,29 @@ def custom(value: Callable[[np.ndarray], Any], derivative: Callable[[np.ndarray]
     return Activation("custom", functions=(checked, Derivative(checked, derivative)))
 
 
-def get(identifier: Any) -> Activation:
-    """The activation meant by ``identifier``.
+class ActivationLayer(Protocol):
+    """A layer that applies an activation, such as ``LeakyReLU(0.1)``, in the place of the activation."""
+
+    @property
+    def activation(self) -> Activation: ...
+
+
+ActivationLike: TypeAlias = (
+    str | Activation | ActivationLayer | tuple[ArrayFunction, ArrayFunction] | Callable[[Any], Any] | StoredConfig | None
+)
+"""What :func:`get` accepts."""
+
+
+def get(identifier: ActivationLike) -> Activation:
+    """The activation that an argument such as ``activation`` refers to.
 
     Args:
-        identifier: A name, None (linear), an :class:`Activation`, an activation layer, a stored configuration, a pair of functions (see
+        identifier: A name, None (linear), an :class:`Activation`, an activation layer, a configuration, a pair of functions (see
             :func:`custom`), or a function that only calls an activation: ``lambda x: activations.relu(x, max_value=6)``.
+
+    Raises:
+        ValueError: Nothing has this name.
+        TypeError: It is none of these.
 
     Example:
 
@@ -374,8 +441,7 @@ def _named(name: str) -> Activation:
         return _ALIASES[name]
     if name == "threshold":
         raise TypeError(
-            "threshold has two arguments that must be given: "
-            "activation=lambda x: activations.threshold(x, threshold=1.0, default_value=0.0)"
+            "threshold has two required arguments; use activation=lambda x: activations.threshold(x, threshold=1.0, default_value=0.0)"
         )
     advice = keras_names.advice("activations", name)
     if advice:
@@ -386,25 +452,25 @@ def _named(name: str) -> Activation:
 
 
 def _read(function: Callable[[Any], Any]) -> Activation:
-    """The activation that a function of a user does nothing but call."""
+    """The activation that a user-defined function does nothing but call."""
     try:
         result = function(_PROBE)
-    except (TypeError, AttributeError):  # what computing with an object that is no array ends in
+    except (TypeError, AttributeError):  # a function that computes something itself can't do so with the probe
         result = None
     if isinstance(result, Activation):
         return result
-    raise TypeError(f"a function of your own needs its derivative as well, activation=(value, derivative); got {function!r} alone")
+    raise TypeError(f"a user-defined function needs its derivative too, activation=(value, derivative); got only {function!r}")
 
 
-def serialize(activation: Activation) -> str | dict[str, Any]:
-    """A name, or name and arguments where these are not the usual ones."""
+def serialize(activation: Activation) -> str | Config:
+    """The activation's name, or its name and arguments where these differ from the defaults."""
     if activation.functions is not None:
         value = activation.functions[0]
         return custom_objects.describe_function(activation, getattr(value, "name", None))
     name = _NAME_OF.get(activation.kind, activation.kind)
     if _BY_NAME.get(name) == activation:
         return name
-    config: dict[str, Any]
+    config: Config
     if name == "gelu":
         config = {"approximate": True}
     else:
@@ -416,13 +482,21 @@ def serialize(activation: Activation) -> str | dict[str, Any]:
     return {"class": name, "config": config}
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Activation:
-    """The activation that :func:`serialize` described; ``custom_objects`` are the user's own pairs of functions, by name."""
+def deserialize(config: str | StoredConfig, custom_objects: Mapping[str, object] | None = None) -> Activation:
+    """The activation that :func:`serialize` described.
+
+    Args:
+        config: The return value of :func:`serialize`.
+        custom_objects: User-defined activations by name, as pairs of functions.
+
+    Raises:
+        ValueError: The configuration is malformed, or names an unknown activation.
+    """
     with CustomObjectScope(custom_objects):
         return _deserialize(config)
 
 
-def _deserialize(data: Any) -> Activation:
+def _deserialize(data: str | StoredConfig) -> Activation:
     if not isinstance(data, Mapping):
         return get(data)
     name, config = data.get("class"), data.get("config")
@@ -430,7 +504,7 @@ def _deserialize(data: Any) -> Activation:
         return get(custom_objects.named_function("activation", config))
     maker = _MAKERS.get(name) if isinstance(name, str) else None
     if maker is None or not isinstance(config, Mapping) or set(config) != set(inspect.signature(maker).parameters):
-        raise ValueError(f"the configuration of an activation is not valid: {data!r:.200}")
+        raise ValueError(f"the configuration of an activation is not valid, got {data!r:.200}")
     return maker(**config)
 
 
@@ -438,5 +512,5 @@ def _argument_names(maker: Callable[..., Any]) -> str:
     return ", ".join(inspect.signature(maker).parameters)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     return keras_names.missing("activations", name)

@@ -1,4 +1,4 @@
-"""``keras.backend``: what programs use of it beside tensors, usually as ``from fastmlp import backend as K``.
+"""The functions of ``keras.backend`` that do not involve tensors, usually imported with ``from fastmlp import backend as K``.
 
 Example:
 
@@ -10,7 +10,7 @@ Example:
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NoReturn
 
 from fastmlp.config import backend, epsilon, floatx, image_data_format, set_epsilon, set_floatx, set_image_data_format
 from fastmlp.utils import clear_session
@@ -18,5 +18,5 @@ from fastmlp.utils import clear_session
 __all__ = ["backend", "clear_session", "epsilon", "floatx", "image_data_format", "set_epsilon", "set_floatx", "set_image_data_format"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> NoReturn:
     raise AttributeError(f"module 'fastmlp.backend' has no attribute {name!r}; fastmlp is its own backend: compute with NumPy")

@@ -1,4 +1,4 @@
-"""Keras' settings of the whole process, with the values that fastmlp has; others are refused.
+"""Keras' process-wide settings. fastmlp has one value for each; other values raise an error.
 
 Example:
 
@@ -9,9 +9,10 @@ Example:
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import DTypeLike
 
 from fastmlp._base import checks
+from fastmlp._base.configs import StoredConfig
 from fastmlp.errors import UnsupportedError
 
 __all__ = [
@@ -31,23 +32,23 @@ _EPSILON = 1e-7
 
 
 def backend() -> str:
-    """``"fastmlp"``: it is its own backend."""
+    """``"fastmlp"``, which is its own backend."""
     return "fastmlp"
 
 
 def set_backend(backend: str) -> None:
-    """Accepts ``"fastmlp"`` alone."""
+    """Accepts only ``"fastmlp"``; otherwise raises :class:`~fastmlp.errors.UnsupportedError`."""
     if backend != "fastmlp":
-        raise UnsupportedError(f"the backend {backend!r} is not in fastmlp, which is its own backend; leave set_backend out")
+        raise UnsupportedError(f"the backend {backend!r} is not in fastmlp, which is its own backend; remove the call of set_backend")
 
 
 def floatx() -> str:
-    """``"float32"``: everything is computed in it."""
+    """``"float32"``, the type of all computations."""
     return "float32"
 
 
 def set_floatx(value: str) -> None:
-    """Accepts ``"float32"`` alone."""
+    """Accepts only ``"float32"``; otherwise raises :class:`~fastmlp.errors.UnsupportedError`."""
     checks.float32_only(value)
 
 
@@ -56,18 +57,18 @@ def dtype_policy() -> str:
     return "float32"
 
 
-def set_dtype_policy(policy: Any) -> None:
-    """Accepts ``"float32"`` alone."""
+def set_dtype_policy(policy: DTypeLike | StoredConfig) -> None:
+    """Accepts only ``"float32"``; otherwise raises :class:`~fastmlp.errors.UnsupportedError`."""
     checks.float32_only(policy)
 
 
 def epsilon() -> float:
-    """The small number that losses and metrics keep probabilities and divisors away from 0 by: 1e-7."""
+    """1e-7, the small number by which losses and metrics keep probabilities and divisors away from 0."""
     return _EPSILON
 
 
 def set_epsilon(value: float) -> None:
-    """Accepts 1e-7 alone; layers and optimizers take an ``epsilon`` of their own."""
+    """Accepts only 1e-7; layers and optimizers have an ``epsilon`` argument of their own."""
     if checks.check_float("epsilon", value, 0.0) != _EPSILON:
         raise UnsupportedError(f"epsilon {value!r} is not in fastmlp, whose losses use 1e-7; give epsilon= to the optimizer or the layer")
 
@@ -78,6 +79,6 @@ def image_data_format() -> str:
 
 
 def set_image_data_format(data_format: str) -> None:
-    """Accepts ``"channels_last"`` alone."""
+    """Accepts only ``"channels_last"``; otherwise raises :class:`~fastmlp.errors.UnsupportedError`."""
     if data_format != "channels_last":
         raise UnsupportedError(f"image_data_format {data_format!r} is not in fastmlp; transpose images to channels last before fit")

@@ -1,7 +1,7 @@
-"""The exceptions fastmlp raises beyond Python's own.
+"""The exceptions that fastmlp defines.
 
-Bad arguments are ``ValueError`` or ``TypeError`` and misuse (training a model that was not compiled) is ``RuntimeError``; only what a
-program may want to catch by itself has a class here.
+Invalid arguments raise ``ValueError`` or ``TypeError``, and misuse, such as training a model that was not compiled, raises
+``RuntimeError``. Only errors that a program may want to catch separately have a class here.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ from os import PathLike, fspath
 __all__ = ["DownloadError", "ModelFileError", "NonFiniteLossError", "NonFiniteWeightsError", "UnsupportedError"]
 
 
-# What both engines answer where a network can't be used.
+# Messages of both engines for calls that a network has to refuse.
 
 INSIDE_FUNCTION = (
-    "a loss function can't use the model that is being trained with it; it gets the predictions as an argument, and whatever else it wants "
-    "of the model has to be taken before the training, or in a callback between two batches"
+    "a loss function can't use the model that is being trained with it; the predictions are its argument, and anything else it needs "
+    "from the model must be read before training, or in a callback between two batches"
 )
-"""A function of the user's, called by an engine in the middle of a batch, comes back to the same network."""
+"""A user-defined function, called by an engine in the middle of a batch, calls the same network."""
 
 INSIDE_METRIC = (
-    "a metric can't measure or train the model that it is a metric of; in its methods it may call predict, and evaluate belongs into a "
-    "callback, or behind the training"
+    "a metric can't evaluate or train the model that it is a metric of; its methods may call predict, and evaluate can be called in a "
+    "callback or after training"
 )
-"""A metric of the user's, called in the middle of a pass, begins another pass that it measures."""
+"""A user-defined metric, called in the middle of a pass, starts another pass that it is measured on."""
 
 OCCUPIED = (
-    "this call changes the model, or measures it, while a loss function that another thread is in has been running for more than a second; "
-    "call again when it has returned, and never let a loss function wait for such a call"
+    "this call changes or evaluates the model while a loss function in another thread has been running for more than a second; call "
+    "again when it has returned, and never make a loss function wait for such a call"
 )
 
-STALE = "the model was compiled anew, by another thread, while this call was running; call again"
-"""What was checked for one objective meets a network that has been configured for another."""
+STALE = "the model was compiled again by another thread while this call was running; call again"
+"""Arguments were checked for one objective, but the network has been configured for another."""
 
 
 class NonFiniteLossError(FloatingPointError):
@@ -39,8 +39,8 @@ class NonFiniteLossError(FloatingPointError):
 
     Args:
         batch: Index of the minibatch in its epoch, from 0.
-        message: What to tell the user; an engine leaves it out, ``fit`` fills in the epoch and advice.
-        epoch: Index of the epoch, from 0; None when an engine raises it, since an engine knows no epochs.
+        message: The message; by default it names only the batch. ``fit`` adds the epoch and advice.
+        epoch: Index of the epoch, from 0; None if the engine raised the error, since engines do not count epochs.
     """
 
     def __init__(self, batch: int, message: str | None = None, *, epoch: int | None = None) -> None:
@@ -50,10 +50,10 @@ class NonFiniteLossError(FloatingPointError):
 
 
 class NonFiniteWeightsError(NonFiniteLossError):
-    """The losses of all minibatches were finite, but the last update left weights that are NaN or infinite.
+    """The losses of all minibatches were finite, but the last update made weights NaN or infinite.
 
-    Such weights show in the loss of the next batch. After the last batch of an epoch, and of ``train_on_batch``, the weights themselves are
-    looked at.
+    Normally the loss of the next batch reveals such weights. After the last batch of an epoch, and in ``train_on_batch``, the weights
+    themselves are checked.
     """
 
 
@@ -62,7 +62,9 @@ class UnsupportedError(NotImplementedError, ValueError):
 
 
 class ModelFileError(ValueError):
-    """A file is not a model that fastmlp can load: damaged, foreign, hostile, or of a newer version. The message names file and reason.
+    """A file is not a model that fastmlp can load: damaged, malicious, in another format, or from a newer version.
+
+    The message names the file and the reason.
 
     Args:
         path: The file.
@@ -79,4 +81,4 @@ class ModelFileError(ValueError):
 
 
 class DownloadError(OSError):
-    """A data set could not be downloaded; the message says why, and where to put the files by hand."""
+    """A data set could not be downloaded; the message says why, and where to place the files manually."""

@@ -1,19 +1,22 @@
-"""Regularizers: what weights add to the loss, so that they stay small, sparse or orthogonal.
+"""Regularizers: penalties added to the loss, which keep weights small, sparse or orthogonal.
 
-By name (``kernel_regularizer="l2"``) or as an object (``L2(1e-4)``). The penalty of the weights before each update is part of the loss that
-``fit`` and ``evaluate`` report, and its derivative part of the gradient.
+They are given by name (``kernel_regularizer="l2"``) or as an object (``L2(1e-4)``). The loss that ``fit`` and ``evaluate`` report includes
+the penalty, computed from the weights before each update, and the gradient includes its derivative.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Literal, SupportsFloat, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from fastmlp._base.arguments import Choice, Real
+from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.numeric import quietly
 from fastmlp._base.registry import Configurable, Registry
+from fastmlp._base.shapes import Shape
 from fastmlp._engine.spec import Penalty
 from fastmlp.errors import UnsupportedError
 
@@ -21,7 +24,7 @@ __all__ = ["L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "get", "l
 
 
 class Regularizer(Configurable):
-    """The base of all regularizers. Called with an array, one gives its penalty.
+    """The base class of all regularizers. A regularizer called on an array returns the penalty.
 
     Example:
 
@@ -32,8 +35,12 @@ class Regularizer(Configurable):
     """
 
     @quietly
-    def __call__(self, x: Any) -> Any:
-        """The penalty of an array."""
+    def __call__(self, x: ArrayLike) -> float:
+        """The penalty of an array of weights.
+
+        Raises:
+            ValueError: The penalty is not defined for arrays of this shape.
+        """
         penalty, array = self.penalty(), np.asarray(x, np.float64)
         self.check_shape(array.shape)
         total = penalty.l1 * float(np.abs(array).sum()) + penalty.l2 * float(np.square(array).sum())
@@ -42,19 +49,24 @@ class Regularizer(Configurable):
         return total
 
     def penalty(self) -> Penalty:
-        """The same for the engines; of a class of your own that has only ``__call__``, what :func:`of_function` finds."""
+        """The penalty as the engines take it. For a user-defined class that only has ``__call__``, :func:`of_function` finds it."""
         return of_function(self).penalty()
 
-    def check_shape(self, shape: tuple[int, ...]) -> None:
-        """An error if there is no such penalty for arrays of this shape."""
+    def check_shape(self, shape: Shape) -> None:
+        """Raise a ValueError if the penalty is not defined for arrays of this shape."""
 
 
 class L1L2(Regularizer):
     """``l1·Σ|w| + l2·Σw²`` (Zou & Hastie 2005, "Regularization and variable selection via the elastic net").
 
     Args:
-        l1: At least 0.
-        l2: At least 0.
+        l1: Factor of the sum of absolute values, ≥ 0.
+        l2: Factor of the sum of squares, ≥ 0.
+
+    Example:
+
+    >>> from fastmlp import layers, regularizers
+    >>> layer = layers.Dense(8, kernel_regularizer=regularizers.L1L2(l1=1e-5, l2=1e-4))
     """
 
     l1 = Real(0, default=0.0)
@@ -69,10 +81,10 @@ class L1L2(Regularizer):
 
 
 class L1(Regularizer):
-    """``l1·Σ|w|``, which makes many weights very small (Tibshirani 1996, "Regression shrinkage and selection via the lasso").
+    """``l1·Σ|w|``, which drives many weights towards 0 (Tibshirani 1996, "Regression shrinkage and selection via the lasso").
 
     Args:
-        l1: At least 0.
+        l1: Factor of the sum of absolute values, ≥ 0.
     """
 
     l1 = Real(0, default=0.01)
@@ -85,10 +97,10 @@ class L1(Regularizer):
 
 
 class L2(Regularizer):
-    """``l2·Σw²``, without a factor ½ (Krogh & Hertz 1991, "A simple weight decay can improve generalization").
+    """``l2·Σw²``, without a factor of ½ (Krogh & Hertz 1991, "A simple weight decay can improve generalization").
 
     Args:
-        l2: At least 0.
+        l2: Factor of the sum of squares, ≥ 0.
     """
 
     l2 = Real(0, default=0.01)
@@ -101,35 +113,44 @@ class L2(Regularizer):
 
 
 class OrthogonalRegularizer(Regularizer):
-    """``factor`` times the mean of |cosine| over all pairs of rows of a kernel, or of columns; 0 where there is only one.
+    """``factor`` times the mean |cosine| over all pairs of rows, or of columns, of a kernel; 0 if there is only one.
 
-    Every batch needs the products of all pairs, about as much work as a layer with as many inputs and outputs as there are rows.
+    Every batch computes the products of all pairs, about as much work as a layer with that many inputs and units.
 
     Args:
-        factor: At least 0.
-        mode: ``"rows"``: the inputs' weights become orthogonal to each other; ``"columns"``: the units'.
+        factor: Factor of the mean, ≥ 0.
+        mode: ``"rows"`` makes the weights of different inputs orthogonal, ``"columns"`` those of different units.
+
+    Raises:
+        ValueError: An unknown ``mode``; or, when the layer is built, weights that are not a matrix.
     """
 
     factor = Real(0)
     mode = Choice("rows", "columns")
 
-    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+    def __init__(self, factor: float = 0.01, mode: Literal["rows", "columns"] = "rows") -> None:
         self.factor = factor
         self.mode = mode
 
     def penalty(self) -> Penalty:
         return Penalty(orthogonal=self.factor, columns=self.mode == "columns")
 
-    def check_shape(self, shape: tuple[int, ...]) -> None:
+    def check_shape(self, shape: Shape) -> None:
         if len(shape) != 2:
             raise ValueError(f"OrthogonalRegularizer is for matrices, not for weights of shape {shape}")
 
 
-def of_function(function: Callable[[Any], Any]) -> L1L2:
-    """The regularizer that a function of the user's own computes, found by calling it: the engines compute no others.
+RegularizerFunction: TypeAlias = Callable[[NDArray[np.float32]], SupportsFloat]
+"""From an array of weights to the penalty, a number."""
+
+
+def of_function(function: RegularizerFunction) -> L1L2:
+    """The :class:`L1L2` regularizer equal to a user-defined function.
+
+    The engines do not call Python for a penalty, so l1 and l2 are found by calling the function on a few arrays.
 
     Raises:
-        UnsupportedError: It is not ``l1·Σ|w| + l2·Σw²`` for any l1 and l2.
+        UnsupportedError: The function is not ``l1·Σ|w| + l2·Σw²`` for any l1 and l2.
 
     Example:
 
@@ -139,11 +160,11 @@ def of_function(function: Callable[[Any], Any]) -> L1L2:
     L1L2(l1=0.0, l2=0.5)
     """
 
-    def value(w: np.ndarray) -> float:
+    def value(w: NDArray[np.float32]) -> float:
         return float(np.asarray(function(w)))
 
     def rounded(number: float) -> float:
-        return max(0.0, float(f"{number:.6g}"))  # as it was typed, also where the function computes in float32
+        return max(0.0, float(f"{number:.6g}"))  # as the user wrote it, even if the function computes in float32
 
     name = getattr(function, "__name__", type(function).__name__)
     try:
@@ -156,13 +177,15 @@ def of_function(function: Callable[[Any], Any]) -> L1L2:
         else:
             return found
     except (TypeError, ValueError, AttributeError, IndexError) as error:
-        raise UnsupportedError(f"the regularizer {name} can't be used: it failed for an array of weights: {error}") from error
+        raise UnsupportedError(f"the regularizer {name} can't be used: it failed when called on an array of weights: {error}") from error
     raise UnsupportedError(
-        f"the regularizer {name} is not a sum of |w| and w², and the engines compute no others; use L1, L2, L1L2 or OrthogonalRegularizer"
+        f"the regularizer {name} is not of the form l1·Σ|w| + l2·Σw², the only one the engines compute for functions; use L1, L2, L1L2 or "
+        "OrthogonalRegularizer"
     )
 
 
-def _mean_cosine(w: np.ndarray) -> float:
+def _mean_cosine(w: NDArray[np.float64]) -> float:
+    """The mean |cosine| over all pairs of different rows."""
     x = w / np.maximum(np.linalg.norm(w, axis=1, keepdims=True), 1e-7)
     cosines = np.abs(x @ x.T)
     return float((cosines.sum() - np.trace(cosines)) / max(len(w) * (len(w) - 1), 1))
@@ -173,12 +196,23 @@ l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 registry: Registry[Regularizer] = Registry("regularizer", Regularizer, (L1, L2, L1L2, OrthogonalRegularizer), of_function=of_function)
 deserialize = registry.deserialize
 
+RegularizerLike: TypeAlias = str | Regularizer | type[Regularizer] | RegularizerFunction | StoredConfig | None
+"""What :func:`get` accepts."""
 
-def get(identifier: Any) -> Regularizer | None:
-    """The regularizer meant by a name (``"l2"``), a class, an object, a configuration or a function; None for None."""
+
+def get(identifier: RegularizerLike) -> Regularizer | None:
+    """The regularizer that an argument such as ``kernel_regularizer`` refers to; None for None.
+
+    Args:
+        identifier: A name (``"l2"``), a class, an object, a configuration, or a function that :func:`of_function` accepts.
+
+    Raises:
+        ValueError: Nothing has this name.
+        TypeError: It is none of these.
+    """
     return None if identifier is None else registry.get(identifier)
 
 
-def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
+def serialize(regularizer: Regularizer | None) -> Config | None:
     """The configuration of a regularizer; None for None."""
     return None if regularizer is None else registry.serialize(regularizer)

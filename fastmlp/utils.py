@@ -1,11 +1,12 @@
-"""Small helpers: one-hot encoding and repeatable runs."""
+"""Utilities: one-hot encoding, normalization, random seeds, splitting of data sets, custom objects."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from fastmlp._base import checks, keras_names, keywords, naming, seeding
 from fastmlp._base.custom_objects import (
@@ -44,18 +45,19 @@ __all__ = [
 
 
 @keywords.answering
-def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
-    """One-hot rows for class numbers.
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.float32]:
+    """One-hot encoding of integer class labels.
 
     Args:
-        x: Class numbers from 0, of any shape; a last axis of size 1 is dropped.
-        num_classes: The number of columns; one more than the largest class number unless told.
+        x: Integer class labels ≥ 0, of any shape; a last axis of size 1 is dropped.
+        num_classes: The number of classes; by default the maximum label plus one.
 
     Returns:
         A float32 array of shape ``(*x.shape, num_classes)``.
 
     Raises:
-        ValueError: If a class number is negative, not whole, or not below ``num_classes``.
+        TypeError: The labels are not numbers.
+        ValueError: A label is negative, not an integer, or not below ``num_classes``.
 
     Example:
 
@@ -67,22 +69,22 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     labels = np.asarray(x)
     if labels.dtype.kind not in "biuf":
         raise TypeError(
-            f"to_categorical needs integers, got {labels.dtype}; number the classes first: np.unique(x, return_inverse=True)[1]"
+            f"to_categorical needs integer class labels, got {labels.dtype}; convert them first: np.unique(x, return_inverse=True)[1]"
         )
     if labels.dtype.kind == "f" and not (np.isfinite(labels).all() and (labels == np.floor(labels)).all()):
-        raise ValueError("to_categorical needs integers, but x has fractions, NaN or Inf")
+        raise ValueError("to_categorical needs integer class labels, but x has fractions, NaN or Inf")
     labels = labels.astype(np.int64)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     if num_classes is None:
         if labels.size == 0:
-            raise ValueError("x is empty, so the number of classes is unknown; give num_classes")
+            raise ValueError("x is empty, so the number of classes is unknown; pass num_classes")
         num_classes = int(labels.max()) + 1
     else:
         num_classes = checks.check_int("num_classes", num_classes)
     if labels.size and (labels.min() < 0 or labels.max() >= num_classes):
         wrong = int(labels.min()) if labels.min() < 0 else int(labels.max())
-        raise ValueError(f"x has the class number {wrong}, but classes go from 0 to {num_classes - 1}")
+        raise ValueError(f"x has the label {wrong}, but the labels of {num_classes} classes are 0 to {num_classes - 1}")
     one_hot = np.zeros((labels.size, num_classes), np.float32)
     one_hot[np.arange(labels.size), labels.ravel()] = 1
     return one_hot.reshape(*labels.shape, num_classes)
@@ -90,16 +92,20 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
 
 @keywords.answering
 @quietly
-def normalize(x: Any, axis: int = -1, order: Any = 2) -> np.ndarray:
-    """``x`` divided by its norm along an axis; where that is zero, ``x`` as it is.
+def normalize(x: ArrayLike, axis: int = -1, order: float | Literal["fro", "nuc"] | None = 2) -> NDArray[np.floating]:
+    """``x`` divided by its norms along an axis; vectors of norm 0 are returned unchanged.
 
     Args:
-        x: Numbers of any shape.
-        axis: The axis whose norm becomes 1.
+        x: Numbers of any shape with at least one axis.
+        axis: The axis along which norms are computed.
         order: The order of the norm, as in ``np.linalg.norm``: 2, 1, ``np.inf``, …
 
     Returns:
-        An array of the shape of ``x``: float32 if ``x`` is, else float64.
+        An array of the shape of ``x``: float32 if ``x`` is float32, otherwise float64.
+
+    Raises:
+        TypeError: ``x`` does not hold numbers.
+        ValueError: ``x`` is a single number.
 
     Example:
 
@@ -119,10 +125,14 @@ def normalize(x: Any, axis: int = -1, order: Any = 2) -> np.ndarray:
 
 @keywords.answering
 def set_random_seed(seed: int) -> None:
-    """Make everything random that follows repeatable: initial weights, shuffling, dropout, and Python's and NumPy's own generators.
+    """Make subsequent runs reproducible: initial weights, shuffling, dropout, and the generators of Python's ``random`` and of NumPy.
 
     Args:
-        seed: From 0 up to 2³² − 1.
+        seed: An integer from 0 to 2³² − 1.
+
+    Raises:
+        TypeError: ``seed`` is not an integer.
+        ValueError: It is out of range.
 
     Example:
 
@@ -143,35 +153,43 @@ def set_random_seed(seed: int) -> None:
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Let automatic names count from the start again: the next Dense is ``dense``.
+    """Reset the counters of automatic names: the next unnamed ``Dense`` is ``dense`` again.
 
     Args:
-        free_memory: Accepted for Keras' sake: memory is free when nothing refers to it.
+        free_memory: Accepted for compatibility with Keras; memory is freed as soon as nothing refers to it.
     """
     naming.reset()
 
 
+D = TypeVar("D")
+
+
 @keywords.answering
 def split_dataset(
-    dataset: Any,
+    dataset: D,
     left_size: float | None = None,
     right_size: float | None = None,
     shuffle: bool = False,
     seed: int | None = None,
     preferred_backend: str | None = None,
-) -> tuple[Any, Any]:
-    """Two parts of arrays, such as training and validation rows.
+) -> tuple[D, D]:
+    """Split a data set into two parts, such as training and validation samples.
 
     Args:
-        dataset: An array, sparse matrix, frame of pandas or polars, or dict of them by name; or a tuple or list of such that are split
-            alike.
-        left_size: Rows of the first part: an integer, or a share from 0 to 1.
-        right_size: Rows of the second part; the rest unless told.
-        shuffle: Whether rows are drawn at random; otherwise the first ones go left.
-        seed: Of the draw; the same seed gives the same parts.
+        dataset: An array, a sparse matrix, a pandas or polars frame, or a dict of these; or a tuple or list of them, which are split at
+            the same samples.
+        left_size: Size of the first part: the number of samples as an integer, or a fraction between 0 and 1 as a float.
+        right_size: Size of the second part; by default all samples that are not in the first.
+        shuffle: Whether samples are assigned at random. By default the first samples form the first part.
+        seed: Seed of the random assignment; the same seed returns the same parts.
+        preferred_backend: Ignored.
 
     Returns:
-        Two of what was given, or two tuples. Without ``shuffle`` arrays are not copied; sparse matrices become CSR.
+        The two parts, each of the type of ``dataset``; for a list, two tuples. Without ``shuffle`` arrays are not copied. Sparse matrices
+        are returned as CSR.
+
+    Raises:
+        ValueError: Neither size is given, a part would be empty, or the arrays differ in their number of samples.
 
     Example:
 
@@ -181,119 +199,127 @@ def split_dataset(
     >>> y_val
     array([8, 9])
     """
-    several = isinstance(dataset, (tuple, list)) and bool(dataset) and all(map(_has_rows, dataset))
-    parts = [_with_rows(part) for part in dataset] if several else [_with_rows(dataset)]
-    counts = _counts(parts)
-    rows = counts[0]
-    if any(count != rows for count in counts):
-        raise ValueError(f"the arrays have {', '.join(map(str, counts))} rows; they must have equally many")
-    left, right = _rows_of_share("left_size", left_size, rows), _rows_of_share("right_size", right_size, rows)
+    several = isinstance(dataset, (tuple, list)) and bool(dataset) and all(map(_has_samples, dataset))
+    parts = [_indexable(part) for part in dataset] if several and isinstance(dataset, (tuple, list)) else [_indexable(dataset)]
+    counts = _sample_counts(parts)
+    samples = counts[0]
+    if any(count != samples for count in counts):
+        raise ValueError(f"the arrays must have the same number of samples, got {', '.join(map(str, counts))}")
+    left, right = _absolute_size("left_size", left_size, samples), _absolute_size("right_size", right_size, samples)
     if left is None and right is None:
-        raise ValueError("give left_size or right_size: a number of rows, or a share such as 0.8")
-    left = rows - right if left is None and right is not None else left or 0
-    right = rows - left if right is None else right
-    if left < 1 or right < 1 or left + right > rows:
-        raise ValueError(
-            f"{rows} rows can't be split into {left} and {right}; both parts must have some, and not more than there are together"
-        )
+        raise ValueError("give left_size or right_size: a number of samples, or a fraction such as 0.8")
+    left = samples - right if left is None and right is not None else left or 0
+    right = samples - left if right is None else right
+    if left < 1 or right < 1 or left + right > samples:
+        raise ValueError(f"{samples} samples can't be split into {left} and {right}; neither part may be empty, nor both exceed the total")
+    which: tuple[Selection, Selection] = slice(left), slice(left, left + right)
     if shuffle:
-        order = np.random.default_rng(seed).permutation(rows)
-        first, second = [_rows(p, order[:left]) for p in parts], [_rows(p, order[left : left + right]) for p in parts]
-    else:
-        first, second = [_rows(p, slice(left)) for p in parts], [_rows(p, slice(left, left + right)) for p in parts]
-    return (tuple(first), tuple(second)) if several else (first[0], second[0])
+        order = np.random.default_rng(seed).permutation(samples)
+        which = order[:left], order[left : left + right]
+    first, second = ([_select(part, selection) for part in parts] for selection in which)
+    result: tuple[Any, Any] = (tuple(first), tuple(second)) if several else (first[0], second[0])
+    return result
 
 
-def _has_rows(part: Any) -> bool:
+Selection: TypeAlias = NDArray[np.int64] | slice
+"""Indices of samples, or a range of them."""
+
+
+def _has_samples(part: Any) -> bool:
     return isinstance(part, dict) or sparse.is_sparse(part) or (hasattr(part, "__len__") and np.ndim(part) > 0)
 
 
-def _with_rows(part: Any) -> Any:
-    """Data in a form whose rows :func:`_rows` can pick."""
+def _indexable(part: Any) -> Any:
+    """The data in a form that :func:`_select` can index by sample."""
     if sparse.is_sparse(part):  # before dicts: some sparse matrices are
         return part.tocsr()
     if isinstance(part, dict):
-        return {name: _with_rows(one) for name, one in part.items()}
+        return {name: _indexable(value) for name, value in part.items()}
     return part if frames.is_frame(part) and (hasattr(part, "iloc") or type(part).__module__.startswith("polars")) else np.asarray(part)
 
 
-def _counts(parts: Iterable[Any]) -> list[int]:
-    """The number of rows of each array, of which there must be one."""
-    counts = [count for part in parts for count in _counts_of(part)]
+def _sample_counts(parts: Iterable[Any]) -> list[int]:
+    """The number of samples in each array, of which there must be at least one."""
+    counts = [count for part in parts for count in _each_count(part)]
     if not counts:
-        raise ValueError("there are no arrays to take rows of: the data are an empty dict")
+        raise ValueError("there are no arrays to select samples from: the data is an empty dict")
     return counts
 
 
-def _counts_of(part: Any) -> list[int]:
+def _each_count(part: Any) -> Iterator[int]:
     if isinstance(part, dict):
-        return [count for one in part.values() for count in _counts_of(one)]
-    if not part.shape:
+        for value in part.values():
+            yield from _each_count(value)
+    elif not part.shape:
         raise TypeError(f"the data must be arrays with one row per sample, got {part[()]!r:.60}")
-    return [part.shape[0]]
+    else:
+        yield part.shape[0]
 
 
-def _rows(part: Any, which: Any) -> Any:
-    """The rows of these indices, or of this slice."""
+def _select(part: Any, which: Selection) -> Any:
     if isinstance(part, dict):
-        return {name: _rows(one, which) for name, one in part.items()}
+        return {name: _select(value, which) for name, value in part.items()}
     return part.iloc[which] if hasattr(part, "iloc") else part[which]
 
 
-def _rows_of_share(name: str, size: Any, rows: int) -> int | None:
+def _absolute_size(name: str, size: SupportsIndex | float | None, samples: int) -> int | None:
+    """A number of samples, from a number or a fraction."""
     if size is None:
         return None
     if isinstance(size, (float, np.floating)):
-        return round(checks.check_float(name, size, 0.0, 1.0) * rows)
+        return round(checks.check_float(name, size, 0.0, 1.0) * samples)
     return checks.check_int(name, size, 0)
 
 
 @keywords.answering
 def k_fold(
-    data: Any, k: int = 5, shuffle: bool = True, seed: int | None = None, stratify: Any = None
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The rows to train on and to validate on, ``k`` times: each row is validated on once (k-fold cross-validation).
+    data: object, k: int = 5, shuffle: bool = True, seed: int | None = None, stratify: ArrayLike | None = None
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Indices of training and validation samples for k-fold cross-validation: each sample is validated on exactly once.
 
     Args:
-        data: The rows, or their number.
-        k: Folds, from 2 to the number of rows.
-        shuffle: Whether rows are dealt out at random; otherwise neighbouring rows are one fold.
-        seed: Of the deal; the same seed gives the same folds.
-        stratify: The class of each row, ``(rows,)``: every fold gets its share of each class.
+        data: The samples (see :func:`split_dataset`), or their number.
+        k: Number of folds, from 2 to the number of samples.
+        shuffle: Whether samples are assigned to folds at random; otherwise each fold consists of consecutive samples.
+        seed: Seed of the random assignment; the same seed returns the same folds.
+        stratify: The class label of each sample, ``(samples,)``; every fold then has nearly the same proportions of the classes.
 
     Returns:
-        Pairs of ascending row numbers, int64.
+        An iterator over ``k`` pairs ``(training, validation)`` of ascending int64 indices.
+
+    Raises:
+        ValueError: There are fewer samples than folds, or ``stratify`` does not have one label per sample.
 
     Example:
 
     >>> from fastmlp.utils import k_fold
-    >>> for train, held_out in k_fold(6, k=3, shuffle=False):
-    ...     print(train, held_out)
+    >>> for training, validation in k_fold(6, k=3, shuffle=False):
+    ...     print(training, validation)
     [2 3 4 5] [0 1]
     [0 1 4 5] [2 3]
     [0 1 2 3] [4 5]
     """
     if data is None:
-        raise TypeError("data must be arrays with one row per sample, or the number of rows, got None")
-    rows = _counts([_with_rows(data)])[0] if _has_rows(data) else checks.check_int("data", data)
+        raise TypeError("data must be arrays with one row per sample, or the number of samples, got None")
+    samples = _sample_counts([_indexable(data)])[0] if _has_samples(data) else checks.check_int("data", data)
     k = checks.check_int("k", k, 2)
-    if k > rows:
-        raise ValueError(f"{rows} rows can't be dealt out to {k} folds; lower k")
-    order = np.random.default_rng(seed).permutation(rows) if shuffle else np.arange(rows)
-    fold = np.empty(rows, np.int64)
+    if k > samples:
+        raise ValueError(f"k must be at most the number of samples, {samples}, got {k}")
+    order = np.random.default_rng(seed).permutation(samples) if shuffle else np.arange(samples)
+    fold = np.empty(samples, np.int64)
     if stratify is None:
-        fold[order] = np.arange(rows) * k // rows
+        fold[order] = np.arange(samples) * k // samples
     else:
         classes = np.asarray(stratify)
-        if classes.shape != (rows,):
-            raise ValueError(f"stratify has shape {classes.shape}, but there is one class per row: ({rows},)")
+        if classes.shape != (samples,):
+            raise ValueError(f"stratify must have the shape ({samples},), one label per sample, got {classes.shape}")
         by_class = order[np.argsort(classes[order], kind="stable")]
-        fold[by_class] = np.arange(rows) % k
+        fold[by_class] = np.arange(samples) % k
     return ((np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(k))
 
 
-def __getattr__(name: str) -> Any:
-    if name == "get_file":  # their modules are loaded when they are first used
+def __getattr__(name: str) -> object:
+    if name == "get_file":  # these modules are imported on first use
         from fastmlp.datasets._getfile import get_file
 
         return get_file

@@ -1,16 +1,17 @@
-"""Variables: arrays that are read and assigned through an object, as ``keras.Variable``.
+"""Variables: arrays that are read and assigned through an object, like ``keras.Variable``.
 
-:class:`Variable` holds its array itself; weights of layers and slots of optimizers are variables whose values live elsewhere.
+:class:`Variable` holds its own array; the weights of layers and the slots of optimizers are variables whose values live in a network.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, Self, SupportsIndex
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastmlp import initializers
 from fastmlp._base import naming
@@ -18,20 +19,31 @@ from fastmlp._base.numeric import as_native, quiet
 
 __all__ = ["Variable"]
 
+InitialValue: TypeAlias = "ArrayLike | Variable | initializers.InitializerLike"
+Index: TypeAlias = Any
+"""What NumPy's arrays can be indexed by; NumPy has no public type for it."""
+
 
 class Variable(NDArrayOperatorsMixin):
-    """An array that changes by :meth:`assign`, for everything else used like an array.
+    """An array whose values are changed with :meth:`assign`; otherwise it is used like a NumPy array.
 
-    The weights of layers are variables: they show the current values at any time, during training and after it, and what is assigned
-    takes effect in the network. What indexing and ``value`` return is read-only, so nothing can be written by mistake into a copy;
-    ``numpy()`` returns an independent array.
+    The weights of layers are variables: they show the current values at any time, also during training, and assigned values take effect in
+    the network. Indexing and ``value`` return read-only arrays, so that nobody writes into a copy by mistake; ``numpy()`` returns an
+    independent array.
 
     Args:
-        initializer: The first value; or an initializer or its name, which draws an array of ``shape``.
-        shape: The shape, where ``initializer`` is one.
-        dtype: By default float32 for fractions, for integers and bools what NumPy makes of them.
-        trainable: What the attribute of this name says; nothing depends on it.
+        initializer: The initial value, an array; or an initializer or its name, which draws an array of ``shape``.
+        shape: The shape; required with an initializer.
+        dtype: By default float32 for floating-point values, NumPy's choice for integers and bools.
+        trainable: The attribute of this name; nothing depends on it.
+        autocast: Accepted for compatibility with Keras, like ``aggregation`` and ``synchronization``.
+        aggregation: Ignored.
+        synchronization: Ignored.
         name: By default ``variable``, ``variable_1``, …
+
+    Raises:
+        ValueError: The name is empty or contains ``/``, or an initializer comes without ``shape``.
+        TypeError: The initial value does not hold numbers.
 
     Example:
 
@@ -45,13 +57,13 @@ class Variable(NDArrayOperatorsMixin):
 
     __slots__ = ("__weakref__", "_name", "_trainable", "_value")
 
-    _value: Any
+    _value: NDArray[Any] | None
 
     def __init__(
         self,
-        initializer: Any,
-        shape: tuple[int, ...] | None = None,
-        dtype: Any = None,
+        initializer: InitialValue,
+        shape: Sequence[int] | None = None,
+        dtype: DTypeLike | None = None,
         trainable: bool = True,
         autocast: bool = True,
         aggregation: str | None = "none",
@@ -61,7 +73,7 @@ class Variable(NDArrayOperatorsMixin):
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(f"name must be a string without '/', got {name!r}")
         self._name, self._trainable = name or naming.automatic("Variable"), bool(trainable)
-        if isinstance(initializer, str):
+        if isinstance(initializer, (str, type)):
             initializer = initializers.get(initializer)
         if callable(initializer) and not isinstance(initializer, Variable):
             if shape is None:
@@ -74,22 +86,26 @@ class Variable(NDArrayOperatorsMixin):
             raise TypeError(f"a variable holds numbers, got {initializer!r:.80}")
         self._value = value
 
-    # What a subclass whose values live elsewhere replaces
+    # Overridden by subclasses whose values live elsewhere
 
-    def read(self) -> np.ndarray:
+    def read(self) -> NDArray[Any]:
         """A copy of the current value."""
         return np.array(self._value)
 
-    def check(self, value: Any) -> np.ndarray:
-        """``value`` as an array that can be stored here, or an error that says what is wrong with it."""
+    def check(self, value: ArrayLike) -> NDArray[Any]:
+        """``value`` as an array of the variable's dtype.
+
+        Raises:
+            ValueError: It has another shape.
+        """
         with quiet():
             array = np.array(value, self.dtype)
         if array.shape != self.shape:
             raise ValueError(f"variable {self.path!r} has shape {self.shape}, got {array.shape}")
         return array
 
-    def store(self, value: np.ndarray) -> None:
-        """Take over a value that passed :meth:`check`."""
+    def store(self, value: NDArray[Any]) -> None:
+        """Set the value to an array that :meth:`check` returned."""
         self._value = value
 
     @property
@@ -99,20 +115,20 @@ class Variable(NDArrayOperatorsMixin):
 
     @property
     def path(self) -> str:
-        """The name with that of the layer before it: ``dense/kernel``."""
+        """The name, with the layer's name in front: ``dense/kernel``."""
         return self.name
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape, which does not change."""
-        shape: tuple[int, ...] = self._value.shape
-        return shape
+        """The shape, which is fixed."""
+        assert self._value is not None
+        return self._value.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of the numbers, which does not change; float32 for weights."""
-        dtype: np.dtype[Any] = self._value.dtype
-        return dtype
+        """The dtype, which is fixed; float32 for weights."""
+        assert self._value is not None
+        return self._value.dtype
 
     @property
     def trainable(self) -> bool:
@@ -123,7 +139,7 @@ class Variable(NDArrayOperatorsMixin):
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
 
-    # What is the same for all
+    # The same for all variables
 
     @property
     def ndim(self) -> int:
@@ -136,58 +152,68 @@ class Variable(NDArrayOperatorsMixin):
         return math.prod(self.shape)
 
     @property
-    def value(self) -> np.ndarray:
+    def value(self) -> NDArray[Any]:
         """The current value, as a read-only array."""
         array = self.read()
         array.flags.writeable = False
         return array
 
-    def numpy(self) -> np.ndarray:
+    def numpy(self) -> NDArray[Any]:
         """A copy of the current value, independent of the variable."""
         return self.read()
 
-    def assign(self, value: Any) -> Self:
-        """Set the value, which must have the same shape; weights must be finite too. Returns the variable."""
+    def assign(self, value: ArrayLike) -> Self:
+        """Set the value.
+
+        Args:
+            value: An array of the same shape, in which there is neither NaN nor Inf if the variable is a weight.
+
+        Returns:
+            The variable.
+
+        Raises:
+            ValueError: It has another shape, or a weight would not be finite.
+        """
         self.store(self.check(value))
         return self
 
-    def assign_add(self, value: Any) -> Self:
-        """Add ``value``."""
+    def assign_add(self, value: ArrayLike) -> Self:
+        """Add ``value`` to the variable, which is returned; see :meth:`assign`."""
         with quiet():
             return self.assign(self.read() + np.asarray(value))
 
-    def assign_sub(self, value: Any) -> Self:
-        """Subtract ``value``."""
+    def assign_sub(self, value: ArrayLike) -> Self:
+        """Subtract ``value`` from the variable, which is returned; see :meth:`assign`."""
         with quiet():
             return self.assign(self.read() - np.asarray(value))
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
-            raise ValueError(f"the values of variable {self.path!r} can't be seen without a copy; leave copy=False out")
+            raise ValueError(f"variable {self.path!r} can't be converted without a copy; omit copy=False")
         array = self.read() if copy else self.value
         return array if dtype is None else array.astype(dtype, copy=False)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         written = [*options.get("out", ()), *(inputs[:1] if method == "at" else ())]
         if any(isinstance(item, Variable) for item in written):
-            raise TypeError(f"variable {self.path!r} can't be changed in place; use its assign, assign_add or assign_sub")
+            raise TypeError(f"variable {self.path!r} can't be changed in place; use assign, assign_add or assign_sub")
         values = [item.value if isinstance(item, Variable) else item for item in inputs]
         options = {name: item.value if isinstance(item, Variable) else item for name, item in options.items()}
         return getattr(ufunc, method)(*values, **options)
 
     def __getattr__(self, name: str) -> Any:
-        # what only arrays have, such as T and mean
+        # attributes of arrays, such as T and mean
         if name.startswith("_") or not hasattr(np.ndarray, name):
             raise AttributeError(f"a variable has no attribute {name!r}")
         return getattr(self.value, name)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Index) -> Any:
         return self.value[index]
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: Index, value: ArrayLike) -> None:
         raise TypeError(
             f"elements of variable {self.path!r} can't be assigned one by one; change a copy and assign it: "
-            "value = variable.numpy(); value[...] = ...; variable.assign(value)"
+            "value = variable.numpy(); value[i] = …; variable.assign(value)"
         )
 
     def __len__(self) -> int:
@@ -216,8 +242,8 @@ class Variable(NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         return bool(self.value)
 
-    def __round__(self, digits: int = 0) -> Any:
-        return np.round(self.value, digits or 0)
+    def __round__(self, digits: int = 0) -> NDArray[Any]:
+        return np.asarray(np.round(self.value, digits or 0))
 
     __hash__ = object.__hash__  # by identity: == compares elements
 
@@ -233,11 +259,11 @@ class Variable(NDArrayOperatorsMixin):
     def __copy__(self) -> Variable:
         return self.__deepcopy__({})
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
+    def __deepcopy__(self, memo: dict[int, object]) -> Variable:
         make, arguments = self.__reduce__()
         return make(*arguments)
 
 
-def _detached(value: np.ndarray, trainable: bool, name: str) -> Variable:
-    """What copies of variables are: variables with the same value that belong to no layer."""
+def _detached(value: NDArray[Any], trainable: bool, name: str) -> Variable:
+    """The copy of a variable: one with the same value that belongs to no layer."""
     return Variable(value, dtype=value.dtype, trainable=trainable, name=name)

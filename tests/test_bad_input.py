@@ -348,12 +348,12 @@ def test_a_loss_that_becomes_nan_stops_with_the_epoch_the_batch_and_advice(engin
 @pytest.mark.parametrize(
     ("x", "num_classes", "error", "message"),
     [
-        (["a"], None, TypeError, "to_categorical needs integers"),
+        (["a"], None, TypeError, "to_categorical needs integer class labels"),
         ([0.5], None, ValueError, "x has fractions, NaN or Inf"),
         ([np.nan], None, ValueError, "x has fractions, NaN or Inf"),
-        ([-1, 2], None, ValueError, "x has the class number -1, but classes go from 0 to 2"),
-        ([0, 5], 3, ValueError, "x has the class number 5, but classes go from 0 to 2"),
-        ([], None, ValueError, "x is empty, so the number of classes is unknown; give num_classes"),
+        ([-1, 2], None, ValueError, "x has the label -1, but the labels of 3 classes are 0 to 2"),
+        ([0, 5], 3, ValueError, "x has the label 5, but the labels of 3 classes are 0 to 2"),
+        ([], None, ValueError, "x is empty, so the number of classes is unknown; pass num_classes"),
         ([0], 0, ValueError, "num_classes must be at least 1, got 0"),
     ],
 )

@@ -89,7 +89,9 @@ def test_constant_takes_an_array(tmp_path, suffix):
     assert np.array_equal(again.get_weights()[0], values)
     assert again.get_weights()[1].tolist() == [1, 2]
     assert initializers.Constant([1, 2])((3, 2)).tolist() == [[1, 2]] * 3
-    with pytest.raises(ValueError, match=r"Constant has an array of shape \(3, 2\), which does not fit weights of shape \(2, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"the value of Constant has shape \(3, 2\), which can't be broadcast to weights of shape \(2, 3\)"
+    ):
         initializers.Constant(values)((2, 3))
     with pytest.raises(ValueError, match="value must be finite"):
         initializers.Constant([1, np.nan])

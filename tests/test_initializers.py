@@ -107,8 +107,12 @@ def test_keras_spellings_are_known(name, cls):
     [
         (lambda: initializers.get("glorot_unifrom"), ValueError, "unknown initializer 'glorot_unifrom'; did you mean GlorotUniform?"),
         (lambda: initializers.get("stft"), ValueError, "'stft' is not in fastmlp; it is for short-time Fourier transforms"),
-        (lambda: initializers.Orthogonal()((3,)), ValueError, "Orthogonal gives matrices, but an array of shape (3,) is wanted"),
-        (lambda: initializers.Identity()((3, 2, 1)), ValueError, "Identity gives matrices, but an array of shape (3, 2, 1) is wanted"),
+        (
+            lambda: initializers.Orthogonal()((3,)),
+            ValueError,
+            "Orthogonal needs a shape with at least two axes, such as (784, 10), got (3,)",
+        ),
+        (lambda: initializers.Identity()((3, 2, 1)), ValueError, "Identity needs a shape with two axes, such as (784, 10), got (3, 2, 1)"),
         (
             lambda: initializers.get(lambda shape: np.zeros(2))((3,)),
             ValueError,

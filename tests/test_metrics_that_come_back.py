@@ -8,7 +8,7 @@ import pytest
 from fastmlp import Sequential, layers, metrics
 
 X, Y = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32), np.ones((40, 1), np.float32)
-COMES_BACK = "a metric can't measure or train the model that it is a metric of"
+COMES_BACK = "a metric can't evaluate or train the model that it is a metric of"
 
 
 class Own(metrics.Metric):

@@ -68,14 +68,14 @@ def test_constraints_are_known_by_name(name):
         (lambda: regularizers.OrthogonalRegularizer()(np.ones(3)), ValueError, "is for matrices, not for weights of shape"),
         (lambda: regularizers.get(3), TypeError, "3 is not a regularizer; give one of L1, L2"),
         (lambda: constraints.MaxNorm(-1), ValueError, "max_value must be at least 0, got -1"),
-        (lambda: constraints.MaxNorm(axis="a"), TypeError, "axis must be an integer, several, or None, got 'a'"),
-        (lambda: constraints.MaxNorm(axis=2)(W), ValueError, "MaxNorm(max_value=2.0, axis=2) does not fit weights of shape (2, 3)"),
+        (lambda: constraints.MaxNorm(axis="a"), TypeError, "axis must be an integer, a tuple of integers, or None, got 'a'"),
+        (lambda: constraints.MaxNorm(axis=2)(W), ValueError, "MaxNorm(max_value=2.0, axis=2) can't be applied to weights of shape (2, 3)"),
         (lambda: constraints.MinMaxNorm(2, 1), ValueError, "max_value must be at least 2, got 1"),
         (lambda: constraints.MinMaxNorm(rate=2), ValueError, "rate must be at least 0 and at most 1, got 2"),
         (
             lambda: layers.Dense(2, bias_constraint=constraints.UnitNorm(axis=1), input_dim=3).build((3,)),
             ValueError,
-            "UnitNorm(axis=1) does not fit weights of shape (2,): they have 1 axes",
+            "UnitNorm(axis=1) can't be applied to weights of shape (2,), which have 1 axes",
         ),
         (
             lambda: layers.Dense(2, bias_regularizer="orthogonal_regularizer").build((3,)),

@@ -45,13 +45,13 @@ def test_a_single_array_gives_two_arrays():
     ("call", "message"),
     [
         (lambda: split_dataset(X), "give left_size or right_size"),
-        (lambda: split_dataset(X, 1.0), "10 rows can't be split into 10 and 0"),
-        (lambda: split_dataset(X, 8, 5), "10 rows can't be split into 8 and 5"),
+        (lambda: split_dataset(X, 1.0), "10 samples can't be split into 10 and 0"),
+        (lambda: split_dataset(X, 8, 5), "10 samples can't be split into 8 and 5"),
         (lambda: split_dataset(X, 1.5), "left_size must be at least 0 and at most 1"),
-        (lambda: split_dataset((X, Y[:4]), 0.5), "the arrays have 10, 4 rows; they must have equally many"),
-        (lambda: k_fold(X, 11), "10 rows can't be dealt out to 11 folds"),
+        (lambda: split_dataset((X, Y[:4]), 0.5), "the arrays must have the same number of samples, got 10, 4"),
+        (lambda: k_fold(X, 11), "k must be at most the number of samples, 10, got 11"),
         (lambda: k_fold(X, 1), "k must be at least 2"),
-        (lambda: k_fold(X, 2, stratify=[1, 2]), r"stratify has shape \(2,\), but there is one class per row: \(10,\)"),
+        (lambda: k_fold(X, 2, stratify=[1, 2]), r"stratify must have the shape \(10,\), one label per sample, got \(2,\)"),
     ],
 )
 def test_splits_that_can_not_be_are_told(call, message):
@@ -115,5 +115,5 @@ def test_inputs_by_name_are_split_alike():
     (left, y), (right, _) = split_dataset(({"one": X, "two": Y}, Y), left_size=8)
     np.testing.assert_array_equal(left["two"], y)
     assert (left["one"].shape, right["one"].shape) == ((8, 2), (2, 2))
-    with pytest.raises(ValueError, match="the arrays have 10, 9 rows; they must have equally many"):
+    with pytest.raises(ValueError, match="the arrays must have the same number of samples, got 10, 9"):
         split_dataset({"one": X, "two": Y[:9]}, left_size=8)

@@ -124,7 +124,7 @@ class _Maker:
             if operation.op == "gather":
                 buffer = self._gather(buffer, operation.settings["gathered"])
                 continue
-            settings: dict[str, Any] = {"rate": operation.rate, **operation.activation.constants(), **operation.settings}
+            settings: dict[str, Any] = {"rate": operation.rate, **operation.activation.fields(), **operation.settings}
             if training and operation.op in _OF_TRAINING and not settings.get("mode"):
                 settings["mode"] = "training"
             groups = self._groups_of(operation, buffer)
