@@ -84,12 +84,12 @@ def matrix():
 # Fields of src/kernels/kernels.h, by kernel; each is made when its benchmark runs.
 FIELDS = {
     "gemm_forward": lambda: gemm(
-        a_row=COLUMNS, b_step=PANEL, b_panel=COLUMNS * PANEL, c_row=COLUMNS, c_panel=PANEL, finish=1, bias=floats(COLUMNS)
+        a_row=COLUMNS, b_step=PANEL, b_panel=COLUMNS * PANEL, c_row=COLUMNS, c_panel=PANEL, epilogue=1, bias=floats(COLUMNS)
     ),
     "gemm_dw": lambda: gemm(a_step=COLUMNS, b_step=COLUMNS, b_panel=PANEL, c_row=PANEL, c_panel=COLUMNS * PANEL),
     "gemm_dx": lambda: gemm(a_step=COLUMNS * PANEL, b_step=COLUMNS, b_panel=PANEL, c_row=COLUMNS, c_panel=PANEL),
     "compress": mostly_zeros,
-    "sparse_product": sparse_rows,
+    "spmm": sparse_rows,
     "transpose": lambda: {
         "rows": ROWS,
         "cols": COLUMNS,
@@ -149,7 +149,7 @@ FIELDS = {
     "maximum_backward": lambda: elementwise(grad=floats(SIZE)),
     **{
         f"{kernel} {name}": lambda code=code: elementwise(activation=code)
-        for kernel in ("activate", "derive")
+        for kernel in ("activation", "activation_backward")
         for name, code in _core.ACTIVATIONS.items()
     },
     **{f"loss_{name}": lambda name=name: loss(name) for name in _core.LOSSES},

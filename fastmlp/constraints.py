@@ -54,7 +54,7 @@ class Constraint(Configurable):
             return np.maximum(array, 0, dtype=np.float32)
         matrix = np.atleast_2d(array)
         norm = np.sqrt(np.square(matrix).sum(axis=bounds.axis, keepdims=True))
-        desired = bounds.rate * np.clip(norm, bounds.least, bounds.most) + (1 - bounds.rate) * norm
+        desired = bounds.rate * np.clip(norm, bounds.min_value, bounds.max_value) + (1 - bounds.rate) * norm
         return (matrix * (desired / (_EPSILON + norm))).astype(np.float32).reshape(array.shape)
 
     def bounds(self, shape: Shape) -> Bounds:

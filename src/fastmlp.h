@@ -167,7 +167,7 @@ typedef struct fm_parameter_rule {
     int orthogonal_columns;
     int constraint; /* FM_CONSTRAINT_FREE, …: what is done to it after each update */
     int axis; /* of FM_CONSTRAINT_NORM: FM_AXIS_EACH_UNIT, … */
-    double least, most, rate;
+    double min_value, max_value, rate;
     int undecayed; /* weight_decay is not for it */
     int matrix; /* adafactor: its squares are kept as means of rows, in the first slot, and of columns, in the second; muon: it moves along
                  * orthogonal matrices, without the second slot, and what is none by Adam */
@@ -190,9 +190,9 @@ typedef struct fm_update_spec {
     double weight_decay; /* w −= learning rate·weight_decay·w before a step */
     double clipnorm, global_clipnorm, clipvalue; /* the longest gradient of a parameter, of all parameters, of a number */
     int64_t accumulate; /* a step is taken every so many batches, with the mean of their gradients */
-    int average; /* a slot follows the parameters: a = average_momentum·a + (1 − average_momentum)·w */
-    double average_momentum;
-    int64_t overwrite_every; /* … and takes their place every so many steps */
+    int ema; /* a slot follows the parameters: a = ema_momentum·a + (1 − ema_momentum)·w */
+    double ema_momentum;
+    int64_t ema_overwrite_frequency; /* … and takes their place every so many steps */
     const fm_parameter_rule *parameters; /* [parameter_count], or NULL; copied */
 } fm_update_spec;
 
@@ -255,7 +255,7 @@ typedef struct fm_batches {
 
 /* Rows of the first kernel put off steps while their input is zero. Whoever looks at parameters, slots or predictions sees none of that,
  * and no bit depends on it; but with `rounded` the bits depend on when somebody looks, or calls this, which settles all of them. */
-fm_status fm_network_settle(fm_network *network);
+fm_status fm_network_flush(fm_network *network);
 
 /* Trains on the batches *next … stop − 1, at the state's learning rate, which follows `rates` where they are given; returning early at a
  * batch boundary once `seconds` have passed; at least one batch is done.

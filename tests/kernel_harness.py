@@ -53,8 +53,8 @@ class Gemm(Structure):
         ("c", Floats),
         ("c_row", c_ssize_t),
         ("c_panel", c_ssize_t),
-        ("carry", c_int),
-        ("finish", c_int),
+        ("accumulate", c_int),
+        ("epilogue", c_int),
         ("bias", Floats),
         ("activation", c_int),
         ("alpha", c_float),
@@ -65,7 +65,7 @@ class Compress(Structure):
     _fields_ = [("n", c_ssize_t), ("x", Floats), ("index", POINTER(c_int32)), ("value", Floats), ("count", Sizes)]
 
 
-class Sparse(Structure):
+class Spmm(Structure):
     _fields_ = [
         ("rows", c_ssize_t),
         ("panels", c_ssize_t),
@@ -79,7 +79,7 @@ class Sparse(Structure):
         ("c", Floats),
         ("c_row", c_ssize_t),
         ("c_panel", c_ssize_t),
-        ("finish", c_int),
+        ("epilogue", c_int),
         ("bias", Floats),
         ("activation", c_int),
         ("alpha", c_float),
@@ -225,9 +225,9 @@ class Replay(Structure):
         ("done", POINTER(c_uint32)),
         ("steps", c_ssize_t),
         ("learning_rate", Floats),
-        ("highest_rate", c_float),
+        ("max_learning_rate", c_float),
         ("series", Floats),
-        ("fade", Floats),
+        ("decay", Floats),
     ]
 
 
@@ -250,7 +250,7 @@ class ColumnMoments(Structure):
     _fields_ = [("rows", c_ssize_t), ("cols", c_ssize_t), ("x", Floats), ("x_row", c_ssize_t), ("mean", Floats), ("variance", Floats)]
 
 
-class Normalize(Structure):
+class BatchNorm(Structure):
     _fields_ = [
         ("rows", c_ssize_t),
         ("cols", c_ssize_t),
@@ -267,7 +267,7 @@ class Normalize(Structure):
     ]
 
 
-class NormalizeColumnsBackward(Structure):
+class BatchNormBackward(Structure):
     _fields_ = [
         ("rows", c_ssize_t),
         ("cols", c_ssize_t),
@@ -286,7 +286,7 @@ class NormalizeColumnsBackward(Structure):
     ]
 
 
-class NormalizeRows(Structure):
+class LayerNorm(Structure):
     _fields_ = [
         ("rows", c_ssize_t),
         ("cols", c_ssize_t),
@@ -303,7 +303,7 @@ class NormalizeRows(Structure):
     ]
 
 
-class NormalizeRowsBackward(Structure):
+class LayerNormBackward(Structure):
     _fields_ = [
         ("rows", c_ssize_t),
         ("cols", c_ssize_t),
@@ -320,7 +320,7 @@ class NormalizeRowsBackward(Structure):
     ]
 
 
-class NormalizedSums(Structure):
+class LayerNormParameterGradients(Structure):
     _fields_ = [
         ("rows", c_ssize_t),
         ("cols", c_ssize_t),
@@ -411,7 +411,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "gemm_dx": Gemm,
     "pack": Pack,
     "compress": Compress,
-    "sparse_product": Sparse,
+    "spmm": Spmm,
     "transpose": Transpose,
     "column_sums": ColumnSums,
     "from_uint8": FromUint8,
@@ -419,11 +419,11 @@ STRUCTS: dict[str, type[Structure]] = {
     **dict.fromkeys(("glu", "glu_backward"), Glu),
     "dropout_mask": Dropout,
     "column_moments": ColumnMoments,
-    "normalize_columns": Normalize,
-    "normalize_columns_backward": NormalizeColumnsBackward,
-    "normalize_rows": NormalizeRows,
-    "normalize_rows_backward": NormalizeRowsBackward,
-    "normalized_sums": NormalizedSums,
+    "batch_norm": BatchNorm,
+    "batch_norm_backward": BatchNormBackward,
+    "layer_norm": LayerNorm,
+    "layer_norm_backward": LayerNormBackward,
+    "layer_norm_parameter_gradients": LayerNormParameterGradients,
     "prelu": Prelu,
     "prelu_backward": Prelu,
     "gaussian_noise": GaussianNoise,
@@ -436,7 +436,7 @@ STRUCTS: dict[str, type[Structure]] = {
     **dict.fromkeys(("activity", "activity_backward"), Activity),
     "smooth": Smooth,
     "peak": Peak,
-    **dict.fromkeys(("activate", "derive", "exp", "log", "erf"), Elementwise),
+    **dict.fromkeys(("activation", "activation_backward", "exp", "log", "erf"), Elementwise),
     **dict.fromkeys(("multiply", "add", "subtract", "maximum", "minimum", "scale"), Elementwise),
     "maximum_backward": MaximumBackward,
     **{f"loss_{name}": Loss for name in _core.LOSSES},

@@ -283,7 +283,7 @@ def trained_by(rule, x, plan, epochs=5, skip_below=ALWAYS, settled=True):
         network.learning_rate = 0.003 / (1 + epoch)
         train(network, batches_of(x, plan))
         if settled:
-            network.settle()
+            network.flush()
     return state_of(network)
 
 
@@ -318,7 +318,7 @@ def test_steps_added_up_do_not_depend_on_threads_or_on_where_a_call_ends(threads
         network.learning_rate = 0.003 / (1 + epoch)
         for i in range(batches.count):
             network.train(batches, i, i + 1, 0.0, np.zeros(2))
-        network.settle()
+        network.flush()
     assert all(same_bits(ends[0], end) for end in [*ends[1:], state_of(network)])
 
 

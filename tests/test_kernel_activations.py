@@ -68,7 +68,7 @@ def test_values_keep_their_digits(name):
     with np.errstate(all="ignore"):
         exact = function(z)
         kept = (np.abs(exact) > LEAST) & np.isfinite(exact.astype(np.float32))
-    error = np.abs(run(ISAS[-1], "activate", name, x=Z)[kept] - exact[kept]) / np.abs(exact[kept])
+    error = np.abs(run(ISAS[-1], "activation", name, x=Z)[kept] - exact[kept]) / np.abs(exact[kept])
     assert (error <= UNIT * (bound(z[kept]) if callable(bound) else bound)).all(), error.max() / UNIT
 
 
@@ -76,8 +76,8 @@ def test_values_keep_their_digits(name):
 def test_slopes_are_those_of_float64(name):
     """From the rounded output where that is what the kernel reads, so the error counts in units of 1 rather than of the slope."""
     z = np.minimum(Z, 80) if name == "exponential" else Z
-    read = z if name in READ_INPUT else run(ISAS[-1], "activate", name, x=z)
-    slope = run(ISAS[-1], "derive", name, x=read, y=np.ones_like(z))
+    read = z if name in READ_INPUT else run(ISAS[-1], "activation", name, x=z)
+    slope = run(ISAS[-1], "activation_backward", name, x=read, y=np.ones_like(z))
     function = ACTIVATIONS[name]
     z = z.astype(np.float64)
     exact_read = z if name in READ_INPUT else function.forward(z, *constants(name))
@@ -114,16 +114,19 @@ def test_slopes_are_those_of_float64(name):
 )
 def test_infinity_and_zero_have_their_limits(isa, name, values, slopes):
     z = np.array([-INF, 0, INF], np.float32)
-    activated = run(isa, "activate", name, x=z)
+    activated = run(isa, "activation", name, x=z)
     np.testing.assert_allclose(activated, values, rtol=1e-7, atol=1e-18)
     np.testing.assert_allclose(
-        run(isa, "derive", name, x=z if name in READ_INPUT else activated, y=np.ones(3, np.float32)), slopes, rtol=1e-6, atol=1e-36
+        run(isa, "activation_backward", name, x=z if name in READ_INPUT else activated, y=np.ones(3, np.float32)),
+        slopes,
+        rtol=1e-6,
+        atol=1e-36,
     )
 
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_a_rectifier_without_a_slope_is_0_at_minus_infinity(isa):
-    assert run(isa, "activate", "general_relu", alpha=0, x=np.array([-INF], np.float32)) == [0]
+    assert run(isa, "activation", "general_relu", alpha=0, x=np.array([-INF], np.float32)) == [0]
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -131,5 +134,5 @@ def test_a_rectifier_without_a_slope_is_0_at_minus_infinity(isa):
 def test_slopes_of_nan_are_nan(isa, name):
     nan, one = np.array([np.nan], np.float32), np.ones(1, np.float32)
     if name != "general_relu":
-        assert np.isnan(run(isa, "derive", name, x=nan, y=one)).all()
-    assert np.isnan(run(isa, "derive", name, x=one, y=nan)).all()
+        assert np.isnan(run(isa, "activation_backward", name, x=nan, y=one)).all()
+    assert np.isnan(run(isa, "activation_backward", name, x=one, y=nan)).all()

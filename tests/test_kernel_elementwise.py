@@ -49,9 +49,9 @@ def test_activations_and_derivatives_of_any_length(name, side, in_place):
     read = (X if name in READ_INPUT else a).astype(np.float32)
     slopes = ACTIVATIONS[name].backward(read.astype(np.float64), Y.astype(np.float64), *constants)
     for n in SIZES:
-        activated = on_every_isa("activate", n, side, in_place, **fields)
+        activated = on_every_isa("activation", n, side, in_place, **fields)
         np.testing.assert_allclose(activated, a[:n], rtol=3e-7, atol=5e-7 if name in READ_INPUT else 0)
-        derived = on_every_isa("derive", n, side, in_place, x=read, **fields)
+        derived = on_every_isa("activation_backward", n, side, in_place, x=read, **fields)
         np.testing.assert_allclose(derived, slopes[:n], rtol=2e-6, atol=5e-7 if name in READ_INPUT else 1e-7)
 
 
@@ -122,7 +122,7 @@ def test_slopes_at_zero(isa):
     def slope(name):
         out = np.empty(1, np.float32)
         zero, one = np.zeros(1, np.float32), np.ones(1, np.float32)
-        kernels(isa)["derive"](n=1, x=zero, y=one, out=out, activation=_core.ACTIVATIONS[name], alpha=ALPHA)
+        kernels(isa)["activation_backward"](n=1, x=zero, y=one, out=out, activation=_core.ACTIVATIONS[name], alpha=ALPHA)
         return out[0]
 
     assert slope("relu") == 0

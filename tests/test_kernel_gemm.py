@@ -46,7 +46,7 @@ def test_forward_is_the_integer_product_at_every_size(isa, side):
             a, b, c, d = guarded(x, panels_of(w), np.zeros((rows, panels * PANEL), np.float32), bias, side=side)
             call(
                 rows=rows, depth=depth, panels=panels, a=a.array, a_row=depth, b=b.array, b_step=PANEL, b_panel=depth * PANEL,
-                c=c.array, c_row=panels * PANEL, c_panel=PANEL, finish=1, bias=d.array, activation=RELU,
+                c=c.array, c_row=panels * PANEL, c_panel=PANEL, epilogue=1, bias=d.array, activation=RELU,
             )  # fmt: skip
             expected = np.maximum(x.astype(np.int64) @ w.astype(np.int64) + bias.astype(np.int64), 0)
             assert np.array_equal(c.array, expected), (rows, depth, panels)
@@ -127,7 +127,7 @@ def test_a_sum_cut_into_blocks_has_the_bits_of_the_whole(isa, name):
         c = np.full((rows, panels * PANEL), 7, np.float32)
         for begin, end in blocks:
             block = {"rows": rows, "depth": end - begin, "panels": panels, "c": c, "c_row": panels * PANEL, "c_panel": PANEL}
-            block |= {"carry": begin > 0, "finish": end == depth, "activation": TANH}
+            block |= {"accumulate": begin > 0, "epilogue": end == depth, "activation": TANH}
             if name == "gemm_forward":
                 block |= {"a": a[:, begin:], "a_row": depth, "b": b[:, begin:], "b_step": PANEL, "b_panel": depth * PANEL}
             elif name == "gemm_dw":
@@ -163,8 +163,8 @@ def test_every_activation_can_end_a_product(isa):
     table["gemm_forward"](**product, c=plain, c_row=48, c_panel=PANEL)
     for activation in (code for name, code in _core.ACTIVATIONS.items() if name not in READ_INPUT):
         fused, apart = np.zeros_like(plain), np.zeros_like(plain)
-        table["gemm_forward"](**product, c=fused, c_row=48, c_panel=PANEL, finish=1, activation=activation, alpha=0.3)
-        table["activate"](n=plain.size, x=plain, out=apart, activation=activation, alpha=0.3)
+        table["gemm_forward"](**product, c=fused, c_row=48, c_panel=PANEL, epilogue=1, activation=activation, alpha=0.3)
+        table["activation"](n=plain.size, x=plain, out=apart, activation=activation, alpha=0.3)
         assert same_bits(fused, apart)
 
 
@@ -250,9 +250,9 @@ def test_a_product_without_its_zeros_has_the_bits_of_the_whole_product(isa):
         x = np.where(rng.random((rows, depth)) < 0.3, rng.normal(size=(rows, depth)), 0).astype(np.float32)
         w, bias = rng.normal(size=(depth, panels * PANEL)).astype(np.float32), rng.normal(size=panels * PANEL).astype(np.float32)
         common = {"rows": rows, "panels": panels, "b": panels_of(w), "b_step": PANEL, "b_panel": depth * PANEL}
-        common |= {"c_row": panels * PANEL, "c_panel": PANEL, "finish": 1, "bias": bias, "activation": TANH}
+        common |= {"c_row": panels * PANEL, "c_panel": PANEL, "epilogue": 1, "bias": bias, "activation": TANH}
         begin, end, index, value = lists_of(x)
         whole, sparse = (np.full((rows, panels * PANEL), 7, np.float32) for _ in range(2))
         table["gemm_forward"](depth=depth, a=x, a_row=depth, c=whole, **common)
-        table["sparse_product"](begin=begin, end=end, index=index, value=value, c=sparse, **common)
+        table["spmm"](begin=begin, end=end, index=index, value=value, c=sparse, **common)
         assert same_bits(whole, sparse)

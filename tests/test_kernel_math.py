@@ -50,7 +50,7 @@ SAMPLE = np.concatenate([np.arange(0, 1 << 32, 4099, dtype=np.uint64).astype(np.
 def evaluate(isa, function, x):
     out = np.empty_like(x)
     if function in _core.ACTIVATIONS:
-        kernels(isa)["activate"](n=len(x), x=x, out=out, activation=_core.ACTIVATIONS[function], alpha=1)
+        kernels(isa)["activation"](n=len(x), x=x, out=out, activation=_core.ACTIVATIONS[function], alpha=1)
     else:
         kernels(isa)[function](n=len(x), x=x, out=out)
     return out

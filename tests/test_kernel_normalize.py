@@ -71,14 +71,14 @@ def test_columns_are_normalized_in_four_ways(rows, cols):
     }
     given = {"rows": rows, "cols": cols, "x": x, "x_row": cols, "mean": mean, "variance": variance, "gamma": gamma, "beta": beta}
     for kind, wanted in expected.items():
-        out = on_every_isa("normalize_columns", {"out": (rows, cols)}, **given, epsilon=EPSILON, kind=kind, out_row=cols)
+        out = on_every_isa("batch_norm", {"out": (rows, cols)}, **given, epsilon=EPSILON, kind=kind, out_row=cols)
         close(out["out"], wanted)
 
 
 def test_a_column_that_never_changes_needs_no_epsilon():
     x, zero = np.full((3, 16), 5, np.float32), np.zeros(16, np.float32)
     given = {"rows": 3, "cols": 16, "x": x, "x_row": 16, "variance": zero, "beta": zero + 2, "kind": BATCH, "out_row": 16}
-    assert (on_every_isa("normalize_columns", {"out": (3, 16)}, **given)["out"] == 2).all()
+    assert (on_every_isa("batch_norm", {"out": (3, 16)}, **given)["out"] == 2).all()
 
 
 @pytest.mark.parametrize(("rows", "cols"), PANELS)
@@ -89,9 +89,7 @@ def test_the_way_back_through_a_batch_s_own_moments(rows, cols, scaled):
     gamma = draw(cols) if scaled else np.ones(cols, np.float32)
     given = {"gamma": gamma} if scaled else {}
     given |= {"rows": rows, "cols": cols, "x": x, "x_row": cols, "grad": grad, "grad_row": cols, "mean": mean, "variance": variance}
-    out = on_every_isa(
-        "normalize_columns_backward", {"out": (rows, cols), "dgamma": cols, "dbeta": cols}, **given, epsilon=EPSILON, out_row=cols
-    )
+    out = on_every_isa("batch_norm_backward", {"out": (rows, cols), "dgamma": cols, "dbeta": cols}, **given, epsilon=EPSILON, out_row=cols)
     inverse = 1 / np.sqrt(variance.astype(np.float64) + EPSILON)
     normal = (x - mean.astype(np.float64)) * inverse
     close(out["dbeta"], grad.sum(axis=0, dtype=np.float64))
@@ -106,9 +104,7 @@ def test_rows_are_normalized_and_back(rows, cols, centered):
     gamma, beta = draw(1, cols), draw(1, cols)
     stride = round_up(cols)
     shared = {"rows": rows, "cols": cols, "x": padded(x), "x_row": stride, "gamma": padded(gamma), "centered": centered, "out_row": stride}
-    forward = on_every_isa(
-        "normalize_rows", {"out": (rows, stride), "mean": rows, "scale": rows}, **shared, beta=padded(beta), epsilon=EPSILON
-    )
+    forward = on_every_isa("layer_norm", {"out": (rows, stride), "mean": rows, "scale": rows}, **shared, beta=padded(beta), epsilon=EPSILON)
     wide = x.astype(np.float64)
     mean = wide.mean(axis=1, keepdims=True) * centered
     inverse = 1 / np.sqrt(((wide - mean) ** 2).mean(axis=1, keepdims=True) + EPSILON)
@@ -118,7 +114,7 @@ def test_rows_are_normalized_and_back(rows, cols, centered):
     close(forward["mean"], mean[:, 0])
     close(forward["scale"], inverse[:, 0])
     kept = {"mean": forward["mean"], "scale": forward["scale"], "grad": padded(grad), "grad_row": stride}
-    backward = on_every_isa("normalize_rows_backward", {"out": (rows, stride)}, **shared, **kept)["out"]
+    backward = on_every_isa("layer_norm_backward", {"out": (rows, stride)}, **shared, **kept)["out"]
     h = grad * gamma.astype(np.float64)
     rest = h - h.mean(axis=1, keepdims=True) * centered - normal * (h * normal).mean(axis=1, keepdims=True)
     close(backward[:, :cols], rest * inverse, 1e-4)
@@ -128,7 +124,7 @@ def test_rows_are_normalized_and_back(rows, cols, centered):
 def test_a_row_s_mean_has_the_fixed_order():
     x = draw(9, 45)
     out = on_every_isa(
-        "normalize_rows", {"out": (9, 48), "mean": 9, "scale": 9}, rows=9, cols=45, x=padded(x), x_row=48, centered=1, out_row=48
+        "layer_norm", {"out": (9, 48), "mean": 9, "scale": 9}, rows=9, cols=45, x=padded(x), x_row=48, centered=1, out_row=48
     )
     assert same_bits(out["mean"], fixed_sum(x) / np.float32(45))
 
@@ -137,7 +133,7 @@ def test_a_row_s_mean_has_the_fixed_order():
 def test_gradients_of_what_scales_rows(rows, cols):
     x, grad, mean, scale = draw(rows, cols), draw(rows, cols), draw(rows), draw(rows)
     given = {"rows": rows, "cols": cols, "x": x, "x_row": cols, "grad": grad, "grad_row": cols, "mean": mean, "scale": scale}
-    out = on_every_isa("normalized_sums", {"dgamma": cols, "dbeta": cols}, **given)
+    out = on_every_isa("layer_norm_parameter_gradients", {"dgamma": cols, "dbeta": cols}, **given)
     normal = (x.astype(np.float64) - mean[:, None]) * scale[:, None]
     close(out["dgamma"], (grad * normal).sum(axis=0))
     close(out["dbeta"], grad.sum(axis=0, dtype=np.float64))

@@ -52,7 +52,7 @@ def replayed(isa, rule, arrays, done, learning_rate, index=None, side="end"):
         done=done,
         steps=len(learning_rate),
         learning_rate=learning_rate,
-        highest_rate=learning_rate.max(initial=0),
+        max_learning_rate=learning_rate.max(initial=0),
     )
     for array in guarded:
         array.check()
@@ -132,7 +132,7 @@ def test_a_series_adds_up_what_it_says(isa, panels):
         done=done,
         steps=steps,
         series=series,
-        fade=fade,
+        decay=fade,
     )
     for array in guarded:
         array.check()

@@ -15,10 +15,10 @@ OPTIONS = {
     "clipnorm": {"clipnorm": 0.05},
     "global_clipnorm": {"global_clipnorm": 0.1},
     "clipvalue": {"clipvalue": 0.005},
-    "average": {"average_momentum": 0.9},
-    "overwritten": {"average_momentum": 0.5, "overwrite_every": 3},
+    "average": {"ema_momentum": 0.9},
+    "overwritten": {"ema_momentum": 0.5, "ema_overwrite_frequency": 3},
     "accumulation": {"accumulate": 3},
-    "everything": {"weight_decay": 0.2, "clipnorm": 0.1, "average_momentum": 0.8, "overwrite_every": 2, "accumulate": 2},
+    "everything": {"weight_decay": 0.2, "clipnorm": 0.1, "ema_momentum": 0.8, "ema_overwrite_frequency": 2, "accumulate": 2},
 }
 PENALTIES = {
     "l1": Penalty(l1=0.002),

@@ -12,7 +12,7 @@ from fastmlp._base import checks
 from fastmlp._base.numeric import as_native
 from fastmlp._base.shapes import Shape
 from fastmlp._data.conversion import BLOCK_ROWS, as_array, as_float32, blocks
-from fastmlp._engine.spec import WHOLE_BELOW
+from fastmlp._engine.spec import EXACT_INT_LIMIT
 
 
 def as_targets(value: Any, loss: str, row: Shape, *, name: str = "y", ignored: int | None = None) -> np.ndarray:
@@ -93,12 +93,12 @@ def _labels_of_any_kind(array: np.ndarray, name: str) -> np.ndarray:
     """Labels that are only compared with one another."""
     array = _integers(array, name, "circle")
     for first, part in blocks(array):
-        wrong = np.abs(part.astype(np.float64)) >= WHOLE_BELOW
+        wrong = np.abs(part.astype(np.float64)) >= EXACT_INT_LIMIT
         if wrong.any():
             at = int(np.argmax(wrong))
             raise ValueError(
-                f"{name}[{first + at}] is {part[at]:.0f}, but circle takes class numbers from {1 - WHOLE_BELOW} to {WHOLE_BELOW - 1}; "
-                f"number the classes from 0: np.unique({name}, return_inverse=True)[1]"
+                f"{name}[{first + at}] is {part[at]:.0f}, but circle takes class numbers from {1 - EXACT_INT_LIMIT} to "
+                f"{EXACT_INT_LIMIT - 1}; number the classes from 0: np.unique({name}, return_inverse=True)[1]"
             )
     return as_native(array, np.int32)
 

@@ -77,10 +77,10 @@ def set_skip_zeros(network: Network, value: SkipZeros) -> None:
         network.set_skip_below(_SKIP_BELOW[value] if isinstance(value, (bool, str)) else value)
 
 
-def settle(network: Network, update: Update) -> None:
+def flush(network: Network, update: Update) -> None:
     """Flushes deferred updates at the end of an epoch, so that results do not depend on when weights are read."""
-    if update.rounded and hasattr(network, "settle"):
-        network.settle()
+    if update.rounded and hasattr(network, "flush"):
+        network.flush()
 
 
 class BuildInfo(TypedDict):

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 Function = Callable[["np.ndarray"], "np.ndarray"]
 
 __all__ = [
+    "EXACT_INT_LIMIT",
     "ROWWISE",
-    "WHOLE_BELOW",
     "Batches",
     "Bounds",
     "Constant",
@@ -56,17 +56,17 @@ class Penalty:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What is done to a parameter after each update.
+    """The constraint applied to a parameter after each update.
 
     ``kind`` is ``non_negative``, ``w = max(w, 0)``, or ``norm``: ``w *= d / (n + 1e-7)`` with
-    ``d = rate·min(max(n, least), most) + (1 − rate)·n``, where n is the norm of each column of a kernel (``axis`` 0), of each row (1) or of
-    all numbers together (None). Where it is ``function``, engines do nothing: who trains calls that between two batches.
+    ``d = rate·min(max(n, min_value), max_value) + (1 − rate)·n``, where n is the norm of each column of a kernel (``axis`` 0), of each row
+    (1) or of the whole array (None). With ``function``, engines do nothing: the training loop calls it between two batches.
     """
 
     kind: str
     axis: int | None = 0
-    least: float = 0.0
-    most: float = 1.0
+    min_value: float = 0.0
+    max_value: float = 1.0
     rate: float = 1.0
     function: Function | None = None
     name: str = ""
@@ -104,8 +104,8 @@ class Constant:
         return np.broadcast_to(np.reshape(np.array(self.values), self.shape), self.row).ravel()
 
 
-WHOLE_BELOW = 1 << 24
-"""Integers whose absolute value is below this are told apart in float32."""
+EXACT_INT_LIMIT = 1 << 24
+"""Integers whose absolute value is below this are exact in float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Table:
     - ``"farmhash"``: FarmHash's Fingerprint64 of the number in decimal digits, modulo ``buckets``;
     - ``"siphash"``: the same with SipHash-2-4, whose key is ``salt``.
 
-    Anything else becomes NaN: fractions, numbers beyond ``WHOLE_BELOW``, and unknown numbers where there are no buckets.
+    Anything else becomes NaN: fractions, numbers beyond ``EXACT_INT_LIMIT``, and unknown numbers where there are no buckets.
     """
 
     keys: tuple[float, ...]
@@ -382,9 +382,9 @@ class Update:
     """The largest number in a gradient."""
     accumulate: int = 1
     """Batches whose mean gradient makes one step. ``iterations`` counts batches."""
-    average_momentum: float | None = None
+    ema_momentum: float | None = None
     """Keep a running average of the parameters: ``a = momentum·a + (1 − momentum)·w``, after the first step w itself."""
-    overwrite_every: int = 0
+    ema_overwrite_frequency: int = 0
     """The average takes the parameters' place every so many steps."""
 
     @property
@@ -405,7 +405,7 @@ class Update:
             "adafactor": ("row", "column", "velocity"),
             "muon": ("momentum", "velocity"),
         }.get(self.kind, ())
-        return (*names, *("average",) * (self.average_momentum is not None), *("gradient_accumulator",) * (self.accumulate > 1))
+        return (*names, *("average",) * (self.ema_momentum is not None), *("gradient_accumulator",) * (self.accumulate > 1))
 
     @property
     def copies(self) -> tuple[str, ...]:

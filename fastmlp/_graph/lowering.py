@@ -18,7 +18,7 @@ import numpy as np
 from fastmlp._base.shapes import Shape
 from fastmlp._data.conversion import WholeNumbers
 from fastmlp._engine import backends
-from fastmlp._engine.spec import WHOLE_BELOW, Node, Parameter, Plan, Table
+from fastmlp._engine.spec import EXACT_INT_LIMIT, Node, Parameter, Plan, Table
 from fastmlp._graph.operation import Operation
 from fastmlp._graph.symbolic import Call, Graph, Tensor
 from fastmlp._graph.weights import Weight
@@ -301,7 +301,7 @@ def numbers_read(plan: Plan) -> tuple[WholeNumbers, ...]:
                 found.append(WholeNumbers(start, end, 0, count - 1))
             elif node.table is not None:
                 known = None if node.table.buckets else node.table.keys
-                found.append(WholeNumbers(start, end, 1 - WHOLE_BELOW, WHOLE_BELOW - 1, known))
+                found.append(WholeNumbers(start, end, 1 - EXACT_INT_LIMIT, EXACT_INT_LIMIT - 1, known))
     return tuple(found)
 
 

@@ -244,7 +244,7 @@ class Trainer:
                             raise diverged(error, error.batch - first, epoch, compiled) from None
                         logs = {**tally.logs(), "loss": math.nan}
                         self.stop_training = True
-                    backends.settle(network, compiled.optimizer.rule())
+                    backends.flush(network, compiled.optimizer.rule())
                     if not logs:
                         break  # the data ran out
                     progress.end_epoch()

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastmlp._base import checks, hashing
 from fastmlp._base.shapes import Shape
-from fastmlp._engine.spec import WHOLE_BELOW, Table
+from fastmlp._engine.spec import EXACT_INT_LIMIT, Table
 from fastmlp._graph import symbolic
 from fastmlp._graph.operation import Operation
 from fastmlp.errors import UnsupportedError
@@ -86,10 +86,10 @@ def exact(name: str, layer: Layer, values: Iterable[Any]) -> None:
     for value in values:
         if isinstance(value, str) or value is None:
             raise ValueError(f"{name} of layer {layer.name!r} is {value!r:.60}, but what a model reads and gives are numbers")
-        if not abs(value) < WHOLE_BELOW:
+        if not abs(value) < EXACT_INT_LIMIT:
             raise ValueError(
                 f"{name} of layer {layer.name!r} is {value}, but a model reads and gives float32, where integers are exact from "
-                f"{1 - WHOLE_BELOW} to {WHOLE_BELOW - 1}; call the layer on the data before fit instead: x = layer(data)"
+                f"{1 - EXACT_INT_LIMIT} to {EXACT_INT_LIMIT - 1}; call the layer on the data before fit instead: x = layer(data)"
             )
 
 

@@ -278,8 +278,8 @@ class Optimizer(Configurable):
             global_clipnorm=self.global_clipnorm or 0.0,
             clipvalue=self.clipvalue or 0.0,
             accumulate=self.gradient_accumulation_steps or 1,
-            average_momentum=self.ema_momentum if self.use_ema else None,
-            overwrite_every=self.ema_overwrite_frequency or 0,
+            ema_momentum=self.ema_momentum if self.use_ema else None,
+            ema_overwrite_frequency=self.ema_overwrite_frequency or 0,
         )
 
     def trainer(self, network: Any) -> Any:

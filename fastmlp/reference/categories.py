@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp._base.hashing import fingerprint64, siphash
-from fastmlp._engine.spec import WHOLE_BELOW, Node, Table
+from fastmlp._engine.spec import EXACT_INT_LIMIT, Node, Table
 from fastmlp.reference.operation import Arrays, Pass
 
 __all__ = ["CategoryEncoding", "Discretization", "Embedding", "Lookup"]
@@ -105,7 +105,7 @@ class Lookup(Replacement):
 
     def _bucketed(self, numbers: np.ndarray) -> np.ndarray:
         table = self.table
-        known = (np.abs(numbers) < WHOLE_BELOW) & (numbers == np.trunc(numbers)) & (table.buckets > 0)
+        known = (np.abs(numbers) < EXACT_INT_LIMIT) & (numbers == np.trunc(numbers)) & (table.buckets > 0)
         whole = np.where(known, numbers, 0).astype(np.int64)
         if table.method == "floormod" or table.buckets < 2:
             return np.where(known, table.first + whole % max(table.buckets, 1), np.nan)

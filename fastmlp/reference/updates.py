@@ -99,10 +99,10 @@ def update(
     for i, parameter in enumerate(described):
         if not parameter.trainable:
             continue
-        if rule.average_momentum is not None:
-            momentum = rule.average_momentum if done else 0.0
+        if rule.ema_momentum is not None:
+            momentum = rule.ema_momentum if done else 0.0
             new[i]["average"] = momentum * new[i]["average"] + (1 - momentum) * moved[i]
-            if rule.overwrite_every and (done + 1) % rule.overwrite_every == 0:
+            if rule.ema_overwrite_frequency and (done + 1) % rule.ema_overwrite_frequency == 0:
                 moved[i] = new[i]["average"]
         if parameter.bounds is not None and parameter.bounds.function is None:
             moved[i] = bounded(parameter.bounds, moved[i])
@@ -133,5 +133,5 @@ def bounded(bounds: Bounds, w: np.ndarray) -> np.ndarray:
         return np.maximum(w, 0)
     matrix = np.atleast_2d(w)
     norm = np.sqrt((matrix * matrix).sum(axis=bounds.axis, keepdims=True))
-    desired = bounds.rate * np.clip(norm, bounds.least, bounds.most) + (1 - bounds.rate) * norm
+    desired = bounds.rate * np.clip(norm, bounds.min_value, bounds.max_value) + (1 - bounds.rate) * norm
     return (matrix * (desired / (NORM_EPSILON + norm))).reshape(w.shape).astype(w.dtype)

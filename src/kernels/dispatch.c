@@ -88,7 +88,7 @@ const char *fm_loss_name(int index) {
 const char *fm_optimizer_name(int index) {
     static const char *const names[] = {
 #define FM_OPTIMIZER(name, slots) #name,
-#define FM_WHOLE_OPTIMIZER(name, slots) #name,
+#define FM_LAYERWISE_OPTIMIZER(name, slots) #name,
 #include "kernels.def"
     };
     return index >= 0 && index < FM_OPTIMIZER_COUNT ? names[index] : NULL;

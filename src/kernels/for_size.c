@@ -11,5 +11,5 @@
 #include "body/loss_pairs.h"
 #include "body/loss_rows.h"
 #include "body/noise.h"
-#include "body/normalize.h"
+#include "body/norm.h"
 #include "body/row_activation.h"

@@ -18,7 +18,7 @@
 #include "include/names.h"
 #include "include/elementwise.h"
 #include "include/losses.h"
-#include "include/normalize.h"
+#include "include/norm.h"
 #include "include/optimizers.h"
 #include "include/peak.h"
 #include "include/products.h"

@@ -205,12 +205,12 @@ cdef class Network:
         """Whether this thread is in a call of the network already: in a function of the user's that it has called."""
         return fm_network_is_mine(self.network)
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Takes the steps that rows of the first kernel have put off. Needed only where bits should not depend on when somebody looks, and
         only with ``Update.rounded``."""
         cdef fm_status status
         with nogil:
-            status = fm_network_settle(self.network)
+            status = fm_network_flush(self.network)
         _raise(status)
 
     # parameters and slots

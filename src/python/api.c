@@ -5,7 +5,7 @@
 struct fastmlp_network {
     fm_network *network;
     int64_t inputs, outputs;
-    int64_t most_rows; /* above this a size in bytes does not fit size_t */
+    int64_t max_rows; /* above this a size in bytes does not fit size_t */
     PyObject *owner;
 };
 
@@ -77,12 +77,12 @@ static fm_status wait_and_predict(fm_network *network, const fm_input *input, fl
     return status;
 }
 
-static int is_sound(const fastmlp_network *handle, int64_t rows, const float *x, const float *out) {
-    return handle && rows >= 0 && rows <= handle->most_rows && (rows == 0 || (x && out));
+static int validate_arguments(const fastmlp_network *handle, int64_t rows, const float *x, const float *out) {
+    return handle && rows >= 0 && rows <= handle->max_rows && (rows == 0 || (x && out));
 }
 
 static int api_predict(fastmlp_network *handle, int64_t rows, const float *x, float *out) {
-    if (!is_sound(handle, rows, x, out))
+    if (!validate_arguments(handle, rows, x, out))
         return FASTMLP_BAD_ARGUMENT;
     const fm_input input = {.rows = rows, .x = x};
     fm_status status = fm_network_try_predict(handle->network, &input, out);
@@ -92,7 +92,7 @@ static int api_predict(fastmlp_network *handle, int64_t rows, const float *x, fl
 }
 
 static int api_try_predict(fastmlp_network *handle, int64_t rows, const float *x, float *out) {
-    if (!is_sound(handle, rows, x, out))
+    if (!validate_arguments(handle, rows, x, out))
         return FASTMLP_BAD_ARGUMENT;
     const fm_input input = {.rows = rows, .x = x};
     return status_of(fm_network_try_predict(handle->network, &input, out));

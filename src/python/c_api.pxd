@@ -140,7 +140,7 @@ cdef extern from "fastmlp.h" nogil:
     ctypedef struct fm_parameter_rule:
         double l1, l2, orthogonal
         int orthogonal_columns, constraint, axis
-        double least, most, rate
+        double min_value, max_value, rate
         int undecayed, matrix
 
     ctypedef struct fm_update_spec:
@@ -150,9 +150,9 @@ cdef extern from "fastmlp.h" nogil:
         double initial_accumulator, l1, l2, shrinkage, power, beta, beta_2_decay, epsilon_2, clip_threshold, rms_rate, vector_rate, vector_decay, weight_decay, clipnorm, global_clipnorm, clipvalue
         double coefficients[3]
         int64_t newton_steps, warmup, accumulate
-        int average
-        double average_momentum
-        int64_t overwrite_every
+        int ema
+        double ema_momentum
+        int64_t ema_overwrite_frequency
         const fm_parameter_rule *parameters
 
     ctypedef struct fm_state:
@@ -202,7 +202,7 @@ cdef extern from "fastmlp.h" nogil:
     fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update, uint64_t *task)
     fm_state fm_network_state(const fm_network *network)
     fm_status fm_network_set_state(fm_network *network, fm_field field, fm_state state)
-    fm_status fm_network_settle(fm_network *network)
+    fm_status fm_network_flush(fm_network *network)
     bint fm_network_is_mine(const fm_network *network)
     double fm_network_skip_below(const fm_network *network)
     fm_status fm_network_train(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals)

@@ -12,8 +12,8 @@ cdef int _fill_update(fm_update_spec *c, update) except -1:
     c.vector_rate, c.vector_decay = update.vector_rate, update.vector_decay
     c.beta_2_decay, c.epsilon_2, c.clip_threshold = update.beta_2_decay, update.epsilon_2, update.clip_threshold
     c.clipnorm, c.global_clipnorm, c.clipvalue = update.clipnorm, update.global_clipnorm, update.clipvalue
-    c.accumulate, c.average = update.accumulate, update.average_momentum is not None
-    c.average_momentum, c.overwrite_every = update.average_momentum or 0.0, update.overwrite_every
+    c.accumulate, c.ema = update.accumulate, update.ema_momentum is not None
+    c.ema_momentum, c.ema_overwrite_frequency = update.ema_momentum or 0.0, update.ema_overwrite_frequency
     return 0
 
 
@@ -26,5 +26,5 @@ cdef int _fill_rule(fm_parameter_rule *c, parameter) except -1:
     if bounds is not None and bounds.function is None:
         c.constraint = FM_CONSTRAINT_NON_NEGATIVE if bounds.kind == "non_negative" else FM_CONSTRAINT_NORM
         c.axis = {0: FM_AXIS_EACH_UNIT, 1: FM_AXIS_EACH_INPUT, None: FM_AXIS_ALL}[bounds.axis]
-        c.least, c.most, c.rate = bounds.least, bounds.most, bounds.rate
+        c.min_value, c.max_value, c.rate = bounds.min_value, bounds.max_value, bounds.rate
     return 0

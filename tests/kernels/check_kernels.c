@@ -16,11 +16,11 @@
 
 /* Sizes and output of a product. Every number of rows up to two of the largest tiles, with every number of panels. */
 static fm_gemm draw_gemm(trial *t) {
-    fm_gemm g = {.rows = 1 + t->number % 27, .depth = pick(t, 1, 40), .panels = 1 + t->number / 27 % 9, .carry = coin(t)};
-    const int in_panels = coin(t);
-    g.c_row = in_panels ? FM_PANEL : g.panels * FM_PANEL;
-    g.c_panel = in_panels ? g.rows * FM_PANEL : FM_PANEL;
-    g.c = g.carry ? take_floats(t, g.rows * g.panels * FM_PANEL) : take_room(t, g.rows * g.panels * FM_PANEL);
+    fm_gemm g = {.rows = 1 + t->number % 27, .depth = pick(t, 1, 40), .panels = 1 + t->number / 27 % 9, .accumulate = coin(t)};
+    const int grad_in_panels = coin(t);
+    g.c_row = grad_in_panels ? FM_PANEL : g.panels * FM_PANEL;
+    g.c_panel = grad_in_panels ? g.rows * FM_PANEL : FM_PANEL;
+    g.c = g.accumulate ? take_floats(t, g.rows * g.panels * FM_PANEL) : take_room(t, g.rows * g.panels * FM_PANEL);
     g.b_step = g.panels * FM_PANEL;
     g.b_panel = FM_PANEL;
     return g;
@@ -33,7 +33,7 @@ static void try_gemm_forward(trial *t) {
     g.b_step = FM_PANEL;
     g.b_panel = g.depth * FM_PANEL;
     g.b = take_floats(t, g.panels * g.b_panel);
-    g.finish = coin(t);
+    g.epilogue = coin(t);
     g.bias = coin(t) ? take_floats(t, g.panels * FM_PANEL) : NULL;
     g.activation = pick(t, 0, FM_LAST_OUTPUT_ACTIVATION);
     g.alpha = draw_alpha(t);
@@ -80,8 +80,8 @@ static void try_compress(trial *t) {
     }
 }
 
-static void try_sparse_product(trial *t) {
-    fm_sparse s = {.rows = 1 + t->number % 7, .panels = 1 + t->number / 7 % 9, .finish = coin(t), .alpha = draw_alpha(t)};
+static void try_spmm(trial *t) {
+    fm_spmm s = {.rows = 1 + t->number % 7, .panels = 1 + t->number / 7 % 9, .epilogue = coin(t), .alpha = draw_alpha(t)};
     const int depth = pick(t, 1, 40);
     ptrdiff_t *begin = take_sizes(t, s.rows), *end = take_sizes(t, s.rows), count = 0;
     int32_t *index = take_integers(t, s.rows * depth);
@@ -104,7 +104,7 @@ static void try_sparse_product(trial *t) {
     s.c = take_room(t, s.rows * s.c_row);
     s.bias = coin(t) ? take_floats(t, s.panels * FM_PANEL) : NULL;
     s.activation = pick(t, 0, FM_LAST_OUTPUT_ACTIVATION);
-    t->kernels->sparse_product(&s);
+    t->kernels->spmm(&s);
 }
 
 static void try_transpose(trial *t) {
@@ -141,8 +141,8 @@ static void try_elementwise(trial *t, void (*kernel)(const fm_elementwise *)) {
     e.out = coin(t) ? x : take_room(t, n);
     kernel(&e);
 }
-static void try_activate(trial *t) { try_elementwise(t, t->kernels->activate); }
-static void try_derive(trial *t) { try_elementwise(t, t->kernels->derive); }
+static void try_activation(trial *t) { try_elementwise(t, t->kernels->activation); }
+static void try_activation_backward(trial *t) { try_elementwise(t, t->kernels->activation_backward); }
 static void try_multiply(trial *t) { try_elementwise(t, t->kernels->multiply); }
 static void try_add(trial *t) { try_elementwise(t, t->kernels->add); }
 static void try_subtract(trial *t) { try_elementwise(t, t->kernels->subtract); }
@@ -244,8 +244,8 @@ static void try_column_moments(trial *t) {
     t->kernels->column_moments(&m);
 }
 
-static void try_normalize_columns(trial *t) {
-    fm_normalize n = {.kind = pick(t, FM_NORMALIZE_BATCH, FM_NORMALIZE_SCALE), .epsilon = draw_epsilon(t)};
+static void try_batch_norm(trial *t) {
+    fm_batch_norm n = {.kind = pick(t, FM_NORMALIZE_BATCH, FM_NORMALIZE_SCALE), .epsilon = draw_epsilon(t)};
     n.rows = draw_rows_of_panels(t, &n.cols);
     n.x_row = n.out_row = draw_stride(t, n.cols);
     float *x = take_floats(t, n.rows * n.x_row);
@@ -255,11 +255,11 @@ static void try_normalize_columns(trial *t) {
     n.gamma = n.kind == FM_NORMALIZE_SCALE || coin(t) ? take_floats(t, n.cols) : NULL;
     n.beta = coin(t) ? take_floats(t, n.cols) : NULL;
     n.out = coin(t) ? x : take_room(t, n.rows * n.out_row);
-    t->kernels->normalize_columns(&n);
+    t->kernels->batch_norm(&n);
 }
 
-static void try_normalize_columns_backward(trial *t) {
-    fm_normalize_columns_backward n = {.epsilon = draw_epsilon(t)};
+static void try_batch_norm_backward(trial *t) {
+    fm_batch_norm_backward n = {.epsilon = draw_epsilon(t)};
     n.rows = draw_rows_of_panels(t, &n.cols);
     n.x_row = n.grad_row = n.out_row = draw_stride(t, n.cols);
     n.x = take_floats(t, n.rows * n.x_row);
@@ -270,11 +270,11 @@ static void try_normalize_columns_backward(trial *t) {
     n.out = coin(t) ? take_room(t, n.rows * n.out_row) : NULL;
     n.dgamma = take_room(t, n.cols);
     n.dbeta = take_room(t, n.cols);
-    t->kernels->normalize_columns_backward(&n);
+    t->kernels->batch_norm_backward(&n);
 }
 
-static void try_normalize_rows(trial *t) {
-    fm_normalize_rows n = {.rows = 1 + t->number % 19, .cols = 1 + t->number % 53, .epsilon = draw_epsilon(t), .centered = coin(t)};
+static void try_layer_norm(trial *t) {
+    fm_layer_norm n = {.rows = 1 + t->number % 19, .cols = 1 + t->number % 53, .epsilon = draw_epsilon(t), .centered = coin(t)};
     n.x_row = n.out_row = draw_stride(t, n.cols);
     n.x = take_rows(t, n.rows, n.cols, n.x_row);
     n.gamma = coin(t) ? take_rows(t, 1, n.cols, FM_ROUND_UP(n.cols)) : NULL;
@@ -284,11 +284,11 @@ static void try_normalize_rows(trial *t) {
         n.mean = take_room(t, n.rows);
         n.scale = take_room(t, n.rows);
     }
-    t->kernels->normalize_rows(&n);
+    t->kernels->layer_norm(&n);
 }
 
-static void try_normalize_rows_backward(trial *t) {
-    fm_normalize_rows_backward n = {.rows = 1 + t->number % 19, .cols = 1 + t->number % 53, .centered = coin(t)};
+static void try_layer_norm_backward(trial *t) {
+    fm_layer_norm_backward n = {.rows = 1 + t->number % 19, .cols = 1 + t->number % 53, .centered = coin(t)};
     n.x_row = n.grad_row = n.out_row = draw_stride(t, n.cols);
     n.x = take_rows(t, n.rows, n.cols, n.x_row);
     n.grad = take_rows(t, n.rows, n.cols, n.grad_row);
@@ -296,11 +296,11 @@ static void try_normalize_rows_backward(trial *t) {
     n.mean = take_floats(t, n.rows);
     n.scale = take_floats(t, n.rows);
     n.out = take_room(t, n.rows * n.out_row);
-    t->kernels->normalize_rows_backward(&n);
+    t->kernels->layer_norm_backward(&n);
 }
 
-static void try_normalized_sums(trial *t) {
-    fm_normalized_sums n;
+static void try_layer_norm_parameter_gradients(trial *t) {
+    fm_layer_norm_parameter_gradients n;
     n.rows = draw_rows_of_panels(t, &n.cols);
     n.x_row = n.grad_row = draw_stride(t, n.cols);
     n.x = take_floats(t, n.rows * n.x_row);
@@ -309,7 +309,7 @@ static void try_normalized_sums(trial *t) {
     n.scale = take_floats(t, n.rows);
     n.dgamma = take_room(t, n.cols);
     n.dbeta = take_room(t, n.cols);
-    t->kernels->normalized_sums(&n);
+    t->kernels->layer_norm_parameter_gradients(&n);
 }
 
 static fm_prelu draw_prelu(trial *t) {
@@ -562,7 +562,7 @@ static void try_replay(trial *t, int slots, void (*kernel)(const fm_replay *)) {
     float *rates = take_room(t, r.steps);
     for (ptrdiff_t s = 0; s < r.steps; s++) {
         rates[s] = 0.001f * (float)pick(t, 0, 20);
-        r.highest_rate = fmaxf(r.highest_rate, rates[s]);
+        r.max_learning_rate = fmaxf(r.max_learning_rate, rates[s]);
     }
     r.learning_rate = rates;
     uint32_t *done = take(t, 2 * r.rows);
@@ -571,7 +571,7 @@ static void try_replay(trial *t, int slots, void (*kernel)(const fm_replay *)) {
     r.done = done;
     if (coin(t)) {
         r.series = (const float (*)[FM_SERIES])take_floats(t, r.steps * FM_SERIES);
-        r.fade = (const float (*)[2])take_floats(t, (r.steps + 1) * 2);
+        r.decay = (const float (*)[2])take_floats(t, (r.steps + 1) * 2);
     }
     kernel(&r);
 }

@@ -134,7 +134,7 @@ static uint64_t train(const fm_kernels *kernels, int optimizer, const variant *v
     for (int i = 0; i < 4; i++)
         ensure(fm_network_set_state(network, fields[i], numbers), "fm_network_set_state");
     fm_set_threads(v->threads);
-    network->pace[1] = (fm_pace){.seconds_per_row = {1.0, 0.0}, .until_probe = INFINITY}; /* all threads: do not measure and choose */
+    network->pace[1] = (fm_autotune){.seconds_per_row = {1.0, 0.0}, .until_probe = INFINITY}; /* all threads: do not measure and choose */
 
     const fm_batches batches = {.task = task, .rows = ROWS, .batch_size = BATCH, .x = x, .labels = labels, .order = order};
     double totals[4] = {0};

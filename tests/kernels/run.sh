@@ -23,7 +23,7 @@ if [[ -z $folder ]]; then
 fi
 # The portable code is slow anyway; without forced inlining it compiles in seconds.
 portable=-DFM_COMPACT
-wide="$portable -DV_LANES=16 -DFM_TILE_ROWS=12 -DFM_TILE_PANELS=2"
+wide="$portable -DV_LANES=16 -DFM_MR=12 -DFM_NR_PANELS=2"
 
 flags_of() {
     case $1 in

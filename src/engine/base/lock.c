@@ -11,8 +11,8 @@
 #define LENT (1u << 29)   /* the owner is in a function of the user's: others may look */
 #define READERS (LENT - 1)
 
-#define SLICE 0.05   /* seconds of waiting between two looks at the hook */
-#define PATIENCE 1.0 /* seconds of one call of the user's function that somebody who can't have the lock meanwhile waits */
+#define HOOK_INTERVAL 0.05   /* seconds of waiting between two looks at the hook */
+#define USER_FUNCTION_TIMEOUT 1.0 /* seconds of one call of the user's function that somebody who can't have the lock meanwhile waits */
 
 typedef struct fm_waiter {
     struct fm_waiter *next;
@@ -44,31 +44,31 @@ int fm_lock_is_own(const fm_lock *lock) { return atomic_load_explicit(&lock->own
 /* -- the queue; the mutex is held -------------------------------------------------------------------------------------------------- */
 
 /* Takes the lock if nobody is in the way. */
-static int take(fm_lock *lock, fm_access access, int takes_back) {
+static int try_take(fm_lock *lock, fm_access access, int takes_back) {
     unsigned state = atomic_load(&lock->state);
     for (;;) {
-        if (state & HELD || (access != FM_ACCESS_SHARE && state & READERS) || (access == FM_ACCESS_CHANGE && state & LENT && !takes_back))
+        if (state & HELD || (access != FM_ACCESS_SHARED && state & READERS) || (access == FM_ACCESS_WRITE && state & LENT && !takes_back))
             return 0;
-        const unsigned taken = access == FM_ACCESS_SHARE ? state + 1 : takes_back ? (state & ~LENT) | HELD : state | HELD;
+        const unsigned taken = access == FM_ACCESS_SHARED ? state + 1 : takes_back ? (state & ~LENT) | HELD : state | HELD;
         if (atomic_compare_exchange_weak(&lock->state, &state, taken))
             return 1;
     }
 }
 
 /* Whoever wants to change something waits aside while the lock is lent, and is in nobody's way. */
-static int waits_aside(const fm_lock *lock, const fm_waiter *waiter) {
-    return waiter->access == FM_ACCESS_CHANGE && !waiter->takes_back && atomic_load(&lock->state) & LENT;
+static int is_set_aside(const fm_lock *lock, const fm_waiter *waiter) {
+    return waiter->access == FM_ACCESS_WRITE && !waiter->takes_back && atomic_load(&lock->state) & LENT;
 }
 
 /* Hands the lock to those who stand first. */
-static void serve(fm_lock *lock) {
+static void grant_waiters(fm_lock *lock) {
     fm_waiter **link = &lock->first;
     lock->last = NULL;
     int blocked = 0;
     while (*link) {
         fm_waiter *waiter = *link;
-        const int aside = waits_aside(lock, waiter);
-        if (!blocked && !aside && take(lock, waiter->access, waiter->takes_back)) {
+        const int aside = is_set_aside(lock, waiter);
+        if (!blocked && !aside && try_take(lock, waiter->access, waiter->takes_back)) {
             *link = waiter->next;
             waiter->granted = 1;
             pthread_cond_signal(&waiter->turn);
@@ -96,7 +96,7 @@ static void enqueue(fm_lock *lock, fm_waiter *waiter, int in_front) {
     }
     /* A short cut taken before this is seen in the state; one that ends after it comes here to serve. */
     atomic_fetch_or(&lock->state, QUEUED);
-    serve(lock);
+    grant_waiters(lock);
 }
 
 static void leave_queue(fm_lock *lock, const fm_waiter *waiter) {
@@ -105,7 +105,7 @@ static void leave_queue(fm_lock *lock, const fm_waiter *waiter) {
         link = &(*link)->next;
     if (*link)
         *link = waiter->next;
-    serve(lock);
+    grant_waiters(lock);
 }
 
 static void init_turn(pthread_cond_t *turn) {
@@ -134,7 +134,7 @@ static void sleep_for(fm_lock *lock, fm_waiter *waiter, double seconds) {
 /* Whether the lock has been lent, since this waiter came, for longer than anybody should wait. */
 static int is_stuck(const fm_lock *lock, fm_access access, double begin) {
     const double since = lock->lent_since > begin ? lock->lent_since : begin;
-    return access == FM_ACCESS_CHANGE && atomic_load(&lock->state) & LENT && fm_now() - since > PATIENCE;
+    return access == FM_ACCESS_WRITE && atomic_load(&lock->state) & LENT && fm_now() - since > USER_FUNCTION_TIMEOUT;
 }
 
 /* Asks the hook, without the mutex and away from the queue: nobody waits for what it does, and it may fork, or never come back. */
@@ -158,7 +158,7 @@ static fm_status wait_for_turn(fm_lock *lock, fm_waiter *waiter, double seconds)
     pthread_mutex_lock(&lock->mutex);
     enqueue(lock, waiter, waiter->takes_back);
     while (!waiter->granted && status == FM_STATUS_OK) {
-        sleep_for(lock, waiter, SLICE);
+        sleep_for(lock, waiter, HOOK_INTERVAL);
         if (waiter->granted || waiter->takes_back)
             continue;
         if (seconds >= 0.0)
@@ -178,9 +178,9 @@ static fm_status wait_for_turn(fm_lock *lock, fm_waiter *waiter, double seconds)
 /* -- taking and giving back -------------------------------------------------------------------------------------------------------- */
 
 /* Without a queue and without a mutex. */
-static int take_at_once(fm_lock *lock, fm_access access) {
+static int try_fast_path(fm_lock *lock, fm_access access) {
     unsigned state = atomic_load_explicit(&lock->state, memory_order_relaxed);
-    if (access != FM_ACCESS_SHARE) {
+    if (access != FM_ACCESS_SHARED) {
         state = 0;
         return atomic_compare_exchange_strong(&lock->state, &state, HELD);
     }
@@ -191,12 +191,12 @@ static int take_at_once(fm_lock *lock, fm_access access) {
 }
 
 static void note_owner(fm_lock *lock, fm_access access) {
-    if (access == FM_ACCESS_CHANGE)
+    if (access == FM_ACCESS_WRITE)
         atomic_store_explicit(&lock->owner, this_thread(), memory_order_relaxed);
 }
 
 fm_status fm_lock_acquire(fm_lock *lock, fm_access access) {
-    if (!take_at_once(lock, access)) {
+    if (!try_fast_path(lock, access)) {
         if (fm_lock_is_own(lock))
             return FM_STATUS_REENTERED;
         fm_waiter waiter = {.access = access};
@@ -209,14 +209,14 @@ fm_status fm_lock_acquire(fm_lock *lock, fm_access access) {
 }
 
 fm_status fm_lock_try(fm_lock *lock, fm_access access) {
-    if (!take_at_once(lock, access)) {
+    if (!try_fast_path(lock, access)) {
         if (fm_lock_is_own(lock))
             return FM_STATUS_REENTERED;
         pthread_mutex_lock(&lock->mutex);
         int taken = 1;
         for (const fm_waiter *waiter = lock->first; waiter && taken; waiter = waiter->next)
-            taken = waits_aside(lock, waiter); /* nobody else is overtaken */
-        taken = taken && take(lock, access, 0);
+            taken = is_set_aside(lock, waiter); /* nobody else is overtaken */
+        taken = taken && try_take(lock, access, 0);
         pthread_mutex_unlock(&lock->mutex);
         if (!taken)
             return FM_STATUS_BUSY;
@@ -225,28 +225,28 @@ fm_status fm_lock_try(fm_lock *lock, fm_access access) {
     return FM_STATUS_OK;
 }
 
-int fm_lock_share_before_fork(fm_lock *lock, double seconds) {
-    fm_waiter waiter = {.access = FM_ACCESS_SHARE};
-    return take_at_once(lock, FM_ACCESS_SHARE) || wait_for_turn(lock, &waiter, seconds) == FM_STATUS_OK;
+int fm_lock_acquire_before_fork(fm_lock *lock, double seconds) {
+    fm_waiter waiter = {.access = FM_ACCESS_SHARED};
+    return try_fast_path(lock, FM_ACCESS_SHARED) || wait_for_turn(lock, &waiter, seconds) == FM_STATUS_OK;
 }
 
-static void serve_those_who_wait(fm_lock *lock) {
+static void lock_and_grant(fm_lock *lock) {
     pthread_mutex_lock(&lock->mutex);
-    serve(lock);
+    grant_waiters(lock);
     pthread_mutex_unlock(&lock->mutex);
 }
 
 void fm_lock_release(fm_lock *lock, fm_access access) {
-    if (access == FM_ACCESS_SHARE) {
+    if (access == FM_ACCESS_SHARED) {
         const unsigned before = atomic_fetch_sub(&lock->state, 1);
         if (before & QUEUED && (before & READERS) == 1)
-            serve_those_who_wait(lock);
+            lock_and_grant(lock);
         return;
     }
-    if (access == FM_ACCESS_CHANGE)
+    if (access == FM_ACCESS_WRITE)
         atomic_store_explicit(&lock->owner, 0, memory_order_relaxed);
     if (atomic_fetch_and(&lock->state, ~HELD) & QUEUED)
-        serve_those_who_wait(lock);
+        lock_and_grant(lock);
 }
 
 /* -- lending ----------------------------------------------------------------------------------------------------------------------- */
@@ -255,16 +255,16 @@ void fm_lock_lend(fm_lock *lock) {
     pthread_mutex_lock(&lock->mutex);
     lock->lent_since = fm_now();
     atomic_fetch_xor(&lock->state, HELD | LENT);
-    serve(lock);
+    grant_waiters(lock);
     pthread_mutex_unlock(&lock->mutex);
 }
 
 void fm_lock_take_back(fm_lock *lock) {
     pthread_mutex_lock(&lock->mutex);
-    const int taken = take(lock, FM_ACCESS_CHANGE, 1);
+    const int taken = try_take(lock, FM_ACCESS_WRITE, 1);
     pthread_mutex_unlock(&lock->mutex);
     if (!taken) {
-        fm_waiter waiter = {.access = FM_ACCESS_CHANGE, .takes_back = 1};
+        fm_waiter waiter = {.access = FM_ACCESS_WRITE, .takes_back = 1};
         wait_for_turn(lock, &waiter, -1.0);
     }
 }

@@ -9,9 +9,9 @@
 
 /* What somebody wants to do with a network. */
 typedef enum fm_access {
-    FM_ACCESS_SHARE,  /* read, together with others */
-    FM_ACCESS_LOOK,   /* read, alone, which may settle what was put off */
-    FM_ACCESS_CHANGE, /* anything */
+    FM_ACCESS_SHARED,  /* read, together with others */
+    FM_ACCESS_FLUSH,   /* read, alone, which may settle what was put off */
+    FM_ACCESS_WRITE, /* anything */
 } fm_access;
 
 struct fm_waiter;
@@ -37,7 +37,7 @@ fm_status fm_lock_acquire(fm_lock *lock, fm_access access);
 fm_status fm_lock_try(fm_lock *lock, fm_access access);
 
 /* Waits for so many seconds at most, and asks neither who holds the lock nor the hook: before a fork. 0 if the time was too short. */
-int fm_lock_share_before_fork(fm_lock *lock, double seconds);
+int fm_lock_acquire_before_fork(fm_lock *lock, double seconds);
 
 void fm_lock_release(fm_lock *lock, fm_access access);
 

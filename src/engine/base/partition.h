@@ -11,15 +11,15 @@
 typedef struct fm_range {
     ptrdiff_t begin, end;
 } fm_range;
-fm_range fm_share(ptrdiff_t count, fm_worker worker);
+fm_range fm_partition(ptrdiff_t count, fm_worker worker);
 
 /* Rows of a batch, in groups of 16, that this worker takes. */
-fm_range fm_share_rows(ptrdiff_t rows, fm_worker worker);
+fm_range fm_partition_rows(ptrdiff_t rows, fm_worker worker);
 
 /* What of an output of rows × panels a worker computes; rows are cut at multiples of 16. */
-typedef struct fm_part {
+typedef struct fm_output_shard {
     fm_range rows, panels;
-} fm_part;
-fm_part fm_share_output(ptrdiff_t rows, ptrdiff_t panels, fm_worker worker);
+} fm_output_shard;
+fm_output_shard fm_partition_output(ptrdiff_t rows, ptrdiff_t panels, fm_worker worker);
 
 #endif

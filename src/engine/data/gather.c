@@ -1,6 +1,6 @@
 /* Rows on their way in: checked once a fit, gathered through the order once a batch. */
 #include "engine/data/gather.h"
-#include "engine/data/lists.h"
+#include "engine/data/sparse.h"
 #include "engine/graph/terms.h"
 
 #include <math.h>
@@ -23,7 +23,7 @@ int64_t fm_first_nonfinite(const float *values, int64_t n) {
     return -1;
 }
 
-static int is_sound_row(const fm_csr *x, int64_t row, int64_t inputs) {
+static int validate_row(const fm_csr *x, int64_t row, int64_t inputs) {
     const int64_t begin = x->begin[row], end = x->begin[row + 1];
     if (begin < 0 || begin > end || end > x->entries)
         return 0;
@@ -37,19 +37,19 @@ static int is_sound_row(const fm_csr *x, int64_t row, int64_t inputs) {
 
 int64_t fm_first_bad_row(const fm_csr *x, int64_t rows, int64_t inputs) {
     for (int64_t row = 0; row < rows; row++)
-        if (!is_sound_row(x, row, inputs))
+        if (!validate_row(x, row, inputs))
             return row;
     return -1;
 }
 
-int fm_take_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_t row) {
+int fm_load_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_t row) {
     const fm_workspace *w = pass->workspace;
     const ptrdiff_t inputs = pass->network->width[0], stride = pass->network->stride[0];
-    if (!is_sound_row(x, from, inputs)) /* every time, because the arrays are the user's and may have changed */
+    if (!validate_row(x, from, inputs)) /* every time, because the arrays are the user's and may have changed */
         return 0;
     if (pass->sparse) {
-        w->by_row.begin[row] = (ptrdiff_t)x->begin[from];
-        w->by_row.end[row] = (ptrdiff_t)x->begin[from + 1];
+        w->csr.begin[row] = (ptrdiff_t)x->begin[from];
+        w->csr.end[row] = (ptrdiff_t)x->begin[from + 1];
         return 1;
     }
     float *out = w->value[0] + row * stride;
@@ -60,21 +60,22 @@ int fm_take_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_
 }
 
 /* The targets and weights of one row, taken from row `from`. 0 if a label is out of range. */
-static int take_targets(const fm_pass *pass, const fm_batches *b, int64_t from, ptrdiff_t row) {
+static int gather_targets(const fm_pass *pass, const fm_batches *b, int64_t from, ptrdiff_t row) {
     const fm_network *network = pass->network;
     for (int t = 0; t < network->term_count; t++) {
         const fm_loss_term *term = &network->terms[t];
         const fm_target_arrays *targets = &pass->workspace->targets[t];
         const fm_objective *o = &term->objective;
-        const ptrdiff_t width = network->width[o->output], per = network->per[o->output], columns = term->columns / per;
-        for (ptrdiff_t i = 0, to = row * per; i < per; i++, to++) {
+        const ptrdiff_t width = network->width[o->output], rows_per_sample = network->rows_per_sample[o->output],
+                        columns = term->columns / rows_per_sample;
+        for (ptrdiff_t i = 0, to = row * rows_per_sample; i < rows_per_sample; i++, to++) {
             const float *y = b->labels ? NULL : b->y + from * network->target_columns + term->column + i * columns;
             if (fm_has_labels(o->loss)) {
-                const int ignored = o->ignores && (y ? *y == (float)o->ignored : b->labels[from * per + i] == o->ignored);
-                const int any = ignored || fm_compares_rows(o->loss);
+                const int ignored = o->ignores && (y ? *y == (float)o->ignored : b->labels[from * rows_per_sample + i] == o->ignored);
+                const int any = ignored || fm_is_pair_loss(o->loss);
                 if (y && !ignored && !(any ? fabsf(*y) < 0x1p31f : *y >= 0.0f && *y < (float)width))
                     return 0;
-                targets->labels[to] = ignored ? o->ignored : y ? (int32_t)*y : b->labels[from * per + i];
+                targets->labels[to] = ignored ? o->ignored : y ? (int32_t)*y : b->labels[from * rows_per_sample + i];
                 if (!any && (targets->labels[to] < 0 || targets->labels[to] >= width))
                     return 0;
             } else {
@@ -91,7 +92,7 @@ int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
     const ptrdiff_t inputs = network->width[0], x_row = network->stride[0];
-    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    const fm_range rows = fm_partition_rows(pass->rows, pass->worker);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
         int64_t from = batch * b->batch_size + i;
         if (b->order)
@@ -99,7 +100,7 @@ int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
         if (from >= b->rows)
             return 0;
         if (b->x_csr) {
-            if (!fm_take_csr_row(pass, b->x_csr, from, i))
+            if (!fm_load_csr_row(pass, b->x_csr, from, i))
                 return 0;
         } else {
             float *row = w->value[0] + i * x_row;
@@ -112,7 +113,7 @@ int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
             else if (b->x)
                 memcpy(row, b->x + from * inputs, (size_t)inputs * sizeof *row);
         }
-        if (!take_targets(pass, b, from, i))
+        if (!gather_targets(pass, b, from, i))
             return 0;
     }
     return 1;

@@ -10,28 +10,28 @@ static fm_node *writer_of(fm_network *network, int buffer, int before) {
 }
 
 static int depends_on_parameters(const fm_node *node) {
-    return node && (node->kernel_moves || node->bias_moves || node->trained_below || node->trained_other);
+    return node && (node->kernel_trainable || node->bias_trainable || node->needs_input_grad || node->needs_other_grad);
 }
 
 void fm_link_nodes(fm_network *network) {
     for (int b = 0; b < network->buffer_count; b++)
         network->root[b] = b;
     for (int i = 0; i < network->node_count; i++) {
-        fm_node *node = &network->nodes[i], *below = writer_of(network, node->spec.input, i);
-        node->producer = below;
-        node->trained_below = depends_on_parameters(below);
-        node->trained_other = fm_reads_two(node->spec.op) && depends_on_parameters(writer_of(network, node->spec.other, i));
+        fm_node *node = &network->nodes[i], *producer = writer_of(network, node->spec.input, i);
+        node->producer = producer;
+        node->needs_input_grad = depends_on_parameters(producer);
+        node->needs_other_grad = fm_reads_two(node->spec.op) && depends_on_parameters(writer_of(network, node->spec.other, i));
         network->penalizes_activity |= node->spec.op == FM_OP_activity;
         if (node->spec.op == FM_OP_branch)
             network->root[node->spec.output] = network->root[node->spec.input];
         if (node->spec.op == FM_OP_dense) {
-            if (node->trained_below) {
-                const int elementwise = below->spec.op == FM_OP_dense || below->spec.op == FM_OP_activation;
-                below->derived =
-                    elementwise && below->spec.activation != FM_ACTIVATION_linear && below->spec.activation < FM_OUTPUT_ACTIVATION_COUNT;
-                below->in_panels = below->spec.op == FM_OP_dense;
+            if (node->needs_input_grad) {
+                const int elementwise = producer->spec.op == FM_OP_dense || producer->spec.op == FM_OP_activation;
+                producer->activation_backward_fused = elementwise && producer->spec.activation != FM_ACTIVATION_linear &&
+                                                      producer->spec.activation < FM_OUTPUT_ACTIVATION_COUNT;
+                producer->grad_in_panels = producer->spec.op == FM_OP_dense;
             }
-            network->row_flops += 2.0 * (double)node->inputs * (double)node->units * (double)network->per[node->spec.output];
+            network->row_flops += 2.0 * (double)node->inputs * (double)node->units * (double)network->rows_per_sample[node->spec.output];
         }
     }
     const fm_node_spec *first = &network->nodes[0].spec;
@@ -72,10 +72,10 @@ static void find_moving(fm_network *network) {
 static void find_reached(fm_network *network) {
     for (int i = network->node_count - 1; i >= 0; i--) {
         fm_node *node = &network->nodes[i];
-        node->reached = node->needed && depends_on_parameters(node);
-        node->first_back = node->reached && node->spec.op == FM_OP_branch;
-        for (int j = i + 1; j < network->node_count && node->first_back; j++)
-            node->first_back = !(network->nodes[j].reached && reads(&network->nodes[j].spec, node->spec.input));
+        node->has_grad = node->needed && depends_on_parameters(node);
+        node->aliases_input_grad = node->has_grad && node->spec.op == FM_OP_branch;
+        for (int j = i + 1; j < network->node_count && node->aliases_input_grad; j++)
+            node->aliases_input_grad = !(network->nodes[j].has_grad && reads(&network->nodes[j].spec, node->spec.input));
     }
 }
 
@@ -85,7 +85,8 @@ static int must_accumulate(const fm_network *network) {
         int nodes = 0;
         for (int i = 0; i < network->node_count; i++) {
             const fm_node *node = &network->nodes[i];
-            nodes += node->reached && ((node->kernel_moves && node->spec.kernel == p) || (node->bias_moves && node->spec.bias == p));
+            nodes +=
+                node->has_grad && ((node->kernel_trainable && node->spec.kernel == p) || (node->bias_trainable && node->spec.bias == p));
         }
         if (network->trainable[p] && nodes != 1)
             return 1;

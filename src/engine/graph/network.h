@@ -23,8 +23,8 @@ struct fm_network {
     const fm_kernels *kernels;
     int buffer_count, node_count, parameter_count;
     ptrdiff_t *width;  /* [buffer] */
-    ptrdiff_t *per;    /* [buffer] its rows for each row of the batch: 1 but between a fold and its unfold */
-    ptrdiff_t most_per;
+    ptrdiff_t *rows_per_sample;    /* [buffer] its rows for each row of the batch: 1 but between a fold and its unfold */
+    ptrdiff_t max_rows_per_sample;
     ptrdiff_t *stride; /* [buffer] floats from row to row: padded, and kept off powers of two that would share cache sets */
     fm_node *nodes;
     ptrdiff_t (*shape)[2]; /* [parameter] */
@@ -45,17 +45,17 @@ struct fm_network {
     float *gradient; /* [size], NULL until wanted */
     char *slot_memory, *gradient_memory, *plan_memory, *value_memory;
 
-    fm_lazy lazy;
+    fm_deferred deferred;
 
     int configured;
     fm_loss_term *terms; /* [term_count], and behind them their metrics */
     int term_count;
     ptrdiff_t target_columns; /* of y */
     fm_update_spec update;
-    fm_surroundings around;
+    fm_optimizer optimizer;
     fm_state state;
     fm_fpmode caller_mode; /* of the thread that trains or evaluates, for functions of its own: fpmode.h */
-    fm_pace pace[2]; /* of evaluation and of training */
+    fm_autotune autotune[2]; /* of evaluation and of training */
 
     fm_workspace *batch[2]; /* evaluation's and training's; NULL until wanted */
     fm_workspace *spare[FM_SPARE_WORKSPACES];

@@ -10,9 +10,9 @@ int fm_has_labels(int loss) {
            loss == FM_LOSS_sparse_circle;
 }
 
-int fm_compares_rows(int loss) { return loss == FM_LOSS_sparse_circle; }
+int fm_is_pair_loss(int loss) { return loss == FM_LOSS_sparse_circle; }
 
-int fm_takes_batch(int loss) { return loss == FM_LOSS_dice || loss == FM_LOSS_tversky || fm_compares_rows(loss); }
+int fm_is_batch_loss(int loss) { return loss == FM_LOSS_dice || loss == FM_LOSS_tversky || fm_is_pair_loss(loss); }
 
 int fm_is_from_logits(int loss) {
     return loss == FM_LOSS_binary_crossentropy_from_logits || loss == FM_LOSS_binary_focal_crossentropy_from_logits ||
@@ -20,7 +20,7 @@ int fm_is_from_logits(int loss) {
            loss == FM_LOSS_sparse_categorical_crossentropy_from_logits;
 }
 
-int fm_accuracy_beside(int loss) {
+int fm_accuracy_with_loss(int loss) {
     switch (loss) {
     case FM_LOSS_binary_crossentropy:
     case FM_LOSS_binary_crossentropy_from_logits:
@@ -41,24 +41,24 @@ int fm_accuracy_beside(int loss) {
 }
 
 /* True if what reads logits may read this buffer: the predictions, or the input of the softmax or sigmoid that writes them. */
-static int is_sound_source(const fm_node *last, int source, int kind) {
+static int validate_source(const fm_node *last, int source, int kind) {
     if (source == last->spec.output)
         return 1;
     if (source != last->spec.input || !fm_is_from_logits(kind))
         return 0;
-    return fm_accuracy_beside(kind) == FM_LOSS_binary_accuracy
+    return fm_accuracy_with_loss(kind) == FM_LOSS_binary_accuracy
                ? last->spec.op == FM_OP_activation && last->spec.activation == FM_ACTIVATION_sigmoid
                : last->spec.op == FM_OP_softmax;
 }
 
-static int is_sound_metric(const fm_objective *objective, const fm_node *last, const fm_metric_spec *metric) {
+static int validate_metric(const fm_objective *objective, const fm_node *last, const fm_metric_spec *metric) {
     return metric->kind >= 0 && metric->kind < FM_LOSS_COUNT && fm_has_labels(metric->kind) == fm_has_labels(objective->loss) &&
            (metric->kind == FM_LOSS_gaussian_nll) == (objective->loss == FM_LOSS_gaussian_nll) &&
-           (metric->kind >= FM_LOSS_binary_accuracy || !fm_compares_rows(objective->loss)) && /* a label may be no column */
-           is_sound_source(last, metric->source, metric->kind) && !fm_takes_batch(metric->kind);
+           (metric->kind >= FM_LOSS_binary_accuracy || !fm_is_pair_loss(objective->loss)) && /* a label may be no column */
+           validate_source(last, metric->source, metric->kind) && !fm_is_batch_loss(metric->kind);
 }
 
-int fm_is_sound_objective(const fm_network *network, const fm_objective *objective) {
+int fm_validate_objective(const fm_network *network, const fm_objective *objective) {
     const int least = objective->function ? -1 : 0;
     if (objective->loss < least || objective->loss >= FM_LOSS_binary_accuracy || objective->metric_count < 0)
         return 0;
@@ -70,19 +70,19 @@ int fm_is_sound_objective(const fm_network *network, const fm_objective *objecti
     for (int i = 0; i < network->node_count; i++)
         if (network->nodes[i].spec.output == objective->output)
             last = &network->nodes[i];
-    if (!last || !is_sound_source(last, objective->source, objective->loss))
+    if (!last || !validate_source(last, objective->source, objective->loss))
         return 0;
     for (int m = 0; m < objective->metric_count; m++)
-        if (!is_sound_metric(objective, last, &objective->metrics[m]))
+        if (!validate_metric(objective, last, &objective->metrics[m]))
             return 0;
     return 1;
 }
 
 static ptrdiff_t target_columns(const fm_network *network, const fm_objective *objective) {
-    const ptrdiff_t per = network->per[objective->output];
+    const ptrdiff_t rows_per_sample = network->rows_per_sample[objective->output];
     if (fm_has_labels(objective->loss))
-        return per;
-    return per * network->width[objective->output] / (objective->loss == FM_LOSS_gaussian_nll ? 2 : 1);
+        return rows_per_sample;
+    return rows_per_sample * network->width[objective->output] / (objective->loss == FM_LOSS_gaussian_nll ? 2 : 1);
 }
 
 fm_loss_term *fm_copy_terms(const fm_network *network, const fm_objective *objectives, int count) {
@@ -108,7 +108,7 @@ fm_loss_term *fm_copy_terms(const fm_network *network, const fm_objective *objec
 
 int fm_reads_labels(const fm_network *network) { return network->term_count == 1 && fm_has_labels(network->terms[0].objective.loss); }
 
-int fm_smooths(const fm_objective *objective) {
+int fm_uses_smoothing(const fm_objective *objective) {
     int smooths = objective->smoothing != 0.0f;
     for (int m = 0; m < objective->metric_count; m++)
         smooths |= objective->metrics[m].smoothing != 0.0f;

@@ -9,7 +9,7 @@ enum {
     FM_TRAIT_VECTORS = 2 | 1,     /* … which are vectors with an element for each column, as are mean and variance */
     FM_TRAIT_SHARES_INPUT = 4,    /* leaves its input to other nodes as well */
     FM_TRAIT_STOPS_GRADIENT = 8,  /* no gradient goes to what it reads */
-    FM_TRAIT_WHOLE_ROWS = 16,     /* computes across the columns of a row of the batch, so its input may not be folded */
+    FM_TRAIT_NO_FOLD = 16,     /* computes across the columns of a row of the batch, so its input may not be folded */
     FM_TRAIT_NO_BARRIER = 32,     /* its backward pass ends with an update that the nodes below need not wait for */
 };
 

@@ -15,10 +15,10 @@ int fm_validate_same_width(const fm_plan *plan, const fm_node_spec *node) {
 }
 
 /* True for a parameter that the optimizer moves. */
-static int moves(const fm_plan *plan, int parameter) { return parameter >= 0 && (!plan->trainable || plan->trainable[parameter]); }
+static int is_trainable(const fm_plan *plan, int parameter) { return parameter >= 0 && (!plan->trainable || plan->trainable[parameter]); }
 
-int fm_moves_parameters(const fm_plan *plan, const fm_node_spec *node) {
-    return fm_op_has(node->op, FM_TRAIT_PARAMETERS) && (moves(plan, node->kernel) || moves(plan, node->bias));
+int fm_has_trainable_parameters(const fm_plan *plan, const fm_node_spec *node) {
+    return fm_op_has(node->op, FM_TRAIT_PARAMETERS) && (is_trainable(plan, node->kernel) || is_trainable(plan, node->bias));
 }
 
 /* Whether there is such an op, and such buffers and an activation as it names. */
@@ -28,7 +28,7 @@ static int are_known(const fm_plan *plan, const fm_node_spec *node) {
            (!fm_reads_two(node->op) || fm_is_index(node->other, plan->buffer_count));
 }
 
-int fm_is_sound_plan(const fm_plan *plan) {
+int fm_validate_plan(const fm_plan *plan) {
     if (plan->buffer_count < 1 || plan->node_count < 1 || plan->parameter_count < 0 || !fm_is_index(plan->output, plan->buffer_count))
         return 0;
     for (int b = 0; b < plan->buffer_count; b++)
@@ -54,7 +54,7 @@ static int may_read(char *state, int shares) {
     return 1;
 }
 
-int fm_is_sound_graph(const fm_plan *plan) {
+int fm_validate_graph(const fm_plan *plan) {
     char *state = calloc((size_t)plan->buffer_count, 1);
     if (!state)
         return -1;
@@ -66,7 +66,7 @@ int fm_is_sound_graph(const fm_plan *plan) {
                 (!fm_reads_two(node->op) || may_read(&state[node->other], 0)) && !(state[node->output] & WRITTEN) &&
                 (!fm_op_has(node->op, FM_TRAIT_STOPS_GRADIENT) || state[node->input] & FIXED);
         const int others = fm_reads_two(node->op) ? state[node->other] : FIXED;
-        state[node->output] |= WRITTEN | (fm_moves_parameters(plan, node) ? 0 : state[node->input] & others & FIXED);
+        state[node->output] |= WRITTEN | (fm_has_trainable_parameters(plan, node) ? 0 : state[node->input] & others & FIXED);
     }
     sound = sound && plan->output != 0 && state[plan->output] & WRITTEN;
     free(state);
@@ -75,17 +75,18 @@ int fm_is_sound_graph(const fm_plan *plan) {
 
 /* Whole rows are folded, parts unfolded to whole rows, and most nodes that compute across columns read whole rows. */
 int fm_count_rows(fm_network *network) {
-    network->per[0] = network->most_per = 1;
+    network->rows_per_sample[0] = network->max_rows_per_sample = 1;
     for (int i = 0; i < network->node_count; i++) {
         const fm_node_spec *spec = &network->nodes[i].spec;
-        const ptrdiff_t inputs = network->width[spec->input], units = network->width[spec->output], per = network->per[spec->input];
+        const ptrdiff_t inputs = network->width[spec->input], units = network->width[spec->output],
+                        rows_per_sample = network->rows_per_sample[spec->input];
         const int folds = spec->op == FM_OP_fold, unfolds = spec->op == FM_OP_unfold;
-        if ((fm_op_has(spec->op, FM_TRAIT_WHOLE_ROWS) && per != 1) || (unfolds && per * inputs != units) ||
-            (fm_reads_two(spec->op) && network->per[spec->other] != per))
+        if ((fm_op_has(spec->op, FM_TRAIT_NO_FOLD) && rows_per_sample != 1) || (unfolds && rows_per_sample * inputs != units) ||
+            (fm_reads_two(spec->op) && network->rows_per_sample[spec->other] != rows_per_sample))
             return 0;
-        network->per[spec->output] = folds ? inputs / units : unfolds ? 1 : per;
-        if (network->per[spec->output] > network->most_per)
-            network->most_per = network->per[spec->output];
+        network->rows_per_sample[spec->output] = folds ? inputs / units : unfolds ? 1 : rows_per_sample;
+        if (network->rows_per_sample[spec->output] > network->max_rows_per_sample)
+            network->max_rows_per_sample = network->rows_per_sample[spec->output];
     }
-    return network->per[network->output] == 1;
+    return network->rows_per_sample[network->output] == 1;
 }

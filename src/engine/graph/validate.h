@@ -14,13 +14,13 @@ int fm_is_vector(const fm_plan *plan, int parameter, int64_t columns, int wanted
 int fm_validate_same_width(const fm_plan *plan, const fm_node_spec *node);
 
 /* True for nodes with parameters that the optimizer moves. */
-int fm_moves_parameters(const fm_plan *plan, const fm_node_spec *node);
+int fm_has_trainable_parameters(const fm_plan *plan, const fm_node_spec *node);
 
 /* 1 if the sizes of a plan make sense and there is all that its nodes name, parameters apart. */
-int fm_is_sound_plan(const fm_plan *plan);
+int fm_validate_plan(const fm_plan *plan);
 
 /* 1 if nodes read what is there when their turn comes, and buffers are read as fm_plan says; 0 if not, -1 if there is no memory. */
-int fm_is_sound_graph(const fm_plan *plan);
+int fm_validate_graph(const fm_plan *plan);
 
 /* Rows of each buffer for a row of the batch: network->per. 0 if they do not go together. */
 int fm_count_rows(fm_network *network);

@@ -43,7 +43,7 @@ static void fold(const fm_pass *pass, const fm_node *node, float *const *arrays,
     const int folds = node->spec.op == FM_OP_fold;
     const int whole = folds ? node->spec.input : node->spec.output, parts = folds ? node->spec.output : node->spec.input;
     const fm_network *network = pass->network;
-    const ptrdiff_t count = network->per[parts];
+    const ptrdiff_t count = network->rows_per_sample[parts];
     copy_parts(row_of(pass, arrays, whole, row), row_of(pass, arrays, parts, row * count), network->stride[parts], count,
                network->width[parts], folds == forward);
 }
@@ -65,7 +65,7 @@ static void pool(const fm_node *node, const float *x, float *out) {
 }
 
 /* Equal maxima share the gradient. */
-static void pool_backward(const fm_node *node, const float *x, const float *out, const float *grad, float *below) {
+static void pool_backward(const fm_node *node, const float *x, const float *out, const float *grad, float *input_grad) {
     const ptrdiff_t count = node->inputs / node->units;
     for (ptrdiff_t c = 0; c < node->units; c++) {
         ptrdiff_t sharing = 0;
@@ -73,7 +73,7 @@ static void pool_backward(const fm_node *node, const float *x, const float *out,
             sharing += node->spec.op == FM_OP_average_pool || x[i * node->units + c] == out[c];
         for (ptrdiff_t i = 0; i < count; i++) {
             const int shares = node->spec.op == FM_OP_average_pool || x[i * node->units + c] == out[c];
-            below[i * node->units + c] = shares ? grad[c] / (float)sharing : 0.0f;
+            input_grad[i * node->units + c] = shares ? grad[c] / (float)sharing : 0.0f;
         }
     }
 }
@@ -91,12 +91,12 @@ static void dot(const float *x, ptrdiff_t x_count, const float *y, ptrdiff_t y_c
 
 /* The gradient of the vectors of one side, from the other's; steps say how products lie. */
 static void dot_backward(ptrdiff_t count, const float *other, ptrdiff_t other_count, ptrdiff_t depth, const float *grad, ptrdiff_t step,
-                         ptrdiff_t other_step, float *below) {
+                         ptrdiff_t other_step, float *input_grad) {
     for (ptrdiff_t m = 0; m < count; m++) {
-        memset(below + m * depth, 0, (size_t)depth * sizeof *below);
+        memset(input_grad + m * depth, 0, (size_t)depth * sizeof *input_grad);
         for (ptrdiff_t n = 0; n < other_count; n++)
             for (ptrdiff_t d = 0; d < depth; d++)
-                below[m * depth + d] += grad[m * step + n * other_step] * other[n * depth + d];
+                input_grad[m * depth + d] += grad[m * step + n * other_step] * other[n * depth + d];
     }
 }
 
@@ -104,7 +104,7 @@ void fm_arrange_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_node_spec *spec = &node->spec;
     float *const *value = pass->workspace->value;
-    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    const fm_range rows = fm_partition_rows(pass->rows, pass->worker);
     for (ptrdiff_t r = rows.begin; r < rows.end; r++) {
         const float *x = row_of(pass, value, spec->input, r), *y = fm_reads_two(spec->op) ? row_of(pass, value, spec->other, r) : NULL;
         float *out = row_of(pass, value, spec->output, r);
@@ -131,54 +131,54 @@ void fm_arrange_forward(const fm_pass *pass, const fm_node *node) {
     }
 }
 
-static void gather_backward(const fm_node *node, const float *grad, float *below) {
-    memset(below, 0, (size_t)node->inputs * sizeof *below);
+static void gather_backward(const fm_node *node, const float *grad, float *input_grad) {
+    memset(input_grad, 0, (size_t)node->inputs * sizeof *input_grad);
     for (ptrdiff_t c = 0; c < node->units; c++)
-        below[node->spec.gathered[c]] += grad[c];
+        input_grad[node->spec.gathered[c]] += grad[c];
 }
 
 /* The gradients of one row of the inputs, as far as they are wanted: of the first one, and of the other. */
-static void backward_of_row(const fm_pass *pass, const fm_node *node, ptrdiff_t row) {
+static void row_backward(const fm_pass *pass, const fm_node *node, ptrdiff_t row) {
     const fm_workspace *w = pass->workspace;
     const fm_node_spec *spec = &node->spec;
     const int two = fm_reads_two(spec->op);
     const float *x = row_of(pass, w->value, spec->input, row), *y = two ? row_of(pass, w->value, spec->other, row) : NULL;
     const float *out = row_of(pass, w->value, spec->output, row), *grad = row_of(pass, w->grad, spec->output, row);
-    float *below = node->trained_below ? row_of(pass, w->grad, spec->input, row) : NULL;
-    float *beside = node->trained_other ? row_of(pass, w->grad, spec->other, row) : NULL;
+    float *input_grad = node->needs_input_grad ? row_of(pass, w->grad, spec->input, row) : NULL;
+    float *other_grad = node->needs_other_grad ? row_of(pass, w->grad, spec->other, row) : NULL;
     const ptrdiff_t depth = spec->depth, x_count = two && depth ? node->inputs / depth : 0, y_count = x_count ? node->units / x_count : 0;
     switch (spec->op) {
     case FM_OP_gather:
-        gather_backward(node, grad, below);
+        gather_backward(node, grad, input_grad);
         break;
     case FM_OP_average_pool:
     case FM_OP_maximum_pool:
-        pool_backward(node, x, out, grad, below);
+        pool_backward(node, x, out, grad, input_grad);
         break;
     case FM_OP_divide: /* d(x/y) = dx/y − dy·(x/y)/y */
-        for (ptrdiff_t c = 0; c < node->units && below; c++)
-            below[c] = grad[c] / y[c];
-        for (ptrdiff_t c = 0; c < node->units && beside; c++)
-            beside[c] = -(grad[c] / y[c] * out[c]);
+        for (ptrdiff_t c = 0; c < node->units && input_grad; c++)
+            input_grad[c] = grad[c] / y[c];
+        for (ptrdiff_t c = 0; c < node->units && other_grad; c++)
+            other_grad[c] = -(grad[c] / y[c] * out[c]);
         break;
     default:
-        if (below)
-            dot_backward(x_count, y, y_count, depth, grad, y_count, 1, below);
-        if (beside)
-            dot_backward(y_count, x, x_count, depth, grad, 1, y_count, beside);
+        if (input_grad)
+            dot_backward(x_count, y, y_count, depth, grad, y_count, 1, input_grad);
+        if (other_grad)
+            dot_backward(y_count, x, x_count, depth, grad, 1, y_count, other_grad);
         break;
     }
 }
 
 void fm_arrange_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     (void)step;
-    if (!node->trained_below && !node->trained_other)
+    if (!node->needs_input_grad && !node->needs_other_grad)
         return;
-    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    const fm_range rows = fm_partition_rows(pass->rows, pass->worker);
     for (ptrdiff_t r = rows.begin; r < rows.end; r++) {
         if (node->spec.op == FM_OP_fold || node->spec.op == FM_OP_unfold)
             fold(pass, node, pass->workspace->grad, r, 0);
         else
-            backward_of_row(pass, node, r);
+            row_backward(pass, node, r);
     }
 }

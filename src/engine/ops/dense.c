@@ -12,22 +12,22 @@ int fm_validate_dense(const fm_plan *plan, const fm_node_spec *node) {
 }
 
 /* True for a node whose input comes as lists without zeros. */
-static int reads_lists(const fm_pass *pass, const fm_node *node) { return pass->sparse && node->spec.input == 0; }
+static int reads_csr(const fm_pass *pass, const fm_node *node) { return pass->sparse && node->spec.input == 0; }
 
 void fm_dense_forward(const fm_pass *pass, const fm_node *node) {
-    if (reads_lists(pass, node))
-        fm_sparse_forward(pass, node);
+    if (reads_csr(pass, node))
+        fm_spmm_forward(pass, node);
     else
         fm_gemm_forward(pass, node);
 }
 
 /* Rows of a gradient, cut into panels of 16 columns. */
-static void copy_to_panels(const fm_pass *pass, const fm_node *node, fm_span span, const float *grad) {
+static void copy_to_panels(const fm_pass *pass, const fm_node *node, fm_row_shard shard, const float *grad) {
     const ptrdiff_t stride = pass->network->stride[node->spec.output];
     for (ptrdiff_t panel = 0; panel < node->panels; panel++) {
-        float *to = pass->workspace->panels[node->spec.output] + panel * fm_panel_floats(pass->network, pass->workspace, node) +
-                    span.first_row * FM_PANEL;
-        for (ptrdiff_t row = 0; row < span.rows; row++)
+        float *to = pass->workspace->grad_panels[node->spec.output] + panel * fm_grad_panel_floats(pass->network, pass->workspace, node) +
+                    shard.first_row * FM_PANEL;
+        for (ptrdiff_t row = 0; row < shard.rows; row++)
             memcpy(to + row * FM_PANEL, grad + row * stride + panel * FM_PANEL, FM_PANEL * sizeof *to);
     }
 }
@@ -38,44 +38,44 @@ static void prepare_gradient(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_workspace *workspace = pass->workspace;
     const int output = node->spec.output;
-    const fm_span span = fm_share_buffer(pass, output);
+    const fm_row_shard shard = fm_shard_buffer(pass, output);
     float *grad = workspace->grad[output];
-    if (span.rows == 0)
+    if (shard.rows == 0)
         return;
     if (node->spec.activation != FM_ACTIVATION_linear) {
-        const fm_elementwise derive = fm_elementwise_of(node, span, workspace->value[output], grad, grad);
-        network->kernels->derive(&derive);
+        const fm_elementwise activation_backward = fm_elementwise_of(node, shard, workspace->value[output], grad, grad);
+        network->kernels->activation_backward(&activation_backward);
     }
-    if (workspace->panels[output] != grad)
-        copy_to_panels(pass, node, span, grad + span.begin);
-    if (node->trained_below) {
+    if (workspace->grad_panels[output] != grad)
+        copy_to_panels(pass, node, shard, grad + shard.begin);
+    if (node->needs_input_grad) {
         const fm_transpose transpose = {
             .rows = node->units,
-            .cols = span.rows,
-            .in = grad + span.begin,
+            .cols = shard.rows,
+            .in = grad + shard.begin,
             .in_row = network->stride[output],
-            .out = workspace->strips[output] + span.first_row / FM_PANEL * fm_strip_floats(node),
+            .out = workspace->grad_t_panels[output] + shard.first_row / FM_PANEL * fm_grad_t_panel_floats(node),
             .out_row = FM_PANEL,
-            .out_panel = fm_strip_floats(node),
+            .out_panel = fm_grad_t_panel_floats(node),
         };
         network->kernels->transpose(&transpose);
     }
 }
 
 void fm_dense_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
-    if (!node->in_panels) {
+    if (!node->grad_in_panels) {
         prepare_gradient(pass, node);
         fm_team_barrier(pass->worker);
     }
-    if (node->trained_below) {
+    if (node->needs_input_grad) {
         fm_gemm_input_gradient(pass, node);
         fm_team_barrier(pass->worker); /* the weights may change only when all of the input's gradient is known */
     }
     fm_gemm_bias_update(pass, node, step);
-    if (!node->kernel_moves)
+    if (!node->kernel_trainable)
         return;
-    if (reads_lists(pass, node))
-        fm_sparse_kernel_update(pass, node, step);
+    if (reads_csr(pass, node))
+        fm_spmm_kernel_update(pass, node, step);
     else
         fm_gemm_kernel_update(pass, node, step);
 }

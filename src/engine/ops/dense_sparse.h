@@ -4,7 +4,7 @@
 
 #include "engine/optim/step.h"
 
-void fm_sparse_forward(const fm_pass *pass, const fm_node *node);
-void fm_sparse_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
+void fm_spmm_forward(const fm_pass *pass, const fm_node *node);
+void fm_spmm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
 
 #endif

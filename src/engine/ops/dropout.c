@@ -15,21 +15,21 @@ fm_extent fm_dropout_saved(const fm_network *network, const fm_node *node, ptrdi
 }
 
 /* The number, among all rows of a call, of the first that this worker disturbs. */
-static ptrdiff_t first_row(const fm_pass *pass, const fm_node *node, fm_span span) {
-    return pass->first_row * pass->network->per[node->spec.output] + span.first_row;
+static ptrdiff_t first_row(const fm_pass *pass, const fm_node *node, fm_row_shard shard) {
+    return pass->first_row * pass->network->rows_per_sample[node->spec.output] + shard.first_row;
 }
 
 /* Normal deviates around `x`, or around 1 where it is NULL: see GaussianNoise and GaussianDropout. */
-static void gaussian_noise(const fm_pass *pass, const fm_node *node, fm_span span, const float *x, float stddev, float *out) {
+static void gaussian_noise(const fm_pass *pass, const fm_node *node, fm_row_shard shard, const float *x, float stddev, float *out) {
     const fm_network *network = pass->network;
     const ptrdiff_t stride = network->stride[node->spec.output];
     fm_gaussian_noise arguments = {
-        .rows = span.rows,
+        .rows = shard.rows,
         .cols = node->units,
-        .first_row = first_row(pass, node, span),
-        .x = x ? x + span.begin : NULL,
+        .first_row = first_row(pass, node, shard),
+        .x = x ? x + shard.begin : NULL,
         .x_row = stride,
-        .out = out + span.begin,
+        .out = out + shard.begin,
         .out_row = stride,
         .mean = 1.0f,
         .stddev = stddev,
@@ -42,24 +42,24 @@ static void gaussian_noise(const fm_pass *pass, const fm_node *node, fm_span spa
 
 void fm_dropout_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
-    const fm_span span = fm_share_buffer(pass, node->spec.output);
+    const fm_row_shard shard = fm_shard_buffer(pass, node->spec.output);
     const float *x = pass->workspace->value[node->spec.input];
     float *out = pass->workspace->value[node->spec.output];
-    if (span.rows == 0)
+    if (shard.rows == 0)
         return;
-    if (!fm_trains(pass, node)) {
-        fm_copy_span(span, x, out);
+    if (!fm_in_training_mode(pass, node)) {
+        fm_copy_shard(shard, x, out);
         return;
     }
     const double rate = (double)node->spec.rate;
     if (node->spec.op == FM_OP_gaussian_noise) {
-        gaussian_noise(pass, node, span, x, node->spec.rate, out);
+        gaussian_noise(pass, node, shard, x, node->spec.rate, out);
         return;
     }
     float *mask = pass->workspace->saved[node->index];
-    const fm_elementwise product = fm_elementwise_of(node, span, x, mask, out);
+    const fm_elementwise product = fm_elementwise_of(node, shard, x, mask, out);
     if (node->spec.op == FM_OP_gaussian_dropout) {
-        gaussian_noise(pass, node, span, NULL, (float)sqrt(rate / (1.0 - rate)), mask);
+        gaussian_noise(pass, node, shard, NULL, (float)sqrt(rate / (1.0 - rate)), mask);
         network->kernels->multiply(&product);
         return;
     }
@@ -67,10 +67,10 @@ void fm_dropout_forward(const fm_pass *pass, const fm_node *node) {
     const int is_alpha = node->spec.op == FM_OP_alpha_dropout;
     const double low = -1.6732632423543772 * 1.0507009873554805, a = 1.0 / sqrt((1.0 - rate) * (1.0 + rate * low * low));
     fm_dropout arguments = {
-        .rows = span.rows,
+        .rows = shard.rows,
         .cols = node->units,
-        .first_row = first_row(pass, node, span),
-        .mask = mask + span.begin,
+        .first_row = first_row(pass, node, shard),
+        .mask = mask + shard.begin,
         .mask_row = network->stride[node->spec.output],
         .rate = node->spec.rate,
         .keep_scale = is_alpha ? (float)a : 1.0f / (1.0f - node->spec.rate),
@@ -81,10 +81,10 @@ void fm_dropout_forward(const fm_pass *pass, const fm_node *node) {
     network->kernels->dropout_mask(&arguments);
     const double b = -a * low * rate;
     const fm_alpha_dropout affine = {
-        .n = span.n,
-        .x = x + span.begin,
-        .mask = mask + span.begin,
-        .out = out + span.begin,
+        .n = shard.n,
+        .x = x + shard.begin,
+        .mask = mask + shard.begin,
+        .out = out + shard.begin,
         .kept = (float)b,
         .dropped = (float)(a * low + b),
     };
@@ -97,14 +97,14 @@ void fm_dropout_forward(const fm_pass *pass, const fm_node *node) {
 void fm_dropout_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     (void)step;
     const fm_workspace *w = pass->workspace;
-    const fm_span span = fm_share_buffer(pass, node->spec.output);
+    const fm_row_shard shard = fm_shard_buffer(pass, node->spec.output);
     const fm_elementwise product =
-        fm_elementwise_of(node, span, w->grad[node->spec.output], w->saved[node->index], w->grad[node->spec.input]);
+        fm_elementwise_of(node, shard, w->grad[node->spec.output], w->saved[node->index], w->grad[node->spec.input]);
     pass->network->kernels->multiply(&product);
 }
 
 void fm_gaussian_noise_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     (void)step;
     const fm_workspace *w = pass->workspace;
-    fm_copy_span(fm_share_buffer(pass, node->spec.output), w->grad[node->spec.output], w->grad[node->spec.input]);
+    fm_copy_shard(fm_shard_buffer(pass, node->spec.output), w->grad[node->spec.output], w->grad[node->spec.input]);
 }

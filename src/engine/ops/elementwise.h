@@ -7,12 +7,12 @@
 #include <string.h>
 
 /* The arguments for a node's activation, or for a product of x and y. */
-static inline fm_elementwise fm_elementwise_of(const fm_node *node, fm_span span, const float *x, const float *y, float *out) {
+static inline fm_elementwise fm_elementwise_of(const fm_node *node, fm_row_shard shard, const float *x, const float *y, float *out) {
     return (fm_elementwise){
-        .n = span.n,
-        .x = x + span.begin,
-        .y = y ? y + span.begin : NULL,
-        .out = out + span.begin,
+        .n = shard.n,
+        .x = x + shard.begin,
+        .y = y ? y + shard.begin : NULL,
+        .out = out + shard.begin,
         .activation = node->spec.activation,
         .alpha = node->spec.alpha,
         .threshold = node->spec.threshold,
@@ -20,8 +20,8 @@ static inline fm_elementwise fm_elementwise_of(const fm_node *node, fm_span span
     };
 }
 
-static inline void fm_copy_span(fm_span span, const float *from, float *to) {
-    memcpy(to + span.begin, from + span.begin, (size_t)span.n * sizeof *to);
+static inline void fm_copy_shard(fm_row_shard shard, const float *from, float *to) {
+    memcpy(to + shard.begin, from + shard.begin, (size_t)shard.n * sizeof *to);
 }
 
 #endif

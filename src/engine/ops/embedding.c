@@ -32,7 +32,7 @@ int fm_validate_embedding(const fm_plan *plan, const fm_node_spec *node) {
 fm_extent fm_embedding_saved(const fm_network *network, const fm_node *node,
                              ptrdiff_t rows) { /* the gradient of the table, in its panels */
     (void)rows;
-    return (fm_extent){node->kernel_moves ? entries_of(network, node) : 0, FM_ROUND_UP(columns_of(network, node))};
+    return (fm_extent){node->kernel_trainable ? entries_of(network, node) : 0, FM_ROUND_UP(columns_of(network, node))};
 }
 
 /* One row of the table; its panels stand entries · 16 apart. */
@@ -49,7 +49,7 @@ static void look_up(const float *table, ptrdiff_t entries, ptrdiff_t columns, pt
 void fm_embedding_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const ptrdiff_t entries = entries_of(network, node), columns = columns_of(network, node);
-    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    const fm_range rows = fm_partition_rows(pass->rows, pass->worker);
     for (ptrdiff_t r = rows.begin; r < rows.end; r++) {
         const float *numbers = numbers_of(pass, node, r);
         float *out = pass->workspace->value[node->spec.output] + r * network->stride[node->spec.output];
@@ -102,10 +102,10 @@ static void visit_places(const fm_pass *pass, const fm_node *node, const fm_step
 void fm_embedding_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     const fm_network *network = pass->network;
     float *gradient = pass->workspace->saved[node->index]; /* zero between batches */
-    const fm_range own = fm_share(entries_of(network, node), pass->worker);
+    const fm_range own = fm_partition(entries_of(network, node), pass->worker);
     visit_places(pass, node, NULL, gradient, own);
     /* Where a row without a gradient stands still, only those looked up take a step; once more at every place, which changes nothing. */
-    if (step->update && fm_stands_still(network) && pass->rows * node->inputs < entries_of(network, node))
+    if (step->update && fm_zero_gradient_is_noop(network) && pass->rows * node->inputs < entries_of(network, node))
         visit_places(pass, node, step, gradient, own);
     else
         step_rows(pass, node, step, gradient, own);
@@ -121,7 +121,7 @@ void fm_category_encoding_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const int one_hot = node->spec.mode == FM_MODE_ONE_HOT, counts = node->spec.mode == FM_MODE_COUNT;
     const ptrdiff_t tokens = one_hot ? node->units / node->inputs : node->units;
-    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    const fm_range rows = fm_partition_rows(pass->rows, pass->worker);
     for (ptrdiff_t r = rows.begin; r < rows.end; r++) {
         const float *numbers = numbers_of(pass, node, r);
         float *out = pass->workspace->value[node->spec.output] + r * network->stride[node->spec.output];

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WHOLE_BELOW 16777216.0f /* 2^24: integers below it are exact in a float */
+#define EXACT_INT_LIMIT 16777216.0f /* 2^24: integers below it are exact in a float */
 #define DIGITS 9 /* the longest such number as text, with its sign */
 
 /* -- hashes of numbers, written as text -------------------------------------------------------------------------------------------- */
@@ -105,8 +105,8 @@ int fm_validate_lookup(const fm_plan *plan, const fm_node_spec *node) {
         if (!isfinite(key) || (i && (looks_up ? key <= table->keys[i - 1] : key < table->keys[i - 1])))
             return 0;
     }
-    return fm_validate_same_width(plan, node) && table->buckets >= 0 && (float)table->buckets <= WHOLE_BELOW &&
-           fabsf((float)table->first) <= WHOLE_BELOW && table->method >= FM_BUCKETING_FLOORMOD && table->method <= FM_BUCKETING_SIPHASH;
+    return fm_validate_same_width(plan, node) && table->buckets >= 0 && (float)table->buckets <= EXACT_INT_LIMIT &&
+           fabsf((float)table->first) <= EXACT_INT_LIMIT && table->method >= FM_BUCKETING_FLOORMOD && table->method <= FM_BUCKETING_SIPHASH;
 }
 
 int fm_copy_tables(fm_network *network) {
@@ -153,7 +153,7 @@ static float look_up(const fm_table *table, float x) {
     const int64_t place = count_up_to(table, x) - 1;
     if (place >= 0 && table->keys[place] == x)
         return table->values[place];
-    if (!(fabsf(x) < WHOLE_BELOW) || x != truncf(x) || !table->buckets)
+    if (!(fabsf(x) < EXACT_INT_LIMIT) || x != truncf(x) || !table->buckets)
         return NAN;
     const int32_t number = (int32_t)x, buckets = table->buckets;
     int32_t bucket = 0;
@@ -172,7 +172,7 @@ static float look_up(const fm_table *table, float x) {
 void fm_lookup_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_table *table = &node->spec.table;
-    const fm_range rows = fm_share_rows(fm_rows(pass, node->spec.input), pass->worker);
+    const fm_range rows = fm_partition_rows(fm_rows(pass, node->spec.input), pass->worker);
     for (ptrdiff_t r = rows.begin; r < rows.end; r++) {
         const float *x = pass->workspace->value[node->spec.input] + r * network->stride[node->spec.input];
         float *out = pass->workspace->value[node->spec.output] + r * network->stride[node->spec.output];

@@ -9,29 +9,29 @@
 #include <string.h>
 
 /* Columns of some rows, from one buffer to another. */
-static void copy_columns(fm_span rows, ptrdiff_t columns, const float *from, ptrdiff_t from_row, float *to, ptrdiff_t to_row) {
+static void copy_columns(fm_row_shard rows, ptrdiff_t columns, const float *from, ptrdiff_t from_row, float *to, ptrdiff_t to_row) {
     for (ptrdiff_t r = rows.first_row; r < rows.first_row + rows.rows; r++)
         memcpy(to + r * to_row, from + r * from_row, (size_t)columns * sizeof *to);
 }
 
-static void apply(void (*kernel)(const fm_elementwise *), fm_span span, const float *x, const float *y, float alpha, float *out) {
+static void apply(void (*kernel)(const fm_elementwise *), fm_row_shard shard, const float *x, const float *y, float alpha, float *out) {
     const fm_elementwise arguments = {
-        .n = span.n, .x = x + span.begin, .y = y ? y + span.begin : NULL, .out = out + span.begin, .alpha = alpha};
+        .n = shard.n, .x = x + shard.begin, .y = y ? y + shard.begin : NULL, .out = out + shard.begin, .alpha = alpha};
     kernel(&arguments);
 }
 
 /* The way there, or back where there is a gradient. */
-static void glu(const fm_pass *pass, const fm_node *node, fm_span span, const float *x, const float *grad, float *to) {
+static void glu(const fm_pass *pass, const fm_node *node, fm_row_shard shard, const float *x, const float *grad, float *to) {
     const fm_network *network = pass->network;
     const ptrdiff_t x_row = network->stride[node->spec.input], row = network->stride[node->spec.output];
     const fm_glu arguments = {
-        .rows = span.rows,
+        .rows = shard.rows,
         .cols = node->units,
-        .x = x + span.first_row * x_row,
+        .x = x + shard.first_row * x_row,
         .x_row = x_row,
-        .grad = grad ? grad + span.begin : NULL,
+        .grad = grad ? grad + shard.begin : NULL,
         .grad_row = row,
-        .out = to + span.first_row * (grad ? x_row : row),
+        .out = to + shard.first_row * (grad ? x_row : row),
         .out_row = grad ? x_row : row,
     };
     (grad ? network->kernels->glu_backward : network->kernels->glu)(&arguments);
@@ -51,91 +51,92 @@ void fm_merge_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_kernels *kernels = network->kernels;
     const fm_node_spec *spec = &node->spec;
-    const fm_span span = fm_share_buffer(pass, spec->output);
+    const fm_row_shard shard = fm_shard_buffer(pass, spec->output);
     const float *x = pass->workspace->value[spec->input];
     const float *y = fm_reads_two(spec->op) ? pass->workspace->value[spec->other] : NULL;
     float *out = pass->workspace->value[spec->output];
     const ptrdiff_t x_row = network->stride[spec->input], out_row = network->stride[spec->output];
     switch (spec->op) {
     case FM_OP_slice:
-        copy_columns(span, node->units, x + spec->column, x_row, out, out_row);
+        copy_columns(shard, node->units, x + spec->column, x_row, out, out_row);
         break;
     case FM_OP_glu:
-        glu(pass, node, span, x, NULL, out);
+        glu(pass, node, shard, x, NULL, out);
         break;
     case FM_OP_scale:
-        apply(kernels->scale, span, x, NULL, spec->alpha, out);
+        apply(kernels->scale, shard, x, NULL, spec->alpha, out);
         break;
     case FM_OP_add:
-        apply(kernels->add, span, x, y, 0.0f, out);
+        apply(kernels->add, shard, x, y, 0.0f, out);
         break;
     case FM_OP_subtract:
-        apply(kernels->subtract, span, x, y, 0.0f, out);
+        apply(kernels->subtract, shard, x, y, 0.0f, out);
         break;
     case FM_OP_multiply:
-        apply(kernels->multiply, span, x, y, 0.0f, out);
+        apply(kernels->multiply, shard, x, y, 0.0f, out);
         break;
     case FM_OP_maximum:
-        apply(kernels->maximum, span, x, y, 0.0f, out);
+        apply(kernels->maximum, shard, x, y, 0.0f, out);
         break;
     case FM_OP_minimum:
-        apply(kernels->minimum, span, x, y, 0.0f, out);
+        apply(kernels->minimum, shard, x, y, 0.0f, out);
         break;
     case FM_OP_concatenate:
-        copy_columns(span, node->inputs, x, x_row, out, out_row);
-        copy_columns(span, network->width[spec->other], y, network->stride[spec->other], out + node->inputs, out_row);
+        copy_columns(shard, node->inputs, x, x_row, out, out_row);
+        copy_columns(shard, network->width[spec->other], y, network->stride[spec->other], out + node->inputs, out_row);
         break;
     default:
         break;
     }
 }
 
-static void copy_gradient(fm_span span, const float *grad, float *below) {
-    memcpy(below + span.begin, grad + span.begin, (size_t)span.n * sizeof *grad);
+static void copy_gradient(fm_row_shard shard, const float *grad, float *input_grad) {
+    memcpy(input_grad + shard.begin, grad + shard.begin, (size_t)shard.n * sizeof *grad);
 }
 
-static void maximum_backward(const fm_pass *pass, fm_span span, const float *x, const float *y, const float *grad, float *below) {
-    const fm_maximum_backward arguments = {span.n, x + span.begin, y + span.begin, grad + span.begin, below + span.begin};
+static void maximum_backward(const fm_pass *pass, fm_row_shard shard, const float *x, const float *y, const float *grad,
+                             float *input_grad) {
+    const fm_maximum_backward arguments = {shard.n, x + shard.begin, y + shard.begin, grad + shard.begin, input_grad + shard.begin};
     pass->network->kernels->maximum_backward(&arguments);
 }
 
 /* The gradient of the input, x, or of the other one: `x` is then that one's values, `y` those of its partner. */
-static void backward_to(const fm_pass *pass, const fm_node *node, int is_other, const float *x, const float *y, float *below) {
+static void backward_to(const fm_pass *pass, const fm_node *node, int is_other, const float *x, const float *y, float *input_grad) {
     const fm_network *network = pass->network;
     const fm_kernels *kernels = network->kernels;
     const fm_node_spec *spec = &node->spec;
-    const fm_span span = fm_share_buffer(pass, spec->output);
+    const fm_row_shard shard = fm_shard_buffer(pass, spec->output);
     const float *grad = pass->workspace->grad[spec->output];
     const int to = is_other ? spec->other : spec->input;
     switch (spec->op) {
     case FM_OP_branch:
-        if (!node->first_back)
-            apply(kernels->add, span, below, grad, 0.0f, below);
+        if (!node->aliases_input_grad)
+            apply(kernels->add, shard, input_grad, grad, 0.0f, input_grad);
         break;
     case FM_OP_glu:
-        glu(pass, node, span, x, grad, below);
+        glu(pass, node, shard, x, grad, input_grad);
         break;
     case FM_OP_scale:
-        apply(kernels->scale, span, grad, NULL, spec->alpha, below);
+        apply(kernels->scale, shard, grad, NULL, spec->alpha, input_grad);
         break;
     case FM_OP_subtract:
-        apply(kernels->scale, span, grad, NULL, is_other ? -1.0f : 1.0f, below);
+        apply(kernels->scale, shard, grad, NULL, is_other ? -1.0f : 1.0f, input_grad);
         break;
     case FM_OP_multiply:
-        apply(kernels->multiply, span, grad, y, 0.0f, below);
+        apply(kernels->multiply, shard, grad, y, 0.0f, input_grad);
         break;
     case FM_OP_maximum:
-        maximum_backward(pass, span, x, y, grad, below);
+        maximum_backward(pass, shard, x, y, grad, input_grad);
         break;
     case FM_OP_minimum: /* the smaller one is the larger one's partner */
-        maximum_backward(pass, span, y, x, grad, below);
+        maximum_backward(pass, shard, y, x, grad, input_grad);
         break;
     case FM_OP_concatenate:
-        copy_columns(span, network->width[to], grad + (is_other ? node->inputs : 0), network->stride[spec->output], below,
+        copy_columns(shard, network->width[to], grad + (is_other ? node->inputs : 0), network->stride[spec->output], input_grad,
                      network->stride[to]);
         break;
     default:
-        copy_gradient(span, grad, below);
+        copy_gradient(shard, grad, input_grad);
         break;
     }
 }
@@ -144,8 +145,8 @@ void fm_merge_backward(const fm_pass *pass, const fm_node *node, const fm_step *
     (void)step;
     const fm_workspace *w = pass->workspace;
     const int input = node->spec.input, other = fm_reads_two(node->spec.op) ? node->spec.other : input;
-    if (node->trained_below)
+    if (node->needs_input_grad)
         backward_to(pass, node, 0, w->value[input], w->value[other], w->grad[input]);
-    if (node->trained_other)
+    if (node->needs_other_grad)
         backward_to(pass, node, 1, w->value[other], w->value[input], w->grad[other]);
 }

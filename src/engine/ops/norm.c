@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Gradient vectors of a node are made so many columns at a time, in the worker's scratch: first those of gamma, then those of beta. */
-#define GRADIENT_COLUMNS (FM_BLOCK_PANELS * FM_SCRATCH_PANEL / 2)
+#define GRADIENT_COLUMNS (FM_NC_PANELS * FM_SCRATCH_PANEL / 2)
 
 static const float *vector_at(const fm_network *network, ptrdiff_t offset, ptrdiff_t column) {
     return offset < 0 ? NULL : network->value + offset + column;
@@ -18,8 +18,8 @@ static const float *vector_at(const fm_network *network, ptrdiff_t offset, ptrdi
 
 static int is_by_row(const fm_node *node) { return node->spec.op == FM_OP_layer_normalization || node->spec.op == FM_OP_rms_normalization; }
 
-int fm_takes_moments(const fm_pass *pass, const fm_node *node) {
-    return node->spec.op == FM_OP_batch_normalization && node->spec.mode != FM_MODE_INFERENCE && fm_trains(pass, node);
+int fm_uses_batch_moments(const fm_pass *pass, const fm_node *node) {
+    return node->spec.op == FM_OP_batch_normalization && node->spec.mode != FM_MODE_INFERENCE && fm_in_training_mode(pass, node);
 }
 
 int fm_validate_norm(const fm_plan *plan, const fm_node_spec *node) {
@@ -30,10 +30,10 @@ int fm_validate_norm(const fm_plan *plan, const fm_node_spec *node) {
     const int stands = node->op == FM_OP_rescaling || node->op == FM_OP_normalization;
     return fm_validate_same_width(plan, node) && fm_is_vector(plan, node->kernel, units, wants_kernel) &&
            fm_is_vector(plan, node->bias, units, 0) && fm_is_vector(plan, node->mean, units, wants_moments) &&
-           fm_is_vector(plan, node->variance, units, wants_moments) && !(stands && fm_moves_parameters(plan, node));
+           fm_is_vector(plan, node->variance, units, wants_moments) && !(stands && fm_has_trainable_parameters(plan, node));
 }
 
-fm_extent fm_row_norm_saved(const fm_network *network, const fm_node *node, ptrdiff_t rows) { /* means, then scales */
+fm_extent fm_layer_norm_saved(const fm_network *network, const fm_node *node, ptrdiff_t rows) { /* means, then scales */
     (void)network, (void)node;
     return (fm_extent){2, FM_ROUND_UP(rows)};
 }
@@ -44,8 +44,8 @@ fm_extent fm_batch_norm_saved(const fm_network *network, const fm_node *node, pt
 }
 
 /* The columns that this worker takes where each needs all rows. */
-static fm_range share_columns(const fm_pass *pass, const fm_node *node) {
-    const fm_range panels = fm_share(node->panels, pass->worker);
+static fm_range shard_columns(const fm_pass *pass, const fm_node *node) {
+    const fm_range panels = fm_partition(node->panels, pass->worker);
     return (fm_range){panels.begin * FM_PANEL, panels.end * FM_PANEL};
 }
 
@@ -61,17 +61,17 @@ static int kind_of(const fm_node *node) {
 }
 
 /* Columns of some rows, shifted and scaled by the node's parameters. */
-static void normalize_part(const fm_pass *pass, const fm_node *node, fm_part part, const float *x, const float *mean, const float *variance,
-                           int shifts, float *out) {
+static void batch_norm_shard(const fm_pass *pass, const fm_node *node, fm_output_shard shard, const float *x, const float *mean,
+                             const float *variance, int shifts, float *out) {
     const fm_network *network = pass->network;
     const ptrdiff_t x_row = network->stride[node->spec.input], out_row = network->stride[node->spec.output];
-    const ptrdiff_t c = part.panels.begin * FM_PANEL;
-    if (part.rows.begin >= part.rows.end || part.panels.begin >= part.panels.end)
+    const ptrdiff_t c = shard.panels.begin * FM_PANEL;
+    if (shard.rows.begin >= shard.rows.end || shard.panels.begin >= shard.panels.end)
         return;
-    const fm_normalize arguments = {
-        .rows = part.rows.end - part.rows.begin,
-        .cols = (part.panels.end - part.panels.begin) * FM_PANEL,
-        .x = x + part.rows.begin * x_row + c,
+    const fm_batch_norm arguments = {
+        .rows = shard.rows.end - shard.rows.begin,
+        .cols = (shard.panels.end - shard.panels.begin) * FM_PANEL,
+        .x = x + shard.rows.begin * x_row + c,
         .x_row = x_row,
         .mean = shifts && mean ? mean + c : NULL,
         .variance = variance ? variance + c : NULL,
@@ -79,16 +79,16 @@ static void normalize_part(const fm_pass *pass, const fm_node *node, fm_part par
         .beta = shifts ? vector_at(network, node->bias, c) : NULL,
         .epsilon = node->spec.epsilon,
         .kind = kind_of(node),
-        .out = out + part.rows.begin * out_row + c,
+        .out = out + shard.rows.begin * out_row + c,
         .out_row = out_row,
     };
-    network->kernels->normalize_columns(&arguments);
+    network->kernels->batch_norm(&arguments);
 }
 
-static void batch_forward(const fm_pass *pass, const fm_node *node, const float *x, float *out) {
+static void batch_norm_forward(const fm_pass *pass, const fm_node *node, const float *x, float *out) {
     const fm_network *network = pass->network;
     float *mean = pass->workspace->saved[node->index], *variance = mean + network->stride[node->spec.output];
-    const fm_range columns = share_columns(pass, node);
+    const fm_range columns = shard_columns(pass, node);
     if (columns.begin >= columns.end)
         return;
     const fm_column_moments moments = {
@@ -100,18 +100,18 @@ static void batch_forward(const fm_pass *pass, const fm_node *node, const float 
         .variance = variance + columns.begin,
     };
     network->kernels->column_moments(&moments);
-    const fm_part part = {{0, fm_rows(pass, node->spec.output)}, {columns.begin / FM_PANEL, columns.end / FM_PANEL}};
-    normalize_part(pass, node, part, x, mean, variance, 1, out);
+    const fm_output_shard shard = {{0, fm_rows(pass, node->spec.output)}, {columns.begin / FM_PANEL, columns.end / FM_PANEL}};
+    batch_norm_shard(pass, node, shard, x, mean, variance, 1, out);
 }
 
-static void rows_forward(const fm_pass *pass, const fm_node *node, const float *x, float *out) {
+static void layer_norm_forward(const fm_pass *pass, const fm_node *node, const float *x, float *out) {
     const fm_network *network = pass->network;
-    const fm_range rows = fm_share_rows(fm_rows(pass, node->spec.output), pass->worker);
+    const fm_range rows = fm_partition_rows(fm_rows(pass, node->spec.output), pass->worker);
     if (rows.begin >= rows.end)
         return;
     const ptrdiff_t x_row = network->stride[node->spec.input], out_row = network->stride[node->spec.output];
     float *saved = pass->training ? pass->workspace->saved[node->index] : NULL;
-    const fm_normalize_rows arguments = {
+    const fm_layer_norm arguments = {
         .rows = rows.end - rows.begin,
         .cols = node->units,
         .x = x + rows.begin * x_row,
@@ -125,18 +125,18 @@ static void rows_forward(const fm_pass *pass, const fm_node *node, const float *
         .mean = saved ? saved + rows.begin : NULL,
         .scale = saved ? saved + fm_room(pass, node->spec.output) + rows.begin : NULL,
     };
-    network->kernels->normalize_rows(&arguments);
+    network->kernels->layer_norm(&arguments);
 }
 
-static fm_prelu prelu(const fm_pass *pass, const fm_node *node, fm_part part, const float *x, float *out) {
-    const ptrdiff_t row = pass->network->stride[node->spec.input], c = part.panels.begin * FM_PANEL; /* the same for x and out */
+static fm_prelu prelu(const fm_pass *pass, const fm_node *node, fm_output_shard shard, const float *x, float *out) {
+    const ptrdiff_t row = pass->network->stride[node->spec.input], c = shard.panels.begin * FM_PANEL; /* the same for x and out */
     return (fm_prelu){
-        .rows = part.rows.end - part.rows.begin,
-        .cols = (part.panels.end - part.panels.begin) * FM_PANEL,
-        .x = x + part.rows.begin * row + c,
+        .rows = shard.rows.end - shard.rows.begin,
+        .cols = (shard.panels.end - shard.panels.begin) * FM_PANEL,
+        .x = x + shard.rows.begin * row + c,
         .x_row = row,
         .alpha = vector_at(pass->network, node->kernel, c),
-        .out = out ? out + part.rows.begin * row + c : NULL,
+        .out = out ? out + shard.rows.begin * row + c : NULL,
         .out_row = row,
     };
 }
@@ -145,45 +145,45 @@ void fm_norm_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const float *x = pass->workspace->value[node->spec.input];
     float *out = pass->workspace->value[node->spec.output];
-    if (fm_takes_moments(pass, node)) {
-        batch_forward(pass, node, x, out);
+    if (fm_uses_batch_moments(pass, node)) {
+        batch_norm_forward(pass, node, x, out);
         return;
     }
     if (is_by_row(node)) {
-        rows_forward(pass, node, x, out);
+        layer_norm_forward(pass, node, x, out);
         return;
     }
-    const fm_part part = fm_share_output(fm_rows(pass, node->spec.output), node->panels, pass->worker);
+    const fm_output_shard shard = fm_partition_output(fm_rows(pass, node->spec.output), node->panels, pass->worker);
     if (node->spec.op == FM_OP_prelu) {
-        const fm_prelu arguments = prelu(pass, node, part, x, out);
+        const fm_prelu arguments = prelu(pass, node, shard, x, out);
         network->kernels->prelu(&arguments);
         return;
     }
-    normalize_part(pass, node, part, x, vector_at(network, node->mean, 0), vector_at(network, node->variance, 0), 1, out);
+    batch_norm_shard(pass, node, shard, x, vector_at(network, node->mean, 0), vector_at(network, node->variance, 0), 1, out);
 }
 
 /* -- the way back ------------------------------------------------------------------------------------------------------------------ */
 
 static void step_vectors(const fm_pass *pass, const fm_node *node, const fm_step *step, ptrdiff_t column, ptrdiff_t n) {
     float *gradient = fm_scratch(pass);
-    if (node->kernel_moves)
+    if (node->kernel_trainable)
         fm_apply_step(pass->network, step, node->kernel + column, n, gradient);
-    if (node->bias_moves)
+    if (node->bias_trainable)
         fm_apply_step(pass->network, step, node->bias + column, n, gradient + GRADIENT_COLUMNS);
 }
 
 /* Some columns of a batch normalization. Where the moments are not this batch's own, the gradient of x only takes the scale. */
-static void batch_backward(const fm_pass *pass, const fm_node *node, ptrdiff_t c, ptrdiff_t n) {
+static void batch_norm_backward(const fm_pass *pass, const fm_node *node, ptrdiff_t c, ptrdiff_t n) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
     const ptrdiff_t x_row = network->stride[node->spec.input], grad_row = network->stride[node->spec.output];
-    const int own = fm_takes_moments(pass, node);
+    const int own = fm_uses_batch_moments(pass, node);
     const float *mean = own ? w->saved[node->index] : vector_at(network, node->mean, 0);
     const float *variance = own ? mean + grad_row : vector_at(network, node->variance, 0);
-    if (!own && node->trained_below)
-        normalize_part(pass, node, (fm_part){{0, fm_rows(pass, node->spec.output)}, {c / FM_PANEL, (c + n) / FM_PANEL}},
-                       w->grad[node->spec.output], NULL, variance, 0, w->grad[node->spec.input]);
-    const fm_normalize_columns_backward arguments = {
+    if (!own && node->needs_input_grad)
+        batch_norm_shard(pass, node, (fm_output_shard){{0, fm_rows(pass, node->spec.output)}, {c / FM_PANEL, (c + n) / FM_PANEL}},
+                         w->grad[node->spec.output], NULL, variance, 0, w->grad[node->spec.input]);
+    const fm_batch_norm_backward arguments = {
         .rows = fm_rows(pass, node->spec.output),
         .cols = n,
         .x = w->value[node->spec.input] + c,
@@ -194,18 +194,18 @@ static void batch_backward(const fm_pass *pass, const fm_node *node, ptrdiff_t c
         .variance = variance + c,
         .gamma = vector_at(network, node->kernel, c),
         .epsilon = node->spec.epsilon,
-        .out = own && node->trained_below ? w->grad[node->spec.input] + c : NULL,
+        .out = own && node->needs_input_grad ? w->grad[node->spec.input] + c : NULL,
         .out_row = x_row,
         .dgamma = fm_scratch(pass),
         .dbeta = fm_scratch(pass) + GRADIENT_COLUMNS,
     };
-    network->kernels->normalize_columns_backward(&arguments);
+    network->kernels->batch_norm_backward(&arguments);
 }
 
 static void prelu_backward(const fm_pass *pass, const fm_node *node, ptrdiff_t c, ptrdiff_t n) {
     const fm_workspace *w = pass->workspace;
-    const fm_part part = {{0, fm_rows(pass, node->spec.output)}, {c / FM_PANEL, (c + n) / FM_PANEL}};
-    fm_prelu arguments = prelu(pass, node, part, w->value[node->spec.input], node->trained_below ? w->grad[node->spec.input] : NULL);
+    const fm_output_shard shard = {{0, fm_rows(pass, node->spec.output)}, {c / FM_PANEL, (c + n) / FM_PANEL}};
+    fm_prelu arguments = prelu(pass, node, shard, w->value[node->spec.input], node->needs_input_grad ? w->grad[node->spec.input] : NULL);
     arguments.grad = w->grad[node->spec.output] + c;
     arguments.grad_row = pass->network->stride[node->spec.output];
     arguments.dalpha = fm_scratch(pass);
@@ -213,10 +213,10 @@ static void prelu_backward(const fm_pass *pass, const fm_node *node, ptrdiff_t c
 }
 
 /* Gradients of the parameters of a node that normalises rows, for some columns. */
-static void sum_normalized(const fm_pass *pass, const fm_node *node, ptrdiff_t c, ptrdiff_t n) {
+static void layer_norm_parameter_gradients(const fm_pass *pass, const fm_node *node, ptrdiff_t c, ptrdiff_t n) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
-    const fm_normalized_sums arguments = {
+    const fm_layer_norm_parameter_gradients arguments = {
         .rows = fm_rows(pass, node->spec.output),
         .cols = n,
         .x = w->value[node->spec.input] + c,
@@ -228,17 +228,17 @@ static void sum_normalized(const fm_pass *pass, const fm_node *node, ptrdiff_t c
         .dgamma = fm_scratch(pass),
         .dbeta = fm_scratch(pass) + GRADIENT_COLUMNS,
     };
-    network->kernels->normalized_sums(&arguments);
+    network->kernels->layer_norm_parameter_gradients(&arguments);
 }
 
-static void rows_backward(const fm_pass *pass, const fm_node *node) {
+static void layer_norm_backward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
-    const fm_range rows = fm_share_rows(fm_rows(pass, node->spec.output), pass->worker);
+    const fm_range rows = fm_partition_rows(fm_rows(pass, node->spec.output), pass->worker);
     const ptrdiff_t x_row = network->stride[node->spec.input], grad_row = network->stride[node->spec.output];
     if (rows.begin >= rows.end)
         return;
-    const fm_normalize_rows_backward arguments = {
+    const fm_layer_norm_backward arguments = {
         .rows = rows.end - rows.begin,
         .cols = node->units,
         .x = w->value[node->spec.input] + rows.begin * x_row,
@@ -252,33 +252,33 @@ static void rows_backward(const fm_pass *pass, const fm_node *node) {
         .out = w->grad[node->spec.input] + rows.begin * x_row,
         .out_row = x_row,
     };
-    network->kernels->normalize_rows_backward(&arguments);
+    network->kernels->layer_norm_backward(&arguments);
 }
 
 void fm_norm_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
-    const int by_row = is_by_row(node);
-    if (!by_row && node->spec.op != FM_OP_prelu && !fm_takes_moments(pass, node) && !node->kernel_moves && !node->bias_moves) {
+    const int csr = is_by_row(node);
+    if (!csr && node->spec.op != FM_OP_prelu && !fm_uses_batch_moments(pass, node) && !node->kernel_trainable && !node->bias_trainable) {
         /* Only a scale, by what is not trained: the gradient takes it too. */
-        const fm_part part = fm_share_output(fm_rows(pass, node->spec.output), node->panels, pass->worker);
-        normalize_part(pass, node, part, w->grad[node->spec.output], NULL, vector_at(network, node->variance, 0), 0,
-                       w->grad[node->spec.input]);
+        const fm_output_shard shard = fm_partition_output(fm_rows(pass, node->spec.output), node->panels, pass->worker);
+        batch_norm_shard(pass, node, shard, w->grad[node->spec.output], NULL, vector_at(network, node->variance, 0), 0,
+                         w->grad[node->spec.input]);
         return;
     }
-    if (by_row && node->trained_below) {
-        rows_backward(pass, node);
+    if (csr && node->needs_input_grad) {
+        layer_norm_backward(pass, node);
         fm_team_barrier(pass->worker); /* gamma may change only when all of the input's gradient is known */
     }
-    const fm_range columns = share_columns(pass, node);
+    const fm_range columns = shard_columns(pass, node);
     for (ptrdiff_t c = columns.begin; c < columns.end; c += GRADIENT_COLUMNS) {
         const ptrdiff_t left = columns.end - c, n = left < GRADIENT_COLUMNS ? left : GRADIENT_COLUMNS;
-        if (by_row)
-            sum_normalized(pass, node, c, n);
+        if (csr)
+            layer_norm_parameter_gradients(pass, node, c, n);
         else if (node->spec.op == FM_OP_prelu)
             prelu_backward(pass, node, c, n);
         else
-            batch_backward(pass, node, c, n);
+            batch_norm_backward(pass, node, c, n);
         step_vectors(pass, node, step, c, n);
     }
 }
@@ -291,14 +291,14 @@ static void move(float *moving, const float *batch, ptrdiff_t n, double momentum
         moving[i] = moving[i] * keep + batch[i] * rest;
 }
 
-void fm_move_statistics(const fm_pass *pass) {
+void fm_update_moving_statistics(const fm_pass *pass) {
     const fm_network *network = pass->network;
     for (int i = 0; i < network->node_count; i++) {
         const fm_node *node = &network->nodes[i];
-        if (!fm_takes_moments(pass, node))
+        if (!fm_uses_batch_moments(pass, node))
             continue;
         const float *mean = pass->workspace->saved[i], *variance = mean + network->stride[node->spec.output];
-        const fm_range columns = share_columns(pass, node);
+        const fm_range columns = shard_columns(pass, node);
         const ptrdiff_t c = columns.begin, n = columns.end - columns.begin;
         if (n > 0) {
             move(network->value + node->mean + c, mean + c, n, node->spec.momentum);

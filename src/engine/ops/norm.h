@@ -5,18 +5,18 @@
 #include "engine/ops/ops.h"
 
 int fm_validate_norm(const fm_plan *plan, const fm_node_spec *node);
-fm_extent fm_row_norm_saved(const fm_network *network, const fm_node *node, ptrdiff_t rows);
+fm_extent fm_layer_norm_saved(const fm_network *network, const fm_node *node, ptrdiff_t rows);
 fm_extent fm_batch_norm_saved(const fm_network *network, const fm_node *node, ptrdiff_t rows);
 
 void fm_norm_forward(const fm_pass *pass, const fm_node *node);
 
 /* True for a batch normalization whose moments are the batch's own. */
-int fm_takes_moments(const fm_pass *pass, const fm_node *node);
+int fm_uses_batch_moments(const fm_pass *pass, const fm_node *node);
 
 /* The gradient of the input, where one is wanted, and the step of the parameters; begins after a barrier, ends without one. */
 void fm_norm_backward(const fm_pass *pass, const fm_node *node, const fm_step *step);
 
 /* Moves the moving statistics of all batch normalizations by this batch's: once a batch that the optimizer moves parameters for. */
-void fm_move_statistics(const fm_pass *pass);
+void fm_update_moving_statistics(const fm_pass *pass);
 
 #endif

@@ -18,7 +18,7 @@ typedef struct fm_op_functions {
 
 extern const fm_op_functions fm_ops[FM_OP_COUNT];
 
-/* 1 if the nodes of a plan, each by itself, are sound; the plan is one of fm_is_sound_plan. */
+/* 1 if the nodes of a plan, each by itself, are sound; the plan is one of fm_validate_plan. */
 int fm_validate_nodes(const fm_plan *plan);
 
 #endif

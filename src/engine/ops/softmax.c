@@ -3,16 +3,16 @@
 
 /* From x, or to the gradient of x, where that of the output is given; x is then the output. */
 static void softmax(const fm_pass *pass, const fm_node *node, const float *x, const float *grad, float *out) {
-    const fm_span span = fm_share_buffer(pass, node->spec.output);
-    if (span.rows == 0)
+    const fm_row_shard shard = fm_shard_buffer(pass, node->spec.output);
+    if (shard.rows == 0)
         return;
     const fm_softmax arguments = {
-        .rows = span.rows,
+        .rows = shard.rows,
         .cols = node->units,
         .stride = pass->network->stride[node->spec.output],
-        .x = x + span.begin,
-        .grad = grad ? grad + span.begin : NULL,
-        .out = out + span.begin,
+        .x = x + shard.begin,
+        .grad = grad ? grad + shard.begin : NULL,
+        .out = out + shard.begin,
     };
     const fm_kernels *kernels = pass->network->kernels;
     if (node->spec.op == FM_OP_softmax)

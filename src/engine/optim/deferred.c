@@ -7,35 +7,36 @@
  */
 #include "engine/optim/deferred.h"
 #include "engine/base/arena.h"
-#include "engine/data/lists.h"
+#include "engine/data/sparse.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-int fm_stands_still(const fm_network *network) {
-    return network->update.kind == FM_OPTIMIZER_sgd && network->update.momentum == 0.0 && !network->around.adjusts;
+int fm_zero_gradient_is_noop(const fm_network *network) {
+    return network->update.kind == FM_OPTIMIZER_sgd && network->update.momentum == 0.0 && !network->optimizer.has_adjustments;
 }
 
-int fm_may_put_off(const fm_network *network) {
+int fm_may_defer(const fm_network *network) {
     const fm_update_spec *update = &network->update;
-    const fm_surroundings *around = &network->around;
-    if (!fm_step_of(network).replay || update->centered || update->amsgrad || around->adjusts || around->whole || around->follows)
+    const fm_optimizer *optimizer = &network->optimizer;
+    if (!fm_step_of(network).replay || update->centered || update->amsgrad || optimizer->has_adjustments ||
+        optimizer->needs_full_gradient || optimizer->has_post_update)
         return 0;
     /* Without an epsilon zero is divided by zero, and the NaN must be seen at once. */
-    return !network->state.unfused && !network->accumulates && network->nodes[0].kernel_moves &&
+    return !network->state.unfused && !network->accumulates && network->nodes[0].kernel_trainable &&
            (update->kind == FM_OPTIMIZER_sgd || (float)update->epsilon > 0.0f);
 }
 
 /* Steps after which Adam's momentum has faded to 2⁻³⁰, or 0 if the series would not give its sum up to rounding: what is left out, the mean of
  * xⁿ with n = FM_SERIES, must stay below 2⁻²³. */
-static ptrdiff_t reach_of(const fm_update_spec *update) {
-    const double fade = update->beta_1, root_fade = sqrt(update->beta_2);
+static ptrdiff_t horizon_of(const fm_update_spec *update) {
+    const double decay = update->beta_1, root_fade = sqrt(update->beta_2);
     double weight = 1.0, root = 1.0, sum = 0.0, left_out = 0.0;
     if (!update->rounded || update->kind != FM_OPTIMIZER_adam)
         return 0;
-    for (ptrdiff_t i = 1; i <= FM_LAZY_STEPS / 4; i++) {
-        weight *= fade;
+    for (ptrdiff_t i = 1; i <= FM_MAX_DEFERRED_STEPS / 4; i++) {
+        weight *= decay;
         root *= root_fade;
         sum += weight;
         left_out += weight * pow(1.0 - root, FM_SERIES);
@@ -48,78 +49,78 @@ static ptrdiff_t reach_of(const fm_update_spec *update) {
 /* With x_i = 1 − √β₂ⁱ and u = √v / (√v + ε), the i-th of the steps put off moves a parameter by
  * α_i·m·β₁ⁱ / (√v·√β₂ⁱ + ε) = m / (√v + ε) · α_i·β₁ⁱ / (1 − u·x_i) = m / (√v + ε) · Σ_n α_i·β₁ⁱ·x_iⁿ · uⁿ,
  * and the factors before uⁿ, added up over the steps, are the same for all parameters of a row: its series. */
-static void fill_tables(const fm_update_spec *update, ptrdiff_t reach, float (*weights)[FM_SERIES], float (*fade)[2]) {
+static void fill_tables(const fm_update_spec *update, ptrdiff_t horizon, float (*weights)[FM_SERIES], float (*decay)[2]) {
     double left = 1.0, left_of_square = 1.0;
-    for (ptrdiff_t i = 0; i <= FM_LAZY_STEPS; i++) {
-        fade[i][0] = (float)left;
-        fade[i][1] = (float)left_of_square;
+    for (ptrdiff_t i = 0; i <= FM_MAX_DEFERRED_STEPS; i++) {
+        decay[i][0] = (float)left;
+        decay[i][1] = (float)left_of_square;
         left *= update->beta_1;
         left_of_square *= update->beta_2;
-        for (int n = 0; n < FM_SERIES && i < reach; n++)
+        for (int n = 0; n < FM_SERIES && i < horizon; n++)
             weights[i][n] = (float)(left * pow(1.0 - sqrt(left_of_square), n));
     }
 }
 
-fm_status fm_need_lazy(fm_network *network) {
-    fm_lazy *lazy = &network->lazy;
-    if (lazy->memory || fm_stands_still(network))
+fm_status fm_ensure_deferred(fm_network *network) {
+    fm_deferred *deferred = &network->deferred;
+    if (deferred->memory || fm_zero_gradient_is_noop(network))
         return FM_STATUS_OK;
-    const ptrdiff_t reach = reach_of(&network->update);
+    const ptrdiff_t horizon = horizon_of(&network->update);
     fm_layout layout = {0, 0};
-    const size_t rates = fm_layout_add(&layout, FM_LAZY_STEPS, 1, sizeof(float));
+    const size_t rates = fm_layout_add(&layout, FM_MAX_DEFERRED_STEPS, 1, sizeof(float));
     const size_t done = fm_layout_add(&layout, network->width[0], 1, sizeof(uint32_t));
-    const size_t series = fm_layout_add(&layout, reach ? FM_LAZY_STEPS : 0, 1, sizeof *lazy->series);
-    const size_t weights = fm_layout_add(&layout, reach, 1, sizeof *lazy->weights);
-    const size_t fade = fm_layout_add(&layout, reach ? FM_LAZY_STEPS + 1 : 0, 1, sizeof *lazy->fade);
-    lazy->memory = fm_layout_allocate(&layout);
-    if (!lazy->memory)
+    const size_t series = fm_layout_add(&layout, horizon ? FM_MAX_DEFERRED_STEPS : 0, 1, sizeof *deferred->series);
+    const size_t weights = fm_layout_add(&layout, horizon, 1, sizeof *deferred->weights);
+    const size_t decay = fm_layout_add(&layout, horizon ? FM_MAX_DEFERRED_STEPS + 1 : 0, 1, sizeof *deferred->decay);
+    deferred->memory = fm_layout_allocate(&layout);
+    if (!deferred->memory)
         return FM_STATUS_NO_MEMORY;
-    lazy->learning_rate = (float *)(lazy->memory + rates);
-    lazy->done = (uint32_t *)(lazy->memory + done);
-    lazy->reach = reach;
-    if (reach) {
-        float (*table)[FM_SERIES] = (float (*)[FM_SERIES])(lazy->memory + weights);
-        float (*fades)[2] = (float (*)[2])(lazy->memory + fade);
-        fill_tables(&network->update, reach, table, fades);
-        lazy->series = (float (*)[FM_SERIES])(lazy->memory + series);
-        lazy->weights = (const float (*)[FM_SERIES])table;
-        lazy->fade = (const float (*)[2])fades;
+    deferred->learning_rate = (float *)(deferred->memory + rates);
+    deferred->done = (uint32_t *)(deferred->memory + done);
+    deferred->horizon = horizon;
+    if (horizon) {
+        float (*table)[FM_SERIES] = (float (*)[FM_SERIES])(deferred->memory + weights);
+        float (*decays)[2] = (float (*)[2])(deferred->memory + decay);
+        fill_tables(&network->update, horizon, table, decays);
+        deferred->series = (float (*)[FM_SERIES])(deferred->memory + series);
+        deferred->weights = (const float (*)[FM_SERIES])table;
+        deferred->decay = (const float (*)[2])decays;
     }
     return FM_STATUS_OK;
 }
 
-void fm_forget_lazy(fm_network *network) {
-    free(network->lazy.memory);
-    network->lazy = (fm_lazy){.memory = NULL};
+void fm_free_deferred(fm_network *network) {
+    free(network->deferred.memory);
+    network->deferred = (fm_deferred){.memory = NULL};
 }
 
-void fm_note_step(fm_network *network, const fm_step *step) {
-    fm_lazy *lazy = &network->lazy;
-    if (fm_stands_still(network))
+void fm_record_step(fm_network *network, const fm_step *step) {
+    fm_deferred *deferred = &network->deferred;
+    if (fm_zero_gradient_is_noop(network))
         return;
     const float rate = step->constants.learning_rate;
-    const ptrdiff_t now = lazy->steps++;
-    lazy->learning_rate[now] = rate;
-    lazy->highest_rate = fmaxf(lazy->highest_rate, rate);
-    for (ptrdiff_t i = 0; i < lazy->reach && i <= now; i++)
+    const ptrdiff_t now = deferred->steps++;
+    deferred->learning_rate[now] = rate;
+    deferred->max_learning_rate = fmaxf(deferred->max_learning_rate, rate);
+    for (ptrdiff_t i = 0; i < deferred->horizon && i <= now; i++)
         for (int n = 0; n < FM_SERIES; n++)
-            lazy->series[now - i][n] = (i ? lazy->series[now - i][n] : 0.0f) + rate * lazy->weights[i][n];
+            deferred->series[now - i][n] = (i ? deferred->series[now - i][n] : 0.0f) + rate * deferred->weights[i][n];
 }
 
-void fm_list_late(const fm_pass *pass) {
-    const fm_lazy *lazy = &pass->network->lazy;
-    fm_column_lists *own = &pass->workspace->columns[pass->worker.id];
-    own->late = 0;
-    for (ptrdiff_t i = 0; lazy->steps && i < own->count; i++) {
-        own->behind[own->late] = own->column[i];
-        own->late += lazy->done[own->column[i]] < (uint32_t)lazy->steps;
+void fm_list_stale(const fm_pass *pass) {
+    const fm_deferred *deferred = &pass->network->deferred;
+    fm_csc *own = &pass->workspace->csc[pass->worker.id];
+    own->stale = 0;
+    for (ptrdiff_t i = 0; deferred->steps && i < own->count; i++) {
+        own->stale_column[own->stale] = own->column[i];
+        own->stale += deferred->done[own->column[i]] < (uint32_t)deferred->steps;
     }
 }
 
 /* Catches up rows of some panels: those listed, or if there is no list `count` rows from the first. */
 static void replay(const fm_network *network, const int32_t *rows, ptrdiff_t first, ptrdiff_t count, fm_range panels) {
     const fm_node *node = &network->nodes[0];
-    const fm_lazy *lazy = &network->lazy;
+    const fm_deferred *deferred = &network->deferred;
     const ptrdiff_t offset = node->kernel + (panels.begin * node->inputs + first) * FM_PANEL;
     const fm_step step = fm_step_of(network);
     fm_replay replay = {
@@ -127,12 +128,12 @@ static void replay(const fm_network *network, const int32_t *rows, ptrdiff_t fir
         .rows = count,
         .panels = panels.end - panels.begin,
         .panel = node->inputs * FM_PANEL,
-        .done = lazy->done + first,
-        .steps = lazy->steps,
-        .learning_rate = lazy->learning_rate,
-        .highest_rate = lazy->highest_rate,
-        .series = lazy->reach ? (const float (*)[FM_SERIES])lazy->series : NULL,
-        .fade = lazy->fade,
+        .done = deferred->done + first,
+        .steps = deferred->steps,
+        .learning_rate = deferred->learning_rate,
+        .max_learning_rate = deferred->max_learning_rate,
+        .series = deferred->horizon ? (const float (*)[FM_SERIES])deferred->series : NULL,
+        .decay = deferred->decay,
     };
     if (count == 0 || replay.panels == 0)
         return;
@@ -143,46 +144,46 @@ static void replay(const fm_network *network, const int32_t *rows, ptrdiff_t fir
     step.replay(&replay);
 }
 
-void fm_catch_up(const fm_pass *pass) {
-    if (!pass->network->lazy.steps)
+void fm_flush_stale(const fm_pass *pass) {
+    if (!pass->network->deferred.steps)
         return;
-    const fm_share_of_columns share = fm_share_columns(pass, &pass->network->nodes[0]);
-    for (int i = 0; i < share.count; i++)
-        replay(pass->network, share.columns[i].behind, 0, share.columns[i].late, share.panels);
+    const fm_column_shard shard = fm_shard_columns(pass, &pass->network->nodes[0]);
+    for (int i = 0; i < shard.count; i++)
+        replay(pass->network, shard.csc[i].stale_column, 0, shard.csc[i].stale, shard.panels);
     fm_team_barrier(pass->worker);
 }
 
-void fm_mark_columns(const fm_pass *pass, ptrdiff_t steps) {
-    const fm_column_lists *own = &pass->workspace->columns[pass->worker.id];
-    if (fm_stands_still(pass->network))
+void fm_mark_current(const fm_pass *pass, ptrdiff_t steps) {
+    const fm_csc *own = &pass->workspace->csc[pass->worker.id];
+    if (fm_zero_gradient_is_noop(pass->network))
         return;
     for (ptrdiff_t i = 0; i < own->count; i++)
-        pass->network->lazy.done[own->column[i]] = (uint32_t)steps;
+        pass->network->deferred.done[own->column[i]] = (uint32_t)steps;
 }
 
-void fm_drop_lazy(fm_network *network) {
-    memset(network->lazy.done, 0, (size_t)network->width[0] * sizeof *network->lazy.done);
-    network->lazy.steps = 0;
-    network->lazy.highest_rate = 0.0f;
+void fm_reset_deferred(fm_network *network) {
+    memset(network->deferred.done, 0, (size_t)network->width[0] * sizeof *network->deferred.done);
+    network->deferred.steps = 0;
+    network->deferred.max_learning_rate = 0.0f;
 }
 
-void fm_settle_share(fm_network *network, fm_worker worker) {
-    const fm_range rows = fm_share(network->width[0], worker);
+void fm_flush_worker(fm_network *network, fm_worker worker) {
+    const fm_range rows = fm_partition(network->width[0], worker);
     replay(network, NULL, rows.begin, rows.end - rows.begin, (fm_range){0, network->nodes[0].panels});
     fm_team_barrier(worker);
     if (worker.id == 0)
-        fm_drop_lazy(network);
+        fm_reset_deferred(network);
     fm_team_barrier(worker);
 }
 
-static void settle_task(void *argument, fm_worker worker) { fm_settle_share(argument, worker); }
+static void flush_task(void *argument, fm_worker worker) { fm_flush_worker(argument, worker); }
 
 #define SIZE_PER_THREAD 65536 /* parameters that are worth waking a thread for */
 
-void fm_settle(fm_network *network) {
-    if (!network->lazy.steps)
+void fm_flush(fm_network *network) {
+    if (!network->deferred.steps)
         return;
     const double worth = (double)network->width[0] * (double)network->nodes[0].panels * FM_PANEL / SIZE_PER_THREAD;
     const int threads = fm_get_threads();
-    fm_team_run(settle_task, network, worth < threads ? (int)worth : threads);
+    fm_team_run(flush_task, network, worth < threads ? (int)worth : threads);
 }

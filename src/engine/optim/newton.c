@@ -5,7 +5,7 @@
  * sides are the shorter one. The products are those of a dense layer, and each worker takes some rows of each.
  */
 #include "engine/optim/newton.h"
-#include "engine/optim/columns.h"
+#include "engine/optim/parameter_shard.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,15 +14,15 @@
 
 typedef struct sides {
     ptrdiff_t rows, units;
-    int upright; /* the matrix itself has the longer side upright; else its transpose is x */
+    int tall; /* the matrix itself has the longer side upright; else its transpose is x */
     ptrdiff_t longer, shorter, padded; /* padded: the shorter one */
 } sides;
 
 static sides sides_of(const fm_network *network, int p) {
     const ptrdiff_t rows = network->shape[p][0], units = network->shape[p][1];
-    const int upright = rows > units;
-    const ptrdiff_t shorter = upright ? units : rows;
-    return (sides){rows, units, upright, upright ? rows : units, shorter, FM_ROUND_UP(shorter)};
+    const int tall = rows > units;
+    const ptrdiff_t shorter = tall ? units : rows;
+    return (sides){rows, units, tall, tall ? rows : units, shorter, FM_ROUND_UP(shorter)};
 }
 
 fm_newton fm_newton_room(const fm_network *network, const fm_update_spec *update) {
@@ -39,27 +39,27 @@ fm_newton fm_newton_room(const fm_network *network, const fm_update_spec *update
 
 /* Where x(i, j) stands in the parameter's panels. */
 static ptrdiff_t place(const sides *m, ptrdiff_t i, ptrdiff_t j) {
-    const ptrdiff_t row = m->upright ? i : j, column = m->upright ? j : i;
+    const ptrdiff_t row = m->tall ? i : j, column = m->tall ? j : i;
     return (column / FM_PANEL * m->rows + row) * FM_PANEL + column % FM_PANEL;
 }
 
 /* x = step / ‖step‖ in these of its rows, with zeros in the pads. */
-static void take_in(const fm_network *network, int p, const sides *m, fm_range rows) {
-    const float *from = network->around.step + network->offset[p];
-    const float scale = (float)(1.0 / (sqrt(fm_sum_of(network, p, network->around.norms[1])) + NORM_EPSILON));
+static void load_normalized(const fm_network *network, int p, const sides *m, fm_range rows) {
+    const float *from = network->optimizer.step + network->offset[p];
+    const float scale = (float)(1.0 / (sqrt(fm_sum_of(network, p, network->optimizer.norms[1])) + NORM_EPSILON));
     for (ptrdiff_t j = 0; j < m->padded; j++)
         for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
-            float *x = network->around.newton.x + (j / FM_PANEL * m->longer + i) * FM_PANEL + j % FM_PANEL;
+            float *x = network->optimizer.newton.x + (j / FM_PANEL * m->longer + i) * FM_PANEL + j % FM_PANEL;
             *x = j < m->shorter ? scale * from[place(m, i, j)] : 0.0f;
         }
 }
 
 /* The step is x, in these of its rows. */
-static void give_out(const fm_network *network, int p, const sides *m, fm_range rows) {
-    float *to = network->around.step + network->offset[p];
+static void store_step(const fm_network *network, int p, const sides *m, fm_range rows) {
+    float *to = network->optimizer.step + network->offset[p];
     for (ptrdiff_t j = 0; j < m->shorter; j++)
         for (ptrdiff_t i = rows.begin; i < rows.end; i++)
-            to[place(m, i, j)] = network->around.newton.x[(j / FM_PANEL * m->longer + i) * FM_PANEL + j % FM_PANEL];
+            to[place(m, i, j)] = network->optimizer.newton.x[(j / FM_PANEL * m->longer + i) * FM_PANEL + j % FM_PANEL];
 }
 
 /* Rows 16·panel … of out = fromᵀ·from, [padded / 16][padded][16], where from is [padded / 16][depth][16]. */
@@ -83,7 +83,7 @@ static void multiply_by_itself(const fm_network *network, const float *from, ptr
 
 /* b·G + c·G², in the same rows; G is as it is transposed. */
 static void make_polynomial(const fm_network *network, const sides *m, ptrdiff_t panel) {
-    const fm_newton *newton = &network->around.newton;
+    const fm_newton *newton = &network->optimizer.newton;
     const double *coefficients = network->update.coefficients;
     multiply_by_itself(network, newton->gram, m->padded, m->padded, panel, newton->polynomial);
     for (ptrdiff_t j = 0; j < m->padded; j += FM_PANEL) {
@@ -98,7 +98,7 @@ static void make_polynomial(const fm_network *network, const sides *m, ptrdiff_t
 
 /* x = a·x + x·polynomial in these of its rows. */
 static void apply_polynomial(const fm_network *network, const sides *m, fm_range rows) {
-    const fm_newton *newton = &network->around.newton;
+    const fm_newton *newton = &network->optimizer.newton;
     const ptrdiff_t panel = m->longer * FM_PANEL, offset = rows.begin * FM_PANEL, count = rows.end - rows.begin;
     const fm_gemm product = {
         .rows = count,
@@ -125,10 +125,10 @@ static void apply_polynomial(const fm_network *network, const sides *m, fm_range
 
 void fm_make_orthogonal(const fm_pass *pass, int p) {
     const fm_network *network = pass->network;
-    const fm_newton *newton = &network->around.newton;
+    const fm_newton *newton = &network->optimizer.newton;
     const sides m = sides_of(network, p);
-    const fm_range rows = fm_share_rows(m.longer, pass->worker), panels = fm_share(m.padded / FM_PANEL, pass->worker);
-    take_in(network, p, &m, rows);
+    const fm_range rows = fm_partition_rows(m.longer, pass->worker), panels = fm_partition(m.padded / FM_PANEL, pass->worker);
+    load_normalized(network, p, &m, rows);
     for (int64_t n = 0; n < network->update.newton_steps; n++) {
         fm_team_barrier(pass->worker);
         for (ptrdiff_t i = panels.begin; i < panels.end; i++)
@@ -139,6 +139,6 @@ void fm_make_orthogonal(const fm_pass *pass, int p) {
         fm_team_barrier(pass->worker);
         apply_polynomial(network, &m, rows);
     }
-    give_out(network, p, &m, rows);
+    store_step(network, p, &m, rows);
     fm_team_barrier(pass->worker);
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define BLOCK FM_PANEL                                        /* vectors whose products are in scratch at a time */
-#define OTHERS (FM_BLOCK_PANELS * FM_SCRATCH_PANEL / BLOCK)   /* with so many others */
+#define OTHERS (FM_NC_PANELS * FM_SCRATCH_PANEL / BLOCK)   /* with so many others */
 #define MIN_LENGTH 1e-7f
 
 fm_status fm_new_orthogonal(fm_orthogonal *o, const fm_parameter_rule *rule, const ptrdiff_t shape[2]) {
@@ -29,8 +29,8 @@ fm_status fm_new_orthogonal(fm_orthogonal *o, const fm_parameter_rule *rule, con
     if (!o->memory)
         return FM_STATUS_NO_MEMORY;
     o->vectors = (float *)(o->memory + x);
-    o->side_by_side = (float *)(o->memory + side);
-    o->end_to_end = (float *)(o->memory + end);
+    o->packed_vectors = (float *)(o->memory + side);
+    o->packed_vectors_t = (float *)(o->memory + end);
     o->slope = (float *)(o->memory + slope);
     o->sum = (double *)(o->memory + sum);
     o->inverse_length = (float *)(o->memory + inverse);
@@ -39,14 +39,14 @@ fm_status fm_new_orthogonal(fm_orthogonal *o, const fm_parameter_rule *rule, con
 
 /* Where number l of vector i stands among the weights. */
 static ptrdiff_t place(const fm_network *network, int p, ptrdiff_t i, ptrdiff_t l) {
-    const int columns = network->around.rules[p].orthogonal_columns;
+    const int columns = network->optimizer.rules[p].orthogonal_columns;
     const ptrdiff_t row = columns ? l : i, column = columns ? i : l;
     return network->offset[p] + (column / FM_PANEL * network->shape[p][0] + row) * FM_PANEL + column % FM_PANEL;
 }
 
 /* One vector of length 1, in the three orders in which it is read. */
 static void normalize(const fm_network *network, int p, ptrdiff_t i) {
-    const fm_orthogonal *o = &network->around.orthogonal[p];
+    const fm_orthogonal *o = &network->optimizer.orthogonal[p];
     const ptrdiff_t padded = FM_ROUND_UP(o->length);
     float *x = o->vectors + i * padded;
     double square = 0.0;
@@ -57,13 +57,13 @@ static void normalize(const fm_network *network, int p, ptrdiff_t i) {
     o->inverse_length[i] = 1.0f / fmaxf((float)sqrt(square), MIN_LENGTH);
     for (ptrdiff_t l = 0; l < o->length; l++) {
         x[l] *= o->inverse_length[i];
-        o->side_by_side[(i / FM_PANEL * o->length + l) * FM_PANEL + i % FM_PANEL] = x[l];
-        o->end_to_end[(l / FM_PANEL * o->count + i) * FM_PANEL + l % FM_PANEL] = x[l];
+        o->packed_vectors[(i / FM_PANEL * o->length + l) * FM_PANEL + i % FM_PANEL] = x[l];
+        o->packed_vectors_t[(l / FM_PANEL * o->count + i) * FM_PANEL + l % FM_PANEL] = x[l];
     }
 }
 
 /* Sums the sizes of the cosines of a block with the vectors `first` … and leaves their signs. */
-static void take_signs(const fm_orthogonal *o, ptrdiff_t begin, ptrdiff_t rows, ptrdiff_t first, ptrdiff_t others, float *cosines) {
+static void replace_by_signs(const fm_orthogonal *o, ptrdiff_t begin, ptrdiff_t rows, ptrdiff_t first, ptrdiff_t others, float *cosines) {
     for (ptrdiff_t i = 0; i < rows; i++)
         for (ptrdiff_t j = 0; j < others; j++) {
             float *cosine = cosines + i * OTHERS + j;
@@ -75,7 +75,7 @@ static void take_signs(const fm_orthogonal *o, ptrdiff_t begin, ptrdiff_t rows, 
 }
 
 /* What is left of a slope across its vector, as the derivative by the weights. */
-static void turn(const fm_orthogonal *o, ptrdiff_t i, float factor) {
+static void project_gradient(const fm_orthogonal *o, ptrdiff_t i, float factor) {
     const ptrdiff_t padded = FM_ROUND_UP(o->length);
     const float *x = o->vectors + i * padded;
     float *slope = o->slope + i * padded;
@@ -88,8 +88,8 @@ static void turn(const fm_orthogonal *o, ptrdiff_t i, float factor) {
 
 void fm_sum_cosines(const fm_pass *pass, int p) {
     const fm_network *network = pass->network;
-    const fm_orthogonal *o = &network->around.orthogonal[p];
-    const fm_range own = fm_share_rows(o->count, pass->worker);
+    const fm_orthogonal *o = &network->optimizer.orthogonal[p];
+    const fm_range own = fm_partition_rows(o->count, pass->worker);
     const ptrdiff_t padded = FM_ROUND_UP(o->length);
     const double pairs = fmax((double)o->count * ((double)o->count - 1.0) / 2.0, 1.0); /* one vector has none, and no cosine */
     float *cosines = fm_scratch(pass);
@@ -107,7 +107,7 @@ void fm_sum_cosines(const fm_pass *pass, int p) {
                 .panels = FM_ROUND_UP(others) / FM_PANEL,
                 .a = o->vectors + begin * padded,
                 .a_row = padded,
-                .b = o->side_by_side + first * o->length,
+                .b = o->packed_vectors + first * o->length,
                 .b_step = FM_PANEL,
                 .b_panel = o->length * FM_PANEL,
                 .c = cosines,
@@ -115,26 +115,26 @@ void fm_sum_cosines(const fm_pass *pass, int p) {
                 .c_panel = FM_PANEL,
             };
             network->kernels->gemm_forward(&product);
-            take_signs(o, begin, rows, first, others, cosines);
+            replace_by_signs(o, begin, rows, first, others, cosines);
             const fm_gemm slopes = {
                 .rows = rows,
                 .depth = others,
                 .panels = padded / FM_PANEL,
                 .a = cosines,
                 .a_row = OTHERS,
-                .b = o->end_to_end + first * FM_PANEL,
+                .b = o->packed_vectors_t + first * FM_PANEL,
                 .b_step = FM_PANEL,
                 .b_panel = o->count * FM_PANEL,
                 .c = o->slope + begin * padded,
                 .c_row = padded,
                 .c_panel = FM_PANEL,
-                .carry = first > 0,
+                .accumulate = first > 0,
             };
             if (pass->training)
                 network->kernels->gemm_forward(&slopes);
         }
         for (ptrdiff_t i = begin; i < begin + rows && pass->training; i++)
-            turn(o, i, (float)(network->around.rules[p].orthogonal / pairs));
+            project_gradient(o, i, (float)(network->optimizer.rules[p].orthogonal / pairs));
     }
 }
 
@@ -145,10 +145,10 @@ double fm_mean_cosine(const fm_orthogonal *o) {
     return o->count > 1 ? sum / ((double)o->count * ((double)o->count - 1.0)) : 0.0;
 }
 
-void fm_add_turns(const fm_network *network, int p, fm_range panels) {
-    const fm_orthogonal *o = &network->around.orthogonal[p];
+void fm_add_orthogonal_gradients(const fm_network *network, int p, fm_range panels) {
+    const fm_orthogonal *o = &network->optimizer.orthogonal[p];
     const ptrdiff_t padded = FM_ROUND_UP(o->length), units = network->shape[p][1];
-    const int columns = network->around.rules[p].orthogonal_columns;
+    const int columns = network->optimizer.rules[p].orthogonal_columns;
     for (ptrdiff_t c = panels.begin * FM_PANEL; c < panels.end * FM_PANEL && c < units; c++)
         for (ptrdiff_t r = 0; r < network->shape[p][0]; r++) {
             const ptrdiff_t i = columns ? c : r, l = columns ? r : c;

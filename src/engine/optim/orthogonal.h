@@ -11,6 +11,6 @@ void fm_sum_cosines(const fm_pass *pass, int parameter);
 
 /* After a barrier: the mean |cosine| of two vectors, and the derivative added to some panels of the gradient. */
 double fm_mean_cosine(const fm_orthogonal *orthogonal);
-void fm_add_turns(const fm_network *network, int parameter, fm_range panels);
+void fm_add_orthogonal_gradients(const fm_network *network, int parameter, fm_range panels);
 
 #endif

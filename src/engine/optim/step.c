@@ -15,7 +15,7 @@ fm_step fm_rule_of(const fm_kernels *kernels, int kind) {
     };
     void (*const updates[])(const fm_update *) = {
 #define FM_OPTIMIZER(name, slots) kernels->update_##name,
-#define FM_WHOLE_OPTIMIZER(name, slots) NULL,
+#define FM_LAYERWISE_OPTIMIZER(name, slots) NULL,
 #include "kernels/kernels.def"
     };
     void (*const replays[])(const fm_replay *) = {
@@ -37,26 +37,26 @@ uint64_t fm_batches_per_step(const fm_update_spec *update) { return update->accu
 /* Nadam's momentum in step t, from 1. */
 static double nadam_momentum(const fm_update_spec *update, double t) { return update->beta_1 * (1.0 - 0.5 * pow(0.96, t)); }
 
-void fm_copy_parameters(fm_network *network) {
+void fm_copy_parameters_to_slots(fm_network *network) {
     if (network->update.kind == FM_OPTIMIZER_schedule_free)
         memcpy(network->slot[0], network->value, (size_t)network->size * sizeof *network->value);
 }
 
-void fm_follow_iterations(fm_network *network) {
-    fm_surroundings *around = &network->around;
+void fm_begin_iteration(fm_network *network) {
+    fm_optimizer *optimizer = &network->optimizer;
     if (network->state.iterations == 0)
-        fm_copy_parameters(network);
+        fm_copy_parameters_to_slots(network);
     uint64_t t = network->state.iterations / fm_batches_per_step(&network->update) + 1;
     if (network->update.kind != FM_OPTIMIZER_nadam)
         return;
     if (t > NADAM_GROWS)
         t = NADAM_GROWS;
-    if (around->product_steps > t || around->product_steps == 0) {
-        around->product_steps = 0;
-        around->product = 1.0;
+    if (optimizer->product_steps > t || optimizer->product_steps == 0) {
+        optimizer->product_steps = 0;
+        optimizer->product = 1.0;
     }
-    while (around->product_steps < t)
-        around->product *= nadam_momentum(&network->update, (double)++around->product_steps);
+    while (optimizer->product_steps < t)
+        optimizer->product *= nadam_momentum(&network->update, (double)++optimizer->product_steps);
 }
 
 fm_step fm_step_of(const fm_network *network) {
@@ -91,7 +91,7 @@ fm_step fm_step_of(const fm_network *network) {
     if (u->kind == FM_OPTIMIZER_adamax)
         step.constants.learning_rate = (float)(rate / (1.0 - pow(u->beta_1, t)));
     if (u->kind == FM_OPTIMIZER_nadam) {
-        const double next = nadam_momentum(u, t + 1.0), product = network->around.product * pow(u->beta_1, fmax(t - NADAM_GROWS, 0.0));
+        const double next = nadam_momentum(u, t + 1.0), product = network->optimizer.product * pow(u->beta_1, fmax(t - NADAM_GROWS, 0.0));
         step.constants.learning_rate = (float)(rate * (1.0 - nadam_momentum(u, t)) / (1.0 - product));
         step.constants.ahead = (float)(rate * next / (1.0 - product * next));
         step.constants.correction = (float)(1.0 / (1.0 - pow(u->beta_2, t)));
@@ -123,7 +123,7 @@ static int parameter_at(const fm_network *network, ptrdiff_t offset) {
     return p;
 }
 
-void fm_take_step(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, const float *gradient) {
+void fm_apply_rule(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, const float *gradient) {
     fm_update update = step->constants;
     update.n = n;
     update.w = network->value + offset;
@@ -134,7 +134,7 @@ void fm_take_step(const fm_network *network, const fm_step *step, ptrdiff_t offs
 }
 
 fm_adjust fm_adjustment(const fm_network *network, const fm_step *step, int p, ptrdiff_t offset, ptrdiff_t n, float *gradient) {
-    const fm_parameter_rule *rule = &network->around.rules[p];
+    const fm_parameter_rule *rule = &network->optimizer.rules[p];
     return (fm_adjust){
         .n = n,
         .w = network->value + offset,
@@ -159,9 +159,9 @@ void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t off
             memcpy(whole, gradient, (size_t)n * sizeof *gradient);
         return;
     }
-    if (network->around.adjusts) {
+    if (network->optimizer.has_adjustments) {
         const fm_adjust adjust = fm_adjustment(network, step, parameter_at(network, offset), offset, n, gradient);
         network->kernels->adjust(&adjust);
     }
-    fm_take_step(network, step, offset, n, gradient);
+    fm_apply_rule(network, step, offset, n, gradient);
 }

@@ -19,14 +19,14 @@ typedef struct fm_step {
 fm_step fm_step_of(const fm_network *network);
 
 /* Brings what depends on the number of updates up to date with it; by one thread, before fm_step_of. */
-void fm_follow_iterations(fm_network *network);
+void fm_begin_iteration(fm_network *network);
 
 /* The optimizer's step on n numbers of a parameter from `offset`, given their gradient, which is used up. Only with no rule, where the
  * gradient goes to its array as it is, may the numbers of several parameters come together. */
 void fm_apply_step(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, float *gradient);
 
 /* The parts of it: the rule's step, and what changes a gradient and its weights before that, for numbers of one parameter. */
-void fm_take_step(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, const float *gradient);
+void fm_apply_rule(const fm_network *network, const fm_step *step, ptrdiff_t offset, ptrdiff_t n, const float *gradient);
 fm_adjust fm_adjustment(const fm_network *network, const fm_step *step, int p, ptrdiff_t offset, ptrdiff_t n, float *gradient);
 
 /* The functions of a rule, without constants. */
@@ -35,6 +35,6 @@ fm_step fm_rule_of(const fm_kernels *kernels, int kind);
 uint64_t fm_batches_per_step(const fm_update_spec *update);
 
 /* Slots that begin as the parameters, which may change until training begins. */
-void fm_copy_parameters(fm_network *network);
+void fm_copy_parameters_to_slots(fm_network *network);
 
 #endif

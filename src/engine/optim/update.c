@@ -3,16 +3,16 @@
  * Work is cut at panels, and every sum over weights is one over a column and then over the columns in order, so no bit depends on the threads.
  */
 #include "engine/optim/update.h"
-#include "engine/optim/columns.h"
+#include "engine/optim/parameter_shard.h"
 #include "engine/optim/penalties.h"
-#include "engine/optim/whole.h"
+#include "engine/optim/layerwise.h"
 
 #include <math.h>
 #include <string.h>
 
 /* Adds this worker's part of the gradient to the sum; in the last batch of a step the sum takes the gradient's place. */
-static void accumulate(const fm_network *network, const fm_stretch *s, int last) {
-    float *gradient = network->gradient + s->offset, *sum = network->around.accumulator + s->offset;
+static void accumulate(const fm_network *network, const fm_parameter_shard *s, int last) {
+    float *gradient = network->gradient + s->offset, *sum = network->optimizer.accumulator + s->offset;
     const fm_combine add = {.n = s->n, .x = sum, .y = gradient, .a = 1.0f, .b = 1.0f, .out = last ? gradient : sum};
     network->kernels->combine(&add);
     if (last)
@@ -25,15 +25,15 @@ static double clip_factor(double square, double scale, double longest) {
     return norm > longest ? longest / norm : 1.0 + (norm - norm); /* what is not finite stays so */
 }
 
-static void update_whole(const fm_pass *pass, const fm_step *step) {
+static void update_with_full_gradient(const fm_pass *pass, const fm_step *step) {
     const fm_network *network = pass->network;
     const fm_update_spec *update = &network->update;
     const uint64_t batches = fm_batches_per_step(update);
-    float *squares = network->around.norms[1];
+    float *squares = network->optimizer.norms[1];
     const int clips = update->clipnorm != 0.0 || update->global_clipnorm != 0.0;
     fm_add_penalty_gradients(pass);
     for (int p = 0; p < network->parameter_count; p++) {
-        const fm_stretch s = fm_share_parameter(network, p, pass->worker);
+        const fm_parameter_shard s = fm_shard_parameter(network, p, pass->worker);
         if (batches > 1)
             accumulate(network, &s, step->last);
         if (clips && step->last)
@@ -49,7 +49,7 @@ static void update_whole(const fm_pass *pass, const fm_step *step) {
     for (int p = 0; p < network->parameter_count; p++) {
         if (!network->trainable[p])
             continue;
-        const fm_stretch s = fm_share_parameter(network, p, pass->worker);
+        const fm_parameter_shard s = fm_shard_parameter(network, p, pass->worker);
         fm_adjust adjust = fm_adjustment(network, step, p, s.offset, s.n, network->gradient + s.offset);
         double factor = 1.0;
         if (update->clipnorm != 0.0)
@@ -60,21 +60,21 @@ static void update_whole(const fm_pass *pass, const fm_step *step) {
         adjust.scale = (float)(factor * mean);
         network->kernels->adjust(&adjust);
         if (step->update)
-            fm_take_step(network, step, s.offset, s.n, adjust.g);
+            fm_apply_rule(network, step, s.offset, s.n, adjust.g);
     }
     if (!step->update)
-        fm_step_whole(pass, step);
+        fm_step_layerwise(pass, step);
 }
 
-void fm_update_apart(const fm_pass *pass, const fm_step *step) {
-    if (pass->network->around.whole) {
-        update_whole(pass, step);
+void fm_update_unfused(const fm_pass *pass, const fm_step *step) {
+    if (pass->network->optimizer.needs_full_gradient) {
+        update_with_full_gradient(pass, step);
         return;
     }
     for (int p = 0; p < pass->network->parameter_count; p++) {
         if (!pass->network->trainable[p])
             continue;
-        const fm_stretch s = fm_share_parameter(pass->network, p, pass->worker);
+        const fm_parameter_shard s = fm_shard_parameter(pass->network, p, pass->worker);
         fm_apply_step(pass->network, step, s.offset, s.n, pass->network->gradient + s.offset);
     }
 }

@@ -5,6 +5,6 @@
 #include "engine/optim/step.h"
 
 /* The update as a pass of its own, over gradients that have been through memory. */
-void fm_update_apart(const fm_pass *pass, const fm_step *step);
+void fm_update_unfused(const fm_pass *pass, const fm_step *step);
 
 #endif

@@ -13,32 +13,32 @@
 #define EARLY_PROBE_SHARE 5
 
 /* Measures both ways, each twice, because anything may slow a moment down, and a thread just woken may still share this one's core. */
-static void probe(fm_run *r, int threads, int64_t stop, fm_pace *pace) {
+static void probe(fm_run *r, int threads, int64_t stop, fm_autotune *autotune) {
     double best[2] = {INFINITY, INFINITY};
     for (int i = 0; i < 4; i++) {
         const int many = i % 2 == 0;
-        fm_run_until(r, threads, many, stop, fm_now() + PROBE_SECONDS, pace);
-        best[many] = fmin(best[many], pace->seconds_per_row[many]);
+        fm_run_until(r, threads, many, stop, fm_now() + PROBE_SECONDS, autotune);
+        best[many] = fmin(best[many], autotune->seconds_per_row[many]);
     }
-    memcpy(pace->seconds_per_row, best, sizeof best);
+    memcpy(autotune->seconds_per_row, best, sizeof best);
 }
 
 /* Whether many threads beat one is not for the engine to know: cores may be two halves of one, or busy with something else. It tries both
  * for a few batches, keeps to the way that was faster when last seen, and tries both again now and then. The bits do not depend on it. */
-void fm_run_at_best_pace(fm_run *r, int threads, fm_pace *pace) {
+void fm_run_autotuned(fm_run *r, int threads, fm_autotune *autotune) {
     const int64_t stop = r->stop, start = r->batch;
     const double deadline = r->deadline, begin = fm_now();
-    if (pace->threads != threads)
-        *pace = (fm_pace){.threads = threads}; /* what was measured was something else */
-    if (threads > 1 && pace->until_probe <= 0.0) {
-        probe(r, threads, stop, pace);
-        pace->until_probe = (pace->probes < 2 ? EARLY_PROBE_SHARE : PROBE_SHARE) * (fm_now() - begin);
-        pace->probes++;
+    if (autotune->threads != threads)
+        *autotune = (fm_autotune){.threads = threads}; /* what was measured was something else */
+    if (threads > 1 && autotune->until_probe <= 0.0) {
+        probe(r, threads, stop, autotune);
+        autotune->until_probe = (autotune->probes < 2 ? EARLY_PROBE_SHARE : PROBE_SHARE) * (fm_now() - begin);
+        autotune->probes++;
     }
     const double probed = fm_now();
     if (r->batch == start || probed < deadline)
-        fm_run_until(r, threads, pace->seconds_per_row[1] <= pace->seconds_per_row[0], stop, deadline, pace);
-    pace->until_probe -= fm_now() - probed;
+        fm_run_until(r, threads, autotune->seconds_per_row[1] <= autotune->seconds_per_row[0], stop, deadline, autotune);
+    autotune->until_probe -= fm_now() - probed;
 }
 
 int fm_threads_for(const fm_network *network, const fm_batches *batches, int training) {

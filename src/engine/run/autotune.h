@@ -8,6 +8,6 @@
 int fm_threads_for(const fm_network *network, const fm_batches *batches, int training);
 
 /* Runs batches until the stop or the end of its time, on as many threads as were fastest when last seen. */
-void fm_run_at_best_pace(fm_run *r, int threads, fm_pace *pace);
+void fm_run_autotuned(fm_run *r, int threads, fm_autotune *autotune);
 
 #endif

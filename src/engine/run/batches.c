@@ -2,9 +2,9 @@
 #include "engine/run/batches.h"
 #include "engine/base/clock.h"
 #include "engine/data/gather.h"
-#include "engine/data/lists.h"
+#include "engine/data/sparse.h"
 #include "engine/ops/norm.h"
-#include "engine/optim/constraints.h"
+#include "engine/optim/post_update.h"
 #include "engine/optim/deferred.h"
 #include "engine/optim/penalties.h"
 #include "engine/optim/update.h"
@@ -19,20 +19,21 @@ static ptrdiff_t rows_of(const fm_batches *b, int64_t batch) {
 }
 
 /* This worker's rows of what the losses compare with their targets, for metrics that the engine does not compute. */
-static void hand_out(const fm_run *r, const fm_pass *pass) {
+static void copy_predictions(const fm_run *r, const fm_pass *pass) {
     const fm_network *network = r->network;
-    const fm_range rows = fm_share_rows(pass->rows, pass->worker);
+    const fm_range rows = fm_partition_rows(pass->rows, pass->worker);
     ptrdiff_t total = 0, column = 0;
     for (int t = 0; t < network->term_count; t++)
-        total += network->width[network->terms[t].objective.output] * network->per[network->terms[t].objective.output];
+        total += network->width[network->terms[t].objective.output] * network->rows_per_sample[network->terms[t].objective.output];
     float *to = r->batches->predictions + ((r->batch - r->first) * r->batches->batch_size + rows.begin) * total;
     for (int t = 0; t < network->term_count; t++) {
         const int output = network->terms[t].objective.output;
-        const ptrdiff_t width = network->width[output], stride = network->stride[output], per = network->per[output];
-        const float *from = pass->workspace->value[output] + rows.begin * per * stride;
-        for (ptrdiff_t i = 0; i < (rows.end - rows.begin) * per; i++)
-            memcpy(to + i / per * total + column + i % per * width, from + i * stride, (size_t)width * sizeof *to);
-        column += width * per;
+        const ptrdiff_t width = network->width[output], stride = network->stride[output],
+                        rows_per_sample = network->rows_per_sample[output];
+        const float *from = pass->workspace->value[output] + rows.begin * rows_per_sample * stride;
+        for (ptrdiff_t i = 0; i < (rows.end - rows.begin) * rows_per_sample; i++)
+            memcpy(to + i / rows_per_sample * total + column + i % rows_per_sample * width, from + i * stride, (size_t)width * sizeof *to);
+        column += width * rows_per_sample;
     }
 }
 
@@ -44,7 +45,7 @@ static double sum(const float *values, ptrdiff_t n) {
 }
 
 /* Worker 0 adds the batch to the totals, in the order of the rows whatever the number of threads. */
-static void account(const fm_run *r, const fm_pass *pass) {
+static void add_totals(const fm_run *r, const fm_pass *pass) {
     const fm_network *network = r->network;
     const fm_workspace *w = pass->workspace;
     const double rows = (double)pass->rows;
@@ -54,70 +55,70 @@ static void account(const fm_run *r, const fm_pass *pass) {
     for (int t = 0; t < network->term_count; t++) {
         const fm_objective *o = &network->terms[t].objective;
         const fm_target_arrays *targets = &w->targets[t];
-        const double per = (double)network->per[o->output];
+        const double rows_per_sample = (double)network->rows_per_sample[o->output];
         const ptrdiff_t own = fm_rows(pass, o->output);
-        const double loss = sum(targets->loss, own) / per;
+        const double loss = sum(targets->loss, own) / rows_per_sample;
         totals[0] += o->weight * loss;
         if (network->term_count > 1) {
             *next++ += loss;
             *next++ += rows;
         }
         for (int m = 0; m < o->metric_count; m++) {
-            *next++ += sum(targets->metric + m * fm_room(pass, o->output), own) / per;
-            *next++ += o->metrics[m].weighted && r->batches->sample_weight ? sum(targets->weight, own) / per : rows;
+            *next++ += sum(targets->metric + m * fm_room(pass, o->output), own) / rows_per_sample;
+            *next++ += o->metrics[m].weighted && r->batches->sample_weight ? sum(targets->weight, own) / rows_per_sample : rows;
         }
     }
 }
 
 static void backward_and_update(const fm_run *r, const fm_pass *pass, const fm_step *step) {
-    const fm_surroundings *around = &r->network->around;
+    const fm_optimizer *optimizer = &r->network->optimizer;
     if (r->updating)
-        fm_move_statistics(pass);
-    if (r->updating && !r->apart) {
+        fm_update_moving_statistics(pass);
+    if (r->updating && !r->unfused) {
         fm_backward(pass, step);
     } else {
         const fm_step keep = {.update = NULL};
         if (r->network->accumulates) {
-            const fm_range share = fm_share(r->network->size, pass->worker);
-            memset(r->network->gradient + share.begin, 0, (size_t)(share.end - share.begin) * sizeof(float));
+            const fm_range range = fm_partition(r->network->size, pass->worker);
+            memset(r->network->gradient + range.begin, 0, (size_t)(range.end - range.begin) * sizeof(float));
             fm_team_barrier(pass->worker);
         }
         fm_backward(pass, &keep);
-        if (r->updating || around->penalized)
+        if (r->updating || optimizer->has_penalties)
             fm_team_barrier(pass->worker);
         if (r->updating)
-            fm_update_apart(pass, step);
-        else if (around->penalized)
+            fm_update_unfused(pass, step);
+        else if (optimizer->has_penalties)
             fm_add_penalty_gradients(pass);
     }
-    if (r->updating && around->follows) {
+    if (r->updating && optimizer->has_post_update) {
         fm_team_barrier(pass->worker);
-        fm_follow_update(pass, step);
+        fm_post_update(pass, step);
     }
 }
 
 /* The lists by column that the weight gradient needs, and the steps that their weights have put off; ends with a barrier. 0 if there is no
  * memory. */
 static int prepare_columns(fm_run *r, const fm_pass *pass) {
-    if (!fm_list_columns(pass))
+    if (!fm_build_csc(pass))
         atomic_store(&r->no_memory, 1);
-    else if (r->lazy)
-        fm_list_late(pass);
+    else if (r->deferred)
+        fm_list_stale(pass);
     fm_team_barrier(pass->worker);
     if (atomic_load(&r->no_memory))
         return 0;
-    if (r->lazy) {
-        fm_catch_up(pass);
+    if (r->deferred) {
+        fm_flush_stale(pass);
         if (r->lends) /* while others look, and settle what is put off, these columns have caught up already */
-            fm_mark_columns(pass, pass->network->lazy.steps);
+            fm_mark_current(pass, pass->network->deferred.steps);
     }
     return 1;
 }
 
 /* All losses and metrics, for this worker's rows. */
-static void measure(fm_run *r, const fm_pass *pass) {
+static void compute_losses(fm_run *r, const fm_pass *pass) {
     for (int t = 0; t < r->network->term_count && !atomic_load(&r->interrupted); t++) {
-        const fm_outcome outcome = fm_measure(pass, r->batches, t);
+        const fm_outcome outcome = fm_compute_loss(pass, r->batches, t);
         if (outcome.non_finite)
             atomic_store(&r->non_finite, 1);
         if (outcome.interrupted)
@@ -126,7 +127,7 @@ static void measure(fm_run *r, const fm_pass *pass) {
 }
 
 /* The learning rate of the batch to come, where each has its own. */
-static void take_rate(const fm_run *r) {
+static void set_batch_rate(const fm_run *r) {
     if (r->updating && r->batches->rates)
         FM_PUBLISH(r->network->state.learning_rate, r->batches->rates[r->batch]);
 }
@@ -136,8 +137,8 @@ static void run_task(void *argument, fm_worker worker) {
     fm_network *network = r->network;
     fm_workspace *workspace = r->workspace;
     while (!r->ended) {
-        if (r->lazy && network->lazy.steps == FM_LAZY_STEPS)
-            fm_settle_share(network, worker);
+        if (r->deferred && network->deferred.steps == FM_MAX_DEFERRED_STEPS)
+            fm_flush_worker(network, worker);
         const fm_pass pass = {
             .network = network,
             .workspace = workspace,
@@ -145,7 +146,7 @@ static void run_task(void *argument, fm_worker worker) {
             .input = workspace->value[0],
             .input_row = network->stride[0],
             .training = r->training,
-            .measured = 1,
+            .only_needed = 1,
             .sparse = r->sparse,
             .worker = worker,
         };
@@ -158,44 +159,44 @@ static void run_task(void *argument, fm_worker worker) {
         if (pass.sparse && r->training && !prepare_columns(r, &pass))
             return;
         fm_forward(&pass);
-        measure(r, &pass);
+        compute_losses(r, &pass);
         if (r->batches->predictions)
-            hand_out(r, &pass);
-        if (network->around.penalized)
+            copy_predictions(r, &pass);
+        if (network->optimizer.has_penalties)
             fm_sum_penalties(&pass);
         if (worker.id == 0) /* which has been in the functions of the user's, where all may have been settled */
-            r->put_off = network->lazy.steps;
+            r->deferred_steps = network->deferred.steps;
         fm_team_barrier(worker);
-        if (network->around.penalized && worker.id == 0)
+        if (network->optimizer.has_penalties && worker.id == 0)
             r->penalty = fm_penalty(network);
         const int interrupted = atomic_load(&r->interrupted);
         if (r->training || interrupted) {
             const int failed = interrupted || atomic_load(&r->non_finite);
-            if (r->lazy)
-                fm_mark_columns(&pass, failed ? r->put_off : r->put_off + 1);
+            if (r->deferred)
+                fm_mark_current(&pass, failed ? r->deferred_steps : r->deferred_steps + 1);
             if (failed)
                 return;
             backward_and_update(r, &pass, &step);
         }
         if (worker.id == 0) {
-            account(r, &pass);
-            if (r->lazy)
-                fm_note_step(network, &step);
+            add_totals(r, &pass);
+            if (r->deferred)
+                fm_record_step(network, &step);
             if (r->updating) {
                 const uint64_t iterations = network->state.iterations + 1;
                 FM_PUBLISH(network->state.iterations, iterations);
-                fm_follow_iterations(network);
+                fm_begin_iteration(network);
             }
             r->batch++;
             r->ended = r->batch >= r->stop || fm_now() >= r->deadline;
             if (!r->ended)
-                take_rate(r);
+                set_batch_rate(r);
         }
         fm_team_barrier(worker);
     }
 }
 
-void fm_run_until(fm_run *r, int threads, int many, int64_t stop, double deadline, fm_pace *pace) {
+void fm_run_until(fm_run *r, int threads, int many, int64_t stop, double deadline, fm_autotune *autotune) {
     const int64_t first = r->batch;
     const double begin = fm_now();
     if (first >= stop || atomic_load(&r->bad_row) || atomic_load(&r->no_memory) || atomic_load(&r->interrupted) ||
@@ -204,8 +205,8 @@ void fm_run_until(fm_run *r, int threads, int many, int64_t stop, double deadlin
     r->stop = stop;
     r->deadline = deadline;
     r->ended = 0;
-    take_rate(r);
+    set_batch_rate(r);
     fm_team_run(run_task, r, many ? threads : 1);
     if (r->batch > first)
-        pace->seconds_per_row[many] = (fm_now() - begin) / (double)((r->batch - first) * r->batches->batch_size);
+        autotune->seconds_per_row[many] = (fm_now() - begin) / (double)((r->batch - first) * r->batches->batch_size);
 }

@@ -14,10 +14,10 @@ typedef struct fm_run {
     double *totals;
     int training; /* dropout and gradients */
     int updating; /* parameters move */
-    int apart;    /* gradients go through memory before the update */
+    int unfused;    /* gradients go through memory before the update */
     int sparse;   /* the input is listed without its zeros */
-    int lazy;     /* rows of the first kernel put off steps while their input is zero */
-    ptrdiff_t put_off; /* … of how many, before this one */
+    int deferred;     /* rows of the first kernel put off steps while their input is zero */
+    ptrdiff_t deferred_steps; /* … of how many, before this one */
     int lends;         /* some loss is a function of the caller's */
     double penalty; /* of the weights before the update */
     atomic_int bad_row, non_finite, no_memory, interrupted;
@@ -25,6 +25,6 @@ typedef struct fm_run {
 } fm_run;
 
 /* Runs batches on one thread or on many until the stop, the end of its time or a fault, and notes how fast that went. */
-void fm_run_until(fm_run *r, int threads, int many, int64_t stop, double deadline, fm_pace *pace);
+void fm_run_until(fm_run *r, int threads, int many, int64_t stop, double deadline, fm_autotune *autotune);
 
 #endif

@@ -12,27 +12,27 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
     if (count < 1 || update->kind < 0 || update->kind >= FM_OPTIMIZER_COUNT)
         return FM_STATUS_BAD_PLAN;
     for (int t = 0; t < count; t++)
-        if (!fm_is_sound_objective(network, &objectives[t]))
+        if (!fm_validate_objective(network, &objectives[t]))
             return FM_STATUS_BAD_PLAN;
     fm_loss_term *terms = fm_copy_terms(network, objectives, count);
     if (!terms)
         return FM_STATUS_NO_MEMORY;
 
-    fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_CHANGE);
+    fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_WRITE);
     if (status != FM_STATUS_OK) {
         free(terms);
         return status;
     }
-    fm_settle(network);
+    fm_flush(network);
     status = fm_link_objectives(network, terms, count) ? fm_new_update(network, update) : FM_STATUS_BAD_PLAN;
     if (status != FM_STATUS_OK) {
         if (network->configured)
             fm_link_objectives(network, network->terms, network->term_count);
-        fm_lock_release(&network->lock, FM_ACCESS_CHANGE);
+        fm_lock_release(&network->lock, FM_ACCESS_WRITE);
         free(terms);
         return status;
     }
-    fm_forget_lazy(network); /* its tables are the old rule's */
+    fm_free_deferred(network); /* its tables are the old rule's */
     free(network->terms);
     for (int i = 0; i < 2; i++) { /* they have a row array for each metric */
         fm_workspace_free(network->batch[i]);
@@ -45,6 +45,6 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
     FM_PUBLISH(network->state.iterations, none);
     network->configured = 1;
     *task = ++network->task;
-    fm_lock_release(&network->lock, FM_ACCESS_CHANGE);
+    fm_lock_release(&network->lock, FM_ACCESS_WRITE);
     return FM_STATUS_OK;
 }

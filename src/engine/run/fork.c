@@ -23,13 +23,13 @@ static void before_fork(void) {
     pthread_mutex_lock(&networks.mutex);
     const double until = fm_now() + PATIENCE;
     for (fm_network *network = networks.first; network; network = network->next)
-        network->held_for_fork = fm_lock_share_before_fork(&network->lock, fmax(until - fm_now(), 0.0));
+        network->held_for_fork = fm_lock_acquire_before_fork(&network->lock, fmax(until - fm_now(), 0.0));
 }
 
 static void after_fork_in_parent(void) {
     for (fm_network *network = networks.first; network; network = network->next)
         if (network->held_for_fork)
-            fm_lock_release(&network->lock, FM_ACCESS_SHARE);
+            fm_lock_release(&network->lock, FM_ACCESS_SHARED);
     pthread_mutex_unlock(&networks.mutex);
 }
 
@@ -42,14 +42,14 @@ static void after_fork_in_child(void) {
         if (!fm_lock_renew(&network->lock))
             continue;
         network->batch[0] = network->batch[1] = NULL; /* in use when its user went */
-        if (!network->held_for_fork && network->lazy.steps)
-            fm_drop_lazy(network);
+        if (!network->held_for_fork && network->deferred.steps)
+            fm_reset_deferred(network);
     }
 }
 
 static void register_handlers(void) { pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child); }
 
-void fm_enlist(fm_network *network) {
+void fm_register_network(fm_network *network) {
     pthread_once(&watch_forks, register_handlers);
     pthread_mutex_lock(&networks.mutex);
     network->next = networks.first;
@@ -60,7 +60,7 @@ void fm_enlist(fm_network *network) {
     pthread_mutex_unlock(&networks.mutex);
 }
 
-void fm_strike_out(fm_network *network) {
+void fm_unregister_network(fm_network *network) {
     pthread_mutex_lock(&networks.mutex);
     if (network->previous)
         network->previous->next = network->next;

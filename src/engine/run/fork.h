@@ -4,7 +4,7 @@
 
 #include "fastmlp.h"
 
-void fm_enlist(fm_network *network);
-void fm_strike_out(fm_network *network);
+void fm_register_network(fm_network *network);
+void fm_unregister_network(fm_network *network);
 
 #endif

@@ -1,7 +1,7 @@
 /* A network's life: plan to nodes, parameters in and out of their panels, its numbers. */
 #include "engine/run/network.h"
 #include "engine/base/arena.h"
-#include "engine/data/lists.h"
+#include "engine/data/sparse.h"
 #include "engine/graph/link.h"
 #include "engine/graph/validate.h"
 #include "engine/ops/lookup.h"
@@ -43,9 +43,9 @@ static ptrdiff_t offset_of(const fm_network *network, int parameter) { return pa
 
 fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_network **result) {
     *result = NULL;
-    if (!fm_is_sound_plan(plan) || !fm_validate_nodes(plan))
+    if (!fm_validate_plan(plan) || !fm_validate_nodes(plan))
         return FM_STATUS_BAD_PLAN;
-    const int sound_graph = fm_is_sound_graph(plan);
+    const int sound_graph = fm_validate_graph(plan);
     if (sound_graph != 1)
         return sound_graph ? FM_STATUS_NO_MEMORY : FM_STATUS_BAD_PLAN;
     fm_network *network = calloc(1, sizeof *network);
@@ -62,7 +62,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     fm_layout layout = {0, 0};
     const size_t width = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
     const size_t stride = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
-    const size_t per = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
+    const size_t rows_per_sample = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
     const size_t root = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(int));
     const size_t nodes = fm_layout_add(&layout, plan->node_count, 1, sizeof(fm_node));
     const size_t shape = fm_layout_add(&layout, plan->parameter_count, 2, sizeof(ptrdiff_t));
@@ -75,7 +75,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     }
     network->width = (ptrdiff_t *)(memory + width);
     network->stride = (ptrdiff_t *)(memory + stride);
-    network->per = (ptrdiff_t *)(memory + per);
+    network->rows_per_sample = (ptrdiff_t *)(memory + rows_per_sample);
     network->root = (int *)(memory + root);
     network->nodes = (fm_node *)(memory + nodes);
     network->shape = (ptrdiff_t (*)[2])(memory + shape);
@@ -115,8 +115,8 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
         node->bias = offset_of(network, fm_op_has(node->spec.op, FM_TRAIT_PARAMETERS) ? node->spec.bias : -1);
         node->mean = offset_of(network, has_moments ? node->spec.mean : -1);
         node->variance = offset_of(network, has_moments ? node->spec.variance : -1);
-        node->kernel_moves = node->kernel >= 0 && network->trainable[node->spec.kernel];
-        node->bias_moves = node->bias >= 0 && network->trainable[node->spec.bias];
+        node->kernel_trainable = node->kernel >= 0 && network->trainable[node->spec.kernel];
+        node->bias_trainable = node->bias >= 0 && network->trainable[node->spec.bias];
     }
     const int counted = fm_count_rows(network);
     if (!counted || !copy_gathered(network) || !fm_copy_tables(network)) {
@@ -129,7 +129,7 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     fm_link_nodes(network);
 
     fm_lock_init(&network->lock);
-    fm_enlist(network);
+    fm_register_network(network);
     *result = network;
     return FM_STATUS_OK;
 }
@@ -137,13 +137,13 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
 void fm_network_free(fm_network *network) {
     if (!network)
         return;
-    fm_strike_out(network);
+    fm_unregister_network(network);
     fm_workspace_free(network->batch[0]);
     fm_workspace_free(network->batch[1]);
     for (int i = 0; i < FM_SPARE_WORKSPACES; i++)
         fm_workspace_free(network->spare[i]);
     free(network->terms);
-    fm_forget_lazy(network);
+    fm_free_deferred(network);
     free(network->gradient_memory);
     fm_free_update(network);
     free(network->value_memory);
@@ -208,11 +208,11 @@ void fm_copy_gradients(fm_network *network, float *const *to) {
 static fm_status copy_parameter(fm_network *network, uint64_t task, fm_array which, int parameter, float *to, const float *from) {
     if (parameter < 0 || parameter >= network->parameter_count)
         return FM_STATUS_BAD_PLAN;
-    const fm_access access = from ? FM_ACCESS_CHANGE : FM_ACCESS_LOOK;
+    const fm_access access = from ? FM_ACCESS_WRITE : FM_ACCESS_FLUSH;
     fm_status status = fm_lock_acquire(&network->lock, access);
     if (status != FM_STATUS_OK)
         return status;
-    fm_settle(network);
+    fm_flush(network);
     if (which >= FM_ARRAY_SLOT_0 && task != network->task)
         status = FM_STATUS_STALE;
     else if (!copy_locked(network, which, parameter, to, from))
@@ -247,7 +247,7 @@ fm_state fm_network_state(const fm_network *network) {
 int fm_network_is_mine(const fm_network *network) { return fm_lock_is_own(&network->lock); }
 
 fm_status fm_network_set_state(fm_network *network, fm_field field, fm_state state) {
-    const fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_CHANGE);
+    const fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_WRITE);
     if (status != FM_STATUS_OK)
         return status;
     switch (field) {
@@ -267,20 +267,20 @@ fm_status fm_network_set_state(fm_network *network, fm_field field, fm_state sta
         FM_PUBLISH(network->state.unfused, state.unfused);
         break;
     }
-    fm_lock_release(&network->lock, FM_ACCESS_CHANGE);
+    fm_lock_release(&network->lock, FM_ACCESS_WRITE);
     return FM_STATUS_OK;
 }
 
-fm_status fm_network_settle(fm_network *network) {
-    const fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_LOOK);
+fm_status fm_network_flush(fm_network *network) {
+    const fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_FLUSH);
     if (status != FM_STATUS_OK)
         return status;
-    fm_settle(network);
-    fm_lock_release(&network->lock, FM_ACCESS_LOOK);
+    fm_flush(network);
+    fm_lock_release(&network->lock, FM_ACCESS_FLUSH);
     return FM_STATUS_OK;
 }
 
 double fm_network_skip_below(const fm_network *network) {
-    const double share = fm_network_state(network).skip_below;
-    return share >= 0.0 ? share : fm_share_that_pays(network, 0);
+    const double threshold = fm_network_state(network).skip_below;
+    return threshold >= 0.0 ? threshold : fm_sparse_threshold(network, 0);
 }

@@ -29,7 +29,7 @@ static void call(const fm_kernels *kernels, int kind, const fm_loss *arguments) 
 static void call_smoothed(const fm_network *network, int kind, float smoothing, float *room, const fm_loss *arguments) {
     fm_loss a = *arguments;
     if (smoothing != 0.0f) {
-        const ptrdiff_t classes = fm_accuracy_beside(kind) == FM_LOSS_binary_accuracy ? 2 : a.cols;
+        const ptrdiff_t classes = fm_accuracy_with_loss(kind) == FM_LOSS_binary_accuracy ? 2 : a.cols;
         const fm_smooth smooth = {
             .rows = a.rows,
             .cols = a.cols,
@@ -73,7 +73,7 @@ static int call_function(fm_network *network, const fm_objective *o, const fm_lo
 }
 
 /* The penalties on what layers give, for these rows; weights of rows do not count. 0 if one is not finite. */
-static int measure_activity(const fm_pass *pass, fm_range rows) {
+static int activity_penalties(const fm_pass *pass, fm_range rows) {
     if (rows.begin >= rows.end)
         return 1;
     const fm_network *network = pass->network;
@@ -127,7 +127,7 @@ static void drop_ignored(const fm_objective *o, const fm_target_arrays *targets,
     }
 }
 
-fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) {
+fm_outcome fm_compute_loss(const fm_pass *pass, const fm_batches *batches, int term) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
     const fm_objective *o = &network->terms[term].objective;
@@ -135,12 +135,14 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
     const int labels = fm_has_labels(o->loss);
     /* A function of the caller's gets all rows at once, on the caller's thread, and so does a loss of the whole batch; the metrics then go
      * the same way. */
-    const int alone = o->function || fm_takes_batch(o->loss);
+    const int single_worker = o->function || fm_is_batch_loss(o->loss);
     const ptrdiff_t own = fm_rows(pass, o->output), capacity = fm_room(pass, o->output);
-    const fm_range rows = !alone ? fm_share_rows(own, pass->worker) : pass->worker.id == 0 ? (fm_range){0, own} : (fm_range){0, 0};
+    const fm_range rows = !single_worker         ? fm_partition_rows(own, pass->worker)
+                          : pass->worker.id == 0 ? (fm_range){0, own}
+                                                 : (fm_range){0, 0};
     fm_outcome outcome = {0, 0};
     if (term == 0 && network->penalizes_activity)
-        outcome.non_finite |= !measure_activity(pass, fm_share_rows(pass->rows, pass->worker));
+        outcome.non_finite |= !activity_penalties(pass, fm_partition_rows(pass->rows, pass->worker));
     if (rows.begin >= rows.end)
         return outcome;
     const ptrdiff_t row = network->stride[o->source]; /* source and output have the same width */
@@ -150,8 +152,8 @@ fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term) 
     const float *weight = batches->sample_weight ? targets->weight + rows.begin : NULL;
     int hit = -1; /* the first unweighted metric that the loss kernel gives away */
     for (int m = 0; m < o->metric_count && hit < 0 && o->smoothing == 0.0f && !o->ignores; m++)
-        if (o->metrics[m].kind == fm_accuracy_beside(o->loss) && !(weight && o->metrics[m].weighted) && o->metrics[m].threshold == 0.5f &&
-            (o->source != o->output || !fm_is_from_logits(o->loss)))
+        if (o->metrics[m].kind == fm_accuracy_with_loss(o->loss) && !(weight && o->metrics[m].weighted) &&
+            o->metrics[m].threshold == 0.5f && (o->source != o->output || !fm_is_from_logits(o->loss)))
             hit = m;
     fm_loss loss = {
         .rows = rows.end - rows.begin,

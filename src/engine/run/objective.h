@@ -10,6 +10,6 @@ typedef struct fm_outcome {
 } fm_outcome;
 
 /* One of the losses, its gradient when training, and its metrics, for this worker's rows. */
-fm_outcome fm_measure(const fm_pass *pass, const fm_batches *batches, int term);
+fm_outcome fm_compute_loss(const fm_pass *pass, const fm_batches *batches, int term);
 
 #endif

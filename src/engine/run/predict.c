@@ -1,6 +1,6 @@
 /* Predictions: rows in blocks, each thread its own blocks from first layer to last, so nobody waits for anybody. */
 #include "engine/data/gather.h"
-#include "engine/data/lists.h"
+#include "engine/data/sparse.h"
 #include "engine/ops/norm.h"
 #include "engine/optim/deferred.h"
 #include "engine/run/executor.h"
@@ -17,11 +17,11 @@
 static ptrdiff_t block_rows(const fm_network *network) {
     ptrdiff_t row_bytes = 0;
     for (int b = 0; b < network->buffer_count; b++)
-        row_bytes += network->stride[b] * network->per[b] * (ptrdiff_t)sizeof(float);
-    ptrdiff_t rows = BLOCK_BYTES / row_bytes / FM_STRIP_ROWS * FM_STRIP_ROWS;
-    rows = rows < FM_BLOCK_ROWS ? FM_BLOCK_ROWS : rows > MAX_BLOCK_ROWS ? MAX_BLOCK_ROWS : rows;
-    const ptrdiff_t most = MAX_BLOCK_BYTES / row_bytes / FM_PANEL * FM_PANEL;
-    return rows < most ? rows : most < FM_PANEL ? FM_PANEL : most;
+        row_bytes += network->stride[b] * network->rows_per_sample[b] * (ptrdiff_t)sizeof(float);
+    ptrdiff_t rows = BLOCK_BYTES / row_bytes / FM_MIN_MC * FM_MIN_MC;
+    rows = rows < FM_MC ? FM_MC : rows > MAX_BLOCK_ROWS ? MAX_BLOCK_ROWS : rows;
+    const ptrdiff_t max_rows = MAX_BLOCK_BYTES / row_bytes / FM_PANEL * FM_PANEL;
+    return rows < max_rows ? rows : max_rows < FM_PANEL ? FM_PANEL : max_rows;
 }
 
 /* The workspace of a spare slot, for `rows` rows or for a block of them: made when first wanted, and again when more rows come. */
@@ -66,14 +66,14 @@ static void return_workspace(fm_network *network, fm_workspace *workspace, int s
 }
 
 /* Lists the rows of the input if the first of them is mostly zero; 0 if it is not, or there is no memory for the lists. */
-static int list_rows(const fm_pass *pass, const float *x, ptrdiff_t x_row) {
+static int compress_rows(const fm_pass *pass, const float *x, ptrdiff_t x_row) {
     const fm_network *network = pass->network;
     if (!fm_may_skip(network))
         return 0;
     ptrdiff_t nonzeros = 0;
     for (ptrdiff_t c = 0; c < network->width[0]; c++)
         nonzeros += x[c] != 0.0f;
-    if (!fm_is_sparse(network, nonzeros, network->width[0], 0) || fm_need_row_lists(network, pass->workspace, 1) != FM_STATUS_OK)
+    if (!fm_is_sparse(network, nonzeros, network->width[0], 0) || fm_ensure_csr(network, pass->workspace, 1) != FM_STATUS_OK)
         return 0;
     for (ptrdiff_t r = 0; r < pass->rows; r++)
         fm_compress_row(network, pass->workspace, r, x + r * x_row);
@@ -86,17 +86,17 @@ static fm_status set_csr_input(fm_pass *pass, const fm_csr *x, ptrdiff_t first) 
     fm_workspace *w = pass->workspace;
     const ptrdiff_t count = pass->rows * network->width[0];
     pass->sparse = fm_may_skip(network) && fm_is_sparse(network, (ptrdiff_t)(x->begin[first + pass->rows] - x->begin[first]), count, 1);
-    const fm_status status = pass->sparse ? fm_need_row_lists(network, w, 0) : fm_need_input(network, w);
+    const fm_status status = pass->sparse ? fm_ensure_csr(network, w, 0) : fm_ensure_input(network, w);
     if (status != FM_STATUS_OK)
         return status;
     if (pass->sparse) {
-        w->by_row.index = x->column;
-        w->by_row.value = x->value;
+        w->csr.index = x->column;
+        w->csr.value = x->value;
     }
     pass->input = w->value[0];
     pass->input_row = network->stride[0];
     for (ptrdiff_t r = 0; r < pass->rows; r++)
-        if (!fm_take_csr_row(pass, x, first + r, r))
+        if (!fm_load_csr_row(pass, x, first + r, r))
             return FM_STATUS_BAD_ROW;
     return FM_STATUS_OK;
 }
@@ -114,7 +114,7 @@ static fm_status set_input(fm_pass *pass, const fm_input *input, ptrdiff_t first
         pass->input = input->x + first * width;
         pass->input_row = width;
     } else {
-        if (fm_need_input(network, pass->workspace) != FM_STATUS_OK)
+        if (fm_ensure_input(network, pass->workspace) != FM_STATUS_OK)
             return FM_STATUS_NO_MEMORY;
         float *rows = pass->workspace->value[0];
         for (ptrdiff_t r = 0; r < pass->rows; r++) {
@@ -129,7 +129,7 @@ static fm_status set_input(fm_pass *pass, const fm_input *input, ptrdiff_t first
         pass->input = rows;
         pass->input_row = stride;
     }
-    pass->sparse = list_rows(pass, pass->input, pass->input_row);
+    pass->sparse = compress_rows(pass, pass->input, pass->input_row);
     return FM_STATUS_OK;
 }
 
@@ -152,7 +152,7 @@ typedef struct prediction {
     float *out;
     int training, as_called; /* see fm_pass */
     uint64_t draw;
-    int whole;         /* some node needs all rows at once */
+    int needs_all_rows;         /* some node needs all rows at once */
     atomic_int status; /* the last fault of any thread */
 } prediction;
 
@@ -162,12 +162,12 @@ static fm_workspace *workspace_for(const prediction *p, ptrdiff_t rows, int *slo
         return borrow_workspace(p->network, rows, slot);
     const ptrdiff_t block = block_rows(p->network);
     *slot = FM_SPARE_WORKSPACES;
-    return fm_workspace_new(p->network, p->whole || rows < block ? rows : block, FM_ROOM_FOR_NOISE, 0);
+    return fm_workspace_new(p->network, p->needs_all_rows || rows < block ? rows : block, FM_ROOM_FOR_NOISE, 0);
 }
 
 static void predict_task(void *argument, fm_worker worker) {
     prediction *p = argument;
-    const fm_range rows = fm_share_rows((ptrdiff_t)p->input->rows, worker);
+    const fm_range rows = fm_partition_rows((ptrdiff_t)p->input->rows, worker);
     if (rows.begin >= rows.end)
         return;
     int slot;
@@ -199,7 +199,7 @@ static fm_status run_prediction(prediction *p) {
     if (p->input->rows == 0)
         return FM_STATUS_OK;
     const double flops = p->network->row_flops * (double)p->input->rows;
-    if (flops < 2 * FLOPS_PER_THREAD || p->whole) {
+    if (flops < 2 * FLOPS_PER_THREAD || p->needs_all_rows) {
         const fm_fpmode mode = fm_fpmode_enter();
         predict_task(p, (fm_worker){0, 1});
         fm_fpmode_leave(mode);
@@ -216,40 +216,40 @@ static fm_status predict_locked(fm_network *network, const fm_input *input, floa
 }
 
 /* Takes the lock for a prediction, once no row has put off steps: whoever finds one that has brings all up to date. */
-static fm_status lock_settled(fm_network *network, fm_status (*take)(fm_lock *, fm_access)) {
+static fm_status lock_flushed(fm_network *network, fm_status (*take)(fm_lock *, fm_access)) {
     for (;;) {
-        fm_status status = take(&network->lock, FM_ACCESS_SHARE);
-        if (status != FM_STATUS_OK || !network->lazy.steps)
+        fm_status status = take(&network->lock, FM_ACCESS_SHARED);
+        if (status != FM_STATUS_OK || !network->deferred.steps)
             return status;
-        fm_lock_release(&network->lock, FM_ACCESS_SHARE);
-        status = take(&network->lock, FM_ACCESS_LOOK);
+        fm_lock_release(&network->lock, FM_ACCESS_SHARED);
+        status = take(&network->lock, FM_ACCESS_FLUSH);
         if (status != FM_STATUS_OK)
             return status;
-        fm_settle(network);
-        fm_lock_release(&network->lock, FM_ACCESS_LOOK);
+        fm_flush(network);
+        fm_lock_release(&network->lock, FM_ACCESS_FLUSH);
     }
 }
 
 fm_status fm_network_predict(fm_network *network, const fm_input *input, float *out) {
-    fm_status status = lock_settled(network, fm_lock_acquire);
+    fm_status status = lock_flushed(network, fm_lock_acquire);
     if (status != FM_STATUS_OK)
         return status;
     status = predict_locked(network, input, out);
-    fm_lock_release(&network->lock, FM_ACCESS_SHARE);
+    fm_lock_release(&network->lock, FM_ACCESS_SHARED);
     return status;
 }
 
 fm_status fm_network_try_predict(fm_network *network, const fm_input *input, float *out) {
-    fm_status status = lock_settled(network, fm_lock_try);
+    fm_status status = lock_flushed(network, fm_lock_try);
     if (status != FM_STATUS_OK)
         return status;
     status = predict_locked(network, input, out);
-    fm_lock_release(&network->lock, FM_ACCESS_SHARE);
+    fm_lock_release(&network->lock, FM_ACCESS_SHARED);
     return status;
 }
 
 fm_status fm_network_apply(fm_network *network, const fm_input *input, fm_phase phase, uint64_t draw, float *out) {
-    fm_status status = lock_settled(network, fm_lock_acquire);
+    fm_status status = lock_flushed(network, fm_lock_acquire);
     if (status != FM_STATUS_OK)
         return status;
     prediction p = {
@@ -263,8 +263,8 @@ fm_status fm_network_apply(fm_network *network, const fm_input *input, fm_phase 
     };
     const fm_pass pass = {.network = network, .training = p.training, .as_called = p.as_called};
     for (int i = 0; i < network->node_count; i++)
-        p.whole |= fm_takes_moments(&pass, &network->nodes[i]);
+        p.needs_all_rows |= fm_uses_batch_moments(&pass, &network->nodes[i]);
     status = run_prediction(&p);
-    fm_lock_release(&network->lock, FM_ACCESS_SHARE);
+    fm_lock_release(&network->lock, FM_ACCESS_SHARED);
     return status;
 }

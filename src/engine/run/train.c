@@ -1,7 +1,7 @@
 /* Calls that train, evaluate or take gradients: what they need before the first batch, and what they answer after the last. */
 #include "engine/base/clock.h"
 #include "engine/data/gather.h"
-#include "engine/data/lists.h"
+#include "engine/data/sparse.h"
 #include "engine/graph/terms.h"
 #include "engine/optim/deferred.h"
 #include "engine/run/autotune.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 /* Memory for batches of this size and that many threads, kept until a larger one comes. An evaluation takes training's if that will do. */
-static fm_status need_batch_memory(fm_run *r, int threads) {
+static fm_status ensure_batch_memory(fm_run *r, int threads) {
     const fm_batches *batches = r->batches;
     const ptrdiff_t rows = (ptrdiff_t)(batches->rows < batches->batch_size ? batches->rows : batches->batch_size);
     fm_workspace **own = &r->network->batch[r->training];
@@ -34,20 +34,20 @@ static int is_sparse_input(const fm_network *network, const fm_batches *batches)
 }
 
 /* Memory for the batch's input as this run reads it. */
-static fm_status need_input_memory(const fm_run *r) {
+static fm_status ensure_input_memory(const fm_run *r) {
     fm_network *network = r->network;
     fm_workspace *w = r->workspace;
     const fm_csr *csr = r->batches->x_csr;
-    fm_status status = r->sparse && csr ? FM_STATUS_OK : fm_need_input(network, w);
+    fm_status status = r->sparse && csr ? FM_STATUS_OK : fm_ensure_input(network, w);
     if (status == FM_STATUS_OK && r->sparse)
-        status = fm_need_row_lists(network, w, !csr);
+        status = fm_ensure_csr(network, w, !csr);
     if (status == FM_STATUS_OK && r->sparse && csr) {
-        w->by_row.index = csr->column;
-        w->by_row.value = csr->value;
+        w->csr.index = csr->column;
+        w->csr.value = csr->value;
     }
     if (status == FM_STATUS_OK && r->sparse && r->training)
-        status = fm_need_column_lists(network, w);
-    return status == FM_STATUS_OK && r->lazy ? fm_need_lazy(network) : status;
+        status = fm_ensure_csc(network, w);
+    return status == FM_STATUS_OK && r->deferred ? fm_ensure_deferred(network) : status;
 }
 
 static fm_status run_locked(fm_run *r, int64_t *next) {
@@ -60,23 +60,23 @@ static fm_status run_locked(fm_run *r, int64_t *next) {
     if (*next >= r->stop)
         return FM_STATUS_OK;
     const int threads = fm_threads_for(network, b, r->training);
-    fm_status status = need_batch_memory(r, threads);
+    fm_status status = ensure_batch_memory(r, threads);
     r->sparse = is_sparse_input(network, b);
-    r->lazy = r->sparse && r->updating && fm_may_put_off(network);
+    r->deferred = r->sparse && r->updating && fm_may_defer(network);
     for (int t = 0; t < network->term_count; t++)
         r->lends |= network->terms[t].objective.function != NULL;
-    r->apart = network->state.unfused || network->accumulates || network->around.whole || (r->sparse && !r->lazy);
-    if (status == FM_STATUS_OK && r->training && (!r->updating || r->apart))
-        status = fm_need_gradient(network);
+    r->unfused = network->state.unfused || network->accumulates || network->optimizer.needs_full_gradient || (r->sparse && !r->deferred);
+    if (status == FM_STATUS_OK && r->training && (!r->updating || r->unfused))
+        status = fm_ensure_gradient(network);
     if (status == FM_STATUS_OK)
-        status = need_input_memory(r);
+        status = ensure_input_memory(r);
     if (status != FM_STATUS_OK)
         return status;
-    if (!r->lazy)
-        fm_settle(network);
+    if (!r->deferred)
+        fm_flush(network);
     r->batch = r->first = *next;
-    fm_follow_iterations(network);
-    fm_run_at_best_pace(r, threads, &network->pace[r->training]);
+    fm_begin_iteration(network);
+    fm_run_autotuned(r, threads, &network->autotune[r->training]);
     *next = r->batch;
     if (atomic_load(&r->no_memory))
         return FM_STATUS_NO_MEMORY;
@@ -99,14 +99,14 @@ static fm_status check_task(const fm_network *network, const fm_batches *batches
 static fm_status run_batches(fm_run *r, int64_t *next, double seconds) {
     fm_network *network = r->network;
     r->deadline = fm_now() + seconds;
-    fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_CHANGE);
+    fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_WRITE);
     if (status != FM_STATUS_OK)
         return status;
     network->caller_mode = fm_fpmode_now();
     status = check_task(network, r->batches);
     if (status == FM_STATUS_OK)
         status = run_locked(r, next);
-    fm_lock_release(&network->lock, FM_ACCESS_CHANGE);
+    fm_lock_release(&network->lock, FM_ACCESS_WRITE);
     return status;
 }
 
@@ -139,12 +139,12 @@ static fm_status gradients_locked(fm_network *network, const fm_batches *batches
 }
 
 fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss, float *const *gradients) {
-    fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_CHANGE);
+    fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_WRITE);
     if (status != FM_STATUS_OK)
         return status;
     status = check_task(network, batches);
     if (status == FM_STATUS_OK)
         status = gradients_locked(network, batches, loss, gradients);
-    fm_lock_release(&network->lock, FM_ACCESS_CHANGE);
+    fm_lock_release(&network->lock, FM_ACCESS_WRITE);
     return status;
 }

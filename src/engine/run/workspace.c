@@ -1,7 +1,7 @@
 /* Memory for a batch: values, gradients, what nodes keep for their way back, targets. One allocation, carved twice: to count, and to use. */
 #include "engine/run/workspace.h"
 #include "engine/base/arena.h"
-#include "engine/data/lists.h"
+#include "engine/data/sparse.h"
 #include "engine/graph/terms.h"
 #include "engine/ops/gemm.h"
 #include "engine/ops/ops.h"
@@ -19,7 +19,7 @@ static void *take(fm_layout *layout, char *memory, ptrdiff_t rows, ptrdiff_t col
 static ptrdiff_t rows_of(const fm_network *network, const fm_workspace *w, int buffer) {
     for (int i = 0; i < network->node_count && (w->room & FM_ROOM_FOR_GRADIENTS); i++) {
         const fm_node *node = &network->nodes[i];
-        if (node->spec.op == FM_OP_dense && node->trained_below && network->root[node->spec.input] == network->root[buffer])
+        if (node->spec.op == FM_OP_dense && node->needs_input_grad && network->root[node->spec.input] == network->root[buffer])
             return FM_ROUND_UP(fm_capacity(network, w, buffer));
     }
     return fm_capacity(network, w, buffer);
@@ -41,23 +41,23 @@ static void carve_gradient(const fm_network *network, fm_workspace *w, fm_layout
     const fm_node *node = &network->nodes[index];
     const int b = node->spec.output, is_dense = node->spec.op == FM_OP_dense;
     const ptrdiff_t stride = network->stride[b];
-    if (node->first_back) { /* what it shows has its gradient already */
+    if (node->aliases_input_grad) { /* what it shows has its gradient already */
         if (memory)
             w->grad[b] = w->grad[node->spec.input];
         return;
     }
-    const int rows_are_panels = is_dense && !node->in_panels && stride == FM_PANEL;
-    float *grad = is_dense && node->in_panels ? NULL : take(layout, memory, rows_of(network, w, b), stride, sizeof(float));
-    float *panels =
-        is_dense && !rows_are_panels ? take(layout, memory, fm_panel_floats(network, w, node), node->panels, sizeof(float)) : NULL;
-    float *strips = NULL;
-    if (is_dense && node->trained_below)
-        strips = take(layout, memory, FM_ROUND_UP(fm_capacity(network, w, b)), node->panels * FM_PANEL, sizeof(float));
+    const int rows_are_panels = is_dense && !node->grad_in_panels && stride == FM_PANEL;
+    float *grad = is_dense && node->grad_in_panels ? NULL : take(layout, memory, rows_of(network, w, b), stride, sizeof(float));
+    float *grad_panels =
+        is_dense && !rows_are_panels ? take(layout, memory, fm_grad_panel_floats(network, w, node), node->panels, sizeof(float)) : NULL;
+    float *grad_t_panels = NULL;
+    if (is_dense && node->needs_input_grad)
+        grad_t_panels = take(layout, memory, FM_ROUND_UP(fm_capacity(network, w, b)), node->panels * FM_PANEL, sizeof(float));
     if (!memory)
         return;
     w->grad[b] = grad;
-    w->panels[b] = rows_are_panels ? grad : panels;
-    w->strips[b] = strips;
+    w->grad_panels[b] = rows_are_panels ? grad : grad_panels;
+    w->grad_t_panels[b] = grad_t_panels;
 }
 
 /* What losses and metrics read and give. */
@@ -66,33 +66,34 @@ static void carve_targets(const fm_network *network, fm_workspace *w, fm_layout 
     w->targets = take(layout, memory, network->term_count, 1, sizeof(fm_target_arrays));
     for (int t = 0; t < network->term_count; t++) {
         const fm_objective *o = &network->terms[t].objective;
-        const ptrdiff_t stride = network->stride[o->output], per = network->per[o->output], own = FM_ROUND_UP(w->rows * per);
+        const ptrdiff_t stride = network->stride[o->output], rows_per_sample = network->rows_per_sample[o->output],
+                        own = FM_ROUND_UP(w->rows * rows_per_sample);
         const fm_target_arrays targets = {
-            .y = take(layout, memory, w->rows * per, stride, sizeof(float)),
-            .smoothed = fm_smooths(o) ? take(layout, memory, w->rows * per, stride, sizeof(float)) : NULL,
+            .y = take(layout, memory, w->rows * rows_per_sample, stride, sizeof(float)),
+            .smoothed = fm_uses_smoothing(o) ? take(layout, memory, w->rows * rows_per_sample, stride, sizeof(float)) : NULL,
             .labels = take(layout, memory, own, 1, sizeof(int32_t)),
             .kept = o->ignores ? take(layout, memory, own, 1, sizeof(int32_t)) : NULL,
             .counted = o->ignores ? take(layout, memory, own, 1, sizeof(float)) : NULL,
             .weight = take(layout, memory, own, 1, sizeof(float)),
             .loss = take(layout, memory, own, 1, sizeof(float)),
             .metric = take(layout, memory, own, o->metric_count, sizeof(float)),
-            .pairs = fm_compares_rows(o->loss) ? take(layout, memory, own, 3, sizeof(float)) : NULL,
+            .pairs = fm_is_pair_loss(o->loss) ? take(layout, memory, own, 3, sizeof(float)) : NULL,
         };
         if (memory)
             w->targets[t] = targets;
     }
     w->activity = take(layout, memory, rows, 1, sizeof(float));
-    w->scratch = take(layout, memory, w->workers, FM_BLOCK_PANELS * FM_SCRATCH_PANEL, sizeof(float));
+    w->scratch = take(layout, memory, w->workers, FM_NC_PANELS * FM_SCRATCH_PANEL, sizeof(float));
 }
 
 /* Lays a workspace out; with `memory` NULL only counts. */
 static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory) {
     w->value = take(layout, memory, network->buffer_count, 1, sizeof(float *));
     w->grad = take(layout, memory, network->buffer_count, 1, sizeof(float *));
-    w->panels = take(layout, memory, network->buffer_count, 1, sizeof(float *));
-    w->strips = take(layout, memory, network->buffer_count, 1, sizeof(float *));
+    w->grad_panels = take(layout, memory, network->buffer_count, 1, sizeof(float *));
+    w->grad_t_panels = take(layout, memory, network->buffer_count, 1, sizeof(float *));
     w->saved = take(layout, memory, network->node_count, 1, sizeof(float *));
-    for (int b = 1; b < network->buffer_count; b++) { /* the input's: fm_need_input */
+    for (int b = 1; b < network->buffer_count; b++) { /* the input's: fm_ensure_input */
         float *value = network->root[b] == b ? take(layout, memory, rows_of(network, w, b), network->stride[b], sizeof(float)) : NULL;
         if (memory)
             w->value[b] = value;
@@ -110,12 +111,12 @@ static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout,
         return;
     for (int i = 0; i < network->node_count; i++)
         carve_gradient(network, w, layout, memory, i);
-    w->packed_floats = fm_packed_floats(network, FM_ROUND_UP(w->rows * network->most_per));
+    w->packed_floats = fm_packed_floats(network, FM_ROUND_UP(w->rows * network->max_rows_per_sample));
     w->packed = take(layout, memory, w->workers, w->packed_floats, sizeof(float));
 }
 
 fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int room, int workers) {
-    if (rows > PTRDIFF_MAX / FM_BLOCK_ROWS / network->most_per - FM_PANEL)
+    if (rows > PTRDIFF_MAX / FM_MC / network->max_rows_per_sample - FM_PANEL)
         return NULL;
     fm_workspace *workspace = calloc(1, sizeof *workspace);
     if (!workspace)
@@ -135,7 +136,7 @@ fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int ro
     return workspace;
 }
 
-fm_status fm_need_input(const fm_network *network, fm_workspace *workspace) {
+fm_status fm_ensure_input(const fm_network *network, fm_workspace *workspace) {
     if (workspace->input_memory)
         return FM_STATUS_OK;
     fm_layout layout = {0, 0};
@@ -150,13 +151,13 @@ fm_status fm_need_input(const fm_network *network, fm_workspace *workspace) {
 void fm_workspace_free(fm_workspace *workspace) {
     if (!workspace)
         return;
-    fm_free_lists(workspace);
+    fm_free_sparse(workspace);
     free(workspace->input_memory);
     free(workspace->memory);
     free(workspace);
 }
 
-fm_status fm_need_gradient(fm_network *network) {
+fm_status fm_ensure_gradient(fm_network *network) {
     if (network->gradient)
         return FM_STATUS_OK;
     fm_layout layout = {0, 0};

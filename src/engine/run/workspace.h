@@ -9,9 +9,9 @@ fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int ro
 void fm_workspace_free(fm_workspace *workspace);
 
 /* Room for a batch's input with its zeros. */
-fm_status fm_need_input(const fm_network *network, fm_workspace *workspace);
+fm_status fm_ensure_input(const fm_network *network, fm_workspace *workspace);
 
 /* Where parameter and slot arrays hold the gradient; allocates it. */
-fm_status fm_need_gradient(fm_network *network);
+fm_status fm_ensure_gradient(fm_network *network);
 
 #endif

@@ -131,7 +131,7 @@ FM_INLINE vf fm_hard_tanh_derivative(vf a, vf alpha) {
 }
 
 /* v[i] = activation(v[i]) for i < count, a constant wherever this is inlined: one branch, then straight code. */
-FM_INLINE void fm_activate_block(int activation, float alpha, vf *v, int count) {
+FM_INLINE void fm_activation_block(int activation, float alpha, vf *v, int count) {
     const vf slope = v_set1(alpha);
     switch (activation) {
 #define FM_ACTIVATION(name)                                                                                                                \
@@ -144,7 +144,7 @@ FM_INLINE void fm_activate_block(int activation, float alpha, vf *v, int count) 
 }
 
 /* grad[i] *= activation'(z) where a[i] = activation(z), for i < count. */
-FM_INLINE void fm_derive_block(int activation, float alpha, vf *grad, const vf *a, int count) {
+FM_INLINE void fm_activation_backward_block(int activation, float alpha, vf *grad, const vf *a, int count) {
     const vf slope = v_set1(alpha);
     switch (activation) {
 #define FM_ACTIVATION(name)                                                                                                                \

@@ -1,8 +1,8 @@
 /* Kernels over flat arrays, and softmax over rows. A tail of fewer than 16 elements goes through a buffer, so nothing outside is touched. */
 
 enum {
-    FM_ELEMENTWISE_ACTIVATE,
-    FM_ELEMENTWISE_DERIVE,
+    FM_ELEMENTWISE_ACTIVATION,
+    FM_ELEMENTWISE_ACTIVATION_BACKWARD,
     FM_ELEMENTWISE_MULTIPLY,
     FM_ELEMENTWISE_ADD,
     FM_ELEMENTWISE_SUBTRACT,
@@ -28,17 +28,17 @@ FM_INLINE void fm_elementwise_panel(const int kernel, const fm_elementwise *e, c
         b[v] = v_load(y + v * V_LANES);
     }
     switch (kernel) {
-    case FM_ELEMENTWISE_ACTIVATE:
+    case FM_ELEMENTWISE_ACTIVATION:
         if (e->activation < FM_OUTPUT_ACTIVATION_COUNT)
-            fm_activate_block(e->activation, e->alpha, a, FM_VECTORS);
+            fm_activation_block(e->activation, e->alpha, a, FM_VECTORS);
         else
-            fm_activate_input_block(e->activation, constants, a, FM_VECTORS);
+            fm_input_activation_block(e->activation, constants, a, FM_VECTORS);
         break;
-    case FM_ELEMENTWISE_DERIVE:
+    case FM_ELEMENTWISE_ACTIVATION_BACKWARD:
         if (e->activation < FM_OUTPUT_ACTIVATION_COUNT)
-            fm_derive_block(e->activation, e->alpha, b, a, FM_VECTORS);
+            fm_activation_backward_block(e->activation, e->alpha, b, a, FM_VECTORS);
         else
-            fm_derive_input_block(e->activation, constants, b, a, FM_VECTORS);
+            fm_input_activation_backward_block(e->activation, constants, b, a, FM_VECTORS);
         break;
     case FM_ELEMENTWISE_MULTIPLY:
         for (int v = 0; v < FM_VECTORS; v++)
@@ -78,13 +78,13 @@ FM_INLINE void fm_elementwise_panel(const int kernel, const fm_elementwise *e, c
         break;
     }
     for (int v = 0; v < FM_VECTORS; v++)
-        v_store(out + v * V_LANES, kernel == FM_ELEMENTWISE_DERIVE ? b[v] : a[v]);
+        v_store(out + v * V_LANES, kernel == FM_ELEMENTWISE_ACTIVATION_BACKWARD ? b[v] : a[v]);
 }
 
 /* The last, incomplete panel takes the same way as the others, through the tails: the code for all activations is long. */
 FM_INLINE void fm_elementwise_all(const int kernel, const fm_elementwise *arguments) {
     const fm_elementwise copy = *arguments, *const e = &copy; /* a copy, so that the compiler knows no store changes it */
-    const float *y = kernel >= FM_ELEMENTWISE_DERIVE && kernel <= FM_ELEMENTWISE_MINIMUM ? e->y : e->x;
+    const float *y = kernel >= FM_ELEMENTWISE_ACTIVATION_BACKWARD && kernel <= FM_ELEMENTWISE_MINIMUM ? e->y : e->x;
     float x_tail[FM_PANEL] = {0}, y_tail[FM_PANEL] = {0};
     for (ptrdiff_t i = 0; i < e->n; i += FM_PANEL) {
         const int whole = e->n - i >= FM_PANEL;
@@ -99,8 +99,8 @@ FM_INLINE void fm_elementwise_all(const int kernel, const fm_elementwise *argume
     }
 }
 
-void FM_FUNCTION(activate)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_ACTIVATE, e); }
-void FM_FUNCTION(derive)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_DERIVE, e); }
+void FM_FUNCTION(activation)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_ACTIVATION, e); }
+void FM_FUNCTION(activation_backward)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_ACTIVATION_BACKWARD, e); }
 void FM_FUNCTION(multiply)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_MULTIPLY, e); }
 void FM_FUNCTION(add)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_ADD, e); }
 void FM_FUNCTION(subtract)(const fm_elementwise *e) { fm_elementwise_all(FM_ELEMENTWISE_SUBTRACT, e); }

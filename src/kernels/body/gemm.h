@@ -1,4 +1,4 @@
-/* Matrix products: register tiles of FM_TILE_ROWS rows × FM_TILE_PANELS panels of 16 columns, and the transposes between them.
+/* Matrix products: register tiles of FM_MR rows × FM_NR_PANELS panels of 16 columns, and the transposes between them.
  *
  * A tile is always_inline with constant sizes, so the compiler keeps its accumulators in registers; rows that do not fill a tile go
  * through smaller ones, cut evenly (8 rows are 4 + 4, not 6 + 2), because a tile of few accumulators waits for its own additions.
@@ -6,28 +6,27 @@
 
 #include <string.h>
 
-#define FM_TILE_PANELS_MAX 4 /* a single row takes four panels at once */
-#define FM_TILE_SUMS                                                                                                                       \
-    (FM_TILE_ROWS * FM_TILE_PANELS > FM_TILE_PANELS_MAX ? FM_TILE_ROWS * FM_TILE_PANELS * FM_VECTORS : FM_TILE_PANELS_MAX * FM_VECTORS)
-#define FM_TILE_CASES_2 FM_TILE_CASE(1) FM_TILE_CASE(2)
-#define FM_TILE_CASES_6 FM_TILE_CASES_2 FM_TILE_CASE(3) FM_TILE_CASE(4) FM_TILE_CASE(5) FM_TILE_CASE(6)
-#if FM_TILE_ROWS == 2
-#define FM_TILE_CASES FM_TILE_CASES_2
-#elif FM_TILE_ROWS == 6
-#define FM_TILE_CASES FM_TILE_CASES_6
-#elif FM_TILE_ROWS == 12
-#define FM_TILE_CASES FM_TILE_CASES_6 FM_TILE_CASE(7) FM_TILE_CASE(8) FM_TILE_CASE(9) FM_TILE_CASE(10) FM_TILE_CASE(11) FM_TILE_CASE(12)
+#define FM_MAX_NR_PANELS 4 /* a single row takes four panels at once */
+#define FM_ACCUMULATORS (FM_MR * FM_NR_PANELS > FM_MAX_NR_PANELS ? FM_MR * FM_NR_PANELS * FM_VECTORS : FM_MAX_NR_PANELS * FM_VECTORS)
+#define FM_MR_CASES_2 FM_MR_CASE(1) FM_MR_CASE(2)
+#define FM_MR_CASES_6 FM_MR_CASES_2 FM_MR_CASE(3) FM_MR_CASE(4) FM_MR_CASE(5) FM_MR_CASE(6)
+#if FM_MR == 2
+#define FM_MR_CASES FM_MR_CASES_2
+#elif FM_MR == 6
+#define FM_MR_CASES FM_MR_CASES_6
+#elif FM_MR == 12
+#define FM_MR_CASES FM_MR_CASES_6 FM_MR_CASE(7) FM_MR_CASE(8) FM_MR_CASE(9) FM_MR_CASE(10) FM_MR_CASE(11) FM_MR_CASE(12)
 #else
-#error "write FM_TILE_CASES for this FM_TILE_ROWS"
+#error "write FM_MR_CASES for this FM_MR"
 #endif
 
 /* sums[i][j] += Σ_p a(i, p)·b(p, j) over p < depth, the scalar operand at a + i·a_row + p·a_step. */
-FM_INLINE void fm_tile(const int rows, const int panels, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_step, const float *b,
-                       ptrdiff_t b_step, ptrdiff_t b_panel, vf *sums) {
+FM_INLINE void fm_micro_kernel(const int rows, const int panels, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_step,
+                               const float *b, ptrdiff_t b_step, ptrdiff_t b_panel, vf *sums) {
     const int columns = panels * FM_VECTORS;
 #pragma GCC unroll 4
     for (ptrdiff_t p = 0; p < depth; p++, a += a_step, b += b_step) {
-        vf terms[FM_TILE_PANELS_MAX * FM_VECTORS];
+        vf terms[FM_MAX_NR_PANELS * FM_VECTORS];
 #pragma GCC unroll 16
         for (int j = 0; j < columns; j++)
             terms[j] = v_load(b + (j / FM_VECTORS) * b_panel + (j % FM_VECTORS) * V_LANES);
@@ -50,29 +49,30 @@ typedef struct fm_output {
     float alpha;
 } fm_output;
 
-FM_INLINE float *fm_tile_at(const fm_output *out, ptrdiff_t row, ptrdiff_t panel, int j) {
+FM_INLINE float *fm_output_at(const fm_output *out, ptrdiff_t row, ptrdiff_t panel, int j) {
     return out->c + (panel + j / FM_VECTORS) * out->panel + row * out->row + (j % FM_VECTORS) * V_LANES;
 }
 
-FM_INLINE void fm_tile_begin(const int rows, const int panels, const fm_output *out, int carry, ptrdiff_t row, ptrdiff_t panel, vf *sums) {
+FM_INLINE void fm_accumulators_begin(const int rows, const int panels, const fm_output *out, int accumulate, ptrdiff_t row, ptrdiff_t panel,
+                                     vf *sums) {
     const int columns = panels * FM_VECTORS;
 #pragma GCC unroll 32
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 16
         for (int j = 0; j < columns; j++)
-            sums[i * columns + j] = carry ? v_load(fm_tile_at(out, row + i, panel, j)) : v_set1(0.0f);
+            sums[i * columns + j] = accumulate ? v_load(fm_output_at(out, row + i, panel, j)) : v_set1(0.0f);
 }
 
 /* The activations that take more than an instruction work on the tile just stored, still in the first cache. One copy for all tiles. */
-static __attribute__((noinline)) void fm_activate_tile(const fm_output *out, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t panel,
-                                                       ptrdiff_t panels) {
+static __attribute__((noinline)) void fm_epilogue_activation(const fm_output *out, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t panel,
+                                                             ptrdiff_t panels) {
     const vf alpha = v_set1(out->alpha);
     switch (out->activation) {
 #define FM_ACTIVATION(name)                                                                                                                \
     case FM_ACTIVATION_##name:                                                                                                             \
         for (ptrdiff_t j = panel; j < panel + panels; j++)                                                                                 \
             for (ptrdiff_t i = row; i < row + rows; i++) {                                                                                 \
-                float *c = fm_tile_at(out, i, j, 0);                                                                                       \
+                float *c = fm_output_at(out, i, j, 0);                                                                                     \
                 for (int v = 0; v < FM_VECTORS; v++)                                                                                       \
                     v_store(c + v * V_LANES, fm_##name(v_load(c + v * V_LANES), alpha));                                                   \
             }                                                                                                                              \
@@ -82,16 +82,16 @@ static __attribute__((noinline)) void fm_activate_tile(const fm_output *out, ptr
 }
 
 /* Stores a tile. The bias, or a zero where there is none, also turns −0, what is left of terms too small for a float32, into +0. */
-FM_INLINE void fm_tile_end(const int rows, const int panels, const fm_output *out, int finish, ptrdiff_t row, ptrdiff_t panel, vf *sums) {
+FM_INLINE void fm_epilogue(const int rows, const int panels, const fm_output *out, int epilogue, ptrdiff_t row, ptrdiff_t panel, vf *sums) {
     const int columns = panels * FM_VECTORS;
 #pragma GCC unroll 16
     for (int j = 0; j < columns; j++) {
-        const vf bias = finish && out->bias ? v_load(out->bias + panel * FM_PANEL + j * V_LANES) : v_set1(0.0f);
+        const vf bias = epilogue && out->bias ? v_load(out->bias + panel * FM_PANEL + j * V_LANES) : v_set1(0.0f);
 #pragma GCC unroll 32
         for (int i = 0; i < rows; i++)
             sums[i * columns + j] = v_add(sums[i * columns + j], bias);
     }
-    if (finish && out->activation == FM_ACTIVATION_relu)
+    if (epilogue && out->activation == FM_ACTIVATION_relu)
 #pragma GCC unroll 64
         for (int j = 0; j < rows * columns; j++)
             sums[j] = fm_relu(sums[j], v_set1(out->alpha));
@@ -99,9 +99,9 @@ FM_INLINE void fm_tile_end(const int rows, const int panels, const fm_output *ou
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 16
         for (int j = 0; j < columns; j++)
-            v_store(fm_tile_at(out, row + i, panel, j), sums[i * columns + j]);
-    if (finish && out->activation != FM_ACTIVATION_relu && out->activation != FM_ACTIVATION_linear)
-        fm_activate_tile(out, row, rows, panel, panels);
+            v_store(fm_output_at(out, row + i, panel, j), sums[i * columns + j]);
+    if (epilogue && out->activation != FM_ACTIVATION_relu && out->activation != FM_ACTIVATION_linear)
+        fm_epilogue_activation(out, row, rows, panel, panels);
 }
 
 /* Lines that a tile will want soon: fetched while the one before it computes. */
@@ -117,75 +117,73 @@ FM_INLINE void fm_prefetch_rows(const int rows, const int panels, const float *f
 /* The three products differ in how they walk their operands, and in that the forward one ends with bias and activation. */
 enum { FM_GEMM_FORWARD, FM_GEMM_DW, FM_GEMM_DX };
 
-FM_INLINE void fm_product_tile(const int product, const int rows, const int panels, const fm_gemm *g, ptrdiff_t row, ptrdiff_t panel) {
+FM_INLINE void fm_gemm_micro(const int product, const int rows, const int panels, const fm_gemm *g, ptrdiff_t row, ptrdiff_t panel) {
     const fm_output out = {g->c, g->c_row, g->c_panel, g->bias, g->activation, g->alpha};
-    vf sums[FM_TILE_SUMS];
-    fm_tile_begin(rows, panels, &out, g->carry, row, panel, sums);
+    vf sums[FM_ACCUMULATORS];
+    fm_accumulators_begin(rows, panels, &out, g->accumulate, row, panel, sums);
     const float *b = g->b + panel * g->b_panel;
     if (product == FM_GEMM_FORWARD) {
         if (g->depth >= FM_PREFETCH_DEPTH && row + 2 * rows <= g->rows)
-            fm_prefetch_rows(rows, panels, fm_tile_at(&out, row + rows, panel, 0), g->c_row, g->c_panel);
-        fm_tile(rows, panels, g->depth, g->a + row * g->a_row, g->a_row, 1, b, FM_PANEL, g->b_panel, sums);
+            fm_prefetch_rows(rows, panels, fm_output_at(&out, row + rows, panel, 0), g->c_row, g->c_panel);
+        fm_micro_kernel(rows, panels, g->depth, g->a + row * g->a_row, g->a_row, 1, b, FM_PANEL, g->b_panel, sums);
     } else if (product == FM_GEMM_DW) {
         if (g->a_step == 0)
-            fm_tile(rows, panels, g->depth, g->a + row * g->depth, 1, rows, b, g->b_step, g->b_panel, sums);
+            fm_micro_kernel(rows, panels, g->depth, g->a + row * g->depth, 1, rows, b, g->b_step, g->b_panel, sums);
         else
-            fm_tile(rows, panels, g->depth, g->a + row, 1, g->a_step, b, g->b_step, g->b_panel, sums);
+            fm_micro_kernel(rows, panels, g->depth, g->a + row, 1, g->a_step, b, g->b_step, g->b_panel, sums);
     } else {
         const float *a = g->a + row * FM_PANEL;
         ptrdiff_t depth = g->depth;
         for (; depth >= FM_PANEL; depth -= FM_PANEL, a += g->a_step, b += FM_PANEL * g->b_step) {
             if (depth >= FM_PREFETCH_DEPTH) /* the next panel of weights is far away */
                 fm_prefetch_rows(rows, 1, a + g->a_step, FM_PANEL, 0);
-            fm_tile(rows, panels, FM_PANEL, a, FM_PANEL, 1, b, g->b_step, g->b_panel, sums);
+            fm_micro_kernel(rows, panels, FM_PANEL, a, FM_PANEL, 1, b, g->b_step, g->b_panel, sums);
         }
-        fm_tile(rows, panels, depth, a, FM_PANEL, 1, b, g->b_step, g->b_panel, sums);
+        fm_micro_kernel(rows, panels, depth, a, FM_PANEL, 1, b, g->b_step, g->b_panel, sums);
     }
-    fm_tile_end(rows, panels, &out, product == FM_GEMM_FORWARD && g->finish, row, panel, sums);
+    fm_epilogue(rows, panels, &out, product == FM_GEMM_FORWARD && g->epilogue, row, panel, sums);
 }
 
 /* Rows of the next tile where so many are left. */
-FM_INLINE ptrdiff_t fm_tile_rows(ptrdiff_t left) {
-    return left >= 2 * FM_TILE_ROWS ? FM_TILE_ROWS : left > FM_TILE_ROWS ? (left + 1) / 2 : left;
-}
+FM_INLINE ptrdiff_t fm_next_mr(ptrdiff_t left) { return left >= 2 * FM_MR ? FM_MR : left > FM_MR ? (left + 1) / 2 : left; }
 
 /* All rows of one group of panels, so that the panels stay in the first cache while the rows pass over them. */
-FM_INLINE void fm_product_panels(const int product, const int panels, const fm_gemm *g, ptrdiff_t panel) {
+FM_INLINE void fm_gemm_panels(const int product, const int panels, const fm_gemm *g, ptrdiff_t panel) {
     for (ptrdiff_t row = 0; row < g->rows;) {
-        const ptrdiff_t rows = fm_tile_rows(g->rows - row);
-#define FM_TILE_CASE(n)                                                                                                                    \
+        const ptrdiff_t rows = fm_next_mr(g->rows - row);
+#define FM_MR_CASE(n)                                                                                                                      \
     case n:                                                                                                                                \
-        fm_product_tile(product, n, panels, g, row, panel);                                                                                \
+        fm_gemm_micro(product, n, panels, g, row, panel);                                                                                  \
         break;
-        switch (rows) { FM_TILE_CASES }
+        switch (rows) { FM_MR_CASES }
         row += rows;
     }
 }
 
-FM_INLINE void fm_product(const int product, const fm_gemm *g) {
+FM_INLINE void fm_gemm_all(const int product, const fm_gemm *g) {
     ptrdiff_t panel = 0;
     if (g->rows == 1)
         for (; panel + 4 <= g->panels; panel += 4)
-            fm_product_tile(product, 1, 4, g, 0, panel);
-    for (; panel + FM_TILE_PANELS <= g->panels; panel += FM_TILE_PANELS)
-        fm_product_panels(product, FM_TILE_PANELS, g, panel);
-    if (FM_TILE_PANELS > 1)
+            fm_gemm_micro(product, 1, 4, g, 0, panel);
+    for (; panel + FM_NR_PANELS <= g->panels; panel += FM_NR_PANELS)
+        fm_gemm_panels(product, FM_NR_PANELS, g, panel);
+    if (FM_NR_PANELS > 1)
         for (; panel < g->panels; panel++)
-            fm_product_panels(product, 1, g, panel);
+            fm_gemm_panels(product, 1, g, panel);
 }
 
-void FM_FUNCTION(gemm_forward)(const fm_gemm *g) { fm_product(FM_GEMM_FORWARD, g); }
-void FM_FUNCTION(gemm_dw)(const fm_gemm *g) { fm_product(FM_GEMM_DW, g); }
-void FM_FUNCTION(gemm_dx)(const fm_gemm *g) { fm_product(FM_GEMM_DX, g); }
+void FM_FUNCTION(gemm_forward)(const fm_gemm *g) { fm_gemm_all(FM_GEMM_FORWARD, g); }
+void FM_FUNCTION(gemm_dw)(const fm_gemm *g) { fm_gemm_all(FM_GEMM_DW, g); }
+void FM_FUNCTION(gemm_dx)(const fm_gemm *g) { fm_gemm_all(FM_GEMM_DX, g); }
 
 void FM_FUNCTION(pack)(const fm_pack *k) {
     float *out = k->out;
     for (ptrdiff_t row = 0, rows; row < k->rows; row += rows) {
-        rows = fm_tile_rows(k->rows - row);
+        rows = fm_next_mr(k->rows - row);
         for (ptrdiff_t p = 0; p < k->depth; p++, out += rows) {
             const float *in = k->in + row + p * k->in_step;
-            if (rows == FM_TILE_ROWS)
-                memcpy(out, in, FM_TILE_ROWS * sizeof *out);
+            if (rows == FM_MR)
+                memcpy(out, in, FM_MR * sizeof *out);
             else
                 for (ptrdiff_t i = 0; i < rows; i++)
                     out[i] = in[i];
@@ -204,7 +202,7 @@ void FM_FUNCTION(transpose)(const fm_transpose *t) {
                 vf values[V_LANES];
                 for (int i = 0; i < V_LANES; i++)
                     values[i] = v_load(t->values + (r + i) * t->values_row + c);
-                fm_derive_block(t->activation, t->alpha, block, values, V_LANES);
+                fm_activation_backward_block(t->activation, t->alpha, block, values, V_LANES);
             }
             for (int i = 0; i < V_LANES; i++)
                 v_store(t->out + c / FM_PANEL * t->out_panel + (r + i) * t->out_row + c % FM_PANEL, block[i]);

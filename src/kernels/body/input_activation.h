@@ -159,7 +159,7 @@ FM_INLINE vf fm_sparse_plus(vf z, fm_constants k) {
 FM_INLINE vf fm_sparse_plus_derivative(vf z, fm_constants k) { return fm_sparse_sigmoid(z, k); }
 
 /* v[i] = activation(v[i]) for i < count, a constant wherever this is inlined. */
-FM_INLINE void fm_activate_input_block(int activation, fm_constants constants, vf *v, int count) {
+FM_INLINE void fm_input_activation_block(int activation, fm_constants constants, vf *v, int count) {
     switch (activation) {
 #define FM_INPUT_ACTIVATION(name)                                                                                                          \
     case FM_ACTIVATION_##name:                                                                                                             \
@@ -171,7 +171,7 @@ FM_INLINE void fm_activate_input_block(int activation, fm_constants constants, v
 }
 
 /* grad[i] *= activation'(z[i]) for i < count. */
-FM_INLINE void fm_derive_input_block(int activation, fm_constants constants, vf *grad, const vf *z, int count) {
+FM_INLINE void fm_input_activation_backward_block(int activation, fm_constants constants, vf *grad, const vf *z, int count) {
     switch (activation) {
 #define FM_INPUT_ACTIVATION(name)                                                                                                          \
     case FM_ACTIVATION_##name:                                                                                                             \

@@ -72,10 +72,10 @@ FM_INLINE vf fm_max_rows(vf r[V_LANES]) {
 /* The largest column of a row, as the lanes of one vector. Lanes beyond the columns are left alone: a maximum with anything would drop a
  * NaN, in more lanes where vectors are wider. */
 FM_INLINE vf fm_row_max(const float *x, ptrdiff_t cols, vm tail) {
-    const vf least = v_sub(v_set1(0.0f), V_INFINITY);
+    const vf lowest = v_sub(v_set1(0.0f), V_INFINITY);
     vf largest[FM_VECTORS];
     for (int v = 0; v < FM_VECTORS; v++)
-        largest[v] = least;
+        largest[v] = lowest;
     ptrdiff_t c = 0;
     for (; c + FM_PANEL <= cols; c += FM_PANEL)
         for (int v = 0; v < FM_VECTORS; v++)

@@ -31,8 +31,8 @@ FM_INLINE void fm_block_loss(const fm_loss *a, fm_block b, vf value) {
 }
 
 /* Probabilities are kept within [10⁻⁷, 1 − 10⁻⁷]. NaN stays. */
-#define V_LEAST_PROBABILITY v_set1(1e-7f)
-FM_INLINE vf v_clip_probability(vf p) { return v_min(v_set1(1.0f - 1e-7f), v_max(V_LEAST_PROBABILITY, p)); }
+#define V_MIN_PROBABILITY v_set1(1e-7f)
+FM_INLINE vf v_clip_probability(vf p) { return v_min(v_set1(1.0f - 1e-7f), v_max(V_MIN_PROBABILITY, p)); }
 
 /* The slope of max(x, 0): 0, 1, and one half at 0, which is what automatic differentiation gives where two sides are equal. */
 FM_INLINE vf v_step(vf x) {

@@ -48,16 +48,16 @@ FM_INLINE fm_term fm_columnwise_term(const int loss, vf x, vf y, const fm_loss_c
         break;
     }
     case FM_LOSS_mean_absolute_percentage_error: {
-        const vf error = v_sub(x, y), share = v_div(v_set1(100.0f), v_max(V_LEAST_PROBABILITY, v_abs(y)));
+        const vf error = v_sub(x, y), share = v_div(v_set1(100.0f), v_max(V_MIN_PROBABILITY, v_abs(y)));
         t.value = v_mul(v_abs(error), share);
         t.slope = v_mul(v_direction(error), share);
         break;
     }
     case FM_LOSS_mean_squared_logarithmic_error: {
-        const vf least = V_LEAST_PROBABILITY, above = v_max(least, x);
-        const vf error = v_sub(v_log1p_positive(above), v_log1p_positive(v_max(least, y)));
+        const vf min = V_MIN_PROBABILITY, above = v_max(min, x);
+        const vf error = v_sub(v_log1p_positive(above), v_log1p_positive(v_max(min, y)));
         t.value = v_mul(error, error);
-        t.slope = v_mul(v_div(v_add(error, error), v_add(one, above)), v_step(v_sub(x, least)));
+        t.slope = v_mul(v_div(v_add(error, error), v_add(one, above)), v_step(v_sub(x, min)));
         break;
     }
     case FM_LOSS_huber: {
@@ -83,7 +83,7 @@ FM_INLINE fm_term fm_columnwise_term(const int loss, vf x, vf y, const fm_loss_c
         break;
     }
     case FM_LOSS_poisson: {
-        const vf rate = v_add(x, V_LEAST_PROBABILITY);
+        const vf rate = v_add(x, V_MIN_PROBABILITY);
         t.value = v_fnma(y, v_log(rate), x);
         t.slope = v_sub(one, v_div(y, rate));
         break;
@@ -96,10 +96,10 @@ FM_INLINE fm_term fm_columnwise_term(const int loss, vf x, vf y, const fm_loss_c
         break;
     }
     case FM_LOSS_kl_divergence: {
-        const vf least = V_LEAST_PROBABILITY, p = v_min(one, v_max(least, x)), target = v_min(one, v_max(least, y));
+        const vf min = V_MIN_PROBABILITY, p = v_min(one, v_max(min, x)), target = v_min(one, v_max(min, y));
         const vf ratio = v_div(target, p);
         t.value = v_mul(target, v_log(ratio));
-        t.slope = v_fnma(ratio, v_mul(v_step(v_sub(x, least)), v_step(v_sub(one, x))), zero);
+        t.slope = v_fnma(ratio, v_mul(v_step(v_sub(x, min)), v_step(v_sub(one, x))), zero);
         break;
     }
     case FM_LOSS_binary_crossentropy: {
@@ -109,12 +109,12 @@ FM_INLINE fm_term fm_columnwise_term(const int loss, vf x, vf y, const fm_loss_c
         break;
     }
     case FM_LOSS_binary_crossentropy_from_logits: {
-        const vf least = v_minus_abs(x), e = v_exp_nonpositive(least);
+        const vf min = v_minus_abs(x), e = v_exp_nonpositive(min);
         /* An infinite logit costs nothing where the target is as certain, and else infinitely much: ∞ − ∞ would say neither. */
         const vf away = v_select(v_lt(zero, x), v_sub(one, y), y);
-        const vf certain = v_select(v_eq(away, zero), zero, v_fnma(away, least, zero));
+        const vf certain = v_select(v_eq(away, zero), zero, v_fnma(away, min, zero));
         const vf value = v_add(v_fnma(x, y, v_max(zero, x)), v_log1p(e));
-        t.value = v_select(v_eq(least, v_sub(zero, V_INFINITY)), certain, value);
+        t.value = v_select(v_eq(min, v_sub(zero, V_INFINITY)), certain, value);
         t.probability = v_sigmoid_from_exp(x, e);
         t.slope = v_sub(t.probability, y);
         break;

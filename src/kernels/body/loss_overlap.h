@@ -9,9 +9,9 @@ typedef struct fm_overlap_sums {
 FM_INLINE void fm_overlap_set(const int dice, const fm_loss *a, fm_block b, fm_overlap_sums s) {
     const float k = dice ? 2.0f : 1.0f;
     const float alpha = dice ? 1.0f : a->parameter[0], beta = dice ? 1.0f : a->parameter[1], gamma = dice ? 0.0f : 1.0f - alpha - beta;
-    const float below = (dice ? s.y + s.x : s.product + alpha * (s.y - s.product) + beta * (s.x - s.product)) + 1e-7f;
-    const float value = 1.0f - k * s.product / below, factor = a->scale * s.weight / below / below * k;
-    const vf slope = v_set1((s.product * gamma - below) * factor), constant = v_set1(s.product * beta * factor), zero = v_set1(0.0f);
+    const float denominator = (dice ? s.y + s.x : s.product + alpha * (s.y - s.product) + beta * (s.x - s.product)) + 1e-7f;
+    const float value = 1.0f - k * s.product / denominator, factor = a->scale * s.weight / denominator / denominator * k;
+    const vf slope = v_set1((s.product * gamma - denominator) * factor), constant = v_set1(s.product * beta * factor), zero = v_set1(0.0f);
     const vm tail = v_tail(a->cols);
     for (ptrdiff_t r = b.first; r < b.first + b.rows; r++) {
         a->loss[r] = (a->weight ? a->weight[r] : 1.0f) * value;

@@ -13,7 +13,7 @@ FM_INLINE void fm_store_columns(float *row, ptrdiff_t c, ptrdiff_t n, vf values)
 void FM_FUNCTION(loss_cosine_similarity)(const fm_loss *a) {
     const ptrdiff_t cols = a->cols;
     const vm tail = v_tail(cols);
-    const vf sign = v_set1(a->parameter[0]), one = v_set1(1.0f), zero = v_set1(0.0f), most = v_set1(1e7f);
+    const vf sign = v_set1(a->parameter[0]), one = v_set1(1.0f), zero = v_set1(0.0f), max = v_set1(1e7f);
     for (ptrdiff_t first = 0; first < a->rows; first += V_LANES) {
         const fm_block b = fm_block_at(a, first);
         vf products[V_LANES], squares_x[V_LANES], squares_y[V_LANES];
@@ -23,15 +23,15 @@ void FM_FUNCTION(loss_cosine_similarity)(const fm_loss *a) {
             squares_x[i] = i < b.rows ? fm_row_dot(x, x, cols, tail) : zero;
             squares_y[i] = i < b.rows ? fm_row_dot(y, y, cols, tail) : zero;
         }
-        const vf by_x = v_div(one, v_sqrt(fm_sum_rows(squares_x))), x_scale = v_min(most, by_x);
-        const vf y_scale = v_min(most, v_div(one, v_sqrt(fm_sum_rows(squares_y))));
+        const vf by_x = v_div(one, v_sqrt(fm_sum_rows(squares_x))), x_scale = v_min(max, by_x);
+        const vf y_scale = v_min(max, v_div(one, v_sqrt(fm_sum_rows(squares_y))));
         const vf cosine = v_mul(v_mul(fm_sum_rows(products), x_scale), y_scale);
         fm_block_loss(a, b, v_mul(sign, cosine));
         if (!a->grad)
             continue;
         /* ∂(ŷ·x̂)/∂x = (ŷ − (ŷ·x̂)·x̂)/|x|, and ŷ·10⁷ beyond the bound. */
         const vf factor = v_mul(v_mul(fm_block_weights(a, b), v_set1(a->scale)), v_mul(sign, x_scale));
-        const vf own = v_select(v_le(by_x, most), v_mul(cosine, x_scale), zero);
+        const vf own = v_select(v_le(by_x, max), v_mul(cosine, x_scale), zero);
         float factors[V_LANES], owns[V_LANES], y_scales[V_LANES];
         v_store(factors, factor);
         v_store(owns, own);
@@ -50,7 +50,7 @@ void FM_FUNCTION(loss_cosine_similarity)(const fm_loss *a) {
 void FM_FUNCTION(loss_categorical_hinge)(const fm_loss *a) {
     const ptrdiff_t cols = a->cols;
     const vm tail = v_tail(cols);
-    const vf zero = v_set1(0.0f), one = v_set1(1.0f), least = v_sub(zero, V_INFINITY);
+    const vf zero = v_set1(0.0f), one = v_set1(1.0f), min = v_sub(zero, V_INFINITY);
     for (ptrdiff_t first = 0; first < a->rows; first += V_LANES) {
         const fm_block b = fm_block_at(a, first);
         vf products[V_LANES], largest[V_LANES];
@@ -58,7 +58,7 @@ void FM_FUNCTION(loss_categorical_hinge)(const fm_loss *a) {
             const float *x = a->x + (first + i) * a->x_row, *y = a->y + (first + i) * a->y_row;
             vf lanes[FM_VECTORS];
             for (int v = 0; v < FM_VECTORS; v++)
-                lanes[v] = least;
+                lanes[v] = min;
             for (ptrdiff_t c = 0; i < b.rows && c < cols; c += V_LANES) {
                 const int v = (int)(c / V_LANES % FM_VECTORS);
                 const vf wrong = v_mul(v_sub(one, v_load(y + c)), v_load(x + c));
@@ -67,25 +67,25 @@ void FM_FUNCTION(loss_categorical_hinge)(const fm_loss *a) {
             products[i] = i < b.rows ? fm_row_dot(x, y, cols, tail) : zero;
             largest[i] = fm_fold_max(lanes);
         }
-        const vf most = fm_max_rows(largest), missing = v_add(v_sub(most, fm_sum_rows(products)), one);
+        const vf max = fm_max_rows(largest), missing = v_add(v_sub(max, fm_sum_rows(products)), one);
         fm_block_loss(a, b, v_max(zero, missing));
         if (!a->grad)
             continue;
-        float mosts[V_LANES], factors[V_LANES];
-        v_store(mosts, most);
+        float maxima[V_LANES], factors[V_LANES];
+        v_store(maxima, max);
         v_store(factors, v_mul(v_mul(fm_block_weights(a, b), v_set1(a->scale)), v_step(missing)));
         for (int i = 0; i < b.rows; i++) {
             const float *x = a->x + (first + i) * a->x_row, *y = a->y + (first + i) * a->y_row;
             int ties = 0;
             for (ptrdiff_t c = 0; c < cols; c += V_LANES) {
                 const vf wrong = v_mul(v_sub(one, v_load(y + c)), v_load(x + c));
-                ties += __builtin_popcount(v_bits(v_eq(v_keep(wrong, cols - c, tail, V_NAN), v_set1(mosts[i]))));
+                ties += __builtin_popcount(v_bits(v_eq(v_keep(wrong, cols - c, tail, V_NAN), v_set1(maxima[i]))));
             }
             const vf share = v_set1(1.0f / (float)ties);
             for (ptrdiff_t c = 0; c < FM_ROUND_UP(cols); c += V_LANES) {
                 const vf target = v_load(y + c), other = v_sub(one, target);
-                const vm is_most = v_eq(v_mul(other, v_load(x + c)), v_set1(mosts[i]));
-                const vf slope = v_sub(v_select(is_most, v_mul(other, share), zero), target);
+                const vm is_max = v_eq(v_mul(other, v_load(x + c)), v_set1(maxima[i]));
+                const vf slope = v_sub(v_select(is_max, v_mul(other, share), zero), target);
                 v_store(a->grad + (first + i) * a->grad_row + c, v_keep(v_mul(slope, v_set1(factors[i])), cols - c, tail, zero));
             }
         }
@@ -97,7 +97,7 @@ void FM_FUNCTION(loss_categorical_hinge)(const fm_loss *a) {
 void FM_FUNCTION(loss_gaussian_nll)(const fm_loss *a) {
     const ptrdiff_t n = a->cols / 2;
     const vm tail = v_tail(n);
-    const vf zero = v_set1(0.0f), one = v_set1(1.0f), half = v_set1(0.5f), least = v_set1(a->parameter[0]), count = v_set1((float)n);
+    const vf zero = v_set1(0.0f), one = v_set1(1.0f), half = v_set1(0.5f), min = v_set1(a->parameter[0]), count = v_set1((float)n);
     for (ptrdiff_t first = 0; first < a->rows; first += V_LANES) {
         const fm_block b = fm_block_at(a, first);
         float factors[V_LANES];
@@ -110,7 +110,7 @@ void FM_FUNCTION(loss_gaussian_nll)(const fm_loss *a) {
             for (ptrdiff_t c = 0; i < b.rows && c < n; c += V_LANES) {
                 const float *x = a->x + (first + i) * a->x_row;
                 const vf error = v_sub(fm_columns(x, c, n), fm_columns(a->y + (first + i) * a->y_row, c, n));
-                const vf variance = v_max(least, fm_columns(x + n, c, n));
+                const vf variance = v_max(min, fm_columns(x + n, c, n));
                 const vf inverse = v_div(one, variance), far = v_mul(error, inverse);
                 const int v = (int)(c / V_LANES % FM_VECTORS);
                 const vf term = v_fma(error, far, v_log(variance));

@@ -47,21 +47,21 @@ FM_INLINE vf v_exp_reduced(vf x, vi *n_bits) {
 FM_INLINE vf v_scale(vf p, vi n_bits) { return v_as_float(vi_add(v_as_int(p), vi_shl(n_bits, 23))); }
 
 /* Below this float e^x < 2⁻¹²⁶, and above the second one it overflows. */
-#define V_EXP_LEAST v_set1(-0x1.5d589ep+6f)
-#define V_EXP_GREATEST v_set1(0x1.62e42ep+6f)
+#define V_EXP_MIN v_set1(-0x1.5d589ep+6f)
+#define V_EXP_MAX v_set1(0x1.62e42ep+6f)
 
 FM_INLINE vf v_exp(vf x) {
     vi n;
     const vf p = v_exp_reduced(x, &n);
-    const vf flushed = v_select(v_lt(x, V_EXP_LEAST), v_set1(0.0f), v_scale(p, n));
-    return v_select(v_le(x, V_EXP_GREATEST), flushed, v_add(x, V_INFINITY)); /* else: +inf, or NaN */
+    const vf flushed = v_select(v_lt(x, V_EXP_MIN), v_set1(0.0f), v_scale(p, n));
+    return v_select(v_le(x, V_EXP_MAX), flushed, v_add(x, V_INFINITY)); /* else: +inf, or NaN */
 }
 
 /* v_exp for x ≤ 0 or NaN, the same bits for less work. */
 FM_INLINE vf v_exp_nonpositive(vf x) {
     vi n;
     const vf p = v_exp_reduced(x, &n);
-    return v_select(v_le(V_EXP_LEAST, x), v_scale(p, n), v_max(v_set1(0.0f), x)); /* else: 0, or NaN */
+    return v_select(v_le(V_EXP_MIN, x), v_scale(p, n), v_max(v_set1(0.0f), x)); /* else: 0, or NaN */
 }
 
 /* e^x − 1 for x ≤ 0 or NaN: 2^n·(e^r − 1) + (2^n − 1), where the second term is exact and nothing cancels. */
@@ -95,9 +95,9 @@ FM_INLINE vf v_log(vf x) {
     const vf m = v_as_float(vi_add(vi_and(bits, vi_set1(0x007FFFFF)), root_half));
     const vf y = v_log_reduced(v_from_int(vi_sar(bits, 23)), v_sub(m, v_set1(1.0f)));
     /* Not a positive normal number: log 0 = −inf, below zero NaN, and inf and NaN are their own logarithms. */
-    const vf least = v_set1(0x1p-126f);
+    const vf min = v_set1(0x1p-126f);
     const vf low = v_select(v_le(x, v_set1(-0x1p-126f)), V_NAN, v_as_float(vi_set1((int32_t)0xFF800000u)));
-    const vf finite = v_select(v_lt(x, least), low, y);
+    const vf finite = v_select(v_lt(x, min), low, y);
     return v_select(v_lt(x, V_INFINITY), finite, x);
 }
 

@@ -193,7 +193,7 @@ FM_INLINE void fm_update_at(const int rule, const fm_update_constants *k, float 
 
 /* Rows picked by an index lie far apart, so they are fetched before their turn. */
 #define FM_UPDATE_AHEAD 8
-FM_INLINE void fm_fetch_row(const int rule, const fm_update *u, ptrdiff_t offset) {
+FM_INLINE void fm_prefetch_row(const int rule, const fm_update *u, ptrdiff_t offset) {
     __builtin_prefetch(u->w + offset, 1);
     for (int s = 0; s < fm_update_slots(rule); s++)
         __builtin_prefetch(u->slot[s] + offset, 1);
@@ -223,7 +223,7 @@ FM_INLINE void fm_update_all(const int rule, const fm_update *u) {
     for (; u->index && i < n; i += FM_PANEL) {
         const ptrdiff_t at = u->index[i / FM_PANEL] * (ptrdiff_t)FM_PANEL;
         if (i + FM_UPDATE_AHEAD * FM_PANEL < n)
-            fm_fetch_row(rule, u, u->index[i / FM_PANEL + FM_UPDATE_AHEAD] * (ptrdiff_t)FM_PANEL);
+            fm_prefetch_row(rule, u, u->index[i / FM_PANEL + FM_UPDATE_AHEAD] * (ptrdiff_t)FM_PANEL);
         for (int v = 0; v < FM_PANEL; v += V_LANES)
             fm_update_at(rule, &k, w, g + i + v, slot, at + v);
     }
@@ -249,20 +249,20 @@ typedef struct fm_row {
 } fm_row;
 
 /* How a slot fades in a step. */
-FM_INLINE vf fm_fade_0(const int rule, const fm_update_constants *k, vf slot_0) {
+FM_INLINE vf fm_decay_slot_0(const int rule, const fm_update_constants *k, vf slot_0) {
     if (rule == FM_RULE_ADAM)
         return v_fnma(slot_0, k->one_minus_beta_1, slot_0);
     return v_mul(rule == FM_RULE_RMSPROP || rule == FM_RULE_RMSPROP_MOMENTUM ? k->rho : k->momentum, slot_0);
 }
-FM_INLINE vf fm_fade_1(const int rule, const fm_update_constants *k, vf slot_1) {
+FM_INLINE vf fm_decay_slot_1(const int rule, const fm_update_constants *k, vf slot_1) {
     return rule == FM_RULE_ADAM ? v_fnma(slot_1, k->one_minus_beta_2, slot_1) : v_fma(k->momentum, slot_1, v_set1(0.0f));
 }
 
-FM_INLINE void fm_glide(const int rule, const fm_update_constants *k, vf learning_rate, fm_row *row, int v) {
+FM_INLINE void fm_zero_gradient_step(const int rule, const fm_update_constants *k, vf learning_rate, fm_row *row, int v) {
     if (fm_update_slots(rule) > 0)
-        row->slot_0[v] = fm_fade_0(rule, k, row->slot_0[v]);
+        row->slot_0[v] = fm_decay_slot_0(rule, k, row->slot_0[v]);
     if (fm_update_slots(rule) > 1)
-        row->slot_1[v] = fm_fade_1(rule, k, row->slot_1[v]);
+        row->slot_1[v] = fm_decay_slot_1(rule, k, row->slot_1[v]);
     if (rule == FM_RULE_SGD_MOMENTUM)
         row->w[v] = v_add(row->w[v], row->slot_0[v]);
     if (rule == FM_RULE_SGD_NESTEROV)
@@ -277,7 +277,7 @@ FM_INLINE void fm_glide(const int rule, const fm_update_constants *k, vf learnin
 
 /* True if no parameter of the row will move any more. Its next steps are no longer than this one: momentum does not grow, and Adam's
  * shrinks faster than the root it is divided by, as long as that does not vanish, for which there is room below 1e-24. */
-FM_INLINE int fm_rests(const int rule, const int vectors, const fm_update_constants *k, vf highest_rate, const fm_row *row) {
+FM_INLINE int fm_is_stationary(const int rule, const int vectors, const fm_update_constants *k, vf max_learning_rate, const fm_row *row) {
     unsigned resting = FM_ALL_LANES;
     for (int v = 0; v < vectors; v++) {
         vf move = v_magnitude(rule == FM_RULE_RMSPROP_MOMENTUM ? row->slot_1[v] : row->slot_0[v]);
@@ -285,7 +285,7 @@ FM_INLINE int fm_rests(const int rule, const int vectors, const fm_update_consta
         if (rule == FM_RULE_ADAM) {
             const vf root = v_sqrt(row->slot_1[v]);
             room = v_mul(room, v_add(v_select(v_lt(root, v_set1(1e-12f)), v_set1(0.0f), root), k->epsilon));
-            move = v_mul(move, highest_rate);
+            move = v_mul(move, max_learning_rate);
         }
         resting &= v_bits(v_le(move, v_mul(room, v_set1(0x1p-26f))));
     }
@@ -299,38 +299,38 @@ FM_INLINE int fm_is_zero(const int vectors, const vf *slot) {
     return zero == FM_ALL_LANES;
 }
 
-/* Steps s … steps − 1 of one row, at least one; `settles` if fm_rests may be believed. A whole step comes first, and a fade comes after a slot
+/* Steps s … steps − 1 of one row, at least one; `settles` if fm_is_stationary may be believed. A whole step comes first, and a fade comes after a slot
  * became zero, because that is where zeros get the sign they keep. */
-FM_INLINE void fm_replay_steps(const int rule, const int vectors, const fm_update_constants *k, const fm_replay *r, int settles,
+FM_INLINE void fm_replay_steps(const int rule, const int vectors, const fm_update_constants *k, const fm_replay *r, int may_stop,
                                ptrdiff_t s, fm_row *row) {
     const int slots = fm_update_slots(rule);
-    const vf highest_rate = v_set1(r->highest_rate);
+    const vf max_learning_rate = v_set1(r->max_learning_rate);
     ptrdiff_t next = 1;
     do {
         for (const ptrdiff_t stop = r->steps - s < next ? r->steps : s + next; s < stop; s++)
             for (int v = 0; v < vectors; v++)
-                fm_glide(rule, k, v_set1(r->learning_rate[s]), row, v);
+                fm_zero_gradient_step(rule, k, v_set1(r->learning_rate[s]), row, v);
         next = FM_REPLAY_CHECK;
-    } while (s < r->steps && !(settles && fm_rests(rule, vectors, k, highest_rate, row)));
-    int gone_0 = 0, gone_1 = slots < 2;
-    while (s < r->steps && !(gone_0 && gone_1)) {
-        const int now_gone_0 = fm_is_zero(vectors, row->slot_0), now_gone_1 = slots < 2 || fm_is_zero(vectors, row->slot_1);
-        const ptrdiff_t next_look = now_gone_0 && now_gone_1 ? 1 : 4 * FM_REPLAY_CHECK;
+    } while (s < r->steps && !(may_stop && fm_is_stationary(rule, vectors, k, max_learning_rate, row)));
+    int zero_0 = 0, zero_1 = slots < 2;
+    while (s < r->steps && !(zero_0 && zero_1)) {
+        const int now_zero_0 = fm_is_zero(vectors, row->slot_0), now_zero_1 = slots < 2 || fm_is_zero(vectors, row->slot_1);
+        const ptrdiff_t next_look = now_zero_0 && now_zero_1 ? 1 : 4 * FM_REPLAY_CHECK;
         const ptrdiff_t stop = r->steps - s < next_look ? r->steps : s + next_look;
-        for (ptrdiff_t i = s; i < stop && !gone_0; i++)
+        for (ptrdiff_t i = s; i < stop && !zero_0; i++)
             for (int v = 0; v < vectors; v++)
-                row->slot_0[v] = fm_fade_0(rule, k, row->slot_0[v]);
-        for (ptrdiff_t i = s; i < stop && !gone_1; i++)
+                row->slot_0[v] = fm_decay_slot_0(rule, k, row->slot_0[v]);
+        for (ptrdiff_t i = s; i < stop && !zero_1; i++)
             for (int v = 0; v < vectors; v++)
-                row->slot_1[v] = fm_fade_1(rule, k, row->slot_1[v]);
+                row->slot_1[v] = fm_decay_slot_1(rule, k, row->slot_1[v]);
         s = stop;
-        gone_0 = now_gone_0;
-        gone_1 = now_gone_1;
+        zero_0 = now_zero_0;
+        zero_1 = now_zero_1;
     }
 }
 
 /* A row of as many panels as make that many vectors, the first of them at `offset`. */
-FM_INLINE void fm_replay_row(const int rule, const int vectors, const fm_update_constants *k, const fm_replay *r, int settles,
+FM_INLINE void fm_replay_row(const int rule, const int vectors, const fm_update_constants *k, const fm_replay *r, int may_stop,
                              ptrdiff_t done, ptrdiff_t offset) {
     const int slots = fm_update_slots(rule);
     fm_row row;
@@ -340,7 +340,7 @@ FM_INLINE void fm_replay_row(const int rule, const int vectors, const fm_update_
         row.slot_0[v] = v_load(r->update.slot[0] + at);
         row.slot_1[v] = slots > 1 ? v_load(r->update.slot[1] + at) : v_set1(0.0f);
     }
-    fm_replay_steps(rule, vectors, k, r, settles, done, &row);
+    fm_replay_steps(rule, vectors, k, r, may_stop, done, &row);
     for (int v = 0; v < vectors; v++) {
         const ptrdiff_t at = offset + v / FM_VECTORS * r->panel + v % FM_VECTORS * V_LANES;
         if (rule != FM_RULE_RMSPROP)
@@ -352,8 +352,8 @@ FM_INLINE void fm_replay_row(const int rule, const int vectors, const fm_update_
 }
 
 /* A row of some panels, its steps added up by their series. */
-FM_INLINE void fm_sum_row(const int panels, const fm_update_constants *k, const fm_replay *r, ptrdiff_t done, ptrdiff_t offset) {
-    const float *const series = r->series[done], *const fade = r->fade[r->steps - done];
+FM_INLINE void fm_replay_series(const int panels, const fm_update_constants *k, const fm_replay *r, ptrdiff_t done, ptrdiff_t offset) {
+    const float *const series = r->series[done], *const decay = r->decay[r->steps - done];
     for (int v = 0; v < panels * FM_VECTORS; v++) {
         const ptrdiff_t at = offset + v / FM_VECTORS * r->panel + v % FM_VECTORS * V_LANES;
         float *const w = r->update.w + at, *const slot_0 = r->update.slot[0] + at, *const slot_1 = r->update.slot[1] + at;
@@ -363,36 +363,36 @@ FM_INLINE void fm_sum_row(const int panels, const fm_update_constants *k, const 
         for (int n = FM_SERIES - 2; n >= 0; n--)
             sum = v_fma(sum, u, v_set1(series[n]));
         v_store(w, v_fnma(v_mul(m, inverse), sum, v_load(w)));
-        v_store(slot_0, v_mul(m, v_set1(fade[0])));
-        v_store(slot_1, v_mul(v_load(slot_1), v_set1(fade[1])));
+        v_store(slot_0, v_mul(m, v_set1(decay[0])));
+        v_store(slot_1, v_mul(v_load(slot_1), v_set1(decay[1])));
     }
 }
 
-FM_INLINE void fm_replay_panels(const int rule, const int panels, const fm_update_constants *k, const fm_replay *r, int settles,
+FM_INLINE void fm_replay_panels(const int rule, const int panels, const fm_update_constants *k, const fm_replay *r, int may_stop,
                                 ptrdiff_t panel) {
     const int32_t *const index = r->update.index;
     for (ptrdiff_t i = 0; i < r->rows; i++) {
         const ptrdiff_t at = index ? index[i] : i, done = (ptrdiff_t)r->done[at];
         for (int p = 0; p < panels && index && i + FM_REPLAY_AHEAD < r->rows; p++)
-            fm_fetch_row(rule, &r->update, (panel + p) * r->panel + index[i + FM_REPLAY_AHEAD] * (ptrdiff_t)FM_PANEL);
+            fm_prefetch_row(rule, &r->update, (panel + p) * r->panel + index[i + FM_REPLAY_AHEAD] * (ptrdiff_t)FM_PANEL);
         const ptrdiff_t offset = panel * r->panel + at * FM_PANEL;
         if (done < r->steps && rule == FM_RULE_ADAM && r->series)
-            fm_sum_row(panels, k, r, done, offset);
+            fm_replay_series(panels, k, r, done, offset);
         else if (done < r->steps)
-            fm_replay_row(rule, panels * FM_VECTORS, k, r, settles, done, offset);
+            fm_replay_row(rule, panels * FM_VECTORS, k, r, may_stop, done, offset);
     }
 }
 
 FM_INLINE void fm_replay_all(const int rule, const fm_replay *r) {
     const fm_update_constants k = fm_update_prepare(&r->update);
-    const float fade = 1.0f - r->update.one_minus_beta_1, fade_1 = 1.0f - r->update.one_minus_beta_2;
-    const int settles =
-        rule != FM_RULE_ADAM || (fade * fade <= fade_1 && fade_1 >= 0.5f && (float)r->steps * r->update.one_minus_beta_2 < 10.0f);
+    const float decay = 1.0f - r->update.one_minus_beta_1, fade_1 = 1.0f - r->update.one_minus_beta_2;
+    const int may_stop =
+        rule != FM_RULE_ADAM || (decay * decay <= fade_1 && fade_1 >= 0.5f && (float)r->steps * r->update.one_minus_beta_2 < 10.0f);
     ptrdiff_t panel = 0;
     for (; panel + FM_REPLAY_PANELS <= r->panels; panel += FM_REPLAY_PANELS)
-        fm_replay_panels(rule, FM_REPLAY_PANELS, &k, r, settles, panel);
+        fm_replay_panels(rule, FM_REPLAY_PANELS, &k, r, may_stop, panel);
     for (; panel < r->panels; panel++)
-        fm_replay_panels(rule, 1, &k, r, settles, panel);
+        fm_replay_panels(rule, 1, &k, r, may_stop, panel);
 }
 
 /* -- by optimizer ------------------------------------------------------------------------------------------------------------------ */

@@ -1,6 +1,6 @@
 /* The most multiply-adds a core can do: nothing but independent chains in registers, as many as a GEMM tile has sums. */
 
-#define FM_PEAK_CHAINS (FM_TILE_ROWS * FM_TILE_PANELS * FM_VECTORS)
+#define FM_PEAK_CHAINS (FM_MR * FM_NR_PANELS * FM_VECTORS)
 #if FM_PEAK_CHAINS * V_LANES > FM_PEAK_MAX
 #error "FM_PEAK_MAX is too small for the tile of this ISA"
 #endif

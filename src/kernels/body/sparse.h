@@ -33,12 +33,12 @@ void FM_FUNCTION(compress)(const fm_compress *c) {
 }
 
 /* One row × `panels` panels: each entry loads that many panels of b, so the sums of a row are as many independent chains as registers allow. */
-FM_INLINE void fm_sparse_tile(const int panels, const fm_sparse *s, ptrdiff_t row, ptrdiff_t panel) {
+FM_INLINE void fm_spmm_micro(const int panels, const fm_spmm *s, ptrdiff_t row, ptrdiff_t panel) {
     const fm_output out = {s->c, s->c_row, s->c_panel, s->bias, s->activation, s->alpha};
     const int columns = panels * FM_VECTORS;
     const float *b = s->b + panel * s->b_panel;
-    vf sums[FM_TILE_PANELS_MAX * FM_VECTORS];
-    fm_tile_begin(1, panels, &out, 0, row, panel, sums);
+    vf sums[FM_MAX_NR_PANELS * FM_VECTORS];
+    fm_accumulators_begin(1, panels, &out, 0, row, panel, sums);
     for (ptrdiff_t e = s->begin[row]; e < s->end[row]; e++) {
         const float *terms = b + s->index[e] * s->b_step;
         const vf value = v_set1(s->value[e]);
@@ -46,19 +46,19 @@ FM_INLINE void fm_sparse_tile(const int panels, const fm_sparse *s, ptrdiff_t ro
         for (int j = 0; j < columns; j++)
             sums[j] = v_fma(value, v_load(terms + (j / FM_VECTORS) * s->b_panel + (j % FM_VECTORS) * V_LANES), sums[j]);
     }
-    fm_tile_end(1, panels, &out, s->finish, row, panel, sums);
+    fm_epilogue(1, panels, &out, s->epilogue, row, panel, sums);
 }
 
 /* Panels outside, so that their part of b stays in cache while the rows pick from it. */
-void FM_FUNCTION(sparse_product)(const fm_sparse *s) {
+void FM_FUNCTION(spmm)(const fm_spmm *s) {
     ptrdiff_t panel = 0;
     for (; panel + 4 <= s->panels; panel += 4)
         for (ptrdiff_t row = 0; row < s->rows; row++)
-            fm_sparse_tile(4, s, row, panel);
+            fm_spmm_micro(4, s, row, panel);
     for (; panel + 2 <= s->panels; panel += 2)
         for (ptrdiff_t row = 0; row < s->rows; row++)
-            fm_sparse_tile(2, s, row, panel);
+            fm_spmm_micro(2, s, row, panel);
     for (; panel < s->panels; panel++)
         for (ptrdiff_t row = 0; row < s->rows; row++)
-            fm_sparse_tile(1, s, row, panel);
+            fm_spmm_micro(1, s, row, panel);
 }

@@ -25,7 +25,7 @@ enum {
 
 enum {
 #define FM_OPTIMIZER(name, slots) FM_OPTIMIZER_##name,
-#define FM_WHOLE_OPTIMIZER(name, slots) FM_OPTIMIZER_##name,
+#define FM_LAYERWISE_OPTIMIZER(name, slots) FM_OPTIMIZER_##name,
 #include "../kernels.def"
     FM_OPTIMIZER_COUNT
 };

@@ -53,9 +53,9 @@ typedef struct fm_replay {
     const uint32_t *done;
     ptrdiff_t steps;
     const float *learning_rate; /* [steps], each from 0 to */
-    float highest_rate;
+    float max_learning_rate;
     const float (*series)[FM_SERIES]; /* adam only: [steps] of done[r], or NULL */
-    const float (*fade)[2];           /* [steps + 1] of how many steps are missed */
+    const float (*decay)[2];           /* [steps + 1] of how many steps are missed */
 } fm_replay;
 
 /* What comes before a step: g = max(−clip, min((g + l1·sign(w) + l2·w)·scale, clip)), w −= decay·w; n elements, sign(0) = 0. */

@@ -24,8 +24,8 @@ typedef struct fm_gemm {
     ptrdiff_t b_step, b_panel;
     float *c;
     ptrdiff_t c_row, c_panel;
-    int carry;         /* start from the values in c */
-    int finish;        /* gemm_forward only: add the bias and apply the activation */
+    int accumulate;         /* start from the values in c */
+    int epilogue;        /* gemm_forward only: add the bias and apply the activation */
     const float *bias; /* [16·panels], or NULL */
     int activation;    /* FM_ACTIVATION_*, one that its output derives; so wherever there is no word of the input */
     float alpha;
@@ -53,7 +53,7 @@ typedef struct fm_compress {
  * b(p, j) and c as in fm_gemm, and the same bits as its kernels give for a matrix with these entries and zeros elsewhere, as long as the
  * indices of a list ascend and b is finite: fma(0, b, sum) is sum. With finish, c = activation(sum + bias).
  */
-typedef struct fm_sparse {
+typedef struct fm_spmm {
     ptrdiff_t rows, panels;
     const ptrdiff_t *begin, *end; /* [rows] */
     const int32_t *index;
@@ -62,11 +62,11 @@ typedef struct fm_sparse {
     ptrdiff_t b_step, b_panel;
     float *c;
     ptrdiff_t c_row, c_panel;
-    int finish;
+    int epilogue;
     const float *bias; /* [16·panels], or NULL */
     int activation;
     float alpha;
-} fm_sparse;
+} fm_spmm;
 
 /* Transposes, and on the way back through a layer applies the activation's derivative.
  *

@@ -3,8 +3,8 @@
 #include <stdint.h>
 
 #define V_LANES 8
-#define FM_TILE_ROWS 6 /* × 1 panel: 12 accumulators, 2 loads and a broadcast fill the 16 registers */
-#define FM_TILE_PANELS 1
+#define FM_MR 6 /* × 1 panel: 12 accumulators, 2 loads and a broadcast fill the 16 registers */
+#define FM_NR_PANELS 1
 
 typedef __m256 vf;
 typedef __m256i vi;

@@ -3,8 +3,8 @@
 #include <stdint.h>
 
 #define V_LANES 16
-#define FM_TILE_ROWS 12 /* × 2 panels: 24 accumulators, 2 loads and broadcasts from memory fill the 32 registers */
-#define FM_TILE_PANELS 2
+#define FM_MR 12 /* × 2 panels: 24 accumulators, 2 loads and broadcasts from memory fill the 32 registers */
+#define FM_NR_PANELS 2
 
 typedef __m512 vf;
 typedef __m512i vi;

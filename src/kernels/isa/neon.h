@@ -3,8 +3,8 @@
 #include <stdint.h>
 
 #define V_LANES 4
-#define FM_TILE_ROWS 6 /* × 1 panel: 24 accumulators, 4 loads and a broadcast fit the 32 registers */
-#define FM_TILE_PANELS 1
+#define FM_MR 6 /* × 1 panel: 24 accumulators, 4 loads and a broadcast fit the 32 registers */
+#define FM_NR_PANELS 1
 
 typedef float32x4_t vf;
 typedef uint32x4_t vi;

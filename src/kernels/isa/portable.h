@@ -5,8 +5,8 @@
 
 #ifndef V_LANES /* tests/kernels compiles this file a second time, with the width and the tile of another ISA */
 #define V_LANES 4
-#define FM_TILE_ROWS 2 /* small: nothing here stays in vector registers, and the code would only grow */
-#define FM_TILE_PANELS 1
+#define FM_MR 2 /* small: nothing here stays in vector registers, and the code would only grow */
+#define FM_NR_PANELS 1
 #endif
 
 typedef struct {

@@ -3,7 +3,7 @@
  * The lists by row are found while rows are gathered, or given as such. For the weight gradient each thread turns its share
  * of the columns into lists too, only those in which anything stands, so the cost and the memory of a batch follow its non-zeros.
  */
-#include "engine/data/lists.h"
+#include "engine/data/sparse.h"
 #include "engine/base/arena.h"
 
 #include <math.h>
@@ -23,7 +23,7 @@ int fm_may_skip(const fm_network *network) {
     return network->direct_input && network->width[0] >= MIN_INPUTS && network->state.skip_below != 0.0;
 }
 
-double fm_share_that_pays(const fm_network *network, int listed) {
+double fm_sparse_threshold(const fm_network *network, int listed) {
     const double units = (double)network->nodes[0].units;
     if (listed)
         return MAX_SHARE * units / (units + LISTING_UNITS);
@@ -32,20 +32,20 @@ double fm_share_that_pays(const fm_network *network, int listed) {
 
 int fm_is_sparse(const fm_network *network, ptrdiff_t nonzeros, ptrdiff_t count, int listed) {
     const double set = network->state.skip_below;
-    return (double)nonzeros < (set >= 0.0 ? set : fm_share_that_pays(network, listed)) * (double)count;
+    return (double)nonzeros < (set >= 0.0 ? set : fm_sparse_threshold(network, listed)) * (double)count;
 }
 
 /* -- lists by row ------------------------------------------------------------------------------------------------------------------ */
 
-fm_status fm_need_row_lists(const fm_network *network, fm_workspace *w, int compressed) {
-    if (!w->list_memory) {
+fm_status fm_ensure_csr(const fm_network *network, fm_workspace *w, int compressed) {
+    if (!w->csr_memory) {
         fm_layout layout = {0, 0};
         fm_layout_add(&layout, w->rows, 2, sizeof(ptrdiff_t));
-        w->list_memory = fm_layout_allocate(&layout);
-        if (!w->list_memory)
+        w->csr_memory = fm_layout_allocate(&layout);
+        if (!w->csr_memory)
             return FM_STATUS_NO_MEMORY;
-        w->by_row.begin = (ptrdiff_t *)w->list_memory;
-        w->by_row.end = w->by_row.begin + w->rows;
+        w->csr.begin = (ptrdiff_t *)w->csr_memory;
+        w->csr.end = w->csr.begin + w->rows;
     }
     if (compressed && !w->compressed_memory) {
         fm_layout layout = {0, 0};
@@ -59,8 +59,8 @@ fm_status fm_need_row_lists(const fm_network *network, fm_workspace *w, int comp
         w->compressed_value = (float *)(w->compressed_memory + value);
     }
     if (compressed) {
-        w->by_row.index = w->compressed_index;
-        w->by_row.value = w->compressed_value;
+        w->csr.index = w->compressed_index;
+        w->csr.value = w->compressed_value;
     }
     return FM_STATUS_OK;
 }
@@ -76,41 +76,41 @@ void fm_compress_row(const fm_network *network, fm_workspace *w, ptrdiff_t row, 
         .count = &count,
     };
     network->kernels->compress(&compress);
-    w->by_row.begin[row] = begin;
-    w->by_row.end[row] = begin + count;
+    w->csr.begin[row] = begin;
+    w->csr.end[row] = begin + count;
 }
 
 /* -- lists by column --------------------------------------------------------------------------------------------------------------- */
 
-fm_status fm_need_column_lists(const fm_network *network, fm_workspace *w) {
-    if (w->columns)
+fm_status fm_ensure_csc(const fm_network *network, fm_workspace *w) {
+    if (w->csc)
         return FM_STATUS_OK;
     fm_layout layout = {0, 0};
-    const size_t columns = fm_layout_add(&layout, w->workers, 1, sizeof(fm_column_lists));
+    const size_t columns = fm_layout_add(&layout, w->workers, 1, sizeof(fm_csc));
     const size_t place = fm_layout_add(&layout, network->width[0], 1, sizeof(int32_t));
     const size_t parts = fm_layout_add(&layout, w->workers, w->rows, 2 * sizeof(ptrdiff_t));
     char *memory = fm_layout_allocate(&layout);
     if (!memory)
         return FM_STATUS_NO_MEMORY;
-    w->columns = (fm_column_lists *)(memory + columns);
+    w->csc = (fm_csc *)(memory + columns);
     w->place = (int32_t *)(memory + place);
     for (int i = 0; i < w->workers; i++) {
-        w->columns[i].from = (ptrdiff_t *)(memory + parts) + 2 * i * w->rows;
-        w->columns[i].to = w->columns[i].from + w->rows;
+        w->csc[i].from = (ptrdiff_t *)(memory + parts) + 2 * i * w->rows;
+        w->csc[i].to = w->csc[i].from + w->rows;
     }
     return FM_STATUS_OK;
 }
 
-void fm_free_lists(fm_workspace *w) {
-    for (int i = 0; w->columns && i < w->workers; i++)
-        free(w->columns[i].memory);
-    free(w->columns);
+void fm_free_sparse(fm_workspace *w) {
+    for (int i = 0; w->csc && i < w->workers; i++)
+        free(w->csc[i].memory);
+    free(w->csc);
     free(w->compressed_memory);
-    free(w->list_memory);
+    free(w->csr_memory);
 }
 
 /* Room for the columns and entries of a batch, with some to spare, since the next batch will have a few more. */
-static int need_room(fm_column_lists *own, ptrdiff_t columns, ptrdiff_t entries) {
+static int ensure_room(fm_csc *own, ptrdiff_t columns, ptrdiff_t entries) {
     if (own->memory && own->column_room >= columns && own->entry_room >= entries)
         return 1;
     fm_layout layout = {0, 0};
@@ -127,7 +127,7 @@ static int need_room(fm_column_lists *own, ptrdiff_t columns, ptrdiff_t entries)
     own->column_room = columns;
     own->entry_room = entries;
     own->column = (int32_t *)(own->memory + column);
-    own->behind = own->column + columns;
+    own->stale_column = own->column + columns;
     own->begin = (ptrdiff_t *)(own->memory + begin);
     own->end = own->begin + columns;
     own->index = (int32_t *)(own->memory + index);
@@ -136,7 +136,7 @@ static int need_room(fm_column_lists *own, ptrdiff_t columns, ptrdiff_t entries)
 }
 
 /* The first entry of a row at or after a column. */
-static ptrdiff_t find_column(const fm_lists *rows, ptrdiff_t row, ptrdiff_t column) {
+static ptrdiff_t find_column(const fm_csr_rows *rows, ptrdiff_t row, ptrdiff_t column) {
     ptrdiff_t low = rows->begin[row], high = rows->end[row];
     while (low < high) {
         const ptrdiff_t middle = low + (high - low) / 2;
@@ -155,8 +155,8 @@ static int compare_columns(const void *a, const void *b) {
 
 /* Columns that hold this worker's share of the entries, told from a few of them: words are not spread evenly over the alphabet. Every
  * worker looks at the same ones. */
-static fm_range share_columns(const fm_pass *pass) {
-    const fm_lists *rows = &pass->workspace->by_row;
+static fm_range shard_columns(const fm_pass *pass) {
+    const fm_csr_rows *rows = &pass->workspace->csr;
     const fm_worker worker = pass->worker;
     fm_range range = {0, pass->network->width[0]};
     int32_t sample[SAMPLE_ENTRIES];
@@ -169,7 +169,7 @@ static fm_range share_columns(const fm_pass *pass) {
             sample[count++] = rows->index[rows->begin[row] + i * 41 % length]; /* 41: any step that visits all parts of a row */
     }
     if (count == 0)
-        return fm_share(range.end, worker);
+        return fm_partition(range.end, worker);
     qsort(sample, count, sizeof *sample, compare_columns);
     if (worker.id > 0)
         range.begin = sample[count * (size_t)worker.id / (size_t)worker.count];
@@ -179,8 +179,8 @@ static fm_range share_columns(const fm_pass *pass) {
 }
 
 /* Where this worker's columns begin and end in each row; how many entries that are. */
-static ptrdiff_t part_rows(const fm_pass *pass, const fm_column_lists *own) {
-    const fm_lists *rows = &pass->workspace->by_row;
+static ptrdiff_t slice_rows(const fm_pass *pass, const fm_csc *own) {
+    const fm_csr_rows *rows = &pass->workspace->csr;
     ptrdiff_t entries = 0;
     for (ptrdiff_t r = 0; r < pass->rows; r++) {
         own->from[r] = own->range.begin > 0 ? find_column(rows, r, own->range.begin) : rows->begin[r];
@@ -191,8 +191,8 @@ static ptrdiff_t part_rows(const fm_pass *pass, const fm_column_lists *own) {
 }
 
 /* How many entries each column has, in `place`, and which columns have any: in order where that takes no longer than the entries do. */
-static void count_columns(const fm_pass *pass, fm_column_lists *own, ptrdiff_t entries) {
-    const int32_t *const index = pass->workspace->by_row.index;
+static void count_columns(const fm_pass *pass, fm_csc *own, ptrdiff_t entries) {
+    const int32_t *const index = pass->workspace->csr.index;
     int32_t *const place = pass->workspace->place, *const column = own->column;
     const int in_order = own->range.end - own->range.begin <= 4 * entries;
     ptrdiff_t count = 0;
@@ -213,9 +213,9 @@ static void count_columns(const fm_pass *pass, fm_column_lists *own, ptrdiff_t e
 }
 
 /* Every entry to its column's list; `place` is where the next one of each column goes. */
-static void scatter_entries(const fm_pass *pass, const fm_column_lists *own) {
-    const int32_t *const row_index = pass->workspace->by_row.index;
-    const float *const row_value = pass->workspace->by_row.value;
+static void scatter_entries(const fm_pass *pass, const fm_csc *own) {
+    const int32_t *const row_index = pass->workspace->csr.index;
+    const float *const row_value = pass->workspace->csr.value;
     int32_t *const place = pass->workspace->place, *const index = own->index;
     float *const value = own->value;
     for (ptrdiff_t r = 0; r < pass->rows; r++) {
@@ -228,14 +228,14 @@ static void scatter_entries(const fm_pass *pass, const fm_column_lists *own) {
     }
 }
 
-int fm_list_columns(const fm_pass *pass) {
-    fm_column_lists *own = &pass->workspace->columns[pass->worker.id];
+int fm_build_csc(const fm_pass *pass) {
+    fm_csc *own = &pass->workspace->csc[pass->worker.id];
     int32_t *const place = pass->workspace->place;
-    own->range = share_columns(pass);
-    own->count = own->late = 0;
-    const ptrdiff_t entries = part_rows(pass, own), width = own->range.end - own->range.begin;
+    own->range = shard_columns(pass);
+    own->count = own->stale = 0;
+    const ptrdiff_t entries = slice_rows(pass, own), width = own->range.end - own->range.begin;
     /* One column more: count_columns writes ahead. Places are 32 bits wide. */
-    if (entries > INT32_MAX || !need_room(own, (entries < width ? entries : width) + 1, entries))
+    if (entries > INT32_MAX || !ensure_room(own, (entries < width ? entries : width) + 1, entries))
         return 0;
     count_columns(pass, own, entries);
     int32_t begin = 0;
@@ -251,10 +251,10 @@ int fm_list_columns(const fm_pass *pass) {
     return 1;
 }
 
-fm_share_of_columns fm_share_columns(const fm_pass *pass, const fm_node *node) {
+fm_column_shard fm_shard_columns(const fm_pass *pass, const fm_node *node) {
     const fm_worker worker = pass->worker;
-    const fm_part part = fm_share_output(node->inputs, node->panels, worker);
-    if (part.panels.end - part.panels.begin < node->panels)
-        return (fm_share_of_columns){pass->workspace->columns, worker.count, part.panels};
-    return (fm_share_of_columns){pass->workspace->columns + worker.id, 1, part.panels};
+    const fm_output_shard shard = fm_partition_output(node->inputs, node->panels, worker);
+    if (shard.panels.end - shard.panels.begin < node->panels)
+        return (fm_column_shard){pass->workspace->csc, worker.count, shard.panels};
+    return (fm_column_shard){pass->workspace->csc + worker.id, 1, shard.panels};
 }

@@ -29,7 +29,7 @@ void FM_FUNCTION(column_moments)(const fm_column_moments *m) {
 }
 
 /* out = (x − centre)·scale + offset, the three from a vector of columns. */
-void FM_FUNCTION(normalize_columns)(const fm_normalize *n) {
+void FM_FUNCTION(batch_norm)(const fm_batch_norm *n) {
     const vf zero = v_set1(0.0f);
     for (ptrdiff_t c = 0; c < n->cols; c += V_LANES) {
         vf centre = zero, scale = zero, offset = zero;
@@ -58,7 +58,7 @@ void FM_FUNCTION(normalize_columns)(const fm_normalize *n) {
     }
 }
 
-void FM_FUNCTION(normalize_columns_backward)(const fm_normalize_columns_backward *n) {
+void FM_FUNCTION(batch_norm_backward)(const fm_batch_norm_backward *n) {
     const ptrdiff_t rows = n->rows;
     const vf count = v_set1((float)rows);
     for (ptrdiff_t c = 0; c < n->cols; c += V_LANES) {
@@ -100,7 +100,7 @@ FM_INLINE vf fm_row_moment(const float *x, ptrdiff_t cols, vm tail, vf mean, int
 }
 
 /* The lanes of Σ_c h and of Σ_c h·x̂ with h = grad·gamma and x̂ = (x − mean)·scale. */
-FM_INLINE void fm_row_slopes(const fm_normalize_rows_backward *n, ptrdiff_t r, vm tail, vf mean, vf scale, vf *shift, vf *slope) {
+FM_INLINE void fm_row_slopes(const fm_layer_norm_backward *n, ptrdiff_t r, vm tail, vf mean, vf scale, vf *shift, vf *slope) {
     const float *x = n->x + r * n->x_row, *grad = n->grad + r * n->grad_row;
     const vf zero = v_set1(0.0f);
     vf shifts[FM_VECTORS], slopes[FM_VECTORS];
@@ -119,7 +119,7 @@ FM_INLINE void fm_row_slopes(const fm_normalize_rows_backward *n, ptrdiff_t r, v
     *slope = fm_fold_sum(slopes);
 }
 
-void FM_FUNCTION(normalize_rows)(const fm_normalize_rows *n) {
+void FM_FUNCTION(layer_norm)(const fm_layer_norm *n) {
     const ptrdiff_t rows = n->rows, cols = n->cols;
     const vm tail = v_tail(cols);
     const vf zero = v_set1(0.0f), count = v_set1((float)cols);
@@ -152,7 +152,7 @@ void FM_FUNCTION(normalize_rows)(const fm_normalize_rows *n) {
     }
 }
 
-void FM_FUNCTION(normalize_rows_backward)(const fm_normalize_rows_backward *n) {
+void FM_FUNCTION(layer_norm_backward)(const fm_layer_norm_backward *n) {
     const ptrdiff_t rows = n->rows, cols = n->cols;
     const vm tail = v_tail(cols);
     const vf zero = v_set1(0.0f), count = v_set1((float)cols);
@@ -182,7 +182,7 @@ void FM_FUNCTION(normalize_rows_backward)(const fm_normalize_rows_backward *n) {
     }
 }
 
-void FM_FUNCTION(normalized_sums)(const fm_normalized_sums *n) {
+void FM_FUNCTION(layer_norm_parameter_gradients)(const fm_layer_norm_parameter_gradients *n) {
     for (ptrdiff_t c = 0; c < n->cols; c += V_LANES) {
         vf dbeta = v_set1(0.0f), dgamma = v_set1(0.0f);
         for (ptrdiff_t r = 0; r < n->rows; r++) {

@@ -1,6 +1,6 @@
 /* What follows an update: averages of weights, and constraints, which put weights back where they are allowed. */
-#include "engine/optim/constraints.h"
-#include "engine/optim/columns.h"
+#include "engine/optim/post_update.h"
+#include "engine/optim/parameter_shard.h"
 
 #include <math.h>
 #include <string.h>
@@ -8,18 +8,18 @@
 #define NORM_EPSILON 1e-7
 
 /* Keras' moving average: the weights themselves in the first step. */
-static void follow_weights(const fm_network *network, const fm_step *step, const fm_stretch *s) {
+static void update_ema(const fm_network *network, const fm_step *step, const fm_parameter_shard *s) {
     const fm_update_spec *update = &network->update;
-    const double momentum = step->taken ? update->average_momentum : 0.0;
-    float *average = network->around.average + s->offset, *value = network->value + s->offset;
-    const fm_combine follow = {s->n, average, value, (float)momentum, (float)(1.0 - momentum), average};
+    const double momentum = step->taken ? update->ema_momentum : 0.0;
+    float *ema = network->optimizer.ema + s->offset, *value = network->value + s->offset;
+    const fm_combine follow = {s->n, ema, value, (float)momentum, (float)(1.0 - momentum), ema};
     network->kernels->combine(&follow);
-    if (update->overwrite_every > 0 && (step->taken + 1) % (uint64_t)update->overwrite_every == 0)
-        memcpy(value, average, (size_t)s->n * sizeof *value);
+    if (update->ema_overwrite_frequency > 0 && (step->taken + 1) % (uint64_t)update->ema_overwrite_frequency == 0)
+        memcpy(value, ema, (size_t)s->n * sizeof *value);
 }
 
 static float norm_factor(const fm_parameter_rule *rule, double square) {
-    const double norm = sqrt(square), kept = fmin(fmax(norm, rule->least), rule->most);
+    const double norm = sqrt(square), kept = fmin(fmax(norm, rule->min_value), rule->max_value);
     return (float)((rule->rate * kept + (1.0 - rule->rate) * norm) / (NORM_EPSILON + norm));
 }
 
@@ -29,9 +29,9 @@ static void rescale(const fm_network *network, const fm_rescale *arguments) {
 }
 
 /* Each unit's weights; in place, the sums of squares become factors. */
-static void constrain_units(const fm_network *network, const fm_parameter_rule *rule, const fm_stretch *s) {
-    float *columns = network->around.norms[1] + network->around.units[s->parameter] + s->panels.begin * FM_PANEL;
-    fm_sum_columns(network, s, network->value, NULL, network->around.norms[1]);
+static void constrain_units(const fm_network *network, const fm_parameter_rule *rule, const fm_parameter_shard *s) {
+    float *columns = network->optimizer.norms[1] + network->optimizer.units[s->parameter] + s->panels.begin * FM_PANEL;
+    fm_sum_columns(network, s, network->value, NULL, network->optimizer.norms[1]);
     for (ptrdiff_t c = 0; c < FM_ROUND_UP(s->cols); c++)
         columns[c] = c < s->cols ? norm_factor(rule, (double)columns[c]) : 0.0f;
     rescale(network, &(fm_rescale){s->rows, s->cols, network->value + s->offset, s->rows * FM_PANEL, columns, NULL});
@@ -39,8 +39,8 @@ static void constrain_units(const fm_network *network, const fm_parameter_rule *
 
 /* Each input's weights, in all panels: a worker takes some of the rows. */
 static void constrain_inputs(const fm_network *network, const fm_parameter_rule *rule, int p, fm_worker worker) {
-    const fm_range rows = fm_share(network->shape[p][0], worker);
-    float *x = network->value + network->offset[p] + rows.begin * FM_PANEL, *factor = network->around.factor + rows.begin;
+    const fm_range rows = fm_partition(network->shape[p][0], worker);
+    float *x = network->value + network->offset[p] + rows.begin * FM_PANEL, *factor = network->optimizer.factor + rows.begin;
     const ptrdiff_t panel = network->shape[p][0] * FM_PANEL, cols = network->shape[p][1], count = rows.end - rows.begin;
     const fm_norms norms = {.rows = count, .cols = cols, .x = x, .x_panel = panel, .square = factor};
     network->kernels->row_norms(&norms);
@@ -51,22 +51,22 @@ static void constrain_inputs(const fm_network *network, const fm_parameter_rule 
 
 /* All weights of a parameter as one vector: one worker takes all. */
 static void constrain_all(const fm_network *network, const fm_parameter_rule *rule, int p) {
-    const fm_stretch s = fm_share_parameter(network, p, (fm_worker){0, 1});
-    fm_sum_columns(network, &s, network->value, NULL, network->around.norms[1]);
-    const float factor = norm_factor(rule, fm_sum_of(network, p, network->around.norms[1]));
+    const fm_parameter_shard s = fm_shard_parameter(network, p, (fm_worker){0, 1});
+    fm_sum_columns(network, &s, network->value, NULL, network->optimizer.norms[1]);
+    const float factor = norm_factor(rule, fm_sum_of(network, p, network->optimizer.norms[1]));
     for (ptrdiff_t r = 0; r < s.rows; r++)
-        network->around.factor[r] = factor;
-    rescale(network, &(fm_rescale){s.rows, s.cols, network->value + s.offset, s.rows * FM_PANEL, NULL, network->around.factor});
+        network->optimizer.factor[r] = factor;
+    rescale(network, &(fm_rescale){s.rows, s.cols, network->value + s.offset, s.rows * FM_PANEL, NULL, network->optimizer.factor});
 }
 
 static void constrain(const fm_pass *pass, int p) {
     const fm_network *network = pass->network;
-    const fm_parameter_rule *rule = &network->around.rules[p];
-    const fm_stretch s = fm_share_parameter(network, p, pass->worker);
+    const fm_parameter_rule *rule = &network->optimizer.rules[p];
+    const fm_parameter_shard s = fm_shard_parameter(network, p, pass->worker);
     float *x = network->value + s.offset;
     if (rule->constraint == FM_CONSTRAINT_NON_NEGATIVE) {
         const fm_elementwise positive = {.n = s.n, .x = x, .out = x, .activation = FM_ACTIVATION_relu};
-        network->kernels->activate(&positive);
+        network->kernels->activation(&positive);
     } else if (rule->axis == FM_AXIS_EACH_UNIT) {
         constrain_units(network, rule, &s);
     } else {
@@ -79,15 +79,15 @@ static void constrain(const fm_pass *pass, int p) {
     }
 }
 
-void fm_follow_update(const fm_pass *pass, const fm_step *step) {
+void fm_post_update(const fm_pass *pass, const fm_step *step) {
     const fm_network *network = pass->network;
     for (int p = 0; p < network->parameter_count; p++) {
         if (!network->trainable[p])
             continue;
-        const fm_stretch s = fm_share_parameter(network, p, pass->worker);
-        if (network->around.average)
-            follow_weights(network, step, &s);
-        if (network->around.rules[p].constraint != FM_CONSTRAINT_FREE)
+        const fm_parameter_shard s = fm_shard_parameter(network, p, pass->worker);
+        if (network->optimizer.ema)
+            update_ema(network, step, &s);
+        if (network->optimizer.rules[p].constraint != FM_CONSTRAINT_FREE)
             constrain(pass, p);
     }
 }

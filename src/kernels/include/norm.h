@@ -1,6 +1,6 @@
 /* Contracts: normalisation of columns and rows, and parametric activations. kernels.h has what is common to all. */
-#ifndef FASTMLP_KERNELS_NORMALIZE_H
-#define FASTMLP_KERNELS_NORMALIZE_H
+#ifndef FASTMLP_KERNELS_NORM_H
+#define FASTMLP_KERNELS_NORM_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,7 +24,7 @@ enum { FM_NORMALIZE_BATCH, FM_NORMALIZE_STANDARD, FM_NORMALIZE_INVERSE, FM_NORMA
  *   scale      scale gamma, offset beta
  * gamma NULL is 1 (not for `scale`), mean and beta NULL are 0: so the same kernel takes a gradient back. out may be x.
  */
-typedef struct fm_normalize {
+typedef struct fm_batch_norm {
     ptrdiff_t rows, cols;
     const float *x;
     ptrdiff_t x_row;
@@ -33,12 +33,12 @@ typedef struct fm_normalize {
     int kind;
     float *out;
     ptrdiff_t out_row;
-} fm_normalize;
+} fm_batch_norm;
 
 /* Back through `batch` where mean and variance are x's own moments. With x̂ = (x − mean)/√(variance + ε):
  *   dbeta[c] = Σ_r grad, dgamma[c] = Σ_r grad·x̂, out = gamma/√(variance + ε)·(grad − dbeta/rows − x̂·dgamma/rows); out NULL: not wanted
  */
-typedef struct fm_normalize_columns_backward {
+typedef struct fm_batch_norm_backward {
     ptrdiff_t rows, cols;
     const float *x;
     ptrdiff_t x_row;
@@ -49,12 +49,12 @@ typedef struct fm_normalize_columns_backward {
     float *out;
     ptrdiff_t out_row;
     float *dgamma, *dbeta; /* [cols] */
-} fm_normalize_columns_backward;
+} fm_batch_norm_backward;
 
 /* Row by row: m = Σ_c x / cols, or 0 unless centered; s = 1/√(Σ_c (x − m)² / cols + ε), 0 for a root of 0; out = (x − m)·s·gamma + beta,
  * each operation rounded. Padded rows; pad columns of out become +0. mean[r] = m and scale[r] = s where wanted.
  */
-typedef struct fm_normalize_rows {
+typedef struct fm_layer_norm {
     ptrdiff_t rows, cols;
     const float *x;
     ptrdiff_t x_row;
@@ -64,10 +64,10 @@ typedef struct fm_normalize_rows {
     float *out;
     ptrdiff_t out_row;
     float *mean, *scale; /* [rows], or both NULL */
-} fm_normalize_rows;
+} fm_layer_norm;
 
 /* With h = grad·gamma and x̂ = (x − mean)·scale: out = scale·(h − Σ_c h / cols − x̂·Σ_c h·x̂ / cols), the second term only if centered. */
-typedef struct fm_normalize_rows_backward {
+typedef struct fm_layer_norm_backward {
     ptrdiff_t rows, cols;
     const float *x;
     ptrdiff_t x_row;
@@ -78,10 +78,10 @@ typedef struct fm_normalize_rows_backward {
     int centered;
     float *out;
     ptrdiff_t out_row;
-} fm_normalize_rows_backward;
+} fm_layer_norm_backward;
 
 /* dbeta[c] = Σ_r grad(r, c), dgamma[c] = Σ_r grad·(x − mean[r])·scale[r], r ascending from +0; cols is a multiple of 16. */
-typedef struct fm_normalized_sums {
+typedef struct fm_layer_norm_parameter_gradients {
     ptrdiff_t rows, cols;
     const float *x;
     ptrdiff_t x_row;
@@ -89,7 +89,7 @@ typedef struct fm_normalized_sums {
     ptrdiff_t grad_row;
     const float *mean, *scale; /* [rows] */
     float *dgamma, *dbeta;     /* [cols] */
-} fm_normalized_sums;
+} fm_layer_norm_parameter_gradients;
 
 /* prelu            out = x above 0, alpha[c]·x else
  * prelu_backward   out = grad·(1 above 0, alpha[c] below, 0 at 0), NULL: not wanted; dalpha[c] = Σ_r grad·min(x, 0), r ascending from +0

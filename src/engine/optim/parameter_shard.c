@@ -1,11 +1,11 @@
 /* The panels of a parameter that a worker has, and sums over their columns. */
-#include "engine/optim/columns.h"
+#include "engine/optim/parameter_shard.h"
 
-fm_stretch fm_share_parameter(const fm_network *network, int p, fm_worker worker) {
+fm_parameter_shard fm_shard_parameter(const fm_network *network, int p, fm_worker worker) {
     const ptrdiff_t rows = network->shape[p][0], units = network->shape[p][1];
-    const fm_range panels = fm_share(FM_ROUND_UP(units) / FM_PANEL, worker);
+    const fm_range panels = fm_partition(FM_ROUND_UP(units) / FM_PANEL, worker);
     const ptrdiff_t end = panels.end * FM_PANEL < units ? panels.end * FM_PANEL : units;
-    return (fm_stretch){
+    return (fm_parameter_shard){
         .parameter = p,
         .panels = panels,
         .offset = network->offset[p] + panels.begin * rows * FM_PANEL,
@@ -15,8 +15,8 @@ fm_stretch fm_share_parameter(const fm_network *network, int p, fm_worker worker
     };
 }
 
-void fm_sum_columns(const fm_network *network, const fm_stretch *s, const float *x, float *absolute, float *square) {
-    const ptrdiff_t first = network->around.units[s->parameter] + s->panels.begin * FM_PANEL;
+void fm_sum_columns(const fm_network *network, const fm_parameter_shard *s, const float *x, float *absolute, float *square) {
+    const ptrdiff_t first = network->optimizer.units[s->parameter] + s->panels.begin * FM_PANEL;
     const fm_norms norms = {
         .rows = s->rows,
         .cols = s->cols,
@@ -31,6 +31,6 @@ void fm_sum_columns(const fm_network *network, const fm_stretch *s, const float 
 double fm_sum_of(const fm_network *network, int p, const float *columns) {
     double sum = 0.0;
     for (ptrdiff_t c = 0; c < network->shape[p][1]; c++)
-        sum += (double)columns[network->around.units[p] + c];
+        sum += (double)columns[network->optimizer.units[p] + c];
     return sum;
 }
