@@ -6,15 +6,12 @@ import math
 
 import pytest
 
-from fastmlp import constraints, initializers, optimizers, regularizers
+from fastmlp import constraints, initializers, losses, optimizers, regularizers
 from fastmlp._base.arguments import Argument, Boolean, Choice, Integer, Real, Text, arguments_of, taken_by
 from fastmlp.optimizers import schedules
 
-CLASSES = [
-    cls
-    for registry in (initializers.registry, regularizers.registry, constraints.registry, optimizers.registry, schedules.registry)
-    for cls in registry.classes.values()
-]
+KINDS = (initializers, regularizers, constraints, losses, optimizers, schedules)
+CLASSES = [cls for kind in KINDS for cls in kind.registry.classes.values()]
 REQUIRED = {
     "CosineDecayRestarts": {"initial_learning_rate": 0.1, "first_decay_steps": 10},
     "ExponentialDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},

@@ -101,7 +101,7 @@ def test_all_come_back_from_their_configurations(registry):
         again = registry.deserialize(json.loads(json.dumps(registry.serialize(made))))
         assert type(again) is cls
         assert again.get_config() == made.get_config()
-        assert repr(made).startswith(cls.__name__ + "(name=")
+        assert repr(made).startswith(cls.__name__ + "(")
 
 
 @pytest.mark.parametrize("name", ["binary_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy", "cosine_similarity"])
@@ -149,7 +149,7 @@ def test_a_model_takes_the_last_axis_only():
         (lambda: losses.get("msee"), ValueError, "unknown loss 'msee'; did you mean MeanSquaredError?"),
         (lambda: losses.get("zzz"), ValueError, "unknown loss 'zzz'; there are MeanSquaredError, MeanAbsoluteError"),
         (lambda: losses.get(1), TypeError, "1 is not a loss; give one of MeanSquaredError"),
-        (lambda: losses.MeanSquaredError(reduction="total"), ValueError, "reduction must be one of 'sum_over_batch_size', 'mean', 'sum'"),
+        (lambda: losses.MeanSquaredError(reduction="total"), ValueError, "reduction must be 'sum_over_batch_size', 'mean', 'sum'"),
         (lambda: losses.CategoricalCrossentropy(label_smoothing=2), ValueError, "label_smoothing must be at least 0 and at most 1, got 2"),
         (lambda: losses.CategoricalCrossentropy(axis=2)([[1, 0]], [[0.5, 0.5]]), ValueError, "axis=2, but y_pred has shape (1, 2)"),
         (lambda: metrics.CategoricalCrossentropy(axis=0), UnsupportedError, "a row's columns are its last axis"),

@@ -19,18 +19,22 @@ from fastmlp._base import checks
 T = TypeVar("T")
 
 
+_NOTHING = object()
+
+
 class Argument(Generic[T]):
     """One argument; the base of all declarations.
 
     Args:
         optional: Whether None is valid, and stays None.
         default: What None is valid for and becomes.
+        omit: A value that configurations leave out.
     """
 
     name: str
 
-    def __init__(self, *, optional: bool = False, default: Any = None) -> None:
-        self.optional, self.default = optional or default is not None, default
+    def __init__(self, *, optional: bool = False, default: Any = None, omit: Any = _NOTHING) -> None:
+        self.optional, self.default, self.omit = optional or default is not None, default, omit
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -104,15 +108,17 @@ class Integer(Argument[T]):
 
     Args:
         low, high: The limits.
-        optional: See :class:`Argument`.
+        optional, omit: See :class:`Argument`.
     """
 
     @overload
-    def __init__(self: Integer[int], low: int = ..., high: int | None = ...) -> None: ...
+    def __init__(self: Integer[int], low: int = ..., high: int | None = ..., *, omit: Any = ...) -> None: ...
     @overload
-    def __init__(self: Integer[int | None], low: int = ..., high: int | None = ..., *, optional: Literal[True]) -> None: ...
-    def __init__(self, low: int = 1, high: int | None = None, *, optional: bool = False) -> None:
-        super().__init__(optional=optional)
+    def __init__(
+        self: Integer[int | None], low: int = ..., high: int | None = ..., *, optional: Literal[True], omit: Any = ...
+    ) -> None: ...
+    def __init__(self, low: int = 1, high: int | None = None, *, optional: bool = False, omit: Any = _NOTHING) -> None:
+        super().__init__(optional=optional, omit=omit)
         self.low, self.high = low, high
 
     def check(self, value: Any) -> Any:
@@ -192,6 +198,12 @@ def arguments_of(cls: type) -> dict[str, Argument[Any]]:
     ours = next((base for base in cls.__mro__ if base.__module__.partition(".")[0] == "fastmlp"), cls)
     declared = {name: one for base in reversed(ours.__mro__) for name, one in vars(base).items() if isinstance(one, Argument)}
     return {name: declared[name] for name in taken_by(ours) if name in declared}
+
+
+def configuration(item: object) -> dict[str, Any]:
+    """The declared arguments of an object, as JSON values."""
+    values = ((one, getattr(item, name)) for name, one in arguments_of(type(item)).items())  # type: ignore[arg-type]
+    return {one.name: one.describe(value) for one, value in values if value != one.omit}
 
 
 def taken_by(cls: type) -> list[str]:

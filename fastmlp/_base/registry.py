@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from fastmlp._base import custom_objects as custom
 from fastmlp._base import keras_names, keywords
-from fastmlp._base.arguments import arguments_of
+from fastmlp._base.arguments import configuration
 from fastmlp._base.keras_names import plain
 from fastmlp._base.settings import Guarded
 from fastmlp.errors import UnsupportedError
@@ -38,7 +38,7 @@ class Configurable(Guarded):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as plain JSON values: those that the class declares (:mod:`fastmlp._base.arguments`)."""
-        return {name: one.describe(getattr(self, name)) for name, one in arguments_of(type(self)).items()}
+        return configuration(self)
 
     @classmethod
     def from_config(cls: type[T], config: Mapping[str, Any]) -> T:

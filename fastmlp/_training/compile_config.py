@@ -229,11 +229,11 @@ class CompileConfig:
             absorbed or self.loss.from_logits,
             tuple(of_engine),
             self.loss.parameters,
-            self.loss.smoothing,
+            self.loss.label_smoothing,
             self.loss.on_rows(row) if isinstance(self.loss, FunctionLoss) else None,
             output,
             self.weight,
-            self.loss.ignored,
+            self.loss.ignore_class,
             groups,
         )
         return ResolvedObjective(objective, tuple(names), tuple(chosen), tuple(weights), row, groups)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from fastmlp._base import checks, naming
-from fastmlp._base.configs import Config, StoredConfig
+from fastmlp._base.arguments import Choice, Text
+from fastmlp._base.configs import StoredConfig
 from fastmlp._base.numeric import as_native, quiet
 from fastmlp._base.registry import Configurable
 
@@ -55,15 +56,16 @@ class Loss(Configurable):
     of_two_classes: ClassVar[bool] = False
     """True if a target with a single column is a binary class label."""
     from_logits: bool = False
-    smoothing: float = 0.0
-    ignored: int | None = None
+    label_smoothing: float = 0.0
+    ignore_class: int | None = None
     """The class label whose samples are ignored."""
     axis: int | tuple[int, ...] | None = -1
     """The axis of the outputs (or classes) in predictions, when the loss is called on arrays."""
 
+    reduction = Choice(*REDUCTIONS)
+    name = Text()
+
     def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: DTypeLike | None = None) -> None:
-        if reduction not in REDUCTIONS:
-            raise ValueError(f"reduction must be one of {', '.join(map(repr, REDUCTIONS))}, got {reduction!r}")
         checks.float32_only(dtype)
         self.reduction = reduction
         self.name = name or naming.snake_case(type(self).__name__)
@@ -77,9 +79,6 @@ class Loss(Configurable):
     def parameters(self) -> tuple[float, ...]:
         """The constants passed to the engines, in the order of docs/losses.md."""
         return ()
-
-    def get_config(self) -> Config:
-        return {"name": self.name, "reduction": self.reduction}
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float | np.ndarray:
         """Returns the loss of predictions.
@@ -143,7 +142,7 @@ class Loss(Configurable):
         y = self._rows(y, p)
         p_rows = p.reshape(-1, p.shape[-1])
         with quiet():
-            values = make_loss(self.kind, self.from_logits, self.parameters, self.smoothing).value(y, p_rows)
+            values = make_loss(self.kind, self.from_logits, self.parameters, self.label_smoothing).value(y, p_rows)
         return np.asarray(values.reshape(p.shape[:-1]))
 
     def _rows(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -182,8 +181,3 @@ def axis_of(value: Axis) -> int | tuple[int, ...]:
     if isinstance(value, (list, tuple)):
         return tuple(checks.check_int("axis", axis, -MAX_AXES) for axis in value)
     return checks.check_int("axis", value, -MAX_AXES)
-
-
-def axis_in_config(axis: int | tuple[int, ...] | None) -> Config:
-    """The ``axis`` entry of a loss's configuration; omitted for the last axis, the default."""
-    return {} if axis == -1 else {"axis": axis}

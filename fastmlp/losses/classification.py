@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fastmlp._base import checks
-from fastmlp._base.configs import Config
-from fastmlp.losses.base import MAX_AXES, Loss, axis_in_config
+from fastmlp._base.arguments import Boolean, Integer, Real
+from fastmlp.losses.base import MAX_AXES, Loss
 from fastmlp.losses.functions import function_of
 
 __all__ = [
@@ -34,6 +33,13 @@ __all__ = [
 ]
 
 
+MAX_LABEL = 1 << 24
+"""Class labels of models with several outputs are passed as float32, which represents integers exactly up to here."""
+
+
+MAX_GAMMA = 1000.0
+
+
 class CrossEntropy(Loss):
     """Base class of the cross-entropies, with the arguments they share.
 
@@ -47,6 +53,10 @@ class CrossEntropy(Loss):
         name: See :class:`Loss`.
     """
 
+    from_logits = Boolean()
+    label_smoothing = Real(0, 1)
+    axis = Integer(-MAX_AXES, omit=-1)
+
     def __init__(
         self,
         from_logits: bool = False,
@@ -57,17 +67,7 @@ class CrossEntropy(Loss):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype=dtype)
-        self.axis = checks.check_int("axis", axis, -MAX_AXES)
-        self.from_logits = checks.check_bool("from_logits", from_logits)
-        self.smoothing = checks.check_float("label_smoothing", label_smoothing, 0.0, 1.0)
-
-    @property
-    def label_smoothing(self) -> float:
-        """The fraction of each target that is spread evenly over all classes."""
-        return self.smoothing
-
-    def get_config(self) -> Config:
-        return {**super().get_config(), "from_logits": self.from_logits, "label_smoothing": self.smoothing, **axis_in_config(self.axis)}
+        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
 
 
 class BinaryCrossentropy(CrossEntropy):
@@ -105,6 +105,8 @@ class SparseCategoricalCrossentropy(CrossEntropy):
 
     kind = "sparse_categorical_crossentropy"
 
+    ignore_class = Integer(-MAX_LABEL, optional=True, omit=None)
+
     def __init__(
         self,
         from_logits: bool = False,
@@ -117,33 +119,21 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype=dtype)
-        self.ignored = None if ignore_class is None else checks.check_int("ignore_class", ignore_class, -MAX_LABEL)
-
-    @property
-    def ignore_class(self) -> int | None:
-        """The class label whose samples are ignored."""
-        return self.ignored
+        self.ignore_class = ignore_class
 
     def mask(self, y_true: ArrayLike, values: np.ndarray) -> np.ndarray | None:
-        return None if self.ignored is None else np.asarray(np.reshape(np.asarray(y_true), values.shape) != self.ignored)
+        return None if self.ignore_class is None else np.asarray(np.reshape(np.asarray(y_true), values.shape) != self.ignore_class)
 
     def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
-        if self.ignored is None:
+        if self.ignore_class is None:
             return super().call(y_true, y_pred)
         labels = np.asarray(y_true)
-        ignored = labels == self.ignored
+        ignored = labels == self.ignore_class
         values = super().call(np.where(ignored, 0, labels), y_pred)
         return np.where(ignored.reshape(values.shape), np.float32(0), values)
 
-    def get_config(self) -> Config:
-        return {**super().get_config(), **({} if self.ignored is None else {"ignore_class": self.ignored})}
-
 
 sparse_categorical_crossentropy = function_of(SparseCategoricalCrossentropy)
-
-
-MAX_LABEL = 1 << 24
-"""Class labels of models with several outputs are passed as float32, which represents integers exactly up to here."""
 
 
 class CategoricalGeneralizedCrossEntropy(Loss):
@@ -166,6 +156,8 @@ class CategoricalGeneralizedCrossEntropy(Loss):
 
     kind = "sparse_categorical_generalized_cross_entropy"
 
+    q = Real(0, below=1)
+
     def __init__(
         self,
         q: float = 0.5,
@@ -174,16 +166,13 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype=dtype)
-        self.q = checks.check_float("q", q, 0.0, below=1.0)
+        self.q = q
         if self.q == 0:
             raise ValueError("q must be > 0, got 0; use SparseCategoricalCrossentropy, which is the limit")
 
     @property
     def parameters(self) -> tuple[float, ...]:
         return (self.q,)
-
-    def get_config(self) -> Config:
-        return {**super().get_config(), "q": self.q}
 
 
 categorical_generalized_cross_entropy = function_of(CategoricalGeneralizedCrossEntropy)
@@ -209,6 +198,10 @@ class BinaryFocalCrossentropy(CrossEntropy):
     of_two_classes = True
     elementwise = True
 
+    apply_class_balancing = Boolean()
+    alpha = Real()
+    gamma = Real(0, MAX_GAMMA)
+
     def __init__(
         self,
         apply_class_balancing: bool = False,
@@ -222,17 +215,11 @@ class BinaryFocalCrossentropy(CrossEntropy):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype=dtype)
-        self.apply_class_balancing = checks.check_bool("apply_class_balancing", apply_class_balancing)
-        self.alpha = checks.check_float("alpha", alpha)
-        self.gamma = checks.check_float("gamma", gamma, 0.0, MAX_GAMMA)
+        self.apply_class_balancing, self.alpha, self.gamma = apply_class_balancing, alpha, gamma
 
     @property
     def parameters(self) -> tuple[float, ...]:
         return (self.gamma, self.alpha, 1 - self.alpha) if self.apply_class_balancing else (self.gamma, 1.0, 1.0)
-
-    def get_config(self) -> Config:
-        own = {"apply_class_balancing": self.apply_class_balancing, "alpha": self.alpha, "gamma": self.gamma}
-        return {**super().get_config(), **own}
 
 
 binary_focal_crossentropy = function_of(BinaryFocalCrossentropy)
@@ -255,6 +242,9 @@ class CategoricalFocalCrossentropy(CrossEntropy):
 
     kind = "categorical_focal_crossentropy"
 
+    alpha = Real()
+    gamma = Real(0, MAX_GAMMA)
+
     def __init__(
         self,
         alpha: float = 0.25,
@@ -267,21 +257,14 @@ class CategoricalFocalCrossentropy(CrossEntropy):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype=dtype)
-        self.alpha = checks.check_float("alpha", alpha)
-        self.gamma = checks.check_float("gamma", gamma, 0.0, MAX_GAMMA)
+        self.alpha, self.gamma = alpha, gamma
 
     @property
     def parameters(self) -> tuple[float, ...]:
         return (self.gamma, self.alpha)
 
-    def get_config(self) -> Config:
-        return {**super().get_config(), "alpha": self.alpha, "gamma": self.gamma}
-
 
 categorical_focal_crossentropy = function_of(CategoricalFocalCrossentropy)
-
-
-MAX_GAMMA = 1000.0
 
 
 class KLDivergence(Loss):

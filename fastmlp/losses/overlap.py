@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fastmlp._base import checks
-from fastmlp._base.configs import Config
+from fastmlp._base.arguments import Boolean, Converted, Real
 from fastmlp._base.numeric import quietly
 from fastmlp.losses.base import Axis, Loss, axis_of
 from fastmlp.losses.functions import CLASSES, function_of
 
 __all__ = ["Circle", "Dice", "Tversky", "circle", "dice", "tversky"]
+
+
+def _axis_or_all(axis: Axis | None) -> int | tuple[int, ...] | None:
+    return None if axis is None else axis_of(axis)
 
 
 class Overlap(Loss):
@@ -24,18 +27,17 @@ class Overlap(Loss):
             ``axis=1`` for predictions ``(samples, outputs)``.
     """
 
+    axis = Converted(_axis_or_all, lambda axis: list(axis) if isinstance(axis, tuple) else axis)
+
     def __init__(self, reduction: str | None, name: str | None, axis: Axis | None, dtype: DTypeLike | None = None) -> None:
         super().__init__(reduction, name, dtype=dtype)
-        self.axis = None if axis is None else axis_of(axis)
+        self.axis = axis
 
     def takes_axes(self, count: int) -> bool:
         if self.axis is None:
             return True
         axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
         return sorted({axis % count for axis in axes if -count <= axis < count}) == list(range(1, count))
-
-    def get_config(self) -> Config:
-        return {**super().get_config(), "axis": list(self.axis) if isinstance(self.axis, tuple) else self.axis}
 
     @quietly
     def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
@@ -106,6 +108,9 @@ class Tversky(Overlap):
 
     kind = "tversky"
 
+    alpha = Real(0)
+    beta = Real(0)
+
     def __init__(
         self,
         alpha: float = 0.5,
@@ -116,14 +121,11 @@ class Tversky(Overlap):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, axis, dtype=dtype)
-        self.alpha, self.beta = checks.check_float("alpha", alpha, 0.0), checks.check_float("beta", beta, 0.0)
+        self.alpha, self.beta = alpha, beta
 
     @property
     def parameters(self) -> tuple[float, ...]:
         return (self.alpha, self.beta, float(self.axis is not None))
-
-    def get_config(self) -> Config:
-        return {**super().get_config(), "alpha": self.alpha, "beta": self.beta}
 
     def _of_sums(self, product: np.ndarray, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         size = product + np.float32(self.alpha) * (y - product) + np.float32(self.beta) * (p - product)
@@ -156,6 +158,10 @@ class Circle(Loss):
 
     kind = "sparse_circle"
 
+    gamma = Real()
+    margin = Real()
+    remove_diagonal = Boolean()
+
     def __init__(
         self,
         gamma: float = 80.0,
@@ -166,11 +172,7 @@ class Circle(Loss):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype=dtype)
-        self.gamma, self.margin = checks.check_float("gamma", gamma), checks.check_float("margin", margin)
-        self.remove_diagonal = checks.check_bool("remove_diagonal", remove_diagonal)
-
-    def get_config(self) -> Config:
-        return {**super().get_config(), "gamma": self.gamma, "margin": self.margin, "remove_diagonal": self.remove_diagonal}
+        self.gamma, self.margin, self.remove_diagonal = gamma, margin, remove_diagonal
 
     def takes_axes(self, count: int) -> bool:
         return count == 2

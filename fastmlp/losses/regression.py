@@ -6,9 +6,8 @@ import math
 
 from numpy.typing import DTypeLike
 
-from fastmlp._base import checks
-from fastmlp._base.configs import Config
-from fastmlp.losses.base import MAX_AXES, Loss, axis_in_config
+from fastmlp._base.arguments import Boolean, Integer, Real
+from fastmlp.losses.base import MAX_AXES, Loss
 from fastmlp.losses.functions import function_of
 
 __all__ = [
@@ -93,18 +92,17 @@ class Huber(Loss):
     kind = "huber"
     elementwise = True
 
+    delta = Real(0)
+
     def __init__(
         self, delta: float = 1.0, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: DTypeLike | None = None
     ) -> None:
         super().__init__(reduction, name, dtype=dtype)
-        self.delta = checks.check_float("delta", delta, 0.0)
+        self.delta = delta
 
     @property
     def parameters(self) -> tuple[float, ...]:
         return (self.delta,)
-
-    def get_config(self) -> Config:
-        return {**super().get_config(), "delta": self.delta}
 
 
 huber = function_of(Huber)
@@ -136,18 +134,17 @@ class Quantile(Loss):
     aliases = ("pinball",)
     in_keras = False
 
+    q = Real(0, 1)
+
     def __init__(
         self, q: float = 0.5, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: DTypeLike | None = None
     ) -> None:
         super().__init__(reduction, name, dtype=dtype)
-        self.q = checks.check_float("q", q, 0.0, 1.0)
+        self.q = q
 
     @property
     def parameters(self) -> tuple[float, ...]:
         return (self.q,)
-
-    def get_config(self) -> Config:
-        return {**super().get_config(), "q": self.q}
 
 
 quantile = function_of(Quantile)
@@ -184,6 +181,9 @@ class GaussianNLL(Loss):
     in_keras = False
     advice = "; gaussian_nll is steep where the variances, the second half of the outputs, are tiny"
 
+    full = Boolean()
+    eps = Real(1e-37)
+
     def __init__(
         self,
         full: bool = False,
@@ -193,15 +193,12 @@ class GaussianNLL(Loss):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype=dtype)
-        self.full = checks.check_bool("full", full)
-        self.eps = checks.check_float("eps", eps, 1e-37)
+        self.full = full
+        self.eps = eps
 
     @property
     def parameters(self) -> tuple[float, ...]:
         return (self.eps, 0.5 * math.log(2 * math.pi) if self.full else 0.0)
-
-    def get_config(self) -> Config:
-        return {**super().get_config(), "full": self.full, "eps": self.eps}
 
     def _target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if shape[-1] % 2:
@@ -223,18 +220,17 @@ class CosineSimilarity(Loss):
 
     kind = "cosine_similarity"
 
+    axis = Integer(-MAX_AXES, omit=-1)
+
     def __init__(
         self, axis: int = -1, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: DTypeLike | None = None
     ) -> None:
         super().__init__(reduction, name, dtype=dtype)
-        self.axis = checks.check_int("axis", axis, -MAX_AXES)
+        self.axis = axis
 
     @property
     def parameters(self) -> tuple[float, ...]:
         return (-1.0,)
-
-    def get_config(self) -> Config:
-        return {**super().get_config(), **axis_in_config(self.axis)}
 
 
 cosine_similarity = function_of(CosineSimilarity)

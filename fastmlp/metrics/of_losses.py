@@ -86,7 +86,7 @@ class LossMetric(EngineMetric):
         if made.axis not in (-1, 1):
             raise UnsupportedError(f"{type(self).__name__}(axis={made.axis}) is not in fastmlp; a row's columns are its last axis")
         super().__init__(name)
-        self.from_logits, self.parameters, self.smoothing = made.from_logits, made.parameters, made.smoothing
+        self.from_logits, self.parameters, self.smoothing = made.from_logits, made.parameters, made.label_smoothing
         self._options = {key: value for key, value in made.get_config().items() if key not in ("name", "reduction")}
 
     def get_config(self) -> dict[str, Any]:
