@@ -8,7 +8,7 @@ import threading
 import pytest
 from file_server import Server
 
-from fastmlp import utils
+from fastmlp import _core, utils
 from fastmlp._engine import backends
 
 LEFT_OUT = "not kernels and not slow and not exhaustive"
@@ -64,7 +64,7 @@ def pytest_report_header(config):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     for item in items:
-        if item.path.name.startswith("test_kernel"):
+        if item.path.parent.name == "kernels":
             item.add_marker("kernels")
         elif item.path.name in SLOW:
             item.add_marker("slow")
@@ -86,6 +86,14 @@ def engine(request, monkeypatch):
     """The name of an engine, which is also the default one during the test."""
     monkeypatch.setattr(backends, "DEFAULT", request.param)
     return request.param
+
+
+@pytest.fixture
+def threads():
+    """Sets the number of threads; puts it back afterwards."""
+    before = _core.get_threads()
+    yield _core.set_threads
+    _core.set_threads(before)
 
 
 @pytest.fixture

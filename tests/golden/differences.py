@@ -16,16 +16,16 @@ import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 KINDS = {
-    "networks, each loss × activation × optimizer": "test_golden.py::test_ten_steps_follow_keras",
-    "`fit` and `evaluate`": "test_golden.py::test_fit_and_evaluate_report_what_keras_reports",
-    "layers": "test_golden_layers.py::test_predictions_gradients_statistics_and_training_are_those_of_keras",
-    "activations": "test_activations.py::test_functions_have_the_values_and_gradients_of_keras",
-    "losses": "test_loss_golden.py::test_losses_and_gradients_in_training_are_those_of_keras",
-    "optimizers, regularizers and constraints in training": "test_golden_optimizers.py::test_trainings_follow_keras",
-    "schedules": "test_schedules.py::test_schedules_give_the_rates_of_keras",
-    "regularizers": "test_golden_values.py::test_regularizers_give_the_penalties_of_keras",
-    "constraints": "test_golden_values.py::test_constraints_keep_what_keras_keeps",
-    "metrics": "test_metric_values.py::test_a_metric_on_its_own_gives_kerass_value",
+    "networks, each loss × activation × optimizer": "parity/test_golden.py::test_ten_steps_follow_keras",
+    "`fit` and `evaluate`": "parity/test_golden.py::test_fit_and_evaluate_report_what_keras_reports",
+    "layers": "parity/test_golden_layers.py::test_predictions_gradients_statistics_and_training_are_those_of_keras",
+    "activations": "layers/test_activations.py::test_functions_have_the_values_and_gradients_of_keras",
+    "losses": "parity/test_loss_golden.py::test_losses_and_gradients_in_training_are_those_of_keras",
+    "optimizers, regularizers and constraints in training": "parity/test_golden_optimizers.py::test_trainings_follow_keras",
+    "schedules": "optimizers/test_schedules.py::test_schedules_give_the_rates_of_keras",
+    "regularizers": "parity/test_golden_values.py::test_regularizers_give_the_penalties_of_keras",
+    "constraints": "parity/test_golden_values.py::test_constraints_keep_what_keras_keeps",
+    "metrics": "metrics/test_metric_values.py::test_a_metric_on_its_own_gives_kerass_value",
 }
 
 
