@@ -83,6 +83,6 @@ def warn_of_metrics(loss: Loss, form: str | None, named: Iterable[tuple[str, Met
     if not loss.from_logits or form == PROBABILITIES:
         return
     for name, metric in named:
-        advice = metric.advice_for_scores()
+        advice = metric.advice_for_logits()
         if advice:
             checks.warn(f"the metric {name!r} reads probabilities, but with from_logits=True the model predicts scores; {advice}")

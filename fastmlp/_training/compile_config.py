@@ -219,7 +219,7 @@ class CompileConfig:
                 chosen.append(metric)
                 weights.append(weighted)
                 names.append(_unique(name, names, weighted))
-        of_engine = [m.in_plan(w) for m, w in zip(chosen, weights, strict=True) if runs_in_engine(m, row, groups)]
+        of_engine = [m.to_spec(w) for m, w in zip(chosen, weights, strict=True) if runs_in_engine(m, row, groups)]
         for index, planned in enumerate(of_engine):
             if not planned.from_logits and closing == CLOSING.get(planned.kind):  # the value that the loss of this name has
                 of_engine[index] = replace(planned, from_logits=True, source=last.inputs[0])
@@ -348,7 +348,7 @@ def runs_in_engine(metric: Metric | None, row: Shape, groups: int) -> TypeGuard[
     """Whether the engines compute a metric, unless it compares along the last axis of flat rows of this shape."""
     if not isinstance(metric, EngineMetric) or (row and groups == 1 and not metric.elementwise):
         return False
-    return all(getattr(type(metric), name) is getattr(EngineMetric, name) for name in ("update_state", "result", "row_values"))
+    return all(getattr(type(metric), name) is getattr(EngineMetric, name) for name in ("update_state", "result", "sample_values"))
 
 
 OVERLAPS = ("dice", "tversky")

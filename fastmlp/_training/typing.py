@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from fastmlp.callbacks import Callback
-from fastmlp.losses import Loss
 from fastmlp.losses.base import LossLike
-from fastmlp.metrics import Metric
+from fastmlp.metrics.base import MetricLike
 from fastmlp.optimizers import Optimizer
 
 __all__ = ["CallbacksLike", "ClassWeights", "LossLike", "LossWeights", "LossesLike", "MetricLike", "MetricsLike", "OptimizerLike"]
@@ -27,7 +23,6 @@ LossesLike: TypeAlias = LossLike | Sequence[LossLike | None] | Mapping[str, Loss
 
 LossWeights: TypeAlias = float | Sequence[float | None] | Mapping[str, float | None] | None
 
-MetricLike: TypeAlias = str | Metric | type[Metric] | Loss | Callable[[np.ndarray, np.ndarray], ArrayLike] | Config
 
 MetricsLike: TypeAlias = (
     MetricLike | Sequence[MetricLike | Sequence[MetricLike] | None] | Mapping[str, MetricLike | Sequence[MetricLike] | None] | None

@@ -1,12 +1,12 @@
-"""Accuracies that the engines compute."""
+"""Accuracies, computed by the engines."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import DTypeLike
 
 from fastmlp._base import checks
+from fastmlp._base.configs import Config
 from fastmlp.metrics.base import EngineMetric
 from fastmlp.metrics.functions import binary_accuracy
 
@@ -14,40 +14,41 @@ __all__ = ["BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"]
 
 
 class BinaryAccuracy(EngineMetric):
-    """The fraction of outputs on the right side of the threshold: (p > threshold) == y, averaged over the columns.
+    """The fraction of outputs with (p > threshold) == y, averaged over the outputs of a sample.
 
     Args:
         name: See :class:`Metric`.
-        threshold: A prediction strictly above counts as 1.
+        dtype: See :class:`Metric`.
+        threshold: Predictions strictly above it count as class 1; from 0 to 1.
     """
 
     kind = "binary_accuracy"
     elementwise = True
     higher_is_better = True
 
-    def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5, **options: Any) -> None:
+    def __init__(self, name: str | None = None, dtype: DTypeLike | None = None, threshold: float = 0.5, **options: object) -> None:
         super().__init__(name, dtype, **options)
         self.threshold = checks.check_float("threshold", threshold, 0.0, 1.0)
 
     def element_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         return binary_accuracy(y, p, self.threshold)
 
-    def advice_for_scores(self) -> str | None:
-        return "give BinaryAccuracy(threshold=0)" if self.threshold else None
+    def advice_for_logits(self) -> str | None:
+        return "use BinaryAccuracy(threshold=0)" if self.threshold else None
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, "threshold": self.threshold}
 
 
 class CategoricalAccuracy(EngineMetric):
-    """The fraction of rows whose largest prediction stands where the largest target does."""
+    """The fraction of samples whose largest prediction is at the class; targets are one-hot."""
 
     kind = "categorical_accuracy"
     higher_is_better = True
 
 
 class SparseCategoricalAccuracy(EngineMetric):
-    """The fraction of rows whose largest prediction stands at the class number in ``y``."""
+    """The fraction of samples whose largest prediction is at the class; targets are integer class labels."""
 
     kind = "sparse_categorical_accuracy"
     higher_is_better = True

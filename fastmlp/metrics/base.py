@@ -1,32 +1,40 @@
-"""What every metric can do: be told targets and predictions, give its value so far, begin again."""
+"""Base classes of metrics: updated with targets and predictions, read with ``result``, cleared with ``reset_state``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastmlp._base import checks, naming
+from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.numeric import quietly
 from fastmlp._base.registry import Configurable
-from fastmlp._engine.spec import Metric as PlanMetric
+from fastmlp._engine.spec import Metric as MetricSpec
 from fastmlp.errors import UnsupportedError
+from fastmlp.initializers import Initializer
+from fastmlp.losses import Loss
 from fastmlp.variables import Variable
 
 END_IN_PROBABILITIES = "end the model in a sigmoid or softmax, and leave from_logits out of the loss"
 
 
 class Metric(Configurable):
-    """The base of all metrics.
+    """Base class of all metrics.
 
-    A metric of your own is a subclass with ``update_state`` and ``result``; give an object of it to ``compile``. What it adds up it
-    keeps in variables made by :meth:`add_weight`, which are set to zero before each pass, or in attributes that its own ``reset_state``
-    clears. It runs in Python once for each batch, where fastmlp's own metrics run in the engine or once for thousands of rows.
+    A custom metric is a subclass with ``update_state`` and ``result``; pass an object of it to ``compile``. It keeps its state in variables
+    created by :meth:`add_weight`, which are set to zero before each pass over the data, or in attributes that its own ``reset_state``
+    clears. It runs in Python once per batch, whereas fastmlp's own metrics run in the engine or once for thousands of samples.
 
     Args:
         name: The key in ``History.history`` and in ``evaluate(return_dict=True)``.
+        dtype: Accepted as in Keras; metrics are computed in float32 and summed in float64.
+
+    Raises:
+        UnsupportedError: ``from_logits`` or ``label_smoothing`` is set where a metric has no such argument.
 
     Example:
 
@@ -38,35 +46,44 @@ class Metric(Configurable):
     """
 
     higher_is_better: ClassVar[bool | None] = None
-    """None where neither is."""
+    """None if neither direction is better."""
     is_mean: ClassVar[bool] = False
-    """Whether the value is the mean of a number that each row has."""
+    """Whether the result is the mean of one value per sample."""
     takes_chunks: ClassVar[bool] = False
-    """Whether several batches may be handed over as one, with the same result."""
+    """Whether several batches may be passed as one, with the same result."""
     _in_pass: bool = False
-    """Whether a model is measuring with it, so that a value is one of many on the way."""
+    """True while a model passes over its data, so that results are intermediate."""
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
-        if "result" in cls.__dict__ and cls.__module__.partition(".")[0] == "fastmlp":  # the user's own run with the user's np.seterr
+        if "result" in cls.__dict__ and cls.__module__.partition(".")[0] == "fastmlp":  # users' metrics keep the user's np.seterr
             type.__setattr__(cls, "result", quietly(cls.__dict__["result"]))
 
-    def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
+    def __init__(self, name: str | None = None, dtype: DTypeLike | None = None, **options: object) -> None:
         if options.pop("from_logits", False):
             raise UnsupportedError("metrics read predictions, not logits; let the last layer end in a softmax or sigmoid")
         checks.reject_unknown(type(self), options, {"label_smoothing": "smooth the targets yourself"})
         self.name = name or naming.automatic(type(self).__name__)
-        with suppress(AttributeError):  # a metric of the user's own may make its variables after this call
+        with suppress(AttributeError):  # a custom metric may create its variables after this call
             self.reset_state()
 
-    def add_weight(self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> Variable:
-        """A variable for what is added up; change it with ``assign`` and ``assign_add``.
+    def add_weight(
+        self,
+        shape: int | Sequence[int] | str = (),
+        initializer: str | Initializer | ArrayLike | None = None,
+        dtype: DTypeLike | None = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Creates a variable for the metric's state; change it with ``assign`` and ``assign_add``.
 
         Args:
-            shape: Its shape, () for a number.
-            initializer: What it begins with, zeros by default.
-            dtype: float32 by default.
-            name: Its name.
+            shape: The shape, () for a scalar.
+            initializer: The initial value, or an initializer or its name; zeros by default.
+            dtype: ``"float32"`` or None.
+            name: The name of the variable.
+
+        Returns:
+            The variable, float32, which :meth:`reset_state` sets to zero.
 
         Example:
 
@@ -85,73 +102,82 @@ class Metric(Configurable):
         >>> float(metric.result())
         0.5
         """
-        if isinstance(shape, str):  # as older programs call it: add_weight("total", initializer="zeros")
-            shape, name = (), shape
+        if isinstance(shape, str):  # older Keras: add_weight("total", initializer="zeros")
+            name, shape = shape, ()
         checks.float32_only(dtype)
-        shape = tuple(shape) if np.iterable(shape) else (shape,)
-        variable = Variable("zeros" if initializer is None else initializer, shape, np.float32, trainable=False, name=name)
+        sizes = tuple(shape) if isinstance(shape, Iterable) else (shape,)
+        variable = Variable("zeros" if initializer is None else initializer, sizes, np.float32, trainable=False, name=name)
         self.__dict__.setdefault("_variables", []).append(variable)
         return variable
 
-    def add_variable(self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> Variable:
-        """:meth:`add_weight`."""
+    def add_variable(
+        self,
+        shape: int | Sequence[int] | str = (),
+        initializer: str | Initializer | ArrayLike | None = None,
+        dtype: DTypeLike | None = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Alias of :meth:`add_weight`."""
         return self.add_weight(shape, initializer, dtype, name)
 
     @property
     def variables(self) -> list[Variable]:
-        """Those made by :meth:`add_weight`."""
+        """The variables created by :meth:`add_weight`."""
         return list(self.__dict__.get("_variables", ()))
 
     @property
     def sparse(self) -> bool | None:
-        """True when the targets are integer labels, False when there is a column per output, None for either."""
+        """True if targets are integer class labels, False if they have one column per output, None if either will do."""
         return None
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take note of some rows.
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+        """Adds samples to the metric.
 
         Args:
-            y_true: ``(rows, outputs)``, or class numbers ``(rows,)`` where the metric reads such.
-            y_pred: Predictions ``(rows, outputs)``.
-            sample_weight: How much each row counts, ``(rows,)``.
+            y_true: Targets ``(samples, outputs)``, or integer class labels ``(samples,)`` for sparse metrics.
+            y_pred: Predictions ``(samples, outputs)``.
+            sample_weight: The weight of each sample, ``(samples,)``.
+
+        Raises:
+            ValueError: The shapes do not fit, or a class label is out of range.
         """
-        raise NotImplementedError(f"{type(self).__name__} must have a method update_state(y_true, y_pred, sample_weight=None)")
+        raise NotImplementedError(f"{type(self).__name__} must define update_state(y_true, y_pred, sample_weight=None)")
 
     def result(self) -> Any:
-        """The value over all rows since the last :meth:`reset_state`: a float, or an array of several."""
-        raise NotImplementedError(f"{type(self).__name__} must have a method result()")
+        """Returns the value over all samples since the last :meth:`reset_state`: a float or an array; what converts to one, if custom."""
+        raise NotImplementedError(f"{type(self).__name__} must define result()")
 
     def reset_state(self) -> None:
-        """Forget all rows: set all variables to zero."""
+        """Forgets all samples: sets all variables to zero."""
         for variable in self.variables:
             variable.assign(np.zeros(variable.shape))
 
-    def advice_for_scores(self) -> str | None:
-        """What to do where the model predicts scores of any size and the metric reads probabilities; None where it can use them."""
+    def advice_for_logits(self) -> str | None:
+        """Advice for models that output logits while the metric needs probabilities; None if logits are fine."""
         return None
 
-    def _fit_state(self) -> dict[str, Any] | None:
-        """What has been added up since :meth:`reset_state`, as JSON values, for a ``fit`` that goes on later; None if unknown."""
+    def _fit_state(self) -> Config | None:
+        """The state since :meth:`reset_state` in JSON values, to resume a ``fit`` from; None if unknown."""
         return {"variables": [to_json(variable.value) for variable in self.variables]} if self.variables else None
 
-    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`_fit_state` gave."""
+    def _restore_fit_state(self, state: StoredConfig) -> None:
+        """Restores the state that :meth:`_fit_state` returned."""
         for variable, value in zip(self.variables, state["variables"], strict=True):
             variable.assign(from_json(value))
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        """:meth:`update_state` with the same arguments, then :meth:`result`."""
+        """Calls :meth:`update_state` with the arguments and returns :meth:`result`."""
         self.update_state(*args, **options)
         return self.result()
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name}
 
 
-class RowMetric(Metric):
-    """A metric of checked rows: subclasses note them in ``_add(y, p, weight)``, whose arrays have one row each.
+class SampleMetric(Metric):
+    """Base class of metrics that read validated samples: subclasses implement ``_add(y, p, weight)``.
 
-    The weight is ``(rows,)``, ``(rows, outputs)`` or None.
+    The arrays have one row per sample; the weight is ``(samples,)``, ``(samples, outputs)`` or None.
     """
 
     takes_chunks = True
@@ -161,19 +187,19 @@ class RowMetric(Metric):
         return False
 
     @quietly
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        self._add(*as_rows(self.name, y_true, y_pred, sample_weight, self._target_shape, labels=bool(self.sparse)))
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+        self._add(*as_samples(self.name, y_true, y_pred, sample_weight, self._target_shape, labels=bool(self.sparse)))
 
     def _target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of the targets of predictions ``(rows, outputs)``, where they are no labels."""
+        """The shape of the targets (if not class labels) for predictions of this shape."""
         return shape
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
-        raise NotImplementedError(f"{type(self).__name__} must have the methods update_state(y_true, y_pred, sample_weight) and result()")
+        raise NotImplementedError(f"{type(self).__name__} must define update_state(y_true, y_pred, sample_weight) and result()")
 
 
-class MeanOfRows(RowMetric):
-    """The mean of one number a row: Σ weight·value / Σ weight."""
+class MeanOverSamples(SampleMetric):
+    """The mean of one value per sample: Σ weight·value / Σ weight. Subclasses define :meth:`sample_values`."""
 
     is_mean = True
 
@@ -183,45 +209,45 @@ class MeanOfRows(RowMetric):
     def result(self) -> float:
         return self.total / self.count if self.count else 0.0
 
-    def _fit_state(self) -> dict[str, Any]:
+    def _fit_state(self) -> Config:
         return {"sums": to_json([self.total, self.count])}
 
-    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+    def _restore_fit_state(self, state: StoredConfig) -> None:
         self.total, self.count = from_json(state["sums"]).tolist()
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
         if weight is not None and weight.ndim > 1:
             self._add_elements(np.asarray(self.element_values(y, p), np.float32), weight)
         else:
-            self._add_values(np.asarray(self.row_values(y, p), np.float32), weight)
+            self._add_values(np.asarray(self.sample_values(y, p), np.float32), weight)
 
     def _add_elements(self, values: np.ndarray, weight: np.ndarray) -> None:
-        """Values and weights ``(rows, …)`` of the same shape."""
-        rows = len(values)
-        self.total = float(in_order(self.total, (values * weight).reshape(rows, -1).mean(axis=1)))
-        self.count = float(in_order(self.count, weight.reshape(rows, -1).mean(axis=1)))
+        """Values and weights ``(samples, …)`` of the same shape."""
+        count = len(values)
+        self.total = float(ordered_sum(self.total, (values * weight).reshape(count, -1).mean(axis=1)))
+        self.count = float(ordered_sum(self.count, weight.reshape(count, -1).mean(axis=1)))
 
     def _add_values(self, values: np.ndarray, weight: np.ndarray | None) -> None:
-        self.total = float(in_order(self.total, values if weight is None else values * weight))
-        self.count = self.count + len(values) if weight is None else float(in_order(self.count, weight))
+        self.total = float(ordered_sum(self.total, values if weight is None else values * weight))
+        self.count = self.count + len(values) if weight is None else float(ordered_sum(self.count, weight))
 
-    def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-        """The number of each row, ``(rows,)``."""
-        raise NotImplementedError(f"{type(self).__name__} must have a method row_values(y, p) that returns a number for each row")
+    def sample_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        """The value of each sample, ``(samples,)``, from targets and predictions ``(samples, outputs)``."""
+        raise NotImplementedError(f"{type(self).__name__} must define sample_values(y, p), which returns one value per sample")
 
     def element_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-        """The number of each element, ``(rows, outputs)``, whose mean over a row is that of the row."""
-        raise ValueError(f"{self.name} has one value for each row, so sample_weight must have one number for each row: ({len(p)},)")
+        """The value of each element, ``(samples, outputs)``; the value of a sample is the mean over its outputs."""
+        raise ValueError(f"{self.name} has one value per sample, so sample_weight must have shape ({len(p)},)")
 
 
-class EngineMetric(MeanOfRows):
-    """A mean over the rows that the engines compute themselves while they train; used on its own it runs in NumPy."""
+class EngineMetric(MeanOverSamples):
+    """A mean over samples that the engines compute while they train; outside a model it runs in NumPy."""
 
     kind: ClassVar[str]
-    """The engines' name of the metric."""
+    """The name of the metric in the engines."""
     higher_is_better = False
     elementwise: ClassVar[bool] = False
-    """Whether it is a mean over the elements of a row; see :class:`fastmlp.losses.Loss`."""
+    """True if the metric is a mean over a sample's elements; see :class:`fastmlp.losses.Loss`."""
     threshold: float = 0.5
     from_logits: bool = False
     parameters: tuple[float, ...] = ()
@@ -231,58 +257,65 @@ class EngineMetric(MeanOfRows):
     def sparse(self) -> bool:
         return self.kind.startswith("sparse_")
 
-    def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
+    def __init__(self, name: str | None = None, dtype: DTypeLike | None = None, **options: object) -> None:
         super().__init__(name or naming.snake_case(type(self).__name__), dtype, **options)
 
-    def in_plan(self, weighted: bool) -> PlanMetric:
-        """What the engines are told."""
-        return PlanMetric(self.kind, weighted, self.threshold, self.from_logits, self.parameters, self.smoothing)
+    def to_spec(self, weighted: bool) -> MetricSpec:
+        """The metric as the engines read it."""
+        return MetricSpec(self.kind, weighted, self.threshold, self.from_logits, self.parameters, self.smoothing)
 
-    def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    def sample_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         from fastmlp.reference.metrics import make_metric
 
-        return make_metric(self.in_plan(weighted=False))(y, p)
+        return make_metric(self.to_spec(weighted=False))(y, p)
 
 
-def in_order(total: Any, values: np.ndarray) -> Any:
-    """``total`` + values[0] + values[1] + …, one after the other in float64: the same however the values are cut into calls."""
+MetricLike: TypeAlias = str | Metric | type[Metric] | Loss | Callable[[np.ndarray, np.ndarray], ArrayLike] | StoredConfig
+"""A metric by name, as an object, as a class, as a loss, as a function, or as ``serialize`` returned it."""
+
+
+def ordered_sum(total: ArrayLike, values: np.ndarray) -> np.ndarray:
+    """``total`` + values[0] + values[1] + …, added in sequence in float64, so that the sum does not depend on the chunks."""
     terms = np.concatenate([np.broadcast_to(np.asarray(total, np.float64), values.shape[1:])[None], values])
-    return np.add.accumulate(terms, axis=0)[-1]
+    return np.asarray(np.add.accumulate(terms, axis=0)[-1])
 
 
-def as_rows(
+def as_samples(
     name: str,
-    y_true: Any,
-    y_pred: Any,
-    sample_weight: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    sample_weight: ArrayLike | None,
     target_shape: Callable[[tuple[int, ...]], tuple[int, ...]],
     *,
     labels: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Targets, predictions ``(rows, outputs)`` and weights of rows or elements or None, as float32; with ``labels`` targets are int64."""
+    """Returns targets, predictions ``(samples, outputs)``, and the weights of samples or elements or None, as float32.
+
+    With ``labels``, targets are int64 class labels ``(samples,)``.
+    """
     checks.present(y_true=y_true, y_pred=y_pred)
     p = np.asarray(y_pred, np.float32)
     y = np.asarray(y_true)
     if p.ndim == 1:
         p = p[:, None]
     if p.ndim > 2:
-        return _along_last_axis(name, y, p, sample_weight, target_shape, labels=labels)
+        return _flatten_positions(name, y, p, sample_weight, target_shape, labels=labels)
     if p.ndim != 2:
-        raise ValueError(f"{name}: y_pred has shape {np.shape(y_pred)}, but (rows, outputs) is wanted")
+        raise ValueError(f"{name}: y_pred must have shape (samples, outputs), got {np.shape(y_pred)}")
     if labels:
         y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
         if y.shape != p.shape[:1]:
-            raise ValueError(f"{name}: y_true has shape {np.shape(y_true)}, but for y_pred {p.shape} it must be class numbers ({len(p)},)")
+            raise ValueError(f"{name}: y_true has shape {np.shape(y_true)}, but for y_pred {p.shape} it must be class labels ({len(p)},)")
         y = y.astype(np.int64)
         if y.size and (y.min() < 0 or y.max() >= p.shape[1]):
             wrong = y.min() if y.min() < 0 else y.max()
-            raise ValueError(f"{name}: y_true holds the class number {wrong}, but y_pred has {p.shape[1]} columns")
+            raise ValueError(f"{name}: y_true holds the class label {wrong}, but y_pred has {p.shape[1]} columns")
     else:
         y = y[:, None] if y.ndim == 1 else y
-        wanted = target_shape(p.shape)
-        if y.shape != wanted:
-            same = "they must have the same" if wanted == p.shape else f"for that y_true must have {wanted}"
-            raise ValueError(f"{name}: y_true has shape {np.shape(y_true)}, but y_pred {np.shape(y_pred)}; {same}")
+        expected = target_shape(p.shape)
+        if y.shape != expected:
+            advice = "the shapes must be equal" if expected == p.shape else f"y_true must have shape {expected}"
+            raise ValueError(f"{name}: y_true has shape {np.shape(y_true)} and y_pred {np.shape(y_pred)}; {advice}")
         y = y.astype(np.float32, copy=False)
     if sample_weight is None:
         return y, p, None
@@ -293,60 +326,60 @@ def as_rows(
         return y, p, weight
     if weight.ndim and weight.shape != p.shape[:1]:
         raise ValueError(
-            f"{name}: sample_weight has shape {weight.shape}, but there is one weight per row, ({len(p)},), or one per element, {p.shape}"
+            f"{name}: sample_weight has shape {weight.shape}, but must have one weight per sample, ({len(p)},), or per element, {p.shape}"
         )
     return y, p, np.broadcast_to(weight, p.shape[:1])
 
 
 def by_element(weight: np.ndarray | None, p: np.ndarray) -> np.ndarray | None:
-    """A weight for each element of predictions, where there are weights of rows or of elements."""
+    """Weights of samples or elements as weights of elements."""
     return None if weight is None else np.broadcast_to(weight if weight.ndim == 2 else weight[:, None], p.shape)
 
 
-def _along_last_axis(
+def _flatten_positions(
     name: str,
     y: np.ndarray,
     p: np.ndarray,
-    sample_weight: Any,
+    sample_weight: ArrayLike | None,
     target_shape: Callable[[tuple[int, ...]], tuple[int, ...]],
     *,
     labels: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Predictions of more axes as rows along the last one; a sample's weight is that of all its rows, unless each has its own."""
-    wanted = p.shape[:-1] if labels else target_shape(p.shape)
-    if y.shape not in (wanted, (*wanted, 1) if labels else wanted):
-        raise ValueError(f"{name}: y_true has shape {y.shape}, but for y_pred {p.shape} it must have {wanted}")
+    """Predictions ``(samples, …, outputs)`` with every position as a sample of its own, which has its sample's weight by default."""
+    expected = p.shape[:-1] if labels else target_shape(p.shape)
+    if y.shape not in (expected, (*expected, 1) if labels else expected):
+        raise ValueError(f"{name}: y_true has shape {y.shape}, but for y_pred {p.shape} it must have {expected}")
     weight = None if sample_weight is None else np.asarray(sample_weight, np.float32)
     if weight is not None:
         if weight.shape == (len(p), 1):
             weight = weight[:, 0]
         if weight.shape not in ((), p.shape[:1], p.shape[:-1]):
-            raise ValueError(f"{name}: sample_weight has shape {weight.shape}, but there is one weight per row: ({len(p)},)")
+            raise ValueError(f"{name}: sample_weight has shape {weight.shape}, but must have one weight per sample: ({len(p)},)")
         weight = np.broadcast_to(weight.reshape(weight.shape + (1,) * (p.ndim - 1 - weight.ndim)), p.shape[:-1]).reshape(-1)
-    y = y.reshape(-1) if labels else y.reshape(-1, wanted[-1])
-    return as_rows(name, y, p.reshape(-1, p.shape[-1]), weight, target_shape, labels=labels)
+    y = y.reshape(-1) if labels else y.reshape(-1, expected[-1])
+    return as_samples(name, y, p.reshape(-1, p.shape[-1]), weight, target_shape, labels=labels)
 
 
 @quietly
-def divide(a: Any, b: Any) -> Any:
+def divide(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """a / b in float64, 0 where b is 0."""
     a, b = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
     return np.divide(a, b, out=np.zeros(a.shape), where=b != 0)
 
 
-def to_json(values: Any) -> dict[str, Any]:
-    """Numbers as JSON values that hold every bit, of NaN too."""
+def to_json(values: ArrayLike) -> Config:
+    """Numbers as JSON values that preserve every bit, including those of NaN."""
     array = np.asarray(values, np.float64)
     return {"shape": list(array.shape), "float64": array.astype("<f8").tobytes().hex()}
 
 
-def from_json(stored: Mapping[str, Any]) -> np.ndarray:
+def from_json(stored: StoredConfig) -> NDArray[np.float64]:
     """The float64 array that :func:`to_json` stored."""
     return np.frombuffer(bytes.fromhex(stored["float64"]), "<f8").astype(np.float64).reshape(stored["shape"])
 
 
 @quietly
-def plain(value: Any) -> Any:
-    """A float for a single value, a float32 array for several."""
+def plain(value: ArrayLike) -> float | NDArray[np.float32]:
+    """A single value as a float, several as a float32 array."""
     array = np.asarray(value)
     return float(array) if array.ndim == 0 else array.astype(np.float32)

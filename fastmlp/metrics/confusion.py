@@ -1,31 +1,37 @@
-"""Metrics that count: true and false positives and negatives at one or many thresholds, and what is made of the counts.
+"""Metrics of the confusion matrix: true and false positives and negatives at one or more thresholds, and ratios of them.
 
-Rows are sorted into the gaps between the thresholds once; a count at a threshold is the sum of the gaps above it.
+Predictions are binned into the intervals between the thresholds once; the count at a threshold is the sum of the bins above it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from fastmlp._base import checks
-from fastmlp.metrics.base import END_IN_PROBABILITIES, RowMetric, by_element, divide, from_json, in_order, plain, to_json
+from fastmlp._base.configs import Config, StoredConfig
+from fastmlp.metrics.base import END_IN_PROBABILITIES, SampleMetric, by_element, divide, from_json, ordered_sum, plain, to_json
 
 EPSILON = 1e-7
 LOWEST = -1e10
-"""The prediction of a class that is not among the top k; also the threshold that only such do not pass."""
+"""The prediction of a class that is not among the top k; also the threshold that all other predictions exceed."""
 
 __all__ = ["F1Score", "FBetaScore", "FalseNegatives", "FalsePositives", "Precision", "Recall", "TrueNegatives", "TruePositives"]
 
 
+Thresholds: TypeAlias = float | Sequence[float] | np.ndarray | None
+"""One or more thresholds; None for the default."""
+
+
 class Counts:
-    """How many targets of either kind have predictions in each gap between thresholds.
+    """Counts of positive and negative targets whose predictions lie in each interval between thresholds.
 
     Args:
-        thresholds: Ascending or not; a prediction strictly above one passes it.
-        columns: Counted apart; 1 to count all columns of a row together.
+        thresholds: In any order; a prediction passes a threshold if it is strictly above.
+        columns: The number of outputs to count separately; 1 to count all outputs together.
     """
 
     def __init__(self, thresholds: Sequence[float], columns: int = 1) -> None:
@@ -37,7 +43,7 @@ class Counts:
         self._gaps = np.zeros((2, (size + 1) * columns))
 
     def add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
-        """Count rows; y and p: ``(rows, columns)``, weight: the same shape or None."""
+        """Counts samples; y and p: ``(samples, outputs)``, weight: the same shape or None."""
         gap = self._gap(np.nan_to_num(p, nan=0.0, posinf=np.inf, neginf=-np.inf))
         if self._columns > 1:
             gap = gap * self._columns + np.arange(self._columns)
@@ -49,14 +55,14 @@ class Counts:
                 np.add.at(self._gaps[kind], gap[chosen], weight[chosen].astype(np.float64))
 
     def _gap(self, p: np.ndarray) -> np.ndarray:
-        """How many thresholds each prediction passes."""
+        """The number of thresholds each prediction passes."""
         if not self._even:
             return np.searchsorted(np.sort(self.thresholds), p, side="left")
-        gap = np.ceil(np.clip(p, 0, 1) * np.float32(len(self.thresholds) - 1)).astype(np.intp)  # rounded as Keras rounds it
+        gap = np.ceil(np.clip(p, 0, 1) * np.float32(len(self.thresholds) - 1)).astype(np.intp)  # rounded as in Keras
         return np.maximum(gap, self._lowest_gap, out=gap)
 
     def at_thresholds(self) -> dict[str, np.ndarray]:
-        """``tp``, ``fp``, ``tn`` and ``fn`` for each threshold, ``(thresholds,)``; with several columns ``(thresholds, columns)``."""
+        """``tp``, ``fp``, ``tn`` and ``fn`` at each threshold, ``(thresholds,)``; with several columns ``(thresholds, columns)``."""
         gaps = self._gaps.reshape(2, len(self.thresholds) + 1, self._columns)
         passed = np.flip(np.cumsum(np.flip(gaps, 1), 1), 1)[:, 1:]
         if not self._even:
@@ -65,19 +71,21 @@ class Counts:
         parts = {"tp": passed[0], "fp": passed[1], "fn": failed[0], "tn": failed[1]}
         return parts if self._columns > 1 else {name: part[:, 0] for name, part in parts.items()}
 
-    def state(self) -> dict[str, Any]:
-        """Everything, as JSON values."""
+    def state(self) -> Config:
+        """The counts as JSON values."""
         return to_json(self._gaps)
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a :meth:`state`."""
+    def restore(self, state: StoredConfig) -> None:
+        """Restores what :meth:`state` returned."""
         self._gaps = from_json(state)
 
 
-class _Thresholded(RowMetric):
-    """The base of what is counted at given thresholds."""
+class _Thresholded(SampleMetric):
+    """Base class of counts and ratios at given thresholds."""
 
-    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None, default: float = 0.5) -> None:
+    def __init__(
+        self, thresholds: Thresholds = None, name: str | None = None, dtype: DTypeLike | None = None, default: float = 0.5
+    ) -> None:
         self.thresholds = _checked_thresholds(default if thresholds is None else thresholds, default)
         self._given = thresholds
         super().__init__(name, dtype)
@@ -88,73 +96,79 @@ class _Thresholded(RowMetric):
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
         self._counts.add(y, p, by_element(weight, p))
 
-    def _fit_state(self) -> dict[str, Any]:
+    def _fit_state(self) -> Config:
         return {"counts": self._counts.state()}
 
-    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+    def _restore_fit_state(self, state: StoredConfig) -> None:
         self._counts.restore(state["counts"])
 
-    def advice_for_scores(self) -> str | None:
-        return f"give {type(self).__name__}(thresholds=0)" if any(0 < value < 1 for value in self.thresholds) else None
+    def advice_for_logits(self) -> str | None:
+        return f"use {type(self).__name__}(thresholds=0)" if any(0 < value < 1 for value in self.thresholds) else None
 
-    def _single(self, values: np.ndarray) -> Any:
+    def _single(self, values: np.ndarray) -> float | np.ndarray:
         return plain(values[0] if len(self.thresholds) == 1 else values)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, "thresholds": self._given}
 
 
-def _checked_thresholds(given: Any, default: float) -> list[float]:
+def _checked_thresholds(given: float | Sequence[float] | np.ndarray, default: float) -> list[float]:
     listed = list(given) if isinstance(given, (list, tuple, np.ndarray)) else [given]
     if not listed:
-        raise ValueError("thresholds is empty; give a number from 0 to 1, or several")
+        raise ValueError("thresholds is empty; pass one or more numbers from 0 to 1")
     return [value if value == default else checks.check_float("a threshold", value, 0.0, 1.0) for value in listed]
 
 
 class _Count(_Thresholded):
     count: ClassVar[str]
 
-    def result(self) -> Any:
+    def result(self) -> float | np.ndarray:
         return self._single(self._counts.at_thresholds()[self.count])
 
 
 class TruePositives(_Count):
-    """The number of ones that are predicted above the threshold.
+    """The number of targets of 1 with predictions above the threshold.
 
     Args:
-        thresholds: A number from 0 to 1, 0.5 unless told, or several, for as many values.
+        thresholds: A number from 0 to 1, by default 0.5; with a list, the result has one value per threshold.
         name: See :class:`Metric`.
+        dtype: See :class:`Metric`.
     """
 
     count = "tp"
 
 
 class TrueNegatives(_Count):
-    """The number of zeros that are not predicted above the threshold; see :class:`TruePositives`."""
+    """The number of targets of 0 with predictions not above the threshold; see :class:`TruePositives`."""
 
     count = "tn"
 
 
 class FalsePositives(_Count):
-    """The number of zeros that are predicted above the threshold; see :class:`TruePositives`."""
+    """The number of targets of 0 with predictions above the threshold; see :class:`TruePositives`."""
 
     count = "fp"
 
 
 class FalseNegatives(_Count):
-    """The number of ones that are not predicted above the threshold; see :class:`TruePositives`."""
+    """The number of targets of 1 with predictions not above the threshold; see :class:`TruePositives`."""
 
     count = "fn"
 
 
 class _Ratio(_Thresholded):
-    """tp / (tp + another count)."""
+    """Base class of precision and recall: tp / (tp + another count)."""
 
     higher_is_better = True
     other: ClassVar[str]
 
     def __init__(
-        self, thresholds: Any = None, top_k: int | None = None, class_id: int | None = None, name: str | None = None, dtype: Any = None
+        self,
+        thresholds: Thresholds = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         self.top_k = None if top_k is None else checks.check_int("top_k", top_k)
         self.class_id = None if class_id is None else checks.check_int("class_id", class_id, 0)
@@ -163,41 +177,42 @@ class _Ratio(_Thresholded):
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
         if self.top_k is not None:
             if self.top_k > p.shape[1]:
-                raise ValueError(f"{self.name}: top_k is {self.top_k}, but there are {p.shape[1]} outputs")
+                raise ValueError(f"{self.name}: top_k is {self.top_k}, but the model has {p.shape[1]} outputs")
             top = np.argsort(-p, axis=1, kind="stable")[:, : self.top_k]
             kept = np.full_like(p, LOWEST)
             np.put_along_axis(kept, top, np.take_along_axis(p, top, axis=1), axis=1)
             p = kept
-        super()._add(*of_class(self.name, self.class_id, y, p, by_element(weight, p)))
+        super()._add(*select_class(self.name, self.class_id, y, p, by_element(weight, p)))
 
-    def result(self) -> Any:
+    def result(self) -> float | np.ndarray:
         counts = self._counts.at_thresholds()
         return self._single(divide(counts["tp"], counts["tp"] + counts[self.other]))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, "thresholds": self._given, "top_k": self.top_k, "class_id": self.class_id}
 
 
-def of_class(
+def select_class(
     name: str, number: int | None, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """The column of one output of targets, predictions and weights of elements; all of them for None."""
+    """Targets, predictions and weights of elements of one output; of all outputs for None."""
     if number is None:
         return y, p, weight
     if number >= p.shape[1]:
-        raise ValueError(f"{name}: class_id is {number}, but outputs go from 0 to {p.shape[1] - 1}")
+        raise ValueError(f"{name}: class_id must be from 0 to {p.shape[1] - 1}, the last output, got {number}")
     column = slice(number, number + 1)
     return y[:, column], p[:, column], None if weight is None else weight[:, column]
 
 
 class Precision(_Ratio):
-    """Of the predictions above the threshold, the share that is right: tp / (tp + fp), 0 if there are none.
+    """tp / (tp + fp), the fraction of positive predictions that are correct; 0 if there are none.
 
     Args:
-        thresholds: A number from 0 to 1, 0.5 unless told, or several, for as many values.
-        top_k: Count only the ``k`` largest predictions of a row as positive, and all of them unless there are thresholds.
-        class_id: Look at this output alone.
+        thresholds: A number from 0 to 1, by default 0.5; with a list, the result has one value per threshold.
+        top_k: Count only the ``k`` largest predictions of a sample as positive, and without ``thresholds`` all of these.
+        class_id: Evaluate this output only.
         name: See :class:`Metric`.
+        dtype: See :class:`Metric`.
 
     Example:
 
@@ -210,27 +225,29 @@ class Precision(_Ratio):
 
 
 class Recall(_Ratio):
-    """Of the ones, the share that is predicted above the threshold: tp / (tp + fn), 0 if there are none.
+    """tp / (tp + fn), the fraction of targets of 1 with a positive prediction; 0 if there are none.
 
     Args:
         thresholds: See :class:`Precision`.
         top_k: See :class:`Precision`.
         class_id: See :class:`Precision`.
         name: See :class:`Metric`.
+        dtype: See :class:`Metric`.
     """
 
     other = "fn"
 
 
-class FBetaScore(RowMetric):
-    """The harmonic mean of precision and recall, recall counting β times as much, for each output.
+class FBetaScore(SampleMetric):
+    """The weighted harmonic mean of precision and recall, with recall weighted β times as much as precision, for each output.
 
     Args:
         average: None for one score per output; ``"micro"`` to count all outputs together, ``"macro"`` for the mean of the scores,
-            ``"weighted"`` for the mean weighted by how often each output is 1.
-        beta: Above 0.
-        threshold: A prediction strictly above is positive; without one, a row's largest is.
+            ``"weighted"`` for their mean weighted by the number of targets of 1.
+        beta: The weight of recall, > 0.
+        threshold: Predictions strictly above it are positive; None for the largest prediction of each sample.
         name: See :class:`Metric`.
+        dtype: See :class:`Metric`.
     """
 
     higher_is_better = True
@@ -241,7 +258,7 @@ class FBetaScore(RowMetric):
         beta: float = 1.0,
         threshold: float | None = None,
         name: str | None = "fbeta_score",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         if average not in (None, "micro", "macro", "weighted"):
             raise ValueError(f"average must be 'micro', 'macro', 'weighted' or None, got {average!r}")
@@ -252,27 +269,27 @@ class FBetaScore(RowMetric):
         self.average = average
         super().__init__(name, dtype)
 
-    def advice_for_scores(self) -> str | None:
+    def advice_for_logits(self) -> str | None:
         return None if self.threshold is None else END_IN_PROBABILITIES
 
     def reset_state(self) -> None:
-        self._sums: Any = 0.0
+        self._sums: np.ndarray = np.zeros(())
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
         largest = (p >= p.max(axis=1, keepdims=True)) & (np.abs(p) > 1e-9)
         positive = largest if self.threshold is None else p > self.threshold
         terms = np.stack([positive * y, positive * (1 - y), ~positive * y], axis=1).astype(np.float64)
         weights = by_element(weight, p)
-        self._sums = in_order(self._sums, terms if weights is None else terms * weights[:, None])
+        self._sums = ordered_sum(self._sums, terms if weights is None else terms * weights[:, None])
 
-    def _fit_state(self) -> dict[str, Any]:
+    def _fit_state(self) -> Config:
         return {"sums": to_json(self._sums)}
 
-    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+    def _restore_fit_state(self, state: StoredConfig) -> None:
         self._sums = from_json(state["sums"])
 
-    def result(self) -> Any:
-        if np.ndim(self._sums) == 0:
+    def result(self) -> float | np.ndarray:
+        if self._sums.ndim == 0:
             return 0.0
         tp, fp, fn = self._sums.sum(axis=1) if self.average == "micro" else self._sums
         precision, recall = tp / (tp + fp + EPSILON), tp / (tp + fn + EPSILON)
@@ -283,7 +300,7 @@ class FBetaScore(RowMetric):
             scores = np.mean(scores)
         return plain(scores)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, "average": self.average, "beta": self.beta, "threshold": self.threshold}
 
 
@@ -294,12 +311,13 @@ class F1Score(FBetaScore):
         average: See :class:`FBetaScore`.
         threshold: See :class:`FBetaScore`.
         name: See :class:`Metric`.
+        dtype: See :class:`Metric`.
     """
 
     def __init__(
-        self, average: str | None = None, threshold: float | None = None, name: str | None = "f1_score", dtype: Any = None
+        self, average: str | None = None, threshold: float | None = None, name: str | None = "f1_score", dtype: DTypeLike | None = None
     ) -> None:
         super().__init__(average, 1.0, threshold, name, dtype)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, "average": self.average, "threshold": self.threshold}

@@ -1,30 +1,32 @@
-"""Metrics of how targets and predictions go together."""
+"""Correlations of targets and predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 import fastmlp.metrics.functions as functions
 from fastmlp._base import checks
+from fastmlp._base.configs import Config
 from fastmlp.errors import UnsupportedError
-from fastmlp.metrics.base import MeanOfRows
+from fastmlp.metrics.base import MeanOverSamples
 
 __all__ = ["ConcordanceCorrelation", "PearsonCorrelation"]
 
 
-class _Correlation(MeanOfRows):
-    """The mean of a correlation along an axis."""
+class _Correlation(MeanOverSamples):
+    """Base class of correlations along an axis, averaged."""
 
     higher_is_better = True
     function: ClassVar[Callable[..., np.ndarray]]
 
-    def __init__(self, name: str | None, dtype: Any, axis: int) -> None:
+    def __init__(self, name: str | None, dtype: DTypeLike | None, axis: int) -> None:
         if axis not in (-1, 0, 1):
             raise UnsupportedError(
-                f"{type(self).__name__}(axis={axis!r}) is not in fastmlp; give -1 for the columns of a row, or 0 for the rows"
+                f"{type(self).__name__}(axis={axis!r}) is not in fastmlp; use -1 for the outputs of a sample, or 0 for the samples"
             )
         super().__init__(name, dtype)
         self.axis = axis
@@ -33,23 +35,25 @@ class _Correlation(MeanOfRows):
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
         if self.axis == 0 and weight is not None:
-            raise ValueError(f"{self.name}: with axis=0 there is one value for each column of a batch, so rows can't have weights")
+            raise ValueError(f"{self.name}: with axis=0 there is one value per output of a batch, so samples can't be weighted")
         if self.axis != 0 and p.shape[1] == 1:
             checks.warn(
-                f"the metric {self.name!r} compares the columns of a row, of which there is one; use axis=0 to compare the rows of a batch"
+                f"the metric {self.name!r} correlates the outputs of a sample, but there is only one output; use axis=0 to correlate the "
+                "samples of a batch"
             )
         self._add_values(type(self).function(y, p, axis=self.axis), weight)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, "axis": self.axis}
 
 
 class PearsonCorrelation(_Correlation):
-    """The mean correlation of targets and predictions: 1 where one is a rising line of the other, −1 a falling one.
+    """The mean Pearson correlation of targets and predictions: 1 or −1 for a perfect increasing or decreasing linear relation.
 
     Args:
         name: See :class:`Metric`.
-        axis: −1 to compare the columns of each row; 0 to compare the rows of each batch, column by column.
+        dtype: See :class:`Metric`.
+        axis: −1 to correlate the outputs of each sample; 0 to correlate the samples of each batch, for each output.
 
     Example:
 
@@ -60,19 +64,22 @@ class PearsonCorrelation(_Correlation):
 
     function = staticmethod(functions.pearson_correlation)
 
-    def __init__(self, name: str | None = "pearson_correlation", dtype: Any = None, axis: int = -1) -> None:
+    def __init__(self, name: str | None = "pearson_correlation", dtype: DTypeLike | None = None, axis: int = -1) -> None:
         super().__init__(name, dtype, axis)
 
 
 class ConcordanceCorrelation(_Correlation):
-    """The mean of how closely predictions follow their targets: a correlation that other means and deviations lower; 1 is perfect.
+    """Lin's concordance correlation coefficient, averaged: a correlation lowered by differences in mean and variance; 1 is perfect.
 
     Args:
         name: See :class:`Metric`.
+        dtype: See :class:`Metric`.
         axis: See :class:`PearsonCorrelation`.
+
+    Lin, "A concordance correlation coefficient to evaluate reproducibility", 1989.
     """
 
     function = staticmethod(functions.concordance_correlation)
 
-    def __init__(self, name: str | None = "concordance_correlation", dtype: Any = None, axis: int = -1) -> None:
+    def __init__(self, name: str | None = "concordance_correlation", dtype: DTypeLike | None = None, axis: int = -1) -> None:
         super().__init__(name, dtype, axis)

@@ -1,30 +1,32 @@
-"""Metrics of curves that many thresholds draw together: the area under one, and the best point where another rate is high enough."""
+"""Metrics of ROC and precision-recall curves: the area under the curve, and the best rate subject to a bound on another rate."""
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from fastmlp._base import checks
-from fastmlp.metrics.base import END_IN_PROBABILITIES, RowMetric, by_element, divide
-from fastmlp.metrics.confusion import EPSILON, Counts, of_class
+from fastmlp._base.configs import Config, StoredConfig
+from fastmlp.metrics.base import END_IN_PROBABILITIES, SampleMetric, by_element, divide
+from fastmlp.metrics.confusion import EPSILON, Counts, select_class
 
 _OCTAVES, _STEPS = 30, 32
-"""Of :class:`FineCounts`: from ½ down to 2⁻³¹, each in so many gaps. What is nearer to 0 or 1 is in the last one."""
+"""Of :class:`FineCounts`: octaves from ½ down to 2⁻³¹, and bins per octave. Predictions nearer to 0 or 1 are in the last bin."""
 _HALF = _OCTAVES * _STEPS
-_ROWS_TO_JUDGE = 100
-_COARSE_BY = 0.005
-"""Difference of two areas from which on the thresholds are too few."""
+_MIN_SAMPLES_TO_CHECK = 100
+_MAX_AREA_ERROR = 0.005
+"""If more thresholds change the area by more than this, there are too few."""
 
 __all__ = ["AUC", "PrecisionAtRecall", "RecallAtPrecision", "SensitivityAtSpecificity", "SpecificityAtSensitivity"]
 
 
 class FineCounts(Counts):
-    """Counts at thresholds that lie closer together the nearer they are to 0 or 1: what evenly spread ones do not see of a rare class.
+    """Counts at thresholds spaced logarithmically towards 0 and 1, which resolve the predictions of rare classes.
 
     Args:
         columns: See :class:`Counts`.
@@ -38,29 +40,30 @@ class FineCounts(Counts):
         step = (to_end.view(np.int32) >> 18) - (126 - _OCTAVES) * _STEPS  # exponent and five digits
         return np.where(p < 0.5, 1 + step, 2 * _HALF - step)
 
-    def middle(self) -> float:
-        """How far the middle one of all predictions is from 0 or 1, whichever is nearer, as a power of two."""
+    def median_distance(self) -> float:
+        """The median distance of predictions from 0 or 1, whichever is nearer, rounded to a power of two."""
         counts = self._gaps.sum(axis=0).reshape(-1, self._columns).sum(axis=1)[1:-1]
         folded = np.cumsum(counts[:_HALF] + counts[: _HALF - 1 : -1])
         return float(2.0 ** (np.searchsorted(folded, folded[-1] / 2) // _STEPS - _OCTAVES))
 
 
-class AUC(RowMetric):
-    """The area under a curve that all thresholds together draw: 1 is perfect, 0.5 under the ROC curve is guessing.
+class AUC(SampleMetric):
+    """The area under the ROC or precision-recall curve: 1 is perfect; for the ROC curve, 0.5 is random guessing.
 
     Args:
-        num_thresholds: Evenly spread, 200 by default; more come closer to the exact area. A warning says so where they do not part the
-            predictions, as with a rare class whose probabilities are all near 0.
+        num_thresholds: The number of evenly spaced thresholds, ≥ 2; more come closer to the exact area. fastmlp warns if they are too few
+            to separate the predictions, as for a rare class whose probabilities are all near 0.
         curve: ``"ROC"``, true positive rate over false positive rate, or ``"PR"``, precision over recall.
-        summation_method: ``"interpolation"``, the middle of each step; ``"minoring"`` its lower, ``"majoring"`` its upper end. Between
-            points of the PR curve the counts are interpolated, not their ratio (Davis and Goadrich 2006, "The relationship between
-            precision-recall and ROC curves").
+        summation_method: ``"interpolation"`` for the midpoint of each step, ``"minoring"`` for its lower, ``"majoring"`` for its upper
+            end. Between points of the PR curve the counts are interpolated, not their ratio (Davis and Goadrich 2006, "The relationship
+            between precision-recall and ROC curves").
         name: See :class:`Metric`.
-        thresholds: Those to use instead, from 0 to 1.
-        multi_label: Whether to take the area for each output and average; else all outputs are counted together.
-        num_labels: The number of outputs, for ``multi_label``; else seen from the data.
-        label_weights: How much each output counts.
-        from_logits: Whether predictions go through a sigmoid first.
+        dtype: See :class:`Metric`.
+        thresholds: Thresholds from 0 to 1 to use instead.
+        multi_label: Whether to average the areas of the outputs; by default all outputs are counted together.
+        num_labels: The number of outputs, with ``multi_label``; by default taken from the data.
+        label_weights: The weight of each output.
+        from_logits: Whether to apply a sigmoid to the predictions first.
 
     Example:
 
@@ -77,7 +80,7 @@ class AUC(RowMetric):
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         thresholds: Sequence[float] | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,
@@ -99,8 +102,8 @@ class AUC(RowMetric):
         self.label_weights = None if label_weights is None else np.asarray(label_weights, np.float32)
         super().__init__(name, dtype)
 
-    def advice_for_scores(self) -> str | None:
-        return None if self.from_logits else "give AUC(from_logits=True)"
+    def advice_for_logits(self) -> str | None:
+        return None if self.from_logits else "use AUC(from_logits=True)"
 
     def reset_state(self) -> None:
         self._counts = None if self.multi_label else Counts(self.thresholds)
@@ -111,7 +114,7 @@ class AUC(RowMetric):
         if self.from_logits:
             p = 1 / (1 + np.exp(-p))
         if self.label_weights is not None and len(self.label_weights) != p.shape[1]:
-            raise ValueError(f"{self.name}: there are {len(self.label_weights)} label_weights, but {p.shape[1]} outputs")
+            raise ValueError(f"{self.name}: label_weights has {len(self.label_weights)} values, but the model has {p.shape[1]} outputs")
         if self._counts is None:
             self._counts = Counts(self.thresholds, p.shape[1])
         weights = by_element(weight, p)
@@ -124,19 +127,19 @@ class AUC(RowMetric):
             self._fine.add(y, p, weights)
             self._rows += len(y)
 
-    def _fit_state(self) -> dict[str, Any]:
+    def _fit_state(self) -> Config:
         return {"counts": None if self._counts is None else self._counts.state()}
 
-    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+    def _restore_fit_state(self, state: StoredConfig) -> None:
         if state["counts"] is not None:
             self._counts = Counts(self.thresholds, state["counts"]["shape"][1] // (self.num_thresholds + 1))
             self._counts.restore(state["counts"])
-        self._rows = -sys.maxsize  # the fine counts miss the rows before
+        self._rows = -sys.maxsize  # the fine counts lack the samples before, so the resolution is not checked
 
     def result(self) -> float:
         area = self._area(self._counts)
         if not self._in_pass:
-            self._judge(area)
+            self._check_resolution(area)
         return area
 
     def _area(self, counts: Counts | None) -> float:
@@ -147,16 +150,16 @@ class AUC(RowMetric):
             return float(areas)
         return float(np.mean(areas) if self.label_weights is None else divide((areas * self.label_weights).sum(), self.label_weights.sum()))
 
-    def _judge(self, area: float) -> None:
-        """Warn if predictions lie so close together that the thresholds do not part them."""
-        if self._fine is None or self._rows < _ROWS_TO_JUDGE:
+    def _check_resolution(self, area: float) -> None:
+        """Warns if predictions lie too close together for the thresholds to separate them."""
+        if self._fine is None or self._rows < _MIN_SAMPLES_TO_CHECK:
             return
         finer = self._area(self._fine)
-        if abs(finer - area) > _COARSE_BY:
-            enough = 10 ** math.ceil(math.log10(max(50 / self._fine.middle(), 2 * self.num_thresholds)))
+        if abs(finer - area) > _MAX_AREA_ERROR:
+            enough = 10 ** math.ceil(math.log10(max(50 / self._fine.median_distance(), 2 * self.num_thresholds)))
             checks.warn(
-                f"the metric {self.name!r} is {area:.4f}, but about {finer:.4f} with more thresholds: {self.num_thresholds} from 0 to 1 do "
-                f"not part predictions as close together as those of a rare class; give AUC(num_thresholds={min(enough, 1000000)})"
+                f"the metric {self.name!r} is {area:.4f}, but about {finer:.4f} with more thresholds: {self.num_thresholds} from 0 to 1 "
+                f"can't separate predictions this close together, as those of a rare class; use AUC(num_thresholds={min(enough, 1000000)})"
             )
 
     def _areas(self, tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> np.ndarray:
@@ -171,7 +174,7 @@ class AUC(RowMetric):
             heights = (np.minimum if self.summation_method == "minoring" else np.maximum)(y[:-1], y[1:])
         return (x[:-1] - x[1:]) * heights
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {
             "name": self.name,
             "num_thresholds": self.num_thresholds,
@@ -193,63 +196,64 @@ def _interpolated_precision_areas(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray
     return np.asarray(divide(slope * (tp[:-1] - tp[1:] + intercept * np.log(ratio)), tp[1:] + fn[1:]))
 
 
-def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
+def _one_of(name: str, value: object, choices: tuple[str, ...]) -> str:
     for choice in choices:
         if isinstance(value, str) and value.lower() == choice.lower():
             return choice
     raise ValueError(f"{name} must be {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}, got {value!r}")
 
 
-class _BestAt(RowMetric):
-    """The best of one rate over all thresholds where another one is high enough."""
+class _BestAt(SampleMetric):
+    """Base class of the maximum of one rate over the thresholds at which another rate is high enough."""
 
     higher_is_better = True
     bound: ClassVar[str]
-    """The argument's name."""
+    """The name of the argument for the lower bound."""
 
-    def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any) -> None:
+    def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: DTypeLike | None) -> None:
         self.value = checks.check_float(self.bound, value, 0.0, 1.0)
         count = self.num_thresholds = checks.check_int("num_thresholds", num_thresholds)
         self.class_id = None if class_id is None else checks.check_int("class_id", class_id, 0)
         self.thresholds = [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
         super().__init__(name, dtype)
 
-    def advice_for_scores(self) -> str | None:
+    def advice_for_logits(self) -> str | None:
         return END_IN_PROBABILITIES
 
     def reset_state(self) -> None:
         self._counts = Counts(self.thresholds)
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
-        self._counts.add(*of_class(self.name, self.class_id, y, p, by_element(weight, p)))
+        self._counts.add(*select_class(self.name, self.class_id, y, p, by_element(weight, p)))
 
-    def _fit_state(self) -> dict[str, Any]:
+    def _fit_state(self) -> Config:
         return {"counts": self._counts.state()}
 
-    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+    def _restore_fit_state(self, state: StoredConfig) -> None:
         self._counts.restore(state["counts"])
 
     def result(self) -> float:
         counts = self._counts.at_thresholds()
-        bounded, wanted = self._rates(**counts)
-        return float(np.max(wanted[bounded >= self.value], initial=0.0))
+        bounded, maximised = self._rates(**counts)
+        return float(np.max(maximised[bounded >= self.value], initial=0.0))
 
     def _rates(self, tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What has to be high enough, and what is wanted, at each threshold."""
+        """The rate with the lower bound and the rate to maximise, at each threshold."""
         raise NotImplementedError
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, self.bound: self.value, "num_thresholds": self.num_thresholds, "class_id": self.class_id}
 
 
 class PrecisionAtRecall(_BestAt):
-    """The highest precision at thresholds whose recall is at least ``recall``.
+    """The maximum precision at thresholds with a recall ≥ ``recall``.
 
     Args:
         recall: From 0 to 1.
-        num_thresholds: Evenly spread from 0 to 1.
-        class_id: Look at this output alone.
+        num_thresholds: The number of thresholds, evenly spaced from 0 to 1.
+        class_id: Evaluate this output only.
         name: See :class:`Metric`.
+        dtype: See :class:`Metric`.
 
     Example:
 
@@ -261,7 +265,7 @@ class PrecisionAtRecall(_BestAt):
     bound = "recall"
 
     def __init__(
-        self, recall: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None, dtype: Any = None
+        self, recall: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None, dtype: DTypeLike | None = None
     ) -> None:
         super().__init__(recall, num_thresholds, class_id, name, dtype)
 
@@ -270,19 +274,25 @@ class PrecisionAtRecall(_BestAt):
 
 
 class RecallAtPrecision(_BestAt):
-    """The highest recall at thresholds whose precision is at least ``precision``.
+    """The maximum recall at thresholds with a precision ≥ ``precision``.
 
     Args:
         precision: From 0 to 1.
         num_thresholds: See :class:`PrecisionAtRecall`.
         class_id: See :class:`PrecisionAtRecall`.
         name: See :class:`Metric`.
+        dtype: See :class:`Metric`.
     """
 
     bound = "precision"
 
     def __init__(
-        self, precision: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None, dtype: Any = None
+        self,
+        precision: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(precision, num_thresholds, class_id, name, dtype)
 
@@ -291,19 +301,25 @@ class RecallAtPrecision(_BestAt):
 
 
 class SensitivityAtSpecificity(_BestAt):
-    """The highest sensitivity, tp / (tp + fn), at thresholds whose specificity, tn / (tn + fp), is at least ``specificity``.
+    """The maximum sensitivity, tp / (tp + fn), at thresholds with a specificity, tn / (tn + fp), ≥ ``specificity``.
 
     Args:
         specificity: From 0 to 1.
         num_thresholds: See :class:`PrecisionAtRecall`.
         class_id: See :class:`PrecisionAtRecall`.
         name: See :class:`Metric`.
+        dtype: See :class:`Metric`.
     """
 
     bound = "specificity"
 
     def __init__(
-        self, specificity: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None, dtype: Any = None
+        self,
+        specificity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
 
@@ -312,19 +328,25 @@ class SensitivityAtSpecificity(_BestAt):
 
 
 class SpecificityAtSensitivity(_BestAt):
-    """The highest specificity, tn / (tn + fp), at thresholds whose sensitivity, tp / (tp + fn), is at least ``sensitivity``.
+    """The maximum specificity, tn / (tn + fp), at thresholds with a sensitivity, tp / (tp + fn), ≥ ``sensitivity``.
 
     Args:
         sensitivity: From 0 to 1.
         num_thresholds: See :class:`PrecisionAtRecall`.
         class_id: See :class:`PrecisionAtRecall`.
         name: See :class:`Metric`.
+        dtype: See :class:`Metric`.
     """
 
     bound = "sensitivity"
 
     def __init__(
-        self, sensitivity: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None, dtype: Any = None
+        self,
+        sensitivity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
 

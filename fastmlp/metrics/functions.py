@@ -1,10 +1,9 @@
-"""The accuracies and correlations as functions of arrays, as the metrics of the same names use them."""
+"""Accuracies and correlations as functions of arrays, used by the metrics of the same names."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastmlp._base import checks
 
@@ -19,31 +18,31 @@ __all__ = [
 ]
 
 
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:
-    """1 for each element that lies on the right side of the threshold, else 0."""
+def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5) -> np.ndarray:
+    """Returns 1 for each element with (y_pred > threshold) == y_true, else 0, as float32."""
     y, p = _same_rank(y_true, y_pred)
     return np.asarray((p > np.float32(threshold)) == y, np.float32)
 
 
-def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
-    """1 for each row whose largest prediction is in the place of the largest target, else 0."""
+def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
+    """Returns 1 for each sample whose largest prediction is at the largest target, else 0, as float32 ``(samples,)``."""
     return sparse_categorical_accuracy(np.asarray(y_true).argmax(axis=-1), y_pred)
 
 
-def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
-    """1 for each row whose largest prediction is at the integer class label, else 0."""
+def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
+    """Returns 1 for each sample whose largest prediction is at the integer class label, else 0, as float32 ``(samples,)``."""
     p = np.asarray(y_pred, np.float32)
     return np.asarray(p.argmax(axis=-1) == _labels(y_true, p), np.float32)
 
 
-def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
-    """1 for each row whose class, in one-hot targets, is among the ``k`` with the largest predictions, else 0."""
+def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> np.ndarray:
+    """Returns 1 for each sample whose class is among the ``k`` classes with the largest predictions, else 0; targets are one-hot."""
     return sparse_top_k_categorical_accuracy(np.asarray(y_true).argmax(axis=-1), y_pred, k)
 
 
-def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> np.ndarray:
-    """1 for each row whose integer class label is among the ``k`` with the largest predictions, else 0."""
-    advice = {"from_sorted_ids": "give predictions as numbers, one for each class"}
+def sparse_top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5, from_sorted_ids: bool = False) -> np.ndarray:
+    """Returns 1 for each sample whose integer class label is among the ``k`` classes with the largest predictions, else 0."""
+    advice = {"from_sorted_ids": "pass one prediction per class"}
     checks.reject_unknown("sparse_top_k_categorical_accuracy", {"from_sorted_ids": from_sorted_ids}, advice)
     k, p = checks.check_int("k", k), np.asarray(y_pred, np.float32)
     labels = _labels(y_true, p)
@@ -54,16 +53,16 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
     return np.asarray(larger.sum(axis=-1) < k, np.float32)
 
 
-def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
-    """The correlation of targets and predictions along an axis: 1 where one is a rising line of the other; NaN where either is constant."""
+def pearson_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> np.ndarray:
+    """Returns the Pearson correlation of targets and predictions along an axis; NaN where either is constant."""
     y, p = _same_rank(y_true, y_pred)
     y, p = y - y.mean(axis=axis, keepdims=True), p - p.mean(axis=axis, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray((y / y.std(axis=axis, keepdims=True) * (p / p.std(axis=axis, keepdims=True))).mean(axis=axis))
 
 
-def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
-    """How closely predictions follow their targets along an axis: a correlation that other means and deviations lower.
+def concordance_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> np.ndarray:
+    """Returns the concordance correlation along an axis: a correlation lowered by differences in mean and variance.
 
     Lin, "A concordance correlation coefficient to evaluate reproducibility", 1989.
     """
@@ -73,22 +72,22 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndar
     return np.asarray((2 * (y - y_mean) * (p - p_mean) / (spread + np.float32(1e-7))).mean(axis=axis))
 
 
-def _same_rank(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float32 arrays of the same shape; a last axis of size 1 may be missing from one of them."""
+def _same_rank(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Both as float32 arrays of equal shape; one of them may lack a last axis of size 1."""
     y, p = np.asarray(y_true, np.float32), np.asarray(y_pred, np.float32)
     if y.ndim == p.ndim - 1 and p.shape[-1] == 1:
         y = y[..., None]
     elif p.ndim == y.ndim - 1 and y.shape[-1] == 1:
         p = p[..., None]
     if y.shape != p.shape:
-        raise ValueError(f"y_true has shape {y.shape}, but y_pred {p.shape}; they must have the same")
+        raise ValueError(f"y_true has shape {y.shape} and y_pred {p.shape}; the shapes must be equal")
     return y, p
 
 
-def _labels(y_true: Any, p: np.ndarray) -> np.ndarray:
+def _labels(y_true: ArrayLike, p: np.ndarray) -> np.ndarray:
     labels = np.asarray(y_true)
     if labels.shape == (*p.shape[:-1], 1):
         labels = labels[..., 0]
     if labels.shape != p.shape[:-1]:
-        raise ValueError(f"y_true has shape {labels.shape}, but for y_pred of shape {p.shape} class labels {p.shape[:-1]} are wanted")
+        raise ValueError(f"y_true has shape {labels.shape}, but for y_pred of shape {p.shape} it must be class labels {p.shape[:-1]}")
     return labels

@@ -1,4 +1,4 @@
-"""Means over rows, and near relations, that are computed from predictions: top-k accuracies, R², the root of a mean, functions of yours."""
+"""Means over samples and similar metrics, computed from predictions: top-k accuracies, RMSE, R², custom functions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 import fastmlp.metrics.functions as functions
 from fastmlp._base import checks, custom_objects
+from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.numeric import quietly
-from fastmlp.metrics.base import MeanOfRows, Metric, RowMetric, by_element, from_json, in_order, plain, to_json
+from fastmlp.metrics.base import MeanOverSamples, Metric, SampleMetric, by_element, from_json, ordered_sum, plain, to_json
 
 __all__ = [
     "Accuracy",
@@ -25,8 +27,8 @@ __all__ = [
 ]
 
 
-class Mean(MeanOfRows):
-    """The mean of the values it is given: ``update_state(values, sample_weight=None)``.
+class Mean(MeanOverSamples):
+    """The mean of values: ``update_state(values, sample_weight=None)``.
 
     Example:
 
@@ -37,12 +39,12 @@ class Mean(MeanOfRows):
     4.0
     """
 
-    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
     @quietly
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        """Take note of values, ``(rows,)``; of further axes the mean is taken. Weights are for rows, or of the values' shape."""
+    def update_state(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> None:  # type: ignore[override]
+        """Adds values ``(samples, …)``, averaged over all axes but the first, with weights ``(samples,)`` or of the values' shape."""
         checks.present(values=values)
         array = np.asarray(values, np.float32)
         weight = None if sample_weight is None else np.asarray(sample_weight, np.float32)
@@ -50,11 +52,11 @@ class Mean(MeanOfRows):
             self._add_elements(array, weight)
             return
         array = array.reshape(len(array), math.prod(array.shape[1:])).mean(axis=1) if array.ndim else array[None]
-        self._add_values(array, None if weight is None else np.broadcast_to(_of_rows(weight, len(array)), array.shape))
+        self._add_values(array, None if weight is None else np.broadcast_to(_as_vector(weight, len(array)), array.shape))
 
 
 class Sum(Metric):
-    """The sum of the values it is given: ``update_state(values, sample_weight=None)``.
+    """The sum of values: ``update_state(values, sample_weight=None)``.
 
     Example:
 
@@ -65,47 +67,51 @@ class Sum(Metric):
     4.0
     """
 
-    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "sum", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
     def reset_state(self) -> None:
         self.total = 0.0
 
     @quietly
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        """Take note of values, ``(rows, …)``. Weights are for rows, or of the values' shape."""
+    def update_state(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> None:  # type: ignore[override]
+        """Adds values ``(samples, …)``, with weights ``(samples,)`` or of the values' shape."""
         checks.present(values=values)
         array = np.asarray(values, np.float32)
         if sample_weight is not None:
             weight = np.asarray(sample_weight, np.float32)
             array = array * weight.reshape(weight.shape + (1,) * (array.ndim - weight.ndim))
-        self.total = float(in_order(self.total, array.reshape(-1)))
+        self.total = float(ordered_sum(self.total, array.reshape(-1)))
 
     def result(self) -> float:
         return self.total
 
-    def _fit_state(self) -> dict[str, Any]:
+    def _fit_state(self) -> Config:
         return {"total": to_json(self.total)}
 
-    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+    def _restore_fit_state(self, state: StoredConfig) -> None:
         self.total = float(from_json(state["total"]))
 
 
-def _of_rows(weight: np.ndarray, rows: int) -> np.ndarray:
-    """Weights given as one column, as an array without it."""
-    return weight[:, 0] if weight.shape == (rows, 1) else weight
+def _as_vector(weight: np.ndarray, count: int) -> np.ndarray:
+    """Weights ``(samples, 1)`` as ``(samples,)``; others as they are."""
+    return weight[:, 0] if weight.shape == (count, 1) else weight
 
 
-class MeanMetricWrapper(MeanOfRows):
-    """The mean of a function of your own.
+class MeanMetricWrapper(MeanOverSamples):
+    """The mean of a custom function. ``compile(metrics=[function])`` creates it.
 
-    Give the function itself to ``compile``; it is wrapped there. It runs in Python, once for each batch.
+    The function runs in Python, once per batch.
 
     Args:
-        fn: From targets and predictions ``(rows, outputs)``, NumPy arrays, to a value per row, ``(rows,)`` or ``(rows, outputs)``, or to
-            one number for the batch.
-        name: See :class:`Metric`; the function's name unless told.
-        options: Further arguments of the function.
+        fn: Takes targets and predictions, NumPy arrays ``(samples, outputs)``, and returns one value per sample, ``(samples,)`` or
+            ``(samples, outputs)``, or a single number for the batch.
+        name: See :class:`Metric`; by default the name of the function.
+        dtype: See :class:`Metric`.
+        options: Additional arguments of the function.
+
+    Raises:
+        ValueError: In ``update_state``, if the function returns values of another shape.
 
     Example:
 
@@ -121,29 +127,34 @@ class MeanMetricWrapper(MeanOfRows):
 
     takes_chunks = False
 
-    def __init__(self, fn: Callable[..., Any] | Mapping[str, Any], name: str | None = None, dtype: Any = None, **options: Any) -> None:
-        function: Any = custom_objects.named_function("metric", fn.get("config", {})) if isinstance(fn, Mapping) else fn
+    def __init__(
+        self, fn: Callable[..., ArrayLike] | StoredConfig, name: str | None = None, dtype: DTypeLike | None = None, **options: Any
+    ) -> None:
+        function: Callable[..., ArrayLike] = (
+            custom_objects.named_function("metric", fn.get("config", {})) if isinstance(fn, Mapping) else fn
+        )
         super().__init__(name or getattr(function, "__name__", type(function).__name__), dtype)
         self.fn = function
         self._options = options
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"fn": custom_objects.describe_function(self.fn), "name": self.name, **self._options}
 
     @property
     def sparse(self) -> None:
         return None
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         y, p = np.asarray(y_true), np.asarray(y_pred)
-        self._take(self.fn(y, p, **self._options), p, sample_weight)
+        self._add_result(self.fn(y, p, **self._options), p, sample_weight)
 
     @quietly
-    def _take(self, given: Any, p: np.ndarray, sample_weight: Any) -> None:
-        values = np.asarray(given, np.float32)
+    def _add_result(self, returned: ArrayLike, p: np.ndarray, sample_weight: ArrayLike | None) -> None:
+        values = np.asarray(returned, np.float32)
         if values.ndim and len(values) != len(p):
             raise ValueError(
-                f"the metric {self.name} gave values of shape {values.shape} for {len(p)} rows; return one per row, or a single number"
+                f"the metric {self.name} returned values of shape {values.shape} for {len(p)} samples; return one value per sample or a "
+                "single number"
             )
         weight = None if sample_weight is None else np.asarray(sample_weight, np.float32)
         if weight is not None and weight.ndim > 1:
@@ -159,52 +170,59 @@ class MeanMetricWrapper(MeanOfRows):
             self._add_values(np.broadcast_to(values, weight.shape), weight)
 
 
-class Accuracy(MeanOfRows):
-    """How often predictions equal targets, averaged over the columns."""
+class Accuracy(MeanOverSamples):
+    """The fraction of predictions equal to their targets, averaged over the outputs."""
 
     higher_is_better = True
 
-    def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "accuracy", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
-    def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    def sample_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         return np.asarray((y == p).mean(axis=1))
 
 
-class TopKCategoricalAccuracy(MeanOfRows):
-    """The fraction of rows whose class, in one-hot targets, is among the ``k`` with the largest predictions.
+class TopKCategoricalAccuracy(MeanOverSamples):
+    """The fraction of samples whose class is among the ``k`` classes with the largest predictions; targets are one-hot.
 
     Args:
-        k: How many.
+        k: The number of classes, ≥ 1.
         name: See :class:`Metric`.
+        dtype: See :class:`Metric`.
     """
 
     higher_is_better = True
 
-    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
         self.k = checks.check_int("k", k)
 
-    def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    def sample_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         return functions.top_k_categorical_accuracy(y, p, self.k)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, "k": self.k}
 
 
 class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
-    """The fraction of rows whose class number is among the ``k`` with the largest predictions.
+    """The fraction of samples whose class is among the ``k`` classes with the largest predictions; targets are integer class labels.
 
     Args:
-        k: How many.
+        k: The number of classes, ≥ 1.
         name: See :class:`Metric`.
+        dtype: See :class:`Metric`.
+        from_sorted_ids: Not supported.
     """
 
     def __init__(
-        self, k: int = 5, name: str | None = "sparse_top_k_categorical_accuracy", dtype: Any = None, from_sorted_ids: bool = False
+        self,
+        k: int = 5,
+        name: str | None = "sparse_top_k_categorical_accuracy",
+        dtype: DTypeLike | None = None,
+        from_sorted_ids: bool = False,
     ) -> None:
         checks.reject_unknown(
-            type(self).__name__, {"from_sorted_ids": from_sorted_ids}, {"from_sorted_ids": "predictions are numbers, not ids"}
+            type(self).__name__, {"from_sorted_ids": from_sorted_ids}, {"from_sorted_ids": "pass predictions, not class ids"}
         )
         super().__init__(k, name, dtype)
 
@@ -212,20 +230,20 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
     def sparse(self) -> bool:
         return True
 
-    def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    def sample_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         return functions.sparse_top_k_categorical_accuracy(y, p, self.k)
 
 
-class RootMeanSquaredError(MeanOfRows):
-    """√mean((y − p)²), the mean taken over all rows before the root."""
+class RootMeanSquaredError(MeanOverSamples):
+    """√mean((y − p)²), the mean over all samples."""
 
     is_mean = False
     higher_is_better = False
 
-    def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "root_mean_squared_error", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
-    def row_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    def sample_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         return np.asarray(np.square(p - y).mean(axis=1))
 
     def element_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -235,19 +253,25 @@ class RootMeanSquaredError(MeanOfRows):
         return math.sqrt(super().result())
 
 
-class R2Score(RowMetric):
-    """The share of the targets' variance that the predictions explain: 1 − Σ(y − p)² / Σ(y − mean y)²; 1 is best, 0 is as good as the mean.
+class R2Score(SampleMetric):
+    """The coefficient of determination, 1 − Σ(y − p)² / Σ(y − mean y)²: 1 is perfect, 0 is no better than predicting the mean.
 
     Args:
-        class_aggregation: ``"uniform_average"`` of the outputs' scores, ``"variance_weighted_average"``, or None for one score per output.
-        num_regressors: The number of features, for the adjusted R²; 0 for the plain one.
+        class_aggregation: ``"uniform_average"`` or ``"variance_weighted_average"`` of the scores of the outputs, or None for one score per
+            output.
+        num_regressors: The number of features, for the adjusted R²; 0 for the plain R².
         name: See :class:`Metric`.
+        dtype: See :class:`Metric`.
     """
 
     higher_is_better = True
 
     def __init__(
-        self, class_aggregation: str | None = "uniform_average", num_regressors: int = 0, name: str | None = "r2_score", dtype: Any = None
+        self,
+        class_aggregation: str | None = "uniform_average",
+        num_regressors: int = 0,
+        name: str | None = "r2_score",
+        dtype: DTypeLike | None = None,
     ) -> None:
         choices = (None, "uniform_average", "variance_weighted_average")
         if class_aggregation not in choices:
@@ -257,7 +281,7 @@ class R2Score(RowMetric):
         self.num_regressors = checks.check_int("num_regressors", num_regressors, 0)
 
     def reset_state(self) -> None:
-        self._sums: Any = 0.0
+        self._sums: np.ndarray = np.zeros(())
         self._samples = 0
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
@@ -265,16 +289,16 @@ class R2Score(RowMetric):
         weights = by_element(weight, p)
         ones = np.ones(p.shape) if weights is None else weights
         terms = np.stack([y * ones, y * y * ones, (y - p) ** 2 * ones, ones], axis=1)
-        self._sums = in_order(self._sums, terms)
+        self._sums = ordered_sum(self._sums, terms)
         self._samples += y.size
 
-    def _fit_state(self) -> dict[str, Any]:
+    def _fit_state(self) -> Config:
         return {"sums": to_json(self._sums), "samples": self._samples}
 
-    def _restore_fit_state(self, state: Mapping[str, Any]) -> None:
+    def _restore_fit_state(self, state: StoredConfig) -> None:
         self._sums, self._samples = from_json(state["sums"]), state["samples"]
 
-    def result(self) -> Any:
+    def result(self) -> float | np.ndarray:
         if not self._samples:
             return 0.0
         total_y, squares, residual, count = self._sums
@@ -291,9 +315,9 @@ class R2Score(RowMetric):
                 scores = 1 - (1 - scores) * (self._samples - 1) / left
             else:
                 checks.warn(
-                    f"{self._samples} values are too few for the adjusted R² of {self.num_regressors} features; this is the plain R²"
+                    f"{self._samples} values are too few for the adjusted R² with {self.num_regressors} features; the plain R² is returned"
                 )
         return plain(scores)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, "class_aggregation": self.class_aggregation, "num_regressors": self.num_regressors}

@@ -152,7 +152,7 @@ def test_a_model_takes_the_last_axis_only():
         (lambda: losses.MeanSquaredError(reduction="total"), ValueError, "reduction must be 'sum_over_batch_size', 'mean', 'sum'"),
         (lambda: losses.CategoricalCrossentropy(label_smoothing=2), ValueError, "label_smoothing must be at least 0 and at most 1, got 2"),
         (lambda: losses.CategoricalCrossentropy(axis=2)([[1, 0]], [[0.5, 0.5]]), ValueError, "axis=2, but y_pred has shape (1, 2)"),
-        (lambda: metrics.CategoricalCrossentropy(axis=0), UnsupportedError, "a row's columns are its last axis"),
+        (lambda: metrics.CategoricalCrossentropy(axis=0), UnsupportedError, "the outputs must be the last axis"),
         (lambda: losses.Huber(delta=-1), ValueError, "delta must be at least 0, got -1"),
         (lambda: losses.Quantile(q=1.5), ValueError, "q must be at least 0 and at most 1, got 1.5"),
         (lambda: losses.BinaryFocalCrossentropy(gamma=-1), ValueError, "gamma must be at least 0"),

@@ -158,7 +158,7 @@ def test_a_function_of_yours_may_give_a_value_for_each_row():
 def test_a_function_that_gives_the_wrong_number_of_values_is_told():
     x, y = rows(50)
     model = compiled(metrics=[lambda y_true, y_pred: np.zeros(3)])
-    with pytest.raises(ValueError, match=r"the metric <lambda> gave values of shape \(3,\) for 32 rows; return one per row"):
+    with pytest.raises(ValueError, match=r"the metric <lambda> returned values of shape \(3,\) for 32 samples; return one value"):
         model.fit(x, y, verbose=0)
 
 
@@ -282,14 +282,14 @@ def test_a_correlation_of_single_columns_warns_and_takes_the_rows_of_a_batch(eng
     p = model.predict(x, verbose=0)[:, 0]
     wanted = np.mean([np.corrcoef(y[part], p[part])[0, 1] for part in (slice(0, 32), slice(32, 64))])
     assert model.evaluate(x, y, batch_size=32, verbose=0)[1] == pytest.approx(wanted, rel=1e-5)
-    with pytest.warns(UserWarning, match="compares the columns of a row, of which there is one; use axis=0"):
+    with pytest.warns(UserWarning, match="correlates the outputs of a sample, but there is only one output; use axis=0"):
         metrics.PearsonCorrelation()([1, 2], [1, 3])
 
 
 def test_weights_that_fit_neither_rows_nor_elements_are_told():
-    with pytest.raises(ValueError, match=r"one weight per row, \(2,\), or one per element, \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"one weight per sample, \(2,\), or per element, \(2, 3\)"):
         metrics.AUC()(np.zeros((2, 3)), np.zeros((2, 3)), np.ones((3, 2)))
-    with pytest.raises(ValueError, match=r"has one value for each row, so sample_weight must have one number for each row: \(2,\)"):
+    with pytest.raises(ValueError, match=r"has one value per sample, so sample_weight must have shape \(2,\)"):
         metrics.MeanSquaredError()(np.zeros((2, 3)), np.zeros((2, 3)), np.ones((2, 3)))
 
 
@@ -389,7 +389,7 @@ def rare(n=20000):
 def test_an_auc_whose_thresholds_see_nothing_of_a_rare_class_warns_and_says_what_to_change():
     y, p = rare()
     metric = metrics.AUC()
-    with pytest.warns(UserWarning, match=r"about 0\.\d+ with more thresholds: .* give AUC\(num_thresholds=(\d+)\)") as caught:
+    with pytest.warns(UserWarning, match=r"about 0\.\d+ with more thresholds: .* use AUC\(num_thresholds=(\d+)\)") as caught:
         coarse = metric(y, p)
     told = str(caught[0].message)
     finer = metrics.AUC(num_thresholds=int(told.split("num_thresholds=")[1].rstrip(")")))
@@ -504,25 +504,25 @@ def test_every_metric_is_described_by_its_configuration(name):
         (lambda: metrics.AUC(curve="lift"), "curve must be 'ROC' or 'PR', got 'lift'"),
         (lambda: metrics.AUC(num_thresholds=1), "num_thresholds must be at least 2, got 1"),
         (lambda: metrics.AUC(num_labels=3), "num_labels is only for multi_label=True"),
-        (lambda: metrics.AUC(label_weights=[1, 2])([1], [0.5]), "there are 2 label_weights, but 1 outputs"),
+        (lambda: metrics.AUC(label_weights=[1, 2])([1], [0.5]), "label_weights has 2 values, but the model has 1 outputs"),
         (lambda: metrics.Precision(thresholds=[]), "thresholds is empty"),
         (lambda: metrics.Precision(thresholds=1.5), "a threshold must be at least 0 and at most 1, got 1.5"),
-        (lambda: metrics.Precision(top_k=3)([[1, 0]], [[0.5, 0.1]]), "top_k is 3, but there are 2 outputs"),
-        (lambda: metrics.Recall(class_id=2)([[1, 0]], [[0.5, 0.1]]), "class_id is 2, but outputs go from 0 to 1"),
+        (lambda: metrics.Precision(top_k=3)([[1, 0]], [[0.5, 0.1]]), "top_k is 3, but the model has 2 outputs"),
+        (lambda: metrics.Recall(class_id=2)([[1, 0]], [[0.5, 0.1]]), "class_id must be from 0 to 1, the last output, got 2"),
         (lambda: metrics.F1Score(average="mean"), "average must be 'micro', 'macro', 'weighted' or None, got 'mean'"),
         (lambda: metrics.FBetaScore(beta=0.0), "beta must be above 0"),
         (
             lambda: metrics.R2Score(class_aggregation="sum"),
             "class_aggregation must be 'uniform_average', 'variance",
         ),
-        (lambda: metrics.AUC(name="a")([1, 0], [[0.1, 0.9]]), r"a: y_true has shape \(2,\), but y_pred \(1, 2\)"),
+        (lambda: metrics.AUC(name="a")([1, 0], [[0.1, 0.9]]), r"a: y_true has shape \(2,\) and y_pred \(1, 2\)"),
         (
             lambda: metrics.AUC(name="a")([1, 0], [0.1, 0.9], [1, 2, 3]),
-            r"a: sample_weight has shape \(3,\), but there is one weight",
+            r"a: sample_weight has shape \(3,\), but must have one weight",
         ),
         (
             lambda: metrics.SparseTopKCategoricalAccuracy(k=1, name="k")([2], [[0.1, 0.9]]),
-            "k: y_true holds the class number 2, but y_pred has 2 col",
+            "k: y_true holds the class label 2, but y_pred has 2 col",
         ),
     ],
 )
@@ -540,7 +540,7 @@ def test_an_engine_refuses_an_array_that_its_predictions_do_not_fit():
 
 
 def test_mean_is_no_metric_of_a_model():
-    with pytest.raises(TypeError, match="Mean takes the values it is given"):
+    with pytest.raises(TypeError, match="Mean averages or adds up values"):
         compiled(metrics=[metrics.Mean()])
 
 

@@ -221,13 +221,13 @@ BINARY = losses.BinaryCrossentropy(from_logits=True)
 @pytest.mark.parametrize(
     ("metric", "advice"),
     [
-        ("accuracy", r"give BinaryAccuracy\(threshold=0\)"),
-        ("AUC", r"give AUC\(from_logits=True\)"),
-        ("Precision", r"give Precision\(thresholds=0\)"),
-        (metrics.Recall(thresholds=[0.2, 0.7]), r"give Recall\(thresholds=0\)"),
-        ("false_positives", r"give FalsePositives\(thresholds=0\)"),
+        ("accuracy", r"use BinaryAccuracy\(threshold=0\)"),
+        ("AUC", r"use AUC\(from_logits=True\)"),
+        ("Precision", r"use Precision\(thresholds=0\)"),
+        (metrics.Recall(thresholds=[0.2, 0.7]), r"use Recall\(thresholds=0\)"),
+        ("false_positives", r"use FalsePositives\(thresholds=0\)"),
         (metrics.F1Score(threshold=0.5), "end the model in a sigmoid or softmax"),
-        ("binary_crossentropy", "give it as an object with from_logits=True"),
+        ("binary_crossentropy", "pass it as an object with from_logits=True"),
     ],
 )
 def test_metrics_of_probabilities_on_scores_warn_and_say_what_to_change(metric, advice):

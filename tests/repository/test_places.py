@@ -15,7 +15,7 @@ from folders import ROOT
 from fastmlp import _core, layers, losses, metrics, optimizers
 from fastmlp._base.naming import snake_case
 from fastmlp._engine.spec import ROWWISE
-from fastmlp.metrics.of_losses import LossMetric
+from fastmlp.metrics.loss_metrics import LossMetric
 
 SUFFIXES = {".c", ".h", ".def", ".py", ".pyi", ".pyx", ".pxi", ".pxd"}
 

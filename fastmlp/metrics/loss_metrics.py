@@ -1,10 +1,13 @@
-"""Every loss as a metric of the same name, which the engines compute."""
+"""Losses as metrics of the same name, computed by the engines."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from numpy.typing import DTypeLike
+
 from fastmlp import losses
+from fastmlp._base.configs import Config
 from fastmlp.errors import UnsupportedError
 from fastmlp.losses import (
     binary_crossentropy,
@@ -66,35 +69,36 @@ __all__ = [
 
 
 class LossMetric(EngineMetric):
-    """A loss to watch: :class:`fastmlp.losses.Loss` of the same name, of the predictions.
+    """Base class of losses as metrics: the loss of the same name, averaged over samples.
 
     Args:
         name: See :class:`Metric`.
-        options: The loss's own arguments, such as ``from_logits``.
+        dtype: See :class:`Metric`.
+        options: The arguments of the loss, such as ``from_logits``.
     """
 
     loss: ClassVar[type[losses.Loss]]
 
-    def __init_subclass__(cls, of: type[losses.Loss] | None = None, **options: Any) -> None:
+    def __init_subclass__(cls, of: type[losses.Loss] | None = None, **options: object) -> None:
         super().__init_subclass__(**options)
         if of is not None:
             cls.loss, cls.kind, cls.elementwise = of, of.kind, of.elementwise
             cls.aliases, cls.in_keras = vars(cls).get("aliases", of.aliases), vars(cls).get("in_keras", of.in_keras)
 
-    def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
+    def __init__(self, name: str | None = None, dtype: DTypeLike | None = None, **options: Any) -> None:
         made = self._made = self.loss(dtype=dtype, **options)
         if made.axis not in (-1, 1):
-            raise UnsupportedError(f"{type(self).__name__}(axis={made.axis}) is not in fastmlp; a row's columns are its last axis")
+            raise UnsupportedError(f"{type(self).__name__}(axis={made.axis}) is not in fastmlp; the outputs must be the last axis")
         super().__init__(name)
         self.from_logits, self.parameters, self.smoothing = made.from_logits, made.parameters, made.label_smoothing
         self._options = {key: value for key, value in made.get_config().items() if key not in ("name", "reduction")}
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, **self._options}
 
-    def advice_for_scores(self) -> str | None:
+    def advice_for_logits(self) -> str | None:
         if "crossentropy" in self.kind and not self.from_logits:
-            return "give it as an object with from_logits=True"
+            return "pass it as an object with from_logits=True"
         return END_IN_PROBABILITIES if self.kind == "kl_divergence" else None
 
     def _target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -128,7 +132,7 @@ class LogCoshError(LossMetric, of=losses.LogCosh):
 
     aliases = ("log_cosh",)
 
-    def __init__(self, name: str | None = "logcosh", dtype: Any = None, **options: Any) -> None:
+    def __init__(self, name: str | None = "logcosh", dtype: DTypeLike | None = None, **options: Any) -> None:
         super().__init__(name, dtype, **options)
 
 
@@ -153,7 +157,7 @@ class SquaredHinge(LossMetric, of=losses.SquaredHinge):
 
 
 class CategoricalHinge(LossMetric, of=losses.CategoricalHinge):
-    """max(1 + the largest wrong output − the true one, 0)."""
+    """max(1 + the largest output of a wrong class − the output of the true class, 0)."""
 
 
 class KLDivergence(LossMetric, of=losses.KLDivergence):
@@ -171,25 +175,25 @@ class BinaryFocalCrossentropy(LossMetric, of=losses.BinaryFocalCrossentropy):
 
 
 class CategoricalCrossentropy(LossMetric, of=losses.CategoricalCrossentropy):
-    """The cross-entropy of the predictions, one-hot targets."""
+    """The cross-entropy of the predictions, with one-hot targets."""
 
 
 class CategoricalFocalCrossentropy(LossMetric, of=losses.CategoricalFocalCrossentropy):
-    """The focal cross-entropy of the predictions, one-hot targets."""
+    """The focal cross-entropy of the predictions, with one-hot targets."""
 
     in_keras = False
 
 
 class SparseCategoricalCrossentropy(LossMetric, of=losses.SparseCategoricalCrossentropy):
-    """The cross-entropy of the predictions, class numbers as targets."""
+    """The cross-entropy of the predictions, with integer class labels as targets."""
 
 
 class CosineSimilarity(LossMetric, of=losses.CosineSimilarity):
-    """Σ ŷ·p̂, each row made one long: 1 for the same direction. The loss of this name is its negative."""
+    """Σ ŷ·p̂ with ŷ and p̂ scaled to unit length: 1 for the same direction. The loss of this name is its negative."""
 
     higher_is_better = True
 
-    def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
+    def __init__(self, name: str | None = None, dtype: DTypeLike | None = None, **options: Any) -> None:
         super().__init__(name, dtype, **options)
         self.parameters = (1.0,)
 
@@ -197,8 +201,8 @@ class CosineSimilarity(LossMetric, of=losses.CosineSimilarity):
 _BY_KIND = {cls.kind: cls for cls in LossMetric.__subclasses__() if cls.__name__ in __all__}
 
 
-def of_loss(loss: losses.Loss) -> EngineMetric:
-    """The metric that has the value of a loss."""
+def metric_of_loss(loss: losses.Loss) -> EngineMetric:
+    """Returns the metric with the value of a loss."""
     if loss.kind not in _BY_KIND:
         raise TypeError(f"the loss {loss.name} can't be a metric; compute it from predict's output")
     options = {key: value for key, value in losses.serialize(loss)["config"].items() if key not in ("name", "reduction")}
