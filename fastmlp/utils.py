@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,8 @@ from fastmlp._base.custom_objects import (
     register_keras_serializable,
 )
 from fastmlp._base.numeric import quietly
-from fastmlp._data import frames, sparse
+from fastmlp._data.adapters import DataAdapter, choose_adapter
+from fastmlp._data.adapters.sparse import SparseAdapter
 from fastmlp._data.pydataset import PyDataset
 
 if TYPE_CHECKING:
@@ -224,21 +225,24 @@ def split_dataset(
 Selection: TypeAlias = NDArray[np.int64] | slice
 """Indices of samples, or a range of them."""
 
+Nested: TypeAlias = DataAdapter | dict[str, "Nested"]
+"""Data, or a dict of them by name."""
 
-def _has_samples(part: Any) -> bool:
-    return isinstance(part, dict) or sparse.is_sparse(part) or (hasattr(part, "__len__") and np.ndim(part) > 0)
+
+def _has_samples(part: object) -> bool:
+    return _is_nest(part) or choose_adapter(part).sample_count() is not None
 
 
-def _indexable(part: Any) -> Any:
+def _is_nest(part: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(part, dict) and not SparseAdapter.accepts(part)  # some sparse matrices are dicts
+
+
+def _indexable(part: object) -> Nested:
     """The data in a form that :func:`_select` can index by sample."""
-    if sparse.is_sparse(part):  # before dicts: some sparse matrices are
-        return part.tocsr()
-    if isinstance(part, dict):
-        return {name: _indexable(value) for name, value in part.items()}
-    return part if frames.is_frame(part) and (hasattr(part, "iloc") or type(part).__module__.startswith("polars")) else np.asarray(part)
+    return {name: _indexable(value) for name, value in part.items()} if _is_nest(part) else choose_adapter(part)
 
 
-def _sample_counts(parts: Iterable[Any]) -> list[int]:
+def _sample_counts(parts: Iterable[Nested]) -> list[int]:
     """The number of samples in each array, of which there must be at least one."""
     counts = [count for part in parts for count in _each_count(part)]
     if not counts:
@@ -246,20 +250,19 @@ def _sample_counts(parts: Iterable[Any]) -> list[int]:
     return counts
 
 
-def _each_count(part: Any) -> Iterator[int]:
+def _each_count(part: Nested) -> Iterator[int]:
     if isinstance(part, dict):
         for value in part.values():
             yield from _each_count(value)
-    elif not part.shape:
-        raise TypeError(f"the data must be arrays with one row per sample, got {part[()]!r:.60}")
-    else:
-        yield part.shape[0]
+        return
+    count = part.sample_count()
+    if count is None:
+        raise TypeError(f"the data must be arrays with one row per sample, got {part.value!r:.60}")
+    yield count
 
 
-def _select(part: Any, which: Selection) -> Any:
-    if isinstance(part, dict):
-        return {name: _select(value, which) for name, value in part.items()}
-    return part.iloc[which] if hasattr(part, "iloc") else part[which]
+def _select(part: Nested, which: Selection) -> Any:
+    return {name: _select(value, which) for name, value in part.items()} if isinstance(part, dict) else part.take(which)
 
 
 def _absolute_size(name: str, size: SupportsIndex | float | None, samples: int) -> int | None:

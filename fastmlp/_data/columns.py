@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-import fastmlp._data.frames as frames
 from fastmlp._base import checks
+from fastmlp._data.adapters import DataAdapter, choose_adapter
 
 __all__ = ["Columns", "Names", "check_names"]
 
@@ -35,7 +35,7 @@ class Columns:
             adapted: The names of frames that layers were adapted to.
         """
         for key, value in values.items():
-            labels = frames.column_names(value)
+            labels = choose_adapter(value).feature_names
             if not labels or key in self.names or (key.startswith("y") and len(labels) == 1):
                 continue
             names = tuple(map(str, labels))
@@ -61,31 +61,31 @@ class Columns:
                 self.names = before
             raise
 
-    def align(self, name: str, value: Any) -> Any:
-        """``value`` with its columns in the order of those trained on, if it is a frame.
+    def align(self, name: str, data: DataAdapter) -> DataAdapter:
+        """The data with their columns in the order of those trained on, if they are a frame.
 
         Args:
-            name: What to call it in messages; without ``val_``, the key of its names.
-            value: What the user passed.
+            name: What to call them in messages; without ``val_``, the key of their names.
+            data: What the user passed.
 
         Raises:
-            ValueError: Its columns have other names.
+            ValueError: The columns have other names.
         """
-        known = self.names.get(name.removeprefix("val_"))
-        labels = frames.column_names(value) if known else None
+        known = self.names.get(name.removeprefix("val_")) if self.names else None
+        labels = data.feature_names if known else None
         if not known or not labels:
-            return value
+            return data
         given = tuple(map(str, labels))
         if given == known:
-            return value
+            return data
         if len(set(given)) == len(given) and set(given) == set(known):
-            return frames.pick(value, [given.index(label) for label in known])
+            return data.select_features([given.index(label) for label in known])
         if _are_numbers(given) or _are_numbers(known):
             checks.warn(
                 f"{name} has the columns {_listed(given)}, but the model was trained on {_listed(known)}; names can't be compared with "
                 "numbers, so they are taken in their order: give both frames the same names, or pass arrays"
             )
-            return value
+            return data
         raise ValueError(_difference(name, given, known))
 
 

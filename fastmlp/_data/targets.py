@@ -11,7 +11,8 @@ import numpy as np
 from fastmlp._base import checks
 from fastmlp._base.numeric import as_native
 from fastmlp._base.shapes import Shape
-from fastmlp._data.conversion import BLOCK_ROWS, as_array, as_float32, blocks
+from fastmlp._data.adapters import choose_adapter
+from fastmlp._data.conversion import BLOCK_ROWS, as_float32, blocks
 from fastmlp._engine.spec import EXACT_INT_LIMIT
 
 
@@ -29,7 +30,7 @@ def as_targets(value: Any, loss: str, row: Shape, *, name: str = "y", ignored: i
         ValueError: For a wrong shape, values the loss has no meaning for, NaN or Inf.
         TypeError: For anything that is not numbers.
     """
-    array = as_array(name, value)
+    array = choose_adapter(value).as_array(name)
     width = math.prod(row)
     if loss == "sparse_circle":
         return _labels_of_any_kind(array, name)
@@ -46,7 +47,7 @@ def as_targets(value: Any, loss: str, row: Shape, *, name: str = "y", ignored: i
         array = array.reshape(-1, 1)
     if array.ndim != 2 or array.shape[1] != columns:
         raise ValueError(_wrong_shape(name, array.shape, loss, width, columns))
-    result = as_float32(name, array, row=row if len(row) > 1 else None)
+    result = as_float32(name, array, sample_shape=row if len(row) > 1 else None)
     if loss.endswith("crossentropy"):
         _check_probabilities(array, loss, name)
     elif loss in ("hinge", "squared_hinge"):
@@ -165,7 +166,7 @@ def check_lengths(**arrays: Sized | None) -> int:
 
 def as_sample_weight(value: Any, *, name: str = "sample_weight") -> np.ndarray:
     """Weights as a float32 array ``(rows,)``."""
-    array = as_array(name, value)
+    array = choose_adapter(value).as_array(name)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:

@@ -11,6 +11,7 @@ import numpy as np
 import fastmlp._graph.lowering as lowering
 from fastmlp._base import seeding
 from fastmlp._data import conversion
+from fastmlp._data.adapters import choose_adapter
 from fastmlp._engine import backends
 from fastmlp._graph.symbolic import Call, Graph
 from fastmlp.errors import UnsupportedError
@@ -44,7 +45,7 @@ def compute(layer: Any, inputs: Any, training: bool | None = None, mask: Any = N
         raise ValueError(f"layer {layer.name!r} is called on nothing: {inputs!r}; give it an array of rows")
     several = isinstance(given, (list, tuple)) and bool(given) and all(hasattr(value, "shape") for value in given)
     name = f"the input of layer {layer.name!r}"
-    arrays = [conversion.as_array(name, value) for value in (given if several else [given])]
+    arrays = [choose_adapter(value).as_array(name) for value in (given if several else [given])]
     flat = arrays[0].ndim == 1
     arrays = [array[:, None] if array.ndim == 1 else array for array in arrays]
     if len({len(array) for array in arrays}) > 1:
@@ -53,10 +54,10 @@ def compute(layer: Any, inputs: Any, training: bool | None = None, mask: Any = N
     call = Call(layer, tensors, layer.connect([tensor.row for tensor in tensors]))
     row = call.outputs[0].row
     if all(lowering.is_idle(operation) for operation in layer.operations(tensors[0].row)):
-        result = np.array(conversion.as_inputs(arrays[0], tensors[0].row, name=name, check_finite=False), np.float32)
+        result = np.array(choose_adapter(arrays[0]).as_inputs(tensors[0].row, name=name, check_finite=False), np.float32)
     else:
         pairs = zip(arrays, tensors, strict=True)
-        parts = [np.asarray(conversion.as_inputs(array, tensor.row, name=name, check_finite=False)) for array, tensor in pairs]
+        parts = [np.asarray(choose_adapter(array).as_inputs(tensor.row, name=name, check_finite=False)) for array, tensor in pairs]
         result = _run(layer, Graph(tensors, call.outputs, (call,), (layer,)), np.concatenate(parts, axis=1), name, bool(training))
     return result.reshape(len(arrays[0]) if flat and row == (1,) else (len(arrays[0]), *row))
 

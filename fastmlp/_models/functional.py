@@ -12,7 +12,9 @@ import numpy as np
 import fastmlp._models.graph_config as graph_config
 from fastmlp._base import checks, keywords, shapes
 from fastmlp._base.custom_objects import CustomObjectScope
-from fastmlp._data import conversion, sparse, targets
+from fastmlp._data import conversion, targets
+from fastmlp._data.adapters import DataAdapter, choose_adapter
+from fastmlp._data.adapters.sparse import SparseAdapter
 from fastmlp._engine.spec import Plan, SparseRows
 from fastmlp._graph.nest import Nest
 from fastmlp._graph.symbolic import Graph, holds_tensors, trace
@@ -155,24 +157,24 @@ class Functional(Model):
         if holds_tensors(x) or (self._inputs_form.count == 1 and not isinstance(x, Mapping)):
             return super()._call(x, training)
         network = self._connected_network()
-        inputs = self._inputs(x, check_finite=False)
+        inputs = self._inputs(choose_adapter(x), check_finite=False)
         return self._as_tensors(self._arranged(self._apply(network, inputs, training)))
 
-    def _inputs(self, x: Any, prefix: str = "", *, check_finite: bool = True) -> np.ndarray | SparseRows:
+    def _inputs(self, data: DataAdapter, prefix: str = "", *, check_finite: bool = True) -> np.ndarray | SparseRows:
         name = f"{prefix}x"
-        if x is None:
+        if data.value is None:
             raise ValueError(f"{name} is missing (None)")
-        values = self._inputs_form.flatten(name, x)
+        values = self._inputs_form.flatten(name, data.value)
         if self._inputs_form.count == 1:
-            return super()._inputs(values[0], prefix, check_finite=check_finite)
+            return super()._inputs(data if values[0] is data.value else choose_adapter(values[0]), prefix, check_finite=check_finite)
         parts: list[np.ndarray] = []
         begin = 0
         for key, value, tensor in zip(self._inputs_form.keys, values, self._graph.inputs, strict=True):
             called = f"{name}[{key!r}]"
-            value = self._columns.align(called, value)
-            if sparse.is_sparse(value):
+            of_input = self._columns.align(called, choose_adapter(value))
+            if isinstance(of_input, SparseAdapter):
                 raise UnsupportedError(f"{called} is a sparse matrix, which only models with one input take; pass {called}.toarray()")
-            part = conversion.as_inputs(value, tensor.row, name=called, check_finite=check_finite)
+            part = of_input.as_inputs(tensor.row, name=called, check_finite=check_finite)
             assert isinstance(part, np.ndarray)
             parts.append(part)
             for numbers in self._whole_numbers:
@@ -200,7 +202,7 @@ class Functional(Model):
             keys, parts = self._outputs_form.keys, self._outputs_form.flatten(f"{prefix}y", y, optional=True)
             named = isinstance(y, Mapping)  # where an output may be left out
             given = {key: part for key, part in zip(keys, parts, strict=True) if part is not None or not named}
-            y = {key: self._columns.align(f"{prefix}y[{key!r}]", part) for key, part in given.items()}
+            y = {key: self._columns.align(f"{prefix}y[{key!r}]", choose_adapter(part)).value for key, part in given.items()}
             return self._compiled.read_targets(y, sample_weight, plan, prefix)
         (y,) = self._outputs_form.flatten(f"{prefix}y", y)
         return super()._targets(y, sample_weight, objective, plan, prefix)

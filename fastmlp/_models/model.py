@@ -15,7 +15,8 @@ import fastmlp._models.summary as summary
 from fastmlp import _core
 from fastmlp._base import checks, custom_objects, keras_names, keywords, naming, settings
 from fastmlp._base.shapes import Shape
-from fastmlp._data import columns, conversion, frames, sparse
+from fastmlp._data import columns
+from fastmlp._data.adapters import choose_adapter, unwrap_single
 from fastmlp._engine import backends
 from fastmlp._graph import lowering, symbolic
 from fastmlp._graph.symbolic import Graph, holds_tensors
@@ -142,14 +143,8 @@ class Model(NetworkBinding):
         if holds_tensors(x):
             return symbolic.apply(self, x, {"training": training})
         shape = self._row_shape()
-        x = conversion.alone(x, shape)
-        if not sparse.is_sparse(x):
-            if frames.is_frame(x):
-                x = self._columns.align("x", frames.as_row(x) if shape is not None and shape != (1,) else x)
-            x = conversion.as_array("x", x)
-            if shape is not None and len(shape) == 1 and shape[0] > 1 and x.ndim == 1:
-                x = x[None]
-        inputs = self._inputs(x, check_finite=False)
+        data = choose_adapter(unwrap_single(x, sample_shape=shape)).as_batch(shape)
+        inputs = self._inputs(data, check_finite=False)
         network = self._connected_network()
         return self._as_tensors(self._arranged(self._apply(network, inputs, training)))
 

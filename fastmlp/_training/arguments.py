@@ -15,6 +15,13 @@ from fastmlp._training.compile_config import CompileConfig, ResolvedObjective
 from fastmlp.errors import NonFiniteLossError, NonFiniteWeightsError, UnsupportedError
 
 
+def refuse_beside(method: str, **arguments: Any) -> None:
+    """Arguments that make no sense where x gives batches are errors."""
+    given = [name for name, value in arguments.items() if value is not None and not (isinstance(value, float) and value == 0)]
+    if given:
+        raise ValueError(f"{method}: {given[0]} is only for arrays; x gives batches here, which have their own targets, weights and size")
+
+
 def one_kind_of_weight(class_weight: Any, sample_weight: Any) -> None:
     """An error if there are both."""
     if class_weight is not None and sample_weight is not None:

@@ -17,10 +17,11 @@ import numpy as np
 
 from fastmlp import errors
 from fastmlp._base import checks, forks, keywords
-from fastmlp._data import conversion, sparse, targets
+from fastmlp._data import conversion, targets
+from fastmlp._data.adapters import DataAdapter, StreamAdapter, choose_adapter, unwrap_single
 from fastmlp._data.batch_sampler import DEFAULT_BATCH_SIZE, BatchSampler, Rows
+from fastmlp._data.batch_stream import ENDLESS, BatchStream
 from fastmlp._data.columns import Columns, Names
-from fastmlp._data.memory_maps import in_random_order
 from fastmlp._engine import backends, ema
 from fastmlp._engine.spec import Batches, Plan, SparseRows
 from fastmlp._training import validation
@@ -30,17 +31,18 @@ from fastmlp._training.arguments import (
     joined,
     one_kind_of_weight,
     optional_count,
+    refuse_beside,
     result,
     validation_epochs,
     verbosity,
     weighted_by_class,
     with_rates,
 )
-from fastmlp._training.batch_stream import ENDLESS, BatchStream, StreamAccumulator, is_batch_stream, refuse_beside
 from fastmlp._training.compile_config import CompileConfig, ResolvedObjective
 from fastmlp._training.constraining import constraining
 from fastmlp._training.epoch_loop import run_epoch
 from fastmlp._training.state import FitState
+from fastmlp._training.stream_accumulator import StreamAccumulator
 from fastmlp.callbacks import CallbackList, History
 from fastmlp.errors import NonFiniteLossError
 
@@ -175,22 +177,24 @@ class Trainer:
         verbose = verbosity(verbose)
         one_kind_of_weight(class_weight, sample_weight)
         shuffle = checks.check_bool("shuffle", shuffle)
-        with self._exclusively("fit"), in_random_order(x, shuffle), self._columns.unless(self._is_untrained):
+        data = choose_adapter(x)
+        with self._exclusively("fit"), data.reading(shuffled=shuffle), self._columns.unless(self._is_untrained):
 
             def new_order(number: int, order: np.ndarray) -> None:
                 backends.module(compiled.engine).shuffle(self.seed, number, order)
 
             reorder = new_order if shuffle else None
             feed: BatchStream | None = None
-            if is_batch_stream(x):
+            if isinstance(data, StreamAdapter):
                 refuse_beside("fit", y=y, sample_weight=sample_weight, batch_size=batch_size, validation_split=validation_split)
-                feed = BatchStream("x", x, steps_per_epoch, reorder)
+                feed = BatchStream("x", data, steps_per_epoch, reorder)
                 rows, objective = self._training_rows(*feed.peek(self.epochs_trained))
             else:
                 rows, objective = self._training_rows(x, y, sample_weight)
             held_out: Rows | BatchStream | None = None
-            if is_batch_stream(validation_data):
-                held_out = BatchStream("validation_data", validation_data, validation_steps)
+            validated = choose_adapter(validation_data)
+            if isinstance(validated, StreamAdapter):
+                held_out = BatchStream("validation_data", validated, validation_steps)
                 if not held_out.restarts and validation_steps is None:
                     raise ValueError("validation_data is a generator, so give validation_steps: the number of its batches to validate on")
             elif validation_data is not None:
@@ -300,9 +304,10 @@ class Trainer:
         batch_size, steps = optional_count("batch_size", batch_size), optional_count("steps", steps)
         verbose = verbosity(verbose)
         rows: Rows | BatchStream
-        if is_batch_stream(x):
+        data = choose_adapter(x)
+        if isinstance(data, StreamAdapter):
             refuse_beside("evaluate", y=y, sample_weight=sample_weight, batch_size=batch_size)
-            rows = BatchStream("x", x, steps)
+            rows = BatchStream("x", data, steps)
             _, objective = self._rows(*rows.peek())
             size, steps = 1, rows.steps
         else:
@@ -348,10 +353,11 @@ class Trainer:
         size = optional_count("batch_size", batch_size)
         steps = optional_count("steps", steps)
         verbose = verbosity(verbose)
-        if is_batch_stream(x):
+        data = choose_adapter(x)
+        if isinstance(data, StreamAdapter):
             refuse_beside("predict", batch_size=batch_size)
-            return self._predict_fed(BatchStream("x", x, steps), verbose, callbacks)
-        inputs = self._inputs(x)
+            return self._predict_fed(BatchStream("x", data, steps), verbose, callbacks)
+        inputs = self._inputs(data)
         size = size or (max(1, -(-len(inputs) // steps)) if steps else DEFAULT_BATCH_SIZE)
         if steps:
             inputs = inputs[: steps * size]
@@ -401,7 +407,7 @@ class Trainer:
             for number, batch in enumerate(feed.epoch()):
                 if each:
                     listeners.on_predict_batch_begin(number)
-                inputs = self._inputs(feed.parts(batch)[0])
+                inputs = self._inputs(choose_adapter(feed.parts(batch)[0]))
                 parts.append(self._arranged(np.asarray(self._connected_network().predict(inputs))))
                 if each:
                     listeners.on_predict_batch_end(number, {"outputs": parts[-1]})
@@ -498,38 +504,40 @@ class Trainer:
     def _is_untrained(self) -> bool:
         raise NotImplementedError
 
-    def _inputs(self, x: Any, prefix: str = "", *, check_finite: bool = True) -> np.ndarray | SparseRows:
+    def _inputs(self, data: DataAdapter, prefix: str = "", *, check_finite: bool = True) -> np.ndarray | SparseRows:
         name = f"{prefix}x"
         shape = self._row_shape()
-        if type(x) is not np.ndarray:
-            x = conversion.alone(self._columns.align(name, x), shape)
+        if type(data.value) is not np.ndarray:
+            if isinstance(data.value, (list, tuple)):
+                data = choose_adapter(unwrap_single(data.value, sample_shape=shape))
+            data = self._columns.align(name, data)
         if shape is None:
-            return self._built_for(x, prefix, check_finite=check_finite)
-        inputs = conversion.as_inputs(x, shape, name=name, check_finite=check_finite)
+            return self._built_for(data, prefix, check_finite=check_finite)
+        inputs = data.as_inputs(shape, name=name, check_finite=check_finite)
         for numbers in self._whole_numbers:
             conversion.check_whole_numbers(name, inputs, numbers)
         return inputs
 
-    def _built_for(self, x: Any, prefix: str, *, check_finite: bool) -> np.ndarray | SparseRows:
+    def _built_for(self, data: DataAdapter, prefix: str, *, check_finite: bool) -> np.ndarray | SparseRows:
         """:meth:`_inputs` of a model that is built for them, and only if nothing is wrong with them."""
         name = f"{prefix}x"
-        array = x if sparse.is_sparse(x) else conversion.as_array(name, x)
-        if not all(array.shape[1:]):
-            raise ValueError(f"{name} has shape {array.shape}: its rows are empty")
+        shape = data.shape(name)
+        if not all(shape[1:]):
+            raise ValueError(f"{name} has shape {shape}: its rows are empty")
         before = self.before_building()
         try:
-            self._build_from(array.shape[1:] or (1,))
-            return self._inputs(x if isinstance(x, np.memmap) else array, prefix, check_finite=check_finite)
+            self._build_from(shape[1:] or (1,))
+            return self._inputs(data, prefix, check_finite=check_finite)
         except BaseException:
             self.undo_building(before)
             raise
 
     def _rows(self, x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[Rows, ResolvedObjective]:
         """What the user passed as arrays an engine reads, or an error."""
-        inputs = self._inputs(x, prefix)
+        inputs = self._inputs(choose_adapter(x), prefix)
         if y is None:
             raise ValueError(f"{prefix}y is missing: give the targets, one per row of x")
-        y, sample_weight = conversion.alone(y, rows=len(inputs)), conversion.alone(sample_weight, rows=len(inputs))
+        y, sample_weight = (unwrap_single(value, samples=len(inputs)) for value in (y, sample_weight))
         undecided = self._compiled is not None and not self._compiled.resolvable
         try:
             objective = self._objective_for(y)
@@ -559,7 +567,7 @@ class Trainer:
         self, y: Any, sample_weight: Any, objective: ResolvedObjective, plan: Plan, prefix: str
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Targets and weights as an engine reads them."""
-        y = self._columns.align(f"{prefix}y", y)
+        y = self._columns.align(f"{prefix}y", choose_adapter(y)).value
         outputs = targets.as_targets(y, objective.terms[0].loss, plan.row(), name=f"{prefix}y", ignored=objective.terms[0].ignored)
         weight = None if sample_weight is None else targets.as_sample_weight(sample_weight, name=f"{prefix}sample_weight")
         return outputs, weight

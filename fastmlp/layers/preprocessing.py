@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from fastmlp import initializers
 from fastmlp._base import checks
 from fastmlp._base.numeric import as_native, quiet
 from fastmlp._base.shapes import Shape
-from fastmlp._data import conversion, frames
+from fastmlp._data.adapters import StreamAdapter, choose_adapter
 from fastmlp._engine.spec import Constant
 from fastmlp._graph.operation import Operation
 from fastmlp._graph.symbolic import operator
@@ -162,10 +162,10 @@ class Normalization(Layer):
         if self.mean_given is not None and not self._learns_one:
             raise ValueError(f"layer {self.name!r} was given its mean and variance, so there is nothing to learn")
         count, mean, variance = 0, np.zeros(()), np.zeros(())
-        names: list[Any] | None = None
+        names: Sequence[Hashable] | None = None
         largest = 0.0
         for batch in _batches(data):
-            labels = frames.column_names(batch)
+            labels = choose_adapter(batch).feature_names
             if names and labels and labels != names:
                 raise ValueError(f"adapt got batches with the columns {names!r:.80} and {labels!r:.80}")
             names = names or labels
@@ -233,18 +233,19 @@ class Normalization(Layer):
 
 def _batches(given: Any) -> Iterator[Any]:
     """Batches of rows from an array, or from anything that gives batches."""
+    data = choose_adapter(given)
     is_array = hasattr(given, "shape") or hasattr(given, "to_numpy")
     if not is_array and isinstance(given, (list, tuple)) and given and np.ndim(given[0]) < 2:
         is_array = True  # rows as lists
-    if not is_array and not isinstance(given, Iterable):
+    if not is_array and not isinstance(data, StreamAdapter) and not isinstance(given, Iterable):
         raise TypeError(f"adapt takes an array, or an iterable of batches, got {given!r:.60}")
-    for batch in [given] if is_array else given:
+    for batch in [given] if is_array else data if isinstance(data, StreamAdapter) else given:
         yield batch[0] if isinstance(batch, tuple) else batch
 
 
 def _rows(batch: Any, *, whole: bool = False) -> np.ndarray:
     """The rows of a batch, float64; with ``whole`` all its numbers, as one column."""
-    rows = conversion.as_array("data", batch)
+    rows = choose_adapter(batch).as_array("data")
     if whole:
         rows = rows.reshape(-1, 1)
     if rows.ndim != 2:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp._data import frames, sparse
+from fastmlp._data.adapters import choose_adapter
 from fastmlp._graph.symbolic import Call, Tensor
 from fastmlp._graph.weights import Weight
 from fastmlp._models.model import Model
@@ -63,16 +63,12 @@ def _add_data(update: Callable[[Any], None], value: Any) -> None:
         update(f"list {len(value)}".encode())
         for part in value:
             _add_data(update, part)
-    elif sparse.is_sparse(value):
-        rows = value.tocsr()
-        for part in (np.asarray(value.shape), rows.indptr, rows.indices, rows.data):
-            _add_array(update, part)
-    elif (labels := frames.column_names(value)) is not None:
-        update(f"frame {labels!r}".encode())
-        for column in frames.columns(value):
-            _add_array(update, column)
     else:
-        _add_array(update, np.asarray(value))
+        data = choose_adapter(value)
+        if data.feature_names is not None:
+            update(f"frame {data.feature_names!r}".encode())
+        for part in data.stored_arrays():
+            _add_array(update, part)
 
 
 def _add_array(update: Callable[[Any], None], array: np.ndarray) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastmlp import callbacks, layers, models
-from fastmlp._data import memory_maps
+from fastmlp._data.adapters import memory_maps
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux how a map is read")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastmlp import layers, models, optimizers, utils
-from fastmlp._data.sparse import as_sparse_rows
+from fastmlp._data.adapters.sparse import as_sparse_rows
 from fastmlp.errors import UnsupportedError
 
 sp = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")

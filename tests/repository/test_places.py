@@ -14,6 +14,7 @@ from folders import ROOT
 
 from fastmlp import _core, layers, losses, metrics, optimizers
 from fastmlp._base.naming import snake_case
+from fastmlp._data.adapters import ADAPTERS
 from fastmlp._engine.spec import ROWWISE
 from fastmlp.metrics.loss_metrics import LossMetric
 
@@ -75,6 +76,7 @@ THINGS = {
     "optimizer": {name: {name, cls().rule().kind} for name, cls in optimizers.registry.classes.items()},
     "metric": {name: {name, snake_case(name)} for name, cls in metrics.registry.classes.items() if not issubclass(cls, LossMetric)},
     "layer": {name: {name} for name in layers.registry.classes},
+    "kind of data": {adapter.__name__: {adapter.__name__} for adapter in ADAPTERS},
     "op": {name: {name} for name in ("average_pool", "maximum_pool")},
     "instruction set": {name: {name} for name in ("portable", "avx2", "avx512", "neon")},
 }
@@ -105,6 +107,10 @@ KNOWN = {
         **dict.fromkeys(("BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"), "computed by the engines, as losses are"),
         "Accuracy": "the name by which compile chooses among the others",
         **dict.fromkeys(("Precision", "Recall"), "also parts of curves"),
+    },
+    "kind of data": {
+        "ArrayAdapter": "what the others make of their data, and what choose_adapter looks for first",
+        "SparseAdapter": "models with several inputs refuse it",
     },
     "layer": {
         **dict.fromkeys(("InputLayer", "Dense", "Activation", "ReLU", "Softmax", "Dropout"), "what models and other code begin with"),

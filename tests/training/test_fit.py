@@ -12,6 +12,7 @@ import pytest
 
 from fastmlp import callbacks, layers, models, optimizers, utils
 from fastmlp._base import progress
+from fastmlp._data.adapters import choose_adapter
 from fastmlp._engine import backends
 from fastmlp.errors import NonFiniteWeightsError
 
@@ -261,7 +262,7 @@ def test_data_of_any_kind_trains_alike(engine, x):
 def test_uint8_images_are_read_as_they_are(engine):
     images = RNG.integers(0, 256, size=(20, 4, 4), dtype=np.uint8)
     model = models.Sequential([layers.Flatten(input_shape=(4, 4)), layers.Dense(1)])
-    assert model._inputs(images).dtype == np.uint8
+    assert model._inputs(choose_adapter(images)).dtype == np.uint8
     np.testing.assert_allclose(model.predict(images, verbose=0), model.predict(images.astype(float), verbose=0), rtol=1e-5, atol=1e-4)
 
 
@@ -269,12 +270,12 @@ def test_uint8_images_are_read_as_they_are(engine):
 def test_a_memory_map_is_not_copied(engine, tmp_path, dtype):
     mapped = np.memmap(tmp_path / "x.bin", dtype=dtype, mode="w+", shape=(10, 2))
     model = line(engine)
-    assert np.shares_memory(model._inputs(mapped), mapped)
+    assert np.shares_memory(model._inputs(choose_adapter(mapped)), mapped)
     assert model.predict(mapped, verbose=0).shape == (10, 1)
 
 
 def test_contiguous_float32_is_not_copied(engine):
-    assert np.shares_memory(line(engine)._inputs(X), X)
+    assert np.shares_memory(line(engine)._inputs(choose_adapter(X)), X)
 
 
 # Memory

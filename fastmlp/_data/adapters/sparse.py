@@ -1,4 +1,4 @@
-"""Reading SciPy's sparse matrices: into the rows without zeros that the engines visit, never into a dense array.
+"""Sparse matrices of SciPy: read into the rows without zeros that the engines visit, never into a dense array.
 
 SciPy is not imported: whoever passes such a matrix has it. The values are converted to float32 once, the places to 64-bit row starts and
 32-bit columns; arrays that are so already are used as they are.
@@ -6,23 +6,93 @@ SciPy is not imported: whoever passes such a matrix has it. The values are conve
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from fastmlp import _core
 from fastmlp._base.numeric import as_native, quiet
+from fastmlp._base.shapes import Shape
+from fastmlp._data.adapters.base import DataAdapter
+from fastmlp._data.conversion import describe_not_finite
 from fastmlp._engine.spec import SparseRows
+from fastmlp.errors import UnsupportedError
 
 _MAX_COLUMNS = 2**31 - 1
 
 
-def is_sparse(value: Any) -> bool:
-    """True for the matrices and arrays of ``scipy.sparse``, whatever their format, and those like them."""
-    return hasattr(value, "tocsr") and hasattr(value, "shape") and not isinstance(value, np.ndarray)
+class CompressedRows(Protocol):
+    """A matrix in SciPy's format CSR."""
+
+    @property
+    def shape(self) -> Shape: ...
+    @property
+    def indptr(self) -> ArrayLike: ...
+    @property
+    def indices(self) -> ArrayLike: ...
+    @property
+    def data(self) -> ArrayLike: ...
+    def __getitem__(self, which: Any) -> Any: ...
 
 
-def as_sparse_rows(name: str, value: Any) -> SparseRows:
-    """A sparse matrix with two axes as the engines read it, in a copy where it is not in order; the matrix stays as it is.
+class SparseAdapter(DataAdapter):
+    """The matrices and arrays of ``scipy.sparse``, whatever their format, and those like them."""
+
+    _compressed: CompressedRows | None = None
+
+    @classmethod
+    def accepts(cls, value: object) -> bool:
+        return hasattr(value, "tocsr") and hasattr(value, "shape") and not isinstance(value, np.ndarray)
+
+    def as_array(self, name: str) -> np.ndarray:
+        raise UnsupportedError(f"{name} is a sparse matrix, but only x may be one; pass {name}.toarray()")
+
+    def shape(self, name: str) -> Shape:
+        return tuple(self.value.shape)
+
+    def as_inputs(self, sample_shape: Shape, *, name: str = "x", check_finite: bool = True) -> SparseRows:
+        shape = tuple(self.value.shape)
+        if len(sample_shape) != 1:
+            raise ValueError(
+                f"{name} is a sparse matrix of shape {shape}, but the model expects rows of shape {sample_shape}; "
+                f"begin the model with Input(shape=({math.prod(sample_shape)},)), or pass an array"
+            )
+        if len(shape) == 1 and shape == sample_shape:
+            raise ValueError(
+                f"{name} is a sparse array of shape {shape}, but the model expects (rows, {sample_shape[0]}); pass {name}.reshape(1, -1)"
+            )
+        if shape[1:] != sample_shape:
+            raise ValueError(self._wrong_shape(name, shape, sample_shape))
+        rows = as_sparse_rows(name, self._csr())
+        at = _core.first_nonfinite(rows.values) if check_finite else -1
+        if at >= 0:
+            place = int(np.searchsorted(rows.starts, at, side="right")) - 1, int(rows.columns[at])
+            count = int(rows.values.size - np.isfinite(rows.values).sum())
+            raise ValueError(describe_not_finite(name, f"{place[0]}, {place[1]}", self._csr()[place], count))
+        return rows
+
+    def sample_count(self) -> int:
+        return int(self.value.shape[0])
+
+    def take(self, which: slice | np.ndarray) -> Any:
+        return self._csr()[which]
+
+    def stored_arrays(self) -> Iterator[np.ndarray]:
+        matrix = self._csr()
+        for part in (self.value.shape, matrix.indptr, matrix.indices, matrix.data):
+            yield np.asarray(part)
+
+    def _csr(self) -> CompressedRows:
+        if self._compressed is None:
+            self._compressed = self.value.tocsr()
+        return self._compressed
+
+
+def as_sparse_rows(name: str, matrix: CompressedRows) -> SparseRows:
+    """A matrix as the engines read it, in a copy where it is not in order; the matrix stays as it is.
 
     Entries that share a place are added, in the order they are stored: numbers with a fraction in their own type, as ``toarray`` does it,
     whole ones as 64-bit integers.
@@ -31,9 +101,6 @@ def as_sparse_rows(name: str, value: Any) -> SparseRows:
         TypeError: If its values are no real numbers.
         ValueError: If its arrays contradict each other.
     """
-    from fastmlp import _core
-
-    matrix = value.tocsr()
     rows, width = matrix.shape
     starts, columns, values = (np.asarray(part) for part in (matrix.indptr, matrix.indices, matrix.data))
     if values.dtype.kind not in "biuf":
@@ -77,8 +144,3 @@ def _in_order(starts: np.ndarray, columns: np.ndarray, values: np.ndarray) -> tu
         np.add.at(sums, np.cumsum(is_new) - 1, values)
     rows, columns = rows[is_new], columns[is_new]
     return np.searchsorted(rows, np.arange(len(starts))).astype(np.int64), np.ascontiguousarray(columns), sums
-
-
-def place_of(x: SparseRows, entry: int) -> tuple[int, int]:
-    """Row and column of an entry."""
-    return int(np.searchsorted(x.starts, entry, side="right")) - 1, int(x.columns[entry])

@@ -1,7 +1,4 @@
-"""Data that comes in batches: generators, :class:`~fastmlp.utils.PyDataset` and its like in Keras, PyTorch's DataLoaders.
-
-A batch is trained on by itself, by the same engine calls as a batch of arrays: the weights are those that arrays cut the same way give.
-"""
+"""Epochs over data that comes in batches."""
 
 from __future__ import annotations
 
@@ -12,69 +9,29 @@ from typing import Any
 import numpy as np
 
 from fastmlp._base import checks
-from fastmlp._data.pydataset import PyDataset
-from fastmlp._engine.spec import Batches
-from fastmlp._training.accumulators import MetricAccumulator
-from fastmlp._training.compile_config import ResolvedObjective
-from fastmlp.errors import NonFiniteLossError, UnsupportedError
+from fastmlp._data.adapters import StreamAdapter
 
 ENDLESS = sys.maxsize
-_LIBRARIES = {"DataLoader": "torch", "Dataset": "torch", "PyDataset": "keras", "Sequence": "keras"}
-
-
-def is_batch_stream(value: Any) -> bool:
-    """True for what gives batches rather than rows."""
-    if isinstance(value, (np.ndarray, list, tuple)):
-        return False  # at once: a prediction takes a microsecond
-    if type(value).__module__.partition(".")[0] == "tensorflow" and hasattr(value, "as_numpy_iterator"):
-        raise UnsupportedError(
-            "tf.data datasets are not read by fastmlp; pass dataset.as_numpy_iterator() with steps_per_epoch, or the arrays it is made of"
-        )
-    if _is_a(value, "Dataset"):
-        raise UnsupportedError(
-            "Datasets of PyTorch give single samples; pass a loader of batches: torch.utils.data.DataLoader(dataset, batch_size=32)"
-        )
-    return isinstance(value, Iterator) or _has_length(value) or _is_loader(value)
-
-
-def _has_length(value: Any) -> bool:
-    """Whether batches are asked for by their numbers."""
-    return isinstance(value, PyDataset) or _is_a(value, "PyDataset", "Sequence")
-
-
-def _is_loader(value: Any) -> bool:
-    return _is_a(value, "DataLoader")
-
-
-def _is_a(value: Any, *names: str) -> bool:
-    return any(
-        cls.__name__ in names and cls.__module__.partition(".")[0] == _LIBRARIES[cls.__name__]
-        for cls in type(value).__mro__
-        if cls.__name__ in names
-    )
-
-
-def refuse_beside(method: str, **arguments: Any) -> None:
-    """Arguments that make no sense where x gives batches are errors."""
-    given = [name for name, value in arguments.items() if value is not None and not (isinstance(value, float) and value == 0)]
-    if given:
-        raise ValueError(f"{method}: {given[0]} is only for arrays; x gives batches here, which have their own targets, weights and size")
 
 
 class BatchStream:
-    """Epochs over something that gives batches.
+    """Epochs over data that comes in batches.
+
+    A batch is trained on by itself, by the same engine calls as a batch of arrays: the weights are those that arrays cut the same way give.
 
     Args:
         name: What to call it in messages.
-        source: Something :func:`is_feed` is true for.
-        steps: Batches in an epoch; as many as there are unless told.
+        source: Where the batches come from.
+        steps: Batches in an epoch; by default, as many as there are.
         reorder: Fills an order of the batches for the pass of this number over a data set with a length; None for theirs.
     """
 
-    def __init__(self, name: str, source: Any, steps: int | None, reorder: Callable[[int, np.ndarray], None] | None = None) -> None:
+    def __init__(
+        self, name: str, source: StreamAdapter, steps: int | None, reorder: Callable[[int, np.ndarray], None] | None = None
+    ) -> None:
         self.name = name
         self._source = source
-        self._length = len(source) if _has_length(source) else None
+        self._length = source.batch_count()
         if self._length == 0:
             raise ValueError(f"{name} has no batches: its length is 0")
         self._wanted = steps
@@ -99,12 +56,12 @@ class BatchStream:
     @property
     def restarts(self) -> bool:
         """Whether there can be a second pass."""
-        return not isinstance(self._source, Iterator)
+        return self._source.restarts
 
     def describe(self) -> str:
         """What an epoch is, for a message."""
         amount = "all" if self.steps is None else str(self.steps)
-        return f"{amount} batches of a {type(self._source).__name__}{'' if self._length is None else f' of {self._length}'}"
+        return f"{amount} batches of a {type(self._source.value).__name__}{'' if self._length is None else f' of {self._length}'}"
 
     def peek(self, number: int = 0) -> tuple[Any, Any, Any]:
         """The first batch, which is still to come; of a new pass, the order has this number."""
@@ -135,7 +92,7 @@ class BatchStream:
         elif self._length is None:
             batch = next(self._pass, None)
         else:
-            batch = self._source[int(self._order[self._at])] if self._at < self._length else None
+            batch = self._source.batch(int(self._order[self._at])) if self._at < self._length else None
         self._at += batch is not None
         return batch
 
@@ -159,7 +116,7 @@ class BatchStream:
             number: The number of the order of a pass that begins with it.
             done: How many batches of it to leave out: an earlier call of fit trained on them.
         """
-        self._tell("on_epoch_begin")
+        self._source.on_epoch_begin()
         if self.first is None:
             self.first, self.number = 0, number
         self._go_to(self.first + done)
@@ -192,11 +149,7 @@ class BatchStream:
             self._pass_number = self.first = None
         else:
             self.first = self._at
-        self._tell("on_epoch_end")
-
-    def _tell(self, hook: str) -> None:
-        if _has_length(self._source) and hasattr(self._source, hook):
-            getattr(self._source, hook)()
+        self._source.on_epoch_end()
 
     def parts(self, batch: Any) -> tuple[Any, Any, Any]:
         """A batch as (x, y or None, sample_weight or None)."""
@@ -206,31 +159,3 @@ class BatchStream:
             raise ValueError(f"{self.name} gave a batch of {len(batch)} parts; (x, y) or (x, y, sample_weight) is wanted")
         x, y, weight = (*batch, None, None)[:3]
         return x, y, weight
-
-
-class StreamAccumulator(MetricAccumulator):
-    """A :class:`MetricAccumulator` whose batches come one by one.
-
-    Args:
-        objective: What is measured.
-        outputs: Columns of the predictions.
-        batches: The batches of an epoch.
-        convert: From a batch to what an engine reads.
-    """
-
-    def __init__(self, objective: ResolvedObjective, outputs: int, batches: Iterator[Any], convert: Callable[[Any], Batches]) -> None:
-        super().__init__(objective, outputs)
-        self._fed = batches
-        self._convert = convert
-
-    def run(self, engine: Callable[[Batches, int, int, np.ndarray], int], first: int, stop: int) -> int:
-        """Let the engine run the next batch; the number of the one behind it, or ``first`` if there are no more."""
-        batch = next(self._fed, None)
-        if batch is None:
-            return first
-        self.use(self._convert(batch))
-        try:
-            super().run(engine, 0, 1)
-        except NonFiniteLossError as error:
-            raise type(error)(first) from None
-        return first + 1
