@@ -41,6 +41,11 @@ class Nest:
         keys = tuple(given) if isinstance(given, Mapping) else names
         return cls(what, form, names, keys), tuple(tensors)
 
+    @classmethod
+    def of_one(cls, what: str) -> Nest:
+        """A single one, without a name."""
+        return cls(what, "single", ("",), ("",))
+
     @property
     def count(self) -> int:
         """How many there are."""

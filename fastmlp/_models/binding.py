@@ -18,7 +18,7 @@ from fastmlp._graph import lowering
 from fastmlp._graph.symbolic import Graph
 from fastmlp._graph.weights import Weight
 from fastmlp._training import advice
-from fastmlp._training.compile_config import ResolvedObjective
+from fastmlp._training.objective import ResolvedObjective
 from fastmlp._training.state import OptimizerState
 from fastmlp._training.trainer import Trainer
 from fastmlp.layers import InputLayer, Layer, assign_all
@@ -240,7 +240,7 @@ class NetworkBinding(Trainer):
             if not self._configured:
                 assert self._compiled is not None
                 optimizer = self._compiled.optimizer
-                network.configure(self._current_objective().objective, optimizer.update(self._require_plan().parameters))
+                network.configure(self._current_objective().objectives, optimizer.update(self._require_plan().parameters))
                 network.learning_rate = optimizer.rate
                 self._configured = True
             return network
@@ -257,20 +257,19 @@ class NetworkBinding(Trainer):
 
     def _resolve_objective(self) -> ResolvedObjective:
         assert self._compiled is not None
-        self._compiled.check_axes([1 + len(tensor.row) for tensor in self.graph.outputs])
+        self._compiled.check_axes(1 + len(tensor.row) for tensor in self.graph.outputs)
         plan = self._require_plan()
         objective = self._compiled.resolve(plan)
         advice.warn_of_single_softmax(plan)
-        self._compiled.warn(plan, objective)
+        self._compiled.warn(plan)
         return objective
 
     def _forget_objective(self) -> None:
         self._objective = None
 
-    def _objective_for(self, y: Any) -> ResolvedObjective:
+    def _objective_for(self, y: Sequence[Any]) -> ResolvedObjective:
         assert self._compiled is not None
-        plan = self._require_plan()
-        self._compiled.see_targets(y, plan)
+        self._compiled.see_targets(y, self._require_plan())
         return self._current_objective()
 
     def _require_layers(self) -> None:

@@ -15,12 +15,10 @@ from fastmlp._base.custom_objects import CustomObjectScope
 from fastmlp._data import conversion, targets
 from fastmlp._data.adapters import DataAdapter, choose_adapter
 from fastmlp._data.adapters.sparse import SparseAdapter
-from fastmlp._engine.spec import Plan, SparseRows
+from fastmlp._engine.spec import SparseRows
 from fastmlp._graph.nest import Nest
 from fastmlp._graph.symbolic import Graph, holds_tensors, trace
 from fastmlp._models.model import Model, model_class, own_config
-from fastmlp._training.compile_config import CompileConfig, ResolvedObjective
-from fastmlp._training.outputs import CompiledOutputs
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import InputLayer, Layer
 
@@ -195,21 +193,8 @@ class Functional(Model):
             named |= {key: value for key, value in zip(keys, values, strict=True) if value is not None}
         return named
 
-    def _targets(
-        self, y: Any, sample_weight: Any, objective: ResolvedObjective, plan: Plan, prefix: str
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        if isinstance(self._compiled, CompiledOutputs):
-            keys, parts = self._outputs_form.keys, self._outputs_form.flatten(f"{prefix}y", y, optional=True)
-            named = isinstance(y, Mapping)  # where an output may be left out
-            given = {key: part for key, part in zip(keys, parts, strict=True) if part is not None or not named}
-            y = {key: self._columns.align(f"{prefix}y[{key!r}]", choose_adapter(part)).value for key, part in given.items()}
-            return self._compiled.read_targets(y, sample_weight, plan, prefix)
-        (y,) = self._outputs_form.flatten(f"{prefix}y", y)
-        return super()._targets(y, sample_weight, objective, plan, prefix)
-
-    def _objective_for(self, y: Any) -> ResolvedObjective:
-        single = not isinstance(self._compiled, CompiledOutputs)
-        return super()._objective_for(self._outputs_form.flatten("y", y)[0] if single else y)
+    def _targets_of_outputs(self, y: Any, name: str, *, optional: bool) -> list[Any]:
+        return self._outputs_form.flatten(name, y, optional=optional)
 
     def _arranged(self, predictions: np.ndarray) -> Any:
         rows = [tensor.row for tensor in self._graph.outputs]
@@ -218,36 +203,6 @@ class Functional(Model):
         return self._outputs_form.arrange(
             [np.ascontiguousarray(part).reshape(len(part), *row) for part, row in zip(parts, rows, strict=True)]
         )
-
-    # Compiling
-
-    def _compiled_from(
-        self, optimizer: Any, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any, engine: str, skip_zeros: Any
-    ) -> CompileConfig:
-        if self._outputs_form.count > 1:
-            return CompiledOutputs(self._outputs_form, optimizer, loss, loss_weights, metrics, weighted_metrics, engine, skip_zeros)
-        form = self._outputs_form
-        loss, loss_weights, metrics, weighted_metrics = (
-            form.flatten(what, value)[0] if isinstance(value, Mapping) and set(value) <= {*form.names, *form.keys} and value else value
-            for what, value in (
-                ("loss", loss),
-                ("loss_weights", loss_weights),
-                ("metrics", metrics),
-                ("weighted_metrics", weighted_metrics),
-            )
-        )
-        return super()._compiled_from(optimizer, loss, loss_weights, metrics, weighted_metrics, engine, skip_zeros)
-
-    def _compiled_from_config(self, config: Mapping[str, Any]) -> CompileConfig:
-        if self._outputs_form.count == 1:
-            return super()._compiled_from_config(config)
-        wanted = {"optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "engine", "skip_zeros"}
-        if not isinstance(config, Mapping) or not set(config) <= wanted or "optimizer" not in config:
-            raise ValueError(f"the compile configuration must have {', '.join(sorted(wanted))}, got {config!r:.200}")
-        try:
-            return CompiledOutputs(self._outputs_form, **{"engine": "native", **dict.fromkeys(wanted - {"engine", "skip_zeros"}), **config})
-        except TypeError as error:
-            raise ValueError(f"the compile configuration is not valid: {error}") from error
 
     # Describing
 

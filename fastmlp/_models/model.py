@@ -19,6 +19,7 @@ from fastmlp._data import columns
 from fastmlp._data.adapters import choose_adapter, unwrap_single
 from fastmlp._engine import backends
 from fastmlp._graph import lowering, symbolic
+from fastmlp._graph.nest import Nest
 from fastmlp._graph.symbolic import Graph, holds_tensors
 from fastmlp._models.binding import NetworkBinding
 from fastmlp._models.storage import storage
@@ -53,6 +54,8 @@ def model_class(kind: M) -> M:
 @keras_names.answering("Model")
 class Model(NetworkBinding):
     """A network with weights that can be compiled, trained, evaluated, asked and saved."""
+
+    _outputs_form: Nest = Nest.of_one("output")
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         if cls is Model:
@@ -200,13 +203,10 @@ class Model(NetworkBinding):
         """
         checks.reject_unknown(Model.compile, {name: value for name, value in options.items() if name not in _COMPILE_IGNORED}, {})
         self._set_compiled(
-            self._compiled_from(optimizer, loss, loss_weights, metrics, weighted_metrics, engine or backends.DEFAULT, skip_zeros)
+            CompileConfig(
+                self._outputs_form, optimizer, loss, loss_weights, metrics, weighted_metrics, engine or backends.DEFAULT, skip_zeros
+            )
         )
-
-    def _compiled_from(
-        self, optimizer: Any, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any, engine: str, skip_zeros: Any
-    ) -> CompileConfig:
-        return CompileConfig(optimizer, loss, metrics, weighted_metrics, engine, skip_zeros, loss_weights)
 
     def _set_compiled(self, compiled: CompileConfig) -> None:
         with self._exclusively("compile"), self._connecting.lock:
@@ -252,15 +252,15 @@ class Model(NetworkBinding):
     @property
     def metrics(self) -> list[str | Metric]:
         """The metrics the model was compiled with."""
-        return [*self._compiled.metrics, *self._compiled.weighted_metrics] if self._compiled else []
+        return [metric for _, metric in self._compiled.metrics()] if self._compiled else []
 
     @property
     def metrics_names(self) -> list[str]:
         """The names of what ``evaluate`` returns: ``["loss", "accuracy"]``."""
         compiled = self._require_compiled("looking at metrics_names")
         if not self.built or not compiled.resolvable:
-            return ["loss", *(metric if isinstance(metric, str) else metric.name for metric in self.metrics)]
-        return ["loss", *self._current_objective().shown]
+            return ["loss", *(name for name, _ in compiled.metrics())]
+        return list(self._current_objective().log_names)
 
     def metric_direction(self, name: str) -> bool | None:
         """True if a higher value of the loss or metric ``name`` is better, False if a lower is, None if there is none of that name."""
@@ -412,10 +412,7 @@ class Model(NetworkBinding):
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """Compile as :meth:`get_compile_config` described."""
-        self._set_compiled(self._compiled_from_config(config))
-
-    def _compiled_from_config(self, config: Mapping[str, Any]) -> CompileConfig:
-        return CompileConfig.from_config(config)
+        self._set_compiled(CompileConfig.from_config(self._outputs_form, config))
 
     @keywords.answering
     def save(

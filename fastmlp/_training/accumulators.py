@@ -17,7 +17,7 @@ from fastmlp import errors
 from fastmlp._base import checks
 from fastmlp._base.numeric import quiet
 from fastmlp._engine.spec import Batches
-from fastmlp._training.compile_config import ResolvedObjective, runs_in_engine
+from fastmlp._training.objective import ResolvedObjective
 from fastmlp.metrics.base import EngineMetric, from_json, to_json
 
 WINDOW_ROWS = 1 << 16
@@ -58,11 +58,7 @@ class MetricAccumulator:
         self._batch_size = batch_size
         self._batches: Batches | None = None
         self._watching: dict[int, Any] = {}
-        watching = {
-            place: metric
-            for place, metric in enumerate(objective.metrics)
-            if metric is not None and not runs_in_engine(metric, objective.part(place).row, objective.part(place).groups)
-        }
+        watching = {place: one.metric for place, one in enumerate(objective.metrics) if not one.in_engine}
         if any(metric is busy for metric in watching.values() for busy in getattr(_here, "metrics", ())):
             raise RuntimeError(errors.INSIDE_METRIC)
         for place, metric in watching.items():
@@ -88,7 +84,7 @@ class MetricAccumulator:
             self._window = max(1, WINDOW_ROWS // batches.batch_size)
             rows = min(len(batches.x), self._window * batches.batch_size)
             room = np.empty((rows, self._outputs), np.float32)
-        self._batches = replace(batches, predictions=room, objective=self._objective.objective)
+        self._batches = replace(batches, predictions=room, objective=self._objective.objectives)
         return self
 
     def run(self, engine: Callable[[Batches, int, int, np.ndarray], int], first: int, stop: int) -> int:
@@ -107,12 +103,13 @@ class MetricAccumulator:
         all_p, all_y = batches.predictions[: end - start], batches.y[rows]
         weights = None if batches.sample_weight is None else batches.sample_weight[rows].reshape(end - start, -1)
         for place in self._watching:
-            of = self._objective.part(place)
-            p, y = all_p[:, of.outputs], all_y if all_y.ndim == 1 else all_y[:, of.targets]
+            measured = self._objective.metrics[place]
+            of = measured.columns
+            p, y = all_p[:, of.predictions], of.of_targets(all_y)
             if of.labels:
                 y = y.astype(np.int32)
                 y = y if of.row else y[:, 0]
-            weight = None if weights is None or not self._objective.weighted[place] else weights[:, min(of.weights, weights.shape[1] - 1)]
+            weight = weights[:, min(of.weights, weights.shape[1] - 1)] if weights is not None and measured.weighted else None
             if of.row:
                 p = p.reshape(-1, *of.row)
                 y = y.reshape(p.shape[:-1] if of.labels or y.dtype == np.int32 else p.shape)
@@ -147,18 +144,19 @@ class MetricAccumulator:
         """``loss`` first, then the metrics in the order of ``compile``, so far."""
         with quiet():
             loss, *means = (self._totals[0::2] / self._totals[1::2]).tolist()
+        names = [one.name for one in self._objective.metrics]
         values = []
         measured = 0
-        for place, metric in enumerate(self._objective.metrics):
+        for place, one in enumerate(self._objective.metrics):
             if place in self._watching:
                 with _inside(self._watching[place]) as metric:
                     values.append(_plain(metric.result()))
                 continue
-            if isinstance(metric, EngineMetric):
-                metric.total, metric.count = self._totals[2 + 2 * measured : 4 + 2 * measured].tolist()
+            if isinstance(one.metric, EngineMetric):
+                one.metric.total, one.metric.count = self._totals[2 + 2 * measured : 4 + 2 * measured].tolist()
             values.append(means[measured])
             measured += 1
-        return self._objective.arrange(dict(zip(("loss", *self._objective.names), [loss, *values], strict=True)))
+        return self._objective.as_logs(dict(zip(("loss", *names), [loss, *values], strict=True)))
 
     def finish(self) -> dict[str, Any]:
         """The values at the end of the pass, where metrics may warn of what they have seen."""

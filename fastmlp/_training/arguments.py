@@ -11,7 +11,9 @@ import numpy as np
 from fastmlp._base import checks
 from fastmlp._data.batch_sampler import Rows
 from fastmlp._engine.spec import Batches, Plan
-from fastmlp._training.compile_config import CompileConfig, ResolvedObjective
+from fastmlp._training.compile_config import CompileConfig
+from fastmlp._training.objective import ResolvedObjective
+from fastmlp._training.output_targets import class_weights_of_samples
 from fastmlp.errors import NonFiniteLossError, NonFiniteWeightsError, UnsupportedError
 
 
@@ -38,7 +40,7 @@ def weighted_by_class(
         raise UnsupportedError("class_weight is for predictions with a row of classes for each sample; give sample_weight")
     if rows.weight is not None:
         raise ValueError("give class_weight or sample_weight, not both; the batches of x have sample weights of their own")
-    return replace(rows, weight=compiled.class_weights(class_weight, rows.y, plan, check=check))
+    return replace(rows, weight=class_weights_of_samples(compiled, objective, class_weight, rows.y, plan, check=check))
 
 
 def with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None) -> Batches:
@@ -52,7 +54,7 @@ def with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None
 
 def diverged(error: NonFiniteLossError, batch: int, epoch: int | None, compiled: CompileConfig) -> NonFiniteLossError:
     """What to raise when the loss of a batch, or the weights after it, are not finite."""
-    rate, advice = compiled.optimizer.learning_rate, compiled.loss.advice if compiled.loss else ""
+    rate, advice = compiled.optimizer.learning_rate, compiled.advice
     where = f"in epoch {epoch + 1}, batch {batch + 1}" if epoch is not None else "in this batch"
     what = f"the loss became NaN or infinite {where}; the weights are those before that batch. "
     if isinstance(error, NonFiniteWeightsError):

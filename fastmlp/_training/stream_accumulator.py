@@ -9,7 +9,7 @@ import numpy as np
 
 from fastmlp._engine.spec import Batches
 from fastmlp._training.accumulators import MetricAccumulator
-from fastmlp._training.compile_config import ResolvedObjective
+from fastmlp._training.objective import ResolvedObjective
 from fastmlp.errors import NonFiniteLossError
 
 

@@ -9,7 +9,7 @@ import functools
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -38,9 +38,11 @@ from fastmlp._training.arguments import (
     weighted_by_class,
     with_rates,
 )
-from fastmlp._training.compile_config import CompileConfig, ResolvedObjective
+from fastmlp._training.compile_config import CompileConfig
 from fastmlp._training.constraining import constraining
 from fastmlp._training.epoch_loop import run_epoch
+from fastmlp._training.objective import ResolvedObjective
+from fastmlp._training.output_targets import name_of_output, read_sample_weights, read_targets
 from fastmlp._training.state import FitState
 from fastmlp._training.stream_accumulator import StreamAccumulator
 from fastmlp.callbacks import CallbackList, History
@@ -493,7 +495,7 @@ class Trainer:
     def _forget_objective(self) -> None:
         raise NotImplementedError
 
-    def _objective_for(self, y: Any) -> ResolvedObjective:
+    def _objective_for(self, y: Sequence[Any]) -> ResolvedObjective:
         raise NotImplementedError
 
     def _require_compiled(self, method: str) -> CompileConfig:
@@ -538,18 +540,29 @@ class Trainer:
         if y is None:
             raise ValueError(f"{prefix}y is missing: give the targets, one per row of x")
         y, sample_weight = (unwrap_single(value, samples=len(inputs)) for value in (y, sample_weight))
-        undecided = self._compiled is not None and not self._compiled.resolvable
+        compiled = self._compiled
+        assert compiled is not None
+        undecided = not compiled.resolvable
         try:
-            objective = self._objective_for(y)
-            plan = self._require_plan()
-            outputs, weight = self._targets(y, sample_weight, objective, plan, prefix)
+            values = self._targets_of_outputs(y, f"{prefix}y", optional=not compiled.reads_all_outputs)
+            for index, (key, value) in enumerate(zip(compiled.form.keys, values, strict=True)):
+                if value is not None:
+                    name = name_of_output(compiled.form, f"{prefix}y", key)
+                    values[index] = self._columns.align(name, choose_adapter(value)).value
+            objective = self._objective_for(values)
+            outputs = read_targets(compiled, objective, values, self._require_plan(), f"{prefix}y")
+            weight = read_sample_weights(compiled, sample_weight, f"{prefix}sample_weight")
             targets.check_lengths(**{f"{prefix}x": inputs, f"{prefix}y": outputs, f"{prefix}sample_weight": weight})
         except BaseException:
-            if undecided and self._compiled is not None:
-                self._compiled.forget_targets()
+            if undecided:
+                compiled.forget_targets()
                 self._forget_objective()
             raise
         return Rows(inputs, outputs, weight), objective
+
+    def _targets_of_outputs(self, y: Any, name: str, *, optional: bool) -> list[Any]:
+        """The targets of each output; where ``optional``, None for those that a dict lacks."""
+        return [y]
 
     def _training_rows(self, x: Any, y: Any, sample_weight: Any) -> tuple[Rows, ResolvedObjective]:
         """The same, of data that the model is trained on: the names of their columns become the model's."""
@@ -562,15 +575,6 @@ class Trainer:
 
     def _adapted_to(self) -> dict[str, Names]:
         raise NotImplementedError
-
-    def _targets(
-        self, y: Any, sample_weight: Any, objective: ResolvedObjective, plan: Plan, prefix: str
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Targets and weights as an engine reads them."""
-        y = self._columns.align(f"{prefix}y", choose_adapter(y)).value
-        outputs = targets.as_targets(y, objective.terms[0].loss, plan.row(), name=f"{prefix}y", ignored=objective.terms[0].ignored)
-        weight = None if sample_weight is None else targets.as_sample_weight(sample_weight, name=f"{prefix}sample_weight")
-        return outputs, weight
 
     def _evaluate(
         self, rows: Rows | BatchStream, objective: ResolvedObjective, batch_size: int | None, steps: int | None, listeners: CallbackList
@@ -588,7 +592,7 @@ class Trainer:
             listeners.on_test_end(logs)
             return fed
         size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
-        merged = 1 if listeners.listens_to_batches("test") or objective.whole_batch else max(1, EVALUATION_ROWS // size)
+        merged = 1 if listeners.listens_to_batches("test") or objective.depends_on_batches else max(1, EVALUATION_ROWS // size)
         if steps:
             rows = rows.part(0, steps * size)
         tally = self._tally(objective, size).use(rows.batches(size * merged))
@@ -599,7 +603,7 @@ class Trainer:
     def _measured_columns(self, objective: ResolvedObjective) -> int:
         """Columns of all outputs that have a loss."""
         plan = self._require_plan()
-        return sum(plan.widths[plan.output if term.output is None else term.output] * term.groups for term in objective.terms)
+        return sum(plan.widths[plan.output if term.output is None else term.output] * term.groups for term in objective.objectives)
 
     def _tally(self, objective: ResolvedObjective, batch_size: int | None = None) -> MetricAccumulator:
         return MetricAccumulator(objective, self._measured_columns(objective), batch_size)

@@ -18,7 +18,7 @@ from fastmlp._base.numeric import quiet
 from fastmlp._data.batch_sampler import Rows
 from fastmlp._data.conversion import blocks
 from fastmlp._engine.spec import SparseRows
-from fastmlp._training.compile_config import WHOLE, ResolvedObjective
+from fastmlp._training.objective import ResolvedObjective
 from fastmlp.errors import UnsupportedError
 
 __all__ = ["split", "unpack_validation"]
@@ -74,10 +74,9 @@ def unpack_validation(data: Any) -> tuple[Any, Any, Any]:
 
 def _findings(train: Rows, held_out: Rows, objective: ResolvedObjective) -> Iterator[str]:
     """What differs grossly, the most telling first."""
-    parts = {part.weights: part for part in map(objective.part, range(len(objective.names)))} if len(objective.terms) > 1 else {0: WHOLE}
-    for part in parts.values():
-        ours, theirs = ((y if part is WHOLE else y[:, part.targets]) for y in (train.y, held_out.y))
-        yield from _of_targets(*((y[:, 0] if part.labels else y) for y in (ours, theirs)))
+    for columns in objective.columns:
+        ours, theirs = (columns.of_targets(y) for y in (train.y, held_out.y))
+        yield from _of_targets(*((y[:, 0] if columns.labels else y) for y in (ours, theirs)))
     if not isinstance(train.x, SparseRows) and not isinstance(held_out.x, (SparseRows, np.memmap)):
         yield from _of_features(train.x, held_out.x)
 

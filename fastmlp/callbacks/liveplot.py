@@ -73,9 +73,7 @@ class LivePlot(Callback):
         self._clear()
         objective = getattr(self.model, "_objective", None)
         if objective is not None:
-            self._of_whole_epochs = {
-                name for name, metric in zip(objective.names, objective.metrics, strict=True) if metric and not metric.is_mean
-            }
+            self._of_whole_epochs = {one.name for one in objective.metrics if one.metric is not None and not one.metric.is_mean}
         self.drawing_seconds = 0.0
         self._begin = perf_counter()
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import metrics, utils
+from fastmlp import utils
 from fastmlp._engine import threads
 from fastmlp._models.model import Model
-from fastmlp._training.compile_config import ACCURACY
+from fastmlp._training.metric_arguments import higher_is_better
 from fastmlp.errors import NonFiniteLossError
 from fastmlp.sweep.grid import FIT, describe, text
 from fastmlp.sweep.identity import fingerprint, fingerprint_of_code
@@ -116,13 +116,12 @@ def identify(combination: Mapping[str, Any]) -> Identity:
 
 
 def _directions(model: Model) -> dict[str, bool | None]:
-    if model.built and model._compiled is not None and model._compiled.resolvable:
+    compiled = model._compiled
+    if compiled is None:
+        return {}
+    if model.built and compiled.resolvable:
         return {name: model.metric_direction(name) for name in model.metrics_names if name != "loss"}
-    chosen = [
-        (name, metrics.get(name) if name not in ACCURACY else None) if isinstance(name, str) else (name.name, name)
-        for name in model.metrics
-    ]
-    return {name: True if metric is None else metric.higher_is_better for name, metric in chosen}
+    return {name: higher_is_better(metric) for name, metric in compiled.metrics()}
 
 
 def train(task: Task) -> list[dict[str, float]]:

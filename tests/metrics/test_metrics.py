@@ -18,7 +18,7 @@ def compiled(units=3, activation="softmax", **arguments):
 
 
 def kinds(model):
-    return [metric.kind for metric in model._current_objective().objective.metrics]
+    return [metric.kind for metric in model._current_objective().objectives[0].metrics]
 
 
 @pytest.mark.parametrize("name", ["accuracy", "acc"])

@@ -15,10 +15,10 @@ import pytest
 from fastmlp import layers, models, utils
 from fastmlp._data.batch_sampler import Rows
 from fastmlp._engine.spec import Objective
-from fastmlp._training.compile_config import ResolvedObjective
+from fastmlp._training.objective import OutputColumns, ResolvedObjective
 from fastmlp._training.validation import split
 
-OBJECTIVE = ResolvedObjective(Objective("mse", 0), (), (), ())
+OBJECTIVE = ResolvedObjective((Objective("mse", 0),), (OutputColumns(),), (), ("loss",))
 RANDOM = np.random.default_rng(0)
 
 

@@ -74,6 +74,17 @@ def test_evaluate_lists_losses_as_they_were_told_to_compile():
     assert model.evaluate(X, data, verbose=0) == [named["loss"], named["b_loss"], named["a_loss"]]
 
 
+def test_a_model_of_several_outputs_lists_its_losses_and_metrics_as_evaluate_does():
+    x = layers.Input((6,))
+    model = Model(x, {"a": layers.Dense(2)(x), "b": layers.Dense(1)(x)})
+    model.compile("sgd", {"b": "mse", "a": "mae"}, metrics={"b": ["mae"], "a": ["mse"]})
+    assert model.metrics_names == ["loss", "b_loss", "a_loss", "a_mse", "b_mae"]
+    named = model.evaluate(X, {"a": X[:, :2], "b": PRICE}, verbose=0, return_dict=True)
+    assert [named[name] for name in model.metrics_names] == model.evaluate(X, {"a": X[:, :2], "b": PRICE}, verbose=0)
+    assert {name: loss.kind for name, loss in model.loss.items()} == {"a": "mean_absolute_error", "b": "mean_squared_error"}
+    assert model.metrics == ["mse", "mae"]
+
+
 @pytest.mark.parametrize("ending", [".safetensors", ".keras"])
 def test_files_keep_the_weight_of_a_loss(ending, tmp_path):
     if ending == ".keras":

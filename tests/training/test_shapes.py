@@ -305,7 +305,7 @@ def test_gradients_of_all_of_them_are_those_of_finite_differences():
     rows, y = 0.3 * rng.normal(size=(7, 5)) + 0.5, rng.normal(size=(7, 2))
     plan, values = model.plan, [weight + 0.1 for weight in model.get_weights()]
     network = Network(plan, dtype=np.float64)
-    network.configure(model._current_objective().objective, model.optimizer.update(plan.parameters))
+    network.configure(model._current_objective().objectives, model.optimizer.update(plan.parameters))
     batches = Batches(rows.astype(np.float32), y.astype(np.float32), None, None, 7)
 
     def loss(step):
@@ -317,7 +317,7 @@ def test_gradients_of_all_of_them_are_those_of_finite_differences():
     slope = (loss(1e-6)[0] - loss(-1e-6)[0]) / 2e-6
     assert sum((way * gradient).sum() for way, gradient in zip(ways, loss(0.0)[1], strict=True)) == pytest.approx(slope, rel=1e-4)
     native = _core.Network(plan)
-    native.configure(model._current_objective().objective, model.optimizer.update(plan.parameters))
+    native.configure(model._current_objective().objectives, model.optimizer.update(plan.parameters))
     for index, value in enumerate(values):
         native.set_parameter(index, value.astype(np.float32))
     for one, other in zip(native.gradients(batches)[1], network.gradients(batches)[1], strict=True):

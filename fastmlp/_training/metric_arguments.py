@@ -1,0 +1,102 @@
+"""The metrics that ``compile`` is given: which ones are meant, what they are called, and whether they can read an output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fastmlp import metrics
+from fastmlp._base import custom_objects, naming
+from fastmlp._training.objective import CIRCLE, GAUSSIAN
+from fastmlp._training.typing import MetricsLike
+from fastmlp.errors import UnsupportedError
+from fastmlp.losses import Loss
+from fastmlp.metrics import Metric
+
+__all__ = ["ACCURACY", "CROSSENTROPY", "check_form", "higher_is_better", "metric_list", "reads_variances", "resolve_metric", "unique_name"]
+
+ACCURACY = ("accuracy", "acc")
+CROSSENTROPY = ("crossentropy", "ce")
+"""Names that stand for different metrics of different outputs."""
+
+
+def metric_list(argument: str, given: MetricsLike) -> list[str | Metric]:
+    """The metrics of one output, flat; an unknown name is an error here rather than in ``fit``."""
+    if given is None:
+        return []
+    if isinstance(given, Mapping) and "class" not in given:
+        raise UnsupportedError(f"{argument} as a dict is for models with several outputs, but this one has one; give a list")
+    result: list[str | Metric] = []
+    for item in given if isinstance(given, (list, tuple)) else [given]:
+        if isinstance(item, (list, tuple)):
+            result += metric_list(argument, item)
+        elif isinstance(item, str):
+            custom = custom_objects.find(item)
+            if custom is None and item.lower() not in ACCURACY + CROSSENTROPY:
+                metrics.registry.named(item)
+            result.append(item if custom is None else metrics.get(custom))
+        else:
+            result.append(metrics.get(item))
+    return result
+
+
+def resolve_metric(identifier: str | Metric, loss: Loss, width: int) -> tuple[Metric, str]:
+    """The metric, and its name, for predictions with so many columns that are trained with this loss."""
+    if isinstance(identifier, Metric):
+        return identifier, identifier.name
+    if identifier.lower() in ACCURACY + CROSSENTROPY:
+        form = "Binary" if width == 1 and not loss.sparse else "SparseCategorical" if loss.sparse else "Categorical"
+        return metrics.get(form + ("Accuracy" if identifier.lower() in ACCURACY else "Crossentropy")), identifier
+    return metrics.registry.named(identifier)(name=identifier), identifier
+
+
+def higher_is_better(identifier: str | Metric) -> bool | None:
+    """Whether a higher value is better, of a metric whose output need not be known; None where neither is."""
+    if isinstance(identifier, str):
+        if identifier.lower() in ACCURACY + CROSSENTROPY:
+            return identifier.lower() in ACCURACY
+        identifier = metrics.get(identifier)
+    return identifier.higher_is_better
+
+
+def unique_name(name: str, taken: Sequence[str], weighted: bool) -> str:
+    """The name of a metric in logs that have these names already."""
+    if name in taken and weighted:
+        name = f"weighted_{name}"
+    count = 1
+    candidate = name
+    while candidate in taken:
+        candidate = f"{name}_{count}"
+        count += 1
+    return candidate
+
+
+def reads_variances(metric: Metric) -> bool:
+    """Whether half of the predictions that it reads are variances."""
+    return getattr(metric, "kind", None) == GAUSSIAN
+
+
+def check_form(metric: Metric, name: str, loss: Loss) -> None:
+    """An error if the metric reads targets or predictions of another form than the loss."""
+    comparable = loss.kind != CIRCLE or not isinstance(metric, metrics.SparseCategoricalCrossentropy)
+    if metric.sparse is None or (comparable and metric.sparse == loss.sparse and reads_variances(metric) == (loss.kind == GAUSSIAN)):
+        return
+    raise ValueError(_form_mismatch(metric, name, loss))
+
+
+def _form_mismatch(metric: Metric, name: str, loss: Loss) -> str:
+    if loss.kind == CIRCLE:
+        return (
+            f"the metric {name!r} compares columns with classes, but with circle these are embeddings and class numbers; use metrics of "
+            "your own, which get both"
+        )
+    if loss.kind == GAUSSIAN:
+        return f"the metric {name!r} compares columns, but with gaussian_nll half of the predictions are variances; use 'gaussian_nll'"
+    if reads_variances(metric):
+        return f"the metric {name!r} reads means and variances, which only models trained with the loss gaussian_nll predict"
+    if loss.sparse:
+        return (
+            f"the metric {name!r} compares columns, but the targets of {loss.kind} are class numbers; use the metric 'accuracy', "
+            "or one-hot targets (utils.to_categorical) with loss='categorical_crossentropy'"
+        )
+    use = naming.snake_case(type(metric).__name__).removeprefix("sparse_")
+    return f"the metric {name!r} reads class numbers, but the targets of {loss.kind} have a column per output; use {use!r}"
