@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastmlp import metrics
 from fastmlp._base import custom_objects, naming
@@ -26,14 +27,14 @@ def metric_list(argument: str, given: MetricsLike) -> list[str | Metric]:
     if isinstance(given, Mapping) and "class" not in given:
         raise UnsupportedError(f"{argument} as a dict is for models with several outputs, but this one has one; give a list")
     result: list[str | Metric] = []
-    for item in given if isinstance(given, (list, tuple)) else [given]:
+    items: Sequence[Any] = given if isinstance(given, (list, tuple)) else [given]
+    for item in items:
         if isinstance(item, (list, tuple)):
             result += metric_list(argument, item)
-        elif isinstance(item, str):
-            custom = custom_objects.find(item)
-            if custom is None and item.lower() not in ACCURACY + CROSSENTROPY:
+        elif isinstance(item, str) and custom_objects.find(item) is None:
+            if item.lower() not in ACCURACY + CROSSENTROPY:
                 metrics.registry.named(item)
-            result.append(item if custom is None else metrics.get(custom))
+            result.append(item)
         else:
             result.append(metrics.get(item))
     return result

@@ -1,10 +1,11 @@
-"""Types of the arguments of ``compile`` and ``fit``: by name, as an object, or as a function."""
+"""Types of the arguments of ``compile`` and ``fit``, for one output or several."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+from fastmlp._base.configs import StoredConfig
 from fastmlp.callbacks import Callback
 from fastmlp.losses.base import LossLike
 from fastmlp.metrics.base import MetricLike
@@ -12,17 +13,12 @@ from fastmlp.optimizers import Optimizer
 
 __all__ = ["CallbacksLike", "ClassWeights", "LossLike", "LossWeights", "LossesLike", "MetricLike", "MetricsLike", "OptimizerLike"]
 
-Config: TypeAlias = Mapping[str, Any]
-"""``{"class": name, "config": {...}}``, as ``serialize`` returns it."""
-
-OptimizerLike: TypeAlias = str | Optimizer | type[Optimizer] | Config
-
+OptimizerLike: TypeAlias = str | Optimizer | type[Optimizer] | StoredConfig
 
 LossesLike: TypeAlias = LossLike | Sequence[LossLike | None] | Mapping[str, LossLike | None] | None
 """One loss, or one for each output; None for an output that is not trained."""
 
 LossWeights: TypeAlias = float | Sequence[float | None] | Mapping[str, float | None] | None
-
 
 MetricsLike: TypeAlias = (
     MetricLike | Sequence[MetricLike | Sequence[MetricLike] | None] | Mapping[str, MetricLike | Sequence[MetricLike] | None] | None
