@@ -13,6 +13,8 @@ import warnings
 from collections.abc import Sequence
 from typing import TextIO
 
+from fastmlp._base.progress import note
+
 __all__ = ["main"]
 
 _EXAMPLES = """\
@@ -91,7 +93,7 @@ class _Version(argparse.Action):
 def _show_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
 ) -> None:
-    print(f"fastmlp: warning: {message}", file=sys.stderr)
+    note(f"fastmlp: warning: {message}")
 
 
 def _one_line(error: BaseException) -> str:

@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from fastmlp._base.progress import ProgressLine, note
+
 if TYPE_CHECKING:
     from fastmlp.bench.cases import Case
     from fastmlp.bench.report import Report
@@ -146,41 +148,34 @@ def _measure(report: Report, cases: Sequence[Case], wanted: list[str] | None, th
             result = measure(case, plan[case.name], report.rounds, threads, progress.turn)
             report.results.append(result)
             for name, reason in result.left_out.items():
-                print(f"fastmlp: {case.name}: {name} is left out: {reason}", file=sys.stderr)
+                note(f"fastmlp: {case.name}: {name} is left out: {reason}")
 
 
 class _Progress:
-    """One bar on a terminal; a line for each case otherwise."""
+    """Draws the progress line of a benchmark, which goes when the table comes; where it can't be redrawn, writes a line for each case."""
 
     def __init__(self, turns: int) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-        import fastmlp.cli.output as output
-
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("left:"), TimeRemainingColumn())
-        console = output.console(stderr=True)
-        self._drawn = console.is_terminal
-        self._bar = Progress(*columns, console=console, transient=True, disable=not self._drawn)
-        self._task = self._bar.add_task("", total=turns)
+        self._line = ProgressLine(turns, unit="turn", lines=0, stream=sys.stderr)
         self._case = ""
+        self._done = 0
 
     def __enter__(self) -> Self:
-        self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        self._line.erase()
 
     def begin(self, case: str, frameworks: Sequence[str]) -> None:
         """The frameworks are about to be measured on a case."""
         self._case = case
-        self._bar.update(self._task, description=f"{case}: FMA peak")
-        if not self._drawn:
-            print(f"{case}: {', '.join(frameworks)}", file=sys.stderr, flush=True)
+        self._line.update(self._done, f"{case}: FMA peak")
+        if not self._line.live:
+            note(f"{case}: {', '.join(frameworks)}")
 
     def turn(self, framework: str) -> None:
         """A framework's turn begins."""
-        self._bar.update(self._task, description=f"{self._case}: {framework}", advance=1)
+        self._line.update(self._done, f"{self._case}: {framework}")
+        self._done += 1
 
 
 def _show(report: Report, options: argparse.Namespace) -> None:

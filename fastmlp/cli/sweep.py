@@ -8,10 +8,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import fastmlp.cli.arguments as arguments
+from fastmlp._base.progress import ProgressLine, note
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from fastmlp.cli.tasks import Data, Task
     from fastmlp.sweep import Results, Run
 
@@ -19,7 +18,7 @@ _AXES = ("hidden", "activation", "dropout", "optimizer", "learning_rate", "batch
 """Every file has a column for each of these, so that a sweep can be continued with more of them."""
 _SORT = {"accuracy": "validation_accuracy", "loss": "validation_loss", "seconds": "seconds", "parameters": "parameters"}
 _PIPED_LINES = 10
-"""Lines of progress when there is no terminal to draw on."""
+"""Lines of progress where there is no terminal to redraw one on."""
 
 _EPILOG = f"""\
 {arguments.ABOUT_DATASETS}
@@ -131,47 +130,29 @@ def _grid(task: Task, options: argparse.Namespace) -> dict[str, list[Any]]:
 
 
 class _Bar:
-    """Shows how the sweep goes: one bar on a terminal, a few lines elsewhere."""
+    """Draws the progress line of a sweep, once the workers are there."""
 
     def __init__(self, name: str, file: str | None) -> None:
-        import fastmlp.cli.output as output
-
         self._name, self._file = name, file
-        self._console = output.console(stderr=True)
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
-        self._lines = 0
+        self._line: ProgressLine | None = None
 
     def __enter__(self) -> None:
-        pass  # the bar appears, and its thread begins, when the workers are there
+        pass
 
     def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        if self._line is not None:
+            self._line.abandon()
 
     def show(self, done: int, total: int, latest: Run | None) -> None:
         """What ``sweep.run`` calls."""
         from fastmlp.cli.output import plural
 
         if latest is None and done:
-            self._console.print(f"{done:,} of {plural(total, 'run')} found in {self._file}", soft_wrap=True, markup=False)
-        numbers = "" if latest is None else f"validation {latest.numbers['validation_accuracy']:.4f}"
-        if not self._console.is_terminal:
-            reached = done * _PIPED_LINES // max(total, 1)
-            if latest is not None and reached > self._lines:
-                self._console.print(f"run {done}/{total}  {numbers}", soft_wrap=True)
-            self._lines = reached
-            return
-        if self._bar is None:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-            columns = ("{task.description}", BarColumn(), "run", MofNCompleteColumn(), TimeElapsedColumn(), "left:", TimeRemainingColumn())
-            made = (TextColumn(column) if isinstance(column, str) else column for column in (*columns, "{task.fields[numbers]}"))
-            self._bar = Progress(*made, console=self._console)
-            self._bar.start()
-            self._task = self._bar.add_task(self._name, total=total, numbers="")
-        assert self._task is not None
-        self._bar.update(self._task, completed=done, numbers=numbers)
+            note(f"{done:,} of {plural(total, 'run')} found in {self._file}")
+        if self._line is None:
+            self._line = ProgressLine(total, name=self._name, unit="run", done=done, lines=_PIPED_LINES, stream=sys.stderr)
+        if latest is not None or self._line.live:
+            self._line.show(done, {} if latest is None else {"validation_accuracy": latest.numbers["validation_accuracy"]})
 
 
 def _report(task: Task, data: Data, results: Results, options: argparse.Namespace) -> None:

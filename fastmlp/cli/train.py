@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import fastmlp.cli.arguments as arguments
+from fastmlp._base.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from fastmlp.callbacks import Callback
     from fastmlp.cli.tasks import Data, Task
     from fastmlp.models import Sequential
 
 _PIPED_LINES = 10
-"""Lines of progress when there is no terminal to draw on."""
+"""Lines of progress where there is no terminal to redraw one on."""
 
 _EPILOG = f"""\
 {arguments.ABOUT_DATASETS}
@@ -139,33 +138,17 @@ def _model(task: Task, data: Data, options: argparse.Namespace) -> Sequential:
 
 
 class _Watch:
-    """Shows how training goes, and times it without the measurements on the held-out rows.
-
-    On a terminal it is one bar that is drawn again and again; elsewhere a few lines.
-    """
+    """Draws the progress line of training, and times training without the evaluation on the test samples."""
 
     def __init__(self, name: str, epochs: int) -> None:
-        import fastmlp.cli.output as output
-
         self.seconds = 0.0
-        self._epochs = epochs
-        self._console = output.console(stderr=True)
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
-        if self._console.is_terminal:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-            columns = ("{task.description}", BarColumn(), "epoch", MofNCompleteColumn(), TimeElapsedColumn(), "{task.fields[numbers]}")
-            made = (TextColumn(column) if isinstance(column, str) else column for column in columns)
-            self._bar = Progress(*made, console=self._console)
-            self._task = self._bar.add_task(name, total=epochs, numbers="")
-        self._shown: AbstractContextManager[Any] = self._bar or nullcontext()
+        self._line = ProgressLine(epochs, name=name, unit="epoch", lines=_PIPED_LINES, stream=sys.stderr)
 
     def __enter__(self) -> None:
-        self._shown.__enter__()
+        self._line.__enter__()
 
-    def __exit__(self, *details: Any) -> None:
-        self._shown.__exit__(*details)
+    def __exit__(self, *details: object) -> None:
+        self._line.__exit__(*details)
 
     def callback(self) -> Callback:
         """What ``fit`` calls."""
@@ -183,16 +166,10 @@ class _Watch:
                 watch.seconds += time.perf_counter() - self.started
 
             def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-                watch._show(epoch + 1, logs or {})
+                logs = logs or {}
+                watch._line.show(epoch + 1, {name: logs[name] for name in ("loss", "accuracy", "val_accuracy")})
 
         return Watcher()
-
-    def _show(self, epoch: int, logs: Mapping[str, Any]) -> None:
-        numbers = f"loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.4f}  held out {logs['val_accuracy']:.4f}"
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=epoch, numbers=numbers)
-        elif epoch * _PIPED_LINES // self._epochs > (epoch - 1) * _PIPED_LINES // self._epochs:
-            self._console.print(f"epoch {epoch}/{self._epochs}  {numbers}", soft_wrap=True)
 
 
 def _provenance(

@@ -10,16 +10,15 @@ import fcntl
 import http
 import http.client
 import os
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
+from fastmlp._base.progress import BYTES, ProgressLine
 from fastmlp.errors import DownloadError
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 
 __all__ = ["download"]
 
@@ -93,14 +92,15 @@ def _transfer(url: str, name: str, file: IO[bytes], limit: int | None) -> None:
             have = 0
         length = response.headers.get("Content-Length")
         total = have + int(length) if length is not None and length.isdecimal() else None
-        with _progress() as progress:
-            task = progress.add_task(name, total=total, completed=have)
+        with ProgressLine(total or 0, name=f"Downloading {name}", unit=BYTES, done=have, stream=sys.stderr) as line:
             while block := response.read(_BLOCK):
                 have += len(block)
                 if limit is not None and have > limit:
                     raise ValueError(f"the server sends more than the {limit} bytes this file can have")
                 file.write(block)
-                progress.update(task, completed=have)
+                line.update(have)
+            if total is None or have >= total:
+                line.finish()
     file.flush()
     os.fsync(file.fileno())
     if total is not None and have < total:
@@ -110,14 +110,6 @@ def _transfer(url: str, name: str, file: IO[bytes], limit: int | None) -> None:
 def _restart(file: IO[bytes]) -> None:
     file.seek(0)
     file.truncate()
-
-
-def _progress() -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (TextColumn("Downloading {task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True))
 
 
 def _explain(error: Exception) -> str:

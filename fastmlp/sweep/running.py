@@ -140,19 +140,15 @@ def _pair(name: str, data: Any) -> tuple[Any, Any]:
 
 
 class _Line:
-    """The line that ``run`` draws."""
+    """The progress line of ``run``."""
 
     def __init__(self) -> None:
         self._line: ProgressLine | None = None
 
     def __call__(self, done: int, total: int, latest: Run | None) -> None:
-        self._line = self._line or ProgressLine(total, 1)
+        self._line = self._line or ProgressLine(total, unit="run", done=done)
         logs = {} if latest is None else {name: value for name, value in latest.numbers.items() if name.startswith("validation_")}
-        if done < total:
-            self._line.update(done, logs)
-        else:
-            self._line.finish(logs)
-            self._line = None
+        self._line.show(done, logs)
 
     def __enter__(self) -> Self:
         return self

@@ -80,7 +80,7 @@ def test_training_without_arguments_learns_the_spiral(run):
     assert accuracy(out) >= 0.97
     for fact in ("300 held-out rows", "1,200 rows", "2-64-64-3, relu, 4,547 parameters", "rows a second", "100 epochs", "seed 0", "native"):
         assert fact in out
-    assert re.findall(r"epoch (\d+)/100", err) == [str(epoch) for epoch in range(10, 101, 10)]
+    assert re.findall(r"^spiral +(\d+)/100 ", err, re.MULTILINE) == [str(epoch) for epoch in range(10, 101, 10)]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -93,7 +93,7 @@ def test_the_defaults_suit_every_generated_data_set(run, dataset, seed):
 
 def test_the_seed_decides_everything(run):
     def numbers(*arguments):
-        return run("train", "--epochs", 5, "--dropout", 0.1, *arguments)[2]
+        return re.findall(r" - .*", run("train", "--epochs", 5, "--dropout", 0.1, *arguments)[2])
 
     assert numbers("--seed", 3) == numbers("--seed", 3) != numbers("--seed", 4)
     assert numbers("--seed", 3, "--threads", 1) == numbers("--seed", 3, "--threads", 2)
@@ -512,7 +512,7 @@ def test_piped_output_has_no_control_characters_and_fits_ascii(points_model):
 def test_on_a_terminal_one_bar_is_drawn_over_and_over():
     text = shown_on_a_terminal("train")
     assert "100/100" in text
-    assert "\x1b[2K" in text
+    assert text.count("\r") > 2
     assert text.count("\n") <= 2
 
 

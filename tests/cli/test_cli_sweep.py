@@ -49,7 +49,7 @@ def test_a_table_compares_every_combination_best_first(run):
     accuracies = [float(accuracy) for _, _, accuracy, *_ in found]
     assert accuracies == sorted(accuracies, reverse=True)
     assert "Mean ± standard deviation over 2 seeds. The same for all: activation relu, dropout 0, optimizer adam" in out
-    assert err.splitlines()[-1].startswith("run 8/8  validation ")
+    assert err.splitlines()[-1].startswith("gaussians 8/8 ━")
 
 
 def test_the_first_run_is_the_one_of_fastmlp_train(run, tmp_path):

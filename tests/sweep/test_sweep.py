@@ -261,7 +261,7 @@ def test_arguments_that_make_no_sense_are_errors(options, message):
 
 def test_a_progress_line_is_drawn_unless_it_is_not_wanted(capsys):
     run({"units": 2, "epochs": [1, 2]}, verbose=1)
-    assert re.fullmatch(r"4/4 ━+ \d+s \S+/step - validation_loss: [\d.]+ - validation_accuracy: [\d.]+\n", capsys.readouterr().out)
+    assert re.fullmatch(r"4/4 ━+ \d+s \S+/run - validation_loss: [\d.]+ - validation_accuracy: [\d.]+\n", capsys.readouterr().out)
     run({"units": 2, "epochs": [1, 2]}, verbose=0)
     assert capsys.readouterr() == ("", "")
 

@@ -461,7 +461,7 @@ def test_verbose_0_prints_nothing(engine, capsys):
 
 
 def test_a_terminal_gets_a_moving_bar(engine, capsys, monkeypatch):
-    monkeypatch.setattr(progress, "is_live", lambda: True)
+    monkeypatch.setattr(progress, "is_live", lambda stream=None: True)
     monkeypatch.setattr(progress, "REDRAW_SECONDS", 0)
     monkeypatch.setattr("fastmlp._training.trainer.CHUNK_SECONDS", 0.0)
     line(engine).fit(X, Y, batch_size=25)
@@ -496,7 +496,7 @@ def test_an_output_that_knows_only_ascii_gets_plain_characters(engine, monkeypat
     monkeypatch.setattr("sys.stdout", stream)
     line(engine).fit(X, Y)
     stream.flush()
-    assert stream.buffer.getvalue().startswith(b"4/4 ====================")
+    assert stream.buffer.getvalue().startswith(b"4/4 --------------------")
 
 
 def test_a_program_without_an_output_trains(engine, monkeypatch):
