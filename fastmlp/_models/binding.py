@@ -22,6 +22,7 @@ from fastmlp._training.objective import ResolvedObjective
 from fastmlp._training.state import OptimizerState
 from fastmlp._training.trainer import Trainer
 from fastmlp.layers import InputLayer, Layer, assign_all
+from fastmlp.optimizers import Optimizer
 from fastmlp.variables import Variable
 
 
@@ -187,6 +188,10 @@ class NetworkBinding(Trainer):
         network = self._configured_network()
         self._catch_up(network, training=True)
         return network
+
+    def _uses(self, optimizer: Optimizer) -> bool:
+        """Whether the model is compiled with this optimizer."""
+        return self._compiled is not None and self._compiled.optimizer is optimizer
 
     def _begin_training(self) -> None:
         """What is done once after ``compile``."""

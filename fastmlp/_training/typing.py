@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from fastmlp._base.configs import StoredConfig
 from fastmlp.callbacks import Callback
 from fastmlp.losses.base import LossLike
 from fastmlp.metrics.base import MetricLike
-from fastmlp.optimizers import Optimizer
+from fastmlp.optimizers.base import OptimizerLike
 
 __all__ = ["CallbacksLike", "ClassWeights", "LossLike", "LossWeights", "LossesLike", "MetricLike", "MetricsLike", "OptimizerLike"]
-
-OptimizerLike: TypeAlias = str | Optimizer | type[Optimizer] | StoredConfig
 
 LossesLike: TypeAlias = LossLike | Sequence[LossLike | None] | Mapping[str, LossLike | None] | None
 """One loss, or one for each output; None for an output that is not trained."""

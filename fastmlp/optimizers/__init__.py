@@ -1,8 +1,6 @@
-"""Optimizers: how the weights move, by name (``"adam"``) or as an object (``Adam(1e-3)``)."""
+"""Gradient-based optimizers, given by name (``"adam"``) or as an object (``Adam(1e-3)``)."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import fastmlp.optimizers.lbfgs as lbfgs
 import fastmlp.optimizers.matrices as matrices
@@ -11,7 +9,7 @@ import fastmlp.optimizers.simple as simple
 from fastmlp._base import keras_names
 from fastmlp._base.registry import Registry, classes_in
 from fastmlp.optimizers import schedules
-from fastmlp.optimizers.base import Optimizer
+from fastmlp.optimizers.base import Optimizer, OptimizerLike
 from fastmlp.optimizers.lbfgs import *
 from fastmlp.optimizers.matrices import *
 from fastmlp.optimizers.moments import *
@@ -30,8 +28,15 @@ registry: Registry[Optimizer] = Registry(
 serialize, deserialize = registry.serialize, registry.deserialize
 
 
-def get(identifier: Any) -> Optimizer:
-    """The optimizer meant by a name (any case), a class, an object or a configuration.
+def get(identifier: OptimizerLike) -> Optimizer:
+    """Returns the optimizer object for a name (in any case), a class, an object or a configuration.
+
+    Args:
+        identifier: A name such as ``"adam"``, an :class:`Optimizer` or its class, or a dict from :func:`serialize`.
+
+    Raises:
+        ValueError: The name is unknown or the configuration malformed.
+        TypeError: ``identifier`` is none of these.
 
     Example:
 
@@ -42,5 +47,5 @@ def get(identifier: Any) -> Optimizer:
     return registry.get(identifier)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     return keras_names.missing("optimizers", name)

@@ -1,23 +1,67 @@
-"""What all optimizers have: a learning rate or a schedule, and the options around a step."""
+"""The base class of all optimizers: learning rate or schedule, and the options common to all update rules."""
 
 from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, TypeAlias, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 import fastmlp.optimizers.schedules as schedules
 from fastmlp._base import checks, settings
 from fastmlp._base.arguments import Boolean, Integer, Real, Text
+from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.custom_objects import CustomObjectScope
 from fastmlp._base.registry import Configurable
+from fastmlp._engine.network import Network, Trainer
 from fastmlp._engine.spec import Parameter, Update
 from fastmlp.errors import UnsupportedError
 from fastmlp.optimizers.numbers import Iterations, LearningRate, Slot
+from fastmlp.optimizers.schedules import LearningRateLike
+from fastmlp.variables import Variable
+
+
+class SharedOptions(TypedDict, total=False):
+    """Arguments of :class:`Optimizer` that every optimizer takes as well, besides its name."""
+
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    gradient_accumulation_steps: int | None
+
+
+class OptimizerOptions(SharedOptions, total=False):
+    """Arguments of :class:`Optimizer` that every optimizer takes as well."""
+
+    name: str | None
+
+
+class OptimizedModel(Protocol):
+    """What an optimizer uses of the model that it is compiled with."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def built(self) -> bool: ...
+    @property
+    def network(self) -> Network: ...
+
+    stop_training: bool
+
+    def training_state(self) -> Config: ...
+    def refuse_while_training(self, what: str) -> None: ...
+    def optimizer_changed(self) -> None: ...
+    def _uses(self, optimizer: Optimizer) -> bool: ...
+    def _learned(self) -> Iterable[tuple[int, Variable]]: ...
+    def _configured_network(self) -> Network: ...
+
 
 _UNSUPPORTED = {
     "loss_scale_factor": "everything is float32, so no scale is needed",
@@ -26,36 +70,40 @@ _UNSUPPORTED = {
 
 
 class Optimizer(Configurable):
-    """The base of all optimizers, with the arguments that all of them take.
+    """Base class of all optimizers, with the arguments they share.
 
     Args:
-        learning_rate: The step size, at least 0; may be changed at any time, in callbacks too: ``model.optimizer.learning_rate = 1e-4``.
-            Or one of :mod:`fastmlp.optimizers.schedules`, which gives every batch its own; then it can't be changed, but reads as the rate
-            of the next batch.
-        name: Its name.
-        weight_decay: Shrinks weights apart from the gradient (Loshchilov & Hutter 2019, "Decoupled weight decay regularization"):
+        learning_rate: The learning rate, ≥ 0, which may be changed at any time, in callbacks too:
+            ``model.optimizer.learning_rate = 1e-4``. Or a schedule of :mod:`fastmlp.optimizers.schedules`, which computes the rate of every
+            batch; then it can't be assigned, and reads as the rate of the next batch.
+        name: The name of the optimizer.
+        weight_decay: Decoupled weight decay (Loshchilov & Hutter 2019, "Decoupled weight decay regularization"):
             w ← w − learning_rate · weight_decay · w before each step. See :meth:`exclude_from_weight_decay`.
-        clipnorm: The gradient of a kernel or bias is shortened to this length where it is longer.
-        clipvalue: Every number of a gradient is cut to ±clipvalue. At most one of the three is given.
-        global_clipnorm: The gradient of all weights together is shortened to this length where it is longer (Pascanu et al. 2013, "On the
-            difficulty of training recurrent neural networks").
-        use_ema: Whether to keep a running average of the weights (Polyak & Juditsky 1992): average ← ema_momentum · average +
-            (1 − ema_momentum) · w after each step. It takes the weights' place when ``fit`` ends; see
+        clipnorm: The maximum L2 norm of the gradient of each weight array.
+        clipvalue: The maximum absolute value of a gradient element. Only one of the three clipping arguments may be set.
+        global_clipnorm: The maximum L2 norm of the gradient of all weights together (Pascanu et al. 2013, "On the difficulty of training
+            recurrent neural networks").
+        use_ema: Whether to keep an exponential moving average (EMA) of the weights (Polyak & Juditsky 1992): average ← ema_momentum ·
+            average + (1 − ema_momentum) · w after each step. It overwrites the weights when ``fit`` ends; see
             :class:`fastmlp.callbacks.SwapEMAWeights`.
-        ema_momentum: From 0 to 1.
-        ema_overwrite_frequency: The average takes the weights' place every so many steps too.
-        gradient_accumulation_steps: A step is taken only every so many batches, with the mean of their gradients; at least 2.
+        ema_momentum: The momentum of the EMA, from 0 to 1.
+        ema_overwrite_frequency: Also overwrite the weights with their EMA every this many steps; None for at the end only.
+        gradient_accumulation_steps: Take one step per this many batches, ≥ 2, with the mean of their gradients.
+
+    Raises:
+        ValueError: An argument is out of range, or more than one clipping argument is set.
+        TypeError: An argument is of the wrong type or unknown.
     """
 
     full_batch: ClassVar[bool] = False
-    """True if a step needs all rows at once."""
+    """True if each step needs all samples."""
     number_for_nothing: ClassVar[bool] = False
-    """Whether Keras keeps a number where a slot holds nothing for a weight."""
+    """Whether Keras stores a scalar where a slot is empty for a weight."""
     _learning_rate: float = 0.0
     _schedule: schedules.LearningRateSchedule | None = None
-    _model: weakref.ReferenceType[Any] | None = None
+    _model: weakref.ReferenceType[OptimizedModel] | None = None
     _training: bool = False
-    """Whether that model has been trained with it."""
+    """Whether that model has been trained with this optimizer."""
 
     name = Text()
     weight_decay = Real(0, optional=True)
@@ -69,7 +117,7 @@ class Optimizer(Configurable):
 
     def __init__(
         self,
-        learning_rate: Any,
+        learning_rate: LearningRateLike,
         name: str | None = None,
         *,
         weight_decay: float | None = None,
@@ -80,7 +128,7 @@ class Optimizer(Configurable):
         ema_momentum: float = 0.99,
         ema_overwrite_frequency: int | None = None,
         gradient_accumulation_steps: int | None = None,
-        **options: Any,
+        **options: Any,  # lr and not_decayed, as older configurations have them; all others are refused
     ) -> None:
         self.learning_rate = options.pop("lr", learning_rate)
         self._not_decayed: tuple[str, ...] = names_of("exclude_from_weight_decay", options.pop("not_decayed", ()))
@@ -91,32 +139,32 @@ class Optimizer(Configurable):
         given = {"clipnorm": self.clipnorm, "clipvalue": self.clipvalue, "global_clipnorm": self.global_clipnorm}
         several = [name for name, value in given.items() if value is not None]
         if len(several) > 1:
-            raise ValueError(f"only one of clipnorm, clipvalue and global_clipnorm can be used at a time, got {' and '.join(several)}")
+            raise ValueError(f"only one of clipnorm, clipvalue and global_clipnorm can be set, got {' and '.join(several)}")
         self.use_ema, self.ema_momentum, self.ema_overwrite_frequency = use_ema, ema_momentum, ema_overwrite_frequency
         self.gradient_accumulation_steps = gradient_accumulation_steps
 
     @property
     def rate(self) -> float:
-        """The step size, now."""
+        """The current learning rate, as a plain float."""
         return self._learning_rate if self._schedule is None else float(self._rates_of(self._schedule, self._batches, 1)[0])
 
     @property
-    def learning_rate(self) -> Any:
-        """The step size, now: a float that can be assigned like a variable.
+    def learning_rate(self) -> LearningRate:
+        """The current learning rate: a float that can be assigned like a variable.
 
-        A change takes effect at the next batches, a new schedule at the next epoch.
+        A change takes effect from the next batches on, a new schedule from the next epoch on.
         """
         return LearningRate.of(self, self.rate)
 
     @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def learning_rate(self, value: LearningRateLike) -> None:
         schedule = schedules.of(value)
         if schedule is not None:
             self._schedule = schedule
         elif self._schedule is not None:
             raise TypeError(
                 f"this optimizer follows a schedule, {type(self._schedule).__name__}, so its learning rate can't be set; "
-                f"make the optimizer with a number, such as {type(self).__name__}(learning_rate=0.001), to change it while training"
+                f"create the optimizer with a number, such as {type(self).__name__}(learning_rate=0.001), to change it while training"
             )
         else:
             self._learning_rate = checks.check_float("learning_rate", value, 0.0)
@@ -124,8 +172,8 @@ class Optimizer(Configurable):
     lr = learning_rate
 
     @property
-    def iterations(self) -> Any:
-        """Updates done in the model that was compiled with this optimizer, an int that can be assigned like a variable; 0 before."""
+    def iterations(self) -> Iterations:
+        """The number of updates of the model compiled with this optimizer, an int that can be assigned like a variable; 0 before."""
         return Iterations.of(self, self._batches // (self.gradient_accumulation_steps or 1))
 
     @iterations.setter
@@ -133,14 +181,16 @@ class Optimizer(Configurable):
         batches = checks.check_int("iterations", value, 0) * (self.gradient_accumulation_steps or 1)
         model = self._user()
         if model is None or not model.built:
-            raise ValueError("an optimizer counts the iterations of its model; compile a model with it, and build that, to set them")
+            raise ValueError("iterations counts the updates of the optimizer's model; compile and build a model with it first")
         model.network.iterations = batches
 
     @property
-    def variables(self) -> list[Any]:
-        """The iterations, the learning rate (without a schedule) and, once its model has been trained, for each trained weight what the
-        optimizer keeps for it, as variables under Keras' names."""
-        numbers = [self.iterations] if self.follows_schedule else [self.iterations, self.learning_rate]
+    def variables(self) -> list[Iterations | LearningRate | Slot]:
+        """The iterations, the learning rate (without a schedule) and, once the model has been trained, the slots of each trainable weight,
+        as variables under Keras' names."""
+        numbers: list[Iterations | LearningRate | Slot] = [self.iterations]
+        if not self.follows_schedule:
+            numbers.append(self.learning_rate)
         model = self._user()
         if model is None or not self._training:
             return numbers
@@ -148,11 +198,11 @@ class Optimizer(Configurable):
         slots = (Slot(self, slot, index, weight) for index, weight in learned for slot in self.network().slot_names)
         return [*numbers, *(slot for slot in slots if slot.size)]
 
-    def network(self) -> Any:
-        """The engine's network that has the optimizer's state."""
+    def network(self) -> Network:
+        """The engine's network, which holds the optimizer's state."""
         model = self._user()
         if model is None:
-            raise ValueError("the optimizer belongs to no model any more, so it has no state")
+            raise ValueError("the optimizer no longer belongs to a model, so it has no state")
         return model._configured_network()
 
     @property
@@ -160,12 +210,12 @@ class Optimizer(Configurable):
         model = self._user()
         return 0 if model is None else int(model.training_state()["iterations"])
 
-    def _user(self) -> Any:
-        """The model that was compiled with this optimizer, if it still uses it."""
+    def _user(self) -> OptimizedModel | None:
+        """The model compiled with this optimizer, if it still uses it."""
         model = self._model() if self._model is not None else None
-        return model if model is not None and model.compiled and model.optimizer is self else None
+        return model if model is not None and model._uses(self) else None
 
-    def _change_setting(self, name: str, value: Any) -> None:
+    def _change_setting(self, name: str, value: object) -> None:
         _, _, changed = settings.changed_by(self, name, value)
         model = self._user()
         if model is not None:
@@ -185,66 +235,71 @@ class Optimizer(Configurable):
         if type(self).__module__.partition(".")[0] == "fastmlp":
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}; it has {', '.join(sorted(known))}")
 
-    def attach(self, model: Any) -> None:
-        """Called by ``compile``: whose updates :attr:`iterations` counts, and whose batches a schedule."""
+    def attach(self, model: OptimizedModel) -> None:
+        """Called by ``compile``: sets the model whose updates :attr:`iterations` and schedules count."""
         if not self._training or self._user() is None:
             self._model, self._training = weakref.ref(model), False
 
-    def begin(self, model: Any) -> None:
-        """Called where training begins: an error if the optimizer trains another model already, to whose weights its state belongs."""
+    def begin(self, model: OptimizedModel) -> None:
+        """Called when training starts. Raises ValueError if another model, to whose weights the state belongs, trains with it already."""
         user = self._user()
         if self._training and user is not None and user is not model:
             raise ValueError(
-                f"this {type(self).__name__} trains the model {user.name!r} already; give the model {model.name!r} one of its own: "
+                f"this {type(self).__name__} already trains the model {user.name!r}; use a separate one for the model {model.name!r}: "
                 f"compile(optimizers.{type(self).__name__}.from_config(optimizer.get_config()), ...)"
             )
         self._model, self._training = weakref.ref(model), True
 
     @property
     def follows_schedule(self) -> bool:
-        """Whether the learning rate comes from a schedule, and so can't be set."""
+        """Whether the learning rate follows a schedule, and so can't be set."""
         return self._schedule is not None
 
     def count_scalars(self) -> int:
-        """How many single numbers ``summary`` counts beside the slots, as Keras: the iterations, and the learning rate if it can be set."""
+        """How many scalars ``summary`` counts besides the slots, as Keras: the iterations, and the learning rate unless scheduled."""
         return 1 if self.follows_schedule else 2
 
     @property
     def rate_source(self) -> float | schedules.LearningRateSchedule:
-        """The number or the schedule that the learning rate comes from; either can be replaced by either."""
+        """The number or schedule that determines the learning rate; one may replace the other."""
         return self._schedule or self._learning_rate
 
     @rate_source.setter
-    def rate_source(self, value: Any) -> None:
+    def rate_source(self, value: LearningRateLike) -> None:
         self._schedule = None
         self.learning_rate = value
 
-    def rates(self, first: int, count: int) -> np.ndarray | None:
-        """The rates of ``count`` batches from number ``first`` on, float64; None without a schedule."""
+    def rates(self, first: int, count: int) -> NDArray[np.float64] | None:
+        """The learning rates of batches ``first`` … ``first + count - 1``; None without a schedule."""
         return None if self._schedule is None else self._rates_of(self._schedule, first, count)
 
     @staticmethod
-    def _rates_of(schedule: schedules.LearningRateSchedule, first: int, count: int) -> np.ndarray:
+    def _rates_of(schedule: schedules.LearningRateSchedule, first: int, count: int) -> NDArray[np.float64]:
         rates = schedule.rates(np.arange(first, first + count))
         bad = np.flatnonzero(~(np.isfinite(rates) & (rates >= 0)))
         if len(bad):
             raise ValueError(
-                f"{type(schedule).__name__} gives the learning rate {rates[bad[0]]:g} at step {first + bad[0]}; it must be at least 0"
+                f"{type(schedule).__name__} returns the learning rate {rates[bad[0]]:g} at step {first + bad[0]}; it must be ≥ 0"
             )
         return rates
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Config:
         return {name: value for name, value in vars(self).items() if name not in ("_model", "_training")}
 
     def __repr__(self) -> str:
         return super().__repr__() if self._schedule is None else f"{type(self).__name__}(learning_rate={self._schedule!r}, ...)"
 
-    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Sequence[str] | None = None) -> None:
-        """Say which weights do not decay; before the model is compiled.
+    def exclude_from_weight_decay(self, var_list: None = None, var_names: Sequence[str] | None = None) -> None:
+        """Excludes weights from weight decay; call it before the model is compiled.
 
         Args:
-            var_list: None; weights are known by their names.
-            var_names: Regular expressions. Weights in whose name, ``"kernel"`` or ``"bias"``, one of them is found are left alone.
+            var_list: Not supported; name the weights.
+            var_names: Regular expressions; weights whose name, such as ``"kernel"`` or ``"bias"``, contains a match do not decay.
+
+        Raises:
+            TypeError: ``var_names`` is not a list of strings.
+            ValueError: A name is not a valid regular expression.
+            UnsupportedError: ``var_list`` is set.
 
         Example:
 
@@ -253,20 +308,20 @@ class Optimizer(Configurable):
         >>> optimizer.exclude_from_weight_decay(var_names=["bias"])
         """
         if var_list is not None:
-            raise UnsupportedError("exclude_from_weight_decay(var_list=...) is not in fastmlp; name the weights: var_names=['bias']")
+            raise UnsupportedError("exclude_from_weight_decay(var_list=...) is not in fastmlp; use names: var_names=['bias']")
         self._not_decayed = names_of("var_names", var_names or ())
 
     def update(self, parameters: Sequence[Parameter] = ()) -> Update:
-        """The rule and its constants, for the engines.
+        """The update rule and its constants, for the engines.
 
         Args:
-            parameters: What will be trained, to see which of it decays.
+            parameters: The parameters of the network, to determine which of them decay.
         """
         names = {one.name.rpartition("/")[2] for one in parameters}
         for excluded in self._not_decayed if parameters else ():
             if not any(re.search(excluded, name) for name in names):
                 checks.warn(
-                    f"exclude_from_weight_decay got {excluded!r}, but no weight of the model has such a name; there are "
+                    f"exclude_from_weight_decay got {excluded!r}, but no weight of the model has a matching name; the names are "
                     f"{', '.join(sorted(names))}"
                 )
         pattern = "|".join(self._not_decayed)
@@ -282,39 +337,43 @@ class Optimizer(Configurable):
             ema_overwrite_frequency=self.ema_overwrite_frequency or 0,
         )
 
-    def trainer(self, network: Any) -> Any:
-        """What has the method ``train``: the network itself, unless steps are taken from outside it."""
+    def trainer(self, network: Network) -> Trainer:
+        """The object that trains the network: by default the network itself."""
         return network
 
     def rule_for(self, parameters: Sequence[Parameter]) -> Update:
-        """The rule, and which of the parameters it takes as matrices."""
+        """The rule, with the parameters that it treats as matrices."""
         return replace(self.rule(), matrices=self._matrices(parameters))
 
     def _matrices(self, parameters: Sequence[Parameter]) -> tuple[int, ...]:
         return ()
 
     def rule(self) -> Update:
-        """How this optimizer steps, without what all of them have."""
-        raise NotImplementedError(f"{type(self).__name__} is no optimizer that fastmlp's engines know; use one of fastmlp.optimizers")
+        """The update rule, without the options common to all optimizers."""
+        raise NotImplementedError(f"{type(self).__name__} is not an optimizer of fastmlp's engines; use one of fastmlp.optimizers")
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
+    def from_config(cls, config: StoredConfig, custom_objects: Mapping[str, object] | None = None) -> Self:
         with CustomObjectScope(custom_objects):
             return cls(**config)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         rate = self._learning_rate if self._schedule is None else schedules.serialize(self._schedule)
         config = {"name": self.name, "learning_rate": rate, **super().get_config()}
         return {**config, "not_decayed": list(self._not_decayed)} if self._not_decayed else config
 
 
-def names_of(argument: str, value: Any) -> tuple[str, ...]:
-    """``value`` if it is a list of regular expressions."""
+OptimizerLike: TypeAlias = str | Optimizer | type[Optimizer] | StoredConfig
+"""An optimizer by name, as an object, as a class, or as ``serialize`` returned it."""
+
+
+def names_of(argument: str, value: Iterable[str]) -> tuple[str, ...]:
+    """Returns ``value`` if it is a list of regular expressions."""
     if isinstance(value, str) or not np.iterable(value) or not all(isinstance(name, str) for name in value):
         raise TypeError(f"{argument} must be a list of names, got {value!r}")
     for name in value:
         try:
             re.compile(name)
         except re.error as error:
-            raise ValueError(f"{argument} has {name!r}, which is not a regular expression: {error}") from error
+            raise ValueError(f"{argument} has {name!r}, which is not a valid regular expression: {error}") from error
     return tuple(value)

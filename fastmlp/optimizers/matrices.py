@@ -1,32 +1,33 @@
-"""Steps that look at a kernel as a matrix: Adafactor and Muon."""
+"""Optimizers that treat kernels as matrices: Adafactor and Muon."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 from fastmlp._base.arguments import Boolean, Converted, Divisor, Integer, Real
 from fastmlp._engine.spec import Parameter, Update
-from fastmlp.optimizers.base import Optimizer, names_of
+from fastmlp.optimizers.base import Optimizer, OptimizerOptions, names_of
+from fastmlp.optimizers.schedules import LearningRateLike
 
 __all__ = ["Adafactor", "Muon"]
 
 
 class Adafactor(Optimizer):
-    """Steps scaled by the mean squares of a kernel's rows and columns (Shazeer & Stern 2018, "Adaptive learning rates with sublinear memory
-    cost"), in proportion to the weights.
+    """Steps scaled by factored second moments, the mean squared gradients of a kernel's rows and columns, and by the weights' root mean
+    square (Shazeer & Stern 2018, "Adafactor: adaptive learning rates with sublinear memory cost").
 
-    The product of the means is kept as well, as in Keras, so that no memory is saved.
+    As in Keras, the product of the factors is stored too, so no memory is saved.
 
     Args:
-        learning_rate: See :class:`Optimizer`; the root mean square of a step, in proportion to that of the weights. It is never more than
-            1 / √t, t the number of the step.
-        beta_2_decay: From -100 to 0. The power of t that the newest squares weigh in the means.
-        epsilon_1: Added to squares.
-        epsilon_2: At least 0; the least that the root mean square of weights counts as.
-        clip_threshold: The longest step, as a root mean square before it is scaled.
-        relative_step: Changes nothing, as in Keras, where the learning rate is never more than 1 / √t either way.
+        learning_rate: See :class:`Optimizer`; the root mean square of a step relative to that of the weights, at most 1 / √t in step t.
+        beta_2_decay: From −100 to 0. In step t, the new squared gradients have the weight t to this power in the means.
+        epsilon_1: Added to squared gradients for numerical stability.
+        epsilon_2: The minimum root mean square of the weights, ≥ 0.
+        clip_threshold: The maximum root mean square of a step before scaling.
+        relative_step: No effect, as in Keras, where the learning rate is limited to 1 / √t either way.
+        weight_decay: See :class:`Optimizer`.
     """
 
     number_for_nothing: ClassVar[bool] = True
@@ -39,14 +40,14 @@ class Adafactor(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_2_decay: float = -0.8,
         epsilon_1: float = 1e-30,
         epsilon_2: float = 1e-3,
         clip_threshold: float = 1.0,
         relative_step: bool = True,
         weight_decay: float | None = None,
-        **options: Any,
+        **options: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
         self.beta_2_decay, self.epsilon_1, self.epsilon_2 = beta_2_decay, epsilon_1, epsilon_2
@@ -66,26 +67,26 @@ class Adafactor(Optimizer):
 
 
 class Muon(Optimizer):
-    """Steps of hidden kernels along orthogonal matrices, in which all directions count alike (Jordan et al. 2024, "Muon: an optimizer for
-    hidden layers"); AdamW for the other weights.
+    """Orthogonalised momentum steps for hidden kernels (Jordan et al. 2024, "Muon: an optimizer for hidden layers"); AdamW for all other
+    weights.
 
-    A step costs some products of each kernel with its transpose, which small batches do not hide.
+    Each step takes several products of each kernel with its transpose, which is expensive for small batches.
 
     Args:
-        learning_rate: See :class:`Optimizer`. With ``rms_rate`` 0.2, what suits AdamW suits Muon.
-        adam_beta_1, adam_beta_2, epsilon: Adam's, for the weights that take its steps: see :class:`Adam`.
-        adam_weight_decay: Their weight decay, or None.
-        weight_decay: That of the kernels, or None.
-        exclude_layers: Regular expressions. Kernels in whose name, ``"output/kernel"``, one of them is found take Adam's steps. Name the
-            output layer here.
-        exclude_embeddings: Whether weights with "embedding" in their name take Adam's steps.
-        muon_a, muon_b, muon_c: Of x, x³ and x⁵ in the polynomial that brings singular values near 1.
-        adam_lr_ratio: The learning rate of Adam's steps, as a multiple.
-        momentum: How much of the momentum is kept, from 0 up to but not including 1.
-        ns_steps: How often the polynomial is applied (Newton and Schulz's iteration), at least 0.
-        nesterov: Whether to look one momentum ahead.
-        rms_rate: The root mean square of a step, in proportion to the learning rate (Liu et al. 2025, "Muon is scalable for LLM
-            training"); None for steps as long as an orthogonal matrix is.
+        learning_rate: See :class:`Optimizer`. With ``rms_rate=0.2``, use that of AdamW.
+        adam_beta_1, adam_beta_2, epsilon: For the weights trained with AdamW; see :class:`Adam`.
+        weight_decay: The weight decay of the kernels trained with Muon; None for none.
+        adam_weight_decay: The weight decay of the weights trained with AdamW; None for none.
+        exclude_layers: Regular expressions; kernels whose name, such as ``"output/kernel"``, contains a match are trained with AdamW. Name
+            the output layer here.
+        exclude_embeddings: Whether weights with "embedding" in their name are trained with AdamW.
+        muon_a, muon_b, muon_c: The coefficients of x, x³ and x⁵ in the polynomial that moves singular values towards 1.
+        adam_lr_ratio: The learning rate of AdamW, as a multiple of ``learning_rate``.
+        momentum: The decay rate of the momentum, 0 ≤ momentum < 1.
+        ns_steps: The number of Newton-Schulz iterations, ≥ 0: how often the polynomial is applied.
+        nesterov: Whether to use Nesterov momentum.
+        rms_rate: The root mean square of a step, relative to the learning rate (Liu et al. 2025, "Muon is scalable for LLM training");
+            None for the norm of an orthogonal matrix.
     """
 
     adam_beta_1 = Real(0, below=1)
@@ -105,7 +106,7 @@ class Muon(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         adam_beta_1: float = 0.9,
         adam_beta_2: float = 0.999,
         adam_weight_decay: float | None = 0.004,
@@ -122,7 +123,7 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         nesterov: bool = True,
         rms_rate: float | None = 0.2,
-        **options: Any,
+        **options: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
         self.adam_beta_1, self.adam_beta_2, self.epsilon = adam_beta_1, adam_beta_2, epsilon

@@ -1,25 +1,31 @@
-"""Adam and its kin: running means of the gradient and of its size."""
+"""Adam and its variants, which keep moving averages of the gradient and of its magnitude."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar, Literal, TypeAlias, Unpack
 
 from fastmlp._base.arguments import Boolean, Choice, Divisor, Integer, Real
 from fastmlp._engine.spec import Update
-from fastmlp.optimizers.base import Optimizer
+from fastmlp.optimizers.base import Optimizer, OptimizerOptions, SharedOptions
+from fastmlp.optimizers.schedules import LearningRateLike
 
 __all__ = ["Adam", "AdamW", "Adamax", "Lamb", "Nadam", "ScheduleFreeAdamW"]
 
 
+CatchUp: TypeAlias = Literal["exact", "rounded"]
+"""How Adam applies deferred updates."""
+
+
 class _Moments(Optimizer):
-    """What the optimizers with running means of the gradient and of its size share.
+    """Base class of the optimizers with moving averages of the gradient and of its magnitude.
 
     Args:
         learning_rate: See :class:`Optimizer`.
-        beta_1: How much of the mean is kept, from 0 up to but not including 1.
-        beta_2: The same for the mean size.
-        epsilon: Added to what is divided by.
+        beta_1: The decay rate of the moving average of the gradient, 0 ≤ beta_1 < 1.
+        beta_2: The decay rate of the moving average of its magnitude, 0 ≤ beta_2 < 1.
+        epsilon: Added to the divisor for numerical stability.
+        weight_decay: See :class:`Optimizer`.
     """
 
     kind: ClassVar[str]
@@ -30,12 +36,12 @@ class _Moments(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float | None = 1e-7,
         weight_decay: float | None = None,
-        **options: Any,
+        **options: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
@@ -45,19 +51,27 @@ class _Moments(Optimizer):
 
 
 class Adam(_Moments):
-    """Adaptive moments: running means of the gradient and of its square (Kingma & Ba 2014, "Adam: a method for stochastic optimization").
+    """Adaptive moment estimation (Kingma & Ba 2014, "Adam: a method for stochastic optimization").
 
     Args:
         learning_rate: See :class:`Optimizer`.
-        beta_1: How much of the mean is kept, from 0 up to but not including 1.
-        beta_2: The same for the mean square.
-        epsilon: Added to the root.
-        amsgrad: Divide by the root of the largest mean square so far (Reddi et al. 2018, "On the convergence of Adam and beyond").
-        catch_up: For wide input of which a batch has few columns, such as words. The weights of an absent column still move with their
-            momentum; they do so when the column comes again, or somebody looks. ``"exact"`` takes every missed step, bit for bit;
-            ``"rounded"`` adds them up at once, the same up to rounding and much faster where most words are rare. Neither is done where
-            weights move for other reasons as well (weight decay, penalties, constraints, averages) or gradients are needed whole (clipping,
-            accumulation, amsgrad): every weight then takes every step.
+        beta_1: The decay rate of the moving average of the gradient, 0 ≤ beta_1 < 1.
+        beta_2: The decay rate of the moving average of the squared gradient, 0 ≤ beta_2 < 1.
+        epsilon: Added to the square root for numerical stability.
+        amsgrad: Whether to divide by the root of the largest moving average so far (Reddi et al. 2018, "On the convergence of Adam and
+            beyond").
+        weight_decay: See :class:`Optimizer`.
+        catch_up: How to apply deferred updates to sparse input. Where a batch has non-zeros in few of the features, as for bags of words,
+            the steps that weights of absent features take by their momentum are deferred until the feature occurs again or the weights
+            are read. ``"exact"`` then takes every missed step, bit for bit; ``"rounded"`` takes them in one sum, equal up to rounding and
+            much faster if most features are rare. Updates are not deferred if weights also change for other reasons (weight decay,
+            penalties, constraints, EMA) or whole gradients are needed (clipping, accumulation, amsgrad).
+
+    Example:
+
+    >>> from fastmlp import optimizers
+    >>> optimizers.Adam(1e-3, beta_2=0.99).beta_2
+    0.99
     """
 
     kind = "adam"
@@ -67,15 +81,15 @@ class Adam(_Moments):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float | None = 1e-7,
         amsgrad: bool = False,
         weight_decay: float | None = None,
         *,
-        catch_up: str = "exact",
-        **options: Any,
+        catch_up: CatchUp = "exact",
+        **options: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay, **options)
         self.amsgrad, self.catch_up = amsgrad, catch_up
@@ -85,7 +99,9 @@ class Adam(_Moments):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, "Decoupled weight decay regularization"); biases decay too.
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, "Decoupled weight decay regularization").
+
+    Biases decay too; see :meth:`Optimizer.exclude_from_weight_decay`.
 
     Args:
         learning_rate, beta_1, beta_2, epsilon, amsgrad, catch_up: See :class:`Adam`.
@@ -94,55 +110,59 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         weight_decay: float = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float | None = 1e-7,
         amsgrad: bool = False,
-        **options: Any,
+        *,
+        catch_up: CatchUp = "exact",
+        **options: Unpack[OptimizerOptions],
     ) -> None:
         if weight_decay is None:
             raise ValueError("AdamW needs a weight_decay; use Adam for none")
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, **options)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, catch_up=catch_up, **options)
 
 
 class Adamax(_Moments):
-    """Adam with the largest recent gradient in the place of the root mean square (Kingma & Ba 2014, section 7.1).
+    """Adam with the infinity norm: divides by a decaying maximum of the gradient's magnitude (Kingma & Ba 2014, section 7.1).
 
     Args:
-        learning_rate, beta_1, beta_2, epsilon: See :class:`Adam`; epsilon is added to the largest gradient.
+        learning_rate, beta_1, beta_2, epsilon, weight_decay: See :class:`Adam`; epsilon is added to the maximum.
     """
 
     kind = "adamax"
 
 
 class Lamb(_Moments):
-    """Adam whose steps are in proportion to the weights (You et al. 2020, "Large batch optimization for deep learning").
+    """Adam with layer-wise step sizes proportional to the norm of the weights (You et al. 2020, "Large batch optimization for deep
+    learning").
 
-    For large batches and large learning rates: a step of a kernel or bias is ``learning_rate`` times as long as that is.
+    For large batches and large learning rates.
 
     Args:
-        learning_rate: See :class:`Optimizer`; how far each kernel or bias moves for its own length.
-        beta_1, beta_2, epsilon: See :class:`Adam`; epsilon is added to the corrected root.
+        learning_rate: See :class:`Optimizer`; the norm of a step relative to the norm of the kernel or bias.
+        beta_1, beta_2, epsilon, weight_decay: See :class:`Adam`; epsilon is added to the bias-corrected root.
     """
 
     kind = "lamb"
 
 
 class ScheduleFreeAdamW(Optimizer):
-    """Adam whose weights are an average, so that no schedule has to lower the rate (Defazio et al. 2024, "The road less scheduled").
+    """AdamW with averaged weights, which needs no learning rate schedule (Defazio et al. 2024, "The road less scheduled").
 
-    Adam's steps move z, which the slot ``momentum`` holds; x is the mean of all z so far. The weights, with which the model predicts as
-    well as trains, lie between the two: (1 − beta_1) · z + beta_1 · x. Any number of steps is a good one to stop at.
+    Adam's steps move z, held in the slot ``momentum``; x is the average of all z so far. The weights, used in training and prediction, are
+    interpolated between the two: (1 − beta_1) · z + beta_1 · x. Training may stop after any number of steps.
 
     Args:
-        learning_rate: See :class:`Optimizer`; from 2 to 10 times what suits AdamW with a schedule.
-        beta_1: How close the weights are to the mean, above 0 and at most 1.
-        beta_2: How much of the mean square of the gradient is kept, from 0 up to but not including 1.
-        epsilon: Added to its root; None means 1e-7.
-        warmup_steps: The learning rate grows evenly for so many steps, up to what it is; at least 0.
-        weight_decay: Shrinks the weights, not z; see :class:`Optimizer`.
+        learning_rate: See :class:`Optimizer`; 2 to 10 times that of AdamW with a schedule.
+        beta_1: The interpolation between z and the average x, 0 < beta_1 ≤ 1.
+        beta_2: The decay rate of the moving average of the squared gradient, 0 ≤ beta_2 < 1.
+        epsilon: Added to its root for numerical stability; None means 1e-7.
+        warmup_steps: The number of steps of linear warm-up, ≥ 0.
+        weight_decay: Applied to the weights, not to z; see :class:`Optimizer`.
+        name: See :class:`Optimizer`.
     """
 
     beta_1 = Real(0, 1)
@@ -152,32 +172,32 @@ class ScheduleFreeAdamW(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.0025,
+        learning_rate: LearningRateLike = 0.0025,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float | None = 1e-8,
         warmup_steps: int = 0,
         weight_decay: float | None = None,
         name: str | None = None,
-        **options: Any,
+        **options: Unpack[SharedOptions],
     ) -> None:
         super().__init__(learning_rate, name or "schedule_free_adam_w", weight_decay=weight_decay, **options)
         self.beta_1, self.beta_2, self.epsilon, self.warmup_steps = beta_1, beta_2, epsilon, warmup_steps
         if self.beta_1 == 0:
-            raise ValueError("beta_1 must be above 0: with 0 nothing of the mean is in the weights, which Keras divides by it; use AdamW")
+            raise ValueError("beta_1 must be > 0, got 0: the weights would not contain the average; use AdamW")
 
     def rule(self) -> Update:
         return Update("schedule_free", beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon, warmup=self.warmup_steps)
 
 
 class Nadam(_Moments):
-    """Adam with Nesterov's momentum, which grows in the first steps (Dozat 2015, "Incorporating Nesterov momentum into Adam").
+    """Adam with Nesterov momentum, increased over the first steps (Dozat 2015, "Incorporating Nesterov momentum into Adam").
 
     Args:
-        learning_rate, beta_1, beta_2, epsilon: See :class:`Adam`.
+        learning_rate, beta_1, beta_2, epsilon, weight_decay: See :class:`Adam`.
     """
 
     kind = "nadam"
 
     def count_scalars(self) -> int:
-        return super().count_scalars() + 1  # the product of the momenta so far
+        return super().count_scalars() + 1  # the product of the momentum coefficients so far

@@ -1,94 +1,105 @@
-"""The numbers of an optimizer that programs read and assign: its learning rate and its iterations."""
+"""Variables of an optimizer: the learning rate, the iterations, and the slots of each weight."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fastmlp._engine.network import Network
 from fastmlp.variables import Variable
 
 
+class _Owner(Protocol):
+    """The optimizer that a variable belongs to."""
+
+    name: str
+
+    def network(self) -> Network: ...
+
+
 class _Number:
-    """A number as it was when it was read; ``assign`` sets the optimizer's, ``numpy`` and ``value`` read that anew."""
+    """A number with the value it had when read; ``assign`` sets the optimizer's value, ``numpy`` and ``value`` read the current one."""
 
     name: ClassVar[str]
-    dtype: ClassVar[np.dtype[Any]]
+    dtype: ClassVar[np.dtype[np.float32] | np.dtype[np.int64]]
     attribute: ClassVar[str]
-    plain: ClassVar[type]
+    plain: ClassVar[type[float]]
     shape: ClassVar[tuple[int, ...]] = ()
     ndim, size, trainable = 0, 1, False
-    _optimizer: Any
+    _optimizer: _Owner
 
     @classmethod
-    def of(cls, optimizer: Any, value: float) -> Any:
-        """The number ``value``, of this optimizer."""
-        number: Any = cls(value)  # type: ignore[call-arg]
+    def of(cls, optimizer: _Owner, value: float) -> Self:
+        """The number ``value`` of this optimizer."""
+        number = cls(value)  # type: ignore[call-arg] # the subclasses are numbers
         number._optimizer = optimizer
         return number
 
     @property
     def path(self) -> str:
-        """The name, behind that of the optimizer."""
+        """The name of the optimizer, then that of the number."""
         return f"{self._optimizer.name}/{self.name}"
 
     @property
     def value(self) -> np.ndarray:
-        """The optimizer's number now, as an array without axes."""
+        """The current value, as an array of shape ()."""
         return self.numpy()
 
     def numpy(self) -> np.ndarray:
-        """The optimizer's number now, as an array without axes."""
+        """Returns the current value, as an array of shape ()."""
         return np.array(self.plain(getattr(self._optimizer, self.attribute)), self.dtype)
 
-    def assign(self, value: Any) -> Any:
-        """Set the optimizer's number, as setting its attribute does; returns it."""
+    def assign(self, value: float) -> Self:
+        """Sets the optimizer's value, as assigning to its attribute does; returns the new number."""
         setattr(self._optimizer, self.attribute, self.plain(value))
-        return getattr(self._optimizer, self.attribute)
+        number: Self = getattr(self._optimizer, self.attribute)
+        return number
 
-    def assign_add(self, value: Any) -> Any:
-        """Add to the optimizer's number."""
+    def assign_add(self, value: float) -> Self:
+        """Adds to the optimizer's value."""
         return self.assign(self.plain(getattr(self._optimizer, self.attribute)) + value)
 
-    def assign_sub(self, value: Any) -> Any:
-        """Subtract from the optimizer's number."""
+    def assign_sub(self, value: float) -> Self:
+        """Subtracts from the optimizer's value."""
         return self.assign(self.plain(getattr(self._optimizer, self.attribute)) - value)
 
-    def __reduce__(self) -> Any:
-        return self.plain, (self.plain(self),)  # copies belong to no optimizer
+    def __reduce__(self) -> tuple[type[float], tuple[float]]:
+        return self.plain, (self.__copy__(),)  # copies belong to no optimizer
 
-    def __copy__(self) -> Any:
-        return self.plain(self)
+    def __copy__(self) -> float:
+        return self.plain(self)  # type: ignore[arg-type] # the subclasses are numbers
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return self.plain(self)
+    def __deepcopy__(self, memo: dict[int, object]) -> float:
+        return self.__copy__()
 
 
 class LearningRate(_Number, float):
-    """An optimizer's learning rate: a float, and Keras' variable."""
+    """An optimizer's learning rate: a float with the methods of Keras' variable."""
 
     name, attribute, plain, dtype = "learning_rate", "learning_rate", float, np.dtype(np.float32)
 
 
 class Iterations(_Number, int):
-    """How many updates an optimizer has done: an int, and Keras' variable."""
+    """The number of updates an optimizer has done: an int with the methods of Keras' variable."""
 
     name, attribute, plain, dtype = "iteration", "iterations", int, np.dtype(np.int64)
 
 
 class Slot(Variable):
-    """One array of an optimizer's state: what a slot holds for a weight.
+    """One array of an optimizer's state: the values of a slot for one weight.
 
     Args:
-        optimizer: The optimizer; the values are in the network of its model.
-        slot: The slot's name, ``momentum``.
-        index: The weight's place in the plan.
+        optimizer: The optimizer; its model's network holds the values.
+        slot: The name of the slot, such as ``"momentum"``.
+        index: The index of the weight in the plan.
         weight: The weight.
     """
 
     __slots__ = ("_index", "_optimizer", "_slot", "_weight")
 
-    def __init__(self, optimizer: Any, slot: str, index: int, weight: Variable) -> None:
+    def __init__(self, optimizer: _Owner, slot: str, index: int, weight: Variable) -> None:
         self._optimizer, self._slot, self._index, self._weight = optimizer, slot, index, weight
         self._trainable = False
 
@@ -102,15 +113,14 @@ class Slot(Variable):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        shape: tuple[int, ...] = self._optimizer.network().slot_shape(self._slot, self._index)
-        return shape
+        return self._optimizer.network().slot_shape(self._slot, self._index)
 
     @property
     def dtype(self) -> np.dtype[np.float32]:
         return np.dtype(np.float32)
 
-    def read(self) -> np.ndarray:
-        return np.asarray(self._optimizer.network().get_slot(self._slot, self._index))
+    def read(self) -> NDArray[np.float32]:
+        return self._optimizer.network().get_slot(self._slot, self._index)
 
     def store(self, value: np.ndarray) -> None:
         self._optimizer.network().set_slot(self._slot, self._index, value)

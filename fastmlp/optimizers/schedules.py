@@ -1,19 +1,21 @@
-"""Learning rate schedules: the rate as a function of the number of updates done; ``fastmlp.optimizers.schedules`` as in Keras.
+"""Learning rate schedules: the learning rate as a function of the number of updates.
 
-An optimizer takes one in place of a number, ``Adam(learning_rate=ExponentialDecay(...))``, and every minibatch then has its own rate. They
-are computed before an epoch, for all its batches at once.
+An optimizer takes a schedule in place of a number, ``Adam(learning_rate=ExponentialDecay(...))``; every minibatch then has its own rate.
+The rates of an epoch are computed at its start.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from fastmlp._base import checks
 from fastmlp._base.arguments import Boolean, Choice, Converted, Integer, Real, Text
+from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.numeric import quietly
 from fastmlp._base.registry import Configurable, Registry
 from fastmlp.errors import UnsupportedError
@@ -33,10 +35,10 @@ __all__ = [
 
 
 class LearningRateSchedule(Configurable):
-    """The base of all schedules; override ``__call__`` for one of your own.
+    """Base class of all schedules; for a custom schedule, override ``__call__``.
 
-    A schedule of your own costs one Python call for each minibatch (about a microsecond for a simple formula), unless it overrides
-    :meth:`rates` as well. A model that uses it can't be saved together with its optimizer, since a file names fastmlp's own classes only.
+    A custom schedule costs one Python call per minibatch (about a microsecond for a simple formula), unless it overrides :meth:`rates` as
+    well. A model that uses it can't be saved together with its optimizer, since files name fastmlp's own classes only.
 
     Example:
 
@@ -49,34 +51,34 @@ class LearningRateSchedule(Configurable):
     1e-05
     """
 
-    def __call__(self, step: Any) -> Any:
-        """The learning rate of the update after ``step`` others."""
-        raise NotImplementedError(f"{type(self).__name__} must define __call__(self, step), which gives the learning rate")
+    def __call__(self, step: int) -> float:
+        """Returns the learning rate of the update number ``step``, counted from 0."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(self, step), which returns the learning rate")
 
-    def rates(self, steps: np.ndarray) -> np.ndarray:
-        """The rates at many steps: int64 ``(count,)`` to float64 ``(count,)``."""
+    def rates(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Returns the learning rates at several steps, ``(count,)``."""
         return np.array([float(self(step)) for step in steps.tolist()], np.float64)
 
 
 class _Number(Real[float]):
-    """A number whose integers are ints, so that configurations read as they were written."""
+    """A float that is stored as an int if it has an integer value, so that configurations keep the form they were written in."""
 
-    def check(self, value: Any) -> float:
+    def check(self, value: object) -> float:
         number: float = super().check(value)
         return int(number) if number == int(number) else number
 
 
-def _numbers(name: str, given: Any, low: float) -> list[float]:
-    if not np.iterable(given):
+def _numbers(name: str, given: object, low: float) -> list[float]:
+    if not isinstance(given, Iterable):
         raise TypeError(f"{name} must be a list of numbers, got {given!r:.80}")
     return [checks.check_float(f"a number in {name}", value, low) for value in given]
 
 
 class _Formula(LearningRateSchedule):
-    """A schedule that is computed for many steps at once.
+    """Base class of schedules that are computed for several steps at once.
 
     Args:
-        name: What Keras calls it; changes nothing.
+        name: The name of the schedule; no effect.
     """
 
     name = Text(optional=True)
@@ -84,14 +86,18 @@ class _Formula(LearningRateSchedule):
     def __init__(self, name: str) -> None:
         self.name = name
 
+    @overload
+    def __call__(self, step: float) -> float: ...
+    @overload
+    def __call__(self, step: ArrayLike) -> float | NDArray[np.float64]: ...
     @quietly
-    def __call__(self, step: Any) -> Any:
-        """The rate at ``step``, a float; for an array of steps an array of the same shape, float64."""
+    def __call__(self, step: ArrayLike) -> float | NDArray[np.float64]:
+        """Returns the learning rate at ``step`` as a float; for an array of steps, a float64 array of the same shape."""
         steps = np.asarray(step, np.float64)
         rates = self._at(np.atleast_1d(steps)).reshape(steps.shape)  # never a scalar: NumPy's power of one may differ in the last bit
         return rates if steps.ndim else float(rates)
 
-    def rates(self, steps: np.ndarray) -> np.ndarray:
+    def rates(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.asarray(self(steps))
 
     def _at(self, step: np.ndarray) -> np.ndarray:
@@ -99,7 +105,7 @@ class _Formula(LearningRateSchedule):
 
 
 class _Decay(_Formula):
-    """What the decays over a number of steps share."""
+    """Base class of decays over a number of steps."""
 
     initial_learning_rate = Real(0)
     decay_steps = _Number(above=0)
@@ -114,10 +120,10 @@ class ExponentialDecay(_Decay):
 
     Args:
         initial_learning_rate: The rate of the first update.
-        decay_steps: Updates after which the rate is multiplied by ``decay_rate``.
-        decay_rate: The factor.
-        staircase: Whether the rate falls in steps, not continuously.
-        name: What Keras calls it; changes nothing.
+        decay_steps: The number of updates after which the rate has been multiplied by ``decay_rate``, > 0.
+        decay_rate: The decay factor, ≥ 0.
+        staircase: Whether the rate decays in discrete intervals instead of continuously.
+        name: The name of the schedule; no effect.
 
     Example:
 
@@ -153,10 +159,10 @@ class InverseTimeDecay(ExponentialDecay):
 
     Args:
         initial_learning_rate: The rate of the first update.
-        decay_steps: Updates in one unit of time.
-        decay_rate: How fast the rate falls.
-        staircase: Whether the rate falls in steps, not continuously.
-        name: What Keras calls it; changes nothing.
+        decay_steps: The number of updates per unit of time, > 0.
+        decay_rate: The decay rate per unit of time, ≥ 0.
+        staircase: Whether the rate decays in discrete intervals instead of continuously.
+        name: The name of the schedule; no effect.
     """
 
     def __init__(
@@ -174,15 +180,15 @@ class InverseTimeDecay(ExponentialDecay):
 
 
 class PolynomialDecay(_Decay):
-    """From the initial to the end rate: (initial − end) · (1 − step / decay_steps)^power + end.
+    """(initial − end) · (1 − step / decay_steps)^power + end, a polynomial decay from the initial to the end learning rate.
 
     Args:
         initial_learning_rate: The rate of the first update.
-        decay_steps: Updates after which the end is reached.
-        end_learning_rate: The rate from then on.
-        power: 1 for a straight line.
-        cycle: Whether, past the end, the rate jumps up again and decays to the next multiple of ``decay_steps``.
-        name: What Keras calls it; changes nothing.
+        decay_steps: The number of updates until the end rate is reached, > 0.
+        end_learning_rate: The rate after ``decay_steps`` updates.
+        power: The power of the polynomial; 1 is linear.
+        cycle: Whether to start over after ``decay_steps`` updates, with a decay up to the next multiple of ``decay_steps``.
+        name: The name of the schedule; no effect.
     """
 
     end_learning_rate = Real(0)
@@ -210,12 +216,12 @@ class PolynomialDecay(_Decay):
 
 
 class PiecewiseConstantDecay(_Formula):
-    """A constant for each stretch of training.
+    """A constant learning rate for each interval of steps.
 
     Args:
-        boundaries: Steps, ascending; ``values[i]`` holds up to and including ``boundaries[i]``.
-        values: One rate more than there are boundaries.
-        name: What Keras calls it; changes nothing.
+        boundaries: Steps in ascending order; ``values[i]`` is used up to and including step ``boundaries[i]``.
+        values: The learning rates, one more than there are boundaries.
+        name: The name of the schedule; no effect.
 
     Example:
 
@@ -232,27 +238,27 @@ class PiecewiseConstantDecay(_Formula):
         self.boundaries, self.values = boundaries, values
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
-                f"there must be one value more than boundaries, got {len(self.values)} values and {len(self.boundaries)} boundaries"
+                f"values must have one element more than boundaries, got {len(self.values)} values and {len(self.boundaries)} boundaries"
             )
         if sorted(self.boundaries) != self.boundaries:
-            raise ValueError(f"boundaries must ascend, got {self.boundaries}")
+            raise ValueError(f"boundaries must be in ascending order, got {self.boundaries}")
 
     def _at(self, step: np.ndarray) -> np.ndarray:
         return np.array(self.values)[np.searchsorted(self.boundaries, step, side="left")]
 
 
 class CosineDecay(_Decay):
-    """Half a cosine from the initial rate down to alpha times it, after a linear warm-up if one is wanted.
+    """Cosine decay from the initial learning rate to ``alpha`` times it, optionally after a linear warm-up.
 
     Loshchilov & Hutter 2016, "SGDR: stochastic gradient descent with warm restarts".
 
     Args:
         initial_learning_rate: The rate of the first update.
-        decay_steps: Updates of the decay.
-        alpha: The share of the rate that is left at the end.
-        name: What Keras calls it; changes nothing.
-        warmup_target: The rate that the warm-up leads to, and the decay begins at; None for no warm-up.
-        warmup_steps: Updates of the warm-up.
+        decay_steps: The number of updates of the decay, > 0.
+        alpha: The final learning rate as a fraction of the initial one.
+        name: The name of the schedule; no effect.
+        warmup_target: The rate at the end of the warm-up, from which the decay starts; None for no warm-up.
+        warmup_steps: The number of updates of the warm-up.
     """
 
     alpha = Real()
@@ -273,27 +279,27 @@ class CosineDecay(_Decay):
 
     def _at(self, step: np.ndarray) -> np.ndarray:
         if self.warmup_target is None:
-            return self.initial_learning_rate * self._share_left(step)
+            return self.initial_learning_rate * self._decay(step)
         climb = (self.warmup_target - self.initial_learning_rate) * step / max(self.warmup_steps, 1) + self.initial_learning_rate
-        return np.where(step < self.warmup_steps, climb, self.warmup_target * self._share_left(step - self.warmup_steps))
+        return np.where(step < self.warmup_steps, climb, self.warmup_target * self._decay(step - self.warmup_steps))
 
-    def _share_left(self, step: np.ndarray) -> np.ndarray:
+    def _decay(self, step: np.ndarray) -> np.ndarray:
         cosine = 0.5 * (1 + np.cos(np.pi * np.minimum(step, self.decay_steps) / self.decay_steps))
         return (1 - self.alpha) * cosine + self.alpha
 
 
 class CosineDecayRestarts(_Formula):
-    """Cosine decays one after another, each ``t_mul`` times as long as the one before and starting at ``m_mul`` times its rate.
+    """Cosine decay with restarts: each period is ``t_mul`` times as long as the previous one and starts at ``m_mul`` times its rate.
 
     Loshchilov & Hutter 2016, "SGDR: stochastic gradient descent with warm restarts".
 
     Args:
         initial_learning_rate: The rate of the first update.
-        first_decay_steps: Updates of the first decay.
-        t_mul: Growth of the lengths, at least 1.
-        m_mul: Growth of the rates.
-        alpha: The share of the initial rate below which it never falls.
-        name: What Keras calls it; changes nothing.
+        first_decay_steps: The number of updates of the first period, > 0.
+        t_mul: The factor between the lengths of successive periods, ≥ 1.
+        m_mul: The factor between the initial rates of successive periods, ≥ 0.
+        alpha: The minimum learning rate as a fraction of the initial one.
+        name: The name of the schedule; no effect.
     """
 
     initial_learning_rate = Real(0)
@@ -322,33 +328,33 @@ class CosineDecayRestarts(_Formula):
             share = time - restarts
         else:
             restarts = np.floor(np.log1p(time * (self.t_mul - 1)) / np.log(self.t_mul))
-            # The logarithm may be a hair short of an integer, and powers of processors differ in their last digit.
+            # The logarithm may be slightly below an integer, and powers differ between processors in the last digit.
             restarts += time >= self._begin(restarts + 1) * (1 - 1e-12)
             share = np.maximum(time - self._begin(restarts), 0) / self.t_mul**restarts
         cosine = 0.5 * self.m_mul**restarts * (1 + np.cos(np.pi * share))
         return self.initial_learning_rate * ((1 - self.alpha) * cosine + self.alpha)
 
     def _begin(self, restarts: np.ndarray) -> np.ndarray:
-        """When a decay begins, in lengths of the first one."""
+        """When a period starts, in units of the first period's length."""
         return (self.t_mul**restarts - 1) / (self.t_mul - 1)
 
 
 class OneCycle(_Formula):
-    """One rise to the highest rate and one fall, far below where it began. Not in Keras.
+    """The one-cycle policy: the learning rate rises to a maximum, then falls far below its initial value. Not in Keras.
 
     Smith & Topin 2018, "Super-convergence: very fast training of neural networks using large learning rates". The rates are those of
-    PyTorch's ``OneCycleLR``: up from ``max_learning_rate / div_factor`` during ``pct_start`` of the steps, then down to the initial rate
-    over ``final_div_factor``, which also holds after ``total_steps``. The momentum is left alone.
+    PyTorch's ``OneCycleLR``: they rise from ``max_learning_rate / div_factor`` during the fraction ``pct_start`` of the steps, then fall to
+    the initial rate divided by ``final_div_factor``, which is also used after ``total_steps``. The momentum does not change.
 
     Args:
-        max_learning_rate: The highest rate; see :class:`fastmlp.callbacks.LearningRateFinder` for how to choose it.
-        total_steps: Updates in the cycle: batches in an epoch times epochs.
-        pct_start: Share of the steps spent on the rise.
+        max_learning_rate: The maximum; see :class:`fastmlp.callbacks.LearningRateFinder` for how to choose it.
+        total_steps: The number of updates in the cycle: batches per epoch times epochs.
+        pct_start: The fraction of the steps in which the rate rises.
         anneal_strategy: ``"cos"`` or ``"linear"``.
-        div_factor: The initial rate is the highest one over this.
-        final_div_factor: The last rate is the initial one over this.
-        three_phase: Whether the fall is as long as the rise and ends at the initial rate, and a third phase goes on down from there.
-        name: Changes nothing.
+        div_factor: The initial rate is the maximum divided by this.
+        final_div_factor: The final rate is the initial rate divided by this.
+        three_phase: Whether the fall is as long as the rise and ends at the initial rate, followed by a third phase down to the final rate.
+        name: The name of the schedule; no effect.
 
     Example:
 
@@ -396,7 +402,7 @@ class OneCycle(_Formula):
             rates.append(start)
         steps.append(self.total_steps - 1.0)
         rates.append(start / self.final_div_factor)
-        # Which phase, and how far it has come; one without any length is over at once.
+        # The phase of each step, and the completed fraction of it; an empty phase is complete at once.
         phase = np.minimum(np.searchsorted(steps[1:], step, side="left"), len(steps) - 2)
         begin, end = np.array(steps[:-1])[phase], np.array(steps[1:])[phase]
         done = np.clip((step - begin) / np.where(end > begin, end - begin, 1.0), 0, 1)
@@ -412,18 +418,26 @@ registry: Registry[LearningRateSchedule] = Registry(
 )
 
 
-def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
-    """``{"class": name, "config": {...}}`` of a schedule, as JSON values."""
+def serialize(learning_rate_schedule: LearningRateSchedule) -> Config:
+    """Returns ``{"class": name, "config": {...}}`` of a schedule, in JSON values."""
     return registry.serialize(learning_rate_schedule)
 
 
-def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> LearningRateSchedule:
-    """The schedule that :func:`serialize` described; anything malformed is a ValueError."""
+def deserialize(config: StoredConfig, custom_objects: Mapping[str, object] | None = None) -> LearningRateSchedule:
+    """Returns the schedule that :func:`serialize` described.
+
+    Raises:
+        ValueError: The configuration is malformed.
+    """
     return registry.deserialize(config, custom_objects)
 
 
-def of(learning_rate: Any) -> LearningRateSchedule | None:
-    """The schedule that is meant by an optimizer's argument; None for a number. A function is refused."""
+LearningRateLike: TypeAlias = float | LearningRateSchedule | StoredConfig
+"""A learning rate: a number, a schedule, or a schedule as :func:`serialize` returned it."""
+
+
+def of(learning_rate: LearningRateLike) -> LearningRateSchedule | None:
+    """The schedule that an optimizer's argument stands for; None for a number. Raises UnsupportedError for a function."""
     if isinstance(learning_rate, LearningRateSchedule):
         return learning_rate
     if isinstance(learning_rate, Mapping):

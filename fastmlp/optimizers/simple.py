@@ -1,12 +1,13 @@
-"""Steps along the gradient, scaled by what a weight's gradients have been: SGD, RMSprop, Adagrad, Adadelta, Lion, Ftrl."""
+"""First-order optimizers: SGD, RMSprop, Adagrad, Adadelta, Lion, Ftrl."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 from fastmlp._base.arguments import Boolean, Divisor, Real
 from fastmlp._engine.spec import Update
-from fastmlp.optimizers.base import Optimizer
+from fastmlp.optimizers.base import Optimizer, OptimizerOptions
+from fastmlp.optimizers.schedules import LearningRateLike
 
 __all__ = ["SGD", "Adadelta", "Adagrad", "Ftrl", "Lion", "RMSprop"]
 
@@ -16,9 +17,10 @@ class SGD(Optimizer):
 
     Args:
         learning_rate: See :class:`Optimizer`.
-        momentum: From 0 to 1.
-        nesterov: Look ahead: w ← w + μ·m − lr·g (Sutskever et al. 2013, "On the importance of initialization and momentum in deep
-            learning").
+        momentum: The momentum μ, from 0 to 1.
+        nesterov: Whether to use Nesterov momentum: w ← w + μ·m − lr·g (Sutskever et al. 2013, "On the importance of initialization and
+            momentum in deep learning").
+        weight_decay: See :class:`Optimizer`.
     """
 
     momentum = Real(0, 1)
@@ -26,11 +28,11 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: LearningRateLike = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float | None = None,
-        **options: Any,
+        **options: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
         self.momentum, self.nesterov = momentum, nesterov
@@ -40,14 +42,15 @@ class SGD(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Divide each gradient by a running root mean square of its history (Tieleman & Hinton 2012, lecture 6.5).
+    """Divides the gradient by a moving root mean square of past gradients (Tieleman & Hinton 2012, lecture 6.5).
 
     Args:
         learning_rate: See :class:`Optimizer`.
-        rho: How much of the history is kept, from 0 up to but not including 1.
-        momentum: From 0 to 1.
-        epsilon: Added inside the root.
-        centered: Divide by the standard deviation instead (Graves 2013, "Generating sequences with recurrent neural networks").
+        rho: The decay rate of the moving mean of squared gradients, 0 ≤ rho < 1.
+        momentum: The momentum of the steps, from 0 to 1.
+        epsilon: Added inside the square root for numerical stability.
+        centered: Whether to divide by the standard deviation instead (Graves 2013, "Generating sequences with recurrent neural networks").
+        weight_decay: See :class:`Optimizer`.
     """
 
     rho = Real(0, below=1)
@@ -57,13 +60,13 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float | None = 1e-7,
         centered: bool = False,
         weight_decay: float | None = None,
-        **options: Any,
+        **options: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
         self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
@@ -73,12 +76,13 @@ class RMSprop(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """Steps that shrink with all that a weight's gradients have been (Duchi et al. 2011, "Adaptive subgradient methods").
+    """Divides the gradient by the root of the sum of all past squared gradients (Duchi et al. 2011, "Adaptive subgradient methods").
 
     Args:
         learning_rate: See :class:`Optimizer`.
-        initial_accumulator_value: What the sum of squared gradients begins with, at least 0.
-        epsilon: Added inside the root.
+        initial_accumulator_value: The initial value of the sum of squared gradients, ≥ 0.
+        epsilon: Added inside the square root for numerical stability.
+        weight_decay: See :class:`Optimizer`.
     """
 
     initial_accumulator_value = Real(0)
@@ -86,11 +90,11 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float | None = 1e-7,
         weight_decay: float | None = None,
-        **options: Any,
+        **options: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
         self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
@@ -100,12 +104,14 @@ class Adagrad(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Steps in the units of the weights (Zeiler 2012, "Adadelta: an adaptive learning rate method"), which calls for a learning rate of 1.
+    """Scales the gradient by moving root mean squares of past steps and gradients (Zeiler 2012, "Adadelta: an adaptive learning rate
+    method").
 
     Args:
-        learning_rate: See :class:`Optimizer`.
-        rho: How much of the history is kept, from 0 up to but not including 1.
-        epsilon: Added inside the roots; above 0, or no step is ever taken.
+        learning_rate: See :class:`Optimizer`; the paper uses 1.
+        rho: The decay rate of the moving means, 0 ≤ rho < 1.
+        epsilon: Added inside the square roots, > 0; the first steps are proportional to its root.
+        weight_decay: See :class:`Optimizer`.
     """
 
     rho = Real(0, below=1)
@@ -113,11 +119,11 @@ class Adadelta(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         rho: float = 0.95,
         epsilon: float | None = 1e-7,
         weight_decay: float | None = None,
-        **options: Any,
+        **options: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
         self.rho, self.epsilon = rho, epsilon
@@ -127,46 +133,53 @@ class Adadelta(Optimizer):
 
 
 class Lion(Optimizer):
-    """Steps of one size, by the sign of a mean gradient (Chen et al. 2023, "Symbolic discovery of optimization algorithms").
+    """Steps by the sign of the momentum (Chen et al. 2023, "Symbolic discovery of optimization algorithms").
 
-    Use a third to a tenth of Adam's learning rate, and as many times its weight decay.
+    Use a learning rate 3 to 10 times smaller than for Adam, and a weight decay larger by the same factor.
 
     Args:
-        learning_rate: See :class:`Optimizer`.
-        beta_1: Weight of the mean against the gradient where the sign is taken, above 0 and at most 1.
-        beta_2: How much of the mean is kept, from 0 up to but not including 1.
+        learning_rate: See :class:`Optimizer`; all steps have this size.
+        beta_1: The weight of the momentum against the gradient when the sign is taken, 0 < beta_1 ≤ 1.
+        beta_2: The decay rate of the momentum, 0 ≤ beta_2 < 1.
+        weight_decay: See :class:`Optimizer`.
     """
 
     beta_1 = Real(0, 1)
     beta_2 = Real(0, below=1)
 
     def __init__(
-        self, learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, weight_decay: float | None = None, **options: Any
+        self,
+        learning_rate: LearningRateLike = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        weight_decay: float | None = None,
+        **options: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
         self.beta_1, self.beta_2 = beta_1, beta_2
         if self.beta_1 == 0:
-            raise ValueError("beta_1 must be above 0: with 0 Lion would be the sign of the last gradient alone")
+            raise ValueError("beta_1 must be > 0, got 0: Lion would step by the sign of the last gradient alone")
 
     def rule(self) -> Update:
         return Update("lion", beta_1=self.beta_1, beta_2=self.beta_2)
 
 
 class Ftrl(Optimizer):
-    """Follow the regularized leader (McMahan et al. 2013, "Ad click prediction: a view from the trenches"): weights that are exactly 0.
+    """Follow the regularized leader (McMahan et al. 2013, "Ad click prediction: a view from the trenches"), for sparse weights.
 
-    For shallow models of many rare features. Each step makes a weight anew from the sum of its gradients, so that its initial value, which
-    others move on from, is lost in the first: what has no gradient becomes 0.
+    For shallow models with many rare features. Each step computes a weight from the sum of its gradients, so the initial value of the
+    weight is lost in the first step: a weight without a gradient becomes 0.
 
     Args:
         learning_rate: See :class:`Optimizer`.
-        learning_rate_power: At most 0, and at least -100. The sum of squared gradients to its negative is what steps are divided by; 0 for
-            steps that do not shrink.
-        initial_accumulator_value: What the sum of squared gradients begins with, at least 0.
-        l1_regularization_strength: At least 0. Weights whose gradients sum up to less are 0.
-        l2_regularization_strength: At least 0; steadies the weights.
-        l2_shrinkage_regularization_strength: At least 0; shrinks them, as a penalty on their squares does.
-        beta: At least 0; added to the power of the sum of squared gradients.
+        learning_rate_power: From −100 to 0. Steps are divided by the sum of squared gradients to the power of its negative; 0 for a
+            constant step size.
+        initial_accumulator_value: The initial value of the sum of squared gradients, ≥ 0.
+        l1_regularization_strength: L1 penalty, ≥ 0; sets weights with a small sum of gradients to exactly 0.
+        l2_regularization_strength: L2 penalty on the steps, ≥ 0; stabilises the weights.
+        l2_shrinkage_regularization_strength: L2 penalty on the weights, ≥ 0.
+        beta: Added to the power of the sum of squared gradients, ≥ 0.
+        weight_decay: See :class:`Optimizer`.
     """
 
     learning_rate_power = Real(-100, 0)
@@ -178,7 +191,7 @@ class Ftrl(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         learning_rate_power: float = -0.5,
         initial_accumulator_value: float = 0.1,
         l1_regularization_strength: float = 0.0,
@@ -186,7 +199,7 @@ class Ftrl(Optimizer):
         l2_shrinkage_regularization_strength: float = 0.0,
         beta: float = 0.0,
         weight_decay: float | None = None,
-        **options: Any,
+        **options: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **options)
         self.learning_rate_power = learning_rate_power

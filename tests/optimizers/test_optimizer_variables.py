@@ -60,7 +60,7 @@ def test_iterations_are_an_int_that_can_be_assigned():
     assert (count, count.numpy(), optimizer.iterations) == (2, 4, 4)
     optimizer.iterations.assign(0)
     assert (optimizer.iterations, model.training_state()["iterations"]) == (0, 0)
-    with pytest.raises(ValueError, match="compile a model with it"):
+    with pytest.raises(ValueError, match="compile and build a model with it"):
         optimizers.Adam().iterations = 3
 
 
@@ -119,5 +119,5 @@ def test_frozen_weights_have_no_variables():
 def test_excluding_a_name_that_no_weight_has_warns():
     optimizer = optimizers.AdamW()
     optimizer.exclude_from_weight_decay(var_names=["bias", "gama"])
-    with pytest.warns(UserWarning, match="got 'gama', but no weight of the model has such a name.*there are bias, kernel"):
+    with pytest.warns(UserWarning, match="got 'gama', but no weight of the model has a matching name; the names are bias, kernel"):
         trained(optimizer)

@@ -99,7 +99,7 @@ def test_keras_names_the_arguments():
         (lambda: schedules.ExponentialDecay(-0.1, 10, 0.9), ValueError, "initial_learning_rate must be at least 0, got -0.1"),
         (lambda: schedules.CosineDecayRestarts(0.1, 10, t_mul=0.5), ValueError, "t_mul must be at least 1, got 0.5"),
         (lambda: schedules.PiecewiseConstantDecay([1, 2], [0.1, 0.2]), ValueError, "got 2 values and 2 boundaries"),
-        (lambda: schedules.PiecewiseConstantDecay([2, 1], [1, 2, 3]), ValueError, "boundaries must ascend, got [2.0, 1.0]"),
+        (lambda: schedules.PiecewiseConstantDecay([2, 1], [1, 2, 3]), ValueError, "boundaries must be in ascending order, got [2.0, 1.0]"),
         (lambda: schedules.OneCycle(0.1, 10, anneal_strategy="cosine"), ValueError, "anneal_strategy must be 'cos' or 'linear'"),
         (lambda: schedules.LearningRateSchedule()(0), NotImplementedError, "LearningRateSchedule must define __call__(self, step)"),
         (lambda: schedules.deserialize({"class": "Noam", "config": {}}), ValueError, "unknown learning rate schedule class 'Noam'"),
@@ -237,7 +237,7 @@ def test_a_schedule_that_gives_nonsense_is_an_error_before_anything_is_trained(r
 
     model = compiled(Bad())
     before = model.get_weights()
-    with pytest.raises(ValueError, match=rf"Bad gives the learning rate {rate:g} at step 2; it must be at least 0"):
+    with pytest.raises(ValueError, match=rf"Bad returns the learning rate {rate:g} at step 2; it must be ≥ 0"):
         model.fit(X, Y, batch_size=16, verbose=0)
     assert same_bits(before, model.get_weights())
 

@@ -89,5 +89,5 @@ def test_what_a_class_of_the_user_s_own_lacks_is_named():
     with pytest.raises(NotImplementedError, match="Mine must have a method __call__"):
         mine().bounds((2, 2))
     mine = type("Mine", (optimizers.Optimizer,), {})
-    with pytest.raises(NotImplementedError, match="Mine is no optimizer that fastmlp's engines know"):
+    with pytest.raises(NotImplementedError, match="Mine is not an optimizer of fastmlp's engines"):
         mine.__new__(mine).rule()
