@@ -1,6 +1,7 @@
 """Keras' files: ``.keras``, ``.weights.h5`` and the older ``.h5``, read and written without Keras.
 
-- :mod:`~fastmlp.saving.formats.kerasconfig`: Keras' JSON for layers, losses, metrics and optimizers, and ours
+- :mod:`~fastmlp.saving.formats.kerasconfig`: Keras' JSON for models and layers, and ours
+- :mod:`~fastmlp.saving.formats.kerascompile`: the same for losses, metrics and optimizers
 - :mod:`~fastmlp.saving.formats.kerasgraph`: how the layers of functional models are connected
 - :mod:`~fastmlp._base.h5`: HDF5 through h5py, which is imported there and nowhere else
 - :mod:`~fastmlp.saving.formats.variables`: where a model's arrays lie

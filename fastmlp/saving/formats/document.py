@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import fastmlp.saving.contents as contents
+import fastmlp.saving.formats.kerascompile as kerascompile
 import fastmlp.saving.formats.kerasconfig as kerasconfig
 import fastmlp.saving.formats.variables as variables
 from fastmlp._base import checks
@@ -26,7 +27,7 @@ def ours(held: Contents, provenance: Mapping[str, Any]) -> dict[str, Any]:
 
     described = {"version": fastmlp.__version__, "training": held.state.counters, "provenance": dict(provenance), "columns": held.columns}
     options = held.compile["optimizer"]["config"] if held.compile else {}
-    return {**described, "optimizer": {name: options[name] for name in sorted(kerasconfig.OUR_OPTIMIZER & set(options))}}
+    return {**described, "optimizer": {name: options[name] for name in sorted(kerascompile.OUR_OPTIMIZER & set(options))}}
 
 
 def make(path: str | os.PathLike[str], config: Any) -> Model:
@@ -101,13 +102,13 @@ def checked_ours(path: str | os.PathLike[str], stored: Any) -> dict[str, Any] | 
     if not isinstance(stored, Mapping) or not all(isinstance(stored.get(name), kind) for name, kind in kinds.items()):
         raise ModelFileError(path, "what fastmlp wrote beside Keras' description is not valid")
     options = stored.get("optimizer", {})
-    if not isinstance(options, Mapping) or set(options) - kerasconfig.OUR_OPTIMIZER:
+    if not isinstance(options, Mapping) or set(options) - kerascompile.OUR_OPTIMIZER:
         raise ModelFileError(path, "what fastmlp wrote of the optimizer is not valid")
     return dict(stored)
 
 
 def _read_compile(compiled: Any, stored: Mapping[str, Any] | None, outputs: int) -> dict[str, Any] | None:
-    described = kerasconfig.read_compile(compiled, outputs)
+    described = kerascompile.read_compile(compiled, outputs)
     if described is not None and stored is not None:
         described["optimizer"]["config"] |= stored.get("optimizer", {})
     return described

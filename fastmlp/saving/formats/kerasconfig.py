@@ -1,9 +1,10 @@
-"""Keras' JSON for models, layers, losses, metrics and optimizers, translated into fastmlp's and back.
+"""Keras' JSON for models, layers and what their arguments hold, translated into fastmlp's and back.
 
 Keras describes an object as ``{"module": "keras.layers", "class_name": "Dense", "config": {...}, "registered_name": null}``, fastmlp as
 ``{"class": "Dense", "config": {...}}``. Classes and arguments have the same names in both, so a translation is mostly a matter of what
 Keras writes beside them; :data:`LAYERS` says it layer by layer. A class is looked up in fastmlp's own tables and among the custom objects
-of the program that loads the file (:mod:`fastmlp._base.custom_objects`); lambdas are refused, because Keras stores their code.
+of the program that loads the file (:mod:`fastmlp._base.custom_objects`); lambdas are refused, because Keras stores their code. The
+arguments of ``compile`` are in :mod:`fastmlp.saving.formats.kerascompile`.
 """
 
 from __future__ import annotations
@@ -17,17 +18,30 @@ import numpy as np
 import fastmlp.saving.formats.kerasgraph as kerasgraph
 import fastmlp.saving.formats.kerasops as kerasops
 from fastmlp import activations, constraints, initializers, layers, losses, metrics, optimizers, regularizers
-from fastmlp._base import custom_objects, keras_names, naming
+from fastmlp._base import custom_objects, keras_names
 from fastmlp._graph.symbolic import Graph, Tensor
 from fastmlp._models.functional import Functional
 from fastmlp._models.model import Model
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import Layer
 from fastmlp.layers.inputs import is_whole
-from fastmlp.optimizers import schedules
 from fastmlp.saving.contents import number_inputs
 
-__all__ = ["KERAS_VERSION", "LAYERS", "OUR_OPTIMIZER", "legacy", "read_compile", "read_model", "write_compile", "write_model"]
+__all__ = [
+    "KERAS_VERSION",
+    "LAYERS",
+    "OTHER_FILES",
+    "check_float32",
+    "class_and_config",
+    "is_function",
+    "not_in_keras",
+    "read_custom",
+    "read_model",
+    "without_neutral",
+    "write_custom",
+    "write_model",
+    "write_object",
+]
 
 KERAS_VERSION = "3.15.1"
 """The version whose files these are like."""
@@ -54,12 +68,8 @@ _ACTIVATION_LAYERS = {"relu": ("ReLU", "re_lu"), "leaky_relu": ("LeakyReLU", "le
 """Activations with arguments: the layers that stand for them in Keras."""
 _MODELS = ("Sequential", "Functional", "Model")
 _INITIALIZER = {"input_axes": None, "output_axes": None}
-OUR_OPTIMIZER = frozenset(("catch_up", "not_decayed"))
-"""Arguments of optimizers that Keras' files have no place for."""
-_OPTIMIZER = {"decay": 0.0, "is_legacy_optimizer": False}  # of Keras 2
-_KERAS_NAMES = ("accuracy", "acc", "crossentropy", "ce", "mse", "mae", "mape", "msle")
-_OTHER_FILES = "save the model as .safetensors, or its weights with save_weights"
-_LOSS = {"label_smoothing": 0.0, "axis": -1, "ignore_class": None}
+OTHER_FILES = "save the model as .safetensors, or its weights with save_weights"
+"""What messages advise where Keras' files have no place for something."""
 
 
 # Reading
@@ -74,7 +84,7 @@ def read_model(data: Any) -> tuple[str, dict[str, Any]]:
     """
     if isinstance(data, Mapping) and data.get("class_name") in _MODELS and data.get("registered_name") not in (None, data["class_name"]):
         raise UnsupportedError(f"its model of class {data['class_name']!r} is a custom object ({data['registered_name']!r:.80})")
-    name, config = _named(data, "model")
+    name, config = class_and_config(data, "model")
     if name not in _MODELS or not isinstance(config.get("layers"), list):
         raise UnsupportedError(f"its model is of class {name!r:.80}, which is not in fastmlp; Sequential and functional models are")
     if not isinstance(config.get("name"), str):
@@ -100,41 +110,7 @@ def _freeze(described: Mapping[str, Any]) -> None:
             layer["config"]["trainable"] = False
 
 
-def read_compile(data: Any, outputs: int = 1) -> dict[str, Any] | None:
-    """``Model.get_compile_config()`` from Keras' ``compile_config``, or from the ``training_config`` of the older files.
-
-    Args:
-        data: That.
-        outputs: How many the model has.
-    """
-    if data is None:
-        return None
-    if not isinstance(data, Mapping):
-        raise ValueError(f"the compile configuration must be a JSON object, got {data!r:.80}")
-    optimizer = data.get("optimizer", data.get("optimizer_config"))
-    if optimizer is None:
-        return None
-    weights = data.get("loss_weights")
-    if outputs == 1 and isinstance(weights, (list, tuple, Mapping)) and len(weights) != 1:
-        raise UnsupportedError("its loss has several weights, which are for models with several outputs; this one has one")
-    loss, plain, weighted = (_of_one_output(data.get(what), outputs) for what in ("loss", "metrics", "weighted_metrics"))
-    return {
-        "loss_weights": weights,
-        "optimizer": _read_optimizer(optimizer),
-        "loss": _read_measure(loss, losses.registry.classes, "loss"),
-        "metrics": _read_measure(plain, metrics.registry.classes, "metric"),
-        "weighted_metrics": _read_measure(weighted, metrics.registry.classes, "metric"),
-    }
-
-
-def _of_one_output(given: Any, outputs: int) -> Any:
-    """What is given by the name of the only output, without the name."""
-    if outputs == 1 and isinstance(given, Mapping) and "class_name" not in given and len(given) == 1:
-        return next(iter(given.values()))
-    return given
-
-
-def _named(data: Any, kind: str) -> tuple[str, dict[str, Any]]:
+def class_and_config(data: Any, kind: str) -> tuple[str, dict[str, Any]]:
     """Class name and arguments of an object of Keras' own."""
     if not isinstance(data, Mapping) or not isinstance(data.get("class_name"), str) or not isinstance(data.get("config"), Mapping):
         raise ValueError(f"the configuration of a {kind} must have class_name and config, got {data!r:.200}")
@@ -144,7 +120,7 @@ def _named(data: Any, kind: str) -> tuple[str, dict[str, Any]]:
     return name, dict(data["config"])
 
 
-def _custom(data: Any, kind: str) -> dict[str, Any] | None:
+def read_custom(data: Any, kind: str) -> dict[str, Any] | None:
     """The name and arguments of an object that is not Keras' own; None for those of Keras."""
     if not isinstance(data, Mapping) or not isinstance(data.get("class_name"), str):
         return None
@@ -157,7 +133,7 @@ def _custom(data: Any, kind: str) -> dict[str, Any] | None:
         of_keras = isinstance(module, str) and module.partition(".")[0] == "keras"
     if not isinstance(name, str) or (of_keras and name == data["class_name"] and custom_objects.find(name) is None):
         return None
-    _, config = _named(data, kind)
+    _, config = class_and_config(data, kind)
     advice = custom_objects.how_to_load(kind, name)
     if advice and custom_objects.find(name) is None:
         raise UnsupportedError(
@@ -173,7 +149,8 @@ def _is_model(data: Any) -> bool:
     return isinstance(data, Mapping) and data.get("class_name") in _MODELS and data.get("registered_name") in (None, data["class_name"])
 
 
-def _is_function(data: Any) -> bool:
+def is_function(data: Any) -> bool:
+    """Whether ``data`` is how Keras describes a function, by its name."""
     return isinstance(data, Mapping) and data.get("class_name") == "function" and isinstance(data.get("config"), str)
 
 
@@ -181,15 +158,15 @@ def _without_it(kind: str) -> str:
     return "; load the model with compile=False, and compile it anew" if kind in ("loss", "metric", "optimizer") else ""
 
 
-def _without(config: Mapping[str, Any], neutral: Mapping[str, Any]) -> dict[str, Any]:
+def without_neutral(config: Mapping[str, Any], neutral: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments without those that ask for nothing."""
     return {name: value for name, value in config.items() if name not in neutral or value != neutral[name]}
 
 
 def _read_layer(data: Any) -> dict[str, Any]:
-    if not _is_model(data) and (custom := _custom(data, "layer")) is not None:
+    if not _is_model(data) and (custom := read_custom(data, "layer")) is not None:
         return custom
-    name, config = _named(data, "layer")
+    name, config = class_and_config(data, "layer")
     if name in _MODELS:
         kind, described = read_model(data)
         return {"class": kind.capitalize(), "config": described}
@@ -201,7 +178,7 @@ def _read_layer(data: Any) -> dict[str, Any]:
         )
     dtype = config.pop("dtype", None)
     if name not in ("InputLayer", "Hashing") or not is_whole(_name_of(dtype)):
-        _check_float32(dtype)
+        check_float32(dtype)
     if config.get("trainable") is True:
         del config["trainable"]
     if name == "InputLayer" and "batch_input_shape" in config:  # Keras 2
@@ -210,7 +187,10 @@ def _read_layer(data: Any) -> dict[str, Any]:
         config["axis"] = _read_axes(config.get("axis"), config.get("mean"))
     if name == "IntegerLookup" and config.get("output_mode") == "tf_idf":
         raise _weights_of_tokens(config.get("name"))
-    return {"class": name, "config": {key: _read_argument(key, value) for key, value in _without(config, LAYERS.get(name, {})).items()}}
+    return {
+        "class": name,
+        "config": {key: _read_argument(key, value) for key, value in without_neutral(config, LAYERS.get(name, {})).items()},
+    }
 
 
 def _read_axes(axes: Any, mean: Any) -> Any:
@@ -225,7 +205,8 @@ def _name_of(dtype: Any) -> Any:
     return dtype["config"].get("name") if isinstance(dtype, Mapping) and isinstance(dtype.get("config"), Mapping) else dtype
 
 
-def _check_float32(dtype: Any) -> None:
+def check_float32(dtype: Any) -> None:
+    """An UnsupportedError unless a layer or metric computes in float32."""
     if _name_of(dtype) not in (None, "float32"):
         raise UnsupportedError(f"it computes in {_name_of(dtype)!r:.80}; fastmlp computes in float32 only")
 
@@ -236,82 +217,28 @@ def _read_argument(key: str, value: Any) -> Any:
     if value.get("class_name") == "__tuple__":
         return value.get("items")
     if value.get("class_name") == "__numpy__":
-        return _named(value, key)[1].get("value")
+        return class_and_config(value, key)[1].get("value")
     if key == "activation":
         return _read_activation(value)
     if "class_name" not in value:
         return value
-    if _is_function(value):
+    if is_function(value):
         return value["config"]
     kind = key.rpartition("_")[2]
-    if (custom := _custom(value, kind)) is not None:
+    if (custom := read_custom(value, kind)) is not None:
         return custom
-    name, config = _named(value, kind)
+    name, config = class_and_config(value, kind)
     config = {name: _read_argument(name, argument) for name, argument in config.items()}
-    return {"class": name, "config": _without(config, _INITIALIZER)}
+    return {"class": name, "config": without_neutral(config, _INITIALIZER)}
 
 
 def _read_activation(data: Mapping[str, Any]) -> Any:
     """The activation meant by a function's name or by an activation layer."""
-    if _is_function(data):
+    if is_function(data):
         return data["config"]
     if "class_name" not in data:
         raise UnsupportedError(f"an activation is a lambda; {_NO_CUSTOM}")
     return activations.serialize(activations.get(layers.registry.deserialize(_read_layer(data))))
-
-
-def _read_optimizer(data: Any) -> dict[str, Any]:
-    if (custom := _custom(data, "optimizer")) is not None:
-        return {**custom, "config": _without(custom["config"], {**_OPTIMIZER, "jit_compile": custom["config"].get("jit_compile")})}
-    name, config = _named(data, "optimizer")
-    if name not in optimizers.registry.classes:
-        raise UnsupportedError(
-            f"its optimizer is {name!r:.80}, which is not in fastmlp; there are {', '.join(optimizers.registry.classes)}; load it with "
-            "compile=False, and compile it anew"
-        )
-    config.pop("jit_compile", None)
-    if isinstance(config.get("learning_rate"), Mapping):
-        config["learning_rate"] = _read_schedule(config["learning_rate"])
-    return {"class": name, "config": _without(config, _OPTIMIZER)}
-
-
-def _read_schedule(data: Any) -> dict[str, Any]:
-    if (custom := _custom(data, "learning rate schedule")) is not None:
-        return custom
-    name, config = _named(data, "learning rate schedule")
-    if name not in schedules.registry.classes:
-        raise UnsupportedError(
-            f"its learning rate follows the schedule {name!r:.80}, which is not in fastmlp; there are "
-            f"{', '.join(schedules.registry.classes)}; load it with compile=False, and compile it anew"
-        )
-    return {"class": name, "config": config}
-
-
-def _read_measure(data: Any, classes: Mapping[str, Any], kind: str) -> Any:
-    """A loss or metrics: a name, an object, or a list or dict of such."""
-    if isinstance(data, list):
-        return [_read_measure(item, classes, kind) for item in data]
-    if not isinstance(data, Mapping):
-        return data
-    if "class_name" not in data:  # by the names of outputs
-        return {name: _read_measure(item, classes, kind) for name, item in data.items()}
-    if _is_function(data):
-        return data["config"]  # keras.losses.mean_squared_error itself, or a function of the user's own
-    if (custom := _custom(data, kind)) is not None:
-        return custom
-    name, config = _named(data, kind)
-    if name == "MeanMetricWrapper" and kind == "metric" and _is_function(config.get("fn")):
-        function = {"class": custom_objects.FUNCTION, "config": {"name": config["fn"]["config"]}}
-        return {"class": name, "config": {**config, "fn": function}}
-    if name not in classes:
-        raise UnsupportedError(
-            f"its {kind} is {name!r:.80}, which is not in fastmlp; there are {', '.join(classes)}; load it with compile=False, and compile "
-            "it anew"
-        )
-    _check_float32(config.pop("dtype", None))
-    if config.get("reduction") == "auto":  # Keras 2
-        del config["reduction"]
-    return {"class": name, "config": _without(config, _LOSS)}
 
 
 # Writing
@@ -330,7 +257,7 @@ def write_model(model: Model) -> dict[str, Any]:
         "input_layers": model.arrange_inputs(kerasgraph.write_places(graph, graph.inputs)),
         "output_layers": model.arrange_outputs(kerasgraph.write_places(graph, graph.outputs)),
     }
-    described = _object("keras.src.models.functional", "Functional", arguments)
+    described = write_object("keras.src.models.functional", "Functional", arguments)
     return {**described, "registered_name": "Functional", "build_config": {"input_shape": None}}
 
 
@@ -342,7 +269,7 @@ def _check_gates(graph: Graph) -> None:
             if activation == activations.glu:
                 raise UnsupportedError(
                     f"Keras can't load the layer {call.layer.name!r}, because it reads what the activation glu of {tensor.name!r} gives: "
-                    f"Keras 3.15 expects twice as many columns there; {_OTHER_FILES}"
+                    f"Keras 3.15 expects twice as many columns there; {OTHER_FILES}"
                 )
 
 
@@ -354,7 +281,7 @@ def _write_sequential(model: Model) -> dict[str, Any]:
         if type(layer).__name__ in kerasops.LAYERS:
             raise UnsupportedError(
                 f"Keras has no layer like {layer.name!r}, and in a Sequential no slices of tensors; make a functional model, "
-                f"or {_OTHER_FILES}"
+                f"or {OTHER_FILES}"
             )
     if number_inputs(model):
         start["config"]["dtype"] = "int32"
@@ -365,7 +292,7 @@ def _write_sequential(model: Model) -> dict[str, Any]:
         "layers": [start, *(write_model(layer) if hasattr(layer, "graph") else _write_built(layer) for layer in members)],
         "build_input_shape": shape,
     }
-    return {**_object("keras", "Sequential", arguments), "build_config": {"input_shape": shape}}
+    return {**write_object("keras", "Sequential", arguments), "build_config": {"input_shape": shape}}
 
 
 def _write_called(graph: Graph, layer: Any, of_numbers: Sequence[Tensor]) -> dict[str, Any]:
@@ -385,64 +312,17 @@ def _write_built(layer: Layer) -> dict[str, Any]:
     return described
 
 
-def write_compile(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What Keras stores of ``Model.get_compile_config()``."""
-    return {
-        "optimizer": _write_optimizer(config["optimizer"]),
-        "loss": _write_measure(config["loss"], "loss"),
-        "loss_weights": config.get("loss_weights"),
-        "metrics": _write_measure(config["metrics"], "metric") or None,
-        "weighted_metrics": _write_measure(config["weighted_metrics"], "metric") or None,
-        "run_eagerly": False,
-        "steps_per_execution": 1,
-        "jit_compile": "auto",
-    }
+def not_in_keras(kind: str, what: str) -> UnsupportedError:
+    """The error about something that only fastmlp has."""
+    return UnsupportedError(f"Keras has no {kind} like {what}; {OTHER_FILES}")
 
 
-def _write_optimizer(data: Mapping[str, Any]) -> dict[str, Any]:
-    config = {name: value for name, value in data["config"].items() if name not in OUR_OPTIMIZER}
-    rate = config["learning_rate"]
-    if isinstance(rate, Mapping):
-        config["learning_rate"] = _object_of_keras("schedule", "keras.optimizers.schedules", rate)
-    return _object_of_keras("optimizer", "keras.optimizers", {**data, "config": config})
-
-
-def _object_of_keras(kind: str, module: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    known: Any = (optimizers if kind == "optimizer" else schedules).registry.classes.get(data["class"])
-    if known is None:
-        return _write_custom(data)
-    if not known.in_keras:
-        raise _not_in_keras(kind, data["class"])
-    return _object(module, data["class"], data["config"])
-
-
-def _not_in_keras(kind: str, what: str) -> UnsupportedError:
-    return UnsupportedError(f"Keras has no {kind} like {what}; {_OTHER_FILES}")
-
-
-def legacy(data: Any) -> Any:
-    """The same in the form of the older files: class_name and config only, except inside a layer's arguments."""
-    if not isinstance(data, Mapping):
-        return data
-    if "class_name" not in data:
-        renamed = {"optimizer_config" if name == "optimizer" else name: value for name, value in data.items()}
-        return {name: [legacy(item) for item in value] if isinstance(value, list) else legacy(value) for name, value in renamed.items()}
-    if _is_function(data):
-        return data["config"]
-    config = dict(data["config"])
-    if data.get("module") == kerasops.MODULE:
-        raise UnsupportedError(f"Keras can't read a quotient or a slice of tensors, {config['name']!r}, from .h5; save the model as .keras")
-    if isinstance(config.get("layers"), list):
-        config["layers"] = [legacy(layer) for layer in config["layers"]]
-    connected = {name: data[name] for name in ("name", "inbound_nodes") if name in data}
-    return {"class_name": data.get("registered_name") or data["class_name"], "config": config, **connected}
-
-
-def _object(module: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def write_object(module: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """How Keras describes an object of a class of its own."""
     return {"module": module, "class_name": name, "config": dict(config), "registered_name": None}
 
 
-def _write_custom(data: Mapping[str, Any]) -> dict[str, Any]:
+def write_custom(data: Mapping[str, Any]) -> dict[str, Any]:
     """A function or an object of a class of the user's own."""
     name, config = data["class"], data["config"]
     if name == custom_objects.FUNCTION:
@@ -454,7 +334,7 @@ def _write_custom(data: Mapping[str, Any]) -> dict[str, Any]:
 def _write_layer(data: Mapping[str, Any]) -> dict[str, Any]:
     name, config = data["class"], data["config"]
     if name not in layers.registry.classes:
-        return _write_custom(data)
+        return write_custom(data)
     if name in kerasops.LAYERS:
         return kerasops.write(name, config["name"])
     if name not in LAYERS:
@@ -471,7 +351,7 @@ def _write_layer(data: Mapping[str, Any]) -> dict[str, Any]:
         arguments["axis"] = [config["axis"]]
     elif name == "Discretization":
         arguments.pop("trainable", None)  # which it has no weights for, and Keras no argument
-    return _object("keras.layers", name, {**common, **LAYERS[name], **arguments})
+    return write_object("keras.layers", name, {**common, **LAYERS[name], **arguments})
 
 
 def _weights_of_tokens(name: Any) -> UnsupportedError:
@@ -485,10 +365,10 @@ def _write_argument(key: str, value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     if value.get("class") == custom_objects.FUNCTION:
-        return _write_custom(value)
+        return write_custom(value)
     if key == "activation":  # with arguments that are not the usual ones
         if value["class"] not in _ACTIVATION_LAYERS:
-            raise UnsupportedError(f"Keras' files have no place for the arguments of {value['class']}: {value['config']}; {_OTHER_FILES}")
+            raise UnsupportedError(f"Keras' files have no place for the arguments of {value['class']}: {value['config']}; {OTHER_FILES}")
         kind, layer = _ACTIVATION_LAYERS[value["class"]]
         return _write_layer({"class": kind, "config": {"name": layer, **value["config"]}})
     if "class" not in value:
@@ -496,43 +376,12 @@ def _write_argument(key: str, value: Any) -> Any:
     kind = key.rpartition("_")[2]
     known = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}[kind].registry.classes
     if value["class"] not in known:
-        return _write_custom(value)
+        return write_custom(value)
     config = {name: _write_array(argument) for name, argument in value["config"].items()} if kind == "initializer" else value["config"]
-    return _object(f"keras.{kind}s", value["class"], config)
+    return write_object(f"keras.{kind}s", value["class"], config)
 
 
 def _write_array(value: Any) -> Any:
     if not isinstance(value, list):
         return value
     return {"class_name": "__numpy__", "config": {"value": value, "dtype": "float32"}}
-
-
-def _write_measure(value: Any, kind: str) -> Any:
-    """A loss or a metric, or several in a list: an object, or a name that Keras knows."""
-    if isinstance(value, list):
-        return [_write_measure(item, kind) for item in value]
-    if value is None or (kind == "metric" and value in _KERAS_NAMES):
-        return value
-    if isinstance(value, str) and kind == "loss":
-        raise UnsupportedError(f"which loss {value!r} means is told by the first targets; save the model after fit, or name the loss")
-    config, name = value, ""
-    if isinstance(value, str):
-        named = metrics.get(value)
-        config, name = metrics.registry.serialize(named), named.name
-    known: Any = (losses if kind == "loss" else metrics).registry.classes.get(config["class"])
-    if known is not None and not known.in_keras:
-        raise _not_in_keras(kind, config["class"])
-    if config["class"] == "MeanMetricWrapper":
-        function = _write_custom(config["config"]["fn"])
-        as_given = {"fn", "name"} == set(config["config"]) and config["config"]["name"] == function["config"]
-        return function if as_given else _object("keras.metrics", config["class"], {**config["config"], "fn": function})
-    if known is None:
-        return _write_custom(config)
-    if name == naming.snake_case(config["class"]):
-        return name
-    arguments = config["config"]
-    if config["class"] == "SparseCategoricalCrossentropy":
-        arguments = _without(arguments, {"label_smoothing": 0.0})
-        if "label_smoothing" in arguments:
-            raise _not_in_keras(kind, f"{config['class']}(label_smoothing=...)")
-    return _object("keras.losses" if kind == "loss" else "keras.metrics", config["class"], arguments)

@@ -23,6 +23,7 @@ from typing import Any
 
 import fastmlp.saving.formats.assets as assets
 import fastmlp.saving.formats.document as document
+import fastmlp.saving.formats.kerascompile as kerascompile
 import fastmlp.saving.formats.kerasconfig as kerasconfig
 import fastmlp.saving.formats.variables as variables
 from fastmlp._base import h5
@@ -51,7 +52,7 @@ def save(model: Model, target: Path, include_optimizer: bool, provenance: Mappin
     held = Contents.of(model, include_optimizer)
     config = kerasconfig.write_model(model)
     if held.compile is not None:
-        config["compile_config"] = kerasconfig.write_compile(held.compile)
+        config["compile_config"] = kerascompile.write_compile(held.compile)
     metadata = {
         "keras_version": kerasconfig.KERAS_VERSION,
         "date_saved": datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),

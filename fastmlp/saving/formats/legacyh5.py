@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import fastmlp.saving.formats.document as document
+import fastmlp.saving.formats.kerascompile as kerascompile
 import fastmlp.saving.formats.kerasconfig as kerasconfig
+import fastmlp.saving.formats.kerasops as kerasops
 import fastmlp.saving.formats.variables as variables
 from fastmlp._base import h5
 from fastmlp._base.files import open_regular, parse_json, replacing
@@ -25,6 +27,7 @@ from fastmlp._base.h5 import Group
 from fastmlp._graph.weights import Weight
 from fastmlp._models.model import Model
 from fastmlp._training.state import Array
+from fastmlp.errors import UnsupportedError
 from fastmlp.saving.contents import Contents
 
 __all__ = ["describe", "load", "load_weights", "save"]
@@ -45,15 +48,33 @@ def save(model: Model, target: Path, include_optimizer: bool, provenance: Mappin
     with h5.writing(memory) as root:
         root.attrs["backend"] = "numpy"
         root.attrs["keras_version"] = kerasconfig.KERAS_VERSION
-        root.attrs["model_config"] = _json(kerasconfig.legacy(config))
+        root.attrs["model_config"] = _json(_legacy(config))
         root.attrs["fastmlp"] = _json(document.ours(held, provenance))
         if held.compile is not None:
-            root.attrs["training_config"] = _json(kerasconfig.legacy(kerasconfig.write_compile(held.compile)))
+            root.attrs["training_config"] = _json(_legacy(kerascompile.write_compile(held.compile)))
         _write_weights(root.create_group("model_weights"), model, held)
         if include_optimizer and variables.has_optimizer(model):
             _write_optimizer(root.create_group("optimizer_weights"), model, held)
     with replacing(target) as temporary:
         temporary.write_bytes(memory.getbuffer())
+
+
+def _legacy(data: Any) -> Any:
+    """The same in the form of the older files: class_name and config only, except inside a layer's arguments."""
+    if not isinstance(data, Mapping):
+        return data
+    if "class_name" not in data:
+        renamed = {"optimizer_config" if name == "optimizer" else name: value for name, value in data.items()}
+        return {name: [_legacy(item) for item in value] if isinstance(value, list) else _legacy(value) for name, value in renamed.items()}
+    if kerasconfig.is_function(data):
+        return data["config"]
+    config = dict(data["config"])
+    if data.get("module") == kerasops.MODULE:
+        raise UnsupportedError(f"Keras can't read a quotient or a slice of tensors, {config['name']!r}, from .h5; save the model as .keras")
+    if isinstance(config.get("layers"), list):
+        config["layers"] = [_legacy(layer) for layer in config["layers"]]
+    connected = {name: data[name] for name in ("name", "inbound_nodes") if name in data}
+    return {"class_name": data.get("registered_name") or data["class_name"], "config": config, **connected}
 
 
 def _json(value: Any) -> str:
