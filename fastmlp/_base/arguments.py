@@ -9,12 +9,11 @@ A declaration has ``__set__`` and no ``__get__``, so that reading the attribute 
 from __future__ import annotations
 
 import functools
-import inspect
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from fastmlp._base import checks
+from fastmlp._base import checks, keywords
 
 T = TypeVar("T")
 
@@ -176,14 +175,20 @@ class Converted(Argument[T]):
     Args:
         convert: From what was given to what is kept.
         describe: The way back, for configurations; by default the value is its own description.
+        omit: See :class:`Argument`.
     """
 
-    def __init__(self, convert: Callable[[Any], T], describe: Callable[[Any], Any] = lambda value: value) -> None:
-        super().__init__()
+    def __init__(self, convert: Callable[[Any], T], describe: Callable[[Any], Any] = lambda value: value, *, omit: Any = _NOTHING) -> None:
+        super().__init__(omit=omit)
         self._convert, self._describe = convert, describe
 
     def check(self, value: Any) -> T:
-        return self._convert(value)
+        try:
+            return self._convert(value)
+        except (TypeError, ValueError) as error:
+            if self.name in str(error):
+                raise
+            raise type(error)(f"{self.name}: {error}") from error
 
     def describe(self, value: Any) -> Any:
         return self._describe(value)
@@ -197,23 +202,10 @@ def arguments_of(cls: type) -> dict[str, Argument[Any]]:
     """
     ours = next((base for base in cls.__mro__ if base.__module__.partition(".")[0] == "fastmlp"), cls)
     declared = {name: one for base in reversed(ours.__mro__) for name, one in vars(base).items() if isinstance(one, Argument)}
-    return {name: declared[name] for name in taken_by(ours) if name in declared}
+    return {name: declared[name] for name in keywords.parameters(ours) if name in declared}
 
 
 def configuration(item: object) -> dict[str, Any]:
     """The declared arguments of an object, as JSON values."""
     values = ((one, getattr(item, name)) for name, one in arguments_of(type(item)).items())  # type: ignore[arg-type]
-    return {one.name: one.describe(value) for one, value in values if value != one.omit}
-
-
-def taken_by(cls: type) -> list[str]:
-    """The names of the keyword arguments that a constructor takes, and of those that it hands on to the constructor of a base."""
-    names: dict[str, None] = {}
-    for base in cls.__mro__:
-        if "__init__" not in vars(base) or base is object:
-            continue
-        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
-        names |= {one.name: None for one in parameters if one.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)}
-        if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters):
-            break
-    return list(names)
+    return {one.name: one.describe(value) for one, value in values if not (type(value) is type(one.omit) and value == one.omit)}

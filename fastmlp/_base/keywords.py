@@ -75,11 +75,18 @@ def refusal(owner: str, name: str, known: Iterable[str]) -> TypeError:
 
 
 def parameters(called: Any) -> list[str]:
-    """The names of the keyword arguments of a function, or of a class and those it is based on."""
+    """The names of the keyword arguments of a function, or of a class and those bases to which its constructor hands others on."""
     if not isinstance(called, type):
         return [name for name, one in inspect.signature(called).parameters.items() if name != "self" and one.kind not in _COLLECTING]
-    names = [name for cls in called.__mro__ if "__init__" in vars(cls) and cls is not object for name in parameters(vars(cls)["__init__"])]
-    return names + [name for cls in called.__mro__ for name in vars(cls).get("further_arguments", ())]
+    names: list[str] = []
+    for cls in called.__mro__:
+        constructor = vars(cls).get("__init__")
+        if constructor is not None and cls is not object:
+            names += parameters(constructor)
+            if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in inspect.signature(constructor).parameters.values()):
+                break
+    further = [name for cls in called.__mro__ for name in vars(cls).get("further_arguments", ())]
+    return list(dict.fromkeys(names + further))
 
 
 _COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

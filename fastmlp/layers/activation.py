@@ -9,7 +9,8 @@ import numpy as np
 
 import fastmlp.layers.axes as axes
 from fastmlp import activations, initializers
-from fastmlp._base import checks, settings
+from fastmlp._base import settings
+from fastmlp._base.arguments import Converted, Real
 from fastmlp._base.shapes import Shape
 from fastmlp._graph.operation import Operation
 from fastmlp._graph.weights import Weight
@@ -48,12 +49,11 @@ class Activation(_ActivationLayer):
         activation: A name (``"sigmoid"``), an activation, or a pair of functions (value, derivative); see :mod:`fastmlp.activations`.
     """
 
+    activation = Converted(activations.get, activations.serialize)
+
     def __init__(self, activation: Any, **options: Any) -> None:
         super().__init__(**options)
-        self.activation = activations.get(activation)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"activation": activations.serialize(self.activation)}
+        self.activation = activation
 
 
 class ReLU(_ActivationLayer):
@@ -65,18 +65,14 @@ class ReLU(_ActivationLayer):
         threshold: Where the input begins to pass, at least 0.
     """
 
+    max_value = Real(0, optional=True)
+    negative_slope = Real(0)
+    threshold = Real(0)
+
     def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        self.max_value = None if max_value is None else checks.check_float("max_value", max_value, 0.0)
-        self.negative_slope = checks.check_float("negative_slope", negative_slope, 0.0)
-        self.threshold = checks.check_float("threshold", threshold, 0.0)
-        self.activation = activations.make("relu", **self._constants())
-
-    def _constants(self) -> dict[str, Any]:
-        return {"max_value": self.max_value, "negative_slope": self.negative_slope, "threshold": self.threshold}
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | self._constants()
+        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
+        self.activation = activations.make("relu", max_value=self.max_value, negative_slope=self.negative_slope, threshold=self.threshold)
 
 
 class LeakyReLU(_ActivationLayer):
@@ -86,14 +82,13 @@ class LeakyReLU(_ActivationLayer):
         negative_slope: Slope for negative input, 0.3 unless told (the name ``"leaky_relu"`` means 0.2). ``alpha=`` is accepted as well.
     """
 
+    negative_slope = Real(0)
+
     def __init__(self, negative_slope: float = 0.3, **options: Any) -> None:
         negative_slope = options.pop("alpha", negative_slope)
         super().__init__(**options)
-        self.negative_slope = checks.check_float("negative_slope", negative_slope, 0.0)
+        self.negative_slope = negative_slope
         self.activation = ActivationFunction("leaky_relu", self.negative_slope)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"negative_slope": self.negative_slope}
 
 
 class ELU(_ActivationLayer):
@@ -103,13 +98,12 @@ class ELU(_ActivationLayer):
         alpha: How far below 0 the output may go, at least 0.
     """
 
+    alpha = Real(0)
+
     def __init__(self, alpha: float = 1.0, **options: Any) -> None:
         super().__init__(**options)
-        self.activation = activations.make("elu", alpha=alpha)
-        self.alpha = self.activation.alpha
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"alpha": self.alpha}
+        self.alpha = alpha
+        self.activation = activations.make("elu", alpha=self.alpha)
 
 
 class Softmax(_ActivationLayer):
@@ -123,15 +117,21 @@ class Softmax(_ActivationLayer):
 
     def __init__(self, axis: int = -1, **options: Any) -> None:
         super().__init__(**options)
-        self.axis = axes.whole_axis("Softmax", axis)
+        self.axis = axes.whole_axis(axis)
         self.activation = activations.softmax
 
     def row_after(self, input_shape: Shape) -> Shape:
         axes.require_last("Softmax", self.axis, input_shape)
         return super().row_after(input_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config()
+
+def _whole_axes(given: Any) -> list[int] | None:
+    if given is None:
+        return None
+    axes = list(given) if isinstance(given, (list, tuple)) else [given]
+    if not all(type(axis) is int and axis > 0 for axis in axes):
+        raise ValueError(f"shared_axes must be axes of a row, counted from 1, or None, got {given!r}")
+    return axes
 
 
 class PReLU(Layer):
@@ -150,10 +150,13 @@ class PReLU(Layer):
     ruled: ClassVar = ("alpha",)
     alpha = LayerWeight("The slopes for negative input, a :class:`~fastmlp.Variable`.")
 
+    alpha_initializer = Converted(initializers.get, initializers.serialize)
+    shared_axes = Converted(_whole_axes)
+
     def __init__(self, alpha_initializer: Any = "zeros", shared_axes: Any = None, **options: Any) -> None:
         super().__init__(**options)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.shared_axes = None if shared_axes is None else _whole_axes(shared_axes)
+        self.alpha_initializer = alpha_initializer
+        self.shared_axes = shared_axes
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
         shared = self._shared(input_shape)
@@ -184,16 +187,3 @@ class PReLU(Layer):
         places = np.arange(math.prod(input_shape)).reshape(input_shape).transpose(order).ravel()
         there, back = (Operation("gather", settings={"gathered": gathered}) for gathered in (places, np.argsort(places)))
         return there, slopes, back
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "alpha_initializer": initializers.registry.serialize(self.alpha_initializer),
-            "shared_axes": self.shared_axes,
-        }
-
-
-def _whole_axes(given: Any) -> list[int]:
-    axes = list(given) if isinstance(given, (list, tuple)) else [given]
-    if not all(type(axis) is int and axis > 0 for axis in axes):
-        raise ValueError(f"shared_axes must be axes of a row, counted from 1, or None, got {given!r}")
-    return axes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastmlp import regularizers
+from fastmlp._base.arguments import Real
 from fastmlp._base.shapes import Shape
 from fastmlp._engine.spec import Penalty
 from fastmlp._graph.operation import Operation
@@ -28,17 +29,16 @@ class ActivityRegularization(Layer):
 
     weightless = True
 
+    l1 = Real(0)
+    l2 = Real(0)
+
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        regularizer = regularizers.L1L2(l1, l2)
-        self.activity_regularizer = regularizer
-        self.l1, self.l2 = regularizer.l1, regularizer.l2
+        self.l1, self.l2 = l1, l2
+        self.activity_regularizer = regularizers.L1L2(self.l1, self.l2)
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return penalize(self.activity_regularizer)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"l1": self.l1, "l2": self.l2}
 
 
 def penalize(regularizer: regularizers.Regularizer | None) -> tuple[Operation, ...]:

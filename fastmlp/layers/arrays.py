@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -70,15 +70,12 @@ class ArrayLayer(Layer):
         kind = type(self).__name__
         raise AttributeError(f"{name} of {kind} is fixed once it is made; make a new one, {kind}({name}=...)")
 
-    def check_mode(self, mode: Any, sparse: Any, allowed: Sequence[str]) -> str:
-        """``output_mode``, where it and ``sparse`` are what the layer takes."""
-        if mode not in allowed:
-            raise ValueError(f"output_mode must be one of {', '.join(map(repr, allowed))}, got {mode!r:.80}")
+    def refuse_sparse(self, sparse: Any) -> None:
+        """An error unless ``sparse``, an argument of the constructor, is False."""
         if checks.check_bool("sparse", sparse):
             raise UnsupportedError(
                 f"{type(self).__name__}(sparse=True) is not in fastmlp; make a scipy.sparse matrix of what it gives without sparse"
             )
-        return str(mode)
 
 
 def exact(name: str, layer: Layer, values: Iterable[Any]) -> None:

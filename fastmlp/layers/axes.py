@@ -9,11 +9,11 @@ from fastmlp._base.shapes import Shape
 from fastmlp.errors import UnsupportedError
 
 
-def whole_axis(owner: str, axis: Any) -> int:
+def whole_axis(axis: Any) -> int:
     """``axis`` as one integer; it may come alone in a list. The batch axis, 0, and several are errors."""
     given = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
     if isinstance(given, (list, tuple, bool)) or given is None or given == 0:
-        raise UnsupportedError(f"{owner}(axis={axis!r}) is not in fastmlp; give the last axis, -1")
+        raise UnsupportedError(f"axis={axis!r} is not in fastmlp; give the last axis, -1")
     return checks.check_int("axis", given, -64)
 
 

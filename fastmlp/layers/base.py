@@ -15,6 +15,7 @@ import numpy as np
 
 from fastmlp import constraints, regularizers
 from fastmlp._base import checks, custom_objects, keras_names, naming, settings, shapes
+from fastmlp._base.arguments import Converted
 from fastmlp._base.registry import Configurable
 from fastmlp._base.shapes import Shape
 from fastmlp._graph import symbolic
@@ -33,6 +34,10 @@ _UNSUPPORTED = {
     "noise_shape": "every element is dropped independently",
     "autocast": "everything is float32",
 }
+
+
+_RULES: Mapping[str, Any] = {"regularizer": regularizers, "constraint": constraints}
+"""What a weight may have, and what knows the names of such."""
 
 
 @keras_names.answering("Layer")
@@ -60,15 +65,19 @@ class Layer(Configurable):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "ruled" in vars(cls):
-            cls.further_arguments = tuple(f"{weight}_{rule}" for weight in cls.ruled for rule in ("regularizer", "constraint"))
+            rules = {f"{weight}_{rule}": kind for weight in cls.ruled for rule, kind in _RULES.items()}
+            for name, kind in rules.items():
+                argument: Converted[Any] = Converted(kind.get, kind.serialize)
+                argument.__set_name__(cls, name)
+                setattr(cls, name, argument)
+            cls.further_arguments = tuple(rules)
 
     def __init__(self, *, name: str | None = None, **options: Any) -> None:
         shape = shapes.pop_input_shape(options)
         self._trainable = checks.check_bool("trainable", options.pop("trainable", True))
         checks.float32_only(options.pop("dtype", None))
-        for weight in self.ruled:
-            setattr(self, f"{weight}_regularizer", regularizers.get(options.pop(f"{weight}_regularizer", None)))
-            setattr(self, f"{weight}_constraint", constraints.get(options.pop(f"{weight}_constraint", None)))
+        for rule in [f"{weight}_{rule}" for weight in self.ruled for rule in _RULES]:
+            setattr(self, rule, options.pop(rule, None))
         checks.reject_unknown(type(self), options, _UNSUPPORTED)
         if name is not None and (not isinstance(name, str) or not name):
             raise TypeError(f"name must be a non-empty string, got {name!r}")
@@ -206,7 +215,7 @@ class Layer(Configurable):
 
     def new_weight(self, name: str, shape: Shape, initializer: Initializer, *, flat: bool = False) -> Weight:
         """A weight that is trained, with the penalty and the constraint this layer has for it."""
-        rules = (getattr(self, f"{name}_{rule}", None) for rule in ("regularizer", "constraint"))
+        rules = (getattr(self, f"{name}_{rule}", None) for rule in _RULES)
         return Weight(self.name, name, shape, initializer, *rules, flat=flat)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
@@ -306,11 +315,7 @@ class Layer(Configurable):
         return sum(weight.size for weight in self._weights if self.trains(weight))
 
     def get_config(self) -> dict[str, Any]:
-        rules: dict[str, Any] = {}
-        for weight in self.ruled:
-            rules[f"{weight}_regularizer"] = regularizers.serialize(getattr(self, f"{weight}_regularizer"))
-            rules[f"{weight}_constraint"] = constraints.serialize(getattr(self, f"{weight}_constraint"))
-        return {"name": self.name} | ({} if self.trainable else {"trainable": False}) | rules
+        return {"name": self.name} | ({} if self.trainable else {"trainable": False}) | super().get_config()
 
     def require_vector(self, input_shape: Shape) -> int:
         """The columns of rows that are vectors; an error where they are not."""

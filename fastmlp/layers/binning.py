@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastmlp._base import checks
+from fastmlp._base.arguments import Choice, Converted, Integer, Real
 from fastmlp._engine.spec import Table
 from fastmlp._graph.operation import Operation
 from fastmlp.errors import UnsupportedError
@@ -38,6 +38,10 @@ class Discretization(ArrayLayer):
 
     only_in_keras: ClassVar = {"sparse": False}
 
+    num_bins = Integer(optional=True)
+    epsilon = Real(above=0, high=1)
+    output_mode = Choice("int", "one_hot", "multi_hot", "count")
+
     def __init__(
         self,
         bin_boundaries: Any = None,
@@ -48,13 +52,10 @@ class Discretization(ArrayLayer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.output_mode = self.check_mode(output_mode, sparse, ("int", "one_hot", "multi_hot", "count"))
+        self.refuse_sparse(sparse)
+        self.num_bins, self.epsilon, self.output_mode = num_bins, epsilon, output_mode
         if (num_bins is None) == (bin_boundaries is None):
             raise ValueError(f"give either num_bins or bin_boundaries, got num_bins={num_bins!r} and bin_boundaries={bin_boundaries!r:.60}")
-        self.num_bins = None if num_bins is None else checks.check_int("num_bins", num_bins)
-        self.epsilon = checks.check_float("epsilon", epsilon, 0.0, 1.0)
-        if not self.epsilon:
-            raise ValueError("epsilon must be above 0, got 0")
         self.bin_boundaries: list[float] | None = None
         if bin_boundaries is not None:
             boundaries = _floats("bin_boundaries", bin_boundaries)
@@ -106,12 +107,7 @@ class Discretization(ArrayLayer):
         return Operation("discretization", settings={"table": Table(tuple(edges.tolist()))})
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "bin_boundaries": self.bin_boundaries,
-            "num_bins": self.num_bins,
-            "epsilon": self.epsilon,
-            "output_mode": self.output_mode,
-        }
+        return super().get_config() | {"bin_boundaries": self.bin_boundaries}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Discretization:
@@ -172,14 +168,17 @@ class Hashing(ArrayLayer):
 
     only_in_keras: ClassVar = {"sparse": False}
 
+    num_bins = Integer()
+    mask_value = Converted(lambda value: value)
+    salt = Converted(salt_pair)
+    output_mode = Choice("int", "one_hot", "multi_hot", "count")
+
     def __init__(
         self, num_bins: int, mask_value: Any = None, salt: Any = None, output_mode: str = "int", sparse: bool = False, **options: Any
     ) -> None:
         super().__init__(**options)
-        self.num_bins = checks.check_int("num_bins", num_bins)
-        self.mask_value = mask_value
-        self.salt = salt_pair(salt)
-        self.output_mode = self.check_mode(output_mode, sparse, ("int", "one_hot", "multi_hot", "count"))
+        self.refuse_sparse(sparse)
+        self.num_bins, self.mask_value, self.salt, self.output_mode = num_bins, mask_value, salt, output_mode
 
     def _of(self, inputs: Any) -> np.ndarray:
         array = elements("data", inputs)
@@ -213,14 +212,6 @@ class Hashing(ArrayLayer):
         if own and (value.decode() if isinstance(value, bytes) else value) == self.mask_value:
             return 0
         return own + bucket(_text(value), self.num_bins - own, self.salt)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "num_bins": self.num_bins,
-            "mask_value": self.mask_value,
-            "salt": self.salt,
-            "output_mode": self.output_mode,
-        }
 
 
 def _text(value: Any) -> bytes:

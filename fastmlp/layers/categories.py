@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from fastmlp import initializers
 from fastmlp._base import checks
+from fastmlp._base.arguments import Choice, Converted, Integer
 from fastmlp._base.shapes import Shape
 from fastmlp._graph.operation import Operation
 from fastmlp._graph.weights import Weight
@@ -43,19 +44,17 @@ class CategoryEncoding(Layer):
 
     weightless = True
 
+    num_tokens = Integer(1, MAX_NUMBERS)
+    output_mode = Choice("one_hot", "multi_hot", "count")
+
     def __init__(self, num_tokens: int | None = None, output_mode: str = "multi_hot", sparse: bool = False, **options: Any) -> None:
         super().__init__(**options)
         if num_tokens is None:
             raise ValueError("CategoryEncoding needs num_tokens=, one more than the largest number")
-        self.num_tokens = checks.check_int("num_tokens", num_tokens)
-        if self.num_tokens > MAX_NUMBERS:
-            raise ValueError(f"num_tokens must be at most {MAX_NUMBERS}, the integers float32 can hold, got {num_tokens}")
-        output_mode = "multi_hot" if output_mode == "binary" else output_mode
-        if output_mode not in ("one_hot", "multi_hot", "count"):
-            raise ValueError(f"output_mode must be 'one_hot', 'multi_hot' or 'count', got {output_mode!r}")
+        self.num_tokens = num_tokens
+        self.output_mode = "multi_hot" if output_mode == "binary" else output_mode
         if checks.check_bool("sparse", sparse):
             raise UnsupportedError("CategoryEncoding(sparse=True) is not in fastmlp; pass x as a scipy.sparse matrix instead")
-        self.output_mode = output_mode
 
     def row_after(self, input_shape: Shape) -> Shape:
         self.require_vector(input_shape)
@@ -63,9 +62,6 @@ class CategoryEncoding(Layer):
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("category_encoding", settings={"mode": self.output_mode, "tokens": self.num_tokens}),)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"num_tokens": self.num_tokens, "output_mode": self.output_mode}
 
 
 class Embedding(Layer):
@@ -95,6 +91,10 @@ class Embedding(Layer):
     ruled: ClassVar = ("embeddings",)
     embeddings = LayerWeight("The table ``(input_dim, output_dim)``, a :class:`~fastmlp.Variable`.")
 
+    input_dim = Integer(1, MAX_NUMBERS)
+    output_dim = Integer()
+    embeddings_initializer = Converted(initializers.get, initializers.serialize)
+
     def __init__(
         self,
         input_dim: int,
@@ -108,11 +108,7 @@ class Embedding(Layer):
         if length is not None and options.get("input_shape") is None:
             options["input_shape"] = (length,)
         super().__init__(**options)
-        self.input_dim = checks.check_int("input_dim", input_dim)
-        if self.input_dim > MAX_NUMBERS:
-            raise ValueError(f"input_dim must be at most {MAX_NUMBERS}, the integers float32 can hold, got {input_dim}")
-        self.output_dim = checks.check_int("output_dim", output_dim)
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.input_dim, self.output_dim, self.embeddings_initializer = input_dim, output_dim, embeddings_initializer
         if checks.check_bool("mask_zero", mask_zero):
             raise UnsupportedError("Embedding(mask_zero=True) is not in fastmlp; keep a number of its own for padding")
         table = self.new_weight("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer)
@@ -128,10 +124,3 @@ class Embedding(Layer):
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("embedding"),)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "input_dim": self.input_dim,
-            "output_dim": self.output_dim,
-            "embeddings_initializer": initializers.registry.serialize(self.embeddings_initializer),
-        }

@@ -6,12 +6,11 @@ import math
 from typing import Any, ClassVar
 
 from fastmlp import activations, initializers, regularizers
-from fastmlp._base import checks
+from fastmlp._base.arguments import Boolean, Converted, Integer
 from fastmlp._base.shapes import Shape
 from fastmlp._graph.operation import Operation
 from fastmlp._graph.weights import Weight
 from fastmlp.errors import UnsupportedError
-from fastmlp.initializers import Initializer
 from fastmlp.layers.activity import penalize
 from fastmlp.layers.base import Layer, LayerWeight
 
@@ -44,6 +43,13 @@ class Dense(Layer):
     kernel = LayerWeight("The kernel ``(inputs, units)``, a :class:`~fastmlp.Variable`.")
     bias = LayerWeight("The bias ``(units,)``, None without one.")
 
+    units = Integer()
+    activation = Converted(activations.get, activations.serialize)
+    use_bias = Boolean()
+    kernel_initializer = Converted(initializers.get, initializers.serialize)
+    bias_initializer = Converted(initializers.get, initializers.serialize)
+    activity_regularizer = Converted(regularizers.get, regularizers.serialize, omit=None)
+
     def __init__(
         self,
         units: int,
@@ -65,13 +71,13 @@ class Dense(Layer):
             bias_constraint=bias_constraint,
             **options,
         )
-        self.units = checks.check_int("units", units)
-        self.activation = activations.get(activation)
+        self.units = units
+        self.activation = activation
         self.activation.width(self.units)
-        self.use_bias = checks.check_bool("use_bias", use_bias)
-        self.kernel_initializer: Initializer = initializers.get(kernel_initializer)
-        self.bias_initializer: Initializer = initializers.get(bias_initializer)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.use_bias = use_bias
+        self.kernel_initializer = kernel_initializer
+        self.bias_initializer = bias_initializer
+        self.activity_regularizer = activity_regularizer
         if isinstance(self.activity_regularizer, regularizers.OrthogonalRegularizer):
             raise UnsupportedError("an OrthogonalRegularizer is for weights; activity_regularizer takes L1, L2 or L1L2")
 
@@ -92,15 +98,3 @@ class Dense(Layer):
             Operation("activation", self.activation, groups=groups),
             *penalize(self.activity_regularizer),
         )
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config() | {
-            "units": self.units,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.registry.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.registry.serialize(self.bias_initializer),
-        }
-        if self.activity_regularizer is None:  # Keras leaves it out too
-            return config
-        return {**config, "activity_regularizer": regularizers.serialize(self.activity_regularizer)}

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastmlp._base import checks
+from fastmlp._base.arguments import Boolean, Choice, Converted, Integer, Text
 from fastmlp._base.shapes import Shape
 from fastmlp._engine.spec import Constant, Table
 from fastmlp._graph.operation import Operation
@@ -26,6 +27,13 @@ class _IndexLookup(ArrayLayer):
     _token_dtype: Any = object
     """Of the array that an inverse lookup gives."""
 
+    max_tokens = Integer(2, optional=True)
+    num_oov_indices = Integer(0, MAX_NUMBERS)
+    invert = Boolean()
+    output_mode = Choice("int", "one_hot", "multi_hot", "count", "tf_idf")
+    pad_to_max_tokens = Boolean()
+    salt = Converted(salt_pair)
+
     def __init__(
         self,
         max_tokens: int | None,
@@ -36,34 +44,33 @@ class _IndexLookup(ArrayLayer):
         output_mode: str,
         pad_to_max_tokens: bool,
         sparse: bool,
+        *,
+        has_input_vocabulary: bool | None = None,
+        vocabulary_size: int | None = None,
         **options: Any,
     ) -> None:
-        static, size = options.pop("has_input_vocabulary", None), options.pop("vocabulary_size", None)
         super().__init__(**options)
-        self.max_tokens = None if max_tokens is None else checks.check_int("max_tokens", max_tokens, 2)
-        self.pad_to_max_tokens = checks.check_bool("pad_to_max_tokens", pad_to_max_tokens)
+        self.refuse_sparse(sparse)
+        self.max_tokens, self.pad_to_max_tokens = max_tokens, pad_to_max_tokens
         if self.pad_to_max_tokens and self.max_tokens is None:
             raise ValueError("pad_to_max_tokens=True needs max_tokens=, the number of columns")
-        self.num_oov_indices = checks.check_int("num_oov_indices", num_oov_indices, 0)
-        if self.num_oov_indices > MAX_NUMBERS:
-            raise ValueError(f"num_oov_indices must be at most {MAX_NUMBERS}, got {num_oov_indices}")
-        mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode) if isinstance(output_mode, str) else output_mode
-        self.output_mode = self.check_mode(mode, sparse, ("int", "one_hot", "multi_hot", "count", "tf_idf"))
-        self.invert = checks.check_bool("invert", invert)
+        self.num_oov_indices, self.invert = num_oov_indices, invert
+        self.output_mode = (
+            {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode) if isinstance(output_mode, str) else output_mode
+        )
         if self.invert and self.output_mode != "int":
             raise ValueError(f"invert=True needs output_mode='int', got {output_mode!r}")
         self.mask_token = None if mask_token is None else self._token(mask_token)
         self.oov_token = None if oov_token is None else self._token(oov_token)
-        self.salt: list[int] | None = None
-        self._static = None if static is None else checks.check_bool("has_input_vocabulary", static)
-        self._size = None if size is None else checks.check_int("vocabulary_size", size, 0)
+        self._static = None if has_input_vocabulary is None else checks.check_bool("has_input_vocabulary", has_input_vocabulary)
+        self._size = None if vocabulary_size is None else checks.check_int("vocabulary_size", vocabulary_size, 0)
         self._tokens: list[Any] = []
         self._indices: dict[Any, int] = {}
         self._idf: np.ndarray | None = None
 
     def _begin(self, vocabulary: Any, idf_weights: Any, salt: Any) -> None:
         """The rest of the constructor."""
-        self.salt = salt_pair(salt)
+        self.salt = salt
         if self._static is None:
             self._static = vocabulary is not None
         if vocabulary is not None:
@@ -263,16 +270,10 @@ class _IndexLookup(ArrayLayer):
     def get_config(self) -> dict[str, Any]:
         idf = None if self._idf is None else self._idf.tolist()
         return super().get_config() | {
-            "max_tokens": self.max_tokens,
-            "num_oov_indices": self.num_oov_indices,
             "mask_token": self.mask_token,
             "oov_token": self.oov_token,
             "vocabulary": self.get_vocabulary(include_special_tokens=idf is not None) if self._tokens else None,
             "idf_weights": idf if self._tokens else None,
-            "invert": self.invert,
-            "output_mode": self.output_mode,
-            "pad_to_max_tokens": self.pad_to_max_tokens,
-            "salt": self.salt,
             "has_input_vocabulary": self._static,
             "vocabulary_size": self._size,
         }
@@ -306,6 +307,8 @@ class StringLookup(_IndexLookup):
     """
 
     _token_dtype = str
+
+    encoding = Text()
 
     def __init__(
         self,
@@ -344,9 +347,6 @@ class StringLookup(_IndexLookup):
             "fit, x = layer(data), and begin the model with Input(shape) of what that gives"
         )
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"encoding": self.encoding}
-
 
 class IntegerLookup(_IndexLookup):
     """Integers as the indices they have in a vocabulary, given or learned by :meth:`adapt`; on arrays, or in a model.
@@ -380,6 +380,8 @@ class IntegerLookup(_IndexLookup):
     only_in_keras: ClassVar = {"sparse": False, "vocabulary_dtype": "int64"}
     _token_dtype = np.int64
 
+    oov_method = Choice("floormod", "farmhash")
+
     def __init__(
         self,
         max_tokens: int | None = None,
@@ -399,11 +401,9 @@ class IntegerLookup(_IndexLookup):
     ) -> None:
         if vocabulary_dtype != "int64":
             raise ValueError(f"vocabulary_dtype must be 'int64', got {vocabulary_dtype!r:.60}")
-        if oov_method not in ("floormod", "farmhash"):
-            raise ValueError(f"oov_method must be 'floormod' or 'farmhash', got {oov_method!r:.60}")
+        self.oov_method = oov_method
         if salt is not None and oov_method != "farmhash":
             raise ValueError(f"salt needs oov_method='farmhash', got {oov_method!r}")
-        self.oov_method = oov_method
         super().__init__(max_tokens, num_oov_indices, mask_token, oov_token, invert, output_mode, pad_to_max_tokens, sparse, **options)
         self._begin(vocabulary, idf_weights, salt)
 
@@ -440,9 +440,6 @@ class IntegerLookup(_IndexLookup):
         row = self.row_after(input_shape)
         weights, nothing = Constant(tuple(self._column_weights().tolist()), row, row), Constant((0.0,), (), row)
         return (*super().operations(input_shape), Operation("rescaling", settings={"constants": (("scale", weights), ("offset", nothing))}))
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"oov_method": self.oov_method}
 
 
 def _whole(value: Any) -> int:

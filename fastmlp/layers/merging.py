@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 import fastmlp.layers.axes as axes
-from fastmlp._base import checks, shapes
+from fastmlp._base import shapes
+from fastmlp._base.arguments import Boolean, Converted
 from fastmlp._base.shapes import Shape
 from fastmlp._graph.operation import Operation
 from fastmlp._graph.symbolic import operator
@@ -165,9 +166,11 @@ class Concatenate(Merge):
 
     join = "concatenate"
 
+    axis = Converted(axes.whole_axis)
+
     def __init__(self, axis: int = -1, **options: Any) -> None:
         super().__init__(**options)
-        self.axis = axes.whole_axis("Concatenate", axis)
+        self.axis = axis
 
     def merged_shape(self, rows: Sequence[Shape]) -> Shape:
         place = axes.in_row("Concatenate", self.axis, rows[0])
@@ -179,9 +182,6 @@ class Concatenate(Merge):
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation(self.join, settings={"axis": axes.in_row("Concatenate", self.axis, input_shape)}),)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"axis": self.axis}
 
 
 class Dot(Merge):
@@ -200,13 +200,15 @@ class Dot(Merge):
 
     join = "dot"
 
+    normalize = Boolean()
+
     def __init__(self, axes: Any, normalize: bool = False, **options: Any) -> None:
         super().__init__(**options)
         pair = axes if isinstance(axes, (list, tuple)) else (axes, axes)
         if len(pair) != 2 or not all(isinstance(axis, int) and not isinstance(axis, bool) for axis in pair) or 0 in pair:
             raise ValueError(f"axes must be an axis other than 0, the batch axis, or two of them, got {axes!r}")
         self.axes = axes if isinstance(axes, int) else tuple(axes)
-        self.normalize = checks.check_bool("normalize", normalize)
+        self.normalize = normalize
 
     def _places(self, rows: Sequence[Shape]) -> tuple[int, int]:
         pair = self.axes if isinstance(self.axes, tuple) else (self.axes, self.axes)
@@ -227,7 +229,7 @@ class Dot(Merge):
         return (Operation(self.join, settings={"axes": self._places(self._rows), "normalize": self.normalize}),)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"axes": self.axes if isinstance(self.axes, int) else list(self.axes), "normalize": self.normalize}
+        return super().get_config() | {"axes": self.axes if isinstance(self.axes, int) else list(self.axes)}
 
 
 def _as_function(layer: type[Layer]) -> Callable[..., Any]:

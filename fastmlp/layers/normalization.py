@@ -7,12 +7,11 @@ from typing import Any, ClassVar
 
 import fastmlp.layers.axes as axes
 from fastmlp import initializers
-from fastmlp._base import checks
+from fastmlp._base.arguments import Boolean, Converted, Real
 from fastmlp._base.shapes import Shape
 from fastmlp._graph.operation import Operation
 from fastmlp._graph.weights import Weight
 from fastmlp.errors import UnsupportedError
-from fastmlp.initializers import Initializer
 from fastmlp.layers.base import Layer, LayerWeight
 
 __all__ = ["BatchNormalization", "LayerNormalization", "RMSNormalization"]
@@ -25,31 +24,24 @@ class _Normalization(Layer):
     gamma = LayerWeight("What the normalized columns are multiplied by, a :class:`~fastmlp.Variable`; None without ``scale``.")
     beta = LayerWeight("What is added to them; None without ``center``.")
 
+    axis = Converted(axes.whole_axis)
+    epsilon = Real(0)
+    center = Boolean()
+    scale = Boolean()
+    beta_initializer = Converted(initializers.get, initializers.serialize)
+    gamma_initializer = Converted(initializers.get, initializers.serialize)
+
     def __init__(
         self, axis: Any, epsilon: float, center: bool, scale: bool, beta_initializer: Any, gamma_initializer: Any, **options: Any
     ) -> None:
         super().__init__(**options)
-        self.axis = axes.whole_axis(type(self).__name__, axis)
-        self.epsilon = checks.check_float("epsilon", epsilon, 0.0)
-        self.center = checks.check_bool("center", center)
-        self.scale = checks.check_bool("scale", scale)
-        self.beta_initializer: Initializer = initializers.get(beta_initializer)
-        self.gamma_initializer: Initializer = initializers.get(gamma_initializer)
+        self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
+        self.beta_initializer, self.gamma_initializer = beta_initializer, gamma_initializer
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
         shape = (axes.require_last(type(self).__name__, self.axis, input_shape),)
         weights = [self.new_weight("gamma", shape, self.gamma_initializer)] if self.scale else []
         return weights + ([self.new_weight("beta", shape, self.beta_initializer)] if self.center else [])
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "axis": self.axis,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": initializers.registry.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.registry.serialize(self.gamma_initializer),
-        }
 
 
 class BatchNormalization(_Normalization):
@@ -84,6 +76,10 @@ class BatchNormalization(_Normalization):
     moving_mean = LayerWeight("The mean of each column that predictions use, a :class:`~fastmlp.Variable`.")
     moving_variance = LayerWeight("The variance of each column that predictions use.")
 
+    momentum = Real(0, 1)
+    moving_mean_initializer = Converted(initializers.get, initializers.serialize)
+    moving_variance_initializer = Converted(initializers.get, initializers.serialize)
+
     def __init__(
         self,
         axis: int = -1,
@@ -104,9 +100,9 @@ class BatchNormalization(_Normalization):
         if options.pop("synchronized", False):
             raise UnsupportedError("BatchNormalization(synchronized=True) is not in fastmlp; there is one device, so leave it out")
         super().__init__(axis, epsilon, center, scale, beta_initializer, gamma_initializer, **options)
-        self.momentum = checks.check_float("momentum", momentum, 0.0, 1.0)
-        self.moving_mean_initializer: Initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer: Initializer = initializers.get(moving_variance_initializer)
+        self.momentum = momentum
+        self.moving_mean_initializer = moving_mean_initializer
+        self.moving_variance_initializer = moving_variance_initializer
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
         shape = (axes.require_last(type(self).__name__, self.axis, input_shape),)
@@ -123,13 +119,6 @@ class BatchNormalization(_Normalization):
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         settings = {"epsilon": self.epsilon, "momentum": self.momentum, "mode": "" if self.trainable else "inference"}
         return (Operation("batch_normalization", groups=math.prod(input_shape[:-1]), settings=settings),)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "momentum": self.momentum,
-            "moving_mean_initializer": initializers.registry.serialize(self.moving_mean_initializer),
-            "moving_variance_initializer": initializers.registry.serialize(self.moving_variance_initializer),
-        }
 
 
 class LayerNormalization(_Normalization):
@@ -180,16 +169,15 @@ class RMSNormalization(Layer):
 
     scale = LayerWeight("What the normalized columns are multiplied by, a :class:`~fastmlp.Variable`.")
 
+    axis = Converted(axes.whole_axis)
+    epsilon = Real(0)
+
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **options: Any) -> None:
         super().__init__(**options)
-        self.axis = axes.whole_axis("RMSNormalization", axis)
-        self.epsilon = checks.check_float("epsilon", epsilon, 0.0)
+        self.axis, self.epsilon = axis, epsilon
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
         return [Weight(self.name, "scale", (axes.require_last(type(self).__name__, self.axis, input_shape),), initializers.get("ones"))]
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("rms_normalization", groups=math.prod(input_shape[:-1]), settings={"epsilon": self.epsilon}),)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"axis": self.axis, "epsilon": self.epsilon}

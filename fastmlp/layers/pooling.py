@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from fastmlp._base import checks
+from fastmlp._base.arguments import Boolean
 from fastmlp._base.shapes import Shape
 from fastmlp._graph.operation import Operation
 from fastmlp.errors import UnsupportedError
@@ -19,11 +19,13 @@ class _GlobalPooling1D(Layer):
     weightless = True
     op: ClassVar[str]
 
+    keepdims = Boolean()
+
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **options: Any) -> None:
         super().__init__(**options)
         if data_format not in (None, "channels_last"):
             raise UnsupportedError(f"{type(self).__name__}(data_format={data_format!r}) is not in fastmlp; put a Permute((2, 1)) before it")
-        self.keepdims = checks.check_bool("keepdims", keepdims)
+        self.keepdims = keepdims
 
     def row_after(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 2:
@@ -32,9 +34,6 @@ class _GlobalPooling1D(Layer):
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation(self.op, settings={"width": input_shape[1]}),)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"keepdims": self.keepdims}
 
 
 class GlobalAveragePooling1D(_GlobalPooling1D):

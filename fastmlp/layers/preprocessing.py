@@ -10,7 +10,7 @@ import numpy as np
 
 import fastmlp.layers.axes as axes
 from fastmlp import initializers
-from fastmlp._base import checks
+from fastmlp._base.arguments import Boolean, Converted
 from fastmlp._base.numeric import as_native, quiet
 from fastmlp._base.shapes import Shape
 from fastmlp._data.adapters import StreamAdapter, choose_adapter
@@ -66,10 +66,13 @@ class Rescaling(Layer):
 
     weightless = True
 
+    scale = Converted(lambda given: _numbers("scale", given), np.ndarray.tolist)
+    offset = Converted(lambda given: _numbers("offset", given), np.ndarray.tolist)
+
     def __init__(self, scale: Any, offset: Any = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        self.scale = _numbers("scale", scale)
-        self.offset = _numbers("offset", offset)
+        self.scale = scale
+        self.offset = offset
 
     def row_after(self, input_shape: Shape) -> Shape:
         self._constants(input_shape)
@@ -80,9 +83,6 @@ class Rescaling(Layer):
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("rescaling", settings={"constants": self._constants(input_shape)}),)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"scale": self.scale.tolist(), "offset": self.offset.tolist()}
 
 
 class Normalization(Layer):
@@ -109,6 +109,8 @@ class Normalization(Layer):
     FLOOR = 1e-7
     """The least standard deviation, which columns of a single value get."""
 
+    invert = Boolean()
+
     def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **options: Any) -> None:
         super().__init__(**options)
         given = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
@@ -125,7 +127,7 @@ class Normalization(Layer):
                 raise ValueError(f"mean has shape {self.mean_given.shape}, but variance {self.variance_given.shape}")
             if (self.variance_given < 0).any():
                 raise ValueError(f"variance must not be negative, got {variance!r:.40}")
-        self.invert = checks.check_bool("invert", invert)
+        self.invert = invert
         self.feature_names: tuple[str, ...] | None = None
         """The columns of the frame that :meth:`adapt` learned from; a model that begins with this layer finds them in other frames."""
 
@@ -227,7 +229,6 @@ class Normalization(Layer):
             "axis": self.axis,
             "mean": None if self.mean_given is None else self.mean_given.tolist(),
             "variance": None if self.variance_given is None else self.variance_given.tolist(),
-            "invert": self.invert,
         }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from fastmlp._base import checks
+from fastmlp._base.arguments import Integer, Real
 from fastmlp._base.shapes import Shape
 from fastmlp._graph.operation import Operation
 from fastmlp.layers.base import Layer
@@ -17,11 +17,12 @@ class _Noise(Layer):
 
     weightless = True
     op: ClassVar[str]
+    rate: float
+    seed = Integer(0, optional=True)
 
-    def __init__(self, rate: float, seed: int | None, **options: Any) -> None:
+    def __init__(self, seed: int | None, **options: Any) -> None:
         super().__init__(**options)
-        self.rate = checks.check_float("rate", rate, 0.0, below=1.0)
-        self.seed = None if seed is None else checks.check_int("seed", seed, 0)
+        self.seed = seed
 
     @property
     def minds_training(self) -> bool:
@@ -30,11 +31,16 @@ class _Noise(Layer):
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation(self.op, rate=self.rate),) if self.rate else ()
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"rate": self.rate, "seed": self.seed}
+
+class _Dropout(_Noise):
+    rate = Real(0, below=1)
+
+    def __init__(self, rate: float, seed: int | None, **options: Any) -> None:
+        super().__init__(seed, **options)
+        self.rate = rate
 
 
-class Dropout(_Noise):
+class Dropout(_Dropout):
     """While training, set a random fraction of the inputs to 0 and scale the others up, so that their sum stays the same on average.
 
     Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
@@ -51,7 +57,7 @@ class Dropout(_Noise):
         super().__init__(rate, seed, noise_shape=noise_shape, **options)
 
 
-class AlphaDropout(_Noise):
+class AlphaDropout(_Dropout):
     """Dropout for SELU networks: mean and variance stay what they were, because the dropped take SELU's lowest value.
 
     Klambauer et al. 2017, "Self-normalizing neural networks".
@@ -68,7 +74,7 @@ class AlphaDropout(_Noise):
         super().__init__(rate, seed, noise_shape=noise_shape, **options)
 
 
-class GaussianDropout(_Noise):
+class GaussianDropout(_Dropout):
     """While training, multiply every input by a normal deviate of mean 1 and standard deviation ``sqrt(rate / (1 - rate))``.
 
     Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting", section 10.
@@ -94,10 +100,12 @@ class GaussianNoise(_Noise):
 
     op = "gaussian_noise"
 
-    def __init__(self, stddev: float, seed: int | None = None, **options: Any) -> None:
-        super().__init__(0.0, seed, **options)
-        self.stddev = self.rate = checks.check_float("stddev", stddev, 0.0, 1.0)
+    stddev = Real(0, 1)
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        return {("stddev" if name == "rate" else name): value for name, value in config.items()}
+    def __init__(self, stddev: float, seed: int | None = None, **options: Any) -> None:
+        super().__init__(seed, **options)
+        self.stddev = stddev
+
+    @property
+    def rate(self) -> float:  # type: ignore[override]
+        return self.stddev

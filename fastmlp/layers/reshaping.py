@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastmlp._base import checks
+from fastmlp._base.arguments import Integer
 from fastmlp._base.shapes import Shape
 from fastmlp._graph.operation import Operation
 from fastmlp._graph.symbolic import operator
@@ -109,16 +110,15 @@ class RepeatVector(_Gather):
         n: How often.
     """
 
+    n = Integer()
+
     def __init__(self, n: int, **options: Any) -> None:
         super().__init__(**options)
-        self.n = checks.check_int("n", n)
+        self.n = n
 
     def chosen(self, indices: np.ndarray) -> np.ndarray:
         self.require_vector(indices.shape)
         return np.tile(indices, (self.n, 1))
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"n": self.n}
 
 
 @operator

@@ -230,7 +230,7 @@ def test_copies_of_other_lookups_keep_what_was_learned():
         (lambda: words(output_mode="tf_idf"), ValueError, "idf_weights must be given with output_mode='tf_idf'"),
         (lambda: words(output_mode="tf_idf", idf_weights=[1]), ValueError, "as many as the tokens of the vocabulary, 4, got shape (1,)"),
         (lambda: words(idf_weights=IDF), ValueError, "and only then; got output_mode='int'"),
-        (lambda: words(output_mode="sum"), ValueError, "output_mode must be one of 'int', 'one_hot'"),
+        (lambda: words(output_mode="sum"), ValueError, "output_mode must be 'int', 'one_hot'"),
         (lambda: words(output_mode="count", sparse=True), UnsupportedError, "StringLookup(sparse=True) is not in fastmlp"),
         (lambda: words(invert=True, output_mode="count"), ValueError, "invert=True needs output_mode='int'"),
         (lambda: StringLookup(max_tokens=1), ValueError, "max_tokens must be at least 2, got 1"),

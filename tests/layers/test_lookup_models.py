@@ -190,7 +190,7 @@ def test_a_damaged_vocabulary_is_refused_with_the_reason(golden, tmp_path, text,
         ("vocabulary_size", "many", "vocabulary_size must be an integer"),
         ("mask_token", 1 << 30, "mask_token of layer .* is 1073741824"),
         ("salt", [1.5, 2], "salt"),
-        ("output_mode", "embed", "output_mode must be one of"),
+        ("output_mode", "embed", "output_mode must be 'int'"),
     ],
 )
 def test_a_hostile_configuration_of_a_lookup_is_refused(tmp_path, setting, value, message):

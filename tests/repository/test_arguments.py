@@ -6,13 +6,29 @@ import math
 
 import pytest
 
-from fastmlp import constraints, initializers, losses, optimizers, regularizers
-from fastmlp._base.arguments import Argument, Boolean, Choice, Integer, Real, Text, arguments_of, taken_by
+from fastmlp import constraints, initializers, layers, losses, optimizers, regularizers
+from fastmlp._base import keywords
+from fastmlp._base.arguments import Argument, Boolean, Choice, Integer, Real, Text, arguments_of
 from fastmlp.optimizers import schedules
 
-KINDS = (initializers, regularizers, constraints, losses, optimizers, schedules)
+KINDS = (initializers, regularizers, constraints, layers, losses, optimizers, schedules)
 CLASSES = [cls for kind in KINDS for cls in kind.registry.classes.values()]
 REQUIRED = {
+    "Activation": {"activation": "tanh"},
+    "CategoryEncoding": {"num_tokens": 7},
+    "Dense": {"units": 3},
+    "Discretization": {"bin_boundaries": [0.5]},
+    "Dot": {"axes": 1},
+    "Embedding": {"input_dim": 7, "output_dim": 2},
+    "GaussianNoise": {"stddev": 0.1},
+    "GetItem": {"key": [0]},
+    "Hashing": {"num_bins": 5},
+    "InputLayer": {"shape": (3,)},
+    "Permute": {"dims": (1,)},
+    "RepeatVector": {"n": 2},
+    "Rescaling": {"scale": 2.0},
+    "Reshape": {"target_shape": (3, 1)},
+    **{name: {"rate": 0.1} for name in ("AlphaDropout", "Dropout", "GaussianDropout")},
     "CosineDecayRestarts": {"initial_learning_rate": 0.1, "first_decay_steps": 10},
     "ExponentialDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
     "InverseTimeDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
@@ -22,11 +38,15 @@ REQUIRED = {
     "PolynomialDecay": {"initial_learning_rate": 0.1, "decay_steps": 10},
 }
 """Arguments that have no default, each with a valid value."""
-NOT_REFUSED = dict.fromkeys(
-    [("LBFGS", name) for name in ("use_ema", "ema_momentum", "ema_overwrite_frequency")],
-    "not of this class: let through where they ask for nothing",
-)
-"""Arguments that anything may be given for, with the reason."""
+NOT_REFUSED = {
+    **{("LBFGS", name): "let through where it asks for nothing" for name in ("use_ema", "ema_momentum", "ema_overwrite_frequency")},
+    ("Embedding", "weights"): "the message names the weight, embeddings",
+    ("Hashing", "mask_value"): "any value may be masked",
+    ("InputLayer", "input_shape"): "another name of shape",
+    ("IntegerLookup", "mask_token"): "the message says what tokens are",
+    ("IntegerLookup", "oov_token"): "the message says what tokens are",
+}
+"""Arguments that are not refused with their name, with the reason."""
 
 
 def bad_values(argument):
@@ -50,7 +70,7 @@ def bad_values(argument):
 CASES = [
     (cls, name, value)
     for cls in CLASSES
-    for name in taken_by(cls)
+    for name in keywords.parameters(cls)
     if (cls.__name__, name) not in NOT_REFUSED
     for value in bad_values(arguments_of(cls).get(name, Argument()))
 ]
@@ -66,5 +86,5 @@ def test_every_bad_argument_is_refused_with_its_name(cls, name, value):
 def test_a_configuration_makes_the_same_object_again(cls):
     made = cls(**REQUIRED.get(cls.__name__, {}))
     config = made.get_config()
-    assert set(config) <= set(taken_by(cls))
+    assert set(config) <= set(keywords.parameters(cls))
     assert cls.from_config(config).get_config() == config
