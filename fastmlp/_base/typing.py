@@ -7,7 +7,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from numpy.typing import ArrayLike
 
-__all__ = ["BatchSource", "InputData", "Mode", "SparseMatrix", "TargetData", "Verbose", "WeightData"]
+__all__ = ["BatchSource", "InputData", "Mode", "SparseMatrix", "TargetData", "ValidationData", "Verbose", "WeightData"]
 
 
 class SparseMatrix(Protocol):
@@ -47,6 +47,9 @@ WeightData: TypeAlias = ArrayLike | Sequence[ArrayLike | None] | Mapping[str, Ar
 
 BatchSource: TypeAlias = Iterator[object] | BatchLoader | BatchSequence
 """Data that comes in batches ``(x, y)`` or ``(x, y, sample_weight)``."""
+
+ValidationData: TypeAlias = Sequence[InputData | TargetData | None] | BatchSource
+"""``(x, y)`` or ``(x, y, sample_weight)``, or batches of them."""
 
 Verbose: TypeAlias = bool | Literal["auto", 0, 1, 2]
 Mode: TypeAlias = Literal["auto", "min", "max"]

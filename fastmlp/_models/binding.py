@@ -5,28 +5,32 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from fastmlp import _core
+from fastmlp import _core, errors
 from fastmlp._base import checks, forks, seeding
 from fastmlp._data import conversion
 from fastmlp._engine import backends
-from fastmlp._engine.spec import Plan
+from fastmlp._engine.network import Network
+from fastmlp._engine.network import Trainer as StepTrainer
+from fastmlp._engine.spec import Parameter, Plan
 from fastmlp._graph import lowering
 from fastmlp._graph.symbolic import Graph
 from fastmlp._graph.weights import Weight
 from fastmlp._training import advice
+from fastmlp._training.compile_config import CompileConfig
+from fastmlp._training.constraining import ConstrainedTrainer, function_constraints
 from fastmlp._training.objective import ResolvedObjective
 from fastmlp._training.state import OptimizerState
-from fastmlp._training.trainer import Trainer
 from fastmlp.layers import InputLayer, Layer, assign_all
 from fastmlp.optimizers import Optimizer
 from fastmlp.variables import Variable
 
 
-class NetworkBinding(Trainer):
+class NetworkBinding:
     """Layers that are connected to a network.
 
     The engine's network is made when it is first needed. It is thrown away, its weights kept, when layers are added or another engine is
@@ -34,9 +38,10 @@ class NetworkBinding(Trainer):
     """
 
     name: str
+    _arranges: bool = False
+    """Whether predictions are given in another form than an engine's array."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.seed = seeding.draw_seed()
         self._draws = seeding.Counter()  # of the calls of the model with noise
         self.epochs_trained = 0
@@ -44,7 +49,10 @@ class NetworkBinding(Trainer):
         self._trainable = True
         self._whole_numbers: tuple[conversion.WholeNumbers, ...] = ()
         self._weights: list[Weight] = []
-        self._network = None
+        self._network: Network | None = None
+        self._compiled: CompileConfig | None = None
+        self._training_lock = forks.Lock()  # held by a call that trains
+        self._constrained: Sequence[tuple[int, Parameter]] = ()  # parameters with constraints that are functions
         self._forward: Callable[[Any], np.ndarray] | None = None  # the network, when model(x) can go straight to it
         self._configured = False  # whether the network knows the loss and the optimizer
         self._objective: ResolvedObjective | None = None
@@ -64,6 +72,20 @@ class NetworkBinding(Trainer):
     def graph(self) -> Graph:
         """How the layers are connected; they must be built."""
         raise NotImplementedError
+
+    def _row_shape(self) -> tuple[int, ...] | None:
+        """The shape of a sample of x, without the batch axis; None before it is known."""
+        raise NotImplementedError
+
+    def _build_from(self, row_shape: tuple[int, ...]) -> None:
+        """Build the layers for samples of this shape."""
+        raise NotImplementedError
+
+    def before_building(self) -> Any:
+        """What :meth:`undo_building` needs to leave the model as it is now."""
+
+    def undo_building(self, before: Any) -> None:
+        """Leave the model as it was, after it was built for data that turned out wrong, or as part of a model that could not be made."""
 
     # The network
 
@@ -121,6 +143,7 @@ class NetworkBinding(Trainer):
             self.plan, self._weights = lowering.make_plan(graph)
             self._arranges = type(self)._arranges or bool(self.plan.rows)
             self._whole_numbers = lowering.numbers_read(self.plan)
+            self._constrained = function_constraints(self.plan)
         for weight in self._weights:
             weight.models.add(self)
         for layer in _every(self.layers):
@@ -137,18 +160,19 @@ class NetworkBinding(Trainer):
             layer.models.discard(self)
         self.plan, self._weights, self._whole_numbers = None, [], ()
 
-    def _catch_up(self, network: Any, *, training: bool = False) -> None:
+    def _catch_up(self, network: Network, *, training: bool = False) -> None:
         """Bring what other models have changed into this model's network; before training, let them read the weights there."""
         for index, weight in enumerate(self._weights):
             weight.lend(network, index, move=training)
 
-    def _connected_network(self) -> Any:
+    def _connected_network(self) -> Network:
         network = self._network
         if network is None:
             with self._connecting.lock:
                 if self._network is None:
                     self._connect()
                 network = self._network
+        assert network is not None
         if self._shares_weights:
             self._catch_up(network)
         return network
@@ -177,7 +201,7 @@ class NetworkBinding(Trainer):
             self._network = self._forward = self._objective = None
             self._configured = False
 
-    def _training_network(self) -> Any:
+    def _training_network(self) -> Network:
         if self._outdated:
             raise RuntimeError(
                 "trainable was changed after the model was trained, and would not take effect; call compile again: "
@@ -193,6 +217,12 @@ class NetworkBinding(Trainer):
         """Whether the model is compiled with this optimizer."""
         return self._compiled is not None and self._compiled.optimizer is optimizer
 
+    def _step_trainer(self, network: Network) -> StepTrainer:
+        """Takes the training steps of the network, as the optimizer and the constraints want."""
+        assert self._compiled is not None
+        trainer = self._compiled.optimizer.trainer(network)
+        return ConstrainedTrainer(trainer, network, self._constrained) if self._constrained else trainer
+
     def _begin_training(self) -> None:
         """What is done once after ``compile``."""
         assert self._compiled is not None
@@ -200,6 +230,25 @@ class NetworkBinding(Trainer):
         if self._weights and not self.count_trainable():
             checks.warn("the model has no trainable weights, so training changes nothing; set trainable = True on some layers")
         self._trained = True
+
+    @contextmanager
+    def _exclusively(self, method: str) -> Iterator[None]:
+        """One training call at a time, and none from a loss function."""
+        if self._network is not None and self._network.in_use_here:
+            raise RuntimeError(errors.INSIDE_FUNCTION)
+        if not self._training_lock.lock.acquire(blocking=False):
+            if self._is_training_here():
+                raise RuntimeError(f"{method} was called while the same model is being trained, from one of its callbacks")
+            raise RuntimeError(f"{method} was called while another thread trains the same model; wait for it, or train a copy of the model")
+        try:
+            self._training_lock.holder = threading.get_ident()
+            yield
+        finally:
+            self._training_lock.holder = 0
+            self._training_lock.lock.release()
+
+    def _is_training_here(self) -> bool:
+        return self._training_lock.is_own
 
     # Changes of what the model is made of
 
@@ -236,7 +285,7 @@ class NetworkBinding(Trainer):
             self._configured = False
             state.restore(self)
 
-    def _configured_network(self) -> Any:
+    def _configured_network(self) -> Network:
         network = self._connected_network()
         if self._configured:
             return network
@@ -276,6 +325,11 @@ class NetworkBinding(Trainer):
         assert self._compiled is not None
         self._compiled.see_targets(y, self._require_plan())
         return self._current_objective()
+
+    def _require_compiled(self, method: str) -> CompileConfig:
+        if self._compiled is None:
+            raise RuntimeError(f"the model must be compiled before {method}: model.compile(optimizer='adam', loss='mse')")
+        return self._compiled
 
     def _require_layers(self) -> None:
         if not self.layers:
@@ -359,9 +413,9 @@ class NetworkBinding(Trainer):
     def training_state(self) -> dict[str, int]:
         """How far training has come: ``iterations`` (updates), ``epochs`` and ``seed``, which decides shuffling and dropout."""
         network = self._network
-        fresh = network is None or (self._compiled is not None and not self._configured)  # compiled anew, the optimizer starts anew
+        fresh = self._compiled is not None and not self._configured  # compiled anew, the optimizer starts anew
         return {
-            "iterations": 0 if fresh else network.iterations,
+            "iterations": 0 if network is None or fresh else network.iterations,
             "epochs": self.epochs_trained,
             "seed": self.seed,
         }

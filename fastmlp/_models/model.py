@@ -15,14 +15,13 @@ import fastmlp._models.summary as summary
 from fastmlp import _core
 from fastmlp._base import checks, custom_objects, keras_names, keywords, naming, settings
 from fastmlp._base.shapes import Shape
-from fastmlp._data import columns
 from fastmlp._data.adapters import choose_adapter, unwrap_single
 from fastmlp._engine import backends
 from fastmlp._graph import lowering, symbolic
 from fastmlp._graph.nest import Nest
 from fastmlp._graph.symbolic import Graph, holds_tensors
-from fastmlp._models.binding import NetworkBinding
 from fastmlp._models.storage import storage
+from fastmlp._models.trainer import Trainer
 from fastmlp._training.compile_config import CompileConfig
 from fastmlp._training.state import OptimizerState, TrainingState
 from fastmlp.callbacks import History
@@ -52,7 +51,7 @@ def model_class(kind: M) -> M:
 
 
 @keras_names.answering("Model")
-class Model(NetworkBinding):
+class Model(Trainer):
     """A network with weights that can be compiled, trained, evaluated, asked and saved."""
 
     _outputs_form: Nest = Nest.of_one("output")
@@ -267,63 +266,6 @@ class Model(NetworkBinding):
         return self._require_compiled("metric_direction").direction(name, self._require_plan())
 
     # Describing and storing
-
-    @property
-    def feature_names(self) -> Any:
-        """The names of the columns of x, in order, None where no frame told them; where the model has several inputs, a dict of them.
-
-        A model trained on a frame of pandas, polars or pyarrow finds its columns by these names in every other frame, whatever their order.
-        Arrays have no names and are taken as they are. Set it to rename the features, or to None to forget the names.
-
-        Example:
-
-        >>> import pandas as pd
-        >>> from fastmlp import layers, models
-        >>> frame = pd.DataFrame({"age": [30, 40], "height": [1.5, 1.75]})
-        >>> model = models.Sequential([layers.Dense(1, input_shape=(2,))])
-        >>> model.compile("sgd", "mse")
-        >>> history = model.fit(frame, [0.0, 1.0], verbose=0)
-        >>> model.feature_names
-        ['age', 'height']
-        >>> bool((model.predict(frame, verbose=0) == model.predict(frame[["height", "age"]], verbose=0)).all())
-        True
-        """
-        found = {key: list(names) for key, names in self._columns.names.items() if key.startswith("x")}
-        return found.get("x") if set(found) <= {"x"} else {key[3:-2]: names for key, names in found.items()}
-
-    @feature_names.setter
-    def feature_names(self, names: Any) -> None:
-        given = {} if names is None else self._named(names, None)
-        self._set_columns({key: value for key, value in self._columns.names.items() if not key.startswith("x")} | given)
-
-    def _adapted_to(self) -> dict[str, columns.Names]:
-        """The names of the features in the frames that the first layers were adapted to, or that models inside this one were trained on."""
-        firsts: list[tuple[str, Any]] = [("x", layer) for layer in self.layers[:1]]
-        if self.built:
-            inputs = self._named_inputs().items()
-            firsts = [(key, call.layer) for key, tensor in inputs for call in self.graph.calls if call.inputs == (tensor,)]
-        found = {key: getattr(layer, "feature_names", None) for key, layer in firsts}
-        return {key: tuple(names) for key, names in found.items() if isinstance(names, (list, tuple))}
-
-    def _named_inputs(self) -> dict[str, symbolic.Tensor]:
-        """The tensors the model begins with, by what is passed for them."""
-        tensors = list(self.graph.inputs)
-        return self._named(tensors if len(tensors) > 1 else tensors[0], None)
-
-    def _set_columns(self, names: Mapping[str, Any]) -> None:
-        """Take names of columns, checked, that are not learned from data."""
-        widths: dict[str, int] = {}
-        if self.built:
-            widths = {key: math.prod(tensor.row) for key, tensor in self._named_inputs().items()}
-        self._columns.names = {key: columns.check_names(key, value, widths.get(key)) for key, value in names.items() if value is not None}
-
-    @property
-    def feature_names_in_(self) -> np.ndarray:
-        """:attr:`feature_names` as an array, as scikit-learn calls it; there is no such attribute where there are no names."""
-        names = self.feature_names
-        if not isinstance(names, list):
-            raise AttributeError(f"the model {self.name!r} was not trained on a frame, so it has no feature_names_in_")
-        return np.array(names, object)
 
     @keywords.answering
     def summary(

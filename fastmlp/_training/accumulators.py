@@ -123,8 +123,8 @@ class MetricAccumulator:
                         metric.update_state(y[part], p[part], **options)
 
     @property
-    def rows(self) -> int:
-        """Rows run over so far."""
+    def samples(self) -> int:
+        """Samples run over so far."""
         return int(self._totals[1])
 
     def state(self) -> dict[str, Any]:

@@ -74,15 +74,6 @@ def result(values: dict[str, float], return_dict: bool) -> Any:
     return listed if len(listed) > 1 else listed[0]
 
 
-def joined(parts: list[Any]) -> Any:
-    """Predictions of one batch after another as one: arrays, or lists or dicts of them."""
-    if isinstance(parts[0], dict):
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    if isinstance(parts[0], (list, tuple)):
-        return [np.concatenate(of_output) for of_output in zip(*parts, strict=True)]
-    return np.concatenate(parts)
-
-
 def optional_count(name: str, value: Any) -> int | None:
     """A number of rows, batches or epochs, or None."""
     return None if value is None else checks.check_int(name, value)

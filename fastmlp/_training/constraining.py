@@ -5,42 +5,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastmlp._base.numeric import as_caller, as_native
-from fastmlp._engine.spec import Batches, Parameter
+from fastmlp._engine.network import Network, Trainer
+from fastmlp._engine.spec import Batches, Parameter, Plan
 
-__all__ = ["constraining"]
-
-
-def constraining(trainer: Any, network: Any) -> Any:
-    """What trains as ``trainer`` does, and applies functions after each batch where parameters have such constraints."""
-    described: Sequence[Parameter] = network.plan.parameters
-    found = [(index, one) for index, one in enumerate(described) if one.trainable and one.bounds and one.bounds.function]
-    return _Constraining(trainer, network, found) if found else trainer
+__all__ = ["ConstrainedTrainer", "function_constraints"]
 
 
-class _Constraining:
-    """Trains one batch at a time, with the method of networks.
+def function_constraints(plan: Plan) -> tuple[tuple[int, Parameter], ...]:
+    """The trainable parameters that functions constrain, with their indices."""
+    return tuple((index, one) for index, one in enumerate(plan.parameters) if one.trainable and one.bounds and one.bounds.function)
+
+
+class ConstrainedTrainer:
+    """Trains one batch at a time and applies functions to parameters after each.
 
     Args:
         trainer: Takes the steps.
-        network: What it trains.
-        constrained: The parameters that have functions, by their indices.
+        network: The network that it trains.
+        constrained: The :func:`function_constraints` of its plan.
     """
 
-    def __init__(self, trainer: Any, network: Any, constrained: Sequence[tuple[int, Parameter]]) -> None:
+    def __init__(self, trainer: Trainer, network: Network, constrained: Sequence[tuple[int, Parameter]]) -> None:
         self._trainer, self._network, self._constrained = trainer, network, constrained
 
-    def train(self, batches: Batches, first: int, stop: int, seconds: float, totals: np.ndarray) -> int:
-        """See :meth:`fastmlp.reference.Network.train`."""
+    def train(self, batches: Batches, first: int, stop: int, seconds: float, totals: NDArray[np.float64]) -> int:
+        """See :meth:`fastmlp._engine.network.Trainer.train`."""
         deadline = perf_counter() + seconds
-        room = batches.predictions
+        predictions = batches.predictions
         for index in range(first, stop):
-            if room is not None:
-                batches = replace(batches, predictions=room[(index - first) * batches.batch_size :])
+            if predictions is not None:
+                batches = replace(batches, predictions=predictions[(index - first) * batches.batch_size :])
             self._trainer.train(batches, index, index + 1, 0.0, totals)
             for number, parameter in self._constrained:
                 self._network.set_parameter(number, constrained(parameter, self._network.get_parameter(number)))
@@ -50,7 +49,7 @@ class _Constraining:
 
 
 def constrained(parameter: Parameter, w: np.ndarray) -> np.ndarray:
-    """What the parameter's function makes of its values."""
+    """The values of a parameter, constrained by its function."""
     assert parameter.bounds is not None
     assert parameter.bounds.function is not None
     with as_caller():

@@ -2,39 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastmlp._engine.spec import Batches
 from fastmlp._training.accumulators import MetricAccumulator
+from fastmlp._training.state import FitState
 from fastmlp.callbacks import CallbackList
 
+__all__ = ["CHUNK_SECONDS", "BatchRun", "EngineCall", "Model", "abandoning", "run_batches"]
 
-def run_epoch(
-    model: Any,
-    run: Callable[[Batches, int, int, np.ndarray], int],
-    first: int,
-    stop: int,
-    tally: MetricAccumulator,
-    listeners: CallbackList,
-    phase: str,
-    merged: int = 1,
-    done: int = 0,
-) -> dict[str, float]:
-    """Run batches ``first`` … ``stop - 1`` in calls of about 50 ms, or one by one if a callback listens.
+CHUNK_SECONDS = 0.05
+"""About how long a call of the engine takes. Between two calls Python runs callbacks, draws the progress line and notices Ctrl-C."""
+
+EngineCall: TypeAlias = Callable[[Batches, int, int, NDArray[np.float64]], int]
+"""Runs batches ``first`` … ``stop - 1``, or as many of them as take about :data:`CHUNK_SECONDS`; returns the number of the next one."""
+
+
+class Model(Protocol):
+    """What a loop reads and writes of a model."""
+
+    stop_training: bool
+    fit_progress: FitState | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRun:
+    """Batches ``first`` … ``stop - 1``, and what adds up their loss and metrics. The data may run out before ``stop``."""
+
+    accumulator: MetricAccumulator
+    first: int
+    stop: int
+    merged: int = 1
+    """How many of the user's batches each of these is."""
+    done: int = 0
+    """How many are done already."""
+
+
+def run_batches(model: Model, engine: EngineCall, batches: BatchRun, listeners: CallbackList, phase: str) -> dict[str, Any]:
+    """Run batches in calls of about 50 ms, or one by one if a callback listens to batches.
 
     Args:
-        model: Whose ``stop_training`` ends it, and whose ``fit_progress`` is told how far it is.
-        run: A call of the engine.
-        first: The first batch.
-        stop: The one behind the last; the data may run out before.
-        tally: What runs over the batches and adds up.
+        model: ``stop_training`` ends the loop; ``fit_progress`` follows it.
+        engine: A call of the engine.
+        batches: The batches.
         listeners: The callbacks.
         phase: ``train`` or ``test``.
-        merged: How many of the user's batches one of these is.
-        done: How many are done already.
 
     Returns:
         The logs at the end; empty if there was no batch.
@@ -42,24 +60,35 @@ def run_epoch(
     each = listeners.listens_to_batches(phase)
     before = getattr(listeners, f"on_{phase}_batch_begin")
     after = getattr(listeners, f"on_{phase}_batch_end")
-    at = first + done
-    logs: dict[str, Any] = tally.logs() if done else {}
+    accumulator, first, stop = batches.accumulator, batches.first, batches.stop
+    at = first + batches.done
+    logs: dict[str, Any] = accumulator.logs() if batches.done else {}
     while at < stop:
         if each:
             before(at - first)
         limit = 1 if each else listeners._batches_until_pause() if phase == "train" else None
-        reached = tally.run(run, at, stop if limit is None else min(at + limit, stop))
+        reached = accumulator.run(engine, at, stop if limit is None else min(at + limit, stop))
         if reached == at:
             break  # the data ran out
         at = reached
         if phase == "train" and model.fit_progress is not None:
             model.fit_progress.batches = at - first
-        logs = tally.logs()
+        logs = accumulator.logs()
         if each:
             after(at - 1 - first, logs)
         if phase == "train":
-            listeners._pause(at - 1 - first, logs, tally.rows)
-        listeners.advance((at - first) * merged, logs)
+            listeners._pause(at - 1 - first, logs, accumulator.samples)
+        listeners.advance((at - first) * batches.merged, logs)
         if phase == "train" and model.stop_training:
             break
     return logs
+
+
+@contextmanager
+def abandoning(listeners: CallbackList) -> Iterator[None]:
+    """Callbacks return what they hold if an exception ends the loop."""
+    try:
+        yield
+    except BaseException:
+        listeners._abandon()
+        raise

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from fastmlp._base.shapes import Shape
-from fastmlp._engine.spec import Objective
+from fastmlp._engine.spec import Objective, Plan
 from fastmlp.metrics import Metric
 from fastmlp.metrics.base import EngineMetric
 
@@ -92,6 +92,10 @@ class ResolvedObjective:
         return any(
             one.loss == CIRCLE or (one.loss in OVERLAPS and not one.parameters[2]) or one.ignored is not None for one in self.objectives
         )
+
+    def prediction_columns(self, plan: Plan) -> int:
+        """Columns of the predictions that engines hand out: those of all outputs that have a loss."""
+        return sum(plan.widths[plan.output if one.output is None else one.output] * one.groups for one in self.objectives)
 
     def new_totals(self) -> np.ndarray:
         """Zeros for an engine to add to: the sum and the weight of the loss, then of each loss and metric of the outputs."""

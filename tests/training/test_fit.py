@@ -322,7 +322,7 @@ def test_the_learning_rate_can_be_changed_between_fits(engine):
 
 
 def test_ctrl_c_leaves_a_usable_model_at_the_end_of_a_batch(engine, monkeypatch):
-    monkeypatch.setattr("fastmlp._training.trainer.CHUNK_SECONDS", 0.0)  # one batch per call
+    monkeypatch.setattr("fastmlp._training.epoch_loop.CHUNK_SECONDS", 0.0)  # one batch per call
 
     class Interrupting(callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -400,7 +400,7 @@ def test_predict_and_evaluate_in_parts_give_the_same_numbers(engine, monkeypatch
     model = classifier(engine)
     whole = model.predict(X, verbose=0)
     expected = model.evaluate(X, LABELS, verbose=0)
-    monkeypatch.setattr("fastmlp._training.trainer.FIRST_PREDICT_FLOPS", 1.0)
+    monkeypatch.setattr("fastmlp._training.prediction.FIRST_PREDICT_FLOPS", 1.0)
     np.testing.assert_allclose(model.predict(X, batch_size=3, verbose=0), whole, rtol=1e-6)
     np.testing.assert_allclose(model.evaluate(X, LABELS, batch_size=3, verbose=0), expected, rtol=1e-6)
     np.testing.assert_allclose(model.predict(X, batch_size=3, steps=4, verbose=0), whole[:12], rtol=1e-6)
@@ -463,7 +463,7 @@ def test_verbose_0_prints_nothing(engine, capsys):
 def test_a_terminal_gets_a_moving_bar(engine, capsys, monkeypatch):
     monkeypatch.setattr(progress, "is_live", lambda stream=None: True)
     monkeypatch.setattr(progress, "REDRAW_SECONDS", 0)
-    monkeypatch.setattr("fastmlp._training.trainer.CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr("fastmlp._training.epoch_loop.CHUNK_SECONDS", 0.0)
     line(engine).fit(X, Y, batch_size=25)
     drawn = re.sub(r"\x1b\[\d+m", "", capsys.readouterr().out).split("\r")[1:]
     assert [text.split()[0] for text in drawn] == ["1/4", "2/4", "3/4", "4/4"]

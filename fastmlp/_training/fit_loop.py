@@ -1,0 +1,120 @@
+"""The epochs of a ``fit``: training, validation and the callbacks around them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import fastmlp._training.epoch_loop as epoch_loop
+from fastmlp._engine import backends, ema
+from fastmlp._engine.network import Network
+from fastmlp._training.accumulators import MetricAccumulator
+from fastmlp._training.arguments import diverged
+from fastmlp._training.compile_config import CompileConfig
+from fastmlp._training.epoch_loop import BatchRun, EngineCall, abandoning, run_batches
+from fastmlp._training.state import FitState
+from fastmlp.callbacks import CallbackList
+from fastmlp.errors import NonFiniteLossError
+
+__all__ = ["FitLoop", "Validation"]
+
+
+class Model(epoch_loop.Model, Protocol):
+    """What the loop reads and writes of a model."""
+
+    epochs_trained: int
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What is evaluated after epochs."""
+
+    evaluate: Callable[[CallbackList], MetricAccumulator]
+    is_due: Callable[[int], bool]
+    """Whether to validate after an epoch, counted from 1."""
+
+
+class FitLoop:
+    """The epochs of a ``fit``.
+
+    Args:
+        model: The model.
+        config: The arguments of its ``compile``.
+        network: Its network.
+        begin_epoch: Returns the batches of the next epoch, of which so many are done already.
+        train: A call of the engine.
+        validation: What is evaluated, or None.
+        listeners: The callbacks.
+        progress: The position, which a callback may move when training begins.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        config: CompileConfig,
+        network: Network,
+        begin_epoch: Callable[[int], BatchRun],
+        train: EngineCall,
+        validation: Validation | None,
+        listeners: CallbackList,
+        progress: FitState,
+    ) -> None:
+        self._model, self._config, self._network = model, config, network
+        self._begin_epoch, self._train, self._validation = begin_epoch, train, validation
+        self._listeners, self._progress = listeners, progress
+        self._last: dict[str, MetricAccumulator] = {}
+        """Of training and of validation."""
+
+    def run(self, epochs: int) -> None:
+        """Train up to this epoch, counted from 1."""
+        model, listeners = self._model, self._listeners
+        model.stop_training = False
+        model.fit_progress = self._progress
+        logs: dict[str, Any] = {}
+        try:
+            with abandoning(listeners):
+                listeners.on_train_begin()
+                for epoch in range(self._progress.epoch, epochs):
+                    listeners.on_epoch_begin(epoch)
+                    logs = self._train_epoch(epoch)
+                    if not logs:
+                        break  # the data ran out
+                    logs = dict(sorted({**logs, **self._validate(epoch)}.items()))
+                    listeners.on_epoch_end(epoch, logs)
+                    if model.stop_training:
+                        break
+                for accumulator in self._last.values():
+                    accumulator.finish()
+                if self._config.optimizer.use_ema:
+                    ema.finish(self._network, listeners.callbacks)
+                listeners.on_train_end(logs)
+        finally:
+            model.fit_progress = None
+
+    def _train_epoch(self, epoch: int) -> dict[str, Any]:
+        """The logs of training; empty if there were no data."""
+        batches = self._begin_epoch(self._progress.batches)
+        accumulator = self._last["train"] = batches.accumulator
+        self._progress.begin_epoch(epoch, accumulator)
+        try:
+            logs = run_batches(self._model, self._train, batches, self._listeners, "train")
+        except NonFiniteLossError as error:
+            batch = error.batch - batches.first
+            if not self._listeners._accepts_divergence(batch):
+                raise diverged(error, batch, epoch, self._config) from None
+            logs = {**accumulator.logs(), "loss": math.nan}
+            self._model.stop_training = True
+        backends.flush(self._network, self._config.optimizer.rule())
+        if logs:
+            self._progress.end_epoch()
+            self._model.epochs_trained += 1
+        return logs
+
+    def _validate(self, epoch: int) -> dict[str, Any]:
+        """The logs of validation, if it is due after this epoch."""
+        if self._validation is None or not self._validation.is_due(epoch + 1):
+            return {}
+        accumulator = self._last["validation"] = self._validation.evaluate(self._listeners)
+        return {f"val_{name}": value for name, value in accumulator.values().items()}
