@@ -38,6 +38,8 @@ class NetworkBinding:
     """
 
     name: str
+    stop_training: bool = False
+    """Set it to end training after the batch or epoch."""
     _arranges: bool = False
     """Whether predictions are given in another form than an engine's array."""
 

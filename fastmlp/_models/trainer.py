@@ -56,7 +56,6 @@ class Trainer(DataReader):
     """A model that is trained, evaluated and predicts."""
 
     history: History | None = None
-    stop_training: bool = False
     fit_progress: FitState | None = None
     """The position of a running ``fit``; None outside."""
 
