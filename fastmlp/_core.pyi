@@ -9,6 +9,8 @@ ACTIVATIONS: dict[str, int]
 FUSED_ACTIVATIONS: tuple[str, ...]
 LOSSES: dict[str, int]
 OPTIMIZERS: dict[str, int]
+HYPERPARAMETERS: tuple[str, ...]
+ROWWISE_ACTIVATIONS: tuple[str, ...]
 
 def compiled_isas() -> list[str]: ...
 def supported_isas() -> list[str]: ...

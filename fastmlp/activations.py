@@ -67,7 +67,7 @@ from fastmlp._base.custom_activation import Derivative, Value
 from fastmlp._base.custom_objects import CustomObjectScope
 from fastmlp._base.numeric import as_native
 from fastmlp._engine import backends
-from fastmlp._engine.spec import ROWWISE, Function, Node, Plan
+from fastmlp._engine.spec import Function, Node, Plan
 from fastmlp.errors import UnsupportedError
 
 __all__ = [
@@ -153,7 +153,7 @@ class Activation:
     @property
     def elementwise(self) -> bool:
         """False for softmax, log_softmax, sparsemax and glu, whose outputs depend on all features of a sample."""
-        return self.kind not in ROWWISE
+        return self.kind not in backends.module("native").ROWWISE_ACTIVATIONS
 
     def width(self, features: int) -> int:
         """The number of output features for this number of input features.

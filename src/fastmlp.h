@@ -10,6 +10,8 @@
 #ifndef FASTMLP_H
 #define FASTMLP_H
 
+#include "kernels/include/names.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +47,9 @@ const char *fm_op_name(fm_op op);
 
 /* Buffers that it reads: 1, or 2 where a node has an `other`. */
 int fm_op_inputs(fm_op op);
+
+/* True for activations across the columns of a row, such as softmax: plans name them as the activation of an activation node. */
+int fm_op_is_activation(fm_op op);
 
 typedef enum fm_mode {
     FM_MODE_NONE,
@@ -173,20 +178,17 @@ typedef struct fm_parameter_rule {
                  * orthogonal matrices, without the second slot, and what is none by Adam */
 } fm_parameter_rule;
 
-/* An optimizer. What is 0 is not done. */
+/* An optimizer: its rule, with hyperparameters by name, and what surrounds its step. 0 disables an option. Hyperparameters of other rules are
+ * ignored; fastmlp/_engine/spec.py says what each means. */
 typedef struct fm_update_spec {
     int kind; /* FM_OPTIMIZER_* */
-    double momentum, rho, beta_1, beta_2, epsilon;
-    int nesterov, centered, amsgrad;
-    int rounded; /* adam: rows of a sparse input add up the steps they put off, the same up to rounding, instead of taking each */
-    double initial_accumulator; /* adagrad, ftrl */
-    double l1, l2, shrinkage, power, beta; /* ftrl */
-    double beta_2_decay, epsilon_2, clip_threshold; /* adafactor */
-    double coefficients[3]; /* muon: of x, x³ and x⁵ in the polynomial that singular values go through */
-    int64_t newton_steps; /* … so often */
-    double rms_rate; /* … the root mean square of a step at a rate of 1; negative: that of an orthogonal matrix */
-    double vector_rate, vector_decay; /* … of what is no matrix: its learning rate as a multiple, and its weight decay */
-    int64_t warmup; /* schedule_free: the learning rate grows for so many steps */
+    union {
+        struct {
+#define FM_HYPERPARAMETER(name) double name;
+#include "kernels/kernels.def"
+        };
+        double hyperparameters[FM_HYPERPARAMETER_COUNT]; /* the same in the order of kernels.def: fm_hyperparameter_name */
+    };
     double weight_decay; /* w −= learning rate·weight_decay·w before a step */
     double clipnorm, global_clipnorm, clipvalue; /* the longest gradient of a parameter, of all parameters, of a number */
     int64_t accumulate; /* a step is taken every so many batches, with the mean of their gradients */
@@ -195,6 +197,10 @@ typedef struct fm_update_spec {
     int64_t ema_overwrite_frequency; /* … and takes their place every so many steps */
     const fm_parameter_rule *parameters; /* [parameter_count], or NULL; copied */
 } fm_update_spec;
+
+/* The name of an array that an optimizer keeps for each parameter, FM_ARRAY_SLOT_0 + slot: those of its rule, then "average" and
+ * "gradient_accumulator" if it has them; NULL past the last. */
+const char *fm_update_slot_name(const fm_update_spec *update, int slot);
 
 /* Says what training does: minimise the weighted sum of some losses, each of an output that no node reads which a loss needs. Slots and
  * iterations start at zero, the accumulators of adagrad and ftrl at initial_accumulator, the first slot of schedule_free at the parameters,

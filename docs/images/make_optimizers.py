@@ -13,7 +13,7 @@ from PIL import Image
 
 from fastmlp._engine.spec import Update
 from fastmlp.optimizers.minimizer import Minimizer
-from fastmlp.reference.optimizers import OPTIMIZERS
+from fastmlp.reference.optimizers import OPTIMIZERS, slot_names
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -37,7 +37,7 @@ def valley(v: np.ndarray) -> tuple[float, np.ndarray]:
 
 def path_of(rule: Update, rate: float) -> np.ndarray:
     w = START.copy()
-    slots = {name: np.full(2, rule.initial_accumulator if name == "accumulator" else 0.0) for name in rule.slots}
+    slots = {name: np.full(2, rule.initial_accumulator if name == "accumulator" else 0.0) for name in slot_names(rule)}
     path = [w]
     for t in range(1, STEPS + 1):
         w, slots = OPTIMIZERS[rule.kind](rule, rate, t, w, valley(w)[1], **slots)

@@ -21,7 +21,6 @@ Function = Callable[["np.ndarray"], "np.ndarray"]
 
 __all__ = [
     "EXACT_INT_LIMIT",
-    "ROWWISE",
     "Batches",
     "Bounds",
     "Constant",
@@ -36,10 +35,6 @@ __all__ = [
     "Table",
     "Update",
 ]
-
-ROWWISE = frozenset(("softmax", "log_softmax", "sparsemax", "glu"))
-"""Activations that look at all columns of a row. They are nodes of their own, never part of a dense node."""
-
 
 @dataclass(frozen=True, slots=True)
 class Penalty:
@@ -139,7 +134,7 @@ class Node:
 
     - ``"dense"``: ``output = activation(input @ kernel + bias)``; ``parameters`` holds the indices of the kernel and, if there is one, the
       bias. The activation is one whose derivative can be told from its output.
-    - ``"activation"``: ``output = activation(input)``, those over the columns (``ROWWISE``) included. ``glu`` gives half as many columns:
+    - ``"activation"``: ``output = activation(input)``, elementwise or, like softmax, across the columns. ``glu`` halves the columns:
       ``input[:, :n] * sigmoid(input[:, n:])``.
     - ``"activity"``: ``output = input``; the mean over the rows of ``penalty.l1·Σ|input| + penalty.l2·Σinput²`` is added to the loss.
     - ``"dropout"``: while training, each element is kept with probability ``1 - rate`` and scaled by ``1 / (1 - rate)``; a copy otherwise.
@@ -319,93 +314,76 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """The optimizer's rule and its constants; the learning rate is a property of the network, since it changes while training.
+    """An optimizer's rule and hyperparameters. The learning rate is a property of the network, because it changes during training.
 
     ``kind`` is ``sgd`` (momentum, nesterov), ``rmsprop`` (rho, momentum, epsilon, centered), ``adam`` (beta_1, beta_2, epsilon, amsgrad),
     ``adagrad`` (initial_accumulator, epsilon), ``adadelta`` (rho, epsilon), ``adamax``, ``nadam`` (beta_1, beta_2, epsilon), ``lion``
     (beta_1, beta_2), ``ftrl`` (initial_accumulator, l1, l2, shrinkage, power, beta), ``schedule_free`` (beta_1, beta_2, epsilon, warmup),
     ``lamb`` (beta_1, beta_2, epsilon), ``adafactor`` (beta_2_decay, epsilon, epsilon_2, clip_threshold, matrices) or ``muon`` (momentum,
-    nesterov, coefficients, newton_steps, rms_rate, matrices; beta_1, beta_2, epsilon, vector_rate, vector_decay). Constants that a rule
-    does not use are ignored. What is 0 is not done.
+    nesterov, newton_a, newton_b, newton_c, newton_steps, rms_rate, matrices; beta_1, beta_2, epsilon, vector_rate, vector_decay).
+    Hyperparameters that a rule does not use are ignored; 0 disables an option. The fields from ``momentum`` to ``vector_decay`` are also rows
+    of ``src/kernels/kernels.def``, from which the native engine takes them by name.
 
-    One update: the penalties' gradients are added; the gradients of ``accumulate`` batches are averaged, and only the last of these batches
-    takes a step; gradients are clipped; weights decay; the rule takes its step; the average follows; parameters are brought into bounds.
+    The order of one update: the gradients of the penalties are added; the gradients of ``accumulate`` batches are averaged, and only the
+    last of these batches takes a step; gradients are clipped; weights decay; the rule takes its step; the EMA is updated; constraints are
+    applied.
     """
 
     kind: str
     momentum: float = 0.0
     nesterov: bool = False
     rho: float = 0.9
+    centered: bool = False
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-7
-    rounded: bool = False
-    """``adam`` on sparse input: rows whose columns were empty for some steps may make up for them in one sum, the same up to rounding."""
-    centered: bool = False
     amsgrad: bool = False
+    rounded: bool = False
+    """``adam`` on sparse input: deferred updates of a row may be applied as one sum, which is equal up to rounding."""
     initial_accumulator: float = 0.1
     l1: float = 0.0
     l2: float = 0.0
     shrinkage: float = 0.0
     power: float = 0.5
-    """What the sum of squared gradients is raised to."""
+    """The exponent of the accumulated squared gradients."""
     beta: float = 0.0
     warmup: int = 0
-    """Steps in which the learning rate grows to what it is."""
+    """Number of steps in which the learning rate rises linearly to its value."""
     beta_2_decay: float = -0.8
-    """The power of the step's number that the newest squares weigh."""
+    """The weight of the newest squared gradient in step t is t to this power."""
     epsilon_2: float = 0.001
-    """The least size of a parameter that steps are in proportion to."""
+    """Minimum root mean square of a parameter, to which steps are proportional."""
     clip_threshold: float = 1.0
-    """The longest step, in units of its root mean square."""
-    matrices: tuple[int, ...] = ()
-    """Indices of the parameters that ``adafactor`` keeps mean squares of rows and columns for, and that ``muon`` moves as matrices."""
-    coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315)
-    """Of x, x³ and x⁵ in the polynomial that singular values go through."""
+    """Maximum root mean square of a step before it is scaled by the learning rate."""
+    newton_a: float = 3.4445
+    """The polynomial a·x + b·x³ + c·x⁵ that singular values go through, in each of ``newton_steps`` iterations."""
+    newton_b: float = -4.775
+    newton_c: float = 2.0315
     newton_steps: int = 5
-    """How often."""
     rms_rate: float | None = 0.2
-    """The root mean square of a step at a rate of 1; None for that of an orthogonal matrix."""
+    """The root mean square of a step at a learning rate of 1; None for that of an orthogonal matrix."""
     vector_rate: float = 1.0
-    """The learning rate of the other parameters, as a multiple."""
+    """Learning rate of the parameters that are not in ``matrices``, as a multiple."""
     vector_decay: float = 0.0
-    """Their weight decay."""
+    """Weight decay of the parameters that are not in ``matrices``."""
+    matrices: tuple[int, ...] = ()
+    """Indices of the parameters for which ``adafactor`` keeps mean squares of rows and columns, and which ``muon`` updates as matrices."""
     weight_decay: float = 0.0
     """``w −= learning rate · weight_decay · w`` before a step."""
     undecayed: tuple[int, ...] = ()
-    """Indices of the parameters that do not decay."""
+    """Indices of the parameters without weight decay."""
     clipnorm: float = 0.0
-    """The longest gradient of a parameter."""
+    """Maximum norm of the gradient of each parameter."""
     global_clipnorm: float = 0.0
-    """The longest gradient of all parameters together."""
+    """Maximum norm of all gradients together."""
     clipvalue: float = 0.0
-    """The largest number in a gradient."""
+    """Maximum absolute value of each element of a gradient."""
     accumulate: int = 1
-    """Batches whose mean gradient makes one step. ``iterations`` counts batches."""
+    """Number of batches whose mean gradient makes one step. ``iterations`` counts batches."""
     ema_momentum: float | None = None
-    """Keep a running average of the parameters: ``a = momentum·a + (1 − momentum)·w``, after the first step w itself."""
+    """Keep an exponential moving average of the parameters, ``a = momentum·a + (1 − momentum)·w``, which starts as w after the first step."""
     ema_overwrite_frequency: int = 0
-    """The average takes the parameters' place every so many steps."""
-
-    @property
-    def slots(self) -> tuple[str, ...]:
-        """Names of the arrays kept for each parameter: the rule's, by Keras' names, then ``average`` and ``gradient_accumulator``."""
-        names = {
-            "sgd": ("momentum",) * bool(self.momentum),
-            "rmsprop": ("velocity", *("momentum",) * bool(self.momentum), *("average_gradient",) * self.centered),
-            "adam": ("momentum", "velocity", *("velocity_hat",) * self.amsgrad),
-            "adagrad": ("accumulator",),
-            "adadelta": ("accumulated_grad", "accumulated_delta_var"),
-            "adamax": ("momentum", "norm"),
-            "nadam": ("momentum", "velocity"),
-            "lion": ("momentum",),
-            "ftrl": ("accumulator", "linear"),
-            "schedule_free": ("momentum", "velocity"),
-            "lamb": ("momentum", "velocity"),
-            "adafactor": ("row", "column", "velocity"),
-            "muon": ("momentum", "velocity"),
-        }.get(self.kind, ())
-        return (*names, *("average",) * (self.ema_momentum is not None), *("gradient_accumulator",) * (self.accumulate > 1))
+    """Number of steps after which the parameters are replaced by their EMA."""
 
     @property
     def copies(self) -> tuple[str, ...]:

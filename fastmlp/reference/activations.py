@@ -22,8 +22,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastmlp._engine.spec import ROWWISE
-
 __all__ = ["ACTIVATIONS", "READ_INPUT", "Activation", "of_functions", "sigmoid", "softmax"]
 
 SELU_SCALE = 1.0507009873554805
@@ -422,6 +420,8 @@ class Activation(NamedTuple):
     """From the output, or the input, and the gradient of the output, and the constants of the node."""
     reads_input: bool = False
     """Whether ``backward`` reads the input, because the output does not tell the derivative."""
+    rowwise: bool = False
+    """Whether an output depends on all columns of its row; such an activation is never part of a dense node."""
     limited: bool = False
     """Whether the constants are alpha, threshold and max_value of the node, and not alpha alone."""
 
@@ -460,11 +460,11 @@ ACTIVATIONS = {
     "squareplus": Activation(squareplus, squareplus_backward, reads_input=True),
     "sparse_plus": Activation(sparse_plus, sparse_plus_backward, reads_input=True),
     "sparse_sigmoid": Activation(sparse_sigmoid, sparse_sigmoid_backward, reads_input=True),
-    "softmax": Activation(softmax, softmax_backward),
-    "log_softmax": Activation(log_softmax, log_softmax_backward),
-    "sparsemax": Activation(sparsemax, sparsemax_backward),
-    "glu": Activation(glu, glu_backward, reads_input=True),
+    "softmax": Activation(softmax, softmax_backward, rowwise=True),
+    "log_softmax": Activation(log_softmax, log_softmax_backward, rowwise=True),
+    "sparsemax": Activation(sparsemax, sparsemax_backward, rowwise=True),
+    "glu": Activation(glu, glu_backward, reads_input=True, rowwise=True),
 }
 
-READ_INPUT = frozenset(name for name, one in ACTIVATIONS.items() if one.reads_input) - ROWWISE
+READ_INPUT = frozenset(name for name, one in ACTIVATIONS.items() if one.reads_input and not one.rowwise)
 """Elementwise activations that can be no part of a dense node, which keeps its output only."""

@@ -26,7 +26,7 @@ from fastmlp.reference.losses import make_loss, of_function
 from fastmlp.reference.metrics import make_metric
 from fastmlp.reference.normalization import BatchNormalization
 from fastmlp.reference.operations import OPERATIONS, Activity, Operation, Pass
-from fastmlp.reference.optimizers import OPTIMIZERS
+from fastmlp.reference.optimizers import OPTIMIZERS, slot_names
 from fastmlp.reference.random import noise_key
 from fastmlp.reference.task import Batch, Losses, Task, Term, add_totals, hand_out, mean_losses, without_ignored
 from fastmlp.reference.turns import Turns
@@ -406,7 +406,7 @@ class Network:
     @property
     def slot_names(self) -> tuple[str, ...]:
         """Names of what the optimizer remembers for each parameter; none before ``configure``."""
-        return () if self._task is None else self._task.update.slots
+        return () if self._task is None else slot_names(self._task.update)
 
     def slot_shape(self, name: str, index: int) -> tuple[int, ...]:
         """The shape of that slot of parameter ``index``: the parameter's, or another; ``(0,)`` where it holds nothing."""

@@ -1,15 +1,17 @@
 """Optimizers: how a gradient becomes a step.
 
-``step(rule, rate, t, w, g, **slots)`` gives the new parameter and the new slots: the arrays an optimizer remembers for each parameter from
-step to step, named by ``rule.slots``, of the parameter's shape unless ``rule.slot_shape`` says another. ``w`` is the parameter, ``g`` its
-gradient, ``rate`` the learning rate, ``t`` the number of this step, from 1, and ``rule`` the constants.
+``step(rule, rate, t, w, g, **slots)`` returns the new parameter and the new slots. Slots are the arrays that an optimizer keeps for each
+parameter from step to step, such as Adam's running means; they have the shape of the parameter unless ``rule.slot_shape`` returns another.
+``w`` is the parameter, ``g`` its gradient, ``rate`` the learning rate, ``t`` the number of this step, counted from 1, and ``rule`` holds
+the hyperparameters.
 
-Steps change no array in place: they return new ones. To add an optimizer, write its step, add a row to ``OPTIMIZERS`` and its slots to
-:class:`fastmlp._engine.spec.Update`. What happens around a step, clipping for example, is in :mod:`fastmlp.reference.updates`.
+Steps change no array in place: they return new ones. To add an optimizer, write its step, whose parameters after ``g`` are its slots, and
+add a row to ``OPTIMIZERS``. What happens around a step, clipping for example, is in :mod:`fastmlp.reference.updates`.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 
@@ -17,7 +19,7 @@ import numpy as np
 
 from fastmlp._engine.spec import Update
 
-__all__ = ["OPTIMIZERS", "Step"]
+__all__ = ["OPTIMIZERS", "Step", "slot_names"]
 
 NORM_EPSILON = 1e-7
 
@@ -245,7 +247,7 @@ def muon(rule: Update, rate: float, t: int, w: np.ndarray, g: np.ndarray, moment
     d = g + rule.momentum * m if rule.nesterov else m
     tall = d.shape[0] > d.shape[1]
     x = (d.T if tall else d) / (length(d) + NORM_EPSILON)
-    a, b, c = rule.coefficients
+    a, b, c = rule.newton_a, rule.newton_b, rule.newton_c
     for _ in range(rule.newton_steps):
         gram = x @ x.T
         x = a * x + (b * gram + c * (gram @ gram)) @ x
@@ -268,3 +270,19 @@ OPTIMIZERS: dict[str, Step] = {
     "adafactor": adafactor,
     "muon": muon,
 }
+
+
+OPTIONAL_SLOTS: dict[str, Callable[[Update], bool]] = {
+    "momentum": lambda rule: rule.momentum != 0,
+    "average_gradient": lambda rule: rule.centered,
+    "velocity_hat": lambda rule: rule.amsgrad,
+}
+"""When a rule has the slots that are None by default in the signature of its step."""
+
+
+def slot_names(rule: Update) -> tuple[str, ...]:
+    """Names of the arrays kept for each parameter: those of the rule, by Keras' names, then ``average`` and ``gradient_accumulator``."""
+    slots = list(inspect.signature(OPTIMIZERS[rule.kind]).parameters.values())[len(("rule", "rate", "t", "w", "g")) :]
+    named = [slot for slot in slots if slot.kind is slot.POSITIONAL_OR_KEYWORD]
+    own = (slot.name for slot in named if slot.default is slot.empty or OPTIONAL_SLOTS[slot.name](rule))
+    return (*own, *("average",) * (rule.ema_momentum is not None), *("gradient_accumulator",) * (rule.accumulate > 1))

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from fastmlp._engine.spec import Bounds, Parameter, Penalty, Update
-from fastmlp.reference.optimizers import Step
+from fastmlp.reference.optimizers import Step, slot_names
 
 __all__ = ["initial_slots", "penalize", "update"]
 
@@ -22,7 +22,7 @@ Slots = tuple[dict[str, np.ndarray], ...]
 
 def initial_slots(rule: Update, parameters: Arrays) -> Slots:
     """What an optimizer remembers before its first step: zeros, but for sums that begin with a number and copies of the parameters."""
-    return tuple({name: rule.first(name, i, w) for name in rule.slots} for i, w in enumerate(parameters))
+    return tuple({name: rule.first(name, i, w) for name in slot_names(rule)} for i, w in enumerate(parameters))
 
 
 def penalize(described: tuple[Parameter, ...], parameters: Arrays) -> tuple[float, list[np.ndarray | None]]:

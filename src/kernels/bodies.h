@@ -7,7 +7,7 @@
 #define FM_FUNCTION(name) FM_CONCAT(FM_ISA_NAME, _, name)
 
 #define FM_LOSS(name) void FM_FUNCTION(loss_##name)(const fm_loss *);
-#define FM_OPTIMIZER(name, slots) void FM_FUNCTION(update_##name)(const fm_update *);
+#define FM_OPTIMIZER(name, ...) void FM_FUNCTION(update_##name)(const fm_update *);
 #define FM_REPLAY(name, slots) void FM_FUNCTION(replay_##name)(const fm_replay *);
 #define FM_KERNEL(name, arguments) void FM_FUNCTION(name)(const arguments *);
 #include "kernels.def"

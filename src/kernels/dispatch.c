@@ -57,7 +57,7 @@ int fm_kernels_supported(const fm_kernels *kernels) {
 fm_kernel_entry fm_kernel_entry_at(const fm_kernels *kernels, int index) {
     const fm_kernel_entry entries[] = {
 #define FM_LOSS(name) {"loss_" #name, (void (*)(void))kernels->loss_##name},
-#define FM_OPTIMIZER(name, slots) {"update_" #name, (void (*)(void))kernels->update_##name},
+#define FM_OPTIMIZER(name, ...) {"update_" #name, (void (*)(void))kernels->update_##name},
 #define FM_REPLAY(name, slots) {"replay_" #name, (void (*)(void))kernels->replay_##name},
 #define FM_KERNEL(name, arguments) {#name, (void (*)(void))kernels->name},
 #include "kernels.def"
@@ -87,9 +87,26 @@ const char *fm_loss_name(int index) {
 
 const char *fm_optimizer_name(int index) {
     static const char *const names[] = {
-#define FM_OPTIMIZER(name, slots) #name,
-#define FM_LAYERWISE_OPTIMIZER(name, slots) #name,
+#define FM_OPTIMIZER(name, ...) #name,
+#define FM_LAYERWISE_OPTIMIZER(name, ...) #name,
 #include "kernels.def"
     };
     return index >= 0 && index < FM_OPTIMIZER_COUNT ? names[index] : NULL;
+}
+
+const char *fm_hyperparameter_name(int index) {
+    static const char *const names[] = {
+#define FM_HYPERPARAMETER(name) #name,
+#include "kernels.def"
+    };
+    return index >= 0 && index < FM_HYPERPARAMETER_COUNT ? names[index] : NULL;
+}
+
+const char *fm_optimizer_slot_name(int optimizer, int slot) {
+    static const char *const names[][FM_RULE_SLOTS] = {
+#define FM_OPTIMIZER(name, ...) {__VA_ARGS__},
+#define FM_LAYERWISE_OPTIMIZER(name, ...) {__VA_ARGS__},
+#include "kernels.def"
+    };
+    return names[optimizer][slot];
 }

@@ -14,7 +14,7 @@ extern const fm_kernels FM_CONCAT(kernels, _, FM_ISA_NAME);
 const fm_kernels FM_CONCAT(kernels, _, FM_ISA_NAME) = {
     .name = FM_STRING(FM_ISA_NAME),
 #define FM_LOSS(name) .loss_##name = FM_FUNCTION(loss_##name),
-#define FM_OPTIMIZER(name, slots) .update_##name = FM_FUNCTION(update_##name),
+#define FM_OPTIMIZER(name, ...) .update_##name = FM_FUNCTION(update_##name),
 #define FM_REPLAY(name, slots) .replay_##name = FM_FUNCTION(replay_##name),
 #define FM_KERNEL(name, arguments) .name = FM_FUNCTION(name),
 #include "kernels.def"

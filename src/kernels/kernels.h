@@ -28,7 +28,7 @@
 typedef struct fm_kernels {
     const char *name; /* of the ISA */
 #define FM_LOSS(name) void (*loss_##name)(const fm_loss *);
-#define FM_OPTIMIZER(name, slots) void (*update_##name)(const fm_update *);
+#define FM_OPTIMIZER(name, ...) void (*update_##name)(const fm_update *);
 #define FM_REPLAY(name, slots) void (*replay_##name)(const fm_replay *);
 #define FM_KERNEL(name, arguments) void (*name)(const arguments *);
 #include "kernels.def"
@@ -51,5 +51,9 @@ fm_kernel_entry fm_kernel_entry_at(const fm_kernels *kernels, int index);
 const char *fm_activation_name(int index);
 const char *fm_loss_name(int index);
 const char *fm_optimizer_name(int index);
+const char *fm_hyperparameter_name(int index);
+
+/* The name of an optimizer's slot with this index below FM_RULE_SLOTS; NULL past the last. */
+const char *fm_optimizer_slot_name(int optimizer, int slot);
 
 #endif

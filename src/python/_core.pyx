@@ -16,7 +16,7 @@ import numpy as np
 
 from fastmlp import errors
 from fastmlp._base.numeric import as_native
-from fastmlp._engine.spec import ROWWISE, SparseRows
+from fastmlp._engine.spec import SparseRows
 
 cnp.import_array()
 
@@ -39,16 +39,16 @@ include "updates.pxi"
 
 
 cdef class _Task:
-    """What a network is configured for; it never changes."""
+    """What the network is configured for: losses, metrics and optimizer. Immutable once the network has it."""
 
-    cdef uint64_t number  # C's
-    cdef object objective  # as it was given
+    cdef uint64_t number  # of fm_network_configure
+    cdef object objective  # the argument of configure
     cdef tuple terms  # an Objective for each loss
-    cdef tuple functions  # the user's own losses, which C points at
+    cdef tuple functions  # user-defined losses, kept alive because C points to them
     cdef tuple slot_names
     cdef object update
     cdef int64_t target_columns, totals
-    cdef int64_t measured  # columns of the outputs that have a loss
+    cdef int64_t predicted_columns  # of the outputs that have a loss, side by side
 
 
 cdef class Network:
@@ -67,62 +67,12 @@ cdef class Network:
         self.seed = seed
 
     cdef int _create(self, plan) except -1:
-        cdef fm_plan c_plan
-        gathered, tables = [], []  # the arrays that C copies
-        constants = [constant.spread() for node in plan.nodes for _, constant in node.constants]  # they follow the parameters
-        cdef int nodes = len(plan.nodes), parameters = len(plan.parameters), buffers = len(plan.widths), i, at = parameters
-        cdef fm_node_spec *specs = <fm_node_spec *>calloc(nodes + 1, sizeof(fm_node_spec))
-        cdef int64_t *widths = <int64_t *>calloc(buffers + 1, sizeof(int64_t))
-        cdef int64_t[2] *shapes = <int64_t[2] *>calloc(parameters + len(constants) + 1, 2 * sizeof(int64_t))
-        cdef uint8_t *trainable = <uint8_t *>calloc(parameters + len(constants) + 1, sizeof(uint8_t))
-        try:
-            if specs == NULL or widths == NULL or shapes == NULL or trainable == NULL:
-                raise MemoryError("no memory for the plan")
-            for i, width in enumerate(plan.widths):
-                widths[i] = width
-            for i, parameter in enumerate(plan.parameters):
-                is_matrix = len(parameter.shape) == 2 and not parameter.flat
-                shapes[i][0], shapes[i][1] = parameter.shape if is_matrix else (1, math.prod(parameter.shape))
-                trainable[i] = parameter.trainable
-                self.row_work += shapes[i][0] * shapes[i][1]
-            for i, values in enumerate(constants, parameters):
-                shapes[i][0], shapes[i][1] = 1, len(values)
-            for i, node in enumerate(plan.nodes):
-                specs[i].op = _op(node)
-                if len(node.inputs) != fm_op_inputs(specs[i].op):
-                    raise ValueError(f"node {i} ({node.op}) can't read {len(node.inputs)} buffers")
-                specs[i].input, specs[i].other, specs[i].output = node.inputs[0], node.inputs[-1], node.output
-                specs[i].column, specs[i].depth, specs[i].drops = node.column, node.depth, node.drops
-                if node.op == "gather":
-                    gathered.append(np.array(node.gathered, np.int32))
-                    if len(node.gathered) != plan.widths[node.output]:
-                        raise ValueError(f"node {i} gathers {len(node.gathered)} columns into {plan.widths[node.output]}")
-                    specs[i].gathered = <const int32_t *>cnp.PyArray_DATA(<cnp.ndarray>gathered[-1])
-                if node.table is not None:
-                    _fill_table(&specs[i].table, node.table, tables)
-                roles = node.roles or ("kernel", "bias")[: len(node.parameters)]
-                specs[i].kernel = specs[i].bias = specs[i].mean = specs[i].variance = -1
-                for role, index in zip(roles, node.parameters, strict=True):
-                    _place(&specs[i], role, index)
-                for role, _ in node.constants:
-                    _place(&specs[i], role, at)
-                    at += 1
-                specs[i].activation = 0 if node.activation in ROWWISE else _index(ACTIVATIONS, "activation", node.activation)
-                specs[i].alpha, specs[i].rate = node.alpha, node.rate
-                specs[i].threshold, specs[i].max_value = node.threshold, node.max_value
-                specs[i].epsilon, specs[i].momentum, specs[i].mode = node.epsilon, node.momentum, _mode(node)
-                if node.penalty is not None:
-                    specs[i].l1, specs[i].l2 = node.penalty.l1, node.penalty.l2
-            c_plan.buffer_count, c_plan.node_count, c_plan.parameter_count = buffers, nodes, parameters + len(constants)
-            c_plan.widths, c_plan.nodes, c_plan.output = widths, specs, plan.output
-            c_plan.shapes, c_plan.trainable = shapes, trainable
-            _raise(fm_network_new(_kernels, &c_plan, &self.network))
-        finally:
-            free(specs)
-            free(widths)
-            free(shapes)
-            free(trainable)
-        for i, values in enumerate(constants, parameters):
+        cdef int i, first = len(plan.parameters)
+        cdef _PlanStructs structs = _PlanStructs(plan)
+        for i in range(first):
+            self.row_work += structs.shapes[i][0] * structs.shapes[i][1]
+        _raise(fm_network_new(_kernels, &structs.plan, &self.network))
+        for i, values in enumerate(structs.constants, first):
             array = as_native(values, np.float32)
             _raise(fm_network_set(self.network, 0, FM_ARRAY_VALUE, i, <const float *>cnp.PyArray_DATA(<cnp.ndarray>array)))
         return 0
@@ -360,46 +310,26 @@ cdef class Network:
         cdef fm_status status
         cdef _Task task = _Task.__new__(_Task)
         terms = objective if isinstance(objective, tuple) else (objective,)
-        functions = {t: _LossFunction(term.function) for t, term in enumerate(terms) if term.function}
-        cdef int count = len(terms), metric_count = sum(len(term.metrics) for term in terms), t, m = 0, p
-        cdef fm_metric_spec *metrics = <fm_metric_spec *>calloc(metric_count + 1, sizeof(fm_metric_spec))
-        cdef fm_objective *objectives = <fm_objective *>calloc(count + 1, sizeof(fm_objective))
+        cdef _ObjectiveStructs structs = _ObjectiveStructs(terms, self.plan.output)
         cdef fm_parameter_rule *rules = <fm_parameter_rule *>calloc(len(self.plan.parameters) + 1, sizeof(fm_parameter_rule))
+        cdef int p
         try:
-            if metrics == NULL or objectives == NULL or rules == NULL:
-                raise MemoryError("no memory for the losses, the metrics and the rules of the parameters")
+            if rules == NULL:
+                raise MemoryError("fastmlp could not allocate memory for the penalties and constraints of the parameters")
             _fill_update(&c_update, update)
             for p, parameter in enumerate(self.plan.parameters):
                 _fill_rule(&rules[p], parameter)
                 rules[p].undecayed, rules[p].matrix = p in update.undecayed, p in update.matrices
             c_update.parameters = rules
-            for t, term in enumerate(terms):
-                objectives[t].loss = -1 if t in functions else _loss_index("loss", term)
-                objectives[t].source, objectives[t].weight = term.source, term.weight
-                objectives[t].output = self._output_of(term)
-                objectives[t].smoothing = term.smoothing
-                objectives[t].ignores, objectives[t].ignored = term.ignored is not None, term.ignored or 0
-                _set_parameters(objectives[t].parameter, term.parameters)
-                if t in functions:
-                    objectives[t].function, objectives[t].context = _call_loss_function, <void *>functions[t]
-                objectives[t].metric_count, objectives[t].metrics = len(term.metrics), metrics + m
-                for metric in term.metrics:
-                    metrics[m].kind = _loss_index("metric", metric)
-                    metrics[m].source = objectives[t].output if metric.source is None else metric.source
-                    metrics[m].weighted, metrics[m].threshold, metrics[m].smoothing = metric.weighted, metric.threshold, metric.smoothing
-                    _set_parameters(metrics[m].parameter, metric.parameters)
-                    m += 1
-            task.objective, task.terms, task.functions = objective, terms, tuple(functions.values())
-            task.update, task.slot_names = update, update.slots
-            task.measured = sum(self.plan.widths[self._output_of(term)] * term.groups for term in terms)
+            task.objective, task.terms, task.functions = objective, terms, tuple(structs.functions.values())
+            task.update, task.slot_names = update, _slot_names(&c_update)
+            task.predicted_columns = sum(self.plan.widths[self._output_of(term)] * term.groups for term in terms)
             task.target_columns = sum(term.target_columns(self.plan.widths[self._output_of(term)]) for term in terms)
-            task.totals = 2 * (1 + metric_count + (count if count > 1 else 0))
+            task.totals = 2 * (1 + structs.metric_count + (len(terms) if len(terms) > 1 else 0))
             with nogil:
-                status = fm_network_configure(self.network, objectives, count, &c_update, &task.number)
+                status = fm_network_configure(self.network, structs.objectives, structs.count, &c_update, &task.number)
             _raise(status)
         finally:
-            free(metrics)
-            free(objectives)
             free(rules)
         self._adopt(task)
 
@@ -425,7 +355,7 @@ cdef class Network:
             raise ValueError(f"totals has {len(totals)} elements, but {task.totals} are wanted")
         if batches.predictions is not None:
             rows = min(stop * batches.batch_size, c_batches.rows) - first * batches.batch_size
-            c_batches.predictions = _room(batches.predictions, rows, task.measured)
+            c_batches.predictions = _predictions_of(batches.predictions, rows, task.predicted_columns)
         with nogil:
             if training:
                 status = fm_network_train(self.network, &c_batches, &following, stop, seconds, data)
@@ -495,46 +425,4 @@ cdef class Network:
         return task
 
 
-cdef float *_room(predictions, int64_t rows, int64_t columns) except? NULL:
-    cdef cnp.ndarray out = _checked("predictions", predictions, np.float32, 2, True)
-    if len(predictions) < rows or predictions.shape[1] != columns:
-        raise ValueError(f"predictions has shape {predictions.shape}, but these batches fill ({rows}, {columns})")
-    return <float *>cnp.PyArray_DATA(out)
-
-
-cdef int _raise_from_loss(_Task task, fm_status status) except -1:
-    """Like ``_raise``, but with the exception that the user's own loss function ended with."""
-    cdef _LossFunction function
-    for function in task.functions:
-        if function.failure is not None:
-            error, function.failure = function.failure, None
-            raise error
-    return _raise(status)
-
-
-# -- the C API of other extension modules: fastmlp/include/fastmlp_api.h -------------------------------------------------------------------
-
-cdef extern from "api.h":
-    ctypedef struct fastmlp_network:
-        pass
-
-    fastmlp_network *fm_api_handle(object owner, fm_network *network, int64_t inputs, int64_t outputs) except NULL
-    object fm_api_capsule(fastmlp_network *(*acquire)(object model) except NULL)
-    void fm_api_watch_signals()
-
-
-cdef fastmlp_network *_acquire(object model) except NULL:
-    """A handle for the network of a model, or for a Network itself."""
-    engine_network = model if isinstance(model, Network) else getattr(model, "network", model)
-    if engine_network is None:
-        raise ValueError("the model is not built, so it has no network yet; begin it with Input(shape=...), or call build or fit")
-    if not isinstance(engine_network, Network):
-        if engine_network is model:
-            raise TypeError(f"a fastmlp model is wanted, not {type(model).__name__}")
-        raise TypeError("the model runs on the reference engine, which C cannot call; compile it with engine='native'")
-    cdef Network network = engine_network
-    return fm_api_handle(network, network.network, network.inputs, network.outputs)
-
-
-_c_api = fm_api_capsule(_acquire)
-fm_api_watch_signals()
+include "capsule.pxi"

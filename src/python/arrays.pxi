@@ -74,3 +74,10 @@ cdef int64_t _point_csr(fm_csr *c, x) except -1:
     c.begin, c.column = <const int64_t *>cnp.PyArray_DATA(starts), <const int32_t *>cnp.PyArray_DATA(columns)
     c.value, c.entries = <const float *>cnp.PyArray_DATA(values), cnp.PyArray_DIM(values, 0)
     return cnp.PyArray_DIM(starts, 0) - 1
+
+
+cdef float *_predictions_of(predictions, int64_t rows, int64_t columns) except? NULL:
+    cdef cnp.ndarray out = _checked("predictions", predictions, np.float32, 2, True)
+    if len(predictions) < rows or predictions.shape[1] != columns:
+        raise ValueError(f"predictions has shape {predictions.shape}, but these batches fill ({rows}, {columns})")
+    return <float *>cnp.PyArray_DATA(out)

@@ -38,6 +38,7 @@ cdef extern from "kernels/kernels.h" nogil:
     const char *fm_activation_name(int index)
     const char *fm_loss_name(int index)
     const char *fm_optimizer_name(int index)
+    const char *fm_hyperparameter_name(int index)
 
 cdef extern from "fastmlp.h" nogil:
     ctypedef struct fm_network:
@@ -63,6 +64,7 @@ cdef extern from "fastmlp.h" nogil:
 
     const char *fm_op_name(fm_op op)
     int fm_op_inputs(fm_op op)
+    bint fm_op_is_activation(fm_op op)
 
     ctypedef enum fm_mode:
         FM_MODE_NONE
@@ -145,11 +147,9 @@ cdef extern from "fastmlp.h" nogil:
 
     ctypedef struct fm_update_spec:
         int kind
-        double momentum, rho, beta_1, beta_2, epsilon
-        int nesterov, centered, amsgrad, rounded
-        double initial_accumulator, l1, l2, shrinkage, power, beta, beta_2_decay, epsilon_2, clip_threshold, rms_rate, vector_rate, vector_decay, weight_decay, clipnorm, global_clipnorm, clipvalue
-        double coefficients[3]
-        int64_t newton_steps, warmup, accumulate
+        double *hyperparameters  # an array
+        double weight_decay, clipnorm, global_clipnorm, clipvalue
+        int64_t accumulate
         int ema
         double ema_momentum
         int64_t ema_overwrite_frequency
@@ -199,6 +199,7 @@ cdef extern from "fastmlp.h" nogil:
     void fm_network_free(fm_network *network)
     fm_status fm_network_get(fm_network *network, uint64_t task, fm_array which, int parameter, float *values)
     fm_status fm_network_set(fm_network *network, uint64_t task, fm_array which, int parameter, const float *values)
+    const char *fm_update_slot_name(const fm_update_spec *update, int slot)
     fm_status fm_network_configure(fm_network *network, const fm_objective *objectives, int count, const fm_update_spec *update, uint64_t *task)
     fm_state fm_network_state(const fm_network *network)
     fm_status fm_network_set_state(fm_network *network, fm_field field, fm_state state)

@@ -43,3 +43,60 @@ cdef int _set_parameters(float *target, parameters) except -1:
     for i in range(FM_LOSS_PARAMETERS):
         target[i] = parameters[i] if i < len(parameters) else 0.0
     return 0
+
+
+cdef class _ObjectiveStructs:
+    """Objectives and their metrics as C reads them. Owns the arrays, which ``fm_network_configure`` copies."""
+
+    cdef fm_objective *objectives
+    cdef fm_metric_spec *metrics
+    cdef int count, metric_count
+    cdef dict functions  # a _LossFunction for each term whose loss is the user's
+
+    def __cinit__(self, tuple terms, int output):
+        cdef int t, m = 0
+        self.count, self.metric_count = len(terms), sum(len(term.metrics) for term in terms)
+        self.functions = {t: _LossFunction(term.function) for t, term in enumerate(terms) if term.function}
+        self.objectives = <fm_objective *>calloc(self.count + 1, sizeof(fm_objective))
+        self.metrics = <fm_metric_spec *>calloc(self.metric_count + 1, sizeof(fm_metric_spec))
+        if self.objectives == NULL or self.metrics == NULL:
+            raise MemoryError("fastmlp could not allocate memory for the losses and metrics")
+        for t, term in enumerate(terms):
+            _fill_objective(&self.objectives[t], term, output)
+            if t in self.functions:
+                self.objectives[t].loss = -1
+                self.objectives[t].function, self.objectives[t].context = _call_loss_function, <void *>self.functions[t]
+            self.objectives[t].metric_count, self.objectives[t].metrics = len(term.metrics), self.metrics + m
+            for metric in term.metrics:
+                _fill_metric(&self.metrics[m], metric, self.objectives[t].output)
+                m += 1
+
+    def __dealloc__(self):
+        free(self.objectives)
+        free(self.metrics)
+
+
+cdef int _fill_objective(fm_objective *c, term, int output) except -1:
+    if not term.function:
+        c.loss = _loss_index("loss", term)
+    c.source, c.weight, c.smoothing = term.source, term.weight, term.smoothing
+    c.output = output if term.output is None else term.output
+    c.ignores, c.ignored = term.ignored is not None, term.ignored or 0
+    return _set_parameters(c.parameter, term.parameters)
+
+
+cdef int _fill_metric(fm_metric_spec *c, metric, int output) except -1:
+    c.kind = _loss_index("metric", metric)
+    c.source = output if metric.source is None else metric.source
+    c.weighted, c.threshold, c.smoothing = metric.weighted, metric.threshold, metric.smoothing
+    return _set_parameters(c.parameter, metric.parameters)
+
+
+cdef int _raise_from_loss(_Task task, fm_status status) except -1:
+    """Like ``_raise``, but with the exception that the user's own loss function ended with."""
+    cdef _LossFunction function
+    for function in task.functions:
+        if function.failure is not None:
+            error, function.failure = function.failure, None
+            raise error
+    return _raise(status)

@@ -1,24 +1,37 @@
-# What surrounds a step of the optimizer, and what single parameters ask for, as C reads them.
+# Optimizers and parameters' rules, from the contract's values to C's structs.
+
+cdef tuple _read_hyperparameters():
+    names = []
+    while fm_hyperparameter_name(<int>len(names)) != NULL:
+        names.append(fm_hyperparameter_name(<int>len(names)).decode())
+    return tuple(names)
+
+
+HYPERPARAMETERS = _read_hyperparameters()  # of src/kernels/kernels.def, which are fields of Update
+
 
 cdef int _fill_update(fm_update_spec *c, update) except -1:
+    cdef int i
     c.kind = _index(OPTIMIZERS, "optimizer", update.kind)
-    c.momentum, c.rho, c.beta_1, c.beta_2, c.epsilon = update.momentum, update.rho, update.beta_1, update.beta_2, update.epsilon
-    c.nesterov, c.centered, c.amsgrad, c.rounded = update.nesterov, update.centered, update.amsgrad, update.rounded
-    c.initial_accumulator, c.weight_decay = update.initial_accumulator, update.weight_decay
-    c.l1, c.l2, c.shrinkage, c.power, c.beta = update.l1, update.l2, update.shrinkage, update.power, update.beta
-    c.warmup, c.newton_steps = update.warmup, update.newton_steps
-    c.coefficients[0], c.coefficients[1], c.coefficients[2] = update.coefficients
-    c.rms_rate = -1.0 if update.rms_rate is None else update.rms_rate
-    c.vector_rate, c.vector_decay = update.vector_rate, update.vector_decay
-    c.beta_2_decay, c.epsilon_2, c.clip_threshold = update.beta_2_decay, update.epsilon_2, update.clip_threshold
+    for i, name in enumerate(HYPERPARAMETERS):
+        value = getattr(update, name)
+        c.hyperparameters[i] = -1.0 if value is None else value
+    c.weight_decay = update.weight_decay
     c.clipnorm, c.global_clipnorm, c.clipvalue = update.clipnorm, update.global_clipnorm, update.clipvalue
     c.accumulate, c.ema = update.accumulate, update.ema_momentum is not None
     c.ema_momentum, c.ema_overwrite_frequency = update.ema_momentum or 0.0, update.ema_overwrite_frequency
     return 0
 
 
+cdef tuple _slot_names(const fm_update_spec *update):
+    names = []
+    while fm_update_slot_name(update, <int>len(names)) != NULL:
+        names.append(fm_update_slot_name(update, <int>len(names)).decode())
+    return tuple(names)
+
+
 cdef int _fill_rule(fm_parameter_rule *c, parameter) except -1:
-    """What a parameter asks for; the rest stays zero."""
+    """The penalty and the constraint of a parameter; the other fields stay zero."""
     if parameter.penalty is not None:
         c.l1, c.l2 = parameter.penalty.l1, parameter.penalty.l2
         c.orthogonal, c.orthogonal_columns = parameter.penalty.orthogonal, parameter.penalty.columns

@@ -7,7 +7,7 @@ from update_cases import LAZY_RULES, RATE, constants
 
 from fastmlp import _core
 from fastmlp._engine.spec import Update
-from fastmlp.reference.optimizers import OPTIMIZERS
+from fastmlp.reference.optimizers import OPTIMIZERS, slot_names
 
 SIZES = [*range(36), 63, 64, 65, 1000]
 RULES = {
@@ -55,7 +55,7 @@ def corrected(rule, t):
 
 def start_of(rule, n):
     """The slots before the first step."""
-    return [rule.first(name, 0, W[:n]) for name in rule.slots]
+    return [rule.first(name, 0, W[:n]) for name in slot_names(rule)]
 
 
 def run(isa, rule, n, side, g=G):
@@ -75,10 +75,10 @@ def run(isa, rule, n, side, g=G):
 
 def expected(rule, n, g=G):
     w = W[:n].astype(np.float64)
-    slots = {name: slot.astype(np.float64) for name, slot in zip(rule.slots, start_of(rule, n), strict=True)}
+    slots = {name: slot.astype(np.float64) for name, slot in zip(slot_names(rule), start_of(rule, n), strict=True)}
     for t, gradient in enumerate(g, 1):
         w, slots = OPTIMIZERS[rule.kind](rule, RATE, t, w, gradient[:n].astype(np.float64), **slots)
-    return [w, *(slots[name] for name in rule.slots)]
+    return [w, *(slots[name] for name in slot_names(rule))]
 
 
 @pytest.mark.parametrize("side", ["end", "start"])
@@ -88,7 +88,7 @@ def test_steps_of_any_length_follow_the_rule(rule, side):
         results = [run(isa, rule, n, side) for isa in ISAS]
         for result in results:
             assert all(same_bits(a, b) for a, b in zip(results[0], result, strict=True))
-        for result, wanted, name in zip(results[0], expected(rule, n), ("", *rule.slots), strict=True):
+        for result, wanted, name in zip(results[0], expected(rule, n), ("", *slot_names(rule)), strict=True):
             unit = 1 / RATE if name == "linear" else 1.0  # differences of what was divided by the rate
             least = 1e-6 if rule.power not in (0.0, 0.5) else 2e-7  # differences of two powers, by exp and log
             np.testing.assert_allclose(result, wanted, rtol=2e-6, atol=least * unit)

@@ -15,7 +15,6 @@ from folders import ROOT
 from fastmlp import _core, layers, losses, metrics, optimizers
 from fastmlp._base.naming import snake_case
 from fastmlp._data.adapters import ADAPTERS
-from fastmlp._engine.spec import ROWWISE
 from fastmlp.metrics.loss_metrics import LossMetric
 
 SUFFIXES = {".c", ".h", ".def", ".py", ".pyi", ".pyx", ".pxi", ".pxd"}
@@ -71,7 +70,7 @@ def places(names: set[str]) -> set[str]:
 
 
 THINGS = {
-    "activation": {name: {name} for name in (*_core.ACTIVATIONS, *sorted(ROWWISE))},
+    "activation": {name: {name} for name in (*_core.ACTIVATIONS, *_core.ROWWISE_ACTIVATIONS)},
     "loss": {name: {name, cls.kind, snake_case(name)} for name, cls in losses.registry.classes.items()},
     "optimizer": {name: {name, cls().rule().kind} for name, cls in optimizers.registry.classes.items()},
     "metric": {name: {name, snake_case(name)} for name, cls in metrics.registry.classes.items() if not issubclass(cls, LossMetric)},

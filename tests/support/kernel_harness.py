@@ -187,31 +187,18 @@ class Smooth(Structure):
     ]
 
 
+STEP_CONSTANTS = ("learning_rate", "one_minus_rho", "one_minus_beta_1", "one_minus_beta_2", "ahead", "correction", "average")
+"""FM_STEP_CONSTANT in src/kernels/kernels.def."""
+
+
 class Update(Structure):
     _fields_ = [
         ("n", c_ssize_t),
         ("w", Floats),
         ("g", Floats),
         ("slot", Floats * 3),
-        ("learning_rate", c_float),
-        ("momentum", c_float),
-        ("rho", c_float),
-        ("one_minus_rho", c_float),
-        ("beta_1", c_float),
-        ("one_minus_beta_1", c_float),
-        ("beta_2", c_float),
-        ("one_minus_beta_2", c_float),
-        ("epsilon", c_float),
-        ("ahead", c_float),
-        ("correction", c_float),
-        ("average", c_float),
-        ("l1", c_float),
-        ("l2", c_float),
-        ("shrinkage", c_float),
-        ("power", c_float),
-        ("nesterov", c_int),
-        ("centered", c_int),
-        ("amsgrad", c_int),
+        *((name, c_float) for name in _core.HYPERPARAMETERS),
+        *((name, c_float) for name in STEP_CONSTANTS),
         ("index", POINTER(c_int32)),
     ]
 

@@ -6,7 +6,7 @@ import numpy as np
 from loss_cases import constants_of, draw_targets
 
 from fastmlp import _core
-from fastmlp._engine.spec import ROWWISE, Batches, Metric, Node, Objective, Parameter, Plan, Update
+from fastmlp._engine.spec import Batches, Metric, Node, Objective, Parameter, Plan, Update
 from fastmlp.reference.activations import ACTIVATIONS as FUNCTIONS
 from fastmlp.reference.activations import READ_INPUT
 
@@ -99,7 +99,7 @@ LOSSES = {
 REAL_TARGETS = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh", "quantile", "gaussian_nll")
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh")
 """A few, to combine with everything else."""
-EVERY_ACTIVATION = (*_core.ACTIVATIONS, *sorted(ROWWISE))
+EVERY_ACTIVATION = (*_core.ACTIVATIONS, *_core.ROWWISE_ACTIVATIONS)
 
 
 def perceptron(widths, hidden="relu", last="linear", rate=0.0, bias=True):
@@ -113,7 +113,7 @@ def perceptron(widths, hidden="relu", last="linear", rate=0.0, bias=True):
         if bias:
             parameters.append(Parameter(f"dense_{layer}/bias", (sums,)))
         indices = tuple(range(len(parameters) - (2 if bias else 1), len(parameters)))
-        own = activation in READ_INPUT | ROWWISE or (final and activation == "sigmoid")
+        own = activation in READ_INPUT.union(_core.ROWWISE_ACTIVATIONS) or (final and activation == "sigmoid")
         constants = {"alpha": 0.2, "threshold": 0.3, "max_value": 1.5} if FUNCTIONS[activation].limited else {"alpha": 0.2}
         nodes.append(Node("dense", (len(columns) - 1,), len(columns), indices, **({} if own else {"activation": activation} | constants)))
         columns.append(sums)

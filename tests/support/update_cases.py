@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastmlp._engine.spec import Update
+from fastmlp.reference.optimizers import slot_names
 
 LAZY_RULES = {
     "sgd": Update("sgd"),
@@ -12,7 +13,7 @@ LAZY_RULES = {
     "rmsprop with momentum": Update("rmsprop", rho=0.8, momentum=0.5),
     "adam": Update("adam", beta_1=0.9, beta_2=0.999),
 }
-"""Rules whose steps can be put off."""
+"""Rules whose updates can be deferred."""
 RATE = 0.01
 
 
@@ -42,4 +43,4 @@ def constants(rule, t=1):
 
 
 def slots_of(rule):
-    return len(rule.slots)
+    return len(slot_names(rule))

@@ -14,3 +14,5 @@ const char *fm_op_name(fm_op op) { return rows[op].name; }
 int fm_op_has(fm_op op, int traits) { return (rows[op].traits & traits) == traits; }
 
 int fm_op_inputs(fm_op op) { return rows[op].inputs; }
+
+int fm_op_is_activation(fm_op op) { return fm_op_has(op, FM_TRAIT_ACTIVATION); }

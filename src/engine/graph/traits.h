@@ -11,6 +11,7 @@ enum {
     FM_TRAIT_STOPS_GRADIENT = 8,  /* no gradient goes to what it reads */
     FM_TRAIT_NO_FOLD = 16,     /* computes across the columns of a row of the batch, so its input may not be folded */
     FM_TRAIT_NO_BARRIER = 32,     /* its backward pass ends with an update that the nodes below need not wait for */
+    FM_TRAIT_ACTIVATION = 64,     /* an activation across the columns of a row, which plans name as the activation of a node */
 };
 
 /* True if the op has all of these traits. */

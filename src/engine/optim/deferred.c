@@ -20,7 +20,7 @@ int fm_zero_gradient_is_noop(const fm_network *network) {
 int fm_may_defer(const fm_network *network) {
     const fm_update_spec *update = &network->update;
     const fm_optimizer *optimizer = &network->optimizer;
-    if (!fm_step_of(network).replay || update->centered || update->amsgrad || optimizer->has_adjustments ||
+    if (!fm_step_of(network).replay || update->centered != 0.0 || update->amsgrad != 0.0 || optimizer->has_adjustments ||
         optimizer->needs_full_gradient || optimizer->has_post_update)
         return 0;
     /* Without an epsilon zero is divided by zero, and the NaN must be seen at once. */
@@ -33,7 +33,7 @@ int fm_may_defer(const fm_network *network) {
 static ptrdiff_t horizon_of(const fm_update_spec *update) {
     const double decay = update->beta_1, root_fade = sqrt(update->beta_2);
     double weight = 1.0, root = 1.0, sum = 0.0, left_out = 0.0;
-    if (!update->rounded || update->kind != FM_OPTIMIZER_adam)
+    if (update->rounded == 0.0 || update->kind != FM_OPTIMIZER_adam)
         return 0;
     for (ptrdiff_t i = 1; i <= FM_MAX_DEFERRED_STEPS / 4; i++) {
         weight *= decay;

@@ -176,7 +176,7 @@ static void add_momentum(const fm_network *network, const fm_update *u, const fm
     const float *g = network->gradient + s->offset;
     const fm_combine follow = {s->n, g, m, 1.0f, u->momentum, m}, ahead = {s->n, g, m, 1.0f, u->momentum, to};
     network->kernels->combine(&follow);
-    if (u->nesterov)
+    if (u->nesterov != 0.0f)
         network->kernels->combine(&ahead);
     else
         memcpy(to, m, (size_t)s->n * sizeof *to);

@@ -84,13 +84,13 @@ static void multiply_by_itself(const fm_network *network, const float *from, ptr
 /* b·G + c·G², in the same rows; G is as it is transposed. */
 static void make_polynomial(const fm_network *network, const sides *m, ptrdiff_t panel) {
     const fm_newton *newton = &network->optimizer.newton;
-    const double *coefficients = network->update.coefficients;
+    const fm_update_spec *update = &network->update;
     multiply_by_itself(network, newton->gram, m->padded, m->padded, panel, newton->polynomial);
     for (ptrdiff_t j = 0; j < m->padded; j += FM_PANEL) {
         const ptrdiff_t at = j * m->padded + panel * FM_PANEL * FM_PANEL;
         float *square = newton->polynomial + at;
         const fm_combine sum = {
-            FM_PANEL * FM_PANEL, square, newton->gram + at, (float)coefficients[2], (float)coefficients[1], square,
+            FM_PANEL * FM_PANEL, square, newton->gram + at, (float)update->newton_c, (float)update->newton_b, square,
         };
         network->kernels->combine(&sum);
     }
@@ -118,7 +118,7 @@ static void apply_polynomial(const fm_network *network, const sides *m, fm_range
     network->kernels->gemm_dx(&product);
     for (ptrdiff_t j = 0; j < m->padded / FM_PANEL; j++) {
         float *x = newton->x + j * panel + offset;
-        const fm_combine sum = {count * FM_PANEL, x, newton->product + j * panel + offset, (float)network->update.coefficients[0], 1.0f, x};
+        const fm_combine sum = {count * FM_PANEL, x, newton->product + j * panel + offset, (float)network->update.newton_a, 1.0f, x};
         network->kernels->combine(&sum);
     }
 }
@@ -129,7 +129,7 @@ void fm_make_orthogonal(const fm_pass *pass, int p) {
     const sides m = sides_of(network, p);
     const fm_range rows = fm_partition_rows(m.longer, pass->worker), panels = fm_partition(m.padded / FM_PANEL, pass->worker);
     load_normalized(network, p, &m, rows);
-    for (int64_t n = 0; n < network->update.newton_steps; n++) {
+    for (int n = 0; n < (int)network->update.newton_steps; n++) {
         fm_team_barrier(pass->worker);
         for (ptrdiff_t i = panels.begin; i < panels.end; i++)
             multiply_by_itself(network, newton->x, m.longer, m.padded, i, newton->gram);

@@ -14,8 +14,8 @@ fm_step fm_rule_of(const fm_kernels *kernels, int kind) {
 #include "kernels/kernels.def"
     };
     void (*const updates[])(const fm_update *) = {
-#define FM_OPTIMIZER(name, slots) kernels->update_##name,
-#define FM_LAYERWISE_OPTIMIZER(name, slots) NULL,
+#define FM_OPTIMIZER(name, ...) kernels->update_##name,
+#define FM_LAYERWISE_OPTIMIZER(name, ...) NULL,
 #include "kernels/kernels.def"
     };
     void (*const replays[])(const fm_replay *) = {
@@ -68,24 +68,17 @@ fm_step fm_step_of(const fm_network *network) {
     step.taken = network->state.iterations / fm_batches_per_step(u);
     step.last = (network->state.iterations + 1) % fm_batches_per_step(u) == 0;
     step.constants = (fm_update){
+#define FM_HYPERPARAMETER(name) .name = (float)u->name,
+#include "kernels/kernels.def"
         .learning_rate = (float)rate,
-        .momentum = (float)u->momentum,
-        .rho = (float)u->rho,
         .one_minus_rho = (float)(1.0 - u->rho),
-        .beta_1 = (float)u->beta_1,
         .one_minus_beta_1 = (float)(1.0 - u->beta_1),
-        .beta_2 = (float)u->beta_2,
         .one_minus_beta_2 = (float)(1.0 - u->beta_2),
-        .epsilon = (float)u->epsilon,
-        .nesterov = u->nesterov,
-        .centered = u->centered,
-        .amsgrad = u->amsgrad,
-        .l1 = (float)u->l1,
-        .shrinkage = (float)(2.0 * u->shrinkage),
-        .power = (float)u->power,
     };
-    if (u->kind == FM_OPTIMIZER_ftrl && rate > 0.0)
-        step.constants.l2 = (float)(2.0 * u->l2 + u->beta / rate);
+    if (u->kind == FM_OPTIMIZER_ftrl) {
+        step.constants.shrinkage = (float)(2.0 * u->shrinkage);
+        step.constants.l2 = rate > 0.0 ? (float)(2.0 * u->l2 + u->beta / rate) : 0.0f;
+    }
     if (u->kind == FM_OPTIMIZER_adam)
         step.constants.learning_rate = (float)(rate * (sqrt(1.0 - pow(u->beta_2, t)) / (1.0 - pow(u->beta_1, t))));
     if (u->kind == FM_OPTIMIZER_adamax)
@@ -108,7 +101,7 @@ fm_step fm_step_of(const fm_network *network) {
         step.constants.correction = (float)(1.0 / (1.0 - pow(u->beta_2, t)));
     }
     if (u->kind == FM_OPTIMIZER_schedule_free) {
-        step.constants.learning_rate = (float)(rate * (u->warmup > 0 ? fmin(t / (double)u->warmup, 1.0) : 1.0));
+        step.constants.learning_rate = (float)(rate * (u->warmup > 0.0 ? fmin(t / u->warmup, 1.0) : 1.0));
         step.constants.correction = (float)(1.0 / (1.0 - pow(u->beta_2, t)));
         step.constants.average = (float)(1.0 / t);
         step.constants.ahead = (float)(1.0 - u->beta_1 * (1.0 - 1.0 / t));

@@ -39,15 +39,101 @@ static int copy_gathered(fm_network *network) {
     return network->gathered != NULL;
 }
 
+/* The arrays of a network that have an element for each buffer, node or parameter, in one allocation. */
+static fm_status allocate_tables(fm_network *network) {
+    fm_layout layout = {0, 0};
+    const size_t width = fm_layout_add(&layout, network->buffer_count, 1, sizeof(ptrdiff_t));
+    const size_t stride = fm_layout_add(&layout, network->buffer_count, 1, sizeof(ptrdiff_t));
+    const size_t rows_per_sample = fm_layout_add(&layout, network->buffer_count, 1, sizeof(ptrdiff_t));
+    const size_t root = fm_layout_add(&layout, network->buffer_count, 1, sizeof(int));
+    const size_t nodes = fm_layout_add(&layout, network->node_count, 1, sizeof(fm_node));
+    const size_t shape = fm_layout_add(&layout, network->parameter_count, 2, sizeof(ptrdiff_t));
+    const size_t offset = fm_layout_add(&layout, network->parameter_count, 1, sizeof(ptrdiff_t));
+    const size_t trainable = fm_layout_add(&layout, network->parameter_count, 1, sizeof(uint8_t));
+    char *memory = network->plan_memory = fm_layout_allocate(&layout);
+    if (!memory)
+        return FM_STATUS_NO_MEMORY;
+    network->width = (ptrdiff_t *)(memory + width);
+    network->stride = (ptrdiff_t *)(memory + stride);
+    network->rows_per_sample = (ptrdiff_t *)(memory + rows_per_sample);
+    network->root = (int *)(memory + root);
+    network->nodes = (fm_node *)(memory + nodes);
+    network->shape = (ptrdiff_t (*)[2])(memory + shape);
+    network->offset = (ptrdiff_t *)(memory + offset);
+    network->trainable = (uint8_t *)(memory + trainable);
+    return FM_STATUS_OK;
+}
+
+/* Shapes and offsets of the parameters, and the array of their values, which start at zero. */
+static fm_status allocate_parameters(fm_network *network, const fm_plan *plan) {
+    fm_layout values = {0, 0};
+    for (int p = 0; p < plan->parameter_count; p++) {
+        const ptrdiff_t rows = network->shape[p][0] = (ptrdiff_t)plan->shapes[p][0];
+        const ptrdiff_t units = network->shape[p][1] = (ptrdiff_t)plan->shapes[p][1];
+        network->trainable[p] = plan->trainable ? plan->trainable[p] : 1;
+        network->offset[p] = (ptrdiff_t)(fm_layout_add(&values, rows, FM_ROUND_UP(units), sizeof(float)) / sizeof(float));
+    }
+    network->size = (ptrdiff_t)(values.bytes / sizeof(float));
+    network->value_memory = fm_layout_allocate(&values);
+    network->value = (float *)network->value_memory;
+    return network->value ? FM_STATUS_OK : FM_STATUS_NO_MEMORY;
+}
+
 static ptrdiff_t offset_of(const fm_network *network, int parameter) { return parameter < 0 ? -1 : network->offset[parameter]; }
+
+static void set_node(fm_network *network, const fm_node_spec *spec, int index) {
+    fm_node *node = &network->nodes[index];
+    const int has_parameters = fm_op_has(spec->op, FM_TRAIT_PARAMETERS), has_moments = fm_op_has(spec->op, FM_TRAIT_VECTORS);
+    node->spec = *spec;
+    node->index = index;
+    node->inputs = network->width[spec->input];
+    node->units = network->width[spec->output];
+    node->panels = FM_ROUND_UP(node->units) / FM_PANEL;
+    node->kernel = offset_of(network, has_parameters ? spec->kernel : -1);
+    node->bias = offset_of(network, has_parameters ? spec->bias : -1);
+    node->mean = offset_of(network, has_moments ? spec->mean : -1);
+    node->variance = offset_of(network, has_moments ? spec->variance : -1);
+    node->kernel_trainable = node->kernel >= 0 && network->trainable[spec->kernel];
+    node->bias_trainable = node->bias >= 0 && network->trainable[spec->bias];
+}
+
+/* From a validated plan to linked nodes. */
+static fm_status build(fm_network *network, const fm_plan *plan) {
+    fm_status status = allocate_tables(network);
+    if (status != FM_STATUS_OK)
+        return status;
+    for (int b = 0; b < plan->buffer_count; b++) {
+        network->width[b] = (ptrdiff_t)plan->widths[b];
+        network->stride[b] = padded_stride(network->width[b]);
+    }
+    status = allocate_parameters(network, plan);
+    if (status != FM_STATUS_OK)
+        return status;
+    for (int i = 0; i < plan->node_count; i++)
+        set_node(network, &plan->nodes[i], i);
+    if (!fm_count_rows(network))
+        return FM_STATUS_BAD_PLAN;
+    if (!copy_gathered(network) || !fm_copy_tables(network))
+        return FM_STATUS_NO_MEMORY;
+    fm_link_nodes(network);
+    return FM_STATUS_OK;
+}
+
+static void free_plan(fm_network *network) {
+    free(network->value_memory);
+    free(network->gathered);
+    free(network->tables);
+    free(network->plan_memory);
+    free(network);
+}
 
 fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_network **result) {
     *result = NULL;
     if (!fm_validate_plan(plan) || !fm_validate_nodes(plan))
         return FM_STATUS_BAD_PLAN;
-    const int sound_graph = fm_validate_graph(plan);
-    if (sound_graph != 1)
-        return sound_graph ? FM_STATUS_NO_MEMORY : FM_STATUS_BAD_PLAN;
+    const int valid = fm_validate_graph(plan);
+    if (valid != 1)
+        return valid ? FM_STATUS_NO_MEMORY : FM_STATUS_BAD_PLAN;
     fm_network *network = calloc(1, sizeof *network);
     if (!network)
         return FM_STATUS_NO_MEMORY;
@@ -58,76 +144,11 @@ fm_status fm_network_new(const fm_kernels *kernels, const fm_plan *plan, fm_netw
     network->output = plan->output;
     network->state.learning_rate = 0.001;
     network->state.skip_below = -1.0;
-
-    fm_layout layout = {0, 0};
-    const size_t width = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
-    const size_t stride = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
-    const size_t rows_per_sample = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(ptrdiff_t));
-    const size_t root = fm_layout_add(&layout, plan->buffer_count, 1, sizeof(int));
-    const size_t nodes = fm_layout_add(&layout, plan->node_count, 1, sizeof(fm_node));
-    const size_t shape = fm_layout_add(&layout, plan->parameter_count, 2, sizeof(ptrdiff_t));
-    const size_t offset = fm_layout_add(&layout, plan->parameter_count, 1, sizeof(ptrdiff_t));
-    const size_t trainable = fm_layout_add(&layout, plan->parameter_count, 1, sizeof(uint8_t));
-    char *memory = network->plan_memory = fm_layout_allocate(&layout);
-    if (!memory) {
-        free(network);
-        return FM_STATUS_NO_MEMORY;
+    const fm_status status = build(network, plan);
+    if (status != FM_STATUS_OK) {
+        free_plan(network);
+        return status;
     }
-    network->width = (ptrdiff_t *)(memory + width);
-    network->stride = (ptrdiff_t *)(memory + stride);
-    network->rows_per_sample = (ptrdiff_t *)(memory + rows_per_sample);
-    network->root = (int *)(memory + root);
-    network->nodes = (fm_node *)(memory + nodes);
-    network->shape = (ptrdiff_t (*)[2])(memory + shape);
-    network->offset = (ptrdiff_t *)(memory + offset);
-    network->trainable = (uint8_t *)(memory + trainable);
-
-    for (int b = 0; b < plan->buffer_count; b++) {
-        network->width[b] = (ptrdiff_t)plan->widths[b];
-        network->stride[b] = padded_stride(network->width[b]);
-    }
-    fm_layout values = {0, 0};
-    for (int p = 0; p < plan->parameter_count; p++) {
-        network->shape[p][0] = (ptrdiff_t)plan->shapes[p][0];
-        network->shape[p][1] = (ptrdiff_t)plan->shapes[p][1];
-        network->trainable[p] = plan->trainable ? plan->trainable[p] : 1;
-        network->offset[p] =
-            (ptrdiff_t)(fm_layout_add(&values, network->shape[p][0], FM_ROUND_UP(network->shape[p][1]), sizeof(float)) / sizeof(float));
-    }
-    network->size = (ptrdiff_t)(values.bytes / sizeof(float));
-    network->value_memory = fm_layout_allocate(&values);
-    if (!network->value_memory) {
-        free(network->plan_memory);
-        free(network);
-        return FM_STATUS_NO_MEMORY;
-    }
-    network->value = (float *)network->value_memory;
-
-    for (int i = 0; i < plan->node_count; i++) {
-        fm_node *node = &network->nodes[i];
-        node->spec = plan->nodes[i];
-        node->index = i;
-        node->inputs = network->width[node->spec.input];
-        node->units = network->width[node->spec.output];
-        node->panels = FM_ROUND_UP(node->units) / FM_PANEL;
-        const int has_moments = fm_op_has(node->spec.op, FM_TRAIT_VECTORS);
-        node->kernel = offset_of(network, fm_op_has(node->spec.op, FM_TRAIT_PARAMETERS) ? node->spec.kernel : -1);
-        node->bias = offset_of(network, fm_op_has(node->spec.op, FM_TRAIT_PARAMETERS) ? node->spec.bias : -1);
-        node->mean = offset_of(network, has_moments ? node->spec.mean : -1);
-        node->variance = offset_of(network, has_moments ? node->spec.variance : -1);
-        node->kernel_trainable = node->kernel >= 0 && network->trainable[node->spec.kernel];
-        node->bias_trainable = node->bias >= 0 && network->trainable[node->spec.bias];
-    }
-    const int counted = fm_count_rows(network);
-    if (!counted || !copy_gathered(network) || !fm_copy_tables(network)) {
-        free(network->gathered);
-        free(network->value_memory);
-        free(network->plan_memory);
-        free(network);
-        return counted ? FM_STATUS_NO_MEMORY : FM_STATUS_BAD_PLAN;
-    }
-    fm_link_nodes(network);
-
     fm_lock_init(&network->lock);
     fm_register_network(network);
     *result = network;
@@ -146,12 +167,8 @@ void fm_network_free(fm_network *network) {
     fm_free_deferred(network);
     free(network->gradient_memory);
     fm_free_update(network);
-    free(network->value_memory);
-    free(network->gathered);
-    free(network->tables);
-    free(network->plan_memory);
     fm_lock_destroy(&network->lock);
-    free(network);
+    free_plan(network);
 }
 
 /* -- parameters -------------------------------------------------------------------------------------------------------------------- */

@@ -127,18 +127,55 @@ static void drop_ignored(const fm_objective *o, const fm_target_arrays *targets,
     }
 }
 
+/* The first unweighted metric that the loss kernel computes on the way, or −1. */
+static int find_hit(const fm_objective *o, int weighted) {
+    if (o->smoothing != 0.0f || o->ignores || (o->source == o->output && fm_is_from_logits(o->loss)))
+        return -1;
+    for (int m = 0; m < o->metric_count; m++)
+        if (o->metrics[m].kind == fm_accuracy_with_loss(o->loss) && !(weighted && o->metrics[m].weighted) &&
+            o->metrics[m].threshold == 0.5f)
+            return m;
+    return -1;
+}
+
+/* The metrics other than `hit`, with the arguments of the loss where they do not differ. */
+static void compute_metrics(const fm_pass *pass, const fm_objective *o, const fm_target_arrays *targets, const fm_loss *loss, fm_range rows,
+                            int hit, const float *weight) {
+    const fm_network *network = pass->network;
+    const ptrdiff_t begin = rows.begin * network->stride[o->source];
+    for (int m = 0; m < o->metric_count; m++) {
+        const fm_metric_spec *spec = &o->metrics[m];
+        if (m == hit)
+            continue;
+        fm_loss metric = *loss;
+        metric.x = pass->workspace->value[spec->source] + begin;
+        metric.weight = spec->weighted ? weight : NULL;
+        metric.threshold = spec->threshold;
+        memcpy(metric.parameter, spec->parameter, sizeof metric.parameter);
+        metric.loss = targets->metric + m * fm_room(pass, o->output) + rows.begin;
+        metric.grad = metric.probs = metric.hit = NULL;
+        /* A loss as a metric cannot read an ignored label that is no column; its rows become 0. An accuracy compares with any number. */
+        const int unknown = o->ignores && spec->kind < FM_LOSS_binary_accuracy && (o->ignored < 0 || o->ignored >= loss->cols);
+        if (!unknown && fm_has_labels(o->loss))
+            metric.labels = targets->labels + rows.begin;
+        call_smoothed(network, spec->kind, spec->smoothing, targets->smoothed ? targets->smoothed + begin : NULL, &metric);
+        if (unknown)
+            drop_ignored(o, targets, rows, metric.loss, NULL, 0);
+    }
+}
+
 fm_outcome fm_compute_loss(const fm_pass *pass, const fm_batches *batches, int term) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
     const fm_objective *o = &network->terms[term].objective;
     const fm_target_arrays *targets = &w->targets[term];
     const int labels = fm_has_labels(o->loss);
-    /* A function of the caller's gets all rows at once, on the caller's thread, and so does a loss of the whole batch; the metrics then go
-     * the same way. */
+    /* A user-defined loss runs on the thread of the caller, and a loss of the whole batch needs all rows: both get them at once, as do their
+     * metrics. */
     const int single_worker = o->function || fm_is_batch_loss(o->loss);
-    const ptrdiff_t own = fm_rows(pass, o->output), capacity = fm_room(pass, o->output);
-    const fm_range rows = !single_worker         ? fm_partition_rows(own, pass->worker)
-                          : pass->worker.id == 0 ? (fm_range){0, own}
+    const ptrdiff_t count = fm_rows(pass, o->output);
+    const fm_range rows = !single_worker         ? fm_partition_rows(count, pass->worker)
+                          : pass->worker.id == 0 ? (fm_range){0, count}
                                                  : (fm_range){0, 0};
     fm_outcome outcome = {0, 0};
     if (term == 0 && network->penalizes_activity)
@@ -147,14 +184,9 @@ fm_outcome fm_compute_loss(const fm_pass *pass, const fm_batches *batches, int t
         return outcome;
     const ptrdiff_t row = network->stride[o->source]; /* source and output have the same width */
     const ptrdiff_t begin = rows.begin * row;
-    float *predictions = w->value[o->output] + begin;
-    float *grad = w->grad[o->source]; /* none where nothing is trained */
+    float *grad = w->grad[o->source]; /* NULL where nothing is trained */
     const float *weight = batches->sample_weight ? targets->weight + rows.begin : NULL;
-    int hit = -1; /* the first unweighted metric that the loss kernel gives away */
-    for (int m = 0; m < o->metric_count && hit < 0 && o->smoothing == 0.0f && !o->ignores; m++)
-        if (o->metrics[m].kind == fm_accuracy_with_loss(o->loss) && !(weight && o->metrics[m].weighted) &&
-            o->metrics[m].threshold == 0.5f && (o->source != o->output || !fm_is_from_logits(o->loss)))
-            hit = m;
+    const int hit = find_hit(o, weight != NULL);
     fm_loss loss = {
         .rows = rows.end - rows.begin,
         .cols = network->width[o->source],
@@ -164,50 +196,30 @@ fm_outcome fm_compute_loss(const fm_pass *pass, const fm_batches *batches, int t
         .y_row = row,
         .labels = labels ? targets->labels + rows.begin : NULL,
         .weight = weight,
-        .scale = (float)o->weight / (float)own,
+        .scale = (float)o->weight / (float)count,
         .threshold = 0.5f,
         .loss = targets->loss + rows.begin,
         .grad = pass->training && grad ? grad + begin : NULL,
         .grad_row = row,
-        .probs = o->source == o->output ? NULL : predictions,
+        .probs = o->source == o->output ? NULL : w->value[o->output] + begin,
         .probs_row = row,
         .room = targets->pairs,
-        .hit = hit < 0 ? NULL : targets->metric + hit * capacity + rows.begin,
+        .hit = hit < 0 ? NULL : targets->metric + hit * fm_room(pass, o->output) + rows.begin,
     };
-    for (int i = 0; i < FM_LOSS_PARAMETERS; i++)
-        loss.parameter[i] = o->parameter[i];
+    memcpy(loss.parameter, o->parameter, sizeof loss.parameter);
     if (o->ignores) {
         count_rows(pass, o, targets, rows, weight != NULL);
         loss.labels = targets->kept + rows.begin;
         loss.weight = targets->counted + rows.begin;
     }
-    float *room = targets->smoothed ? targets->smoothed + begin : NULL;
     if (!o->function)
-        call_smoothed(network, o->loss, o->smoothing, room, &loss);
+        call_smoothed(network, o->loss, o->smoothing, targets->smoothed ? targets->smoothed + begin : NULL, &loss);
     else if (!call_function(pass->network, o, &loss))
         return (fm_outcome){.interrupted = 1};
     if (o->ignores)
         drop_ignored(o, targets, rows, loss.loss, loss.grad, row);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++)
         outcome.non_finite |= !isfinite(targets->loss[i]);
-    for (int m = 0; m < o->metric_count; m++) {
-        if (m == hit)
-            continue;
-        fm_loss metric = loss;
-        metric.x = w->value[o->metrics[m].source] + begin;
-        metric.weight = o->metrics[m].weighted ? weight : NULL;
-        metric.threshold = o->metrics[m].threshold;
-        for (int i = 0; i < FM_LOSS_PARAMETERS; i++)
-            metric.parameter[i] = o->metrics[m].parameter[i];
-        metric.loss = targets->metric + m * capacity + rows.begin;
-        metric.grad = metric.probs = metric.hit = NULL;
-        const int is_loss = o->metrics[m].kind < FM_LOSS_binary_accuracy;
-        const int unknown = o->ignores && is_loss && (o->ignored < 0 || o->ignored >= loss.cols);
-        if (!unknown) /* an accuracy compares with any number, and a class that the loss ignores is one for the metrics */
-            metric.labels = labels ? targets->labels + rows.begin : NULL;
-        call_smoothed(network, o->metrics[m].kind, o->metrics[m].smoothing, room, &metric);
-        if (unknown)
-            drop_ignored(o, targets, rows, metric.loss, NULL, 0);
-    }
+    compute_metrics(pass, o, targets, &loss, rows, hit, weight);
     return outcome;
 }

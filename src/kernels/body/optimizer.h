@@ -37,30 +37,22 @@ enum {
     FM_RULE_SCHEDULE_FREE,
 };
 
+/* fm_update's constants, broadcast. Those that a rule does not use vanish when this is inlined. */
 typedef struct fm_update_constants {
-    vf learning_rate, momentum, rho, one_minus_rho, beta_1, one_minus_beta_1, beta_2, one_minus_beta_2, epsilon, ahead, correction;
-    vf l1, l2, shrinkage, average;
-    float power;
+#define FM_HYPERPARAMETER(name) vf name;
+#include "../kernels.def"
+#define FM_STEP_CONSTANT(name) vf name;
+#include "../kernels.def"
+    float exponent; /* power, for v_power */
 } fm_update_constants;
 
 FM_INLINE fm_update_constants fm_update_prepare(const fm_update *u) {
     return (fm_update_constants){
-        .learning_rate = v_set1(u->learning_rate),
-        .momentum = v_set1(u->momentum),
-        .rho = v_set1(u->rho),
-        .one_minus_rho = v_set1(u->one_minus_rho),
-        .beta_1 = v_set1(u->beta_1),
-        .one_minus_beta_1 = v_set1(u->one_minus_beta_1),
-        .beta_2 = v_set1(u->beta_2),
-        .one_minus_beta_2 = v_set1(u->one_minus_beta_2),
-        .epsilon = v_set1(u->epsilon),
-        .ahead = v_set1(u->ahead),
-        .correction = v_set1(u->correction),
-        .l1 = v_set1(u->l1),
-        .l2 = v_set1(u->l2),
-        .shrinkage = v_set1(u->shrinkage),
-        .average = v_set1(u->average),
-        .power = u->power,
+#define FM_HYPERPARAMETER(name) .name = v_set1(u->name),
+#include "../kernels.def"
+#define FM_STEP_CONSTANT(name) .name = v_set1(u->name),
+#include "../kernels.def"
+        .exponent = u->power,
     };
 }
 
@@ -87,7 +79,7 @@ FM_INLINE vf fm_mean(const fm_update_constants *k, vf m, vf g) { return v_fma(v_
 FM_INLINE vf fm_mean_square(const fm_update_constants *k, vf v, vf g) { return v_fnma(v_fnma(g, g, v), k->one_minus_beta_2, v); }
 
 FM_INLINE vf fm_ftrl_power(const int rule, const fm_update_constants *k, vf n) {
-    return rule == FM_RULE_FTRL ? v_sqrt(n) : v_power(n, k->power);
+    return rule == FM_RULE_FTRL ? v_sqrt(n) : v_power(n, k->exponent);
 }
 
 /* One vector: w, and the slots that the rule has, by their order. rule is a constant wherever this is inlined. */
@@ -400,7 +392,7 @@ FM_INLINE void fm_replay_all(const int rule, const fm_replay *r) {
 void FM_FUNCTION(update_sgd)(const fm_update *u) {
     if (u->momentum == 0.0f)
         fm_update_all(FM_RULE_SGD, u);
-    else if (u->nesterov)
+    else if (u->nesterov != 0.0f)
         fm_update_all(FM_RULE_SGD_NESTEROV, u);
     else
         fm_update_all(FM_RULE_SGD_MOMENTUM, u);
@@ -408,16 +400,16 @@ void FM_FUNCTION(update_sgd)(const fm_update *u) {
 void FM_FUNCTION(replay_sgd)(const fm_replay *r) {
     if (r->update.momentum == 0.0f)
         return;
-    if (r->update.nesterov)
+    if (r->update.nesterov != 0.0f)
         fm_replay_all(FM_RULE_SGD_NESTEROV, r);
     else
         fm_replay_all(FM_RULE_SGD_MOMENTUM, r);
 }
 
 void FM_FUNCTION(update_rmsprop)(const fm_update *u) {
-    if (u->centered && u->momentum == 0.0f)
+    if (u->centered != 0.0f && u->momentum == 0.0f)
         fm_update_all(FM_RULE_RMSPROP_CENTERED, u);
-    else if (u->centered)
+    else if (u->centered != 0.0f)
         fm_update_all(FM_RULE_RMSPROP_CENTERED_MOMENTUM, u);
     else if (u->momentum == 0.0f)
         fm_update_all(FM_RULE_RMSPROP, u);
@@ -432,7 +424,7 @@ void FM_FUNCTION(replay_rmsprop)(const fm_replay *r) {
 }
 
 void FM_FUNCTION(update_adam)(const fm_update *u) {
-    if (u->amsgrad)
+    if (u->amsgrad != 0.0f)
         fm_update_all(FM_RULE_AMSGRAD, u);
     else
         fm_update_all(FM_RULE_ADAM, u);

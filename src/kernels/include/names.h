@@ -24,10 +24,16 @@ enum {
 };
 
 enum {
-#define FM_OPTIMIZER(name, slots) FM_OPTIMIZER_##name,
-#define FM_LAYERWISE_OPTIMIZER(name, slots) FM_OPTIMIZER_##name,
+#define FM_OPTIMIZER(name, ...) FM_OPTIMIZER_##name,
+#define FM_LAYERWISE_OPTIMIZER(name, ...) FM_OPTIMIZER_##name,
 #include "../kernels.def"
     FM_OPTIMIZER_COUNT
+};
+
+enum {
+#define FM_HYPERPARAMETER(name) FM_HYPERPARAMETER_##name,
+#include "../kernels.def"
+    FM_HYPERPARAMETER_COUNT
 };
 
 #endif

@@ -28,11 +28,10 @@ typedef struct fm_update {
     float *w;
     const float *g;
     float *slot[FM_RULE_SLOTS];
-    float learning_rate, momentum, rho, one_minus_rho, beta_1, one_minus_beta_1, beta_2, one_minus_beta_2, epsilon;
-    float ahead, correction; /* nadam, schedule_free */
-    float average; /* schedule_free */
-    float l1, l2, shrinkage, power; /* ftrl; power ≥ 0 */
-    int nesterov, centered, amsgrad;
+#define FM_HYPERPARAMETER(name) float name;
+#include "../kernels.def"
+#define FM_STEP_CONSTANT(name) float name;
+#include "../kernels.def"
     const int32_t *index; /* [n / 16], or NULL: row i of w and of the slots, 16 numbers, stands at 16·index[i]; g is not scattered */
 } fm_update;
 
