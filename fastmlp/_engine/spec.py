@@ -36,6 +36,7 @@ __all__ = [
     "Update",
 ]
 
+
 @dataclass(frozen=True, slots=True)
 class Penalty:
     """What a parameter, or what a layer gives, adds to the loss.
@@ -321,8 +322,8 @@ class Update:
     (beta_1, beta_2), ``ftrl`` (initial_accumulator, l1, l2, shrinkage, power, beta), ``schedule_free`` (beta_1, beta_2, epsilon, warmup),
     ``lamb`` (beta_1, beta_2, epsilon), ``adafactor`` (beta_2_decay, epsilon, epsilon_2, clip_threshold, matrices) or ``muon`` (momentum,
     nesterov, newton_a, newton_b, newton_c, newton_steps, rms_rate, matrices; beta_1, beta_2, epsilon, vector_rate, vector_decay).
-    Hyperparameters that a rule does not use are ignored; 0 disables an option. The fields from ``momentum`` to ``vector_decay`` are also rows
-    of ``src/kernels/kernels.def``, from which the native engine takes them by name.
+    Hyperparameters that a rule does not use are ignored; 0 disables an option. The fields from ``momentum`` to ``vector_decay`` are also
+    rows of ``src/kernels/kernels.def``, by whose names the native engine reads them.
 
     The order of one update: the gradients of the penalties are added; the gradients of ``accumulate`` batches are averaged, and only the
     last of these batches takes a step; gradients are clipped; weights decay; the rule takes its step; the EMA is updated; constraints are
@@ -381,7 +382,7 @@ class Update:
     accumulate: int = 1
     """Number of batches whose mean gradient makes one step. ``iterations`` counts batches."""
     ema_momentum: float | None = None
-    """Keep an exponential moving average of the parameters, ``a = momentum·a + (1 − momentum)·w``, which starts as w after the first step."""
+    """Keep an exponential moving average of the parameters: ``a = momentum·a + (1 − momentum)·w``; w itself after the first step."""
     ema_overwrite_frequency: int = 0
     """Number of steps after which the parameters are replaced by their EMA."""
 

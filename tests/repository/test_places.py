@@ -97,8 +97,8 @@ KNOWN = {
         **dict.fromkeys(
             ("SGD", "RMSprop", "Adam", "AdamW"), "what benchmarks and the command line begin with, and what other rules are made of"
         ),
-        "Nadam": "has a number beside its arrays",
-        "Adafactor": "has arrays of other shapes than the parameters'",
+        "Nadam": "has a number beside its slots",
+        "Adafactor": "has slots of other shapes than the parameters",
         "Muon": "makes matrices orthogonal",
         "LBFGS": "no rule of the engines: it minimizes from above",
     },
