@@ -157,6 +157,11 @@ class Registry(Generic[T]):
         return made
 
 
+def names_from(package: str, namespace: Mapping[str, object]) -> list[str]:
+    """The names in a package's namespace that stand for what its files define, in the order in which they were imported."""
+    return [name for name, value in namespace.items() if str(getattr(value, "__module__", "")).startswith(f"{package}.")]
+
+
 def classes_in(base: type[Any], *modules: ModuleType) -> list[type[Any]]:
     """The classes derived from ``base`` that modules export, in the order in which they are defined."""
     exported = [one for module in modules for name, one in vars(module).items() if name in module.__all__]

@@ -25,6 +25,8 @@ from fastmlp._graph.weights import Weight
 from fastmlp.initializers import Initializer
 from fastmlp.variables import Variable
 
+__all__ = ["Layer", "assign_all"]
+
 _UNSUPPORTED = {
     "activity_regularizer": "only Dense has it; put an ActivityRegularization layer behind this one",
     **dict.fromkeys((f"{weight}_{rule}" for weight in ("kernel", "bias") for rule in ("regularizer", "constraint")), "only Dense has it"),

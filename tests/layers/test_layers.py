@@ -256,3 +256,10 @@ def test_a_layer_that_is_not_built_says_so():
     for use in (layer.count_params, lambda: layer.kernel, lambda: layer.set_weights([])):
         with pytest.raises((ValueError, AttributeError), match=r"layer 'd' .* input shape.* give input_shape=, or build the model"):
             use()
+
+
+def test_a_star_import_has_the_public_names_and_no_others():
+    names: dict[str, object] = {}
+    exec("from fastmlp.layers import *", names)
+    assert {"Dense", "Input", "Layer", "StringLookup", "add", "deserialize", "serialize"} <= names.keys()
+    assert not {"Any", "keras_names", "names_from", "np", "dense"} & names.keys()
