@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from fastmlp._base import checks
-from fastmlp._base.configs import Config
+from fastmlp._base.arguments import Real
 from fastmlp.metrics.base import EngineMetric
 from fastmlp.metrics.functions import binary_accuracy
 
@@ -26,18 +25,17 @@ class BinaryAccuracy(EngineMetric):
     elementwise = True
     higher_is_better = True
 
+    threshold = Real(0, 1)
+
     def __init__(self, name: str | None = None, dtype: DTypeLike | None = None, threshold: float = 0.5, **options: object) -> None:
         super().__init__(name, dtype, **options)
-        self.threshold = checks.check_float("threshold", threshold, 0.0, 1.0)
+        self.threshold = threshold
 
     def element_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         return binary_accuracy(y, p, self.threshold)
 
     def advice_for_logits(self) -> str | None:
         return "use BinaryAccuracy(threshold=0)" if self.threshold else None
-
-    def get_config(self) -> Config:
-        return {"name": self.name, "threshold": self.threshold}
 
 
 class CategoricalAccuracy(EngineMetric):

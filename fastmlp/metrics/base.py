@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastmlp._base import checks, naming
+from fastmlp._base.arguments import Text
 from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.numeric import quietly
 from fastmlp._base.registry import Configurable
@@ -53,6 +54,8 @@ class Metric(Configurable):
     """Whether several batches may be passed as one, with the same result."""
     _in_pass: bool = False
     """True while a model passes over its data, so that results are intermediate."""
+
+    name = Text()
 
     def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
@@ -169,9 +172,6 @@ class Metric(Configurable):
         """Calls :meth:`update_state` with the arguments and returns :meth:`result`."""
         self.update_state(*args, **options)
         return self.result()
-
-    def get_config(self) -> Config:
-        return {"name": self.name}
 
 
 class SampleMetric(Metric):

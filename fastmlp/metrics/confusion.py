@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from fastmlp._base import checks
+from fastmlp._base.arguments import Choice, Integer, Real
 from fastmlp._base.configs import Config, StoredConfig
 from fastmlp.metrics.base import END_IN_PROBABILITIES, SampleMetric, by_element, divide, from_json, ordered_sum, plain, to_json
 
@@ -83,10 +84,11 @@ class Counts:
 class _Thresholded(SampleMetric):
     """Base class of counts and ratios at given thresholds."""
 
-    def __init__(
-        self, thresholds: Thresholds = None, name: str | None = None, dtype: DTypeLike | None = None, default: float = 0.5
-    ) -> None:
-        self.thresholds = _checked_thresholds(default if thresholds is None else thresholds, default)
+    _default = 0.5
+    """The threshold where none is given; it may be any number."""
+
+    def __init__(self, thresholds: Thresholds = None, name: str | None = None, dtype: DTypeLike | None = None) -> None:
+        self.thresholds = _checked_thresholds(self._default if thresholds is None else thresholds, self._default)
         self._given = thresholds
         super().__init__(name, dtype)
 
@@ -109,14 +111,14 @@ class _Thresholded(SampleMetric):
         return plain(values[0] if len(self.thresholds) == 1 else values)
 
     def get_config(self) -> Config:
-        return {"name": self.name, "thresholds": self._given}
+        return {**super().get_config(), "thresholds": self._given}
 
 
 def _checked_thresholds(given: float | Sequence[float] | np.ndarray, default: float) -> list[float]:
     listed = list(given) if isinstance(given, (list, tuple, np.ndarray)) else [given]
     if not listed:
         raise ValueError("thresholds is empty; pass one or more numbers from 0 to 1")
-    return [value if value == default else checks.check_float("a threshold", value, 0.0, 1.0) for value in listed]
+    return [value if value == default else checks.check_float("each of thresholds", value, 0.0, 1.0) for value in listed]
 
 
 class _Count(_Thresholded):
@@ -162,6 +164,9 @@ class _Ratio(_Thresholded):
     higher_is_better = True
     other: ClassVar[str]
 
+    top_k = Integer(optional=True)
+    class_id = Integer(0, optional=True)
+
     def __init__(
         self,
         thresholds: Thresholds = None,
@@ -170,9 +175,9 @@ class _Ratio(_Thresholded):
         name: str | None = None,
         dtype: DTypeLike | None = None,
     ) -> None:
-        self.top_k = None if top_k is None else checks.check_int("top_k", top_k)
-        self.class_id = None if class_id is None else checks.check_int("class_id", class_id, 0)
-        super().__init__(thresholds, name, dtype, 0.5 if top_k is None else LOWEST)
+        self.top_k, self.class_id = top_k, class_id
+        self._default = 0.5 if top_k is None else LOWEST
+        super().__init__(thresholds, name, dtype)
 
     def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> None:
         if self.top_k is not None:
@@ -187,9 +192,6 @@ class _Ratio(_Thresholded):
     def result(self) -> float | np.ndarray:
         counts = self._counts.at_thresholds()
         return self._single(divide(counts["tp"], counts["tp"] + counts[self.other]))
-
-    def get_config(self) -> Config:
-        return {"name": self.name, "thresholds": self._given, "top_k": self.top_k, "class_id": self.class_id}
 
 
 def select_class(
@@ -252,6 +254,10 @@ class FBetaScore(SampleMetric):
 
     higher_is_better = True
 
+    average = Choice("micro", "macro", "weighted", None)
+    beta = Real(above=0)
+    threshold = Real(above=0, high=1, optional=True)
+
     def __init__(
         self,
         average: str | None = None,
@@ -260,13 +266,7 @@ class FBetaScore(SampleMetric):
         name: str | None = "fbeta_score",
         dtype: DTypeLike | None = None,
     ) -> None:
-        if average not in (None, "micro", "macro", "weighted"):
-            raise ValueError(f"average must be 'micro', 'macro', 'weighted' or None, got {average!r}")
-        self.beta = checks.check_float("beta", beta, 0.0)
-        self.threshold = None if threshold is None else checks.check_float("threshold", threshold, 0.0, 1.0)
-        if self.beta == 0 or self.threshold == 0:
-            raise ValueError(f"{'beta' if self.beta == 0 else 'threshold'} must be above 0")
-        self.average = average
+        self.average, self.beta, self.threshold = average, beta, threshold
         super().__init__(name, dtype)
 
     def advice_for_logits(self) -> str | None:
@@ -300,9 +300,6 @@ class FBetaScore(SampleMetric):
             scores = np.mean(scores)
         return plain(scores)
 
-    def get_config(self) -> Config:
-        return {"name": self.name, "average": self.average, "beta": self.beta, "threshold": self.threshold}
-
 
 class F1Score(FBetaScore):
     """:class:`FBetaScore` with β = 1: the harmonic mean of precision and recall.
@@ -318,6 +315,3 @@ class F1Score(FBetaScore):
         self, average: str | None = None, threshold: float | None = None, name: str | None = "f1_score", dtype: DTypeLike | None = None
     ) -> None:
         super().__init__(average, 1.0, threshold, name, dtype)
-
-    def get_config(self) -> Config:
-        return {"name": self.name, "average": self.average, "threshold": self.threshold}

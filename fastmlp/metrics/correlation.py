@@ -10,11 +10,17 @@ from numpy.typing import DTypeLike
 
 import fastmlp.metrics.functions as functions
 from fastmlp._base import checks
-from fastmlp._base.configs import Config
+from fastmlp._base.arguments import Converted
 from fastmlp.errors import UnsupportedError
 from fastmlp.metrics.base import MeanOverSamples
 
 __all__ = ["ConcordanceCorrelation", "PearsonCorrelation"]
+
+
+def _correlated_axis(axis: int) -> int:
+    if axis not in (-1, 0, 1):
+        raise UnsupportedError(f"axis={axis!r} is not in fastmlp; use -1 for the outputs of a sample, or 0 for the samples")
+    return axis
 
 
 class _Correlation(MeanOverSamples):
@@ -23,11 +29,9 @@ class _Correlation(MeanOverSamples):
     higher_is_better = True
     function: ClassVar[Callable[..., np.ndarray]]
 
+    axis = Converted(_correlated_axis)
+
     def __init__(self, name: str | None, dtype: DTypeLike | None, axis: int) -> None:
-        if axis not in (-1, 0, 1):
-            raise UnsupportedError(
-                f"{type(self).__name__}(axis={axis!r}) is not in fastmlp; use -1 for the outputs of a sample, or 0 for the samples"
-            )
         super().__init__(name, dtype)
         self.axis = axis
         self.takes_chunks = axis != 0  # type: ignore[misc]
@@ -42,9 +46,6 @@ class _Correlation(MeanOverSamples):
                 "samples of a batch"
             )
         self._add_values(type(self).function(y, p, axis=self.axis), weight)
-
-    def get_config(self) -> Config:
-        return {"name": self.name, "axis": self.axis}
 
 
 class PearsonCorrelation(_Correlation):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from fastmlp._base import checks
+from fastmlp._base.arguments import Boolean, Converted, Integer, Real
 from fastmlp._base.configs import Config, StoredConfig
 from fastmlp.metrics.base import END_IN_PROBABILITIES, SampleMetric, by_element, divide
 from fastmlp.metrics.confusion import EPSILON, Counts, select_class
@@ -47,6 +48,17 @@ class FineCounts(Counts):
         return float(2.0 ** (np.searchsorted(folded, folded[-1] / 2) // _STEPS - _OCTAVES))
 
 
+def _one_of(name: str, value: object, choices: tuple[str, ...]) -> str:
+    for choice in choices:
+        if isinstance(value, str) and value.lower() == choice.lower():
+            return choice
+    raise ValueError(f"{name} must be {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}, got {value!r}")
+
+
+def _label_weights(given: Sequence[float] | None) -> np.ndarray | None:
+    return None if given is None else np.asarray(given, np.float32)
+
+
 class AUC(SampleMetric):
     """The area under the ROC or precision-recall curve: 1 is perfect; for the ROC curve, 0.5 is random guessing.
 
@@ -74,6 +86,14 @@ class AUC(SampleMetric):
 
     higher_is_better = True
 
+    num_thresholds = Integer(2)
+    curve = Converted(lambda given: _one_of("curve", given, ("ROC", "PR")))
+    summation_method = Converted(lambda given: _one_of("summation_method", given, ("interpolation", "minoring", "majoring")))
+    multi_label = Boolean()
+    num_labels = Integer(optional=True)
+    label_weights = Converted(_label_weights, lambda weights: None if weights is None else weights.tolist())
+    from_logits = Boolean()
+
     def __init__(
         self,
         num_thresholds: int = 200,
@@ -87,19 +107,21 @@ class AUC(SampleMetric):
         label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
-        self.curve = _one_of("curve", curve, ("ROC", "PR"))
-        self.summation_method = _one_of("summation_method", summation_method, ("interpolation", "minoring", "majoring"))
+        self.curve, self.summation_method = curve, summation_method
+        self.multi_label, self.num_labels, self.from_logits = multi_label, num_labels, from_logits
+        self.label_weights = label_weights
         if num_labels and not multi_label:
             raise ValueError("num_labels is only for multi_label=True")
-        self._given = None if thresholds is None else sorted(checks.check_float("a threshold", value, 0.0, 1.0) for value in thresholds)
+        self.num_thresholds = num_thresholds
+        if thresholds is not None and not np.iterable(thresholds):
+            raise TypeError(f"thresholds must be a list of numbers from 0 to 1, got {thresholds!r:.80}")
+        given = None if thresholds is None else [checks.check_float("each of thresholds", value, 0.0, 1.0) for value in thresholds]
+        self._given = None if given is None else sorted(given)
         inner = self._given
         if inner is None:
-            count = checks.check_int("num_thresholds", num_thresholds, 2)
-            inner = [(i + 1) / (count - 1) for i in range(count - 2)]
+            inner = [(i + 1) / (self.num_thresholds - 1) for i in range(self.num_thresholds - 2)]
         self.thresholds = [-EPSILON, *inner, 1 + EPSILON]
         self.num_thresholds = len(self.thresholds)
-        self.multi_label, self.num_labels, self.from_logits = bool(multi_label), num_labels, bool(from_logits)
-        self.label_weights = None if label_weights is None else np.asarray(label_weights, np.float32)
         super().__init__(name, dtype)
 
     def advice_for_logits(self) -> str | None:
@@ -175,17 +197,7 @@ class AUC(SampleMetric):
         return (x[:-1] - x[1:]) * heights
 
     def get_config(self) -> Config:
-        return {
-            "name": self.name,
-            "num_thresholds": self.num_thresholds,
-            "curve": self.curve,
-            "summation_method": self.summation_method,
-            "thresholds": self._given,
-            "multi_label": self.multi_label,
-            "num_labels": self.num_labels,
-            "label_weights": None if self.label_weights is None else self.label_weights.tolist(),
-            "from_logits": self.from_logits,
-        }
+        return {**super().get_config(), "thresholds": self._given}
 
 
 def _interpolated_precision_areas(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:
@@ -196,13 +208,6 @@ def _interpolated_precision_areas(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray
     return np.asarray(divide(slope * (tp[:-1] - tp[1:] + intercept * np.log(ratio)), tp[1:] + fn[1:]))
 
 
-def _one_of(name: str, value: object, choices: tuple[str, ...]) -> str:
-    for choice in choices:
-        if isinstance(value, str) and value.lower() == choice.lower():
-            return choice
-    raise ValueError(f"{name} must be {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}, got {value!r}")
-
-
 class _BestAt(SampleMetric):
     """Base class of the maximum of one rate over the thresholds at which another rate is high enough."""
 
@@ -210,10 +215,13 @@ class _BestAt(SampleMetric):
     bound: ClassVar[str]
     """The name of the argument for the lower bound."""
 
+    num_thresholds = Integer()
+    class_id = Integer(0, optional=True)
+
     def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: DTypeLike | None) -> None:
-        self.value = checks.check_float(self.bound, value, 0.0, 1.0)
-        count = self.num_thresholds = checks.check_int("num_thresholds", num_thresholds)
-        self.class_id = None if class_id is None else checks.check_int("class_id", class_id, 0)
+        setattr(self, self.bound, value)
+        self.num_thresholds, self.class_id = num_thresholds, class_id
+        count = self.num_thresholds
         self.thresholds = [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
         super().__init__(name, dtype)
 
@@ -235,14 +243,11 @@ class _BestAt(SampleMetric):
     def result(self) -> float:
         counts = self._counts.at_thresholds()
         bounded, maximised = self._rates(**counts)
-        return float(np.max(maximised[bounded >= self.value], initial=0.0))
+        return float(np.max(maximised[bounded >= getattr(self, self.bound)], initial=0.0))
 
     def _rates(self, tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The rate with the lower bound and the rate to maximise, at each threshold."""
         raise NotImplementedError
-
-    def get_config(self) -> Config:
-        return {"name": self.name, self.bound: self.value, "num_thresholds": self.num_thresholds, "class_id": self.class_id}
 
 
 class PrecisionAtRecall(_BestAt):
@@ -263,6 +268,7 @@ class PrecisionAtRecall(_BestAt):
     """
 
     bound = "recall"
+    recall = Real(0, 1)
 
     def __init__(
         self, recall: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None, dtype: DTypeLike | None = None
@@ -285,6 +291,7 @@ class RecallAtPrecision(_BestAt):
     """
 
     bound = "precision"
+    precision = Real(0, 1)
 
     def __init__(
         self,
@@ -312,6 +319,7 @@ class SensitivityAtSpecificity(_BestAt):
     """
 
     bound = "specificity"
+    specificity = Real(0, 1)
 
     def __init__(
         self,
@@ -339,6 +347,7 @@ class SpecificityAtSensitivity(_BestAt):
     """
 
     bound = "sensitivity"
+    sensitivity = Real(0, 1)
 
     def __init__(
         self,

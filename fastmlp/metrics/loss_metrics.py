@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from numpy.typing import DTypeLike
 
 from fastmlp import losses
+from fastmlp._base import keywords
 from fastmlp._base.configs import Config
 from fastmlp.errors import UnsupportedError
 from fastmlp.losses import (
@@ -78,11 +79,14 @@ class LossMetric(EngineMetric):
     """
 
     loss: ClassVar[type[losses.Loss]]
+    further_arguments: ClassVar[tuple[str, ...]]
+    """The arguments of the loss."""
 
     def __init_subclass__(cls, of: type[losses.Loss] | None = None, **options: object) -> None:
         super().__init_subclass__(**options)
         if of is not None:
             cls.loss, cls.kind, cls.elementwise = of, of.kind, of.elementwise
+            cls.further_arguments = tuple(name for name in keywords.parameters(of) if name not in ("reduction", "name", "dtype"))
             cls.aliases, cls.in_keras = vars(cls).get("aliases", of.aliases), vars(cls).get("in_keras", of.in_keras)
 
     def __init__(self, name: str | None = None, dtype: DTypeLike | None = None, **options: Any) -> None:

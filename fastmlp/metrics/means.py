@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 import fastmlp.metrics.functions as functions
 from fastmlp._base import checks, custom_objects
+from fastmlp._base.arguments import Choice, Integer
 from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.numeric import quietly
 from fastmlp.metrics.base import MeanOverSamples, Metric, SampleMetric, by_element, from_json, ordered_sum, plain, to_json
@@ -193,15 +194,14 @@ class TopKCategoricalAccuracy(MeanOverSamples):
 
     higher_is_better = True
 
+    k = Integer()
+
     def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
-        self.k = checks.check_int("k", k)
+        self.k = k
 
     def sample_values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         return functions.top_k_categorical_accuracy(y, p, self.k)
-
-    def get_config(self) -> Config:
-        return {"name": self.name, "k": self.k}
 
 
 class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
@@ -266,6 +266,9 @@ class R2Score(SampleMetric):
 
     higher_is_better = True
 
+    class_aggregation = Choice("uniform_average", "variance_weighted_average", None)
+    num_regressors = Integer(0)
+
     def __init__(
         self,
         class_aggregation: str | None = "uniform_average",
@@ -273,12 +276,9 @@ class R2Score(SampleMetric):
         name: str | None = "r2_score",
         dtype: DTypeLike | None = None,
     ) -> None:
-        choices = (None, "uniform_average", "variance_weighted_average")
-        if class_aggregation not in choices:
-            raise ValueError(f"class_aggregation must be {', '.join(map(repr, choices[1:]))} or None, got {class_aggregation!r}")
         super().__init__(name, dtype)
         self.class_aggregation = class_aggregation
-        self.num_regressors = checks.check_int("num_regressors", num_regressors, 0)
+        self.num_regressors = num_regressors
 
     def reset_state(self) -> None:
         self._sums: np.ndarray = np.zeros(())
@@ -318,6 +318,3 @@ class R2Score(SampleMetric):
                     f"{self._samples} values are too few for the adjusted R² with {self.num_regressors} features; the plain R² is returned"
                 )
         return plain(scores)
-
-    def get_config(self) -> Config:
-        return {"name": self.name, "class_aggregation": self.class_aggregation, "num_regressors": self.num_regressors}

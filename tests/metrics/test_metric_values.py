@@ -506,7 +506,7 @@ def test_every_metric_is_described_by_its_configuration(name):
         (lambda: metrics.AUC(num_labels=3), "num_labels is only for multi_label=True"),
         (lambda: metrics.AUC(label_weights=[1, 2])([1], [0.5]), "label_weights has 2 values, but the model has 1 outputs"),
         (lambda: metrics.Precision(thresholds=[]), "thresholds is empty"),
-        (lambda: metrics.Precision(thresholds=1.5), "a threshold must be at least 0 and at most 1, got 1.5"),
+        (lambda: metrics.Precision(thresholds=1.5), "each of thresholds must be at least 0 and at most 1, got 1.5"),
         (lambda: metrics.Precision(top_k=3)([[1, 0]], [[0.5, 0.1]]), "top_k is 3, but the model has 2 outputs"),
         (lambda: metrics.Recall(class_id=2)([[1, 0]], [[0.5, 0.1]]), "class_id must be from 0 to 1, the last output, got 2"),
         (lambda: metrics.F1Score(average="mean"), "average must be 'micro', 'macro', 'weighted' or None, got 'mean'"),

@@ -6,12 +6,12 @@ import math
 
 import pytest
 
-from fastmlp import constraints, initializers, layers, losses, optimizers, regularizers
+from fastmlp import constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from fastmlp._base import keywords
 from fastmlp._base.arguments import Argument, Boolean, Choice, Integer, Real, Text, arguments_of
 from fastmlp.optimizers import schedules
 
-KINDS = (initializers, regularizers, constraints, layers, losses, optimizers, schedules)
+KINDS = (initializers, regularizers, constraints, layers, losses, metrics, optimizers, schedules)
 CLASSES = [cls for kind in KINDS for cls in kind.registry.classes.values()]
 REQUIRED = {
     "Activation": {"activation": "tanh"},
@@ -28,6 +28,11 @@ REQUIRED = {
     "RepeatVector": {"n": 2},
     "Rescaling": {"scale": 2.0},
     "Reshape": {"target_shape": (3, 1)},
+    "MeanMetricWrapper": {"fn": lambda y, p: abs(y - p)},
+    "PrecisionAtRecall": {"recall": 0.5},
+    "RecallAtPrecision": {"precision": 0.5},
+    "SensitivityAtSpecificity": {"specificity": 0.5},
+    "SpecificityAtSensitivity": {"sensitivity": 0.5},
     **{name: {"rate": 0.1} for name in ("AlphaDropout", "Dropout", "GaussianDropout")},
     "CosineDecayRestarts": {"initial_learning_rate": 0.1, "first_decay_steps": 10},
     "ExponentialDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
@@ -40,6 +45,7 @@ REQUIRED = {
 """Arguments that have no default, each with a valid value."""
 NOT_REFUSED = {
     **{("LBFGS", name): "let through where it asks for nothing" for name in ("use_ema", "ema_momentum", "ema_overwrite_frequency")},
+    **{(name, "dtype"): "accepted as in Keras" for name in metrics.registry.classes if name not in losses.registry.classes},
     ("Embedding", "weights"): "the message names the weight, embeddings",
     ("Hashing", "mask_value"): "any value may be masked",
     ("InputLayer", "input_shape"): "another name of shape",

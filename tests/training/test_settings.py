@@ -259,7 +259,7 @@ def test_an_optimizer_trains_one_model():
     one.compile(optimizer, "mse")
     other.compile(optimizer, "mse")
     one.fit(X, Y, verbose=0)
-    with pytest.raises(ValueError, match=r"this Adam trains the model '.*' already; give the model '.*' one of its own"):
+    with pytest.raises(ValueError, match=r"this Adam already trains the model '.*'; use a separate one for the model '.*'"):
         other.fit(X, Y, verbose=0)
     one.fit(X, Y, verbose=0)
     assert optimizer.iterations == 2
