@@ -1,4 +1,4 @@
-"""What a layer asks of the engines, step by step."""
+"""The operations that a layer consists of."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["Operation"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One step a layer asks for: an op of :class:`fastmlp._engine.spec.Node`; any but ``activation`` gets the layer's weights."""
+    """One operation of a layer: an op of :class:`fastmlp._engine.spec.Node`. Operations other than activations get the layer's weights."""
 
     op: str
     activation: Activation = activations.linear
     rate: float = 0.0
     groups: int = 1
-    """Parts of a row that it acts on one by one, as on rows."""
+    """The number of parts of a sample that it is applied to separately, as to samples."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Other fields of the node."""
+    """Further fields of the node."""

@@ -1,23 +1,33 @@
-"""Where a layer's arrays live: in the layer until an engine needs them, then in the engine's network.
+"""The weights of layers, whose values are in the layer until a network is created, and then in the network.
 
-A new weight is only a shape, an initializer and a seed; its values are drawn when somebody first asks for them. So a model can be
-described, checked against a file and given its stored values without ever allocating the random ones.
+A new weight is only a shape, an initializer and a seed; its values are drawn when they are first read. So a model can be described, checked
+against a file and loaded with stored values without ever allocating random ones.
 """
 
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from fastmlp._base import checks, seeding
 from fastmlp._base.numeric import as_native
-from fastmlp._engine.spec import Parameter
+from fastmlp._base.shapes import Shape
+from fastmlp._engine.spec import Bounds, Parameter, Penalty
 from fastmlp.constraints import Constraint
 from fastmlp.initializers import Initializer
 from fastmlp.regularizers import Regularizer
 from fastmlp.variables import Variable
+
+if TYPE_CHECKING:
+    from fastmlp._engine.network import Network
+    from fastmlp._graph.symbolic import ModelLike
+    from fastmlp.layers.base import Layer
+
+Rules: TypeAlias = tuple[Penalty | None, Bounds | None]
+"""The penalty and the constraint of a weight, as a plan holds them."""
 
 
 class Weight(Variable):
@@ -25,13 +35,13 @@ class Weight(Variable):
 
     Args:
         owner: The layer's name.
-        name: ``kernel`` or ``bias``.
-        shape: Its shape, all sizes positive.
-        initializer: Draws the first values.
-        regularizer: What it adds to the loss.
-        constraint: What it is brought back to after each update.
-        trainable: False for what no gradient moves, in a frozen layer or not: moving statistics.
-        flat: True for what an engine takes as a vector, whatever its shape.
+        name: The weight's name, such as ``kernel`` or ``bias``.
+        shape: The shape; all sizes are positive.
+        initializer: Draws the initial values.
+        regularizer: Penalty on the weight that is added to the loss.
+        constraint: Constraint that is applied after each update.
+        trainable: False for weights that no gradient updates, even if the layer is not frozen: moving statistics.
+        flat: True for weights that engines treat as vectors, whatever their shape.
     """
 
     __slots__ = (
@@ -52,7 +62,7 @@ class Weight(Variable):
         self,
         owner: str,
         name: str,
-        shape: tuple[int, ...],
+        shape: Shape,
         initializer: Initializer,
         regularizer: Regularizer | None = None,
         constraint: Constraint | None = None,
@@ -70,17 +80,17 @@ class Weight(Variable):
         self._initializer = initializer
         self._penalty = None if regularizer is None else regularizer.penalty()
         self._bounds = None if constraint is None else constraint.bounds(shape)
-        self._seed = seeding.draw_seed()  # now, so that the order of drawing does not depend on who looks first
-        self._value: np.ndarray | None = None
-        self._home: tuple[Any, int] | None = None
-        """The network where the values live, and their place there: one attribute, which threads read while others move it."""
-        self.layer: weakref.ref[Any] | None = None
-        """The layer, once it is built; it may freeze the weight."""
-        self.models: weakref.WeakSet[Any] = weakref.WeakSet()
-        """Those the weight is part of."""
+        self._seed = seeding.draw_seed()  # now, so that the seeds do not depend on the order in which weights are read
+        self._value: NDArray[np.float32] | None = None
+        self._home: tuple[Network, int] | None = None
+        """The network that holds the values, and the parameter's index: one attribute, because threads read it while others change it."""
+        self.layer: weakref.ref[Layer] | None = None
+        """The layer, once it is built; it may be frozen."""
+        self.models: weakref.WeakSet[ModelLike] = weakref.WeakSet()
+        """The models that the weight is part of."""
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Shape:
         return self._shape
 
     @property
@@ -94,45 +104,45 @@ class Weight(Variable):
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the weight by gradients: False for moving statistics and where the layer is frozen."""
+        """Whether the optimizer updates the weight: False for moving statistics and in a frozen layer."""
         layer = self._living_layer()
         return self._trainable and (layer is None or layer.trainable)
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         if checks.check_bool("trainable", value) and not self.learned:
-            raise ValueError(f"{self.owner}/{self.name} is not moved by gradients, so it can't be trainable")
+            raise ValueError(f"{self.owner}/{self.name} is not updated by gradients, so it can't be trainable")
         self._trainable = bool(value)
         layer = self._living_layer()
         if layer is not None:
-            layer.trainable = layer.trainable  # the models notice
+            layer.trainable = layer.trainable  # notifies the models
 
     @property
-    def rules(self) -> tuple[Any, Any]:
-        """The penalty and the constraint, as a plan has them."""
+    def rules(self) -> Rules:
+        """The penalty and the constraint, as a plan holds them."""
         return self._penalty, self._bounds
 
     @rules.setter
-    def rules(self, rules: tuple[Any, Any]) -> None:
+    def rules(self, rules: Rules) -> None:
         self._penalty, self._bounds = rules
 
-    def _living_layer(self) -> Any:
+    def _living_layer(self) -> Layer | None:
         return self.layer() if self.layer is not None else None
 
     @property
     def parameter(self) -> Parameter:
-        """How a plan names this array."""
+        """The weight's entry in a plan."""
         return Parameter(f"{self.owner}/{self.name}", self.shape, self._penalty, self._bounds, flat=self._flat)
 
-    def read(self) -> np.ndarray:
-        value, home = self._value, self._home  # in this order: a value is given up only when the weight has a home
+    def read(self) -> NDArray[np.float32]:
+        value, home = self._value, self._home  # in this order: a value is only dropped once the weight has a home
         if home is not None:
             network, index = home
             return np.asarray(network.get_parameter(index))
         return (self._values() if value is None else value).copy()
 
-    def check(self, value: Any) -> np.ndarray:
-        """``value`` as a float32 array that fits here, or an error that names the layer."""
+    def check(self, value: ArrayLike) -> NDArray[np.float32]:
+        """``value`` as a finite float32 array of the weight's shape; anything else is a ValueError that names the layer."""
         try:
             array = as_native(value, np.float32)
         except (TypeError, ValueError) as error:
@@ -146,15 +156,15 @@ class Weight(Variable):
             )
         return array
 
-    def store(self, value: np.ndarray) -> None:
+    def store(self, value: NDArray[np.float32]) -> None:
         if self._home is not None:
             network, index = self._home
             network.set_parameter(index, value)
         else:
             self._value = value.copy()
 
-    def attach(self, network: Any, index: int) -> None:
-        """Move the values into ``network``, as its parameter ``index``; or copy them, if they live in another model's."""
+    def attach(self, network: Network, index: int) -> None:
+        """Move the values into ``network`` as its parameter ``index``; copy them if they are in another model's network."""
         if self._home is not None:
             network.set_parameter(index, self.read())
             return
@@ -162,8 +172,8 @@ class Weight(Variable):
         self._home = (network, index)
         self._value = None
 
-    def lend(self, network: Any, index: int, *, move: bool) -> None:
-        """Copy the values into a network they do not live in; with ``move`` they live there from now on."""
+    def lend(self, network: Network, index: int, *, move: bool) -> None:
+        """Copy the values into a network that does not hold them; with ``move``, that network holds them from now on."""
         if self._home is not None and self._home[0] is network:
             return
         network.set_parameter(index, self.read())
@@ -171,13 +181,13 @@ class Weight(Variable):
             self._home = (network, index)
             self._value = None
 
-    def detach(self, network: Any) -> None:
-        """Take the values back from the network, if it is there that they live."""
+    def detach(self, network: Network | None) -> None:
+        """Copy the values back from the network, if it is the one that holds them."""
         if self._home is not None and self._home[0] is network:
             self._value = np.asarray(network.get_parameter(self._home[1]))
             self._home = None
 
-    def _values(self) -> np.ndarray:
+    def _values(self) -> NDArray[np.float32]:
         value = self._value
         if value is None:
             value = self._value = self.check(self._initializer.sample(self.shape, lambda: self._seed))

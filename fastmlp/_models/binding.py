@@ -393,9 +393,9 @@ class NetworkBinding:
             layer.set_trainable(value)
 
     @property
-    def minds_training(self) -> bool:
+    def differs_in_training(self) -> bool:
         """Whether training makes a difference to what some layer gives, as dropout does."""
-        return any(layer.minds_training for layer in self.layers)
+        return any(layer.differs_in_training for layer in self.layers)
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, layer by layer: ``[kernel, bias, kernel, bias, …]``; ``[]`` before the model is built."""

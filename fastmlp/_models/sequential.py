@@ -72,7 +72,7 @@ class Sequential(Model):
         """
         with self._exclusively("add"):
             before, state = self.before_building(), OptimizerState.capture(self)
-            of_layer = layer.before_building() if isinstance(layer, (Layer, Model)) else None
+            of_layer: Any = layer.before_building() if isinstance(layer, (Layer, Model)) else None
             try:
                 self._append(layer)
                 self._rebuild()

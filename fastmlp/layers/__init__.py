@@ -1,4 +1,4 @@
-"""Layers: what a :class:`~fastmlp.models.Sequential` model is made of.
+"""Layers, the building blocks of models.
 
 Example:
 
@@ -12,6 +12,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import fastmlp.layers.activation as activation
+import fastmlp.layers.activity as activity
+import fastmlp.layers.binning as binning
+import fastmlp.layers.categories as categories
+import fastmlp.layers.dense as dense
+import fastmlp.layers.inputs as inputs
+import fastmlp.layers.lookup as lookup
+import fastmlp.layers.merging as merging
+import fastmlp.layers.normalization as normalization
+import fastmlp.layers.pooling as pooling
+import fastmlp.layers.preprocessing as preprocessing
+import fastmlp.layers.regularization as regularization
+import fastmlp.layers.reshaping as reshaping
 from fastmlp._base import keras_names
 from fastmlp._base.registry import Registry, names_from
 from fastmlp._graph.operation import Operation as Operation
@@ -38,7 +51,7 @@ registry: Registry[Layer] = Registry(
     [cls for cls in map(globals().get, _names) if isinstance(cls, type) and issubclass(cls, Layer) and cls not in (Layer, StringLookup)],
     module="layers",
 )
-"""All but what turns strings into numbers, which is no part of a model."""
+"""All layers except StringLookup, which can't be part of a model."""
 
 serialize, deserialize = registry.serialize, registry.deserialize
 
@@ -47,5 +60,5 @@ serialize, deserialize = registry.serialize, registry.deserialize
 globals()["__all__"] = ["Operation", "deserialize", "registry", "serialize", *_names]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     return keras_names.missing("layers", name)

@@ -1,25 +1,28 @@
-"""Penalties on what layers give."""
+"""Penalties on the outputs of layers."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 from fastmlp import regularizers
 from fastmlp._base.arguments import Real
 from fastmlp._base.shapes import Shape
 from fastmlp._engine.spec import Penalty
 from fastmlp._graph.operation import Operation
-from fastmlp.layers.base import Layer
+from fastmlp.layers.base import Layer, LayerOptions
 
 __all__ = ["ActivityRegularization"]
 
 
 class ActivityRegularization(Layer):
-    """Leave the inputs as they are, and add ``l1·Σ|x| + l2·Σx²`` to the loss, as a mean over the rows of a batch.
+    """Returns its input, and adds ``l1·Σ|x| + l2·Σx²``, averaged over the samples of a batch, to the loss.
+
+    An l1 penalty makes activations sparse: Glorot et al. 2011, "Deep sparse rectifier neural networks".
 
     Args:
-        l1: At least 0. Makes most of what a layer gives very small (Glorot et al. 2011, "Deep sparse rectifier neural networks").
-        l2: At least 0.
+        l1: Factor of the sum of absolute values, ≥ 0.
+        l2: Factor of the sum of squares, ≥ 0.
+        options: See :class:`Layer`.
 
     Example:
 
@@ -32,7 +35,7 @@ class ActivityRegularization(Layer):
     l1 = Real(0)
     l2 = Real(0)
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0, **options: Any) -> None:
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.l1, self.l2 = l1, l2
         self.activity_regularizer = regularizers.L1L2(self.l1, self.l2)
@@ -42,6 +45,6 @@ class ActivityRegularization(Layer):
 
 
 def penalize(regularizer: regularizers.Regularizer | None) -> tuple[Operation, ...]:
-    """The step that such a penalty takes, if it asks for anything."""
+    """The operation that adds a penalty on activities to the loss; none if the penalty is 0."""
     penalty = Penalty() if regularizer is None else regularizer.penalty()
     return () if penalty == Penalty() else (Operation("activity", settings={"penalty": penalty}),)

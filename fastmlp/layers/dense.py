@@ -1,9 +1,9 @@
-"""The layer networks are made of."""
+"""The fully connected layer."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Unpack
 
 from fastmlp import activations, initializers, regularizers
 from fastmlp._base.arguments import Boolean, Converted, Integer
@@ -12,36 +12,51 @@ from fastmlp._graph.operation import Operation
 from fastmlp._graph.weights import Weight
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers.activity import penalize
-from fastmlp.layers.base import Layer, LayerWeight
+from fastmlp.layers.base import Layer, LayerOptions, LayerWeight
+
+if TYPE_CHECKING:
+    from fastmlp.activations import ActivationLike
+    from fastmlp.constraints import ConstraintLike
+    from fastmlp.initializers import InitializerLike
+    from fastmlp.regularizers import RegularizerLike
 
 __all__ = ["Dense"]
 
 
 class Dense(Layer):
-    """``activation(x @ kernel + bias)``: every output sees every input. Rows of more axes than one are taken along the last.
+    """A fully connected layer: ``activation(x @ kernel + bias)``, applied along the last axis.
+
+    Input ``(samples, …, inputs)``, output ``(samples, …, units)``.
 
     Args:
-        units: The number of outputs; the activation ``glu`` makes half as many of them.
+        units: The number of outputs, ≥ 1. With the activation ``glu`` the layer has half as many outputs.
         activation: A name (``"relu"``), an activation, a pair of functions (value, derivative), or None for linear; see
-            :mod:`fastmlp.activations` for the list.
+            :mod:`fastmlp.activations`.
         use_bias: Whether a bias is added.
-        kernel_initializer: For the kernel ``(inputs, units)``.
-        bias_initializer: For the bias ``(units,)``.
-        kernel_regularizer: What the kernel adds to the loss: ``"l2"``, ``regularizers.L2(1e-4)``, …
-        bias_regularizer: The same for the bias.
-        activity_regularizer: What the outputs add to the loss, as a mean over the rows of a batch: ``"l1"``, ``"l2"`` or ``"l1_l2"``.
-        kernel_constraint: What the kernel is brought back to after each update: ``"non_neg"``, ``constraints.MaxNorm(3)``, …
-        bias_constraint: The same for the bias.
+        kernel_initializer: Initializer of the kernel ``(inputs, units)``.
+        bias_initializer: Initializer of the bias ``(units,)``.
+        kernel_regularizer: Penalty on the kernel added to the loss: ``"l2"``, ``regularizers.L2(1e-4)``, …
+        bias_regularizer: Penalty on the bias.
+        activity_regularizer: Penalty on the outputs, averaged over the samples of a batch: ``"l1"``, ``"l2"`` or ``"l1_l2"``.
+        kernel_constraint: Constraint applied to the kernel after each update: ``"non_neg"``, ``constraints.MaxNorm(3)``, …
+        bias_constraint: Constraint applied to the bias.
+        options: See :class:`Layer`.
+
+    Raises:
+        ValueError: ``units`` is less than 1, or a name is unknown.
 
     Example:
 
+    >>> import numpy as np
     >>> from fastmlp import layers
     >>> layer = layers.Dense(4, activation="relu", input_shape=(3,))
+    >>> layer(np.zeros((2, 3))).shape
+    (2, 4)
     """
 
     ruled: ClassVar = ("kernel", "bias")
     kernel = LayerWeight("The kernel ``(inputs, units)``, a :class:`~fastmlp.Variable`.")
-    bias = LayerWeight("The bias ``(units,)``, None without one.")
+    bias = LayerWeight("The bias ``(units,)``; None if ``use_bias`` is False.")
 
     units = Integer()
     activation = Converted(activations.get, activations.serialize)
@@ -53,16 +68,16 @@ class Dense(Layer):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **options: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
             kernel_regularizer=kernel_regularizer,
@@ -79,16 +94,16 @@ class Dense(Layer):
         self.bias_initializer = bias_initializer
         self.activity_regularizer = activity_regularizer
         if isinstance(self.activity_regularizer, regularizers.OrthogonalRegularizer):
-            raise UnsupportedError("an OrthogonalRegularizer is for weights; activity_regularizer takes L1, L2 or L1L2")
+            raise UnsupportedError("OrthogonalRegularizer is a penalty on weights; activity_regularizer must be L1, L2 or L1L2")
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
-        weights = [self.new_weight("kernel", (self.require_columns(input_shape), self.units), self.kernel_initializer)]
+        weights = [self.new_weight("kernel", (self.require_features(input_shape), self.units), self.kernel_initializer)]
         if self.use_bias:
             weights.append(self.new_weight("bias", (self.units,), self.bias_initializer))
         return weights
 
     def row_after(self, input_shape: Shape) -> Shape:
-        self.require_columns(input_shape)
+        self.require_features(input_shape)
         return (*input_shape[:-1], self.activation.width(self.units))
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:

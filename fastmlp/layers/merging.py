@@ -166,7 +166,7 @@ class Concatenate(Merge):
 
     join = "concatenate"
 
-    axis = Converted(axes.whole_axis)
+    axis = Converted(axes.single_axis)
 
     def __init__(self, axis: int = -1, **options: Any) -> None:
         super().__init__(**options)

@@ -24,7 +24,7 @@ class _Normalization(Layer):
     gamma = LayerWeight("What the normalized columns are multiplied by, a :class:`~fastmlp.Variable`; None without ``scale``.")
     beta = LayerWeight("What is added to them; None without ``center``.")
 
-    axis = Converted(axes.whole_axis)
+    axis = Converted(axes.single_axis)
     epsilon = Real(0)
     center = Boolean()
     scale = Boolean()
@@ -113,7 +113,7 @@ class BatchNormalization(_Normalization):
         ]
 
     @property
-    def minds_training(self) -> bool:
+    def differs_in_training(self) -> bool:
         return self.trainable
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
@@ -169,7 +169,7 @@ class RMSNormalization(Layer):
 
     scale = LayerWeight("What the normalized columns are multiplied by, a :class:`~fastmlp.Variable`.")
 
-    axis = Converted(axes.whole_axis)
+    axis = Converted(axes.single_axis)
     epsilon = Real(0)
 
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **options: Any) -> None:

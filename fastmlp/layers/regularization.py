@@ -25,7 +25,7 @@ class _Noise(Layer):
         self.seed = seed
 
     @property
-    def minds_training(self) -> bool:
+    def differs_in_training(self) -> bool:
         return self.rate > 0
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:

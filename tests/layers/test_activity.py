@@ -184,9 +184,11 @@ def test_penalties_are_saved_with_the_model(data, tmp_path):
 
 
 def test_what_cannot_be_had_is_told():
-    with pytest.raises(UnsupportedError, match="an OrthogonalRegularizer is for weights; activity_regularizer takes L1, L2 or L1L2"):
+    with pytest.raises(
+        UnsupportedError, match="OrthogonalRegularizer is a penalty on weights; activity_regularizer must be L1, L2 or L1L2"
+    ):
         layers.Dense(2, activity_regularizer="orthogonal_regularizer")
-    with pytest.raises(UnsupportedError, match="put an ActivityRegularization layer behind this one"):
+    with pytest.raises(UnsupportedError, match="add an ActivityRegularization layer after this one"):
         layers.Activation("relu", activity_regularizer="l2")
     with pytest.raises(ValueError, match="l1 must be at least 0, got -1"):
         layers.ActivityRegularization(-1)

@@ -190,7 +190,7 @@ def test_keras_finds_the_flag_where_it_keeps_it(tmp_path):
 
 @pytest.mark.filterwarnings("default:training=")
 def test_a_call_that_predict_does_not_heed_is_warned_about(recwarn):
-    with pytest.warns(UserWarning, match=r"training=True in the call of 'noise' counts in model\(x\) alone"):
+    with pytest.warns(UserWarning, match=r"training=True in the call of 'noise' only affects model\(x\)"):
         noisy()
     for layer in (layers.Dense(3), layers.Dropout(0.0)):
         noisy(layer)

@@ -106,7 +106,7 @@ def test_normalization_says_what_does_not_fit():
         layers.Normalization(mean=0, variance=1).adapt(np.zeros((2, 2)))
     layer = layers.Normalization(input_shape=(2,))
     models.Sequential([layer])
-    with pytest.raises(ValueError, match=r"has weights for rows of shape \(2,\), but now gets \(3,\)"):
+    with pytest.raises(ValueError, match=r"has weights for samples of shape \(2,\), got \(3,\)"):
         layer.adapt(np.zeros((4, 3)))
     with pytest.raises(ValueError, match=r"mean has shape \(2,\), which does not fit rows of shape \(3,\)"):
         models.Sequential([layers.Input((3,)), layers.Normalization(mean=[0, 0], variance=[1, 1])])
@@ -205,7 +205,7 @@ def test_dense_after_embedding_acts_on_each_vector():
 def test_columns_are_those_of_the_last_axis(layer):
     model = models.Sequential([layers.Input((4, 5)), layer(), layers.Dense(1)])
     assert {weight.shape for weight in model.layers[0].weights} == {(5,)}
-    with pytest.raises(UnsupportedError, match="give the last axis, -1, or put a Permute before it"):
+    with pytest.raises(UnsupportedError, match="use the last axis, -1, or put a Permute before it"):
         models.Sequential([layers.Input((4, 5)), layer(axis=1)])
 
 
@@ -232,9 +232,9 @@ def test_slopes_are_shared_along_axes(engine, seeded, tmp_path, shared, shape):
 
 def test_slopes_refuse_what_depends_on_their_shape():
     for options in ({"alpha_constraint": "max_norm"}, {"alpha_regularizer": "orthogonal_regularizer"}):
-        with pytest.raises(UnsupportedError, match=r"of the alpha of layer 'p_re_lu.*', of shape \(4, 5\), are not in fastmlp"):
+        with pytest.raises(UnsupportedError, match=r"are not in fastmlp for the alpha of layer 'p_re_lu.*', whose shape is \(4, 5\)"):
             models.Sequential([layers.Input((4, 5)), layers.PReLU(**options)])
-    with pytest.raises(ValueError, match=r"has shared_axes=\[3\], but gets rows of shape \(4, 5\), whose axes are 1 to 2"):
+    with pytest.raises(ValueError, match=r"must be axes of samples of shape \(4, 5\), 1 to 2, got \[3\]"):
         models.Sequential([layers.Input((4, 5)), layers.PReLU(shared_axes=[3])])
 
 
@@ -249,7 +249,7 @@ def test_an_axis_counted_from_the_front_is_that_of_vectors():
     assert models.Sequential([layers.Input((3,)), layers.Normalization(axis=1, mean=[1, 2, 3], variance=[1, 4, 9])])(
         [[1, 2, 6]]
     ).tolist() == [[0.0, 0.0, 1.0]]
-    with pytest.raises(UnsupportedError, match=r"Normalization\(axis=1\) is not in fastmlp for rows of shape \(3, 3\)"):
+    with pytest.raises(UnsupportedError, match=r"Normalization\(axis=1\) is not in fastmlp for samples of shape \(3, 3\)"):
         models.Sequential([layers.Input((3, 3)), layers.Normalization(axis=1, mean=[1, 2, 3], variance=[1, 4, 9])])
 
 

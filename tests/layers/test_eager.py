@@ -79,7 +79,7 @@ def test_layers_of_whole_numbers_take_them():
         (lambda: layers.Dense(2)(3.0), ValueError, "must be an array with one row per sample"),
         (lambda: layers.Dense(2)(X, mask=X), UnsupportedError, "with mask= is not in fastmlp"),
         (lambda: layers.Dense(2)(X, axis=1), TypeError, "axis"),
-        (lambda: layers.Add()([X, X[:2]]), ValueError, "has 50, 2 rows; they must be equally many"),
+        (lambda: layers.Add()([X, X[:2]]), ValueError, "must have the same number of samples, got 50, 2"),
         (lambda: layers.Add()([X, X[:, :2]]), ValueError, "(3,)"),
     ],
 )
@@ -92,5 +92,5 @@ def test_misuse_is_told(call, error, message):
 def test_a_layer_refuses_rows_of_another_shape_than_it_was_built_for():
     layer = layers.Dense(2)
     layer(X)
-    with pytest.raises(ValueError, match=r"has weights for rows of shape \(3,\), but now gets \(2,\)"):
+    with pytest.raises(ValueError, match=r"has weights for samples of shape \(3,\), got \(2,\)"):
         layer(X[:, :2])

@@ -106,7 +106,7 @@ def test_a_single_weight_can_be_frozen(engine, seeded):
     assert (kernel == held).all()
     assert (bias != moved).any()
     assert kernel not in {*model.trainable_weights}
-    with pytest.raises(ValueError, match="is not moved by gradients"):
+    with pytest.raises(ValueError, match="is not updated by gradients"):
         model.get_layer("b").moving_mean.trainable = True
 
 

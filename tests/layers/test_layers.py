@@ -152,7 +152,7 @@ def test_what_get_weights_returns_is_a_copy(engine):
         (lambda: layers.Dense(2, kernel_constraint="max_form"), ValueError, "unknown constraint 'max_form'; did you mean MaxNorm?"),
         (lambda: layers.Dense(2, kernel_regularizer="l3"), ValueError, "unknown regularizer 'l3'; there are L1, L2"),
         (lambda: layers.Dense(2, trainable="no"), TypeError, "trainable must be True or False, got 'no'"),
-        (lambda: layers.BatchNormalization(axis=0), UnsupportedError, "axis=0 is not in fastmlp; give the last axis"),
+        (lambda: layers.BatchNormalization(axis=0), UnsupportedError, "axis=0 is not in fastmlp; use the last axis"),
         (lambda: layers.BatchNormalization(momentum=1.5), ValueError, "momentum must be at least 0 and at most 1, got 1.5"),
         (lambda: layers.BatchNormalization(epsilon=-1), ValueError, "epsilon must be at least 0, got -1"),
         (lambda: layers.BatchNormalization(renorm=True), UnsupportedError, "use larger batches, or LayerNormalization()"),
@@ -166,8 +166,8 @@ def test_what_get_weights_returns_is_a_copy(engine):
         (lambda: layers.AlphaDropout(0.5, noise_shape=(1, 3)), UnsupportedError, "every element is dropped independently"),
         (lambda: layers.GaussianDropout(1.0), ValueError, "rate must be at least 0 and below 1, got 1"),
         (lambda: layers.GaussianNoise(2.0), ValueError, "stddev must be at least 0 and at most 1, got 2"),
-        (lambda: layers.PReLU(shared_axes=[-1]), ValueError, "shared_axes must be axes of a row, counted from 1, or None, got [-1]"),
-        (lambda: layers.PReLU(shared_axes="1"), ValueError, "shared_axes must be axes of a row, counted from 1, or None, got '1'"),
+        (lambda: layers.PReLU(shared_axes=[-1]), ValueError, "shared_axes must be axes of a sample, counted from 1, or None, got [-1]"),
+        (lambda: layers.PReLU(shared_axes="1"), ValueError, "shared_axes must be axes of a sample, counted from 1, or None, got '1'"),
         (lambda: layers.Reshape(4), TypeError, "target_shape must be a tuple of sizes such as (28, 28), got 4"),
         (lambda: layers.Reshape((-1, -1)), ValueError, "target_shape may leave one size open, got (-1, -1)"),
         (lambda: layers.Reshape((0, 3)), ValueError, "a size in target_shape must be at least 1, got 0"),
@@ -201,12 +201,16 @@ def test_what_get_weights_returns_is_a_copy(engine):
         (lambda: layers.Dense(2, actvation="relu"), TypeError, "Dense has no argument 'actvation'"),
         (lambda: layers.Dense(2, use_bias="no"), TypeError, "use_bias must be True or False, got 'no'"),
         (lambda: layers.Dense(2, name=""), TypeError, "name must be a non-empty string"),
-        (lambda: layers.Dense(2, input_dim=3, input_shape=(3,)), ValueError, "give one of input_shape and input_dim, not both"),
+        (
+            lambda: layers.Dense(2, input_dim=3, input_shape=(3,)),
+            ValueError,
+            "input_shape and input_dim mean the same; pass only one of them",
+        ),
         (lambda: layers.Dense(2, input_dim=0), ValueError, "input_dim must be at least 1, got 0"),
         (lambda: layers.Dense(2, input_shape=(-3,)), ValueError, "a size in input_shape must be at least 1, got -3"),
         (lambda: layers.Dense(2, input_shape="3"), TypeError, "input_shape must be a tuple of integers such as (784,), got '3'"),
-        (lambda: layers.Input(), ValueError, "Input needs shape=, the shape of one row"),
-        (lambda: layers.Input((None,)), ValueError, "leaves a size open; a network needs the exact shape of a row"),
+        (lambda: layers.Input(), ValueError, "Input needs shape=, the shape of one sample"),
+        (lambda: layers.Input((None,)), ValueError, "has an unknown size; a network needs the exact shape of a sample"),
         (lambda: layers.Input((3,), sparse=True), UnsupportedError, "inputs are dense arrays"),
         (lambda: layers.Dropout(1.0), ValueError, "rate must be at least 0 and below 1, got 1"),
         (lambda: layers.Dropout(-0.1), ValueError, "rate must be at least 0 and below 1, got -0.1"),
@@ -217,7 +221,7 @@ def test_what_get_weights_returns_is_a_copy(engine):
         (lambda: layers.ReLU(max_value=-6), ValueError, "max_value must be at least 0, got -6"),
         (lambda: layers.ReLU(threshold=-1), ValueError, "threshold must be at least 0, got -1"),
         (lambda: layers.ELU(alpha=-1), ValueError, "alpha must be at least 0, got -1"),
-        (lambda: layers.Softmax(axis=0), UnsupportedError, "axis=0 is not in fastmlp; give the last axis"),
+        (lambda: layers.Softmax(axis=0), UnsupportedError, "axis=0 is not in fastmlp; use the last axis"),
         (lambda: layers.Flatten("channels_first"), UnsupportedError, "transpose the data to channels last"),
     ],
 )
@@ -254,7 +258,7 @@ def test_a_layer_that_is_not_built_says_so():
     layer = layers.Dense(3, name="d")
     assert layer.get_weights() == []
     for use in (layer.count_params, lambda: layer.kernel, lambda: layer.set_weights([])):
-        with pytest.raises((ValueError, AttributeError), match=r"layer 'd' .* input shape.* give input_shape=, or build the model"):
+        with pytest.raises((ValueError, AttributeError), match=r"layer 'd' .*; pass input_shape=, or build the model"):
             use()
 
 

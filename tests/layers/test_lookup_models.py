@@ -284,7 +284,7 @@ def sequential(*stack, width=2):
             "from 0 to 7, but the layer before it gives 0 to 8; give",
         ),
         (lambda: sequential(Hashing(9), CategoryEncoding(8)), ValueError, "give it num_tokens=9"),
-        (lambda: models.Sequential([Input((2, 3)), Hashing(9, output_mode="count")]), ValueError, "takes rows that are vectors"),
+        (lambda: models.Sequential([Input((2, 3)), Hashing(9, output_mode="count")]), ValueError, "needs samples that are vectors"),
     ],
 )
 def test_what_a_model_can_not_hold_is_an_error_that_says_what_to_do(build, error, message):

@@ -78,7 +78,7 @@ def test_a_tensor_knows_its_shape_and_holds_no_numbers():
     y = layers.Dense(4, name="y")(x)
     assert (x.shape, y.shape, y.name, y.dtype) == ((None, 3), (None, 4), "y", "float32")
     assert repr(y) == "<Tensor shape=(None, 4), from layer 'y'>"
-    with pytest.raises(TypeError, match=r"holds no numbers; make a model of it, Model\(inputs, outputs\)"):
+    with pytest.raises(TypeError, match=r"has no values; define a model, Model\(inputs, outputs\)"):
         np.asarray(y)
 
 
@@ -130,7 +130,7 @@ def test_rows_of_any_shape_are_flattened_on_the_way():
             "puts rows side by side along axis -1, but they differ in others",
         ),
         (lambda x: layers.Dense(2)([x, x]), ValueError, "takes one tensor, got 2; merge them first, for example with Concatenate"),
-        (lambda x: layers.Add()([x, np.zeros((4, 3))]), TypeError, "or another layer gives, got an array of shape (4, 3)"),
+        (lambda x: layers.Add()([x, np.zeros((4, 3))]), TypeError, "or a layer returned, got an array of shape (4, 3)"),
         (lambda x: layers.Dense(2)(x, mask=x), UnsupportedError, "with mask= is not in fastmlp"),
         (lambda x: layers.Dense(2)(x, training="yes"), TypeError, "training must be True or False"),
         (lambda x: layers.Dense(2)(x, axis=1), TypeError, "has no argument 'axis'"),
@@ -146,7 +146,11 @@ def test_rows_of_any_shape_are_flattened_on_the_way():
         (lambda x: Model(layers.Dense(2)(x), layers.Dense(1)(x)), UnsupportedError, "make a new Input of its shape"),
         (lambda x: Model([x, x], layers.Dense(1)(x)), ValueError, "the same Input is given twice"),
         (lambda x: Model([], layers.Dense(1)(x)), ValueError, "a model needs at least one input"),
-        (lambda x: Model(x, layers.Dense(1, name="d")(layers.Dense(2, name="d")(x))), ValueError, "two layers of the model are called 'd'"),
+        (
+            lambda x: Model(x, layers.Dense(1, name="d")(layers.Dense(2, name="d")(x))),
+            ValueError,
+            "two layers of the model have the name 'd'",
+        ),
         (
             lambda x: Model(x, layers.Embedding(3, 2)(layers.Dense(2)(x))),
             ValueError,

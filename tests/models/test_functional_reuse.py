@@ -75,7 +75,7 @@ def test_a_layer_that_was_called_twice_has_no_single_output():
     x = layers.Input((3,))
     layer = layers.Dense(3, name="shared")
     y = layer(layer(x))
-    with pytest.raises(ValueError, match=r"layer 'shared' was called 2 times, so it has no single .* keep what the call returns"):
+    with pytest.raises(ValueError, match=r"layer 'shared' was called 2 times, so it has no single .* use the return value of the call"):
         assert layer.output
     assert y.shape == (None, 3)
 
@@ -122,7 +122,7 @@ def test_evaluate_names_values_in_the_order_of_their_names():
 def test_training_false_in_a_call_is_what_keras_makes_of_it():
     x = layers.Input((6,))
     normalized = layers.BatchNormalization(momentum=0.5)
-    with pytest.warns(UserWarning, match=r"training=False in the call of 'batch_norm.* changes nothing: as in Keras 3"):
+    with pytest.warns(UserWarning, match=r"training=False in the call of 'batch_norm.* has no effect: as in Keras 3"):
         model = Model(x, layers.Dense(1)(normalized(x, training=False)))
     model.compile("sgd", "mse")
     model.fit(X, X[:, :1], batch_size=40, verbose=0)

@@ -122,7 +122,7 @@ LAMBDA = {"class_name": "__lambda__", "config": {"code": "4wEAAAAA", "defaults":
             "unknown constraint class 'MyNorm'; if it is one of your own",
         ),
         (set_argument("units", "many"), "its model configuration is not valid: .*units must be an integer"),
-        (set_argument("batch_shape", [None, None], 0), "its model configuration is not valid: .*leaves a size open"),
+        (set_argument("batch_shape", [None, None], 0), "its model configuration is not valid: .*has an unknown size"),
         (lambda data: data.update(class_name="Trick"), "its model is of class 'Trick', which is not in fastmlp"),
         (lambda data: data.update(registered_name="mine>Sequential"), "its model of class 'Sequential' is a custom object"),
         (lambda data: data["config"].update(layers=7), "its model is of class 'Sequential'"),

@@ -155,7 +155,7 @@ def test_a_layer_in_several_models_changes_in_all_of_them():
         (lambda m: setattr(m.layers[0], "trainabel", False), "did you mean 'trainable'"),
         (lambda m: setattr(m.layers[0], "weights", []), "weights of Dense can't be set"),
         (lambda m: setattr(m.layers[0], "lora_rank", 4), "lora_rank of Dense is not in fastmlp; train all weights"),
-        (lambda m: setattr(m.layers[1], "activation", "relu"), r"LeakyReLU has its own activation; make a layer Activation\('relu'\)"),
+        (lambda m: setattr(m.layers[1], "activation", "relu"), r"the activation of LeakyReLU is fixed; use a layer Activation\('relu'\)"),
     ],
 )
 def test_what_cannot_take_effect_is_refused_with_what_to_do(set_it, message):

@@ -24,7 +24,7 @@ from fastmlp._models.functional import Functional
 from fastmlp._models.model import Model
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import Layer
-from fastmlp.layers.inputs import is_whole
+from fastmlp.layers.inputs import is_integer
 from fastmlp.saving.contents import number_inputs
 
 __all__ = [
@@ -177,7 +177,7 @@ def _read_layer(data: Any) -> dict[str, Any]:
             f"its layer {config.get('name')!r:.80} is of class {name!r:.80}, which is not in fastmlp; there are {', '.join(LAYERS)}"
         )
     dtype = config.pop("dtype", None)
-    if name not in ("InputLayer", "Hashing") or not is_whole(_name_of(dtype)):
+    if name not in ("InputLayer", "Hashing") or not is_integer(_name_of(dtype)):
         check_float32(dtype)
     if config.get("trainable") is True:
         del config["trainable"]
