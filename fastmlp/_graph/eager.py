@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 import fastmlp._graph.lowering as lowering
 from fastmlp._base import seeding
+from fastmlp._base.shapes import Shape
 from fastmlp._data import conversion
 from fastmlp._data.adapters import choose_adapter
 from fastmlp._engine import backends
-from fastmlp._graph.symbolic import Call, Graph
+from fastmlp._graph.operation import Operation
+from fastmlp._graph.symbolic import Call, Graph, LayerLike
 from fastmlp.errors import UnsupportedError
-
-if TYPE_CHECKING:
-    from fastmlp.layers.base import Layer
 
 __all__ = ["compute"]
 
@@ -30,7 +29,13 @@ class _Head:
     name: str
 
 
-def compute(layer: Layer, inputs: Any, training: bool | None = None, mask: None = None) -> NDArray[np.float32]:
+class ComputedLayer(LayerLike, Protocol):
+    """A layer that consists of operations."""
+
+    def operations(self, input_shape: Shape, /) -> tuple[Operation, ...]: ...
+
+
+def compute(layer: ComputedLayer, inputs: Any, training: bool | None = None, mask: None = None) -> NDArray[np.float32]:
     """The output of ``layer`` for an array, or for several in a list or dict. The layer is built if necessary.
 
     Args:

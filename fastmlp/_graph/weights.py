@@ -7,7 +7,7 @@ against a file and loaded with stored values without ever allocating random ones
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +24,16 @@ from fastmlp.variables import Variable
 if TYPE_CHECKING:
     from fastmlp._engine.network import Network
     from fastmlp._graph.symbolic import ModelLike
-    from fastmlp.layers.base import Layer
+
+
+class OwningLayer(Protocol):
+    """A layer, as far as its weights are concerned."""
+
+    trainable: bool
+
+    @property
+    def path(self) -> str: ...
+
 
 Rules: TypeAlias = tuple[Penalty | None, Bounds | None]
 """The penalty and the constraint of a weight, as a plan holds them."""
@@ -84,7 +93,7 @@ class Weight(Variable):
         self._value: NDArray[np.float32] | None = None
         self._home: tuple[Network, int] | None = None
         """The network that holds the values, and the parameter's index: one attribute, because threads read it while others change it."""
-        self.layer: weakref.ref[Layer] | None = None
+        self.layer: weakref.ref[OwningLayer] | None = None
         """The layer, once it is built; it may be frozen."""
         self.models: weakref.WeakSet[ModelLike] = weakref.WeakSet()
         """The models that the weight is part of."""
@@ -126,7 +135,7 @@ class Weight(Variable):
     def rules(self, rules: Rules) -> None:
         self._penalty, self._bounds = rules
 
-    def _living_layer(self) -> Layer | None:
+    def _living_layer(self) -> OwningLayer | None:
         return self.layer() if self.layer is not None else None
 
     @property
