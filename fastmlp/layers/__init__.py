@@ -10,21 +10,6 @@ Example:
 
 from __future__ import annotations
 
-from typing import Any
-
-import fastmlp.layers.activation as activation
-import fastmlp.layers.activity as activity
-import fastmlp.layers.binning as binning
-import fastmlp.layers.categories as categories
-import fastmlp.layers.dense as dense
-import fastmlp.layers.inputs as inputs
-import fastmlp.layers.lookup as lookup
-import fastmlp.layers.merging as merging
-import fastmlp.layers.normalization as normalization
-import fastmlp.layers.pooling as pooling
-import fastmlp.layers.preprocessing as preprocessing
-import fastmlp.layers.regularization as regularization
-import fastmlp.layers.reshaping as reshaping
 from fastmlp._base import keras_names
 from fastmlp._base.registry import Registry, names_from
 from fastmlp._graph.operation import Operation as Operation
