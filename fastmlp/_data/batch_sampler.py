@@ -1,4 +1,4 @@
-"""Checked rows, and which minibatches each epoch runs over them."""
+"""Checked samples, and which minibatches each epoch runs over them."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class BatchStream:
                 self._begin_pass(number)
             batch = self._next()
             if batch is None:
-                raise ValueError(f"{self.name} gave no batch: it is empty, or was used up before")
+                raise ValueError(f"{self.name} has no batches: it is empty or already exhausted")
             self._at -= 1
             self._peeked.append(batch)
         return self.parts(self._peeked[0])
@@ -106,7 +106,7 @@ class BatchStream:
         while self._at < place:
             if self._next() is None:
                 raise ValueError(
-                    f"{self.name} gave only {self._at} of the {place} batches that were trained on before; give fit what it had"
+                    f"{self.name} has only {self._at} of the {place} batches that were trained on before; pass the same data to fit"
                 )
 
     def epoch(self, number: int = 0, done: int = 0) -> Iterator[Any]:
@@ -138,12 +138,12 @@ class BatchStream:
             self._pass_number = None if self.restarts else self._pass_number
             if self._wanted or done == 0:
                 checks.warn(
-                    f"{self.name} ran out of data after {done} of {self._wanted or 'its'} steps; it must give enough for all epochs, "
+                    f"{self.name} ran out of data after {done} of {self._wanted or 'its'} steps; it must have batches for all epochs, "
                     "or lower steps_per_epoch"
                 )
 
     def end_epoch(self) -> None:
-        """The epoch is over, also for the data set, which is told."""
+        """The epoch is over; the hook of the data set is called."""
         ended = self._wanted is None or self._pass_number is None or self._at == self._length
         if ended and self.restarts:
             self._pass_number = self.first = None
@@ -156,6 +156,6 @@ class BatchStream:
         if not isinstance(batch, (tuple, list)):
             return batch, None, None
         if not 1 <= len(batch) <= 3:
-            raise ValueError(f"{self.name} gave a batch of {len(batch)} parts; (x, y) or (x, y, sample_weight) is wanted")
+            raise ValueError(f"a batch of {self.name} must be (x, y) or (x, y, sample_weight), got {len(batch)} parts")
         x, y, weight = (*batch, None, None)[:3]
         return x, y, weight

@@ -12,17 +12,17 @@ from fastmlp._base.numeric import as_native
 from fastmlp._base.shapes import Shape
 from fastmlp._engine.spec import SparseRows
 
-BLOCK_ROWS = 1 << 16
-"""Rows that checks look at together: what they note on the way stays in cache, and does not grow with the data."""
+BLOCK_SAMPLES = 1 << 16
+"""Number of samples that are checked at a time: the temporary arrays of a check stay in cache and do not grow with the data."""
 
 _DATES = ("Timestamp", "datetime", "date", "time", "Timedelta", "timedelta")
 """Classes that stand for dates and times in arrays of objects."""
 
 
 def blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """The rows in parts of :data:`BLOCK_ROWS`, each with the number of its first row; none of no rows."""
-    for first in range(0, len(array), BLOCK_ROWS):
-        yield first, array[first : first + BLOCK_ROWS]
+    """Consecutive parts of at most :data:`BLOCK_SAMPLES` samples, each with the index of its first sample."""
+    for first in range(0, len(array), BLOCK_SAMPLES):
+        yield first, array[first : first + BLOCK_SAMPLES]
 
 
 def describe_contents(array: np.ndarray, value: object = None) -> str:
@@ -42,9 +42,11 @@ def describe_contents(array: np.ndarray, value: object = None) -> str:
         return f"strings{example}; turn them into numbers first, for example with layers.StringLookup or layers.Hashing"
     if kind == "O":
         kinds = sorted({type(item).__name__ for item in array.flat[:1000]})
-        return f"Python objects ({', '.join(kinds[:4])}); make it one numeric array with equal rows: np.array(..., dtype='float32')"
+        return (
+            f"Python objects ({', '.join(kinds[:4])}); make it one numeric array, with samples of one shape: np.array(..., dtype='float32')"
+        )
     if kind == "c":
-        return "complex values; pass real and imaginary part as columns"
+        return "complex values; pass real and imaginary parts as features"
     return f"{array.dtype} values; turn them into numbers first"
 
 
@@ -70,20 +72,20 @@ def as_float32(
 
 
 @dataclass(frozen=True, slots=True)
-class WholeNumbers:
-    """Columns ``begin`` … ``end - 1`` of a network's input, which hold integers ``lowest`` … ``highest``."""
+class IntegerFeatures:
+    """Features ``begin`` … ``end - 1`` of a network's input, which hold integers ``lowest`` … ``highest``."""
 
     begin: int
     end: int
     lowest: int
     highest: int
     known: tuple[float, ...] | None = None
-    """The only numbers that the first layer knows; None for all."""
+    """The only integers in the vocabulary of the first layer; None if it accepts all."""
 
 
-def check_whole_numbers(name: str, inputs: np.ndarray | SparseRows, numbers: WholeNumbers) -> None:
-    """An error if some columns hold anything but the integers that the first layer reads."""
-    begin, end = numbers.begin, numbers.end
+def check_integer_features(name: str, inputs: np.ndarray | SparseRows, integers: IntegerFeatures) -> None:
+    """An error if some features hold anything but the integers that the first layer reads."""
+    begin, end = integers.begin, integers.end
     if isinstance(inputs, SparseRows):
         entries = inputs.values[(inputs.columns >= begin) & (inputs.columns < end)]
         if entries.size < len(inputs) * (end - begin):
@@ -91,15 +93,15 @@ def check_whole_numbers(name: str, inputs: np.ndarray | SparseRows, numbers: Who
         inputs = entries[:, None]
         begin, end = 0, 1
     values = inputs[:, begin:end]
-    known = None if numbers.known is None else np.array(numbers.known, np.float32)
+    known = None if integers.known is None else np.array(integers.known, np.float32)
     for first, part in blocks(values):
-        bad = ~((part >= numbers.lowest) & (part <= numbers.highest) & (part == np.floor(part)))
-        what = f"the first layer reads integers from {numbers.lowest} to {numbers.highest}"
-        if numbers.lowest < 0:
-            what += " in a model; for larger ones call it on the data before fit: x = layer(data)"
+        bad = ~((part >= integers.lowest) & (part <= integers.highest) & (part == np.floor(part)))
+        what = f"the first layer reads integers from {integers.lowest} to {integers.highest}"
+        if integers.lowest < 0:
+            what += " in a model; to use larger ones, call it on the data before fit: x = layer(data)"
         if known is not None and not bad.any():
             bad = ~np.isin(part, known)
-            what = "the vocabulary of the first layer lacks it; give the layer num_oov_indices=1"
+            what = "it is not in the vocabulary of the first layer; give the layer num_oov_indices=1"
         if bad.any():
             at = np.argwhere(bad)[0]
             where = ", ".join(str(i) for i in (first + at[0], *(begin + at[1:])))
@@ -107,7 +109,7 @@ def check_whole_numbers(name: str, inputs: np.ndarray | SparseRows, numbers: Who
 
 
 def _shown(value: float) -> str:
-    """A number with all its digits where it is whole."""
+    """A number as text, with all digits of an integer."""
     return str(int(value)) if abs(value) < 1e15 and value == int(value) else f"{value:g}"
 
 
@@ -124,4 +126,4 @@ def describe_not_finite(name: str, where: str, value: float, count: int) -> str:
         return f"{name}[{where}] is {value:g}, which is too large for float32 (3.4e38); scale {name} down"
     what = "NaN" if np.isnan(value) else "Inf" if value > 0 else "-Inf"
     more = f" ({count} such values in all)" if count > 1 else ""
-    return f"{name}[{where}] is {what}{more}; remove these rows or fill the gaps, for example with np.nan_to_num({name})"
+    return f"{name}[{where}] is {what}{more}; remove these samples or replace the values, for example with np.nan_to_num({name})"

@@ -10,7 +10,7 @@ __all__ = ["PyDataset"]
 class PyDataset:
     """The base of data sets that make their batches on demand.
 
-    A subclass has ``__len__``, the number of batches, and ``__getitem__(index)``, which gives ``(x, y)`` or ``(x, y, sample_weight)``. It
+    A subclass has ``__len__``, the number of batches, and ``__getitem__(index)``, which returns ``(x, y)`` or ``(x, y, sample_weight)``. It
     may have ``on_epoch_begin`` and ``on_epoch_end``. One batch is made at a time, in the thread that trains.
 
     Args:
@@ -36,10 +36,10 @@ class PyDataset:
         self.workers, self.use_multiprocessing, self.max_queue_size = workers, use_multiprocessing, max_queue_size
 
     def __len__(self) -> int:
-        raise NotImplementedError(f"{type(self).__name__} must have a method __len__, which gives the number of batches")
+        raise NotImplementedError(f"{type(self).__name__} must have a method __len__, which returns the number of batches")
 
     def __getitem__(self, index: int) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} must have a method __getitem__(index), which gives (x, y) of a batch")
+        raise NotImplementedError(f"{type(self).__name__} must have a method __getitem__(index), which returns (x, y) of a batch")
 
     def on_epoch_begin(self) -> None:
         """Called before the first batch of an epoch."""

@@ -78,7 +78,7 @@ def compute(layer: ComputedLayer, inputs: Any, training: bool | None = None, mas
 def _run(graph: Graph, inputs: NDArray[np.float32], name: str, training: bool) -> NDArray[np.float32]:
     plan, weights = lowering.make_plan(graph)
     for numbers in lowering.numbers_read(plan):
-        conversion.check_whole_numbers(name, inputs, numbers)
+        conversion.check_integer_features(name, inputs, numbers)
     network = backends.make_network(backends.DEFAULT, plan, seeding.draw_seed() if training else 0)
     for index, weight in enumerate(weights):
         network.set_parameter(index, weight.read())

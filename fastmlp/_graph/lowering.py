@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp._base.shapes import Shape
-from fastmlp._data.conversion import WholeNumbers
+from fastmlp._data.conversion import IntegerFeatures
 from fastmlp._engine import backends
 from fastmlp._engine.spec import EXACT_INT_LIMIT, Node, Parameter, Plan, Table
 from fastmlp._graph.operation import Operation
@@ -285,7 +285,7 @@ def _numbers_taken(step: Operation | Node, parameters: Sequence[Parameter]) -> i
     return step.tokens if isinstance(step, Node) else int(step.settings["tokens"])
 
 
-def numbers_read(plan: Plan) -> tuple[WholeNumbers, ...]:
+def numbers_read(plan: Plan) -> tuple[IntegerFeatures, ...]:
     """What of the network's input has to be integers."""
     begin = {0: 0}
     found = []
@@ -298,10 +298,10 @@ def numbers_read(plan: Plan) -> tuple[WholeNumbers, ...]:
         elif node.op in READS_NUMBERS:
             end, count = start + plan.widths[node.inputs[0]], _numbers_taken(node, [plan.parameters[index] for index in node.parameters])
             if count is not None:
-                found.append(WholeNumbers(start, end, 0, count - 1))
+                found.append(IntegerFeatures(start, end, 0, count - 1))
             elif node.table is not None:
                 known = None if node.table.buckets else node.table.keys
-                found.append(WholeNumbers(start, end, 1 - EXACT_INT_LIMIT, EXACT_INT_LIMIT - 1, known))
+                found.append(IntegerFeatures(start, end, 1 - EXACT_INT_LIMIT, EXACT_INT_LIMIT - 1, known))
     return tuple(found)
 
 

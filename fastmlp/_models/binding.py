@@ -49,7 +49,7 @@ class NetworkBinding:
         self.epochs_trained = 0
         self.plan: Plan | None = None
         self._trainable = True
-        self._whole_numbers: tuple[conversion.WholeNumbers, ...] = ()
+        self._integer_features: tuple[conversion.IntegerFeatures, ...] = ()
         self._weights: list[Weight] = []
         self._network: Network | None = None
         self._compiled: CompileConfig | None = None
@@ -144,7 +144,7 @@ class NetworkBinding:
             self._forget_plan()
             self.plan, self._weights = lowering.make_plan(graph)
             self._arranges = type(self)._arranges or bool(self.plan.rows)
-            self._whole_numbers = lowering.numbers_read(self.plan)
+            self._integer_features = lowering.numbers_read(self.plan)
             self._constrained = function_constraints(self.plan)
         for weight in self._weights:
             weight.models.add(self)
@@ -160,7 +160,7 @@ class NetworkBinding:
             weight.models.discard(self)
         for layer in _every(self.layers) if self.plan is not None else ():
             layer.models.discard(self)
-        self.plan, self._weights, self._whole_numbers = None, [], ()
+        self.plan, self._weights, self._integer_features = None, [], ()
 
     def _catch_up(self, network: Network, *, training: bool = False) -> None:
         """Bring what other models have changed into this model's network; before training, let them read the weights there."""
@@ -194,7 +194,7 @@ class NetworkBinding:
     def _goes_straight(self) -> bool:
         """Whether model(x) may hand an array to the network as it is, and return what it gives."""
         plan = self._require_plan()
-        return not (self._shares_weights or self._whole_numbers or plan.rows or lowering.is_as_in_training(plan))
+        return not (self._shares_weights or self._integer_features or plan.rows or lowering.is_as_in_training(plan))
 
     def _disconnect(self) -> None:
         with self._connecting.lock:

@@ -20,7 +20,8 @@ from fastmlp._graph.symbolic import Tensor
 from fastmlp._models.binding import NetworkBinding
 from fastmlp._training import validation
 from fastmlp._training.objective import ResolvedObjective
-from fastmlp._training.output_targets import name_of_output, read_sample_weights, read_targets
+from fastmlp._training.output_targets import name_of_output, read_targets
+from fastmlp._training.sample_weights import read_sample_weights
 
 __all__ = ["DataReader", "unbuilt_after_failure"]
 
@@ -57,7 +58,7 @@ class DataReader(NetworkBinding):
         """The data as arrays that an engine reads, and the objective of the model, which may follow from the targets."""
         inputs = self._inputs(choose_adapter(x), prefix)
         if y is None:
-            raise ValueError(f"{prefix}y is missing: give the targets, one per row of x")
+            raise ValueError(f"{prefix}y is missing: pass the targets, one for each sample of x")
         y, sample_weight = (unwrap_single(value, samples=len(inputs)) for value in (y, sample_weight))
         compiled = self._compiled
         assert compiled is not None
@@ -114,8 +115,8 @@ class DataReader(NetworkBinding):
         if shape is None:
             return self._build_for(data, prefix, check_finite=check_finite)
         inputs = data.as_inputs(shape, name=name, check_finite=check_finite)
-        for numbers in self._whole_numbers:
-            conversion.check_whole_numbers(name, inputs, numbers)
+        for numbers in self._integer_features:
+            conversion.check_integer_features(name, inputs, numbers)
         return inputs
 
     def _build_for(self, data: DataAdapter, prefix: str, *, check_finite: bool) -> np.ndarray | SparseRows:
@@ -123,7 +124,7 @@ class DataReader(NetworkBinding):
         name = f"{prefix}x"
         shape = data.shape(name)
         if not all(shape[1:]):
-            raise ValueError(f"{name} has shape {shape}: its rows are empty")
+            raise ValueError(f"{name} has shape {shape}: its samples are empty")
         before = self.before_building()
         try:
             self._build_from(shape[1:] or (1,))

@@ -175,10 +175,10 @@ class Functional(Model):
             part = of_input.as_inputs(tensor.row, name=called, check_finite=check_finite)
             assert isinstance(part, np.ndarray)
             parts.append(part)
-            for numbers in self._whole_numbers:
+            for numbers in self._integer_features:
                 if begin <= numbers.begin < begin + part.shape[1]:
                     own = replace(numbers, begin=numbers.begin - begin, end=numbers.end - begin)
-                    conversion.check_whole_numbers(called, part, own)
+                    conversion.check_integer_features(called, part, own)
             begin += part.shape[1]
             _same_length({f"{name}[{self._inputs_form.keys[0]!r}]": parts[0], called: part})
         return np.concatenate(parts, axis=1)

@@ -27,19 +27,18 @@ from fastmlp._training import validation
 from fastmlp._training.accumulators import MetricAccumulator
 from fastmlp._training.arguments import (
     diverged,
-    one_kind_of_weight,
     optional_count,
     refuse_beside,
     result,
     validation_epochs,
     verbosity,
-    weighted_by_class,
     with_rates,
 )
 from fastmlp._training.epoch_loop import BatchRun, EngineCall, abandoning, run_batches
 from fastmlp._training.fit_loop import FitLoop, Validation
 from fastmlp._training.objective import ResolvedObjective
 from fastmlp._training.prediction import predict_batches, predict_samples
+from fastmlp._training.sample_weights import check_one_kind_of_weight, with_class_weights
 from fastmlp._training.state import FitState
 from fastmlp._training.stream_accumulator import StreamAccumulator
 from fastmlp._training.typing import CallbacksLike, ClassWeights
@@ -137,7 +136,7 @@ class Trainer(DataReader):
         validation_batch_size = optional_count("validation_batch_size", validation_batch_size)
         validation_is_due = validation_epochs(validation_freq)
         shown = verbosity(verbose)
-        one_kind_of_weight(class_weight, sample_weight)
+        check_one_kind_of_weight(class_weight, sample_weight)
         shuffle = checks.check_bool("shuffle", shuffle)
         data = choose_adapter(x)
         with self._exclusively("fit"), data.reading(shuffled=shuffle), self._columns.unless(self._is_untrained):
@@ -154,14 +153,12 @@ class Trainer(DataReader):
                 held_out = self._read_validation_data(validation_data, validation_steps)
             elif validation_split:
                 samples, held_out = validation.split(samples, validation_split, objective)
-            samples = weighted_by_class(samples, class_weight, config, objective, self._require_plan())
+            samples = with_class_weights(samples, class_weight, config, objective, self._require_plan())
             network = self._training_network()
             if config.optimizer.full_batch:
                 batch_size = batch_size or len(samples)
                 if stream is not None and stream.steps != 1:
-                    raise ValueError(
-                        f"{type(config.optimizer).__name__} needs all rows at once, but x gives batches; pass the rows as arrays"
-                    )
+                    raise ValueError(f"{type(config.optimizer).__name__} needs all samples at once, but x comes in batches; pass arrays")
             source = stream or BatchSampler(samples, batch_size, steps_per_epoch, reorder)
             if isinstance(source, BatchStream):
                 begin_epoch = partial(self._epoch_of_stream, source, objective, class_weight)
@@ -288,10 +285,10 @@ class Trainer(DataReader):
             What :meth:`evaluate` returns, for this batch before the update.
         """
         config = self._require_compiled("train_on_batch")
-        one_kind_of_weight(class_weight, sample_weight)
+        check_one_kind_of_weight(class_weight, sample_weight)
         with self._exclusively("train_on_batch"), self._columns.unless(self._is_untrained):
             samples, objective = self._read_training_samples(x, y, sample_weight)
-            samples = weighted_by_class(samples, class_weight, config, objective, self._require_plan())
+            samples = with_class_weights(samples, class_weight, config, objective, self._require_plan())
             network = self._training_network()
             accumulator = self._accumulator(objective).use(samples.batches(len(samples)))
             try:
@@ -395,7 +392,7 @@ class Trainer(DataReader):
 
         def convert(batch: Any) -> Batches:
             samples, _ = self._read_samples(*stream.parts(batch))
-            return weighted_by_class(samples, class_weight, config, objective, plan, check=False).batches(len(samples))
+            return with_class_weights(samples, class_weight, config, objective, plan, check=False).batches(len(samples))
 
         return StreamAccumulator(objective, objective.prediction_columns(plan), batches, convert)
 

@@ -1,4 +1,4 @@
-"""What ``fit``, ``evaluate`` and ``predict`` are given and give, besides the data: checked, and applied to the rows."""
+"""The arguments of ``fit``, ``evaluate`` and ``predict`` besides the data, checked, and the forms of their results."""
 
 from __future__ import annotations
 
@@ -9,38 +9,18 @@ from typing import Any
 import numpy as np
 
 from fastmlp._base import checks
-from fastmlp._data.batch_sampler import Rows
-from fastmlp._engine.spec import Batches, Plan
+from fastmlp._engine.spec import Batches
 from fastmlp._training.compile_config import CompileConfig
-from fastmlp._training.objective import ResolvedObjective
-from fastmlp._training.output_targets import class_weights_of_samples
-from fastmlp.errors import NonFiniteLossError, NonFiniteWeightsError, UnsupportedError
+from fastmlp.errors import NonFiniteLossError, NonFiniteWeightsError
 
 
 def refuse_beside(method: str, **arguments: Any) -> None:
-    """Arguments that make no sense where x gives batches are errors."""
+    """An error if an argument that is only for arrays is passed beside an x that comes in batches."""
     given = [name for name, value in arguments.items() if value is not None and not (isinstance(value, float) and value == 0)]
     if given:
-        raise ValueError(f"{method}: {given[0]} is only for arrays; x gives batches here, which have their own targets, weights and size")
-
-
-def one_kind_of_weight(class_weight: Any, sample_weight: Any) -> None:
-    """An error if there are both."""
-    if class_weight is not None and sample_weight is not None:
-        raise ValueError("give class_weight or sample_weight, not both")
-
-
-def weighted_by_class(
-    rows: Rows, class_weight: Any, compiled: CompileConfig, objective: ResolvedObjective, plan: Plan, *, check: bool = True
-) -> Rows:
-    """The rows with the weights of their classes, if there are any; with ``check``, keys that are no classes warn."""
-    if class_weight is None:
-        return rows
-    if objective.row:
-        raise UnsupportedError("class_weight is for predictions with a row of classes for each sample; give sample_weight")
-    if rows.weight is not None:
-        raise ValueError("give class_weight or sample_weight, not both; the batches of x have sample weights of their own")
-    return replace(rows, weight=class_weights_of_samples(compiled, objective, class_weight, rows.y, plan, check=check))
+        raise ValueError(
+            f"{method}: {given[0]} is only for arrays; here x comes in batches, which have their own targets, weights and size"
+        )
 
 
 def with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None) -> Batches:
@@ -75,7 +55,7 @@ def result(values: dict[str, float], return_dict: bool) -> Any:
 
 
 def optional_count(name: str, value: Any) -> int | None:
-    """A number of rows, batches or epochs, or None."""
+    """A number of samples, batches or epochs, or None."""
     return None if value is None else checks.check_int(name, value)
 
 

@@ -91,7 +91,7 @@ def number_inputs(model: Model) -> list[Tensor]:
     """Those of a model's inputs that hold integers."""
     begin, found = 0, []
     for tensor in model.graph.inputs:
-        if any((numbers.begin, numbers.end) == (begin, begin + math.prod(tensor.row)) for numbers in model._whole_numbers):
+        if any((numbers.begin, numbers.end) == (begin, begin + math.prod(tensor.row)) for numbers in model._integer_features):
             found.append(tensor)
         begin += math.prod(tensor.row)
     return found

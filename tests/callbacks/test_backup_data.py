@@ -122,5 +122,5 @@ def test_a_generator_that_ends_before_the_place_of_the_backup_is_an_error(tmp_pa
     with pytest.raises(Killed):
         run("generator", callbacks.BackupAndRestore(tmp_path), Killer(11))
     monkeypatch.setitem(SOURCES, "generator", (lambda: (batch(number) for number in range(4)), {"steps_per_epoch": 5}))
-    with pytest.raises(ValueError, match="x gave only 4 of the 10 batches that were trained on before"):
+    with pytest.raises(ValueError, match="x has only 4 of the 10 batches that were trained on before"):
         run("generator", callbacks.BackupAndRestore(tmp_path))

@@ -192,7 +192,7 @@ def test_batches_of_every_kind_are_those_of_the_array(adapter, case, engine):
 
 @pytest.mark.parametrize(("adapter", "case"), cases(STREAMS))
 def test_batches_are_no_targets(adapter, case, engine):
-    with pytest.raises(UnsupportedError, match=r"y is a .*; only x of fit, evaluate and predict may give batches"):
+    with pytest.raises(UnsupportedError, match=r"y is a .*; only x of fit, evaluate and predict may come in batches"):
         built(engine).fit(X, case([Y]), verbose=0)
 
 

@@ -121,5 +121,5 @@ def test_targets_that_are_strings_are_told(library):
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_frame_of_another_width_is_told(library):
-    with pytest.raises(ValueError, match="x has 1 columns, but the first layer expects 3"):
+    with pytest.raises(ValueError, match="x has 1 features, but the first layer expects 3"):
         trained(X, Y).predict(frame(library, {"age": [1.0, 2.0]}), verbose=0)

@@ -145,7 +145,7 @@ def test_entries_out_of_order_are_sorted_and_those_of_one_place_added_in_a_copy(
     np.testing.assert_array_equal(made(columns=70)(x), made(columns=70)(x.toarray()))
 
 
-def test_fractions_are_added_as_toarray_adds_them_and_whole_numbers_do_not_wrap_around():
+def test_fractions_are_added_as_toarray_adds_them_and_integers_do_not_wrap_around():
     values = (rng.normal(size=3000) * 10.0 ** rng.integers(-3, 3, 3000)).astype(np.float32)
     x = sp.csr_matrix((values, rng.integers(0, 100, 3000), np.arange(0, 3001, 300)), shape=(10, 100))
     rows = as_sparse_rows("x", x)
@@ -165,7 +165,7 @@ def test_arrays_that_are_as_the_engines_want_them_are_not_copied():
 
 
 BAD = {
-    "width": (X[:, :9], ValueError, "x has 9 columns, but the first layer expects 120"),
+    "width": (X[:, :9], ValueError, "x has 9 features, but the first layer expects 120"),
     "complex": (X.astype(complex), TypeError, "x must be numbers, but holds complex128 values"),
     "column": (
         (X.data, np.where(np.arange(X.nnz) == 9, 500, X.indices), X.indptr),
@@ -214,8 +214,8 @@ def test_a_damaged_matrix_is_an_error_and_no_crash(engine, case):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (np.nan, "is NaN; remove these rows"),
-        (-np.inf, "is -Inf; remove these rows"),
+        (np.nan, "is NaN; remove these samples"),
+        (-np.inf, "is -Inf; remove these samples"),
         (1e300, "is 1e+300, which is too large for float32"),
     ],
 )
@@ -233,18 +233,18 @@ def test_shapes_that_do_not_fit_are_explained():
     images = models.Sequential([layers.Flatten(input_shape=(10, 12)), layers.Dense(3)])
     images.compile(loss="mse")
     with pytest.raises(
-        ValueError, match=r"x is a sparse matrix of shape \(60, 120\), but the model expects rows of shape \(10, 12\); begin"
+        ValueError, match=r"x is a sparse matrix of shape \(60, 120\), but the model expects samples of shape \(10, 12\); begin"
     ):
         images.predict(X)
     with pytest.raises(
-        ValueError, match=r"x is a sparse array of shape \(120,\), but the model expects \(rows, 120\); pass x.reshape\(1, -1\)"
+        ValueError, match=r"x is a sparse array of shape \(120,\), but the model expects \(samples, 120\); pass x.reshape\(1, -1\)"
     ):
         made()(sp.coo_array(DENSE[0]))
     with pytest.raises(UnsupportedError, match=r"y is a sparse matrix, but only x may be one; pass y.toarray\(\)"):
         made().fit(X, sp.csr_matrix(utils.to_categorical(Y)))
-    with pytest.raises(ValueError, match="x has 60 rows, y has 59 rows"):
+    with pytest.raises(ValueError, match="x has 60 samples, y has 59 samples"):
         made().fit(X, Y[1:])
-    with pytest.raises(ValueError, match="x has no rows"):
+    with pytest.raises(ValueError, match="x has no samples"):
         made().fit(X[:0], Y[:0])
     assert made().predict(X[:0], verbose=0).shape == (0, 3)
 

@@ -65,7 +65,7 @@ def test_layers_that_merge_take_several_arrays():
     assert np.allclose(layers.subtract([a, b]), -X)
 
 
-def test_layers_of_whole_numbers_take_them():
+def test_layers_of_integers_take_them():
     assert layers.Embedding(5, 2)(np.array([[1, 4]])).shape == (1, 2, 2)
     assert layers.CategoryEncoding(3, output_mode="one_hot")(np.array([0, 2])).tolist() == [[1, 0, 0], [0, 0, 1]]
     with pytest.raises(ValueError, match="reads integers from 0 to 4"):
@@ -76,7 +76,7 @@ def test_layers_of_whole_numbers_take_them():
     ("call", "error", "message"),
     [
         (lambda: layers.Dense(2)("text"), TypeError, "must be an array of numbers, got 'text'"),
-        (lambda: layers.Dense(2)(3.0), ValueError, "must be an array with one row per sample"),
+        (lambda: layers.Dense(2)(3.0), ValueError, "must be an array whose first axis is that of the samples"),
         (lambda: layers.Dense(2)(X, mask=X), UnsupportedError, "with mask= is not in fastmlp"),
         (lambda: layers.Dense(2)(X, axis=1), TypeError, "axis"),
         (lambda: layers.Add()([X, X[:2]]), ValueError, "must have the same number of samples, got 50, 2"),

@@ -151,7 +151,7 @@ def test_tables_inside_a_model_read_its_input():
         Model(x, inner(layers.Dense(6)(x)))
 
 
-def test_an_engine_reads_whole_numbers_from_the_input_alone():
+def test_an_engine_reads_integers_from_the_input_alone():
     nodes = (Node("dense", (0,), 1, (0,)), Node("embedding", (1,), 2, (1,), roles=("embeddings",)))
     plan = Plan((2, 2, 6), nodes, (Parameter("kernel", (2, 2)), Parameter("table", (5, 3))), 2)
     with pytest.raises(ValueError, match="the plan, objective or index does not fit"):

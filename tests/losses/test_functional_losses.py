@@ -155,6 +155,6 @@ def test_rates_of_a_schedule_are_those_of_each_batch():
 def test_targets_of_variances_have_half_the_columns():
     model = four_outputs()
     with pytest.raises(
-        ValueError, match=r"y\['price'\] has shape \(40, 4\), but the last layer has 4 units, so gaussian_nll takes \(rows, 2\)"
+        ValueError, match=r"y\['price'\] has shape \(40, 4\), but the last layer has 4 units, so gaussian_nll takes \(samples, 2\)"
     ):
         model.fit(X, {**Y, "price": np.zeros((40, 4))}, verbose=0)

@@ -193,10 +193,10 @@ def test_accuracy_is_that_of_targets_before_smoothing(engine, loss):
     [
         ("hinge", 1, [0, 1, -1], "y holds 0 and also -1 (at [2, 0]), but hinge takes -1 and 1, or 0 and 1"),
         ("gaussian_nll", 3, [1, 2, 3], "gaussian_nll reads means and as many variances, but the last layer has 3 units"),
-        ("gaussian_nll", 4, [1, 2, 3], "the last layer has 4 units, so gaussian_nll takes (rows, 2): it reads a mean and a variance"),
-        ("categorical_focal_crossentropy", 3, [0, 1, 2], "one-hot rows; pass utils.to_categorical(y, 3)"),
+        ("gaussian_nll", 4, [1, 2, 3], "the last layer has 4 units, so gaussian_nll takes (samples, 2): it reads a mean and a variance"),
+        ("categorical_focal_crossentropy", 3, [0, 1, 2], "one-hot targets; pass utils.to_categorical(y, 3)"),
         ("binary_focal_crossentropy", 1, [0, 1, 2], "y[2, 0] is 2, but binary_focal_crossentropy takes values from 0 to 1"),
-        (squares, 2, [0, 1, 2], "so squares() takes (rows, 2)"),
+        (squares, 2, [0, 1, 2], "so squares() takes (samples, 2)"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:.* takes the output for probabilities:UserWarning")
@@ -268,7 +268,7 @@ def test_rows_of_an_ignored_class_do_not_count(engine, ignored):
     plain.train_on_batch(X[kept], labels[kept])
     for left, right in zip(model.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-7)
-    with pytest.raises(ValueError, match=r"y\[1\] is 7, but class numbers go from 0 to 2"):
+    with pytest.raises(ValueError, match=r"y\[1\] is 7, but integer class labels go from 0 to 2"):
         model.evaluate(X[:2], [0, 7], verbose=0)
 
 
@@ -371,12 +371,12 @@ def test_the_native_engine_refuses_losses_of_columns_beside_labels_that_stand_fo
 @pytest.mark.parametrize(
     ("use", "error", "message"),
     [
-        (lambda m: m.fit(X, ONE_HOT), ValueError, "y has shape (40, 3), but circle takes one class number per row"),
-        (lambda m: m.fit(X, Y[:, 0]), ValueError, "but circle takes whole class numbers"),
+        (lambda m: m.fit(X, ONE_HOT), ValueError, "y has shape (40, 3), but circle takes one integer class label per sample"),
+        (lambda m: m.fit(X, Y[:, 0]), ValueError, "but circle takes integer class labels"),
         (
             lambda m: m.fit(X, LABELS - (1 << 24)),
             ValueError,
-            "y[0] is -16777216, but circle takes class numbers from -16777215 to",
+            "y[0] is -16777216, but circle takes integer class labels from -16777215 to",
         ),
         (lambda m: (m.compile("sgd", "circle", metrics=["mae"]), m.fit(X, LABELS)), ValueError, "use metrics of your own, which get both"),
         (lambda m: (m.compile("sgd", "circle", metrics=["ce"]), m.fit(X, LABELS)), ValueError, "use metrics of your own, which get both"),

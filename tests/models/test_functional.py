@@ -305,7 +305,7 @@ def test_crossentropy_means_what_each_output_calls_for():
         (lambda m: m.fit(X, {"price": PRICE}), ValueError, "but y lacks kind"),
         (lambda m: m.fit(X, {"price": PRICE, "sort": KIND}), ValueError, "but y has 'sort'"),
         (lambda m: m.fit(X, [PRICE, KIND + 9]), ValueError, "y['kind'][0] is"),
-        (lambda m: m.fit(X, [PRICE[:5], KIND]), ValueError, "y['price'] has 5 rows, y['kind'] has 30 rows"),
+        (lambda m: m.fit(X, [PRICE[:5], KIND]), ValueError, "y['price'] has 5 samples, y['kind'] has 30 samples"),
         (lambda m: m.fit(X, [PRICE, KIND], class_weight={0: 2.0}), ValueError, "class_weight must be a dict from output to class weights"),
         (
             lambda m: m.fit(X, [PRICE, KIND], class_weight={"sort": {0: 2.0}}),
@@ -331,8 +331,8 @@ def test_misuse_of_outputs_is_told(use, error, message):
         (X, ValueError, "the model has 2 inputs (text, numbers); give x as a list or a dict of 2"),
         ([X[:, :1].repeat(7, 1)], ValueError, "the model has 2 inputs (text, numbers), but x has 1"),
         ({"text": X}, ValueError, "but x lacks numbers"),
-        ([X, X[:, :3]], ValueError, "x['text'] has 6 columns, but the first layer expects 7"),
-        ([np.zeros((4, 7)), np.zeros((5, 3))], ValueError, "x['text'] has 4 rows, x['numbers'] has 5 rows"),
+        ([X, X[:, :3]], ValueError, "x['text'] has 6 features, but the first layer expects 7"),
+        ([np.zeros((4, 7)), np.zeros((5, 3))], ValueError, "x['text'] has 4 samples, x['numbers'] has 5 samples"),
         ([np.zeros((4, 7)), np.full((4, 3), np.nan)], ValueError, "x['numbers'][0, 0] is NaN"),
     ],
 )

@@ -134,5 +134,5 @@ def test_predict_begins_and_ends_once_however_the_data_come():
 
 
 def test_predict_of_no_batches_is_told():
-    with pytest.raises(ValueError, match="x gave no batch: it is empty, or was used up before"):
+    with pytest.raises(ValueError, match="x has no batches: it is empty or already exhausted"):
         OfModel(2).predict(iter([]), verbose=0)

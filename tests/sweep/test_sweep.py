@@ -304,7 +304,7 @@ def test_a_build_that_gives_no_compiled_model_is_an_error(returned, message):
 
 
 def test_data_that_do_not_fit_the_model_end_the_sweep():
-    with pytest.raises(ValueError, match="x has 3 columns, but the first layer expects 2"):
+    with pytest.raises(ValueError, match="x has 3 features, but the first layer expects 2"):
         run(train=(np.ones((10, 3)), np.ones(10)))
 
 

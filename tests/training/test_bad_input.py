@@ -55,22 +55,22 @@ class Lazy:
 
 
 BAD_X = {
-    "wrong width": (X[:, :2], ValueError, "x has 2 columns, but the first layer expects 3"),
-    "too wide": (np.zeros((N, 784)), ValueError, "x has 784 columns, but the first layer expects 3"),
+    "wrong width": (X[:, :2], ValueError, "x has 2 features, but the first layer expects 3"),
+    "too wide": (np.zeros((N, 784)), ValueError, "x has 784 features, but the first layer expects 3"),
     "wrong rank": (
         X.reshape(N, 1, 3),
         ValueError,
-        "x has shape (8, 1, 3), but the model expects (rows, 3); reshape it: x.reshape(len(x), -1)",
+        "x has shape (8, 1, 3), but the model expects (samples, 3); reshape it: x.reshape(len(x), -1)",
     ),
-    "rank with another size": (np.zeros((N, 2, 2)), ValueError, "x has shape (8, 2, 2), but the model expects (rows, 3)"),
-    "0-d": (np.float32(3), ValueError, "x must be an array with one row per sample, got the single value 3.0"),
-    "a number": (3.5, ValueError, "x must be an array with one row per sample, got the single value 3.5"),
+    "rank with another size": (np.zeros((N, 2, 2)), ValueError, "x has shape (8, 2, 2), but the model expects (samples, 3)"),
+    "0-d": (np.float32(3), ValueError, "x must be an array whose first axis is that of the samples, got the single value 3.0"),
+    "a number": (3.5, ValueError, "x must be an array whose first axis is that of the samples, got the single value 3.5"),
     "strings": (np.full((N, 3), "a"), TypeError, "x must be numbers, but holds strings such as"),
     "a string": ("data.csv", TypeError, "x must be an array of numbers, got 'data.csv'"),
     "object array": (np.full((N, 3), None), TypeError, "x must be numbers, but holds Python objects (NoneType)"),
     "array of arrays": (np.array([X, None], dtype=object), TypeError, "x must be numbers, but holds Python objects (NoneType, ndarray)"),
-    "ragged list": ([[1.0, 2.0, 3.0], [1.0, 2.0]], ValueError, "x is ragged: its rows have different lengths"),
-    "complex": (X + 1j, TypeError, "x must be numbers, but holds complex values; pass real and imaginary part as columns"),
+    "ragged list": ([[1.0, 2.0, 3.0], [1.0, 2.0]], ValueError, "x is ragged: its samples have different lengths"),
+    "complex": (X + 1j, TypeError, "x must be numbers, but holds complex values; pass real and imaginary parts as features"),
     "dates": (np.full((N, 3), np.datetime64("2020-01-01")), TypeError, "x must be numbers, but holds dates or times"),
     "None": (None, ValueError, "x is missing (None)"),
     "dict": ({"x": X}, UnsupportedError, "x is a dict, which is for models with several inputs or outputs; this one takes one array"),
@@ -98,9 +98,9 @@ def test_x_that_is_no_table_of_numbers(engine, ready, case, method):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (math.nan, "x[5, 1] is NaN; remove these rows or fill the gaps"),
-        (math.inf, "x[5, 1] is Inf; remove these rows"),
-        (-math.inf, "x[5, 1] is -Inf; remove these rows"),
+        (math.nan, "x[5, 1] is NaN; remove these samples or replace the values"),
+        (math.inf, "x[5, 1] is Inf; remove these samples"),
+        (-math.inf, "x[5, 1] is -Inf; remove these samples"),
         (1e300, "x[5, 1] is 1e+300, which is too large for float32 (3.4e38); scale x down"),
     ],
 )
@@ -126,13 +126,13 @@ def test_a_strided_float64_array_is_scanned_too(engine):
 
 @pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
 def test_no_rows(engine, method):
-    with pytest.raises(ValueError, match="x has no rows"):
+    with pytest.raises(ValueError, match="x has no samples"):
         WITH_TARGETS[method](made(engine), X[:0], LABELS[:0])
 
 
 @pytest.mark.parametrize("method", WITH_TARGETS)
 def test_lengths_that_differ(engine, method):
-    with pytest.raises(ValueError, match=r"x has 8 rows, (val_)?y has 7 rows; they must have equally many"):
+    with pytest.raises(ValueError, match=r"x has 8 samples, (val_)?y has 7 samples; they must have the same number of samples"):
         WITH_TARGETS[method](made(engine), X, LABELS[:-1])
 
 
@@ -140,11 +140,15 @@ def test_lengths_that_differ(engine, method):
 @pytest.mark.parametrize(
     ("weight", "error", "message"),
     [
-        (np.ones(7), ValueError, "x has 8 rows, y has 8 rows, sample_weight has 7 rows; they must have equally many"),
-        (np.ones((8, 2)), ValueError, "sample_weight has shape (8, 2), but there is one weight per row: shape (rows,)"),
+        (
+            np.ones(7),
+            ValueError,
+            "x has 8 samples, y has 8 samples, sample_weight has 7 samples; they must have the same number of samples",
+        ),
+        (np.ones((8, 2)), ValueError, "sample_weight has shape (8, 2), but each sample has one weight: shape (samples,)"),
         (np.full(8, np.nan), ValueError, "sample_weight[0] is NaN (8 such values in all)"),
         (["a"] * 8, TypeError, "sample_weight must be numbers, but holds strings such as"),
-        (2.0, ValueError, "sample_weight must be an array with one row per sample, got the single value 2.0"),
+        (2.0, ValueError, "sample_weight must be an array whose first axis is that of the samples, got the single value 2.0"),
     ],
 )
 def test_sample_weights_that_do_not_fit(engine, method, weight, error, message):
@@ -154,28 +158,33 @@ def test_sample_weights_that_do_not_fit(engine, method, weight, error, message):
 
 
 BAD_Y = {
-    "labels too large": (LABELS + 1, {}, ValueError, "y[3] is 4, but class numbers go from 0 to 3, since the last layer has 4 units"),
-    "negative labels": (LABELS - 1, {}, ValueError, "y[0] is -1, but class numbers can't be negative"),
-    "fractional labels": (LABELS + 0.5, {}, ValueError, "y[0] is 0.5, but sparse_categorical_crossentropy takes whole class numbers"),
-    "NaN labels": (np.full(N, np.nan), {}, ValueError, "y[0] is nan, but sparse_categorical_crossentropy takes whole class numbers"),
-    "infinite labels": (np.full(N, np.inf), {}, ValueError, "y[0] is inf, but class numbers go from 0 to 3"),
+    "labels too large": (
+        LABELS + 1,
+        {},
+        ValueError,
+        "y[3] is 4, but integer class labels go from 0 to 3, since the last layer has 4 units",
+    ),
+    "negative labels": (LABELS - 1, {}, ValueError, "y[0] is -1, but integer class labels must be ≥ 0"),
+    "fractional labels": (LABELS + 0.5, {}, ValueError, "y[0] is 0.5, but sparse_categorical_crossentropy takes integer class labels"),
+    "NaN labels": (np.full(N, np.nan), {}, ValueError, "y[0] is nan, but sparse_categorical_crossentropy takes integer class labels"),
+    "infinite labels": (np.full(N, np.inf), {}, ValueError, "y[0] is inf, but integer class labels go from 0 to 3"),
     "one-hot for labels": (ONE_HOT, {}, ValueError, "y looks one-hot: use loss='categorical_crossentropy', or pass y.argmax(axis=1)"),
     "labels of rank 3": (
         LABELS.reshape(N, 1, 1),
         {},
         ValueError,
-        "y has shape (8, 1, 1), but sparse_categorical_crossentropy takes one class",
+        "y has shape (8, 1, 1), but sparse_categorical_crossentropy takes one integer class label",
     ),
     "string labels": (np.full(N, "cat"), {}, TypeError, "y must be numbers, but holds strings such as"),
-    "ragged targets": ([[1], [1, 2]], {}, ValueError, "y is ragged: its rows have different lengths"),
-    "0-d targets": (3, {}, ValueError, "y must be an array with one row per sample, got the single value 3"),
-    "missing targets": (None, {}, ValueError, "y is missing: give the targets, one per row of x"),
+    "ragged targets": ([[1], [1, 2]], {}, ValueError, "y is ragged: its samples have different lengths"),
+    "0-d targets": (3, {}, ValueError, "y must be an array whose first axis is that of the samples, got the single value 3"),
+    "missing targets": (None, {}, ValueError, "y is missing: pass the targets, one for each sample of x"),
     "labels for one-hot": (LABELS, {"loss": "categorical_crossentropy"}, ValueError, "pass utils.to_categorical(y, 4)"),
     "one-hot of another width": (
         utils.to_categorical(LABELS, 5),
         {"loss": "categorical_crossentropy"},
         ValueError,
-        "y has shape (8, 5), but the last layer has 4 units, so categorical_crossentropy takes (rows, 4)",
+        "y has shape (8, 5), but the last layer has 4 units, so categorical_crossentropy takes (samples, 4)",
     ),
     "one-hot of rank 3": (
         ONE_HOT[None],
@@ -268,8 +277,8 @@ def test_targets_in_all_usual_forms_are_read(engine, loss, model, y):
         ({"verbose": "yes"}, ValueError, "verbose must be 'auto', 0, 1 or 2, got 'yes'"),
         ({"shuffle": "batch"}, TypeError, "shuffle must be True or False, got 'batch'"),
         ({"class_weight": {0: 1.0}, "sample_weight": np.ones(N)}, ValueError, "give class_weight or sample_weight, not both"),
-        ({"class_weight": [1, 2]}, TypeError, "class_weight must be a dict from class number to weight"),
-        ({"class_weight": {"cat": 1.0}}, TypeError, "class_weight must map class numbers to weights"),
+        ({"class_weight": [1, 2]}, TypeError, "class_weight must be a dict from integer class label to weight"),
+        ({"class_weight": {"cat": 1.0}}, TypeError, "class_weight must map integer class labels to weights"),
         ({"class_weight": {0: math.nan}}, ValueError, "class_weight[0] must be finite, got nan"),
         ({"callbacks": [models.Sequential]}, TypeError, "callbacks holds the class Sequential; make an object of it: Sequential()"),
         ({"callbacks": [print]}, TypeError, "callbacks must be objects of fastmlp.callbacks.Callback"),
@@ -313,7 +322,7 @@ def test_a_model_compiled_without_a_loss(engine, method):
 @pytest.mark.parametrize("x", [np.zeros((5, 0)), np.zeros((5, 2, 0)), [[], []]])
 def test_rows_that_are_empty(engine, x):
     model = models.Sequential([layers.Flatten(), layers.Dense(1)])
-    with pytest.raises(ValueError, match=r"x has shape \(\d, .*0\): its rows are empty"):
+    with pytest.raises(ValueError, match=r"x has shape \(\d, .*0\): its samples are empty"):
         model.predict(x, verbose=0)
 
 

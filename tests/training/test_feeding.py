@@ -125,7 +125,7 @@ def test_steps_of_a_data_set_go_on_behind_those_of_the_epoch_before():
 
 def test_a_generator_that_ends_early_ends_the_training_with_a_warning():
     model = made()
-    with pytest.warns(UserWarning, match="x ran out of data after 0 of 5 steps; it must give enough for all epochs"):
+    with pytest.warns(UserWarning, match="x ran out of data after 0 of 5 steps; it must have batches for all epochs"):
         history = model.fit(batches(2), steps_per_epoch=5, epochs=4, verbose=0)
     assert history.epoch == [0, 1]
     assert_same(model, from_arrays(epochs=2)[0])
@@ -182,17 +182,17 @@ DatasetV2.__module__ = "tensorflow.python.data.ops.dataset_ops"
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m: m.fit(batches(), Y), "fit: y is only for arrays; x gives batches here"),
+        (lambda m: m.fit(batches(), Y), "fit: y is only for arrays; here x comes in batches"),
         (lambda m: m.fit(Dataset(), batch_size=4), "fit: batch_size is only for arrays"),
         (lambda m: m.fit(Dataset(), validation_split=0.2), "fit: validation_split is only for arrays"),
         (lambda m: m.evaluate(Dataset(), sample_weight=WEIGHT), "evaluate: sample_weight is only for arrays"),
-        (lambda m: m.fit(iter([])), "x gave no batch: it is empty, or was used up before"),
-        (lambda m: m.fit(iter([(X, Y, WEIGHT, 3)])), r"x gave a batch of 4 parts; \(x, y\) or \(x, y, sample_weight\) is wanted"),
-        (lambda m: m.fit(iter([X])), "y is missing: give the targets"),
-        (lambda m: m.fit(iter([(X[:, :2], Y)])), "x has 2 columns, but the first layer expects 3"),
+        (lambda m: m.fit(iter([])), "x has no batches: it is empty or already exhausted"),
+        (lambda m: m.fit(iter([(X, Y, WEIGHT, 3)])), r"a batch of x must be \(x, y\) or \(x, y, sample_weight\), got 4 parts"),
+        (lambda m: m.fit(iter([X])), "y is missing: pass the targets"),
+        (lambda m: m.fit(iter([(X[:, :2], Y)])), "x has 2 features, but the first layer expects 3"),
         (lambda m: m.fit(X, Y, validation_data=batches()), "validation_data is a generator, so give validation_steps"),
         (lambda m: m.fit(DatasetV2()), r"tf.data datasets are not read by fastmlp; pass dataset.as_numpy_iterator\(\)"),
-        (lambda m: m.train_on_batch(batches(), Y), "x is a generator; only x of fit, evaluate and predict may give batches"),
+        (lambda m: m.train_on_batch(batches(), Y), "x is a generator; only x of fit, evaluate and predict may come in batches"),
     ],
 )
 def test_what_does_not_go_with_batches_is_told(call, message):
@@ -238,5 +238,5 @@ def test_a_schedule_gives_every_batch_of_a_generator_its_rate():
 def test_an_optimizer_that_needs_all_rows_takes_no_batches():
     model = made()
     model.compile(optimizer="lbfgs", loss="binary_crossentropy")
-    with pytest.raises(ValueError, match="LBFGS needs all rows at once, but x gives batches; pass the rows as arrays"):
+    with pytest.raises(ValueError, match="LBFGS needs all samples at once, but x comes in batches; pass arrays"):
         model.fit(Dataset(), verbose=0)

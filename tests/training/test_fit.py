@@ -189,7 +189,7 @@ def test_a_class_weight_for_no_class_warns(key):
 
 
 def test_balanced_class_weights_are_explained():
-    with pytest.raises(TypeError, match=r"got 'balanced'; for weights that make up for rare classes: counts = np\.bincount\(labels\)"):
+    with pytest.raises(TypeError, match=r"got 'balanced'; for weights that balance the classes: counts = np\.bincount\(labels\)"):
         classifier("native").fit(X, LABELS, class_weight="balanced", verbose=0)
 
 

@@ -24,9 +24,9 @@ def frame():
 @pytest.mark.parametrize(
     ("x", "advice"),
     [
-        (lambda: X[0], r"for one row, pass x\[None\]"),
-        (lambda: X[0].tolist(), r"for one row, pass \[x\]"),
-        (lambda: frame().iloc[0], r"for one row, pass x\.to_frame\(\)\.T, or frame\.iloc\[\[i\]\] instead of frame\.iloc\[i\]"),
+        (lambda: X[0], r"for one sample, pass x\[None\]"),
+        (lambda: X[0].tolist(), r"for one sample, pass \[x\]"),
+        (lambda: frame().iloc[0], r"for one sample, pass x\.to_frame\(\)\.T, or frame\.iloc\[\[i\]\] instead of frame\.iloc\[i\]"),
         (lambda: X[:, None], r"reshape it: x\.reshape\(len\(x\), -1\)"),
         (lambda: X[:, None].tolist(), r"reshape it: np\.reshape\(x, len\(x\), -1\)"),
     ],
@@ -55,7 +55,7 @@ def test_objects_of_frame_libraries_that_are_no_frames_are_named():
 
 
 def test_a_dict_of_weights_is_told_of_class_weight():
-    with pytest.raises(ValueError, match=r"sample_weight is a dict.*; class_weight gives each class a weight"):
+    with pytest.raises(ValueError, match=r"sample_weight is a dict.*; weights of classes are class_weight"):
         compiled().fit(X, Y, sample_weight={0: 1.0}, verbose=0)
 
 

@@ -43,8 +43,8 @@ def forked():
         ),
         (lambda model: model.layers[0].set_weights(None), r"layer 'first' takes a list of 2 arrays"),
         (lambda model: model.fit(None), r"x is missing \(None\)"),
-        (lambda model: model.fit(X, None), "y is missing: give the targets"),
-        (lambda model: model.evaluate([], []), r"x has shape \(0,\), but the model expects \(rows, 3\)"),
+        (lambda model: model.fit(X, None), "y is missing: pass the targets"),
+        (lambda model: model.evaluate([], []), r"x has shape \(0,\), but the model expects \(samples, 3\)"),
         (lambda model: model.predict(None), r"x is missing \(None\)"),
         (lambda model: model(None), r"x is missing \(None\)"),
         (lambda model: model.load_weights(None), "the name of a file must be a str or a Path, got None"),
@@ -105,8 +105,8 @@ def test_a_model_with_several_outputs_says_what_is_missing(forked):
     for y, reason in (
         ([], r"the model has 2 outputs \(p, q\), but y has 0"),
         ({}, r"the model has 2 outputs \(p, q\), but y lacks p, q"),
-        ([Y, None], r"y\['q'\] is missing: give the targets"),
-        ([Y, []], r"y\['q'\] has no rows"),
+        ([Y, None], r"y\['q'\] is missing: pass the targets"),
+        ([Y, []], r"y\['q'\] has no samples"),
     ):
         with pytest.raises(ValueError, match=reason):
             forked.fit(X, y, verbose=0)

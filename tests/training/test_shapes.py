@@ -171,7 +171,7 @@ def test_as_in_keras_a_last_axis_of_one_may_be_missing_or_be_there_besides():
 
 
 def test_targets_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match=r"y has shape \(24, 5, 2\), but the model's predictions have shape \(rows, 2, 5\)"):
+    with pytest.raises(ValueError, match=r"y has shape \(24, 5, 2\), but the model's predictions have shape \(samples, 2, 5\)"):
         autoencoder().fit(X, Y.transpose(0, 2, 1), verbose=0)
     broken = Y.copy()
     broken[1, 1, 4] = np.nan

@@ -32,7 +32,7 @@ class ArrayAdapter(DataAdapter):
         if array.dtype.kind not in "biuf":
             raise TypeError(f"{name} must be numbers, but holds {describe_contents(array, self.value)}")
         if array.ndim == 0:
-            raise ValueError(f"{name} must be an array with one row per sample, got the single value {array[()]}")
+            raise ValueError(f"{name} must be an array whose first axis is that of the samples, got the single value {array[()]}")
         return array
 
     def _read(self, name: str) -> np.ndarray:
@@ -41,7 +41,7 @@ class ArrayAdapter(DataAdapter):
         if value is None:
             raise ValueError(f"{name} is missing (None)")
         if isinstance(value, dict):
-            hint = "; class_weight gives each class a weight" if name.endswith("sample_weight") else ""
+            hint = "; weights of classes are class_weight" if name.endswith("sample_weight") else ""
             raise UnsupportedError(f"{name} is a dict, which is for models with several inputs or outputs; this one takes one array{hint}")
         if isinstance(value, (str, bytes)):
             raise TypeError(f"{name} must be an array of numbers, got {value!r:.60}")
@@ -51,7 +51,9 @@ class ArrayAdapter(DataAdapter):
             array = self._as_it_is()
         except (TypeError, ValueError) as error:
             if "inhomogeneous" in str(error) or "sequence" in str(error):
-                raise ValueError(f"{name} is ragged: its rows have different lengths, but a network needs them all alike") from error
+                raise ValueError(
+                    f"{name} is ragged: its samples have different lengths, but a network needs samples of one shape"
+                ) from error
             raise TypeError(f"{name} can't be read as an array: {error}") from error
         if array.dtype.kind == "O" and array.ndim == 0:
             raise TypeError(f"{name} must be an array of numbers, got {type(value).__name__}")

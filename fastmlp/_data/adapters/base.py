@@ -102,7 +102,7 @@ class DataAdapter:
         return nullcontext()
 
     def sample_count(self) -> int | None:
-        """The number of samples; None for a single value, and for what gives batches."""
+        """The number of samples; None for a single value, and for data that comes in batches."""
         return None
 
     def take(self, which: slice | np.ndarray) -> Any:
@@ -116,11 +116,11 @@ class DataAdapter:
     def _wrong_shape(self, name: str, shape: Shape, sample_shape: Shape) -> str:
         """What to say of data ``(samples, ...)`` whose samples have another shape."""
         if len(sample_shape) == 1 and len(shape) == 2:
-            return f"{name} has {shape[1]} columns, but the first layer expects {sample_shape[0]}"
-        text = f"{name} has shape {shape}, but the model expects (rows, {', '.join(map(str, sample_shape))})"
+            return f"{name} has {shape[1]} features, but the first layer expects {sample_shape[0]}"
+        text = f"{name} has shape {shape}, but the model expects (samples, {', '.join(map(str, sample_shape))})"
         reshape = f"{name}.reshape(" if hasattr(self.value, "reshape") else f"np.reshape({name}, "
         if len(sample_shape) == 1 and shape == sample_shape:
-            return f"{text}; for one row, pass {self._advice_for_one(name)}"
+            return f"{text}; for one sample, pass {self._advice_for_one(name)}"
         if len(sample_shape) == 1 and math.prod(shape[1:]) == sample_shape[0]:
             return f"{text}; reshape it: {reshape}len({name}), -1)"
         if len(sample_shape) > 1 and len(shape) == 2 and shape[1] == math.prod(sample_shape):
@@ -157,4 +157,4 @@ class StreamAdapter(DataAdapter):
         """Called after the last batch of an epoch."""
 
     def as_array(self, name: str) -> np.ndarray:
-        raise UnsupportedError(f"{name} is a {type(self.value).__name__}; only x of fit, evaluate and predict may give batches")
+        raise UnsupportedError(f"{name} is a {type(self.value).__name__}; only x of fit, evaluate and predict may come in batches")

@@ -115,7 +115,9 @@ def _numbers(what: str, column: Any) -> np.ndarray:
     missing = _missing(column)
     kind = _named_type(column)
     if kind.startswith(("categor", "enum", "dictionary")):
-        raise TypeError(f"{what} is categorical; encode it first: one column per category (get_dummies, to_dummies), or its number for y")
+        raise TypeError(
+            f"{what} is categorical; encode it first: one column for each category (get_dummies, to_dummies), or integer codes for y"
+        )
     if missing:
         raise ValueError(
             f"{what} has {missing} missing value{'s' if missing > 1 else ''}; fill or drop {'them' if missing > 1 else 'it'} first"

@@ -57,12 +57,12 @@ class SparseAdapter(DataAdapter):
         shape = tuple(self.value.shape)
         if len(sample_shape) != 1:
             raise ValueError(
-                f"{name} is a sparse matrix of shape {shape}, but the model expects rows of shape {sample_shape}; "
+                f"{name} is a sparse matrix of shape {shape}, but the model expects samples of shape {sample_shape}; "
                 f"begin the model with Input(shape=({math.prod(sample_shape)},)), or pass an array"
             )
         if len(shape) == 1 and shape == sample_shape:
             raise ValueError(
-                f"{name} is a sparse array of shape {shape}, but the model expects (rows, {sample_shape[0]}); pass {name}.reshape(1, -1)"
+                f"{name} is a sparse array of shape {shape}, but the model expects (samples, {sample_shape[0]}); pass {name}.reshape(1, -1)"
             )
         if shape[1:] != sample_shape:
             raise ValueError(self._wrong_shape(name, shape, sample_shape))
@@ -95,10 +95,10 @@ def as_sparse_rows(name: str, matrix: CompressedRows) -> SparseRows:
     """A matrix as the engines read it, in a copy where it is not in order; the matrix stays as it is.
 
     Entries that share a place are added, in the order they are stored: numbers with a fraction in their own type, as ``toarray`` does it,
-    whole ones as 64-bit integers.
+    integers as 64-bit integers.
 
     Raises:
-        TypeError: If its values are no real numbers.
+        TypeError: If its values are not real numbers.
         ValueError: If its arrays contradict each other.
     """
     rows, width = matrix.shape
@@ -106,7 +106,7 @@ def as_sparse_rows(name: str, matrix: CompressedRows) -> SparseRows:
     if values.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be numbers, but holds {values.dtype} values")
     if width > _MAX_COLUMNS:
-        raise ValueError(f"{name} has {width} columns, but a layer takes at most {_MAX_COLUMNS}")
+        raise ValueError(f"{name} has {width} features, but a layer takes at most {_MAX_COLUMNS}")
     starts = _checked_starts(name, starts, rows, min(len(columns), len(values)))
     columns, values = (part[starts[0] : starts[-1]] for part in (columns, values))
     starts -= starts[0]
