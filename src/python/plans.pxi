@@ -34,7 +34,7 @@ cdef class _PlanStructs:
 
     def __cinit__(self, plan):
         self.kept = []
-        self.constants = [constant.spread() for node in plan.nodes for _, constant in node.constants]
+        self.constants = [values.spread() for node in plan.nodes for _, values in node.constants]
         cdef int nodes = len(plan.nodes), buffers = len(plan.widths), parameters = len(plan.parameters), i
         cdef int total = parameters + len(self.constants), constant = parameters
         self.nodes = <fm_node_spec *>calloc(nodes + 1, sizeof(fm_node_spec))
