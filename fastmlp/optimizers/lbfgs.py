@@ -54,11 +54,10 @@ class LBFGS(Optimizer):
         if self._minimizer is None or self._minimizer.network is not network:
             from fastmlp.optimizers.minimizer import NetworkMinimizer
 
-            self._minimizer = NetworkMinimizer(network, self.history, self.rate, self._give_up)
-        self._minimizer.first_step = self.rate
+            self._minimizer = NetworkMinimizer(network, self)
         return self._minimizer
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
         """Called where no step can be taken: the next one would end the same way, so ``fit`` stops."""
         checks.warn(
             "LBFGS can't take another step: the loss still slopes down, but rounding to float32 hides any difference, so training stops "

@@ -1,8 +1,31 @@
-"""L-BFGS: steps that know the curvature, from the gradients of the last few of them.
+"""L-BFGS: steps along the gradient times an approximate inverse Hessian, from the last few steps and changes of the gradient.
 
-:class:`Minimizer` knows functions of a vector; :class:`NetworkMinimizer` makes one of a network and all rows of its data. This runs in
-NumPy over the engine's gradients: a handful of vector operations for each pass over the data. The algorithms are those of Nocedal & Wright
-2006, "Numerical optimization", chapters 3 and 7.
+:class:`Minimizer` takes functions of a vector; :class:`NetworkMinimizer` makes one of a network and all samples. They run in NumPy on the
+engine's gradients: a few vector operations for each pass over the data. The algorithms are those of Nocedal & Wright 2006, "Numerical
+optimization", chapters 3 and 7.
+
+Why not SciPy: ``fit`` takes one step per epoch, with metrics, validation and callbacks between the steps, and may stop or resume after
+any of them. ``scipy.optimize.minimize(method="L-BFGS-B")`` has no public way to take one step and keep its history. Nor would it find
+smaller losses. Final losses after 100 steps (same network, initial weights and history of 10; mean of 3 seeds; SciPy 1.17, started with
+ftol = gtol = 0):
+
+    ==================================  ==========  ==========  =================  =================
+    problem                             fastmlp     SciPy       passes, fastmlp    passes, SciPy
+    ==================================  ==========  ==========  =================  =================
+    iris, 4-16-3, L2                    0.0202      0.0203      209                109
+    wine, 13-16-3, L2                   0.00404     0.00404     206                107
+    breast cancer, 30-16-2, L2          0.00702     0.00702     205                105
+    digits, 64-32-10, L2                0.0171      0.0171      203                105
+    diabetes, 10-16-1                   0.218       0.217       207                108
+    diabetes, 10-16-1, relu             0.279       0.279       203                105
+    spiral, 2-64-64-3, L2               0.0492      0.0483      209                112
+    inputs of scales 1 … 10⁴, 5-16-1    1.54        1.54        255                178
+    linear regression, 5-1              0.00946     0.00946     2531               49, then it ends
+    ==================================  ==========  ==========  =================  =================
+
+SciPy passes over the data half as often, as it need not begin each step with the gradient of the last one: here that is of the samples in
+their new order, which rounds otherwise. Past a minimum SciPy ends, in 3 of 36 runs with "ABNORMAL"; here ``fit`` goes on to its last
+epoch, or until :class:`~fastmlp.callbacks.EarlyStopping` ends it.
 """
 
 from __future__ import annotations
@@ -175,31 +198,20 @@ def _between(low: tuple[float, float, float], high: tuple[float, float, float]) 
 
 
 class NetworkMinimizer:
-    """L-BFGS on a network's loss over all rows.
+    """L-BFGS on a network's loss over all samples.
 
     Args:
         network: Of either engine, configured.
-        history, first_step: See :class:`Minimizer`.
-        give_up: Called where no step can be taken although the loss still slopes down.
+        optimizer: The :class:`~fastmlp.optimizers.LBFGS` that has the settings, and is told where no step can be taken.
     """
 
-    def __init__(self, network: Any, history: int, first_step: float, give_up: Callable[[], None]) -> None:
+    def __init__(self, network: Any, optimizer: Any) -> None:
         bounded = [one.name for one in network.plan.parameters if one.bounds is not None]
         if bounded:
             raise ValueError(f"LBFGS knows no constraints, but {bounded[0]} has one; use another optimizer")
-        self.network = network
+        self.network, self.optimizer = network, optimizer
         self._batches: Batches | None = None
-        self._minimizer = Minimizer(self._evaluate, history, first_step)
-        self._give_up = give_up
-
-    @property
-    def first_step(self) -> float:
-        """See :class:`Minimizer`."""
-        return self._minimizer.first_step
-
-    @first_step.setter
-    def first_step(self, length: float) -> None:
-        self._minimizer.first_step = length
+        self._minimizer = Minimizer(self._evaluate, optimizer.history, optimizer.rate)
 
     def train(self, batches: Batches, first: int, stop: int, seconds: float, totals: np.ndarray) -> int:
         """One step, in the place of the network's own ``train``; adds loss and metrics of before the step to the totals."""
@@ -213,12 +225,13 @@ class NetworkMinimizer:
         value, gradient = self._evaluate(x)
         if not math.isfinite(value):
             raise NonFiniteLossError(batch=first)
+        self._minimizer.first_step = self.optimizer.rate
         with quiet():
             stepped = self._minimizer.step(x, value, gradient)
         self._move(x if stepped is None else stepped[0])
         network.iterations += 1
         if self._minimizer.stuck:
-            self._give_up()
+            self.optimizer.give_up()
         return stop
 
     def _evaluate(self, x: np.ndarray) -> Evaluation:
