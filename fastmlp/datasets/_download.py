@@ -49,31 +49,33 @@ def download(urls: Sequence[str], target: Path, check: Callable[[Path], object],
             part.unlink(missing_ok=True)
             return
         for url in urls:
-            reason = _attempt(url, part, file, check, limit)
-            if reason is None:
+            try:
+                _fetch(url, part, file, check, limit)
+            except urllib.error.HTTPError as error:
+                reasons.append(f"{url}: the server answers {error.code} {error.reason}")
+            except urllib.error.URLError as error:
+                reasons.append(f"{url}: no connection ({error.reason})")
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                reasons.append(f"{url}: {str(error) or type(error).__name__}")
+            else:
                 part.replace(target)
                 return
-            reasons.append(f"{url}: {reason}")
-        if file.tell() == 0:
+        if not file.tell():
             part.unlink(missing_ok=True)
     raise DownloadError("; ".join(reasons))
 
 
-def _attempt(url: str, part: Path, file: IO[bytes], check: Callable[[Path], object], limit: int | None) -> str | None:
-    """Tries one address, from the beginning if what was there before does not fit; gives the reason it failed, or None."""
-    while True:
-        resumed = file.tell() > 0
-        try:
-            _transfer(url, part.stem, file, limit)
-            check(part)
-        except (OSError, http.client.HTTPException) as error:
-            return _explain(error)
-        except ValueError as error:
-            _restart(file)
-            if resumed:  # two versions joined, or too much; once more, from the beginning
-                continue
-            return str(error)
-        return None
+def _fetch(url: str, part: Path, file: IO[bytes], check: Callable[[Path], object], limit: int | None) -> None:
+    """Downloads what is missing of the file and checks it; from the beginning if what was there before does not fit."""
+    have = file.tell()
+    try:
+        _transfer(url, part.stem, file, limit)
+        check(part)
+    except ValueError:
+        file.truncate(file.seek(0))
+        if not have:
+            raise
+        _fetch(url, part, file, check, limit)
 
 
 def _transfer(url: str, name: str, file: IO[bytes], limit: int | None) -> None:
@@ -83,41 +85,21 @@ def _transfer(url: str, name: str, file: IO[bytes], limit: int | None) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
-        if have and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # nothing lies beyond what is here; whether that is the file, the check will tell
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # nothing lies beyond what is here; the check decides whether that is the file
         raise
     with response:
-        if have and (response.status != 206 or not response.headers.get("Content-Range", "").startswith(f"bytes {have}-")):
-            _restart(file)  # the server sends everything, not the rest
-            have = 0
-        length = response.headers.get("Content-Length")
-        total = have + int(length) if length is not None and length.isdecimal() else None
-        with ProgressLine(total or 0, name=f"Downloading {name}", unit=BYTES, done=have, stream=sys.stderr) as line:
+        if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            have = file.truncate(file.seek(0))  # the server sends everything, not the rest
+        total = have + int(response.headers.get("Content-Length") or 0)
+        with ProgressLine(total, name=f"Downloading {name}", unit=BYTES, done=have, stream=sys.stderr) as line:
             while block := response.read(_BLOCK):
-                have += len(block)
+                have += file.write(block)
                 if limit is not None and have > limit:
                     raise ValueError(f"the server sends more than the {limit} bytes this file can have")
-                file.write(block)
                 line.update(have)
-            if total is None or have >= total:
-                line.finish()
+            if have < total:
+                raise ConnectionError(f"the connection ended after {have} of {total} bytes; the next try continues there")
+            line.finish()
     file.flush()
     os.fsync(file.fileno())
-    if total is not None and have < total:
-        raise ConnectionError(f"the connection ended after {have} of {total} bytes; the next try continues there")
-
-
-def _restart(file: IO[bytes]) -> None:
-    file.seek(0)
-    file.truncate()
-
-
-def _explain(error: Exception) -> str:
-    """An error of the network in a few words."""
-    if isinstance(error, urllib.error.HTTPError):
-        return f"the server answers {error.code} {error.reason}"
-    if isinstance(error, urllib.error.URLError):
-        return f"no connection ({error.reason})"
-    if isinstance(error, TimeoutError):
-        return f"the server was silent for {_TIMEOUT:.0f} seconds"
-    return str(error) or type(error).__name__
