@@ -1,7 +1,7 @@
-"""Callbacks: objects whose methods ``fit``, ``evaluate`` and ``predict`` call as they go along.
+"""Callbacks: objects whose methods are called during ``fit``, ``evaluate`` and ``predict``.
 
-Training runs about 50 ms of minibatches per call into the engine. Only a callback that overrides one of the batch methods makes it go batch
-by batch; those of this module do not, even where they act after a number of batches.
+Training runs about 50 ms of minibatches per call into the engine. Only a callback that overrides one of the batch methods makes it run one
+batch per call; those of this module do not, even those that act after a number of batches.
 
 Example:
 
@@ -14,8 +14,6 @@ Example:
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from fastmlp._base import keras_names
 from fastmlp.callbacks.average import SwapEMAWeights
@@ -50,5 +48,5 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     return keras_names.missing("callbacks", name)

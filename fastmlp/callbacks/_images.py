@@ -1,4 +1,4 @@
-"""Weights as pictures, for TensorBoard."""
+"""Images of weights, for TensorBoard."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["image_summary", "picture_of"]
+__all__ = ["image_of", "image_summary"]
 
 
-def picture_of(values: np.ndarray) -> np.ndarray | None:
-    """Gray levels, from black for the smallest value to white for the largest: a matrix lies on its side, a vector is a line.
+def image_of(values: np.ndarray) -> np.ndarray | None:
+    """Gray levels from black for the minimum to white for the maximum; a matrix with the longer side horizontal, a vector as one row.
 
-    None of what has more axes, or of no values.
+    None for arrays with more axes, or without elements.
     """
     squeezed = np.squeeze(values)
     if squeezed.ndim > 2 or not squeezed.size:

@@ -1,4 +1,4 @@
-"""The callback that measures, and if wanted stores, the running average of the weights instead of the weights."""
+"""SwapEMAWeights: validates, and optionally stores, the exponential moving average (EMA) of the weights instead of the weights."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["SwapEMAWeights"]
 
 
 class SwapEMAWeights(Callback):
-    """Exchange the weights and their running average for validation, ``evaluate`` and ``predict`` (Polyak & Juditsky 1992).
+    """Swap the weights and their exponential moving average (EMA) for validation, ``evaluate`` and ``predict`` (Polyak & Juditsky 1992).
 
-    The optimizer has to keep such an average: ``use_ema=True``.
+    The optimizer must keep the EMA: ``use_ema=True``.
 
     Args:
-        swap_on_epoch: Whether the average also stands in the model from the end of an epoch to the beginning of the next, for callbacks
-            that come after this one, such as one that saves the model.
+        swap_on_epoch: Whether the model also has the EMA from the end of an epoch to the start of the next, for callbacks after this one,
+            such as one that saves the model.
 
     Example:
 
@@ -31,15 +31,15 @@ class SwapEMAWeights(Callback):
     """
 
     average_in_model = False
-    """Whether average and weights have changed places just now."""
+    """Whether EMA and weights are swapped now."""
 
     def __init__(self, swap_on_epoch: bool = False) -> None:
         self.swap_on_epoch = checks.check_bool("swap_on_epoch", swap_on_epoch)
 
     def _swap(self, wanted: bool) -> None:
-        """Exchange them unless the average is in the model, or out of it, as wanted."""
+        """Swap them, unless they are already as wanted: the EMA in the model, or not."""
         if not self.model.optimizer.use_ema:
-            raise ValueError(f"SwapEMAWeights needs an optimizer that averages: {type(self.model.optimizer).__name__}(use_ema=True)")
+            raise ValueError(f"SwapEMAWeights needs an optimizer that keeps an EMA: {type(self.model.optimizer).__name__}(use_ema=True)")
         if self.average_in_model != wanted and self.model.network.iterations:
             ema.swap(self.model.network)
             self.average_in_model = wanted
@@ -53,7 +53,7 @@ class SwapEMAWeights(Callback):
             self._swap(True)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        self.average_in_model = False  # fit has ended with the average in both places
+        self.average_in_model = False  # at the end of fit the weights are the EMA too
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         self._swap(True)

@@ -1,15 +1,14 @@
-"""BackupAndRestore: an interrupted ``fit`` goes on where it was, with the bits of one that was not interrupted."""
+"""BackupAndRestore: an interrupted ``fit`` continues with the same bits as one that was not interrupted."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 from fastmlp._base import checks
 from fastmlp._training.state import OptimizerState, TensorNames, TrainingState
 from fastmlp.callbacks.base import Callback, Logs
-from fastmlp.callbacks.checkpoint import BatchCounter
+from fastmlp.callbacks.checkpoint import BatchCounter, SaveFrequency
 from fastmlp.errors import ModelFileError, UnsupportedError
 
 __all__ = ["BackupAndRestore"]
@@ -20,22 +19,22 @@ _ELSEWHERE = "name another folder, or delete it to begin anew"
 
 
 class BackupAndRestore(Callback):
-    """Write down where training stands, so that the same program, killed and run again, ends with the bits it would have had.
+    """Back up the training state, so that the same program, killed and run again, ends with the same bits as if it had not been killed.
 
-    That holds for a kill at any moment: a backup is complete or not there, and whatever came after the last one is trained again. It keeps
-    the weights, the optimizer's state and learning rate, the place in the epoch and in the data, and what EarlyStopping,
-    ReduceLROnPlateau and ModelCheckpoint remember. The returned history begins where training went on. Data, arguments and
-    callbacks must be the same.
+    It may be killed at any moment: a backup is complete or absent, and the batches after the last one are trained again. A backup holds the
+    weights, the optimizer's state and learning rate, the position in the epoch and in the data, and the state of EarlyStopping,
+    ReduceLROnPlateau and ModelCheckpoint. The returned history begins where training was resumed. Data, arguments and callbacks must be the
+    same.
 
     Args:
-        backup_dir: A folder of its own.
+        backup_dir: Folder for the backups, which nothing else uses.
         save_freq: ``"epoch"``, or a number of batches.
-        double_checkpoint: Whether to keep the last but one backup too, for the case that the disk damages the last.
-        delete_checkpoint: Whether to delete the backup when training has ended.
+        double_checkpoint: Whether to keep the previous backup too, in case the disk damages the latest.
+        delete_checkpoint: Whether to delete the backups at the end of training.
 
     Raises:
-        ModelFileError: The backup is damaged, or of something else.
-        ValueError: The backup is of another model, or of other data.
+        ModelFileError: The backup is damaged, or the file is no backup.
+        ValueError: The backup is of another model, another optimizer or other data.
 
     Example:
 
@@ -51,12 +50,12 @@ class BackupAndRestore(Callback):
     def __init__(
         self,
         backup_dir: str | os.PathLike[str],
-        save_freq: Any = "epoch",
+        save_freq: SaveFrequency = "epoch",
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
         if save_freq is False:
-            raise UnsupportedError("save_freq=False waits for an announced preemption, which is not in fastmlp; give a number of batches")
+            raise UnsupportedError("save_freq=False, which saves when preemption is announced, is not in fastmlp; give a number")
         self.backup_dir = Path(checks.path("backup_dir", backup_dir))
         self.save_freq = save_freq
         self.double_checkpoint = checks.check_bool("double_checkpoint", double_checkpoint)
@@ -89,7 +88,7 @@ class BackupAndRestore(Callback):
     def _batches_until_pause(self) -> int | None:
         return self._counter.left()
 
-    def _pause(self, batch: int, logs: Logs, rows: int) -> None:
+    def _pause(self, batch: int, logs: Logs, samples: int) -> None:
         if self._counter.is_time(batch):
             self._save()
 

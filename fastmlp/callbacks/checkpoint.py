@@ -1,28 +1,31 @@
-"""ModelCheckpoint: the model as a file, every epoch or every few batches, or whenever it is the best so far."""
+"""ModelCheckpoint: saves the model every epoch, every few batches, or whenever it is the best so far."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from fastmlp._base import checks, progress
+from fastmlp._base.typing import Mode
 from fastmlp.callbacks.base import Logs
 from fastmlp.callbacks.monitoring import MonitorCallback, as_text, from_text
 
-__all__ = ["BatchCounter", "ModelCheckpoint"]
+__all__ = ["BatchCounter", "ModelCheckpoint", "SaveFrequency"]
+
+SaveFrequency: TypeAlias = Literal["epoch"] | int
 
 
 class BatchCounter:
-    """Counts batches over the epochs, and says when it is time to save.
+    """Counts batches across epochs, to save every so many.
 
     Args:
-        owner: Whose argument ``save_freq`` is, for messages.
+        owner: Name of the callback, for messages.
         save_freq: ``"epoch"``, or a number of batches.
     """
 
-    def __init__(self, owner: str, save_freq: Any) -> None:
+    def __init__(self, owner: str, save_freq: SaveFrequency) -> None:
         if not isinstance(save_freq, str):
             checks.check_int("save_freq", save_freq)
         elif save_freq != "epoch":
@@ -32,15 +35,15 @@ class BatchCounter:
         self._last = -1
 
     def left(self) -> int | None:
-        """Batches until it is time; None for an epoch's end."""
+        """Batches until the next save; None if it is at the end of the epoch."""
         return None if self.every is None else self.every - self.waiting
 
     def new_epoch(self) -> None:
-        """The next batch is number 0."""
+        """Called at the start of an epoch: the next batch is number 0."""
         self._last = -1
 
     def is_time(self, batch: int) -> bool:
-        """True if, with ``batch`` done, it is time to save."""
+        """Whether to save, now that ``batch`` is done."""
         self.waiting += batch - self._last
         self._last = batch
         if self.every is None or self.waiting < self.every:
@@ -50,18 +53,19 @@ class BatchCounter:
 
 
 class ModelCheckpoint(MonitorCallback):
-    """Save the model now and then; every file is written atomically, so there is never half of one.
+    """Save the model at regular intervals, or whenever it improves; files are written atomically, so none is ever incomplete.
 
     Args:
-        filepath: Where to. ``{epoch}`` becomes the number of the epoch, from 1, ``{batch}`` that of the batch, and the names of the logs
-            their values: ``"{epoch:02d}-{val_loss:.2f}.safetensors"``. The suffix decides the format, as in ``model.save``.
-        monitor: The number that says which model is best, a key of the logs.
-        verbose: 1 to say so.
-        save_best_only: Whether to save only a model better than all before.
-        save_weights_only: Whether to save with ``model.save_weights``, not with ``model.save``.
-        mode: ``"min"``, ``"max"``, or ``"auto"`` to tell from the metric.
-        save_freq: ``"epoch"``, or a number of batches. The engine stops exactly there, and nowhere else because of it.
-        initial_value_threshold: The number the first saved model has to beat.
+        filepath: Path of the file. ``{epoch}`` is replaced by the number of the epoch, counted from 1, ``{batch}`` by the number of the
+            batch, and names of logs by their values: ``"{epoch:02d}-{val_loss:.2f}.safetensors"``. The suffix chooses the format, as in
+            ``model.save``.
+        monitor: Name of the metric to monitor, a key of the logs.
+        verbose: 1 to print a message for each action.
+        save_best_only: Whether to save only when the monitored metric has improved.
+        save_weights_only: Whether to save with ``model.save_weights`` instead of ``model.save``.
+        mode: ``"min"``, ``"max"``, or ``"auto"``, which follows from the metric.
+        save_freq: ``"epoch"``, or a number of batches. The engine is interrupted exactly there, and nowhere else because of it.
+        initial_value_threshold: Initial best value of the monitored metric.
 
     Example:
 
@@ -76,8 +80,8 @@ class ModelCheckpoint(MonitorCallback):
         verbose: int = 0,
         save_best_only: bool = False,
         save_weights_only: bool = False,
-        mode: str = "auto",
-        save_freq: Any = "epoch",
+        mode: Mode = "auto",
+        save_freq: SaveFrequency = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode, initial_value_threshold)
@@ -96,7 +100,7 @@ class ModelCheckpoint(MonitorCallback):
     def _batches_until_pause(self) -> int | None:
         return self._counter.left()
 
-    def _pause(self, batch: int, logs: Logs, rows: int) -> None:
+    def _pause(self, batch: int, logs: Logs, samples: int) -> None:
         if self._counter.is_time(batch):
             self._consider(self._epoch, {"batch": batch + 1, **logs})
 

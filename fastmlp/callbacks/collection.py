@@ -1,15 +1,15 @@
-"""All callbacks of a run as one, with the two that are always there: the history and the progress line."""
+"""CallbackList, and the two callbacks that it adds: History and ProgbarLogger."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from fastmlp._base import progress
-from fastmlp.callbacks.base import Callback, Logs
+from fastmlp.callbacks.base import Callback, Logs, Params
 
 if TYPE_CHECKING:
     from fastmlp._plotting.figures import Figure
@@ -18,11 +18,11 @@ __all__ = ["CallbackList", "History", "ProgbarLogger"]
 
 
 class History(Callback):
-    """Records every epoch's numbers; ``fit`` returns one.
+    """Records the metrics of every epoch; returned by ``fit``.
 
     Attributes:
         history: ``{"loss": [first epoch, second epoch, …], "val_loss": […], …}``.
-        epoch: The epochs run, counted from 0.
+        epoch: The epochs that were run, counted from 0.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class History(Callback):
             self.history.setdefault(name, []).append(value)
 
     def plot(self) -> Figure:
-        """The loss and each metric over the epochs, training and validation in one panel, as a matplotlib figure."""
+        """Plot the loss and each metric over the epochs, training and validation in one panel; returns a matplotlib figure."""
         from fastmlp._plotting import drawing
 
         return drawing.plot_history(self)
@@ -48,23 +48,23 @@ class History(Callback):
         return f"<History of {len(self.epoch)} epoch{'s' * (len(self.epoch) != 1)}{': ' * bool(self.history)}{', '.join(last)}>"
 
     def _repr_html_(self) -> str:
-        """A table of the first, the lowest, the highest and the last value of each number, for notebooks."""
+        """A table of the first, minimum, maximum and last value of each metric, for notebooks."""
         rows = []
         for name, recorded in self.history.items():
             values = [float(np.mean(value)) for value in recorded]
             cells = (values[0], np.nanmin(values), np.nanmax(values), values[-1]) if values and not np.isnan(values).all() else ("",) * 4
             texts = (cell if isinstance(cell, str) else progress.format_value(float(cell)) for cell in cells)
             rows.append(f"<tr><th>{html.escape(name)}</th>{''.join(f'<td>{text}</td>' for text in texts)}</tr>")
-        header = "".join(f"<th>{title}</th>" for title in ("", "first", "lowest", "highest", "last"))
+        header = "".join(f"<th>{title}</th>" for title in ("", "first", "minimum", "maximum", "last"))
         epochs = f"{len(self.epoch)} epoch{'s' * (len(self.epoch) != 1)}"
         return f"<table><caption>{epochs}</caption><thead><tr>{header}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"history": self.history, "epoch": self.epoch, "params": self.params}  # without the model, which has this history
+        return {"history": self.history, "epoch": self.epoch, "params": self.params}  # without the model, which refers to this history
 
 
 class ProgbarLogger(Callback):
-    """Prints the progress of ``fit``, ``evaluate`` and ``predict``; they add it unless ``verbose=0``."""
+    """Prints the progress of ``fit``, ``evaluate`` and ``predict``, which add it unless ``verbose=0``."""
 
     def __init__(self) -> None:
         self._line: progress.ProgressLine | None = None
@@ -75,7 +75,7 @@ class ProgbarLogger(Callback):
         self._in_fit = True
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        epochs = self._param("epochs")
+        epochs = self.params["epochs"] if self.params else 1
         if epochs > 1:
             progress.write(f"Epoch {epoch + 1}/{epochs}\n")
         self._open()
@@ -84,7 +84,7 @@ class ProgbarLogger(Callback):
         self._close(logs)
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
-        self._validating = self._in_fit  # which is silent
+        self._validating = self._in_fit  # whose validation has no line of its own
         if not self._validating:
             self._open()
 
@@ -100,21 +100,19 @@ class ProgbarLogger(Callback):
         self._close({})
 
     def advance(self, step: int, logs: Logs) -> None:
-        """``step`` steps of the epoch are done."""
+        """Draw that ``step`` steps of the epoch are done."""
         if self._line is not None and not self._validating:
             self._line.update(step, logs)
 
     def _abandon(self) -> None:
-        """End the line that is being drawn: an exception is on its way."""
+        """End the line that is being drawn, before an exception is shown."""
         if self._line is not None:
             self._line.abandon()
             self._line = None
 
-    def _param(self, name: str) -> int:
-        return int((self.params or {})[name])
-
     def _open(self) -> None:
-        self._line = progress.ProgressLine((self.params or {})["steps"] or 0, self._param("verbose"))
+        params = self.params or Params(verbose=1, epochs=1, steps=None)
+        self._line = progress.ProgressLine(params["steps"] or 0, params["verbose"])
 
     def _close(self, logs: Logs | None) -> None:
         if self._line is not None:
@@ -123,14 +121,14 @@ class ProgbarLogger(Callback):
 
 
 class CallbackList(Callback):
-    """Several callbacks as one, with a :class:`History` and the progress line behind the user's own.
+    """Several callbacks as one: the user's own, followed by a :class:`History` and the progress line.
 
     Args:
         callbacks: None, one callback, or several.
-        add_history: Whether a History is added if there is none.
+        add_history: Whether to add a History if there is none.
         verbose: 0 for no progress line.
-        model: Given to every callback.
-        params: ``epochs`` and ``steps``, given to every callback together with ``verbose``.
+        model: Passed to every callback.
+        params: ``epochs`` and ``steps``, passed to every callback with ``verbose``.
     """
 
     def __init__(
@@ -140,7 +138,7 @@ class CallbackList(Callback):
         add_history: bool = False,
         verbose: int = 0,
         model: Any = None,
-        params: Mapping[str, Any] | None = None,
+        params: Mapping[str, int | None] | None = None,
     ) -> None:
         self.callbacks = list(_flatten(callbacks))
         self.history = next((callback for callback in self.callbacks if isinstance(callback, History)), None)
@@ -153,9 +151,9 @@ class CallbackList(Callback):
             self.callbacks.append(self.progress)
         self.callbacks.sort(key=lambda callback: callback._runs_last)
         self.set_model(model)
-        self.set_params({"verbose": verbose, **(params or {})})
+        self.set_params(cast(Params, {"verbose": verbose, **(params or {})}))
 
-    def set_params(self, params: Mapping[str, Any]) -> None:
+    def set_params(self, params: Params) -> None:
         self.params = params
         for callback in self.callbacks:
             callback.set_params(params)
@@ -166,7 +164,7 @@ class CallbackList(Callback):
             callback.set_model(model)
 
     def listens_to_batches(self, phase: str) -> bool:
-        """True if a callback overrides a batch method of ``train``, ``test`` or ``predict``."""
+        """Whether a callback overrides a batch method of the phase ``"train"``, ``"test"`` or ``"predict"``."""
         names = [f"on_{phase}_batch_begin", f"on_{phase}_batch_end"]
         if phase == "train":
             names += ["on_batch_begin", "on_batch_end"]
@@ -177,23 +175,23 @@ class CallbackList(Callback):
         )
 
     def advance(self, step: int, logs: Logs) -> None:
-        """Tell the progress line that ``step`` steps of the epoch are done."""
+        """Draw in the progress line that ``step`` steps of the epoch are done."""
         if self.progress is not None:
             self.progress.advance(step, logs)
 
     def _batches_until_pause(self) -> int | None:
         return min((limit for callback in self.callbacks if (limit := callback._batches_until_pause()) is not None), default=None)
 
-    def _pause(self, batch: int, logs: Logs, rows: int) -> None:
+    def _pause(self, batch: int, logs: Logs, samples: int) -> None:
         for callback in self.callbacks:
-            callback._pause(batch, logs, rows)
+            callback._pause(batch, logs, samples)
 
     def _accepts_divergence(self, batch: int) -> bool:
-        answers = [callback._accepts_divergence(batch) for callback in self.callbacks]  # every one hears of it
+        answers = [callback._accepts_divergence(batch) for callback in self.callbacks]  # all of them are asked
         return any(answers)
 
     def _abandon(self) -> None:
-        """End the progress line, and whatever else is open, before an exception is shown."""
+        """End the progress line, and close all files, before an exception is shown."""
         for callback in self.callbacks:
             callback._abandon()
 
@@ -203,7 +201,7 @@ def _broadcast(name: str) -> Callable[..., None]:
 
     def call_all(self: CallbackList, *args: Any) -> None:
         if len(args) == counted:
-            args = (*args, {})  # hooks may be written without a default for logs
+            args = (*args, {})  # users' methods may have no default for logs
         for callback in self.callbacks:
             getattr(callback, name)(*args)
 
@@ -216,15 +214,15 @@ for _name in [name for name in vars(Callback) if name.startswith("on_")]:
     setattr(CallbackList, _name, _broadcast(_name))
 
 
-def _flatten(callbacks: Any) -> Iterable[Callback]:
+def _flatten(callbacks: object) -> Iterable[Callback]:
     if callbacks is None:
         return
     if isinstance(callbacks, (list, tuple)):
         for item in callbacks:
             yield from _flatten(item)
     elif isinstance(callbacks, type):
-        raise TypeError(f"callbacks holds the class {callbacks.__name__}; make an object of it: {callbacks.__name__}()")
+        raise TypeError(f"callbacks holds the class {callbacks.__name__}; pass an instance: {callbacks.__name__}()")
     elif not isinstance(callbacks, Callback):
-        raise TypeError(f"callbacks must be objects of fastmlp.callbacks.Callback, got {callbacks!r:.80}")
+        raise TypeError(f"callbacks must be instances of fastmlp.callbacks.Callback, got {callbacks!r:.80}")
     else:
         yield callbacks

@@ -1,4 +1,4 @@
-"""LearningRateFinder: which learning rate a network can bear, from one short run."""
+"""LearningRateFinder: the learning rate range test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from fastmlp._base import checks, numeric
 from fastmlp._base.numeric import quietly
 from fastmlp._training.state import TrainingState
-from fastmlp.callbacks.base import Callback, Logs
+from fastmlp.callbacks.base import Callback, Logs, Params
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,29 +18,29 @@ __all__ = ["LearningRateFinder"]
 
 _MIN_STEPS = 10
 _RECENT = 5
-"""Minibatches whose mean loss decides whether to end early: single ones say little."""
+"""Minibatches whose mean loss decides whether to end early; the loss of a single one is too noisy."""
 _SMOOTHING_DECADES = 0.15
-"""Width of the Gaussian the losses are smoothed with, in powers of ten of the rate."""
+"""Standard deviation of the Gaussian that smooths the losses, in powers of ten of the rate."""
 
 
 class LearningRateFinder(Callback):
-    """The learning rate range test: a rate that grows from one minibatch to the next shows where the loss falls and where it blows up.
+    """Run the learning rate range test: the rate grows from minibatch to minibatch, and shows where the loss falls and where it diverges.
 
-    Smith 2015, "Cyclical learning rates for training neural networks". The test is a ``fit`` of its own. When it ends, the weights, the
-    optimizer and all else are what they were before.
+    Smith 2015, "Cyclical learning rates for training neural networks". The test is a ``fit`` of its own. At its end the weights, the
+    optimizer and all counters are restored.
 
     Args:
-        min_rate: The rate of the first minibatch.
-        max_rate: The rate of the last.
-        steps: Minibatches to run, if ``fit`` has as many; it ends the fit. With fewer, give ``fit`` more epochs.
-        stop_factor: End early when the loss, as the mean of a few minibatches, is this many times the lowest so far.
+        min_rate: Learning rate of the first minibatch.
+        max_rate: Learning rate of the last minibatch.
+        steps: Number of minibatches, after which ``fit`` ends; fewer if ``fit`` has fewer, then give it more epochs.
+        stop_factor: End early when the loss, as the mean of a few minibatches, is this many times its minimum so far.
 
     Attributes:
         rates: The rates that were tried.
         losses: The loss of each minibatch.
         smoothed: The losses, smoothed.
-        suggestion: Where the smoothed loss has come half its way down; a good constant rate. The highest rate of a
-            :class:`~fastmlp.optimizers.schedules.OneCycle` may be some times as large, but must lie left of the lowest loss.
+        suggestion: The rate at which the smoothed loss has fallen half way to its minimum; a good constant rate. The maximum rate of a
+            :class:`~fastmlp.optimizers.schedules.OneCycle` may be several times as large, but must be below the rate of the minimum loss.
 
     Example:
 
@@ -68,42 +68,42 @@ class LearningRateFinder(Callback):
         self.losses: list[float] = []
         self._before: TrainingState | None = None
         self._total = 0.0
-        self._rows = 0
+        self._samples = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        params = self.params or {"epochs": 0, "steps": 0}
-        available = self.steps if params["steps"] is None else params["epochs"] * params["steps"]  # None: only the data know
+        params = self.params or Params(verbose=0, epochs=0, steps=0)
+        available = self.steps if params["steps"] is None else params["epochs"] * params["steps"]
         count = min(self.steps, available)
         if count < _MIN_STEPS:
             raise ValueError(
-                f"LearningRateFinder needs {_MIN_STEPS} minibatches at least, but this fit has {available}; "
+                f"LearningRateFinder needs at least {_MIN_STEPS} minibatches, but this fit has {available}; "
                 "give fit more epochs or a smaller batch_size"
             )
         with numeric.quiet():
-            self._ladder = np.geomspace(self.min_rate, self.max_rate, count)
+            self._schedule = np.geomspace(self.min_rate, self.max_rate, count)
         self.rates, self.losses = [], []
         self._lowest = np.inf
         self._before = TrainingState.capture(self.model)
-        self.model.optimizer.rate_source = float(self._ladder[0])
+        self.model.optimizer.rate_source = float(self._schedule[0])
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self._total, self._rows = 0.0, 0
-        self.model.optimizer.learning_rate = float(self._ladder[len(self.losses)])
+        self._total, self._samples = 0.0, 0
+        self.model.optimizer.learning_rate = float(self._schedule[len(self.losses)])
 
     def _batches_until_pause(self) -> int | None:
         return 1
 
-    def _pause(self, batch: int, logs: Logs, rows: int) -> None:
-        total = logs["loss"] * rows
-        self.losses.append((total - self._total) / (rows - self._rows))
-        self.rates.append(float(self._ladder[len(self.rates)]))
-        self._total, self._rows = total, rows
+    def _pause(self, batch: int, logs: Logs, samples: int) -> None:
+        total = logs["loss"] * samples
+        self.losses.append((total - self._total) / (samples - self._samples))
+        self.rates.append(float(self._schedule[len(self.rates)]))
+        self._total, self._samples = total, samples
         recent = numeric.mean(self.losses[-_RECENT:])
         self._lowest = min(self._lowest, recent) if len(self.losses) >= _RECENT else np.inf
-        if recent > self.stop_factor * self._lowest or len(self.losses) == len(self._ladder):
+        if recent > self.stop_factor * self._lowest or len(self.losses) == len(self._schedule):
             self.model.stop_training = True
         else:
-            self.model.optimizer.learning_rate = float(self._ladder[len(self.losses)])
+            self.model.optimizer.learning_rate = float(self._schedule[len(self.losses)])
 
     def _accepts_divergence(self, batch: int) -> bool:
         return True
@@ -119,7 +119,7 @@ class LearningRateFinder(Callback):
     @property
     @quietly
     def smoothed(self) -> np.ndarray:
-        """The losses, smoothed over neighbouring rates, float64."""
+        """The losses, smoothed over neighboring rates, float64."""
         self._require_run()
         place = np.log10(self.rates)
         weight = np.exp(-0.5 * ((place[:, None] - place) / _SMOOTHING_DECADES) ** 2)
@@ -128,7 +128,7 @@ class LearningRateFinder(Callback):
     @property
     @quietly
     def suggestion(self) -> float:
-        """The rate at which the smoothed loss has come half its way down, from what it was at the lowest rates."""
+        """The rate at which the smoothed loss has fallen half way, from its value at the lowest rates to its minimum."""
         smoothed = self.smoothed
         lowest = int(np.argmin(smoothed))
         begin = np.median(self.losses[: max(lowest // 3, 1)])
@@ -136,7 +136,7 @@ class LearningRateFinder(Callback):
         return self.rates[int(above[-1]) if len(above) else lowest]
 
     def plot(self) -> Figure:
-        """The loss against the rate as a matplotlib figure; write it with ``figure.savefig("rates.png")``."""
+        """Plot the loss against the rate; returns a matplotlib figure, to save with ``figure.savefig("rates.png")``."""
         from fastmlp._plotting import drawing
 
         return drawing.plot_learning_rates(self.rates, self.losses, self.smoothed, self.suggestion)

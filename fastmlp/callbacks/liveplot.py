@@ -1,4 +1,4 @@
-"""LivePlot: loss, metrics and learning rate, drawn while the network trains."""
+"""LivePlot: plots loss, metrics and learning rate during training."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _DISPLAYS = ("auto", "notebook", "window", "file")
 
 
 class LivePlot(Callback):
-    """Draw loss, metrics and learning rate while training: in a notebook, in a window, or to a picture file where there is neither.
+    """Plot loss, metrics and learning rate during training: in a notebook, in a window, or to an image file where there is neither.
 
-    The picture is drawn between two calls of the engine, and only when all drawing so far, with the one to come, takes no more than its
-    share of the time since training began. So it is drawn often where that is cheap and seldom where it is not, in a short training perhaps
-    only at its end. That last picture is always drawn, after training. Needs matplotlib: ``pip install "fastmlp[plot]"``.
+    The plot is drawn between two calls of the engine, and only while all drawing takes no more than ``budget`` of the time since training
+    began. So it is drawn often where drawing is fast and rarely where it is slow, in a short training perhaps only at the end. The final
+    plot is always drawn, after training. Needs matplotlib: ``pip install "fastmlp[plot]"``.
 
     Args:
-        filename: The picture that is written where nothing can be shown; its suffix decides the format.
-        display: ``"notebook"``, ``"window"``, ``"file"``, or ``"auto"`` for the first of them that is there.
-        budget: The share of the training time that drawing may take.
+        filename: Path of the image file for ``"file"``; its suffix chooses the format.
+        display: ``"notebook"``, ``"window"``, ``"file"``, or ``"auto"`` for the first of them that is available.
+        budget: Fraction of the training time that drawing may take.
 
     Attributes:
         figure: The matplotlib figure.
-        drawing_seconds: Time spent on drawing in the last training, without the last picture.
-        training_seconds: Time from the beginning to the end of the last training, drawing included.
+        drawing_seconds: Time spent drawing in the last training, without the final plot.
+        training_seconds: Duration of the last training, including drawing.
 
     Example:
 
@@ -58,14 +58,14 @@ class LivePlot(Callback):
         self.figure: Figure = self._screen.figure
         self.drawing_seconds = self.training_seconds = 0.0
         self._clear()
-        # Twice, before there is any training to keep waiting: the first drawing loads fonts and much else, the second tells what one costs.
+        # Twice, before training starts: the first drawing loads fonts and more, the second measures the time that one takes.
         for _ in range(2):
             self._draw({"loss": {"training": [(0.0, 1.0), (1.0, 0.5)]}, "accuracy": {}, "learning rate": {"": [(0.0, 0.1), (1.0, 0.1)]}})
 
     def _clear(self) -> None:
         self._curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
         self._epoch = 0
-        self._rows = 0
+        self._samples = 0
         self._totals: dict[str, float] = {}
         self._of_whole_epochs: set[str] = set()
 
@@ -78,20 +78,20 @@ class LivePlot(Callback):
         self._begin = perf_counter()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self._epoch, self._rows, self._totals = epoch, 0, {}
+        self._epoch, self._samples, self._totals = epoch, 0, {}
 
-    def _pause(self, batch: int, logs: Logs, rows: int) -> None:
-        steps = (self.params or {})["steps"]
-        if steps and self._is_affordable():  # without their number, progress within the epoch is unknown
+    def _pause(self, batch: int, logs: Logs, samples: int) -> None:
+        steps = self.params["steps"] if self.params else None
+        if steps and self._is_affordable():  # without it, the position within the epoch is unknown
             place = self._epoch + (batch + 1) / steps
-            self._note_means(place, logs, rows)
+            self._note_means(place, logs, samples)
             self._draw(self._curves)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         for name, value in (logs or {}).items():
             if name.startswith("val_"):
                 self._note(name.removeprefix("val_"), "validation", epoch + 1, value)
-            elif name != "learning_rate" and name not in self._totals:  # the epoch has no point of its own yet
+            elif name != "learning_rate" and name not in self._totals:  # the epoch has no point yet
                 self._note(name, "training", epoch + 1, value)
         self._note("learning rate", "", epoch + 1, self.model.optimizer.rate)
         if self._is_affordable():
@@ -111,18 +111,18 @@ class LivePlot(Callback):
         now = perf_counter() - self._begin
         return self.drawing_seconds + self._cost <= self.budget * now
 
-    def _note_means(self, place: float, logs: Logs, rows: int) -> None:
-        """The means over the rows since the last point, not since the epoch began: nothing is averaged over what has long been better.
+    def _note_means(self, place: float, logs: Logs, samples: int) -> None:
+        """Add the means over the samples since the last point, so that they do not lag behind as those since the epoch's start would.
 
-        Metrics that are no means over rows have one point an epoch.
+        Metrics that are not means over samples have one point per epoch.
         """
         for name, value in logs.items():
             if name in self._of_whole_epochs:
                 continue
-            total = value * rows
-            self._note(name, "training", place, (total - self._totals.get(name, 0.0)) / (rows - self._rows))
+            total = value * samples
+            self._note(name, "training", place, (total - self._totals.get(name, 0.0)) / (samples - self._samples))
             self._totals[name] = total
-        self._rows = rows
+        self._samples = samples
         self._note("learning rate", "", place, self.model.optimizer.rate)
 
     def _note(self, panel: str, curve: str, place: float, value: Any) -> None:
@@ -139,7 +139,7 @@ class LivePlot(Callback):
 
 
 class _File:
-    """A picture file, replaced by each drawing."""
+    """An image file, replaced by each drawing."""
 
     def __init__(self, figure: Figure, path: Path) -> None:
         self.figure = figure
@@ -150,14 +150,14 @@ class _File:
             raise FileNotFoundError(f"LivePlot writes to {self.path}, but the folder {self.path.parent} does not exist; make it first")
         temporary = self.path.with_name(f".{self.path.stem}.tmp{self.path.suffix}")
         self.figure.savefig(temporary)
-        temporary.replace(self.path)  # whoever looks at it never sees half a picture
+        temporary.replace(self.path)  # so that the file is always complete
 
     def finish(self) -> None:
-        """Nothing is left open."""
+        """Nothing to close."""
 
 
 class _Notebook:
-    """A picture under the cell, replaced by each drawing."""
+    """An image below the cell, replaced by each drawing."""
 
     def __init__(self, figure: Figure) -> None:
         self.figure = figure
@@ -168,20 +168,20 @@ class _Notebook:
 
         from IPython.display import Image, display
 
-        picture = BytesIO()
-        self.figure.savefig(picture, format="png")
-        image = Image(data=picture.getvalue(), width=int(72 * self.figure.get_figwidth()))
+        image_file = BytesIO()
+        self.figure.savefig(image_file, format="png")
+        image = Image(data=image_file.getvalue(), width=int(72 * self.figure.get_figwidth()))
         if self._handle is None:
             self._handle = display(image, display_id=True)
         else:
             self._handle.update(image)
 
     def finish(self) -> None:
-        self._handle = None  # the next training gets a picture of its own
+        self._handle = None  # the next training gets an image of its own
 
 
 class _Window:
-    """A window, which stays when training has ended."""
+    """A window, which stays open after training."""
 
     def __init__(self, figure: Figure) -> None:
         self.figure = figure
@@ -194,7 +194,7 @@ class _Window:
         self.figure.canvas.flush_events()
 
     def finish(self) -> None:
-        """The window belongs to the user now."""
+        """The window stays open, for the user."""
 
 
 def _screen(display: str, path: Path) -> _File | _Notebook | _Window:

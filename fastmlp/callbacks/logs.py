@@ -1,35 +1,35 @@
-"""Callbacks that write the numbers of a run to files: CSVLogger and TensorBoard."""
+"""Callbacks that log metrics to files: CSVLogger and TensorBoard."""
 
 from __future__ import annotations
 
 import csv
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import numpy as np
 
 from fastmlp._base import checks, numeric
-from fastmlp.callbacks._images import image_summary, picture_of
+from fastmlp.callbacks._images import image_of, image_summary
 from fastmlp.callbacks.base import Callback, Logs
 
 __all__ = ["CSVLogger", "TensorBoard"]
 
 
 class CSVLogger(Callback):
-    """Write a line of numbers after every epoch.
+    """Append the metrics of every epoch to a CSV file.
 
-    A column that a file lacks is added to it, with ``NA`` in the lines that are there; a column that a run lacks has ``NA`` in its lines.
+    Columns that an existing file lacks are added, with ``NA`` in its rows; columns that a run lacks are ``NA`` in its rows.
 
     Args:
-        filename: The file.
-        separator: The character between two numbers.
-        append: Whether to continue an existing file, which must be a log with the same separator; by default it is replaced.
+        filename: Path of the file.
+        separator: Separator of the columns, one character.
+        append: Whether to append to an existing file, which must be a log with the same separator; by default it is replaced.
 
     Raises:
-        ValueError: With ``append``, when training begins: the file is not a log.
+        ValueError: At the start of training with ``append``, if the file is not such a log.
 
     Example:
 
@@ -45,9 +45,9 @@ class CSVLogger(Callback):
         self.append = checks.check_bool("append", append)
         self._file: TextIO | None = None
         self._columns: list[str] = []
-        """Of the file, those of the epoch and its numbers; [] until the header is written."""
+        """Of the file; [] until the header is written."""
         self._seen: set[str] = set()
-        """Names of the numbers of this run."""
+        """Names of the metrics of this run."""
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._abandon()
@@ -62,7 +62,7 @@ class CSVLogger(Callback):
             return
         if not self._seen >= logs.keys():
             names = sorted(logs)
-            if not self._seen and not any(name.startswith("val_") for name in names):  # an epoch with a validation may come yet
+            if not self._seen and not any(name.startswith("val_") for name in names):  # a later epoch may have validation
                 names += [f"val_{name}" for name in names if not self._columns or f"val_{name}" in self._columns]
             self._seen.update(names)
             self._widen(["epoch", *names])
@@ -74,7 +74,7 @@ class CSVLogger(Callback):
         self._abandon()
 
     def _widen(self, names: list[str]) -> None:
-        """Gives the file the columns that it lacks."""
+        """Add the columns that the file lacks."""
         from fastmlp._base.files import replacing  # which imports json
 
         assert self._file is not None
@@ -94,7 +94,7 @@ class CSVLogger(Callback):
         self._file = self.filename.open("a", newline="", encoding="utf-8")
 
     def _read(self) -> list[list[str]]:
-        """The lines of the file, the header first; ends an incomplete last line, as a crash may leave it."""
+        """The rows of the file, the header first. Ends an incomplete last line, which a crash may have left."""
         with self.filename.open("r+", newline="", encoding="utf-8-sig") as file:
             text = file.read()
             if text and not text.endswith("\n"):
@@ -125,19 +125,19 @@ def _cell(value: Any) -> Any:
 
 
 class TensorBoard(Callback):
-    """Write the numbers of a run as TensorBoard shows them: ``tensorboard --logdir logs``.
+    """Log metrics for TensorBoard: ``tensorboard --logdir logs``.
 
-    Needs the ``tensorboard`` package, not TensorFlow: ``pip install "fastmlp[tensorboard]"``. Scalars go to ``log_dir/train`` and
+    Needs the ``tensorboard`` package, not TensorFlow: ``pip install "fastmlp[tensorboard]"``. Scalars are written to ``log_dir/train`` and
     ``log_dir/validation`` under Keras' names: ``epoch_loss``, ``epoch_learning_rate``, ``batch_loss``, ``evaluation_loss_vs_iterations``;
-    of a metric with several values, their mean.
+    for a metric with several values, their mean.
 
     Args:
-        log_dir: The folder.
-        histogram_freq: Epochs between two histograms of all weights; 0 for none.
-        write_graph: Accepted for Keras' sake; there is no graph to write.
-        write_images: Whether to write pictures of the weights too, whenever histograms are written.
-        write_steps_per_second: Whether to write how many batches a second were trained.
-        update_freq: ``"epoch"``, a number of batches, or ``"batch"`` for 1: how often to write the means of the epoch so far.
+        log_dir: Path of the folder.
+        histogram_freq: Epochs between two histograms of all weights; 0 disables them.
+        write_graph: Accepted for compatibility with Keras; there is no graph to write.
+        write_images: Whether to write images of the weights with the histograms.
+        write_steps_per_second: Whether to log the number of training batches per second.
+        update_freq: When to log the means over the epoch so far: ``"epoch"``, a number of batches, or ``"batch"`` for 1.
         profile_batch: Not in fastmlp; a warning unless 0.
         embeddings_freq: Not in fastmlp; a warning unless 0.
         embeddings_metadata: Not in fastmlp; a warning unless None.
@@ -155,10 +155,10 @@ class TensorBoard(Callback):
         write_graph: bool = True,
         write_images: bool = False,
         write_steps_per_second: bool = False,
-        update_freq: Any = "epoch",
-        profile_batch: Any = 0,
+        update_freq: Literal["batch", "epoch"] | int = "epoch",
+        profile_batch: int | Sequence[int] = 0,
         embeddings_freq: int = 0,
-        embeddings_metadata: Any = None,
+        embeddings_metadata: object = None,
     ) -> None:
         given = {"profile_batch": profile_batch, "embeddings_freq": embeddings_freq, "embeddings_metadata": embeddings_metadata}
         for name in (name for name, value in given.items() if value):
@@ -178,7 +178,7 @@ class TensorBoard(Callback):
         self._last = -1  # batch of the epoch
         self._written = 0
         self._clock = self._epoch_clock = 0.0
-        _event_writer()  # an error now, not after an epoch, if the package is missing
+        _event_writer()  # raises now, not after an epoch, if the package is missing
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._batches = self._written = 0
@@ -191,17 +191,17 @@ class TensorBoard(Callback):
     def _batches_until_pause(self) -> int | None:
         return None if self.update_freq is None else self.update_freq - self._batches % self.update_freq
 
-    def _pause(self, batch: int, logs: Logs, rows: int) -> None:
+    def _pause(self, batch: int, logs: Logs, samples: int) -> None:
         self._batches += batch - self._last
         self._last = batch
         if self.update_freq is None or self._batches % self.update_freq:
             return
-        numbers = {f"batch_{name}": value for name, value in logs.items()}
+        metrics = {f"batch_{name}": value for name, value in logs.items()}
         if self.write_steps_per_second:
             now = time.perf_counter()
-            numbers["batch_steps_per_second"] = (self._batches - self._written) / (now - self._clock)
+            metrics["batch_steps_per_second"] = (self._batches - self._written) / (now - self._clock)
             self._clock, self._written = now, self._batches
-        self._scalars("train", numbers, self._batches)
+        self._scalars("train", metrics, self._batches)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
@@ -210,14 +210,14 @@ class TensorBoard(Callback):
         if self.write_steps_per_second:
             train["steps_per_second"] = (self._last + 1) / (time.perf_counter() - self._epoch_clock)
         self._scalars("train", {f"epoch_{name}": value for name, value in train.items()}, epoch)
-        held_out = {f"epoch_{name.removeprefix('val_')}": value for name, value in logs.items() if name.startswith("val_")}
-        self._scalars("validation", held_out, epoch)
+        validation = {f"epoch_{name.removeprefix('val_')}": value for name, value in logs.items() if name.startswith("val_")}
+        self._scalars("validation", validation, epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             self._histograms(epoch)
 
     def on_test_end(self, logs: Logs | None = None) -> None:
-        numbers = {f"evaluation_{name}_vs_iterations": value for name, value in (logs or {}).items()}
-        self._scalars("validation", numbers, self.model.optimizer.iterations)
+        metrics = {f"evaluation_{name}_vs_iterations": value for name, value in (logs or {}).items()}
+        self._scalars("validation", metrics, self.model.optimizer.iterations)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self._abandon()
@@ -227,11 +227,11 @@ class TensorBoard(Callback):
             writer.close()
         self._writers = {}
 
-    def _scalars(self, part: str, numbers: Mapping[str, float], step: int) -> None:
+    def _scalars(self, part: str, metrics: Mapping[str, float], step: int) -> None:
         from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
-        if numbers:
-            for name, value in numbers.items():
+        if metrics:
+            for name, value in metrics.items():
                 self._write(part, scalar_pb(name, numeric.mean(value)), step)
             self._writers[part].flush()
 
@@ -241,9 +241,9 @@ class TensorBoard(Callback):
         for weight in self.model._weights:
             values = weight.read()
             self._write("train", histogram_pb(f"{weight.parameter.name}/histogram", values[np.isfinite(values)]), epoch)
-            picture = picture_of(values) if self.write_images else None
-            if picture is not None:
-                self._write("train", image_summary(f"{weight.parameter.name}/image", picture), epoch)
+            image = image_of(values) if self.write_images else None
+            if image is not None:
+                self._write("train", image_summary(f"{weight.parameter.name}/image", image), epoch)
         self._writers["train"].flush()
 
     def _write(self, part: str, summary: Any, step: int) -> None:

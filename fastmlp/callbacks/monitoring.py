@@ -1,4 +1,4 @@
-"""Callbacks that watch a number of the epoch: EarlyStopping, ReduceLROnPlateau, and the base of these and ModelCheckpoint."""
+"""Callbacks that monitor a metric: EarlyStopping, ReduceLROnPlateau, and their base class, which is ModelCheckpoint's too."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from typing import Any
 import numpy as np
 
 from fastmlp._base import checks, progress
+from fastmlp._base.typing import Mode
 from fastmlp.callbacks.base import Callback, Logs
 
 __all__ = ["EarlyStopping", "MonitorCallback", "ReduceLROnPlateau"]
 
 
 class MonitorCallback(Callback):
-    """Watches a number and knows whether it has become better.
+    """Monitors a metric, and decides whether it has improved.
 
     Args:
-        monitor: The number to watch, a key of the epoch's logs.
-        mode: ``"min"``, ``"max"``, or ``"auto"`` to tell from the metric.
-        baseline: The best value before there is one.
-        min_delta: A smaller change is no improvement.
+        monitor: Name of the metric to monitor, a key of the epoch's logs.
+        mode: ``"min"``, ``"max"``, or ``"auto"``, which follows from the metric.
+        baseline: Initial best value.
+        min_delta: Minimum change that counts as an improvement.
     """
 
-    def __init__(self, monitor: str = "val_loss", mode: str = "auto", baseline: float | None = None, min_delta: float = 0) -> None:
+    def __init__(self, monitor: str = "val_loss", mode: Mode = "auto", baseline: float | None = None, min_delta: float = 0) -> None:
         if mode not in ("auto", "min", "max"):
-            checks.warn(f"{type(self).__name__} knows the modes 'auto', 'min' and 'max', not {mode!r}; taking 'auto'")
+            checks.warn(f"{type(self).__name__}: mode must be 'auto', 'min' or 'max', got {mode!r}; using 'auto'")
             mode = "auto"
         self.monitor = monitor
         self.mode = mode
-        self.best: float | None = None if baseline is None else checks.check_float("the value to begin with", baseline)
+        self.best: float | None = None if baseline is None else checks.check_float("the initial best value", baseline)
         self.min_delta = abs(checks.check_float("min_delta", min_delta))
         self._sign: int | None = None
 
@@ -38,14 +39,14 @@ class MonitorCallback(Callback):
         self._sign = None  # the model may have other metrics now
 
     def _current(self, logs: Logs | None) -> float | None:
-        """The watched number, or None and a warning."""
+        """The monitored value; None, and a warning, if it is not available."""
         current: float | None = (logs or {}).get(self.monitor)
         if current is None:
             available = ", ".join(logs or {})
-            checks.warn(f"{type(self).__name__} watches {self.monitor!r}, which is not available; there are {available}")
+            checks.warn(f"{type(self).__name__} monitors {self.monitor!r}, which is not available; there are {available}")
         elif np.ndim(current):
             raise ValueError(
-                f"{type(self).__name__} watches {self.monitor!r}, which is {np.size(current)} values; make it one, for example with "
+                f"{type(self).__name__} monitors {self.monitor!r}, which has {np.size(current)} values; make it one, for example with "
                 "F1Score(average='macro')"
             )
         return current
@@ -57,12 +58,12 @@ class MonitorCallback(Callback):
         higher = self.model.metric_direction(self.monitor.removeprefix("val_"))
         if higher is None:
             raise ValueError(
-                f"{type(self).__name__} can't tell whether {self.monitor!r} should rise or fall; give mode='max' or mode='min'"
+                f"{type(self).__name__} can't infer whether a higher or a lower {self.monitor!r} is better; give mode='max' or mode='min'"
             )
         return 1 if higher else -1
 
     def _improves(self, value: float, reference: float | None) -> bool:
-        """Whether a value is better than the reference; NaN never is, and any number is better than none or NaN."""
+        """Whether a value is better than the reference; NaN never is, and any number is better than None or NaN."""
         if self._sign is None:
             self._sign = self._direction()
         if math.isnan(value):
@@ -71,17 +72,17 @@ class MonitorCallback(Callback):
 
 
 class EarlyStopping(MonitorCallback):
-    """Stop training when a monitored metric has stopped improving.
+    """Stop training when a monitored metric stops improving.
 
     Args:
-        monitor: The number to watch, a key of the epoch's logs.
-        min_delta: A smaller change is no improvement.
-        patience: Stop after this many epochs without improvement.
-        verbose: 1 to say so.
-        mode: ``"min"``, ``"max"``, or ``"auto"`` to tell from the metric.
-        baseline: Stop unless the number becomes better than this.
-        restore_best_weights: Whether to put back the weights of the best epoch at the end of training, stopped or not.
-        start_from_epoch: Epochs before which nothing is watched.
+        monitor: Name of the metric to monitor, a key of the epoch's logs.
+        min_delta: Minimum change that counts as an improvement.
+        patience: Number of epochs without improvement after which training stops.
+        verbose: 1 to print a message when training stops.
+        mode: ``"min"``, ``"max"``, or ``"auto"``, which follows from the metric.
+        baseline: Value that the metric must improve on; otherwise training stops after ``patience`` epochs.
+        restore_best_weights: Whether to restore the weights of the best epoch at the end of training, stopped or not.
+        start_from_epoch: Number of initial epochs that are not monitored.
 
     Example:
 
@@ -95,7 +96,7 @@ class EarlyStopping(MonitorCallback):
         min_delta: float = 0,
         patience: int = 0,
         verbose: int = 0,
-        mode: str = "auto",
+        mode: Mode = "auto",
         baseline: float | None = None,
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
@@ -161,20 +162,20 @@ class EarlyStopping(MonitorCallback):
 
 
 class ReduceLROnPlateau(MonitorCallback):
-    """Reduce the learning rate when a monitored metric has stopped improving. The history gets ``learning_rate``.
+    """Reduce the learning rate when a monitored metric stops improving. The history gets ``learning_rate``.
 
     Args:
-        monitor: The number to watch, a key of the epoch's logs.
-        factor: What the learning rate is multiplied by, below 1.
-        patience: Epochs without improvement before that.
-        verbose: 1 to say so.
-        mode: ``"min"``, ``"max"``, or ``"auto"`` to tell from the metric.
-        min_delta: A smaller change is no improvement.
-        cooldown: Epochs to wait after a reduction before counting again.
-        min_lr: The learning rate never falls below this.
+        monitor: Name of the metric to monitor, a key of the epoch's logs.
+        factor: Factor by which the learning rate is multiplied, below 1.
+        patience: Number of epochs without improvement after which the learning rate is reduced.
+        verbose: 1 to print a message for each reduction.
+        mode: ``"min"``, ``"max"``, or ``"auto"``, which follows from the metric.
+        min_delta: Minimum change that counts as an improvement.
+        cooldown: Number of epochs after a reduction that do not count towards ``patience``.
+        min_lr: Minimum learning rate.
 
     Raises:
-        TypeError: When the time has come, if the optimizer follows a schedule.
+        TypeError: At the first reduction, if the optimizer follows a schedule.
 
     Example:
 
@@ -188,7 +189,7 @@ class ReduceLROnPlateau(MonitorCallback):
         factor: float = 0.1,
         patience: int = 10,
         verbose: int = 0,
-        mode: str = "auto",
+        mode: Mode = "auto",
         min_delta: float = 1e-4,
         cooldown: int = 0,
         min_lr: float = 0.0,
@@ -206,7 +207,7 @@ class ReduceLROnPlateau(MonitorCallback):
         self.cooldown_counter = self.wait = 0
 
     def in_cooldown(self) -> bool:
-        """Whether a reduction is so fresh that epochs do not count."""
+        """Whether epochs do not count yet, because of a recent reduction."""
         return self.cooldown_counter > 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -251,10 +252,10 @@ class ReduceLROnPlateau(MonitorCallback):
 
 
 def as_text(number: float | None) -> str | None:
-    """A float, NaN and infinity too, as JSON can hold it without losing a bit."""
+    """A float, NaN and infinity included, as a string that JSON can hold and that keeps every bit."""
     return None if number is None else float(number).hex()
 
 
 def from_text(text: str | None) -> float | None:
-    """See :func:`as_text`."""
+    """The float of :func:`as_text`."""
     return None if text is None else float.fromhex(text)

@@ -1,4 +1,4 @@
-"""Callbacks of a few lines: functions for hooks, a learning rate for each epoch, an end to training that diverged."""
+"""Short callbacks: LambdaCallback, LearningRateScheduler and TerminateOnNaN."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["LambdaCallback", "LearningRateScheduler", "TerminateOnNaN"]
 
 
 class LambdaCallback(Callback):
-    """A callback made of functions.
+    """Make a callback from functions.
 
     Args:
         on_epoch_begin: Called with ``(epoch, logs)``.
         on_epoch_end: Called with ``(epoch, logs)``.
         on_train_begin: Called with ``(logs)``.
         on_train_end: Called with ``(logs)``.
-        on_train_batch_begin: Called with ``(batch, logs)``; makes training go batch by batch.
-        on_train_batch_end: Called with ``(batch, logs)``; makes training go batch by batch.
-        hooks: Any other method of :class:`Callback`: ``on_test_end=…``.
+        on_train_batch_begin: Called with ``(batch, logs)``; training then runs one batch per call into the engine.
+        on_train_batch_end: Called with ``(batch, logs)``; training then runs one batch per call into the engine.
+        hooks: Functions for any other method of :class:`Callback`, such as ``on_test_end``.
 
     Example:
 
@@ -33,13 +33,13 @@ class LambdaCallback(Callback):
 
     def __init__(
         self,
-        on_epoch_begin: Callable[..., Any] | None = None,
-        on_epoch_end: Callable[..., Any] | None = None,
-        on_train_begin: Callable[..., Any] | None = None,
-        on_train_end: Callable[..., Any] | None = None,
-        on_train_batch_begin: Callable[..., Any] | None = None,
-        on_train_batch_end: Callable[..., Any] | None = None,
-        **hooks: Callable[..., Any] | None,
+        on_epoch_begin: Callable[..., object] | None = None,
+        on_epoch_end: Callable[..., object] | None = None,
+        on_train_begin: Callable[..., object] | None = None,
+        on_train_end: Callable[..., object] | None = None,
+        on_train_batch_begin: Callable[..., object] | None = None,
+        on_train_batch_end: Callable[..., object] | None = None,
+        **hooks: Callable[..., object] | None,
     ) -> None:
         hooks |= {
             "on_epoch_begin": on_epoch_begin,
@@ -52,23 +52,24 @@ class LambdaCallback(Callback):
         known = {name for name in vars(Callback) if name.startswith("on_")}
         for name, function in hooks.items():
             if name not in known:
-                raise TypeError(f"callbacks have no method {name!r}; there are {', '.join(sorted(known))}")
+                raise TypeError(f"callbacks have no method {name!r}; choose from {', '.join(sorted(known))}")
             if function is not None:
                 setattr(self, name, function)
 
 
 class LearningRateScheduler(Callback):
-    """Set the learning rate at the beginning of every epoch. The history gets ``learning_rate``.
+    """Set the learning rate at the start of every epoch. The history gets ``learning_rate``.
 
-    For a rate that changes with every minibatch, give the optimizer one of :mod:`fastmlp.optimizers.schedules` instead.
+    For a learning rate that changes with every minibatch, pass one of :mod:`fastmlp.optimizers.schedules` to the optimizer instead.
 
     Args:
-        schedule: A function of the epoch, from 0, and the current rate, or of the epoch alone; gives the new rate, a float.
-        verbose: 1 to say so.
+        schedule: Function of the epoch, counted from 0, and the current learning rate, or of the epoch alone, that returns the new learning
+            rate, a float.
+        verbose: 1 to print a message for each epoch.
 
     Raises:
         TypeError: At the first epoch, if the optimizer follows a schedule.
-        ValueError: The function gave something else than a float.
+        ValueError: The function does not return a float.
 
     Example:
 
@@ -86,10 +87,10 @@ class LearningRateScheduler(Callback):
         optimizer = self.model.optimizer
         try:
             rate = self.schedule(epoch, optimizer.rate)
-        except TypeError:  # it takes the epoch alone; if that was not the reason, the next call says what is
+        except TypeError:  # it takes the epoch alone; if this was not the reason, the next call raises the error
             rate = self.schedule(epoch)
         if not isinstance(rate, (float, np.floating)):
-            raise ValueError(f"the schedule must give a float, got {rate!r:.80} for epoch {epoch}")
+            raise ValueError(f"the schedule must return a float, got {rate!r:.80} for epoch {epoch}")
         optimizer.learning_rate = float(rate)
         if self.verbose:
             progress.write(f"\nEpoch {epoch + 1}: LearningRateScheduler setting learning rate to {float(rate)}.\n")
@@ -100,11 +101,11 @@ class LearningRateScheduler(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """End training when the loss becomes NaN or infinite.
+    """Stop training when the loss becomes NaN or infinite.
 
     Without it ``fit`` raises :class:`~fastmlp.NonFiniteLossError`. With it ``fit`` ends as if it had been stopped: the epoch's ``loss`` is
-    NaN in the history, the other callbacks see the end of the epoch and of training. Either way the weights are whole: those before the
-    batch whose loss was not finite, where Keras' are NaN.
+    NaN in the history, and the end of the epoch and of training is reported to the other callbacks. In both cases the weights are those
+    before the batch whose loss was not finite; in Keras they are NaN.
 
     Args:
         raise_error: Whether to raise a RuntimeError instead.

@@ -251,7 +251,7 @@ def test_it_stops_when_the_number_no_longer_improves(arguments, values, last):
 def test_auto_mode_asks_the_model_which_way_is_better():
     assert play(callbacks.EarlyStopping("acc"), [1, 2, 3, 2, 9], Script(direction=True))[0] == 3
     assert play(callbacks.EarlyStopping("val_loss"), [3, 2, 1, 2, 0], Script(direction=False))[0] == 3
-    with pytest.raises(ValueError, match="can't tell whether 'acc' should rise or fall; give mode='max' or mode='min'"):
+    with pytest.raises(ValueError, match="can't infer whether a higher or a lower 'acc' is better; give mode='max' or mode='min'"):
         play(callbacks.EarlyStopping("acc"), [1], Script(direction=None))
 
 
@@ -292,13 +292,13 @@ def test_it_says_what_it_does_when_asked(capsys):
 
 
 def test_a_number_that_is_not_there_warns(engine):
-    with pytest.warns(UserWarning, match="EarlyStopping watches 'val_loss', which is not available; there are loss, mae"):
+    with pytest.warns(UserWarning, match="EarlyStopping monitors 'val_loss', which is not available; there are loss, mae"):
         history = compiled(engine, ["mae"]).fit(X, Y, epochs=2, callbacks=[callbacks.EarlyStopping()], verbose=0)
     assert history.epoch == [0, 1]
 
 
 def test_an_unknown_mode_warns_and_means_auto():
-    with pytest.warns(UserWarning, match="knows the modes 'auto', 'min' and 'max', not 'up'; taking 'auto'"):
+    with pytest.warns(UserWarning, match="mode must be 'auto', 'min' or 'max', got 'up'; using 'auto'"):
         assert callbacks.EarlyStopping(mode="up").mode == "auto"
 
 

@@ -127,7 +127,7 @@ def test_weights_alone_can_be_saved(tmp_path):
         assert np.array_equal(loaded, trained)
 
 
-@pytest.mark.filterwarnings("ignore:ModelCheckpoint watches 'val_loss'")
+@pytest.mark.filterwarnings("ignore:ModelCheckpoint monitors 'val_loss'")
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -149,7 +149,7 @@ def test_checkpoints_refuse_what_they_can_not_do(arguments, error, message, tmp_
 
 
 def test_the_best_without_its_number_is_saved_with_a_warning(tmp_path):
-    with pytest.warns(UserWarning, match="ModelCheckpoint watches 'val_loss', which is not available; there are loss, mae"):
+    with pytest.warns(UserWarning, match="ModelCheckpoint monitors 'val_loss', which is not available; there are loss, mae"):
         fit(compiled(), callbacks.ModelCheckpoint(tmp_path / "m.safetensors", save_best_only=True), epochs=1)
     assert names_in(tmp_path) == ["m.safetensors"]
 

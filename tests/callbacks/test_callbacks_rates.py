@@ -98,7 +98,7 @@ def test_a_schedule_of_the_optimizers_counts_epochs_when_given_to_the_scheduler(
 
 
 def test_what_a_scheduler_gives_must_be_a_float():
-    with pytest.raises(ValueError, match="the schedule must give a float, got 1 for epoch 0"):
+    with pytest.raises(ValueError, match="the schedule must return a float, got 1 for epoch 0"):
         compiled().fit(X, Y, verbose=0, callbacks=[callbacks.LearningRateScheduler(lambda epoch, rate: 1)])
     with pytest.raises(TypeError, match=r"schedule must be a function of the epoch, got 0.1"):
         callbacks.LearningRateScheduler(0.1)
@@ -125,7 +125,7 @@ def test_only_functions_for_batches_make_training_go_batch_by_batch():
 
 
 def test_a_hook_that_does_not_exist_is_an_error():
-    with pytest.raises(TypeError, match="callbacks have no method 'on_step_end'; there are on_batch_begin, "):
+    with pytest.raises(TypeError, match="callbacks have no method 'on_step_end'; choose from on_batch_begin, "):
         callbacks.LambdaCallback(on_step_end=print)
 
 
@@ -244,5 +244,5 @@ def test_range_tests_refuse_what_makes_no_sense():
         callbacks.LearningRateFinder(min_rate=1, max_rate=0.1)
     with pytest.raises(RuntimeError, match=r"the range test has not run: model.fit\(x, y, callbacks=\[finder\]\) first"):
         callbacks.LearningRateFinder().plot()
-    with pytest.raises(ValueError, match="needs 10 minibatches at least, but this fit has 5; give fit more epochs"):
+    with pytest.raises(ValueError, match="needs at least 10 minibatches, but this fit has 5; give fit more epochs"):
         compiled().fit(X[:100], Y[:100], batch_size=20, verbose=0, callbacks=[callbacks.LearningRateFinder()])

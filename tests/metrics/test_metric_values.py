@@ -548,7 +548,7 @@ def test_a_callback_that_watches_several_values_says_how_to_make_them_one():
     x, y = rows(20)
     model = models.Sequential([layers.Dense(2, activation="softmax", input_shape=(x.shape[1],))])
     model.compile(loss="categorical_crossentropy", metrics=[metrics.F1Score()])
-    with pytest.raises(ValueError, match=r"EarlyStopping watches 'f1_score', which is 2 values; make it one, for example with F1Score\("):
+    with pytest.raises(ValueError, match=r"EarlyStopping monitors 'f1_score', which has 2 values; make it one, for example with F1Score\("):
         model.fit(x, np.eye(2)[y.astype(int)], verbose=0, callbacks=[callbacks.EarlyStopping("f1_score")])
 
 

@@ -280,8 +280,8 @@ def test_targets_in_all_usual_forms_are_read(engine, loss, model, y):
         ({"class_weight": [1, 2]}, TypeError, "class_weight must be a dict from integer class label to weight"),
         ({"class_weight": {"cat": 1.0}}, TypeError, "class_weight must map integer class labels to weights"),
         ({"class_weight": {0: math.nan}}, ValueError, "class_weight[0] must be finite, got nan"),
-        ({"callbacks": [models.Sequential]}, TypeError, "callbacks holds the class Sequential; make an object of it: Sequential()"),
-        ({"callbacks": [print]}, TypeError, "callbacks must be objects of fastmlp.callbacks.Callback"),
+        ({"callbacks": [models.Sequential]}, TypeError, "callbacks holds the class Sequential; pass an instance: Sequential()"),
+        ({"callbacks": [print]}, TypeError, "callbacks must be instances of fastmlp.callbacks.Callback"),
         ({"btach_size": 3}, TypeError, "fit has no argument 'btach_size'; did you mean 'batch_size'?"),
     ],
 )
