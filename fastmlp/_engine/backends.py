@@ -19,6 +19,9 @@ NAMES = ("native", "reference")
 DEFAULT = "native"
 
 
+EngineName: TypeAlias = Literal["native", "reference"]
+
+
 def check(name: object) -> str:
     """Returns ``name`` if it is the name of an engine, else raises ValueError."""
     if name not in NAMES:

@@ -18,7 +18,7 @@ from fastmlp._data.adapters.sparse import SparseAdapter
 from fastmlp._engine.spec import SparseRows
 from fastmlp._graph.nest import Nest
 from fastmlp._graph.symbolic import Graph, holds_tensors, trace
-from fastmlp._models.model import Model, model_class, own_config
+from fastmlp._models.model import Model, Tensors, model_class, own_config
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import InputLayer, Layer
 
@@ -54,7 +54,9 @@ class Functional(Model):
     _arranges = True
 
     @keywords.answering
-    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True) -> None:
+    def __init__(
+        self, inputs: Tensors | None = None, outputs: Tensors | None = None, name: str | None = None, trainable: bool = True
+    ) -> None:
         if inputs is None or outputs is None:
             raise TypeError("Model takes inputs and outputs: Model(x, layers.Dense(1)(x)) with x = layers.Input(shape=(3,))")
         self._inputs_form, starts = Nest.of("input", inputs)
@@ -67,7 +69,7 @@ class Functional(Model):
         if len(set(starts)) < len(starts):
             raise ValueError("the same Input is given twice as an input of the model")
         self._graph = trace(starts, ends)
-        super().__init__(name)
+        super().__init__(name=name)
         if not trainable:
             self.trainable = checks.check_bool("trainable", trainable)
         self._adopt(self._graph)

@@ -6,7 +6,7 @@ import html
 import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from fastmlp._models.storage import storage
 from fastmlp._models.trainer import Trainer
 from fastmlp._training.compile_config import CompileConfig
 from fastmlp._training.state import OptimizerState, TrainingState
+from fastmlp._training.typing import LossesLike, LossWeights, MetricsLike, OptimizerLike
 from fastmlp.callbacks import History
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import Layer
@@ -42,6 +43,8 @@ MODEL_CLASSES: dict[str, type[Model]] = {}
 
 M = TypeVar("M", bound="type[Model]")
 
+Tensors: TypeAlias = symbolic.Tensor | Sequence[symbolic.Tensor] | Mapping[str, symbolic.Tensor]
+
 
 def model_class(kind: M) -> M:
     """Marks a class of models that is made by name. Its module is the public one, so that a pickle of it imports all that models need."""
@@ -52,7 +55,17 @@ def model_class(kind: M) -> M:
 
 @keras_names.answering("Model")
 class Model(Trainer):
-    """A network with weights that can be compiled, trained, evaluated, asked and saved."""
+    """A network that can be compiled, trained, evaluated, asked for predictions and saved.
+
+    ``Model(inputs, outputs)`` is a functional model, the layers between some inputs and some outputs; see
+    :class:`~fastmlp._models.functional.Functional`.
+
+    Args:
+        inputs: Tensors of ``Input``; several in a list or a dict.
+        outputs: Tensors that layers returned; several in a list or a dict.
+        name: The model's name.
+        trainable: False to freeze all layers.
+    """
 
     _outputs_form: Nest = Nest.of_one("output")
 
@@ -71,8 +84,10 @@ class Model(Trainer):
         if Model in cls.__bases__ and not cls.__module__.startswith("fastmlp."):
             cls.__bases__ = tuple(MODEL_CLASSES["Functional"] if base is Model else base for base in cls.__bases__)
 
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self, inputs: Tensors | None = None, outputs: Tensors | None = None, name: str | None = None, trainable: bool = True
+    ) -> None:
+        super().__init__()  # the classes of models arrange inputs and outputs
         self.name = name or naming.automatic(type(self).__name__)
         self.calls: weakref.WeakSet[symbolic.Call] = weakref.WeakSet()
 
@@ -168,29 +183,29 @@ class Model(Trainer):
 
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: OptimizerLike = "rmsprop",
+        loss: LossesLike = None,
+        loss_weights: LossWeights = None,
+        metrics: MetricsLike = None,
+        weighted_metrics: MetricsLike = None,
         *,
-        engine: str | None = None,
+        engine: backends.EngineName | None = None,
         skip_zeros: backends.SkipZeros = "auto",
         **options: Any,
     ) -> None:
-        """Say how the model is trained. Weights stay; the optimizer starts anew, unless it is the object it was.
+        """Set how the model is trained. Weights stay; the optimizer starts anew, unless it is the same object as before.
 
         Args:
             optimizer: A name or an object: ``"adam"``, ``Adam(1e-3)``.
             loss: A name or an object of :mod:`fastmlp.losses`: ``"mse"``, ``Huber(0.5)``, ``"sparse_categorical_crossentropy"``, or
-                ``"crossentropy"`` for whichever cross-entropy the targets call for; or a function of your own that returns the loss of
-                each row and its gradient.
-            loss_weights: What the loss of each output is multiplied by, 1 unless told: a number, or for several a list or dict.
+                ``"crossentropy"`` for the cross-entropy that the targets call for; or a function of your own that returns the loss of
+                each sample and its gradient. With several outputs, a list or dict of them.
+            loss_weights: Factor of each output's loss, 1 by default: a number, or with several outputs a list or dict.
             metrics: One or several names or objects: ``"accuracy"``, ``"mae"``, ``BinaryAccuracy(threshold=0.8)``.
             weighted_metrics: The same, but these use the sample weights.
-            engine: ``"native"``, which is the default, or ``"reference"``, the readable NumPy one: the same numbers, slowly.
-            skip_zeros: When the first layer visits only what is not zero in x. ``"auto"`` looks at x and does it where it is faster; True
-                always, False never, a number where a smaller share of x is not zero. The numbers are the same, to the bit.
+            engine: ``"native"``, the default, or ``"reference"``, the readable NumPy one: the same numbers, slowly.
+            skip_zeros: When the first layer skips zeros in x. ``"auto"`` looks at x and skips where that is faster; True always, False
+                never, a number if less than this fraction of x is not zero. The numbers are the same, to the bit.
             options: Keras' ``jit_compile``, ``run_eagerly``, ``steps_per_execution`` and ``auto_scale_loss`` are accepted and change
                 nothing.
 

@@ -40,8 +40,8 @@ class Sequential(Model):
     """
 
     @keywords.answering
-    def __init__(self, layers: Sequence[Layer | Tensor] | None = None, trainable: bool = True, name: str | None = None) -> None:
-        super().__init__(name)
+    def __init__(self, layers: Sequence[Layer | Model | Tensor] | None = None, trainable: bool = True, name: str | None = None) -> None:
+        super().__init__(name=name)
         self._layers: list[Any] = []  # layers, and models in their place
         self._graph: Graph | None = None
         nothing = self.before_building()

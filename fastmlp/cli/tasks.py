@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fastmlp.cli.prepare import AS_IS, Preparation
 
 if TYPE_CHECKING:
+    from fastmlp._engine.backends import EngineName
     from fastmlp.models import Sequential
 
 __all__ = ["TASKS", "Data", "Task", "network"]
@@ -93,7 +94,7 @@ def network(
     dropout: float,
     optimizer: str,
     learning_rate: float | None,
-    engine: str,
+    engine: EngineName,
     name: str,
 ) -> Sequential:
     """A classifier, compiled. The learning rate is the optimizer's own unless given."""
