@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 __all__ = ["BatchSource", "InputData", "Mode", "SparseMatrix", "TargetData", "ValidationData", "Verbose", "WeightData"]
@@ -18,6 +19,7 @@ class SparseMatrix(Protocol):
     @property
     def nnz(self) -> int: ...
     def tocsr(self) -> object: ...
+    def toarray(self) -> np.ndarray: ...
 
 
 class BatchLoader(Protocol):

@@ -1,5 +1,5 @@
-"""How fast fastmlp is here, beside the peers that are installed: the cases, the peers, the processor's peak, and the taking of turns.
+"""Benchmarks of fastmlp and the installed peers: cases, set-ups of each framework, peak performance, and interleaved measurement.
 
-``fastmlp bench`` prints what :func:`fastmlp.bench.runner.run` measures; ``pytest benchmarks`` times the same cases with pytest-benchmark.
-Nothing here is imported by the rest of the package.
+``fastmlp bench`` prints what :func:`fastmlp.bench.runner.measure` returns; ``pytest benchmarks`` times the same cases with
+pytest-benchmark. The rest of the package does not import this folder.
 """

@@ -1,50 +1,55 @@
-"""The cases every benchmark measures: networks, data and batch sizes, the same for fastmlp and for every peer."""
+"""The benchmark cases: networks, data and batch sizes, the same for fastmlp and all peers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmlp._base.typing import SparseMatrix
+
 __all__ = ["CASES", "INFERENCE", "TRAINING", "Case", "InferenceCase", "TrainingCase", "initial_weights"]
+
+
+Targets: TypeAlias = NDArray[np.float32] | NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingCase:
-    """One network trained on one data set; one epoch is ``rows / batch_size`` steps over freshly shuffled rows."""
+    """Training of one network on one data set; an epoch is ``rows / batch_size`` steps over newly shuffled samples."""
 
     name: str
     widths: tuple[int, ...]
     task: str
-    """``"classify"``: softmax cross-entropy on integer labels. ``"regress"``: mean squared error on as many targets as outputs."""
+    """``"classify"``: softmax cross-entropy with integer class labels. ``"regress"``: mean squared error."""
     optimizer: str
     batch_size: int
     rows: int
     epochs: int
-    """Epochs in one timed round."""
+    """Epochs per timed round."""
     data: str = "normal"
-    """``"normal"``: normal deviates. ``"one-hot"``: ten of them and two categorical columns. ``"mnist"``: the digits.
+    """``"normal"``: normal deviates. ``"one-hot"``: ten of them and two one-hot encoded features. ``"mnist"``: the digits.
 
-    ``"words"``: texts of 100 words, as common as Zipf says, in a sparse matrix.
+    ``"words"``: texts of 100 words with frequencies by Zipf's law, as a sparse matrix.
     """
     skip_zeros: bool = True
-    """False: fastmlp multiplies the zeros of the input too."""
+    """Whether fastmlp may skip zeros of the input."""
     activation: str = "relu"
     learning_rate: float = 0.001
 
     @property
     def repeats(self) -> int:
-        """Steps (weight updates) in one timed round."""
+        """Steps (weight updates) per timed round."""
         return self.epochs * -(-self.rows // self.batch_size)
 
     @property
     def flops(self) -> float:
-        """Floating-point operations of a step, the mean over an epoch, in the matrix products.
+        """Floating-point operations in the matrix products of a step, averaged over an epoch.
 
-        Two for every weight and row forward, two for dW and two for dX, which the first layer does not need.
+        Two per weight and sample in the forward pass, two for dW, and two for dX, which the first layer does not need.
         """
         first, *others = _weights(self.widths)
         return (4 * first + 6 * sum(others)) * self.rows * self.epochs / self.repeats
@@ -54,8 +59,8 @@ class TrainingCase:
         """``2-64-64-3, batches of 32, adam``."""
         return f"{'-'.join(map(str, self.widths))}, batches of {self.batch_size}, {self.optimizer}"
 
-    def load(self) -> tuple[Any, NDArray[Any]]:
-        """``x (rows, inputs) float32``, an array or a sparse matrix, and ``y``: ``(rows,)`` int32 labels or ``(rows, outputs)`` float32."""
+    def load(self) -> tuple[NDArray[np.float32] | SparseMatrix, Targets]:
+        """Returns x, float32 ``(samples, features)``, and y, int32 labels ``(samples,)`` or float32 ``(samples, outputs)``."""
         if self.data == "mnist":
             return _mnist()
         random = np.random.default_rng(0)
@@ -63,7 +68,7 @@ class TrainingCase:
             return _words(random, self.rows, self.widths[0]), random.integers(self.widths[-1], size=self.rows, dtype=np.int32)
         x = random.standard_normal((self.rows, self.widths[0]), dtype=np.float32)
         if self.data == "one-hot":
-            # As in the Covertype data: ten measured columns, then two categorical columns of 4 and 40 classes.
+            # As in the Covertype data set: ten numeric features, then two categorical ones of 4 and 40 classes.
             x[:, 10:] = 0
             x[np.arange(self.rows), 10 + random.integers(4, size=self.rows)] = 1
             x[np.arange(self.rows), 14 + random.integers(40, size=self.rows)] = 1
@@ -74,20 +79,20 @@ class TrainingCase:
 
 @dataclass(frozen=True, slots=True)
 class InferenceCase:
-    """One call from Python: ``rows`` rows in, ``(rows, outputs)`` float32 out as a NumPy array."""
+    """A prediction of ``rows`` samples by one call from Python, as a float32 array ``(rows, outputs)``."""
 
     name: str
     widths: tuple[int, ...]
     task: str
     rows: int
     repeats: int
-    """Calls in one timed round."""
+    """Calls per timed round."""
     data: str = "normal"
     activation: str = "relu"
 
     @property
     def flops(self) -> float:
-        """Floating-point operations of a call in the matrix products: two for every weight and row."""
+        """Floating-point operations in the matrix products of a call: two per weight and sample."""
         return 2 * sum(_weights(self.widths)) * self.rows
 
     @property
@@ -96,7 +101,7 @@ class InferenceCase:
         return f"{'-'.join(map(str, self.widths))}, {self.rows:,} row{'s' * (self.rows > 1)}"
 
     def load(self) -> NDArray[np.float32]:
-        """``x (rows, inputs) float32``."""
+        """Returns x, float32 ``(samples, features)``."""
         if self.data == "mnist":
             return _mnist()[0][: self.rows]
         return np.random.default_rng(0).standard_normal((self.rows, self.widths[0]), dtype=np.float32)
@@ -106,7 +111,7 @@ Case: TypeAlias = TrainingCase | InferenceCase
 
 
 def _mnist() -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """The training rows, if they are on this machine: a benchmark downloads nothing."""
+    """The training samples, if they are on this machine: benchmarks download nothing."""
     from fastmlp.datasets import mnist
 
     folder = mnist.local_folder()
@@ -116,8 +121,8 @@ def _mnist() -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     return x.reshape(len(x), -1).astype(np.float32) / np.float32(255), y.astype(np.int32)
 
 
-def _words(random: np.random.Generator, rows: int, words: int) -> Any:
-    """A ``csr_matrix`` of ones, about one number in 200 of 20,000; which columns the common words have is random."""
+def _words(random: np.random.Generator, rows: int, words: int) -> SparseMatrix:
+    """A ``csr_matrix`` of ones with a density of about 1/200 for 20,000 words; frequent words have random columns."""
     from scipy.sparse import csr_matrix
 
     likely = 1 / np.arange(1, words + 1)
@@ -125,11 +130,12 @@ def _words(random: np.random.Generator, rows: int, words: int) -> Any:
     x = csr_matrix((np.ones(len(columns), np.float32), columns, np.arange(0, len(columns) + 1, _TEXT_WORDS)), shape=(rows, words))
     x.sum_duplicates()
     x.data[:] = 1
-    return x
+    matrix: SparseMatrix = x
+    return matrix
 
 
 def _weights(widths: tuple[int, ...]) -> list[int]:
-    """Weights of each layer, biases left out."""
+    """The number of weights of each layer, without biases."""
     return [inputs * units for inputs, units in pairwise(widths)]
 
 
@@ -176,4 +182,4 @@ INFERENCE = {
 }
 
 CASES: dict[str, Case] = {**TRAINING, **INFERENCE}
-"""All of them, by name."""
+"""All cases by name."""

@@ -1,8 +1,8 @@
-"""The most multiply-adds this machine does in a second: what a share of the peak is a share of.
+"""The peak FMA rate of this machine, to which the figures of ``fastmlp bench`` are related.
 
-One fused multiply-add counts as two floating-point operations. The loop is the kernel ``peak`` of the instruction set in use
-(src/kernels/kernels.h): independent chains in registers, no memory. The clock falls when more cores work, so the peak of two threads is
-measured, not computed from that of one.
+A fused multiply-add counts as two floating-point operations. The loop is the kernel ``peak`` of the instruction set in use
+(src/kernels/kernels.h): independent chains in registers, without memory access. The clock frequency drops when more cores are busy, so the
+peak of several threads is measured, not extrapolated.
 """
 
 from __future__ import annotations
@@ -13,37 +13,37 @@ import time
 __all__ = ["Peak"]
 
 _SECONDS = 0.005
-"""One try: long enough for threads to start together, short enough to fall between two disturbances of a busy machine."""
+"""The duration of one try: long enough for the threads to overlap, short enough to fit between disturbances on a busy machine."""
 _TRIES = 24
 
 
 class Peak:
-    """The best rate seen so far for each number of threads: a busy machine can only make the loop look slower."""
+    """The best rate measured so far for each number of threads, since other load can only slow the loop down."""
 
     def __init__(self) -> None:
         self._iterations = _iterations_in(_SECONDS)
         self._best: dict[int, float] = {}
 
     def measure(self, threads: int) -> float:
-        """Measures on ``threads`` threads; returns the best rate so far, GFLOP/s."""
+        """Measures on ``threads`` threads; returns the best rate so far in GFLOP/s."""
         self._best[threads] = max(self._best.get(threads, 0.0), *self.tries(threads))
         return self._best[threads]
 
     def tries(self, threads: int) -> list[float]:
-        """Rates of this moment on ``threads`` threads, GFLOP/s: what the machine gives now, busy or not."""
+        """Current rates on ``threads`` threads in GFLOP/s, other load included."""
         return [_rate(self._iterations, threads) for _ in range(_TRIES)]
 
     def __getitem__(self, threads: int) -> float:
-        """The best rate on ``threads`` threads, GFLOP/s; measured now if it has not been."""
+        """The best rate on ``threads`` threads in GFLOP/s, measured on first use."""
         return self._best[threads] if threads in self._best else self.measure(threads)
 
     def as_dict(self) -> dict[int, float]:
-        """GFLOP/s by number of threads."""
+        """The best rates in GFLOP/s by number of threads."""
         return dict(sorted(self._best.items()))
 
 
 def _iterations_in(seconds: float) -> int:
-    """How often the loop turns in about this time, on one thread."""
+    """The number of iterations of the loop in about this time, on one thread."""
     from fastmlp._core import multiply_adds
 
     iterations, elapsed = 1 << 10, 0.0
@@ -56,7 +56,7 @@ def _iterations_in(seconds: float) -> int:
 
 
 def _rate(iterations: int, threads: int) -> float:
-    """GFLOP/s of this many threads, from the first one's start to the last one's end."""
+    """The rate of this many threads in GFLOP/s, from the first start to the last end."""
     from fastmlp._core import multiply_adds
 
     together = threading.Barrier(threads)

@@ -1,11 +1,10 @@
 """fastmlp and its peers, each in its best documented set-up, behind two functions:
 
-- ``trainer(name, case)`` returns a function that trains for ``case.epochs`` epochs: rows shuffled every epoch, loss computed, weights
-  updated.
-- ``predictor(name, case)`` returns a function that predicts ``case.rows`` rows once, from a NumPy array to a NumPy array.
+- ``trainer(name, case)`` returns a function that trains for ``case.epochs`` epochs, shuffling the samples every epoch.
+- ``predictor(name, case)`` returns a function that predicts ``case.rows`` samples once, from a NumPy array to a NumPy array.
 
-Peers are optional: ``installed(case)`` names those there are. They are imported when they are used, in a process or a pytest run whose
-environment holds :data:`ENVIRONMENT`.
+Peers are optional: ``installed(case)`` returns the names of those available. They are imported on use, in a process or a pytest run whose
+environment contains :data:`ENVIRONMENT`.
 """
 
 from __future__ import annotations
@@ -19,63 +18,71 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.bench.cases import Case, InferenceCase, TrainingCase, initial_weights
+from fastmlp._base.typing import InputData
+from fastmlp.bench.cases import Case, InferenceCase, Targets, TrainingCase, initial_weights
 
 __all__ = ["ENVIRONMENT", "PEERS", "environment", "installed", "missing_packages", "predictor", "trainer"]
+
+KerasLike: TypeAlias = Any
+"""The module ``keras`` or ``fastmlp``, or a model of it: the same program runs on both."""
+TorchModule: TypeAlias = Any
+"""A ``torch.nn.Module``; torch need not be installed."""
+JaxArrays: TypeAlias = Any
+"""Arrays of JAX or nests of them; jax need not be installed."""
 
 Train: TypeAlias = Callable[[], object]
 Predict: TypeAlias = Callable[[], NDArray[np.float32]]
 
 ENVIRONMENT = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-"""Variables to set before a peer is imported."""
+"""Environment variables to set before a peer is imported."""
 
 _THREAD_VARIABLES = ("FASTMLP_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC")
-"""NPROC is JAX's."""
+"""NPROC is for JAX."""
 
 
 def environment(threads: int | None = None) -> dict[str, str]:
-    """Variables for a process that measures: :data:`ENVIRONMENT`, and with ``threads`` those that limit every framework to so many."""
+    """Environment variables of a worker: :data:`ENVIRONMENT`, and with ``threads`` those that limit the threads of every framework."""
     return ENVIRONMENT | ({} if threads is None else dict.fromkeys(_THREAD_VARIABLES, str(threads)))
 
 
 def installed(case: Case) -> list[str]:
-    """Names of the frameworks that can run `case` here, fastmlp first."""
+    """The names of the installed frameworks that can run `case`, fastmlp first."""
     table = _TRAINERS if isinstance(case, TrainingCase) else _PREDICTORS
     return [name for name in table if not missing_packages(name)]
 
 
 def missing_packages(name: str) -> list[str]:
-    """Names of the packages that the framework called `name` needs and that are not installed."""
+    """The packages that the framework `name` needs and that are not installed."""
     return [package for package in _PACKAGES[name] if find_spec(package) is None]
 
 
 def trainer(name: str, case: TrainingCase) -> Train:
-    """A function that trains `case` for one timed round on the framework called `name`."""
+    """Returns a function that trains `case` for one timed round in the framework `name`."""
     return _TRAINERS[name](case)
 
 
 def predictor(name: str, case: InferenceCase) -> Predict:
-    """A function that predicts `case`'s rows once on the framework called `name`."""
+    """Returns a function that predicts the samples of `case` once in the framework `name`."""
     return _PREDICTORS[name](case)
 
 
 def _threads() -> int:
-    """What each framework may use, as fastmlp counts it."""
+    """The number of threads available to each framework."""
     from fastmlp._engine.threads import default_count
 
     return default_count()[0]
 
 
-def _dense(case: TrainingCase) -> tuple[NDArray[np.float32], NDArray[Any]]:
-    """The data of a case for frameworks that train such a network on arrays only."""
+def _dense(case: TrainingCase) -> tuple[NDArray[np.float32], Targets]:
+    """The data of a case as arrays, for frameworks that can't train such a network on sparse matrices."""
     x, y = case.load()
-    return (x.toarray() if hasattr(x, "toarray") else x), y
+    return (x if isinstance(x, np.ndarray) else x.toarray()), y
 
 
-# fastmlp and Keras: one program
+# fastmlp and Keras: the same program
 
 
-def _keras_like(api: Any, case: Case) -> Any:
+def _keras_like(api: KerasLike, case: Case) -> KerasLike:
     last = "softmax" if case.task == "classify" else "linear"
     model = api.Sequential([api.layers.Input(shape=(case.widths[0],))])
     for units in case.widths[1:-1]:
@@ -85,7 +92,7 @@ def _keras_like(api: Any, case: Case) -> Any:
     return model
 
 
-def _compiled(api: Any, case: TrainingCase, **options: Any) -> Any:
+def _compiled(api: KerasLike, case: TrainingCase, **options: object) -> KerasLike:
     model = _keras_like(api, case)
     optimizer = {"adam": api.optimizers.Adam, "rmsprop": api.optimizers.RMSprop}[case.optimizer](learning_rate=case.learning_rate)
     loss = "sparse_categorical_crossentropy" if case.task == "classify" else "mse"
@@ -93,7 +100,7 @@ def _compiled(api: Any, case: TrainingCase, **options: Any) -> Any:
     return model
 
 
-def _fit(model: Any, x: Any, y: Any, case: TrainingCase) -> Train:
+def _fit(model: KerasLike, x: InputData, y: Targets, case: TrainingCase) -> Train:
     return lambda: model.fit(x, y, batch_size=case.batch_size, epochs=case.epochs, verbose=0)
 
 
@@ -128,7 +135,7 @@ def _predict_keras(case: InferenceCase) -> Predict:
 # PyTorch
 
 
-def _torch_network(case: Case) -> Any:
+def _torch_network(case: Case) -> TorchModule:
     import torch
 
     modules: list[torch.nn.Module] = []
@@ -172,7 +179,7 @@ def _train_torch(case: TrainingCase) -> Train:
 
 
 def _seconds_with(threads: int, run: Callable[[], object]) -> float:
-    """How long `run` takes on `threads` PyTorch threads, warm: small networks are faster on one."""
+    """The time of `run` on `threads` PyTorch threads after a warm-up: small networks are faster on one thread."""
     import torch
 
     torch.set_num_threads(threads)
@@ -200,12 +207,12 @@ def _predict_torch(case: InferenceCase) -> Predict:
 # JAX: a whole epoch is one compiled call
 
 
-def _jax_forward(case: Case) -> Any:
+def _jax_forward(case: Case) -> Callable[[JaxArrays, JaxArrays], JaxArrays]:
     import jax
 
     activation = {"relu": jax.nn.relu, "tanh": jax.numpy.tanh}[case.activation]
 
-    def forward(weights: Any, x: Any) -> Any:
+    def forward(weights: JaxArrays, x: JaxArrays) -> JaxArrays:
         for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
             x = activation(x @ kernel + bias)
         return x @ weights[-2] + weights[-1]
@@ -219,34 +226,34 @@ def _train_jax(case: TrainingCase) -> Train:
 
     x, y = map(jnp.asarray, _dense(case))
     forward = _jax_forward(case)
-    full_batches = len(x) // case.batch_size  # a scan takes batches of one size: the few rows left over wait for the next epoch
+    full_batches = len(x) // case.batch_size  # a scan needs batches of equal size; the remaining samples of an epoch are dropped
 
-    def loss_function(weights: Any, rows: Any, targets: Any) -> Any:
+    def loss_function(weights: JaxArrays, rows: JaxArrays, targets: JaxArrays) -> JaxArrays:
         outputs = forward(weights, rows)
         if case.task == "regress":
             return jnp.mean((outputs - targets) ** 2)
         picked = jnp.take_along_axis(outputs, targets[:, None], axis=1)[:, 0]
         return jnp.mean(jax.nn.logsumexp(outputs, axis=1) - picked)
 
-    def adam(step: Any, weight: Any, gradient: Any, first: Any, second: Any) -> Any:
+    def adam(step: JaxArrays, weight: JaxArrays, gradient: JaxArrays, first: JaxArrays, second: JaxArrays) -> JaxArrays:
         first = first + (gradient - first) * 0.1
         second = second + (gradient**2 - second) * 0.001
         rate = case.learning_rate * jnp.sqrt(1 - 0.999**step) / (1 - 0.9**step)
         return weight - rate * first / (jnp.sqrt(second) + 1e-7), first, second
 
-    def rmsprop(_step: Any, weight: Any, gradient: Any, first: Any, second: Any) -> Any:
+    def rmsprop(_step: JaxArrays, weight: JaxArrays, gradient: JaxArrays, first: JaxArrays, second: JaxArrays) -> JaxArrays:
         second = 0.9 * second + 0.1 * gradient**2
         return weight - case.learning_rate * gradient / jnp.sqrt(second + 1e-7), first, second
 
     update = {"adam": adam, "rmsprop": rmsprop}[case.optimizer]
 
-    def step_once(state: Any, rows: Any) -> Any:
+    def step_once(state: JaxArrays, rows: JaxArrays) -> JaxArrays:
         step, weights, firsts, seconds = state
         loss, gradients = jax.value_and_grad(loss_function)(weights, x[rows], y[rows])
         moved = [update(step + 1, *arrays) for arrays in zip(weights, gradients, firsts, seconds, strict=True)]
         return (step + 1, *map(list, zip(*moved, strict=True))), loss
 
-    def epoch(state: Any, key: Any) -> Any:
+    def epoch(state: JaxArrays, key: JaxArrays) -> JaxArrays:
         order = jax.random.permutation(key, len(x))[: full_batches * case.batch_size]
         return jax.lax.scan(step_once, state, order.reshape(full_batches, case.batch_size))
 
@@ -281,7 +288,7 @@ def _train_sklearn(case: TrainingCase) -> Train:
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
     x, y = case.load()
-    # It has no RMSprop: Adam, of the same cost, stands in.
+    # It has no RMSprop; Adam has the same cost.
     options = {
         "hidden_layer_sizes": case.widths[1:-1],
         "activation": case.activation,
@@ -383,4 +390,4 @@ _PACKAGES: dict[str, tuple[str, ...]] = {
 }
 
 PEERS = tuple(name for name in _PACKAGES if name != "fastmlp")
-"""Every framework fastmlp can be measured beside."""
+"""All frameworks that fastmlp can be compared with."""

@@ -1,4 +1,4 @@
-"""What a run of the benchmarks found, as JSON values and as rows of a table."""
+"""The results of a benchmark run, in JSON values and as tables."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from fastmlp._base.configs import Config
 from fastmlp.bench.cases import Case, InferenceCase, TrainingCase
 from fastmlp.bench.peak import Peak
 from fastmlp.bench.runner import CaseResult, Timing
@@ -15,15 +15,15 @@ from fastmlp.bench.runner import CaseResult, Timing
 __all__ = ["ABOUT_FLOPS", "Report", "Section", "processor"]
 
 ABOUT_FLOPS = (
-    "GFLOP/s count the operations of the matrix products: 6·batch·weights − 2·batch·(weights of the first layer) a training step, "
-    "2·rows·weights a prediction. Zeros that fastmlp skips are counted, so a share above 100 % can appear on mnist and text. "
-    "The peak is that of the threads the case kept busy."
+    "GFLOP/s count the operations of the matrix products: 6·batch·weights − 2·batch·(weights of the first layer) per training step, "
+    "2·samples·weights per prediction. Zeros that fastmlp skips are counted, so mnist and text can exceed 100 % of the peak. "
+    "The peak is that of the number of threads the case kept busy."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One table: a header and a row of text for each case."""
+    """A table with one row of text per case."""
 
     title: str
     header: list[str]
@@ -37,16 +37,16 @@ class Section:
 
 @dataclass(slots=True)
 class Report:
-    """What was measured so far."""
+    """The measurements so far."""
 
     peak: Peak
     threads: int
-    """The most a case may use."""
+    """The maximum number of threads of a case."""
     rounds: int
     results: list[CaseResult] = field(default_factory=list)
 
     def facts(self) -> Iterator[tuple[str, str]]:
-        """What must be known to read the tables."""
+        """The properties of the machine, by name."""
         from fastmlp import build_info
 
         yield "processor", processor()
@@ -55,7 +55,7 @@ class Report:
             yield f"FMA peak, {threads} thread{'s' * (threads > 1)}", f"{self.peak[threads]:,.1f} GFLOP/s"
 
     def sections(self) -> list[Section]:
-        """A table of the training cases and one of the inference cases, those that have rows."""
+        """The tables of the training and inference cases, if not empty."""
         titled = (("training, µs a step", TrainingCase), ("inference, µs a call", InferenceCase))
         groups = [(title, [result for result in self.results if isinstance(result.case, kind)]) for title, kind in titled]
         return [self._section(title, results) for title, results in groups if results]
@@ -85,8 +85,8 @@ class Report:
     def _share(self, case: Case, timing: Timing) -> float:
         return _gflops(case, timing) / self.peak[self._threads(timing)]
 
-    def document(self) -> dict[str, Any]:
-        """Everything, as JSON values."""
+    def document(self) -> Config:
+        """The whole report in JSON values."""
         from fastmlp import __version__, build_info
 
         cases = [self._describe(result) for result in self.results]
@@ -103,7 +103,7 @@ class Report:
             "cases": cases,
         }
 
-    def _describe(self, result: CaseResult) -> dict[str, Any]:
+    def _describe(self, result: CaseResult) -> Config:
         own = result.timings.get("fastmlp")
         return {
             "name": result.case.name,
@@ -130,7 +130,7 @@ def _gflops(case: Case, timing: Timing) -> float:
 
 
 def _other(result: CaseResult, name: str) -> str:
-    """A peer's cell: microseconds, and how many times fastmlp's."""
+    """The cell of a peer: microseconds, and the ratio to fastmlp."""
     timing, own = result.timings.get(name), result.timings.get("fastmlp")
     if timing is None:
         return "–"
@@ -143,7 +143,7 @@ def _microseconds(value: float) -> str:
 
 
 def processor() -> str:
-    """The processor's name, as far as the system tells it."""
+    """The name of the processor, if the system reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

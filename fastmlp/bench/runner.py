@@ -1,7 +1,7 @@
-"""Measures frameworks on a case in turns.
+"""Interleaved measurement of several frameworks on a case.
 
-Every framework runs in a process of its own, and the processes take turns (A B C A B C …), so that a slow moment of the machine meets them
-all; between its turns a process waits for a line on its standard input. A figure is the median over the rounds.
+Every framework runs in its own process, and the rounds are interleaved (A B C A B C …), so that a slow phase of the machine affects all of
+them; between rounds a process waits on its standard input. Figures are medians over the rounds.
 """
 
 from __future__ import annotations
@@ -24,41 +24,41 @@ from fastmlp.bench.cases import Case
 __all__ = ["CaseResult", "Timing", "measure"]
 
 _BACKGROUND = 0.15
-"""Processors that threads which only keep house may take: they count as none."""
+"""Processor use (in CPUs) of housekeeping threads, which is not counted as a thread."""
 
 
 _SETTLING = 0.1
-"""Seconds before a turn: the threads of some frameworks go on waiting for work, busily, for tens of milliseconds after theirs."""
+"""Seconds before a round: threads of some frameworks keep spinning for tens of milliseconds after theirs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What one framework took on one case."""
+    """The times of one framework on one case."""
 
     microseconds: tuple[float, ...]
-    """Of a step or a call, one number a round."""
+    """Per step or call, one value per round."""
     processors: tuple[float, ...]
-    """Processors kept busy, one number a round: processor time over time."""
+    """CPUs kept busy, one value per round: processor time divided by wall-clock time."""
 
     @property
     def median(self) -> float:
-        """Microseconds of a step or a call."""
+        """Microseconds per step or call."""
         return statistics.median(self.microseconds)
 
     @property
     def threads(self) -> int:
-        """How many threads worked, as far as the processor time shows: one that waits for the others part of the time counts."""
+        """The number of active threads, estimated from the processor time; a thread that is idle part of the time counts."""
         return max(1, math.ceil(statistics.median(self.processors) - _BACKGROUND))
 
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """What every framework took on one case, fastmlp first."""
+    """The times of every framework on one case, fastmlp first."""
 
     case: Case
     timings: dict[str, Timing]
     left_out: dict[str, str]
-    """The frameworks that could not run the case, and why."""
+    """The frameworks that could not run the case, with the reason."""
 
 
 def measure(
@@ -68,13 +68,13 @@ def measure(
 
     Args:
         case: One of :data:`fastmlp.bench.cases.CASES`.
-        frameworks: Names of :func:`fastmlp.bench.peers.installed`.
-        rounds: Timed rounds of each, at least 1.
-        threads: The most threads each may use; None leaves that to it.
-        tick: Called with a framework's name before it warms up, and before each of its rounds.
+        frameworks: Names from :func:`fastmlp.bench.peers.installed`.
+        rounds: The number of timed rounds of each, ≥ 1.
+        threads: The maximum number of threads of each; None for its own default.
+        tick: Called with the name of a framework before its warm-up and before each of its rounds.
 
     Returns:
-        The times. A framework that fails is left out, with the last line of its error.
+        The times. A framework that fails is omitted, with the last line of its error as the reason.
     """
     workers = {name: _Worker(case.name, name, threads) for name in frameworks}
     left_out: dict[str, str] = {}
@@ -96,15 +96,15 @@ def measure(
 
 
 class _Worker:
-    """A process that measures one framework on one case when it is its turn. Its first turn is for warming up."""
+    """A process that measures one framework on one case. Its first round is the warm-up."""
 
     def __init__(self, case: str, framework: str, threads: int | None) -> None:
-        # It imports what this process would import, wherever that comes from.
+        # The process has the same import path as this one.
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-        # A file, because nobody would read a pipe while a framework fills it with warnings.
+        # A file, because a pipe could fill up with warnings that are not read meanwhile.
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - stop() closes it
         self._turns: list[tuple[float, float]] = []
-        """Seconds and processor seconds of every turn."""
+        """Wall-clock and processor seconds of every round."""
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "fastmlp.bench.worker", case, framework],
             env=os.environ | peers.environment(threads) | {"PYTHONPATH": path},
@@ -112,11 +112,11 @@ class _Worker:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            start_new_session=True,  # Ctrl-C is for us, and we stop the workers
+            start_new_session=True,  # Ctrl-C reaches only this process, which stops the workers
         )
 
     def take_turn(self) -> None:
-        """Runs one round; raises ChildProcessError with the last line of the error if the process ends instead."""
+        """Runs one round; raises ChildProcessError with the last line of the error if the process ends."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
@@ -137,12 +137,12 @@ class _Worker:
         return lines[-1] if lines else f"its process ended with status {status}"
 
     def timing(self, repeats: int) -> Timing:
-        """All turns but the first, of ``repeats`` steps or calls each."""
+        """The times of all rounds but the first, of ``repeats`` steps or calls each."""
         timed = self._turns[1:]
         return Timing(tuple(seconds / repeats * 1e6 for seconds, _ in timed), tuple(busy / seconds for seconds, busy in timed))
 
     def stop(self) -> None:
-        """Ends the process, whatever it is doing."""
+        """Kills the process."""
         self._process.kill()
         self._process.communicate()
         self._errors.close()

@@ -1,7 +1,7 @@
-"""The body of a process that measures one framework on one case: ``python -m fastmlp.bench.worker CASE FRAMEWORK``.
+"""A process that measures one framework on one case: ``python -m fastmlp.bench.worker CASE FRAMEWORK``.
 
-It runs one round for every line it reads and answers with a line: the seconds the round took, and the seconds of processor time. All
-preparation waits for the first line, so that processes that start together do not disturb each other. It ends with its standard input.
+For every line on standard input it runs one round and prints its wall-clock and processor time in seconds. Preparation is deferred to the
+first line, so that processes that start together do not disturb each other. It ends when standard input ends.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 
 def main() -> None:
-    """Serves rounds until the standard input ends."""
+    """Runs rounds until standard input ends."""
     case_name, framework = sys.argv[1:]
-    answers, sys.stdout = sys.stdout, sys.stderr  # what a framework prints must not pass for an answer
+    answers, sys.stdout = sys.stdout, sys.stderr  # output of the framework must not be mistaken for an answer
     run = None
     for _ in sys.stdin:
         run = run or _round(case_name, framework)
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def _round(case_name: str, framework: str) -> Callable[[], object]:
-    """Prepares; returns what a round runs."""
+    """Prepares the case; returns the function that runs a round."""
     import fastmlp.bench.peers as peers
     from fastmlp.bench.cases import CASES, TrainingCase
 

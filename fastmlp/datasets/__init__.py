@@ -1,7 +1,7 @@
-"""Data sets that are ready to train on: five generated ones with two features, and those of Keras, which are downloaded.
+"""Data sets: five generated ones with two features, and Keras' data sets for dense networks, which are downloaded and cached.
 
-Each module has ``load_data()``, which gives ``(x_train, y_train), (x_test, y_test)``; the generated ones also have ``generate()``, which
-gives all points as one pair ``x, y``.
+Each module has ``load_data()``, which returns ``(x_train, y_train), (x_test, y_test)``. The generated ones also have ``generate()``, which
+returns all points as one pair ``x, y``.
 
 Example:
     >>> from fastmlp.datasets import spiral
@@ -9,8 +9,6 @@ Example:
     >>> x_train.shape, x_test.shape
     ((1200, 2), (300, 2))
 """
-
-from typing import Any
 
 from fastmlp._base import keras_names
 from fastmlp.datasets import (
@@ -42,5 +40,5 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     return keras_names.missing("datasets", name)

@@ -1,11 +1,11 @@
-"""What imdb and reuters share: texts as lists of word numbers, and which words are kept."""
+"""Helpers of imdb and reuters: texts as lists of word numbers, and the choice of words to keep."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,25 +14,29 @@ from fastmlp._base import checks
 __all__ = ["encode", "object_array", "read_word_index", "shorter_than", "shuffled"]
 
 
-def shuffled(texts: np.ndarray, labels: np.ndarray, generator: np.random.RandomState) -> tuple[list[Any], np.ndarray]:
-    """Texts and labels in the order that Keras gives them with this generator, which it uses for all parts of a data set."""
+WordNumbers: TypeAlias = Sequence[int] | np.ndarray
+"""A text: the number of each of its words."""
+
+
+def shuffled(texts: np.ndarray, labels: np.ndarray, generator: np.random.RandomState) -> tuple[list[WordNumbers], np.ndarray]:
+    """Texts and labels in the order of Keras, which uses one generator for all parts of a data set."""
     order = np.arange(len(texts))
     generator.shuffle(order)
     return [texts[i] for i in order], labels[order]
 
 
 def encode(
-    texts: Sequence[Any], num_words: int | None, skip_top: int, start_char: int | None, oov_char: int | None, index_from: int | None
+    texts: Sequence[WordNumbers], num_words: int | None, skip_top: int, start_char: int | None, oov_char: int | None, index_from: int | None
 ) -> list[list[int]]:
-    """The numbers of the words that are kept.
+    """The numbers of the kept words.
 
     Args:
-        texts: For each text the numbers of its words, 1 for the most frequent.
-        num_words: Numbers from here on are of words too rare to keep; by default all are kept.
-        skip_top: Numbers below are of words too frequent to keep.
-        start_char: Begins each text; None for nothing.
-        oov_char: Stands where a word is not kept; None to leave the place out.
-        index_from: Added to the number of every word.
+        texts: For each text, the numbers of its words, 1 for the most frequent.
+        num_words: Keep words with a number below this; by default all.
+        skip_top: Drop words with a number below this.
+        start_char: The number at the start of every text; None for none.
+        oov_char: The number in place of a dropped word; None to omit it.
+        index_from: The offset added to every word number.
     """
     checks.check_int("skip_top", skip_top, 0)
     if num_words is not None:
@@ -49,18 +53,20 @@ def encode(
     return encoded
 
 
-def shorter_than(maxlen: int | None, texts: Sequence[Any], labels: np.ndarray, begins: bool) -> tuple[Sequence[Any], np.ndarray]:
-    """Only the texts of fewer than ``maxlen`` words, the mark of the beginning counted."""
+def shorter_than(
+    maxlen: int | None, texts: Sequence[WordNumbers], labels: np.ndarray, begins: bool
+) -> tuple[Sequence[WordNumbers], np.ndarray]:
+    """The texts of fewer than ``maxlen`` numbers, the one at the start included."""
     if not maxlen:
         return texts, labels
     kept = [i for i, text in enumerate(texts) if len(text) + begins < maxlen]
     if not kept:
-        raise ValueError(f"no text is shorter than maxlen={maxlen}; give a larger one")
+        raise ValueError(f"no text is shorter than maxlen={maxlen}; increase maxlen")
     return [texts[i] for i in kept], labels[kept]
 
 
 def object_array(texts: Sequence[list[int]]) -> np.ndarray:
-    """An array of lists, also where all are of one length."""
+    """An array of lists, even if all have the same length."""
     array = np.empty(len(texts), object)
     for i, text in enumerate(texts):
         array[i] = text
@@ -68,6 +74,6 @@ def object_array(texts: Sequence[list[int]]) -> np.ndarray:
 
 
 def read_word_index(file: Path) -> dict[str, int]:
-    """Words and their numbers, 1 for the most frequent."""
+    """The number of every word, 1 for the most frequent."""
     index: dict[str, int] = json.loads(file.read_text(encoding="utf-8"))
     return index

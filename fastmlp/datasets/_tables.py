@@ -1,4 +1,4 @@
-"""What the tables of house prices share: reading, shuffling and splitting."""
+"""Helpers of the data sets in .npz files: locating, shuffling and splitting."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Pair: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
 def existing(path: str | os.PathLike[str], file: RemoteFile) -> Path:
-    """The user's own file, or the data set's if ``path`` is just its name."""
+    """The user's file, or that of the data set if ``path`` is its name."""
     if os.fspath(path) == file.name:
         return file.obtain()
     if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {path}; leave path out for the data set, which is downloaded if needed")
+        raise FileNotFoundError(f"there is no file {path}; omit path to use the data set, which is downloaded if needed")
     return Path(path)
 
 
 def split_table(file: Path, test_split: float, seed: int, samples: int | None = None) -> tuple[Pair, Pair]:
-    """The first ``samples`` of the arrays x and y in a file, in the order Keras gives them with this seed, and cut in two."""
+    """The first ``samples`` of the arrays x and y of a file, in Keras' order for this seed, split in two."""
     checks.check_float("test_split", test_split, 0, below=1)
     x, y = (array[:samples] for array in read_npz(file, ("x", "y")))
     order = np.arange(len(x))

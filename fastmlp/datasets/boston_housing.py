@@ -1,7 +1,7 @@
-"""Boston housing: 506 districts with 13 features, and the median price of a house in thousands of dollars (Harrison and Rubinfeld, 1978).
+"""Boston housing: 506 districts with 13 features and the median price of a house in thousands of dollars (Harrison and Rubinfeld, 1978).
 
-One of the features was made to express how the share of Black residents lowers prices. Use the data to discuss such choices, and
-:mod:`fastmlp.datasets.california_housing` to learn regression.
+One of the features was constructed on the assumption that the proportion of Black residents affects prices. Use the data set only to
+discuss such choices; use :mod:`fastmlp.datasets.california_housing` to learn regression.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _FILE = RemoteFile("boston_housing", "boston_housing.npz", "f553886a1f8d56431e82
 
 
 def load_data(path: str | os.PathLike[str] = "boston_housing.npz", test_split: float = 0.2, seed: int = 113) -> tuple[Pair, Pair]:
-    """The table, downloaded once if it is not on this machine, with the rows of Keras in training and test set.
+    """Loads the data set, which is downloaded once and cached. The split and order are those of Keras.
 
     Args:
-        path: A file of your own with the arrays ``x`` and ``y``; by default the data set's, which is downloaded once.
-        test_split: The fraction that becomes the test set.
-        seed: Decides the order.
+        path: A local ``.npz`` file with the arrays ``x`` and ``y``; by default that of the data set.
+        test_split: The fraction of the samples in the test set, 0 ≤ test_split < 1.
+        seed: The seed of the order of the samples.
 
     Returns:
         ``(x_train, y_train), (x_test, y_test)``: float64 arrays ``(404, 13)``, ``(404,)``, ``(102, 13)`` and ``(102,)``.
 
     Raises:
-        DownloadError: The file is not here and cannot be downloaded; the message says where to put it by hand.
+        DownloadError: The file is not on this machine and can't be downloaded; the message says where to put it manually.
 
     Example:
         >>> from fastmlp.datasets import boston_housing

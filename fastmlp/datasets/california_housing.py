@@ -1,7 +1,7 @@
-"""California housing: 20,640 districts with 8 features, and the median price of a house in dollars (Pace and Barry, 1997).
+"""California housing: 20,640 districts with 8 features and the median price of a house in dollars (Pace and Barry, 1997).
 
 The features are median income, median age of a house, average rooms, average bedrooms, population, average occupants, latitude and
-longitude. They have very different ranges: put a ``Normalization`` layer first.
+longitude. Their ranges differ widely: start the model with a ``Normalization`` layer.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ _SMALL = 600
 def load_data(
     version: str = "large", path: str | os.PathLike[str] = "california_housing.npz", test_split: float = 0.2, seed: int = 113
 ) -> tuple[Pair, Pair]:
-    """The table, downloaded once if it is not on this machine, with the rows of Keras in training and test set.
+    """Loads the data set, which is downloaded once and cached. The split and order are those of Keras.
 
     Args:
         version: ``"large"`` for all 20,640 samples, ``"small"`` for the first 600.
-        path: A file of your own with the arrays ``x`` and ``y``; by default the data set's, which is downloaded once.
-        test_split: The fraction that becomes the test set.
-        seed: Decides the order.
+        path: A local ``.npz`` file with the arrays ``x`` and ``y``; by default that of the data set.
+        test_split: The fraction of the samples in the test set, 0 ≤ test_split < 1.
+        seed: The seed of the order of the samples.
 
     Returns:
         ``(x_train, y_train), (x_test, y_test)``: arrays ``(16512, 8)``, ``(16512,)``, ``(4128, 8)`` and ``(4128,)`` of the large version.
 
     Raises:
-        DownloadError: The file is not here and cannot be downloaded; the message says where to put it by hand.
+        DownloadError: The file is not on this machine and can't be downloaded; the message says where to put it manually.
 
     Example:
         >>> from fastmlp.datasets import california_housing

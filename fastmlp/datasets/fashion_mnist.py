@@ -1,7 +1,7 @@
-"""Fashion-MNIST: 70,000 pictures of clothes in 10 classes, in the format of MNIST (Xiao, Rasul and Vollgraf, 2017; MIT license).
+"""Fashion-MNIST: 70,000 images of clothing in 10 classes, in the format of MNIST (Xiao, Rasul and Vollgraf, 2017; MIT license).
 
 The classes are T-shirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag and ankle boot. The four compressed IDX files are
-looked for in ``$FASTMLP_DATA/fashion-mnist`` and in the cache, and downloaded if they are in neither, about 31 MB.
+read from ``$FASTMLP_DATA/fashion-mnist`` or the cache, or else downloaded to the cache (31 MB).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _DIGESTS = {
 
 
 def load_data() -> tuple[_Pair, _Pair]:
-    """The pictures, downloaded once if they are not on this machine.
+    """Loads the images, which are downloaded once and cached.
 
     Returns:
         ``(x_train, y_train), (x_test, y_test)``: uint8 arrays ``(60000, 28, 28)``, ``(60000,)``, ``(10000, 28, 28)`` and ``(10000,)``.
 
     Raises:
-        DownloadError: The pictures are not here and cannot be downloaded; the message says where to put the files by hand.
+        DownloadError: The images are not on this machine and can't be downloaded; the message says where to put the files manually.
 
     Example:
         >>> from fastmlp.datasets import fashion_mnist

@@ -1,28 +1,28 @@
-"""Round clouds around the corners of a regular polygon: the easiest of the generated data sets.
+"""Gaussian clusters centred on the corners of a regular polygon: the easiest of the generated data sets.
 
-Cloud ``k`` has its centre at radius 1 and angle ``2π·k/classes``; each coordinate of a point is the centre's plus ``noise·N(0, 1)``.
+Cluster ``k`` has its centre at radius 1 and angle ``2π·k/classes``; each coordinate of a point is the centre's plus ``noise·N(0, 1)``.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from fastmlp.datasets._points import Labelled, check_count, check_noise, check_seed, hold_out, label
+from fastmlp.datasets._points import Labelled, check_count, check_noise, check_seed, label, split
 
 __all__ = ["generate", "load_data"]
 
 
 def generate(points_per_class: int = 500, classes: int = 3, noise: float = 0.3, seed: int | None = None) -> Labelled:
-    """Draws the points of every cloud, in random order.
+    """Generates the points of every cluster, in random order.
 
     Args:
-        points_per_class: Points in each cloud.
-        classes: Number of clouds.
+        points_per_class: Points in each cluster.
+        classes: Number of clusters.
         noise: Standard deviation of each coordinate; the centres lie on a circle of radius 1.
-        seed: The same seed gives the same points; None gives new ones at each call.
+        seed: The random seed; with None, every call draws new points.
 
     Returns:
-        ``x``, float32 ``(classes · points_per_class, 2)``, and ``y``, int64 class indices ``(classes · points_per_class,)``.
+        ``x``, float32 ``(classes · points_per_class, 2)``, and ``y``, int64 class labels ``(classes · points_per_class,)``.
 
     Example:
         >>> from fastmlp.datasets import gaussians
@@ -42,17 +42,17 @@ def generate(points_per_class: int = 500, classes: int = 3, noise: float = 0.3, 
 def load_data(
     points_per_class: int = 500, classes: int = 3, noise: float = 0.3, test_fraction: float = 0.2, seed: int | None = 0
 ) -> tuple[Labelled, Labelled]:
-    """The clouds, split into training data and a held-out test set.
+    """The clusters, split into training and test set.
 
     Args:
-        points_per_class: Points in each cloud, train and test together.
-        classes: Number of clouds.
+        points_per_class: Points in each cluster, training and test set together.
+        classes: Number of clusters.
         noise: Standard deviation of each coordinate; the centres lie on a circle of radius 1.
-        test_fraction: Fraction of each cloud's points in the test set, between 0 and 1.
-        seed: The same seed gives the same data; None gives new data at each call.
+        test_fraction: Fraction of each cluster's points in the test set, between 0 and 1.
+        seed: The random seed; with None, every call draws new data.
 
     Returns:
-        ``(x_train, y_train), (x_test, y_test)``: float32 points ``(rows, 2)`` and int64 class indices ``(rows,)``.
+        ``(x_train, y_train), (x_test, y_test)``: float32 points ``(samples, 2)`` and int64 class labels ``(samples,)``.
 
     Example:
         >>> from fastmlp.datasets import gaussians
@@ -60,4 +60,4 @@ def load_data(
         >>> x_train.shape, x_test.shape
         ((1200, 2), (300, 2))
     """
-    return hold_out(generate(points_per_class, classes, noise, seed), test_fraction, seed)
+    return split(generate(points_per_class, classes, noise, seed), test_fraction, seed)

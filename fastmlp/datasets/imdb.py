@@ -1,12 +1,11 @@
-"""IMDb: 50,000 film reviews as lists of word numbers, half of them positive (Maas and others, 2011).
+"""IMDb: 50,000 film reviews as lists of word numbers, half of them positive (Maas et al., 2011).
 
-Dense networks read them as counts or as what words occur, best as a sparse matrix; docs/examples has the whole program.
+For dense networks, encode them as bags of words, best as a sparse matrix; docs/examples has a complete program.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import numpy as np
 
@@ -31,25 +30,26 @@ def load_data(
     start_char: int | None = 1,
     oov_char: int | None = 2,
     index_from: int | None = 3,
-    **options: Any,
+    **options: object,
 ) -> tuple[Pair, Pair]:
-    """The reviews, downloaded once if they are not on this machine, in the order and with the numbers of Keras.
+    """Loads the reviews, which are downloaded once and cached. The order and the word numbers are those of Keras.
 
     Args:
-        path: A file of your own with the arrays ``x_train``, ``y_train``, ``x_test`` and ``y_test``; by default the data set's.
-        num_words: Only numbers below are kept, those of the most frequent words; by default all.
-        skip_top: Numbers below are not kept: those of words so frequent that they say little.
-        maxlen: Reviews of this length or longer are left out; by default none.
-        seed: Decides the order.
-        start_char: Begins every review; None for nothing.
-        oov_char: Stands where a word was not kept; None to leave the place out.
-        index_from: Added to the numbers of :func:`get_word_index`.
+        path: A local ``.npz`` file with the arrays ``x_train``, ``y_train``, ``x_test`` and ``y_test``; by default that of the data set.
+        num_words: Keep words with a number below this, the most frequent ones; by default all.
+        skip_top: Drop words with a number below this, the most frequent ones.
+        maxlen: Omit reviews of this length or longer; by default none.
+        seed: The seed of the order of the samples.
+        start_char: The number at the start of every review; None for none.
+        oov_char: The number in place of a dropped word; None to omit it.
+        index_from: The offset added to the word numbers of :func:`get_word_index`.
 
     Returns:
-        ``(x_train, y_train), (x_test, y_test)``: arrays of 25,000 lists of numbers, and of as many labels, 1 for a positive review.
+        ``(x_train, y_train), (x_test, y_test)``: arrays of 25,000 lists of word numbers, and of 25,000 labels, 1 for a positive
+            review.
 
     Raises:
-        DownloadError: The file is not here and cannot be downloaded; the message says where to put it by hand.
+        DownloadError: The file is not on this machine and can't be downloaded; the message says where to put it manually.
 
     Example:
         >>> from fastmlp.datasets import imdb
@@ -67,9 +67,9 @@ def load_data(
 
 
 def get_word_index(path: str | os.PathLike[str] = "imdb_word_index.json") -> dict[str, int]:
-    """The words and their numbers, 1 for the most frequent; ``load_data`` adds ``index_from`` to them.
+    """Returns the number of every word, 1 for the most frequent; ``load_data`` adds ``index_from`` to them.
 
     Args:
-        path: A file of your own; by default the data set's.
+        path: A local JSON file; by default that of the data set.
     """
     return read_word_index(existing(path, _WORDS))

@@ -1,4 +1,4 @@
-"""Reuters: 11,228 news as lists of word numbers, each of one of 46 topics (Lewis, 1987)."""
+"""Reuters: 11,228 newswires as lists of word numbers, in 46 topics (Lewis, 1987)."""
 
 from __future__ import annotations
 
@@ -34,24 +34,25 @@ def load_data(
     oov_char: int | None = 2,
     index_from: int | None = 3,
 ) -> tuple[Pair, Pair]:
-    """The news, downloaded once if they are not on this machine, in the order and with the numbers of Keras.
+    """Loads the newswires, which are downloaded once and cached. The order and the word numbers are those of Keras.
 
     Args:
-        path: A file of your own with the arrays ``x`` and ``y``; by default the data set's.
-        num_words: Only numbers below are kept, those of the most frequent words; by default all.
-        skip_top: Numbers below are not kept: those of words so frequent that they say little.
-        maxlen: News of this length or longer are left out; by default none.
-        test_split: The fraction that becomes the test set.
-        seed: Decides the order.
-        start_char: Begins every text; None for nothing.
-        oov_char: Stands where a word was not kept; None to leave the place out.
-        index_from: Added to the numbers of :func:`get_word_index`.
+        path: A local ``.npz`` file with the arrays ``x`` and ``y``; by default that of the data set.
+        num_words: Keep words with a number below this, the most frequent ones; by default all.
+        skip_top: Drop words with a number below this, the most frequent ones.
+        maxlen: Omit newswires of this length or longer; by default none.
+        test_split: The fraction of the samples in the test set, 0 ≤ test_split < 1.
+        seed: The seed of the order of the samples.
+        start_char: The number at the start of every text; None for none.
+        oov_char: The number in place of a dropped word; None to omit it.
+        index_from: The offset added to the word numbers of :func:`get_word_index`.
 
     Returns:
-        ``(x_train, y_train), (x_test, y_test)``: arrays of 8,982 and 2,246 lists of numbers, and of as many topics from 0 to 45.
+        ``(x_train, y_train), (x_test, y_test)``: arrays of 8,982 and 2,246 lists of word numbers, and of their topics from 0
+            to 45.
 
     Raises:
-        DownloadError: The file is not here and cannot be downloaded; the message says where to put it by hand.
+        DownloadError: The file is not on this machine and can't be downloaded; the message says where to put it manually.
 
     Example:
         >>> from fastmlp.datasets import reuters
@@ -66,14 +67,14 @@ def load_data(
 
 
 def get_word_index(path: str | os.PathLike[str] = "reuters_word_index.json") -> dict[str, int]:
-    """The words and their numbers, 1 for the most frequent; ``load_data`` adds ``index_from`` to them.
+    """Returns the number of every word, 1 for the most frequent; ``load_data`` adds ``index_from`` to them.
 
     Args:
-        path: A file of your own; by default the data set's.
+        path: A local JSON file; by default that of the data set.
     """
     return read_word_index(existing(path, _WORDS))
 
 
 def get_label_names() -> tuple[str, ...]:
-    """The topics, in the order of their labels."""
+    """Returns the names of the topics, in the order of their labels."""
     return tuple(_TOPICS.split())

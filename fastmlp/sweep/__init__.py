@@ -1,4 +1,4 @@
-"""Compare networks: every combination of layer sizes, learning rates, activations, epochs …, trained in parallel, in one table.
+"""Hyperparameter sweeps: train every combination of layer sizes, learning rates, activations, … in parallel and compare the results.
 
 Example:
 

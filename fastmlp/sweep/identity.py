@@ -1,7 +1,7 @@
-"""What identifies data and a model's settings: digests of all that decides about the numbers of a run.
+"""Fingerprints of data and of user code: digests of everything that determines the results of a run.
 
-Arrays count with their contents, types and shapes, functions and classes of the user's own with their compiled code and all that this
-refers to. What can't be told apart for certain is refused: then a file of results must not be continued.
+The fingerprint covers the contents, dtypes and shapes of arrays, and the compiled code of user functions and classes with everything it
+refers to. Objects that can't be compared reliably are refused, since a file of results must not be continued with another model.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import sysconfig
 import types
 from collections.abc import Callable, Iterable, Mapping, Set
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -27,7 +27,7 @@ __all__ = ["ID_BYTES", "Unidentifiable", "fingerprint", "fingerprint_of_code"]
 
 ID_BYTES = 8
 _KNOWN = {"fastmlp", "numpy", *sys.stdlib_module_names} - {"__main__"}
-"""What these modules define is known by its name; what other installed ones define, by its name and their version."""
+"""Objects of these modules are identified by name; objects of other installed modules, by name and version."""
 _INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
 _OF_EVERY_CLASS = {
     "__module__",
@@ -42,19 +42,23 @@ _OF_EVERY_CLASS = {
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType, types.WrapperDescriptorType, types.MethodDescriptorType)
 
 
+Update: TypeAlias = Callable[[bytes | memoryview], None]
+"""The method of a digest that takes more bytes."""
+
+
 class Unidentifiable(TypeError):
-    """There is no telling whether a value is the same in another process."""
+    """A value can't be compared with that of another process."""
 
 
-def fingerprint(*values: Any) -> str:
-    """Identifies data: arrays, sparse matrices, frames, and lists, tuples and dicts of them."""
+def fingerprint(*values: object) -> str:
+    """The fingerprint of data: arrays, sparse matrices, frames, and lists, tuples and dicts of them."""
     digest = hashlib.blake2b(digest_size=ID_BYTES)
     for value in values:
         _add_data(digest.update, value)
     return digest.hexdigest()
 
 
-def _add_data(update: Callable[[Any], None], value: Any) -> None:
+def _add_data(update: Update, value: object) -> None:
     if isinstance(value, Mapping):
         update(f"dict {list(value)!r}".encode())
         for part in value.values():
@@ -71,20 +75,20 @@ def _add_data(update: Callable[[Any], None], value: Any) -> None:
             _add_array(update, part)
 
 
-def _add_array(update: Callable[[Any], None], array: np.ndarray) -> None:
+def _add_array(update: Update, array: np.ndarray) -> None:
     if array.dtype.hasobject:
-        given = f"an array of Python objects, the first of them {array.flat[0]!r:.60}" if array.size > 1 else f"{array.flat[0]!r:.60}"
-        raise Unidentifiable(f"the data hold {given}, which can't be compared with those of another sweep; pass arrays of numbers")
+        given = f"an array of Python objects, such as {array.flat[0]!r:.60}" if array.size > 1 else f"{array.flat[0]!r:.60}"
+        raise Unidentifiable(f"the data contain {given}, which can't be compared with those of another sweep; pass arrays of numbers")
     update(f"{array.dtype.str}{array.shape}".encode())
     if array.size:
         update(np.ascontiguousarray(array).view(np.uint8).data)
 
 
-def fingerprint_of_code(*roots: Any) -> str | None:
-    """Identifies functions and objects of the user's own that are found in these; None if there are none.
+def fingerprint_of_code(*roots: object) -> str | None:
+    """The fingerprint of all user functions and objects reachable from these objects; None if there are none.
 
     Raises:
-        Unidentifiable: One refers to something whose contents can't be seen.
+        Unidentifiable: One refers to an object whose contents can't be inspected.
     """
     walk = _Walk()
     for root in roots:
@@ -93,17 +97,17 @@ def fingerprint_of_code(*roots: Any) -> str | None:
 
 
 class _Walk:
-    """A way through objects: libraries' objects are searched for what is the user's, and of that everything is added to a digest."""
+    """A traversal of objects that searches libraries' objects for user objects and adds all contents of those to a digest."""
 
     def __init__(self) -> None:
         self.digest = hashlib.blake2b(digest_size=ID_BYTES)
         self.found = False
-        self._searched: dict[int, Any] = {}
-        self._added: dict[int, tuple[int, Any]] = {}
-        """What was added, by its id, kept alive meanwhile; its number stands for it where it is met again."""
+        self._searched: dict[int, object] = {}
+        self._added: dict[int, tuple[int, object]] = {}
+        """A number for each object added, and the object, kept alive; further occurrences are represented by the number."""
 
-    def look(self, value: Any) -> None:
-        """Add what is the user's in a value."""
+    def look(self, value: object) -> None:
+        """Adds the user objects in a value."""
         if (
             _is_plain(value)
             or id(value) in self._searched
@@ -122,16 +126,16 @@ class _Walk:
         for part in _parts(value):
             self.look(part)
 
-    def add(self, value: Any) -> None:
-        """Add everything about a value."""
+    def add(self, value: object) -> None:
+        """Adds all contents of a value."""
         if _is_plain(value):
             self._say(f"{type(value).__name__} {value!r}")
         elif isinstance(value, types.ModuleType):
             self._say(f"module {value.__name__}")
         elif isinstance(value, _DESCRIPTORS):
             self._say(f"descriptor {value.__name__}")
-        elif (library := _library(value)) and isinstance(getattr(value, "__name__", None), str):
-            self._say(f"{library} {getattr(value, '__qualname__', value.__name__)}")
+        elif (library := _library(value)) and isinstance(name := getattr(value, "__name__", None), str):
+            self._say(f"{library} {getattr(value, '__qualname__', name)}")
         elif id(value) in self._added:
             self._say(f"number {self._added[id(value)][0]}")
         else:
@@ -141,13 +145,13 @@ class _Walk:
     def _say(self, text: str) -> None:
         self.digest.update(f"{len(text)} {text}\n".encode())
 
-    def _add_all(self, what: str, values: Iterable[Any]) -> None:
+    def _add_all(self, what: str, values: Iterable[object]) -> None:
         listed = list(values)
         self._say(f"{what} {len(listed)}")
         for value in listed:
             self.add(value)
 
-    def _add_new(self, value: Any) -> None:
+    def _add_new(self, value: object) -> None:
         if isinstance(value, types.CodeType):
             self._say(f"code {value.co_name} {value.co_argcount} {value.co_kwonlyargcount} {value.co_names} {value.co_varnames}")
             self._say(value.co_code.hex())
@@ -176,22 +180,22 @@ class _Walk:
         else:
             self._add_all("object", [type(value)])
 
-    def _add_pickled(self, value: Any) -> None:
+    def _add_pickled(self, value: object) -> None:
         try:
             self._say(pickle.dumps(value, protocol=4).hex())
         except Exception as error:
             raise Unidentifiable(
                 f"a function of the model refers to {value!r:.60} ({type(value).__name__}), which can't be compared with that of another "
-                "sweep; let it have numbers or arrays instead"
+                "sweep; use numbers or arrays instead"
             ) from error
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     return value is None or value is Ellipsis or isinstance(value, (bool, int, float, complex, str, bytes, range, slice))
 
 
-def _library(defined: Any) -> str:
-    """The module that defines a function or class, if it is a library's, with its version where that matters; "" for the user's own."""
+def _library(defined: object) -> str:
+    """The module that defines a function or class, if it is a library, with its version where relevant; "" for user code."""
     module = getattr(defined, "__module__", None) or ("builtins" if isinstance(defined, types.BuiltinFunctionType) else "")
     top = str(module).partition(".")[0]
     if top in _KNOWN:
@@ -203,8 +207,8 @@ def _library(defined: Any) -> str:
     return f"{module} {getattr(found, '__version__', '')}" if installed else ""
 
 
-def _parts(value: Any) -> list[Any]:
-    """What a container holds, or an object's attributes with their names."""
+def _parts(value: object) -> list[object]:
+    """The items of a container, or the names and values of an object's attributes."""
     if isinstance(value, Mapping):
         return list(value.values())
     if isinstance(value, (list, tuple, Set)):
@@ -226,12 +230,12 @@ def _parts(value: Any) -> list[Any]:
 
 
 def _names(code: types.CodeType) -> list[str]:
-    """Names that a function looks up, those of functions inside it included."""
+    """The names that a function and its inner functions look up."""
     inner = [name for constant in code.co_consts if isinstance(constant, types.CodeType) for name in _names(constant)]
     return list(dict.fromkeys([*code.co_names, *inner]))
 
 
-def _content(cell: types.CellType) -> Any:
+def _content(cell: types.CellType) -> object:
     try:
         return cell.cell_contents
     except ValueError:  # still empty

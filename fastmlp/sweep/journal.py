@@ -1,7 +1,7 @@
-"""The CSV file of a sweep: a row for each run, added when the run is done, and what a resumed sweep reads first.
+"""The CSV file of a sweep, with one row per completed run, from which a sweep is resumed.
 
-A row is one write at the end of the file, forced to the disk, so a kill at any moment loses the runs in progress and nothing else. At worst
-the last line is incomplete, after a power cut; it is dropped when the file is opened again.
+Each row is appended in one write and synced to disk, so a kill at any moment loses only the runs in progress. After a power cut the last
+line may be incomplete; it is dropped when the file is opened again.
 """
 
 from __future__ import annotations
@@ -13,43 +13,44 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from fastmlp._base import checks
-from fastmlp.sweep.grid import describe, text
+from fastmlp.sweep.grid import Combination, describe, text
 from fastmlp.sweep.identity import ID_BYTES
 
 __all__ = ["Journal", "run_id"]
 
 _TAIL = ("data", "run", "fastmlp")
-"""The last columns: what identifies the data, what identifies the run, and the version that trained it."""
+"""The last columns: the ids of the data and of the run, and the version of fastmlp."""
 
 
 def run_id(data: str, model: str, seed: int) -> str:
-    """Identifies a run by all that decides about its numbers."""
+    """The id of a run: a digest of everything that determines its results."""
     return hashlib.blake2b(f"{data}\n{seed}\n{model}".encode(), digest_size=ID_BYTES).hexdigest()
 
 
 class Journal:
-    """The file, open and locked against other sweeps.
+    """The open file, locked against other sweeps.
 
     Args:
-        path: Where; a file that is there is continued.
-        axes: Names of the grid.
+        path: The path of the file; an existing file is continued.
+        axes: The hyperparameters of the grid.
         data: The fingerprint of the data.
 
     Raises:
         OSError: The file can't be opened, or its folder does not exist.
-        ValueError: It is of another sweep, of other data, damaged before its end, no file of a sweep, or open in another sweep.
+        ValueError: The file belongs to another sweep or other data, is damaged before its last line, is not a file of a sweep, or is open
+            in another sweep.
     """
 
     def __init__(self, path: str | os.PathLike[str], axes: Sequence[str], data: str) -> None:
         self.path = Path(path)
         self._axes, self._data = list(axes), data
         self._numbers: list[str] | None = None
-        """Names of the numbers; None until the header is written."""
+        """The names of the result columns; None until the header is written."""
         self._done: dict[str, tuple[dict[str, str], dict[str, float]]] = {}
-        """For each run its axes, seed included, as text, and its numbers."""
+        """The hyperparameters and seed of each run, as text, and its results."""
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
             self._lock()
@@ -60,13 +61,13 @@ class Journal:
 
     def _lock(self) -> None:
         try:
-            # Of this process alone: forked workers that outlive it for a moment hold nothing.
+            # A lock of this process only: forked workers that outlive it for a moment do not hold it.
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
-            raise ValueError(f"another sweep is writing {self.path}; wait for it, or choose another file") from None
+            raise ValueError(f"another sweep is writing {self.path}; wait for it to end, or choose another file") from None
 
     def read(self) -> None:
-        """Takes note of everything that is in the file, and drops an incomplete last line."""
+        """Reads the file, and drops an incomplete last line."""
         with open(self._file, "rb", closefd=False) as file:
             file.seek(0)
             content = file.read()
@@ -80,11 +81,11 @@ class Journal:
         for number, line in enumerate(lines[1:], start=2):
             if not self._read_row(line):
                 if number < len(lines) or rest:
-                    raise ValueError(f"{self.path}, line {number}, is damaged; delete that line, and its run is done again")
+                    raise ValueError(f"{self.path}, line {number}, is damaged; delete that line to repeat its run")
                 rest = line.encode()
                 keep = (whole + newline)[:-1].rfind(b"\n") + 1
         if rest:
-            checks.warn(f"the last line of {self.path} is incomplete, as a crash may leave it; its run is done again")
+            checks.warn(f"the last line of {self.path} is incomplete, perhaps after a crash; its run is repeated")
             os.ftruncate(self._file, keep)
 
     def _read_header(self, line: str) -> None:
@@ -94,12 +95,12 @@ class Journal:
         axes = columns[: columns.index("seed")]
         if sorted(axes) != sorted(self._axes):
             theirs, ours = ", ".join(axes), ", ".join(self._axes)
-            raise ValueError(f"{self.path} is of a sweep over {theirs}; this one is over {ours}, so choose another file")
+            raise ValueError(f"{self.path} holds a sweep over {theirs}, but this sweep is over {ours}; choose another file")
         numbers = columns[len(axes) + 1 : -len(_TAIL)]
         if "test_loss" in numbers and "validation_loss" not in numbers:
             raise ValueError(
-                f"{self.path} was written by an older fastmlp, which called the validation samples test; choose another file, or delete it "
-                "to begin anew"
+                f"{self.path} was written by an older fastmlp, which called the validation data test; choose another file, or delete it to "
+                "start over"
             )
         self._axes, self._numbers = axes, numbers
 
@@ -107,7 +108,7 @@ class Journal:
         return ValueError(f"{self.path} is not the file of a sweep; choose another name")
 
     def _read_row(self, line: str) -> bool:
-        """Takes note of a run; False if the line is damaged."""
+        """Reads a run; returns False if the line is damaged."""
         assert self._numbers is not None
         fields = _fields(line)
         keys = [*self._axes, "seed"]
@@ -121,31 +122,31 @@ class Journal:
         if len(data) != 2 * ID_BYTES or len(run) != 2 * ID_BYTES:
             return False
         if data != self._data:
-            raise ValueError(f"{self.path} holds results on other data; choose another file, or delete it to begin anew")
+            raise ValueError(f"{self.path} holds results for other data; choose another file, or delete it to start over")
         self._done[run] = dict(zip(keys, fields, strict=False)), numbers
         return True
 
     def find(self, run: str) -> dict[str, float] | None:
-        """The numbers of a run, None if it is not done."""
+        """The results of a run, None if it is not done."""
         return self._done[run][1] if run in self._done else None
 
-    def check_strangers(self, wanted: Mapping[str, tuple[Mapping[str, Any], int]]) -> None:
-        """Raises ValueError if a combination that is wanted was trained with another model: then the file is of an older program.
+    def check_conflicts(self, requested: Mapping[str, tuple[Combination, int]]) -> None:
+        """Raises ValueError if a requested combination was trained with another model, that is, by an older version of the program.
 
         Args:
-            wanted: For every run its combination and its seed.
+            requested: The combination and seed of every run.
         """
-        rows = {self._key(*about): describe(about[0]) for about in wanted.values()}
+        rows = {self._key(*about): describe(about[0]) for about in requested.values()}
         for run, (words, _) in self._done.items():
             key = tuple(words.values())
-            if run not in wanted and key in rows:
+            if run not in requested and key in rows:
                 raise ValueError(
-                    f"{self.path} has {rows[key]}, seed {words['seed']}, trained with another model or other settings than now; "
-                    "choose another file, or delete it to begin anew"
+                    f"{self.path} has {rows[key]}, seed {words['seed']}, trained with another model or other settings; choose another "
+                    "file, or delete it to start over"
                 )
 
-    def add(self, combination: Mapping[str, Any], seed: int, run: str, numbers: Mapping[str, float]) -> None:
-        """Writes a run that is done."""
+    def add(self, combination: Combination, seed: int, run: str, numbers: Mapping[str, float]) -> None:
+        """Writes a completed run."""
         from fastmlp import __version__
 
         lines = []
@@ -153,7 +154,7 @@ class Journal:
             self._numbers = list(numbers)
             lines.append([*self._axes, "seed", *self._numbers, *_TAIL])
         if list(numbers) != self._numbers:
-            raise ValueError(f"{self.path} has the numbers {', '.join(self._numbers)}, but a run gave {', '.join(numbers)}")
+            raise ValueError(f"{self.path} has the columns {', '.join(self._numbers)}, but a run has {', '.join(numbers)}")
         key = self._key(combination, seed)
         lines.append([*key, *map(text, numbers.values()), self._data, run, __version__])
         buffer = io.StringIO()
@@ -164,11 +165,11 @@ class Journal:
         os.fsync(self._file)
         self._done[run] = dict(zip([*self._axes, "seed"], key, strict=True)), dict(numbers)
 
-    def _key(self, combination: Mapping[str, Any], seed: int) -> tuple[str, ...]:
+    def _key(self, combination: Combination, seed: int) -> tuple[str, ...]:
         return (*(text(combination[name]) for name in self._axes), str(seed))
 
     def close(self) -> None:
-        """Lets others write the file."""
+        """Closes and unlocks the file."""
         os.close(self._file)
 
     def __enter__(self) -> Self:

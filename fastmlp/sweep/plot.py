@@ -1,15 +1,15 @@
-"""A picture of a sweep."""
+"""Plots of a sweep."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastmlp._plotting.drawing import COLOURS, FAINT, TEXT, new_figure, quiet
 from fastmlp.sweep.grid import text
-from fastmlp.sweep.results import Results
+from fastmlp.sweep.results import Results, Row
 
 if TYPE_CHECKING:
     from fastmlp._plotting.figures import Figure
@@ -18,20 +18,26 @@ __all__ = ["plot_sweep"]
 
 _MARKERS = "os^Dvp"
 _LOG_SCALE_FROM = 20
-"""An axis whose largest value is so many times its smallest is logarithmic."""
+"""An axis is logarithmic if its maximum is at least this many times its minimum."""
 _TICKS = 10
-"""At most so many values are written below an axis, one by one."""
+"""The maximum number of values to label individually."""
 
 
 def plot_sweep(results: Results, x: str | None = None, y: str | None = None) -> Figure:
-    """A number of every combination of a sweep against one of the settings, a line for each combination of the others.
+    """Plots a result column against a hyperparameter, with one line per combination of the other hyperparameters.
 
-    The bars are standard deviations over the seeds. Of many lines the best have colours, the others are grey.
+    Error bars are standard deviations over the seeds. If there are many lines, the best are coloured and the others grey.
 
     Args:
         results: What :func:`fastmlp.sweep.run` returned.
-        x: A name of the grid; the one with the most values unless told.
-        y: A column of the results; by default the one that says which combination is best, ``results.score``.
+        x: A hyperparameter of the grid; by default the one with the most values.
+        y: A column of the results; by default the one that determines the best combination, ``results.score``.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: There is no such hyperparameter or column, or there are no finite results.
 
     Example:
         >>> from fastmlp.plotting import plot_sweep
@@ -44,17 +50,17 @@ def plot_sweep(results: Results, x: str | None = None, y: str | None = None) -> 
     y = y or results.score
     rows = [row for row in results.sorted(y) if not row.diverged and np.isfinite(row.mean(y))]
     if not rows:
-        raise ValueError("the sweep has no results to draw")
+        raise ValueError("the sweep has no finite results to plot")
     values = {name: list(dict.fromkeys(text(row.combination[name]) for row in rows)) for name in results.varying or rows[0].combination}
     if x is None:
         x = max(values, key=lambda name: (len(values[name]), _is_scale(rows, name)))
     elif x not in rows[0].combination:
-        raise ValueError(f"the sweep has no {x!r}; it is over {', '.join(rows[0].combination)}")
+        raise ValueError(f"the sweep has no hyperparameter {x!r}; it is over {', '.join(rows[0].combination)}")
     places = [row.combination[x] for row in rows]
     scale = _is_scale(rows, x)
     names = [text(place) for place in (sorted(set(places)) if scale else dict.fromkeys(run.combination[x] for run in results.runs))]
     others = [name for name in results.varying if name != x]
-    lines: dict[str, list[Any]] = {}
+    lines: dict[str, list[Row]] = {}
     for row in rows:
         lines.setdefault(" · ".join(text(row.combination[name]) for name in others), []).append(row)
 
@@ -103,6 +109,6 @@ def plot_sweep(results: Results, x: str | None = None, y: str | None = None) -> 
     return figure
 
 
-def _is_scale(rows: Sequence[Any], name: str) -> bool:
-    """True if a setting is a number."""
+def _is_scale(rows: Sequence[Row], name: str) -> bool:
+    """Whether a hyperparameter is numeric."""
     return all(isinstance(row.combination[name], (int, float)) and not isinstance(row.combination[name], bool) for row in rows)

@@ -1,7 +1,7 @@
-"""The worker processes of a sweep.
+"""The pool of worker processes of a sweep.
 
-On Linux they are forked: they start in milliseconds, share the data with their parent, and take any function, one of a notebook too:
-fastmlp is safe after ``fork``. Elsewhere they are started anew and import the function that builds models, where that is possible.
+On Linux, workers are forked: they start in milliseconds, share the data with their parent, and can call any build function, including one
+defined in a notebook; fastmlp is safe after ``fork``. On other systems they are spawned and import the build function, if possible.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ __all__ = ["START_METHODS", "Workers"]
 
 START_METHODS = ("fork", "forkserver", "spawn")
 
+_Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")
 
 
 class Workers:
-    """Processes that wait for work.
+    """A pool of worker processes.
 
-    Leaving the context ends them: at once after an error or Ctrl-C, whatever they are doing. They also end when this process is killed.
+    Leaving the context ends them, immediately after an error or Ctrl-C. They also end when this process is killed.
 
     Args:
-        count: How many.
-        job: What they work on.
-        start_method: One of :data:`START_METHODS`, or None for what suits the system.
+        count: The number of processes.
+        job: The job they work on.
+        start_method: One of :data:`START_METHODS`; None for what suits the system.
     """
 
     def __init__(self, count: int, job: Job, start_method: str | None = None) -> None:
@@ -42,8 +43,8 @@ class Workers:
         self._theirs, self._ours = context.Pipe(duplex=False)
         self._executor = ProcessPoolExecutor(count, mp_context=context, initializer=worker.begin, initargs=(self._theirs, self._ours, job))
 
-    def submit(self, function: Callable[[Any], _Result], argument: Any) -> Future[_Result]:
-        """Puts a call in line."""
+    def submit(self, function: Callable[[_Argument], _Result], argument: _Argument) -> Future[_Result]:
+        """Queues a call."""
         # The call may start processes, which must not see Ctrl-C before they ignore it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -62,7 +63,7 @@ class Workers:
         self._theirs.close()
 
 
-def _suitable(build: Callable[..., Any]) -> str:
+def _suitable(build: Callable[..., object]) -> str:
     if os.uname().sysname == "Linux":
         return "fork"
     try:

@@ -1,4 +1,4 @@
-"""What a sweep found: its runs, and a row for every combination."""
+"""The results of a sweep: its runs, and one row per combination."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ __all__ = ["Results", "Row", "Run", "SweepInterrupted", "check_column", "spread"
 
 
 _ACCURACIES = ("accuracy", "_acc")
-"""How the names of columns end of which higher is better, whatever is known of the metrics."""
+"""Endings of column names for which higher is better, even if the metric is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One training."""
+    """One training run."""
 
     combination: Combination
     seed: int
     numbers: dict[str, float]
-    """``validation_loss``, ``train_loss``, both of every metric, ``parameters``, and ``seconds`` of training; NaN if the loss was not
-    finite during training.
+    """The results by column: ``validation_loss``, ``train_loss``, the same for every metric, ``parameters``, and ``seconds`` of training;
+    NaN if the loss became NaN or infinite.
 
-    A metric with several values has a number for each: ``validation_f1_0``, ``validation_f1_1``."""
+    A metric with several values has one column for each: ``validation_f1_0``, ``validation_f1_1``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A combination, over all its seeds."""
+    """The results of one combination over all its seeds."""
 
     combination: Combination
     runs: tuple[Run, ...]
 
     def mean(self, name: str) -> float:
-        """The mean of a number over the seeds; NaN if a run diverged."""
+        """The mean of a column over the seeds; NaN if a run diverged."""
         values = self._values(name)
         return math.fsum(values) / len(values) if all(map(math.isfinite, values)) else sum(values) / len(values)
 
     def deviation(self, name: str) -> float:
-        """The standard deviation (n − 1) of a number over the seeds; 0 for one seed, NaN if a run diverged."""
+        """The standard deviation (n − 1) of a column over the seeds; 0 for one seed, NaN if a run diverged."""
         values = self._values(name)
         if not all(map(math.isfinite, values)):
             return math.nan
@@ -52,7 +52,7 @@ class Row:
 
     @property
     def diverged(self) -> bool:
-        """True if the loss of a run was not finite."""
+        """True if the loss of a run became NaN or infinite."""
         return not math.isfinite(self.mean(next((name for name in self.runs[0].numbers if name.endswith("_loss")), "validation_loss")))
 
     def _values(self, name: str) -> list[float]:
@@ -61,30 +61,33 @@ class Row:
 
 
 def check_column(name: str, columns: Collection[str]) -> None:
-    """An error if there is no number of this name."""
+    """Raises ValueError if there is no such column."""
     if name in columns:
         return
     hint = ""
     if name.startswith(("test_", "val_")) and f"validation_{name.partition('_')[2]}" in columns:
-        hint = "; the samples that choose the best are called validation"
+        hint = "; columns of validation data start with validation_"
     raise ValueError(f"there is no column {name!r}; the columns are {', '.join(columns)}{hint}")
 
 
 class Results(Sequence[Row]):
-    """The rows of a sweep, best first; printed, it is a table.
+    """The results of a sweep, one row per combination, best first; printing it shows a table.
 
-    Best is the highest validation accuracy; without that metric the highest value of the first metric of which higher is better, such as an
-    AUC; without one of these the lowest validation loss. :meth:`sorted` takes another column.
+    The best row has the highest validation accuracy; without an accuracy, the highest value of the first metric for which higher is better,
+    such as AUC; without such a metric, the lowest validation loss. :meth:`sorted` sorts by another column.
 
     Args:
         runs: The runs, in the order of the grid.
-        seeds: How many runs a combination has when all are done.
-        rows: The rows in an order of their own.
-        higher_is_better: Of metrics, by their names; what is missing follows from the name.
-        monitor: The column that says which row is best.
+        seeds: The number of runs per combination.
+        rows: The rows, if already sorted.
+        higher_is_better: For each metric; by default derived from its name.
+        monitor: The column that determines the best row.
 
     Attributes:
-        test: The best row measured on the test samples, if the sweep was given some: its numbers are ``test_loss`` and the metrics.
+        test: The results of the best combination on the test data, if any: ``test_loss`` and the metrics.
+
+    Raises:
+        ValueError: There is no column ``monitor``.
     """
 
     def __init__(
@@ -111,7 +114,7 @@ class Results(Sequence[Row]):
 
     @property
     def score(self) -> str:
-        """The column that says which row is best: ``validation_accuracy``, ``validation_auc``, ``validation_loss``."""
+        """The column that determines the best row, such as ``validation_accuracy``, ``validation_auc`` or ``validation_loss``."""
         if self._monitor is not None:
             return self._monitor
         of_metrics = [name for name in self.columns if name.startswith("validation_")]
@@ -121,27 +124,30 @@ class Results(Sequence[Row]):
 
     @property
     def columns(self) -> list[str]:
-        """Names of the numbers."""
+        """The names of the columns."""
         return list(self.runs[0].numbers) if self.runs else []
 
     @property
     def varying(self) -> list[str]:
-        """Names of the grid that have more than one value."""
+        """The hyperparameters with more than one value."""
         return list(varying([row.combination for row in self]))
 
     @property
     def best(self) -> Row:
-        """The first row."""
+        """The best row."""
         if not self._rows:
             raise ValueError("the sweep has no results yet")
         return self._rows[0]
 
     def sorted(self, column: str, reverse: bool | None = None) -> Results:
-        """The same results in the order of a column, diverged rows and those without a value last.
+        """Returns the results sorted by a column, diverged rows and those without a value last.
 
         Args:
             column: One of :attr:`columns`.
-            reverse: Whether the highest comes first; by default it does where higher is better.
+            reverse: Whether to sort in descending order; by default if higher is better.
+
+        Raises:
+            ValueError: There is no such column.
         """
         if self.runs:
             check_column(column, self.columns)
@@ -181,11 +187,11 @@ class Results(Sequence[Row]):
     # As text
 
     def header(self) -> list[str]:
-        """The names of the table's columns: first what varies, then what came out of it."""
+        """The headings of the table: the hyperparameters that vary, then the results."""
         return [*(name.replace("_", " ") for name in self.varying), *(name for name, _ in self._shown())]
 
     def cells(self) -> list[list[str]]:
-        """The table's rows."""
+        """The rows of the table."""
         shown, axes = self._shown(), self.varying
         return [[*(text(row.combination[name]) for name in axes), *(show(row) for _, show in shown)] for row in self]
 
@@ -195,7 +201,7 @@ class Results(Sequence[Row]):
         return "".join(f"| {' | '.join(line)} |\n" for line in (self.header(), aligned, *self.cells()))
 
     _repr_markdown_ = markdown
-    """What a notebook shows."""
+    """For notebooks."""
 
     def __str__(self) -> str:
         lines, numbers = [self.header(), *self.cells()], len(self._shown())
@@ -210,7 +216,7 @@ class Results(Sequence[Row]):
         return f"<{len(self)} combinations in {len(self.runs)} runs>"
 
     def _shown(self) -> list[tuple[str, Callable[[Row], str]]]:
-        """Titles of the columns of numbers, and what stands in them."""
+        """The headings of the result columns, and functions that format their cells."""
         if not self.runs:
             return []
         names = [name.removeprefix("validation_") for name in self.columns if name.startswith("validation_")]
@@ -225,7 +231,7 @@ class Results(Sequence[Row]):
 
 
 def spread(row: Row, name: str) -> str:
-    """Mean and deviation of a number, as text."""
+    """The mean and standard deviation of a column as text."""
     mean = row.mean(name)
     if not math.isfinite(mean):
         return "diverged" if row.diverged else f"{mean}"
@@ -234,11 +240,11 @@ def spread(row: Row, name: str) -> str:
 
 
 class SweepInterrupted(KeyboardInterrupt):
-    """Ctrl-C during a sweep. What was done before it is in ``results``, and in the file if there is one.
+    """Ctrl-C during a sweep. ``results`` has the completed runs, which are also in the file if there is one.
 
     Args:
-        results: The runs that are done.
-        message: How to go on.
+        results: The completed runs.
+        message: How to resume.
     """
 
     def __init__(self, results: Results, message: str) -> None:

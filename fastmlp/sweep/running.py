@@ -1,4 +1,4 @@
-"""The sweep itself: which runs are missing, who trains them, where their numbers go."""
+"""Running a sweep: determine the missing runs, train them in worker processes, record the results."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import fastmlp.sweep.worker as worker
 from fastmlp._base import checks
 from fastmlp._base.progress import ProgressLine
+from fastmlp._base.typing import InputData, TargetData, Verbose
 from fastmlp._engine import threads
 from fastmlp._models.model import Model
 from fastmlp.sweep.grid import Combination, Grid, combinations, name_seeds, text
@@ -30,57 +31,58 @@ Watcher: TypeAlias = Callable[[int, int, Run | None], object]
 def run(
     build: Callable[..., Model],
     grid: Grid,
-    train: tuple[Any, Any],
-    validation: tuple[Any, Any] | None = None,
+    train: tuple[InputData, TargetData],
+    validation: tuple[InputData, TargetData] | None = None,
     *,
-    test_data: tuple[Any, Any] | None = None,
+    test_data: tuple[InputData, TargetData] | None = None,
     monitor: str | None = None,
     seeds: int | Sequence[int] = 3,
     out: str | os.PathLike[str] | None = None,
     workers: int | None = None,
-    verbose: Any = "auto",
+    verbose: Verbose = "auto",
     on_progress: Watcher | None = None,
     start_method: str | None = None,
-    test: tuple[Any, Any] | None = None,
+    test: tuple[InputData, TargetData] | None = None,
 ) -> Results:
-    """Train every combination of a grid, several times each, on all cores, and compare them.
+    """Trains every combination of a grid on all cores, with several seeds each, and compares the results.
 
-    Each run has a process to itself, with one thread, and depends on its combination and its seed alone: the numbers have the same bits
-    however many workers there are. Combinations that differ only in ``epochs`` are one training, measured on its way.
+    Each run has its own process and a single thread, and depends only on its combination and its seed: the results are bit-identical for
+    any number of workers. Combinations that differ only in ``epochs`` share one training run and are evaluated along the way.
 
     Args:
-        build: Makes a compiled model. It is called with the values of a combination by name, ``epochs`` and ``batch_size`` only if it has
-            parameters of these names; the others reach ``fit`` alone.
-        grid: Names and their values: ``{"units": [16, 64], "learning_rate": [0.001, 0.01], "epochs": [20, 100], "batch_size": 32}``. A
-            list, a range or an array holds several values; anything else is one, a tuple too: ``"hidden": [(16,), (64, 64)]``. Several
-            such grids in a list are swept one after another.
-        train: ``(x, y)`` as ``fit`` takes them.
-        validation: The same for samples that no run trains on and that the combinations are compared by. The best combination is good on
-            these by luck as well, so its numbers on them are too good to report.
-        test_data: The same for samples that have no part in the comparison. When all runs are done, the best combination is measured on
-            them once, with all seeds: see ``test`` of the results.
-        monitor: The column that says which combination is best, such as ``"validation_auc"``; see :class:`Results` for the default.
-        seeds: How often to train each combination, with the seeds 0, 1, …; or a list of seeds. A seed decides first weights, the order of
-            the rows, and dropout.
-        out: A CSV file that gets a row for each run as soon as it is done. If it is there already, only what is missing is trained.
-        workers: How many processes; the cores this process may use unless told.
-        verbose: 0 silent, 1 or ``"auto"`` a progress bar.
-        on_progress: Called with the number of runs done, the number of all runs, and the latest :class:`Run`; first, with None, when it is
-            known what ``out`` has already.
-        start_method: How processes are started, ``"fork"``, ``"forkserver"`` or ``"spawn"``; what suits the system unless told.
-        test: The old name of ``validation``.
+        build: A function that returns a compiled model. It is called with the values of a combination as keyword arguments; ``epochs`` and
+            ``batch_size`` are passed to ``fit``, and to ``build`` only if it has parameters of these names.
+        grid: The values of each hyperparameter:
+            ``{"units": [16, 64], "learning_rate": [0.001, 0.01], "epochs": [20, 100], "batch_size": 32}``. A list, a range or an array
+            holds several values; anything else is a single value, including tuples: ``"hidden": [(16,), (64, 64)]``. A list of grids is
+            processed one after another.
+        train: The training data ``(x, y)``, as for ``fit``.
+        validation: The validation data ``(x, y)`` by which the combinations are compared. Results on it are optimistic for the best
+            combination, so report those on ``test_data``.
+        test_data: The test data ``(x, y)``, which takes no part in the comparison. After all runs, the best combination is evaluated on it
+            once, with all seeds: see ``Results.test``.
+        monitor: The column that determines the best combination, such as ``"validation_auc"``; see :class:`Results` for the default.
+        seeds: The number of seeds, 0, 1, …, to train each combination with, or a list of seeds. A seed determines the initial weights, the
+            order of the samples, and dropout.
+        out: A CSV file to which every run is appended as soon as it is done. If the file exists, only missing runs are trained.
+        workers: The number of processes; by default the number of CPUs available to this process.
+        verbose: 0 is silent; 1 or ``"auto"`` shows a progress bar.
+        on_progress: Called with the number of completed runs, the total number of runs, and the latest :class:`Run`; first with None, once
+            the runs in ``out`` have been counted.
+        start_method: How to start processes, ``"fork"``, ``"forkserver"`` or ``"spawn"``; by default what suits the system.
+        test: The former name of ``validation``.
 
     Returns:
-        The rows, one for each combination, best first; printed, they are a table.
+        One row per combination, best first; printing it shows a table.
 
     Raises:
         RuntimeError: A worker process died.
-        TypeError: With ``out``, the data or the model's functions can't be compared with those of an earlier sweep.
+        TypeError: With ``out``, the data or the functions of the model can't be compared with those of an earlier sweep.
         SweepInterrupted: Ctrl-C; a KeyboardInterrupt with the results so far.
-        ValueError: The grid makes no sense, or ``out`` is of another sweep, of other data or another ``build``, or damaged.
+        ValueError: The grid is invalid, or ``out`` is damaged or belongs to another sweep, to other data or to another ``build``.
 
-        Whatever ``build``, ``fit`` and ``evaluate`` raise ends the sweep too, except that a loss which becomes NaN or infinite is a result:
-        its numbers are NaN.
+        Exceptions in ``build``, ``fit`` and ``evaluate`` end the sweep too, except that a loss that becomes NaN or infinite is recorded:
+        its results are NaN.
     """
     chosen, seed_list = combinations(grid), name_seeds(seeds)
     count = threads.default_count()[0] if workers is None else checks.check_int("workers", workers)
@@ -89,14 +91,14 @@ def run(
     if verbose not in ("auto", 0, 1):
         raise ValueError(f"verbose must be 0, 1 or 'auto', got {verbose!r}")
     if test is not None and validation is None:
-        checks.warn("sweep.run(test=...) is called validation now, since it chooses the best; test_data is for samples that do not")
+        checks.warn("sweep.run(test=...) has been renamed to validation, since it selects the best; use test_data for the final test")
         validation, test = test, None
     if validation is None or test is not None:
-        raise TypeError("sweep.run takes the training and the validation samples: sweep.run(build, grid, (x, y), (x_val, y_val))")
+        raise TypeError("sweep.run needs training and validation data: sweep.run(build, grid, (x, y), (x_val, y_val))")
     job = Job(build, _pair("train", train), _pair("validation", validation), None if test_data is None else _pair("test_data", test_data))
     data = "" if out is None else fingerprint(*job.train, *job.validation)
     with ExitStack() as stack:
-        # Opened first: a file that can't be used is an error before anything else is done.
+        # Opened first, so that an unusable file is reported before any work is done.
         journal = None if out is None else stack.enter_context(Journal(out, list(chosen[0]), data))
         interrupts = stack.enter_context(Interrupts())
         crew = stack.enter_context(Workers(min(count, len(chosen) * len(seed_list)), job, start_method))
@@ -112,7 +114,7 @@ def run(
                 waiting[crew.submit(worker.train, task)] = task
             while waiting:
                 done = interrupts.first(waiting)
-                # What is done is kept before an error ends the sweep.
+                # Completed runs are recorded before an error ends the sweep.
                 for future in sorted(done, key=lambda future: future.exception() is not None):
                     task = waiting.pop(future)
                     state.add(task, future.result())
@@ -124,18 +126,18 @@ def run(
                 results.test = Row(best.combination, tuple(runs))
             return results
         except KeyboardInterrupt:
-            state.look()  # Ctrl-C may have come after a run was written and before it was counted
+            state.reload()  # Ctrl-C may have come after a run was written and before it was counted
             raise SweepInterrupted(state.results(), state.status()) from None
         except BrokenProcessPool:
             raise RuntimeError(
-                "a worker process ended in the middle of its work: it was killed, perhaps because memory ran out (fewer workers need "
-                f"less), or it could not import the function that builds models, and its error is above; {state.status()}"
+                "a worker process died: it was killed, perhaps because memory ran out (use fewer workers), or it could not import the "
+                f"build function, in which case its error is shown above; {state.status()}"
             ) from None
 
 
-def _pair(name: str, data: Any) -> tuple[Any, Any]:
+def _pair(name: str, data: tuple[InputData, TargetData]) -> tuple[InputData, TargetData]:
     if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise ValueError(f"{name} must be a pair (x, y)")
+        raise ValueError(f"{name} must be a pair (x, y), got {data!r:.80}")
     return data[0], data[1]
 
 
@@ -159,14 +161,14 @@ class _Line:
 
 
 class _State:
-    """What is done, and what is not.
+    """The completed and the remaining runs of a sweep.
 
     Args:
         chosen: The combinations.
-        seeds: The seeds of each.
-        journal: Where runs are written, if anywhere.
-        watchers: Who is told.
-        monitor: The column that says what is best, None for the default.
+        seeds: The seeds of each combination.
+        journal: The file to append runs to, or None.
+        watchers: Functions to call with the progress.
+        monitor: The column that determines the best combination; None for the default.
     """
 
     def __init__(
@@ -183,30 +185,30 @@ class _State:
         self._monitor = monitor
         self._higher_is_better: dict[str, bool | None] = {}
         self._names: list[list[str]] = []
-        """The runs of every combination; two combinations may share theirs, such as dropouts of a network without hidden layers."""
+        """The ids of the runs of every combination; equivalent combinations share them, such as dropout rates without hidden layers."""
         self._about: dict[str, tuple[Combination, int]] = {}
         """Combination and seed of every run."""
         self._numbers: dict[str, dict[str, float]] = {}
-        """Of the runs that are done."""
+        """The results of the completed runs."""
 
     def begin(self, names: list[list[str]], first: Identity) -> None:
-        """Finds out what is done already.
+        """Determines which runs are already in the file.
 
         Args:
-            names: For every combination, what identifies its runs.
-            first: What is known of the first combination.
+            names: The ids of the runs of every combination.
+            first: The identity of the first combination.
         """
         self._names, self._higher_is_better = names, first.higher_is_better
-        for number, seed in enumerate(self._seeds):  # seed by seed: soon there is something to compare
+        for number, seed in enumerate(self._seeds):  # seed by seed, so that all combinations can be compared early
             for combination, of_combination in zip(self._chosen, names, strict=True):
                 self._about.setdefault(of_combination[number], (combination, seed))
         if self._journal is not None:
-            self._journal.check_strangers(self._about)
+            self._journal.check_conflicts(self._about)
         self._count()
-        self._tell(None)
+        self._notify(None)
 
-    def look(self) -> None:
-        """Counts again what is in the file."""
+    def reload(self) -> None:
+        """Counts the runs in the file again."""
         if self._journal is not None:
             self._journal.read()
         self._count()
@@ -217,12 +219,12 @@ class _State:
             self._numbers = {name: numbers for name, numbers in found.items() if numbers is not None}
 
     def tasks(self, apart: bool) -> list[Task]:
-        """The work that is left.
+        """The remaining work.
 
         Args:
-            apart: True if runs of different numbers of epochs can't be one training, because their models know the number.
+            apart: True if runs with different numbers of epochs can't share a training run, because ``build`` takes the number.
         """
-        groups: dict[tuple[Any, ...], dict[int, str]] = {}
+        groups: dict[tuple[int | str, ...], dict[int, str]] = {}
         for name, (combination, seed) in self._about.items():
             if name not in self._numbers:
                 alike = tuple(text(value) for key, value in combination.items() if apart or key != "epochs")
@@ -230,20 +232,20 @@ class _State:
         return [Task(*self._about[next(iter(runs.values()))], dict(sorted(runs.items()))) for runs in groups.values()]
 
     def add(self, task: Task, numbers: Sequence[dict[str, float]]) -> None:
-        """Takes the numbers of a task that is done."""
+        """Records the results of a completed task."""
         for name, values in zip(task.runs.values(), numbers, strict=True):
             combination, seed = self._about[name]
             if self._journal is not None:
                 self._journal.add(combination, seed, name, values)
             self._numbers[name] = values
-            self._tell(Run(combination, seed, values))
+            self._notify(Run(combination, seed, values))
 
-    def _tell(self, latest: Run | None) -> None:
+    def _notify(self, latest: Run | None) -> None:
         for watcher in self._watchers:
             watcher(len(self._numbers), len(self._about), latest)
 
     def results(self) -> Results:
-        """What is done so far."""
+        """The results so far."""
         runs = [
             Run(combination, seed, self._numbers[name])
             for combination, names in zip(self._chosen, self._names, strict=False)
@@ -253,8 +255,8 @@ class _State:
         return Results(runs, len(self._seeds), None, self._higher_is_better, self._monitor)
 
     def status(self) -> str:
-        """How many runs are done, and what becomes of them."""
+        """How many runs are done, and how to resume."""
         done = f"{len(self._numbers)} of {len(self._about) or len(self._chosen) * len(self._seeds)} runs are done"
         if self._journal is None:
-            return f"{done}; with a file for the results (out), a sweep can be resumed"
-        return f"{done} and in {self._journal.path}; to go on from there, do the same again"
+            return f"{done}; to make a sweep resumable, pass a file for its results (out)"
+        return f"{done} and saved in {self._journal.path}; run the same sweep again to resume it"

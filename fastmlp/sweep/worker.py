@@ -1,4 +1,4 @@
-"""What a worker process does: it builds, trains and measures, one thread at work, and ends when nobody needs it any more."""
+"""The worker processes of a sweep: each builds, trains and evaluates models on a single thread, and ends with its parent."""
 
 from __future__ import annotations
 
@@ -9,66 +9,66 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
 
 import numpy as np
 
 from fastmlp import utils
+from fastmlp._base.typing import InputData, TargetData
 from fastmlp._engine import threads
 from fastmlp._models.model import Model
 from fastmlp._training.metric_arguments import higher_is_better
 from fastmlp.errors import NonFiniteLossError
-from fastmlp.sweep.grid import FIT, describe, text
+from fastmlp.sweep.grid import FIT, Combination, describe, text
 from fastmlp.sweep.identity import fingerprint, fingerprint_of_code
 
 __all__ = ["Identity", "Job", "Task", "begin", "identify", "test", "train"]
 
 LIFELINE_CUT = 3
-"""The exit status of a worker whose parent has gone or has no more use for it."""
+"""The exit status of a worker whose parent has ended or closed the lifeline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What all runs of a sweep share."""
+    """The data and the build function, common to all runs of a sweep."""
 
     build: Callable[..., Model]
-    train: tuple[Any, Any]
-    validation: tuple[Any, Any]
-    test: tuple[Any, Any] | None = None
-    """Samples that only the best combination is measured on."""
+    train: tuple[InputData, TargetData]
+    validation: tuple[InputData, TargetData]
+    test: tuple[InputData, TargetData] | None = None
+    """Test data for the best combination."""
 
-    def arguments(self, combination: Mapping[str, Any]) -> dict[str, Any]:
-        """What of a combination ``build`` is called with: all but what is for ``fit``, unless ``build`` asks for that by name."""
+    def arguments(self, combination: Combination) -> Combination:
+        """The arguments of ``build``: the combination without the arguments of ``fit`` that ``build`` has no parameter for."""
         return {name: value for name, value in combination.items() if name not in FIT or name in self.asks_for()}
 
     def asks_for(self) -> set[str]:
-        """Names of the parameters of ``build``."""
+        """The names of the parameters of ``build``."""
         return set(inspect.signature(self.build).parameters)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Runs that differ in nothing but the number of epochs: one training, measured on its way."""
+    """Runs that differ only in the number of epochs: one training run, evaluated along the way."""
 
-    combination: dict[str, Any]
+    combination: Combination
     seed: int
     runs: dict[int, str]
-    """What identifies each run, by its number of epochs, ascending."""
+    """The id of each run by its number of epochs, in ascending order."""
 
 
 _job: Job | None = None
 
 
 def begin(lifeline: Connection, parents_end: Connection, job: Job) -> None:
-    """Makes a new process a worker.
+    """Turns a new process into a worker.
 
     Args:
-        lifeline: Ends when the parent closes its end, or dies, however it dies. Then this process ends at once.
-        parents_end: A copy that must not keep the lifeline alive.
-        job: What to work on.
+        lifeline: A pipe that ends when the parent closes its end or dies for any reason. This process then ends at once.
+        parents_end: The inherited copy of the parent's end, which must be closed.
+        job: The job to work on.
     """
     global _job
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the parent decides
@@ -88,27 +88,27 @@ def _end_with(lifeline: Connection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What is known of a combination before it is trained."""
+    """The properties of a combination that are known before training."""
 
     text: str
-    """All that decides about its numbers but the data and the seed: the model, its first weights, and how it is trained."""
+    """Everything that determines the results except the data and the seed: the model, its initial weights, and the training arguments."""
     higher_is_better: dict[str, bool | None]
     """For each metric."""
 
 
-def identify(combination: Mapping[str, Any]) -> Identity:
-    """What identifies the runs of a combination.
+def identify(combination: Combination) -> Identity:
+    """Returns the identity of a combination.
 
     Raises:
-        Unidentifiable: A function of the user's own refers to something whose contents can't be seen.
+        Unidentifiable: A user function refers to an object whose contents can't be inspected.
     """
     assert _job is not None
     model = _build(_job, combination, 0)
-    about: list[Any] = []
+    about: list[object] = []
     for describe_it in (model.get_config, model.get_compile_config):
         try:
             about.append(describe_it())
-        except (TypeError, ValueError):  # functions of the user's own can't be described
+        except (TypeError, ValueError):  # user functions have no configuration
             about.append([_job.build.__module__, getattr(_job.build, "__qualname__", ""), {k: text(v) for k, v in combination.items()}])
     about.append({name: combination[name] for name in FIT if name in combination})
     about.append([fingerprint(*model.get_weights()), fingerprint_of_code(model.layers, model._compiled)])
@@ -125,7 +125,7 @@ def _directions(model: Model) -> dict[str, bool | None]:
 
 
 def train(task: Task) -> list[dict[str, float]]:
-    """The numbers of every run of a task."""
+    """Returns the results of every run of a task."""
     assert _job is not None
     model = _build(_job, task.combination | {"epochs": max(task.runs)}, task.seed)
     batch_size = task.combination.get("batch_size")
@@ -145,7 +145,7 @@ def train(task: Task) -> list[dict[str, float]]:
 
 
 def test(task: Task) -> dict[str, float]:
-    """The numbers of a task of one run on the test samples."""
+    """Returns the results of a task with a single run on the test data."""
     assert _job is not None
     assert _job.test is not None
     model = _build(_job, task.combination, task.seed)
@@ -157,8 +157,8 @@ def test(task: Task) -> dict[str, float]:
     return _measure(model, "test", _job.test, diverged)
 
 
-def _measure(model: Model, part: str, samples: tuple[Any, Any], diverged: bool) -> dict[str, float]:
-    """Loss and metrics as ``part_loss`` …; a metric of several values as one number for each: ``part_f1_0``, ``part_f1_1``."""
+def _measure(model: Model, part: str, samples: tuple[InputData, TargetData], diverged: bool) -> dict[str, float]:
+    """Loss and metrics as ``part_loss`` …; a metric with several values as one column for each: ``part_f1_0``, ``part_f1_1``."""
     measured = model.evaluate(*samples, verbose=0, return_dict=True)
     numbers: dict[str, float] = {}
     for name, value in ({"loss": measured.pop("loss")} | measured).items():
@@ -169,7 +169,7 @@ def _measure(model: Model, part: str, samples: tuple[Any, Any], diverged: bool) 
     return dict.fromkeys(numbers, math.nan) if diverged else numbers
 
 
-def _build(job: Job, combination: Mapping[str, Any], seed: int) -> Model:
+def _build(job: Job, combination: Combination, seed: int) -> Model:
     utils.clear_session()
     utils.set_random_seed(seed)
     try:

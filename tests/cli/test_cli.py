@@ -177,7 +177,7 @@ def test_arguments_that_make_no_sense_end_with_code_2(run, arguments, message):
         (["--save", "missing/model.safetensors"], "missing does not exist; make it first"),
         (["--plot", "picture.doc"], "fastmlp: --plot picture.doc: a picture's name ends in .png, .svg or .pdf"),
         (["--plot", "missing/picture.png"], "fastmlp: --plot missing/picture.png: the folder missing does not exist"),
-        (["--points", "2"], "leaves 0 for the test set"),
+        (["--points", "2"], "puts 0 into the test set"),
     ],
 )
 def test_what_cannot_work_ends_before_training_with_one_line_and_code_1(run, tmp_path, monkeypatch, arguments, message):

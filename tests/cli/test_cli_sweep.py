@@ -143,7 +143,7 @@ def test_arguments_that_make_no_sense_end_with_code_2(run, arguments, message):
         (["--out", "missing/sweep.csv"], "fastmlp: missing/sweep.csv: No such file or directory"),
         (["--out", "letter.csv"], "fastmlp: letter.csv is not the file of a sweep; choose another name"),
         (["--plot", "picture.doc"], "fastmlp: --plot picture.doc: a picture's name ends in .png, .svg or .pdf"),
-        (["--points", "2"], "leaves 0 for the test set"),
+        (["--points", "2"], "puts 0 into the test set"),
     ],
 )
 def test_what_cannot_work_ends_before_training_with_one_line_and_code_1(run, tmp_path, monkeypatch, arguments, message):
@@ -161,7 +161,7 @@ def test_results_on_other_data_are_one_line(run, tmp_path):
     for other in (["moons"], ["gaussians", "--points", 30]):
         code, out, err = run(*other, "--epochs", 1, "--seeds", 1, "--out", file)
         assert (code, out) == (1, "")
-        assert err == f"fastmlp: {file} holds results on other data; choose another file, or delete it to begin anew\n"
+        assert err == f"fastmlp: {file} holds results for other data; choose another file, or delete it to start over\n"
 
 
 def test_piped_output_has_no_control_characters_and_fits_ascii():
@@ -193,7 +193,7 @@ def test_ctrl_c_shows_the_runs_that_are_done_and_how_to_go_on(tmp_path):
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert len(re.findall(r"│ [24] +│ +[\d.]+ ± ", out)) == 2
-    assert err.splitlines() == ["4 of 8 runs are done and in sweep.csv; to go on from there, do the same again", "interrupted"]
+    assert err.splitlines() == ["4 of 8 runs are done and saved in sweep.csv; run the same sweep again to resume it", "interrupted"]
     assert len(rows(tmp_path / "sweep.csv")) == 4
 
 

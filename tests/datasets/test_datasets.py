@@ -95,17 +95,17 @@ def test_gaussians_have_their_centres_on_the_unit_circle_and_the_spread_asked_fo
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"points_per_class": 0}, ValueError, "points_per_class must be at least 1, got 0"),
-        ({"points_per_class": 2.5}, TypeError, "points_per_class must be an integer, got 2.5"),
-        ({"classes": -1}, ValueError, "classes must be at least 1, got -1"),
-        ({"noise": -0.1}, ValueError, "noise is a standard deviation"),
+        ({"points_per_class": 0}, ValueError, "points_per_class must be an integer ≥ 1, got 0"),
+        ({"points_per_class": 2.5}, TypeError, "points_per_class must be an integer ≥ 1, got 2.5"),
+        ({"classes": -1}, ValueError, "classes must be an integer ≥ 1, got -1"),
+        ({"noise": -0.1}, ValueError, "noise, a standard deviation"),
         ({"noise": float("nan")}, ValueError, "must be finite"),
         ({"noise": "0.1"}, TypeError, "noise must be a number, got '0.1'"),
-        ({"seed": -1}, ValueError, "seed must be at least 0"),
+        ({"seed": -1}, ValueError, "seed must be an integer ≥ 0"),
         ({"seed": "zero"}, TypeError, "seed must be an integer"),
-        ({"test_fraction": 0}, ValueError, "test_fraction must lie between 0 and 1"),
-        ({"test_fraction": 1.0}, ValueError, "test_fraction must lie between 0 and 1"),
-        ({"points_per_class": 2, "test_fraction": 0.1}, ValueError, "leaves 0 for the test set and 2 to train on"),
+        ({"test_fraction": 0}, ValueError, "test_fraction must be > 0 and < 1"),
+        ({"test_fraction": 1.0}, ValueError, "test_fraction must be > 0 and < 1"),
+        ({"points_per_class": 2, "test_fraction": 0.1}, ValueError, "puts 0 into the test set and 2 into the training set"),
     ],
 )
 def test_arguments_that_make_no_sense_are_named(arguments, error, message):

@@ -88,7 +88,7 @@ def test_a_table_of_ones_own_can_be_named(tmp_path):
     (tmp_path / "own.npz").write_bytes(TABLE)
     (x_train, _), _ = boston_housing.load_data(tmp_path / "own.npz", test_split=0)
     assert x_train.shape == (10, 4)
-    with pytest.raises(FileNotFoundError, match=r"there is no file .*gone\.npz; leave path out for the data set"):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*gone\.npz; omit path to use the data set"):
         boston_housing.load_data(tmp_path / "gone.npz")
 
 

@@ -171,11 +171,11 @@ def test_a_sweep_can_be_drawn_over_any_column():
     assert titles(figure) == ["Validation loss"]
     assert figure.axes[0].get_xscale() == "linear"
     assert not figure.legends
-    with pytest.raises(ValueError, match="the sweep has no 'epochs'; it is over units"):
+    with pytest.raises(ValueError, match="the sweep has no hyperparameter 'epochs'; it is over units"):
         plot_sweep(swept(units=[1, 2, 3]), x="epochs")
     with pytest.raises(ValueError, match="there is no column 'test_mae'"):
         plot_sweep(swept(units=[1, 2, 3]), y="test_mae")
-    with pytest.raises(ValueError, match="the sweep has no results to draw"):
+    with pytest.raises(ValueError, match="the sweep has no finite results to plot"):
         plot_sweep(swept(units=[1]), y="validation_loss")
 
 

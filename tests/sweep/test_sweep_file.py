@@ -85,7 +85,7 @@ def test_results_on_other_data_are_refused(file):
     run({"units": 2, "epochs": 1}, out=file)
     x, y = TRAIN
     for train in ((x + 1e-6, y), (x, 1 - y), (x[1:], y[1:])):
-        with pytest.raises(ValueError, match=r"sweep.csv holds results on other data; choose another file, or delete it to begin anew"):
+        with pytest.raises(ValueError, match=r"sweep.csv holds results for other data; choose another file, or delete it to start over"):
             run({"units": 4, "epochs": 1}, train=train, out=file)
 
 
@@ -97,14 +97,16 @@ def test_results_of_another_program_are_refused(file):
         model.compile("sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
         return model
 
-    message = "sweep.csv has units 2, epochs 1, seed [01], trained with another model or other settings than now; choose another file"
+    message = "sweep.csv has units 2, epochs 1, seed [01], trained with another model or other settings; choose another file"
     with pytest.raises(ValueError, match=message):
         run({"units": [2, 4], "epochs": 1}, changed, out=file)
 
 
 def test_a_sweep_over_other_names_is_refused(file):
     run({"units": 2, "epochs": 1}, out=file)
-    with pytest.raises(ValueError, match=r"sweep\.csv is of a sweep over units, epochs; this one is over units, learning_rate, epochs"):
+    with pytest.raises(
+        ValueError, match=r"sweep\.csv holds a sweep over units, epochs, but this sweep is over units, learning_rate, epochs"
+    ):
         run(out=file)
 
 
@@ -130,7 +132,7 @@ def test_an_incomplete_last_line_is_dropped_and_its_run_done_again(file, left, e
     if left == "nothing":
         results = run(out=file)
     else:
-        with pytest.warns(UserWarning, match=r"the last line of .*sweep.csv is incomplete, as a crash may leave it; its run is done again"):
+        with pytest.warns(UserWarning, match=r"the last line of .*sweep.csv is incomplete, perhaps after a crash; its run is repeated"):
             results = run(out=file)
     assert numbers(results) == expected
     assert len(lines(file)) == 17
@@ -142,7 +144,7 @@ def test_damage_elsewhere_is_an_error_that_names_the_line(file):
     content = lines(file)
     content[5] = content[5].replace("0.", "0,", 1)
     file.write_text("\n".join(content) + "\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"sweep.csv, line 6, is damaged; delete that line, and its run is done again"):
+    with pytest.raises(ValueError, match=r"sweep.csv, line 6, is damaged; delete that line to repeat its run"):
         run(out=file)
 
 
@@ -232,7 +234,9 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_program_goes_on(start, tmp_path,
     assert err == ""
     assert process.returncode == 0
     kept = len(lines(file)) - 1
-    assert out.splitlines()[-1] == f"stopped {kept} {kept} of 40 runs are done and in sweep.csv; to go on from there, do the same again"
+    assert (
+        out.splitlines()[-1] == f"stopped {kept} {kept} of 40 runs are done and saved in sweep.csv; run the same sweep again to resume it"
+    )
     assert 3 <= kept < 40
     wait_until_gone(process.pid)
     found, losses = finish(tmp_path, epochs=300)
@@ -249,7 +253,7 @@ def test_ctrl_c_does_not_wait_for_the_runs_in_progress():
         threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
 
     start = time.monotonic()
-    with pytest.raises(sweep.SweepInterrupted, match=r"0 of 2 runs are done; with a file for the results \(out\), a sweep can be resumed"):
+    with pytest.raises(sweep.SweepInterrupted, match=r"0 of 2 runs are done; to make a sweep resumable, pass a file for its results"):
         run({"units": [2], "epochs": 10**8}, on_progress=press_soon)
     assert time.monotonic() - start < SECONDS  # the runs would take hours
     assert told == [0]
@@ -316,7 +320,7 @@ def test_two_sweeps_do_not_write_one_file(start, tmp_path, file):
     process = start(epochs=300)
     os.kill(process.pid, signal.SIGSTOP)
     try:
-        with pytest.raises(ValueError, match=r"another sweep is writing .*sweep.csv; wait for it, or choose another file"):
+        with pytest.raises(ValueError, match=r"another sweep is writing .*sweep.csv; wait for it to end, or choose another file"):
             run({"units": [1], "epochs": 300}, out=file)
     finally:
         process.kill()

@@ -57,7 +57,7 @@ def test_frames_are_identified_by_their_values_types_and_names(library):
 
 
 def test_data_that_can_not_be_compared_are_refused():
-    with pytest.raises(Unidentifiable, match=r"the data hold .*object object.*, which can't be compared"):
+    with pytest.raises(Unidentifiable, match=r"the data contain .*object object.*, which can't be compared"):
         fingerprint(np.array([object()]))
     with pytest.raises(Unidentifiable, match="can't be compared"):
         fingerprint(iter([X]))
@@ -166,7 +166,7 @@ def losing(power):
 def test_a_loss_of_the_same_name_that_computes_something_else_is_not_taken_for_the_same(tmp_path):
     file, options = tmp_path / "sweep.csv", {"train": TRAIN, "seeds": 1, "grid": {"units": 2, "epochs": 1}}
     first = run(build=losing(2), out=file, **options)
-    with pytest.raises(ValueError, match="trained with another model or other settings than now"):
+    with pytest.raises(ValueError, match="trained with another model or other settings"):
         run(build=losing(4), out=file, **options)
     again = run(build=losing(2), out=file, **options)
     assert [r.numbers for r in again.runs] == [r.numbers for r in first.runs]
@@ -187,7 +187,7 @@ def test_data_in_a_dict_that_are_others_are_not_taken_for_the_same(tmp_path):
     file, options = tmp_path / "sweep.csv", {"build": of_dicts, "grid": {"units": 2, "epochs": 1}, "seeds": 1, "test": None}
     run(train=parts(), validation=parts(), out=file, **options)
     run(train=parts(), validation=parts(), out=file, **options)
-    with pytest.raises(ValueError, match="holds results on other data"):
+    with pytest.raises(ValueError, match="holds results for other data"):
         run(train=parts(2.0), validation=parts(), out=file, **options)
 
 
@@ -203,5 +203,5 @@ def test_first_weights_that_are_others_are_not_taken_for_the_same(tmp_path):
     file, options = tmp_path / "sweep.csv", {"seeds": 1, "grid": {"units": 2, "epochs": 1}}
     run(build=starting_at(0.1), out=file, **options)
     run(build=starting_at(0.1), out=file, **options)
-    with pytest.raises(ValueError, match="trained with another model or other settings than now"):
+    with pytest.raises(ValueError, match="trained with another model or other settings"):
         run(build=starting_at(0.2), out=file, **options)
