@@ -1,5 +1,5 @@
-/* What the bodies of all kernels are written with: the contracts, the names of one ISA's functions, its primitives, and the vector
- * functions over them. A kernel of an ISA is a function fm_<isa>_<kernel>. */
+/* What all kernel bodies are written with: the contracts, the function names of one ISA, its primitives, and the vector functions over
+ * them. A kernel of an ISA is a function fm_<isa>_<kernel>. */
 #include "kernels.h"
 
 #define FM_CONCAT_(a, b, c) fm_##a##b##c
@@ -12,7 +12,7 @@
 #define FM_KERNEL(name, arguments) void FM_FUNCTION(name)(const arguments *);
 #include "kernels.def"
 
-#if defined(FM_COMPACT) /* for what need not run fast: the code is smaller, and compiled much faster */
+#if defined(FM_COMPACT) /* where speed does not matter: the code is smaller, and compiles much faster */
 #define FM_INLINE static __attribute__((unused))
 #else
 #define FM_INLINE static inline __attribute__((always_inline))

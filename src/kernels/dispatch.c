@@ -1,4 +1,5 @@
-/* The tables compiled in, the names of the manifest, and whether this processor can run a table. No ISA flags: it must run everywhere. */
+/* The kernel tables of this build, the names of the manifest, and which tables this processor supports. Compiled without ISA flags,
+ * because it must run on every processor. */
 #include "kernels.h"
 
 #if defined(__x86_64__)

@@ -1,4 +1,4 @@
-/* The kernels that -O3 makes half as large again, and no faster: compiled with -O2, once for each ISA, like for_speed.c. */
+/* The kernels that -O3 makes half again as large, but no faster: compiled with -O2, once for each ISA, like for_speed.c. */
 #include "bodies.h"
 
 #include "body/activity.h"

@@ -1,4 +1,5 @@
-/* The kernels whose loops gain from -O3, and the table of all. Compiled once for each ISA: CMake defines FM_ISA_NAME and FM_ISA_HEADER. */
+/* The kernels that -O3 makes faster, and the table of all kernels. Compiled once for each ISA: CMake defines FM_ISA_NAME and
+ * FM_ISA_HEADER. */
 #include "bodies.h"
 
 #include "body/elementwise.h"

@@ -1,16 +1,16 @@
-/* Kernels: the contract of each, and the table that holds one ISA's set.
+/* Kernels: their contracts, and the table that holds those of one ISA.
  *
  * A kernel knows no network, no thread and no malloc: it takes one const struct of pointers and sizes and returns nothing. It reads and
- * writes only what its struct names, so a caller may give disjoint parts of the output to different threads.
+ * writes only what its struct names, so different threads may compute disjoint parts of an output.
  *
- * Numbers. Every ISA gives the same bits:
- *   - an output element of a GEMM is Σ_p a_p·b_p over p ascending, one fused multiply-add a term, starting at +0 (or at the value already
- *     in c when `carry` is set, so a sum may be cut into blocks of p without changing a bit);
- *   - every other sum over columns uses 16 lanes, lane l taking the columns l, l+16, l+32, … in order, and then the fixed tree
- *     8+8, 4+4, 2+2, 1+1 (lane l of the low half plus lane l of the high half);
- *   - division and square root are the correctly rounded ones, no estimates, no contraction.
+ * Numbers. Every ISA produces the same bits:
+ *   - an output element of a GEMM is Σ_p a_p·b_p over ascending p, one fused multiply-add per term, starting at +0, or at the value in
+ *   c with `accumulate`, so that a sum can be split into blocks of p without changing a bit;
+ *   - every other sum over columns uses 16 lanes, lane l taking the columns l, l+16, l+32, … in order, and then the fixed tree 8+8,
+ *   4+4, 2+2, 1+1 (lane l of the lower half plus lane l of the upper half);
+ *   - division and square root are correctly rounded, without estimates and without contraction.
  *
- * Rows. "Padded" rows have room for the columns rounded up to a multiple of 16; the pad may be read, and holds finite numbers.
+ * Rows. "Padded" rows have memory for the columns rounded up to a multiple of 16; pads may be read, and hold finite numbers.
  */
 #ifndef FASTMLP_KERNELS_H
 #define FASTMLP_KERNELS_H

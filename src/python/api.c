@@ -1,11 +1,11 @@
-/* The table of functions that fastmlp_api.h finds. What they promise is written there. */
+/* The function table of fastmlp_api.h, which documents what the functions promise. */
 #include "api.h"
 #include "../../fastmlp/include/fastmlp_api.h"
 
 struct fastmlp_network {
     fm_network *network;
     int64_t inputs, outputs;
-    int64_t max_rows; /* above this a size in bytes does not fit size_t */
+    int64_t max_rows; /* maximum rows whose size in bytes fits size_t */
     PyObject *owner;
 };
 
@@ -23,7 +23,7 @@ fastmlp_network *fm_api_handle(PyObject *owner, fm_network *network, int64_t inp
 static void api_release(fastmlp_network *handle) {
     if (!handle)
         return;
-    if (Py_IsInitialized()) { /* a handle may outlive the interpreter, which has then taken its objects along */
+    if (Py_IsInitialized()) { /* a handle may outlive the interpreter, which has then freed the owner */
         const PyGILState_STATE state = PyGILState_Ensure();
         Py_DECREF(handle->owner);
         PyGILState_Release(state);
@@ -44,15 +44,15 @@ static int status_of(fm_status status) {
     case FM_STATUS_REENTERED:
         return FASTMLP_REENTERED;
     default:
-        return FASTMLP_NO_MEMORY; /* the only other one of a prediction */
+        return FASTMLP_NO_MEMORY; /* the only other error of a prediction */
     }
 }
 
 /* -- waiting ----------------------------------------------------------------------------------------------------------------------- */
 
-static _Thread_local int in_c_api; /* this thread waits for a caller who does not expect a Python exception */
+static _Thread_local int in_c_api; /* this thread waits on behalf of a C caller, which does not expect a Python exception */
 
-/* A call that waits for its turn ends with the exception of a signal handler, such as KeyboardInterrupt. */
+/* Lets a call that waits for the network end with the exception of a signal handler, such as KeyboardInterrupt. */
 static int check_signals(void) {
     if (in_c_api || !Py_IsInitialized())
         return 0;
@@ -66,7 +66,7 @@ void fm_api_watch_signals(void) { fm_set_wait_hook(check_signals); }
 
 static int holds_gil(void) { return Py_IsInitialized() && PyGILState_GetThisThreadState() && PyGILState_Check(); }
 
-/* Waits for its turn; without the GIL, which whoever has the network may need to give it back: a loss written in Python does. */
+/* Waits without the GIL, which the thread that holds the network may need to release it: a loss written in Python does. */
 static fm_status wait_and_predict(fm_network *network, const fm_input *input, float *out) {
     PyThreadState *held = holds_gil() ? PyEval_SaveThread() : NULL;
     in_c_api = 1;

@@ -1,5 +1,5 @@
-/* A subclass of NumPy's array that costs as little as the array itself: a class made in Python would be known to the garbage collector,
- * which makes an array of a few numbers noticeably dearer. */
+/* A subclass of NumPy's array as cheap as the array itself. A class defined in Python would be tracked by the garbage collector, which
+ * makes small arrays noticeably slower. */
 #include "predictions.h"
 
 #include <numpy/arrayobject.h>

@@ -1,4 +1,4 @@
-/* Aligned memory in one piece for many arrays, whose sizes are checked. */
+/* One aligned allocation for many arrays, with checked sizes. */
 #include "engine/base/arena.h"
 
 #include <stdlib.h>
@@ -30,7 +30,7 @@ char *fm_layout_allocate(const fm_layout *layout) {
         return NULL;
 #if defined(MADV_HUGEPAGE)
     if (alignment == HUGE_PAGE)
-        madvise(memory, bytes, MADV_HUGEPAGE); /* a wish: without it large products wait for address translation */
+        madvise(memory, bytes, MADV_HUGEPAGE); /* only a hint; without huge pages, large matrix products wait for address translation */
 #endif
     memset(memory, 0, bytes);
     return memory;

@@ -1,4 +1,4 @@
-/* Aligned memory in one piece for many arrays, whose sizes are checked. */
+/* One aligned allocation for many arrays, with checked sizes. Refuses to grow: sizes are known before anything is allocated. */
 #ifndef FASTMLP_BASE_ARENA_H
 #define FASTMLP_BASE_ARENA_H
 
@@ -7,7 +7,7 @@
 
 #define FM_ALIGNMENT 64
 
-/* Lays arrays out one after another, each aligned; `overflow` remembers a size that does not fit. */
+/* Places arrays one after another, each aligned; `overflow` is set once a size does not fit. */
 typedef struct fm_layout {
     size_t bytes;
     int overflow;

@@ -1,4 +1,4 @@
-/* Seconds of a clock that nobody sets. */
+/* Seconds on the monotonic clock. */
 #ifndef FASTMLP_BASE_CLOCK_H
 #define FASTMLP_BASE_CLOCK_H
 

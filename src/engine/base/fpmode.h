@@ -1,5 +1,5 @@
-/* Denormals are flushed to zero inside a call, so that a dying unit costs no more than a live one; the caller's mode is put back, also
- * while a function of the caller's own runs. */
+/* Flushes denormals to zero inside a call, because arithmetic on them is many times slower. The caller's mode is restored on return, and
+ * while a user-defined function runs. */
 #ifndef FASTMLP_FPMODE_H
 #define FASTMLP_FPMODE_H
 

@@ -1,24 +1,24 @@
-/* A lock with a queue, for a network.
+/* A fair readers-writer lock with a fast path.
  *
- * A prediction takes a microsecond, so nobody waiting is one atomic instruction to come and one to go. Everything else goes through the mutex and
- * the queue: the lock is handed to whoever stands first, so neither those who train nor those who predict can keep the others out.
+ * A prediction may take a microsecond, so an uncontended lock costs one atomic instruction to acquire and one to release. All other
+ * cases use the mutex and the queue: the lock is handed to the first waiter, so neither training nor predictions can starve the other.
  */
 #include "engine/base/lock.h"
 #include "engine/base/clock.h"
 
-#define HELD (1u << 31)   /* by one thread alone */
-#define QUEUED (1u << 30) /* somebody waits: no short cuts */
-#define LENT (1u << 29)   /* the owner is in a function of the user's: others may look */
+#define HELD (1u << 31)   /* exclusively */
+#define QUEUED (1u << 30) /* there are waiters: the fast path is closed */
+#define LENT (1u << 29)   /* the owner runs a user-defined function: others may read */
 #define READERS (LENT - 1)
 
-#define HOOK_INTERVAL 0.05   /* seconds of waiting between two looks at the hook */
-#define USER_FUNCTION_TIMEOUT 1.0 /* seconds of one call of the user's function that somebody who can't have the lock meanwhile waits */
+#define HOOK_INTERVAL 0.05   /* seconds of waiting between two calls of the wait hook */
+#define USER_FUNCTION_TIMEOUT 1.0 /* seconds a writer waits for one call of a user-defined function */
 
 typedef struct fm_waiter {
     struct fm_waiter *next;
     pthread_cond_t turn;
     fm_access access;
-    int takes_back; /* the owner, who has lent the lock */
+    int takes_back; /* the owner, which lent the lock and takes it back */
     int granted;
 } fm_waiter;
 
@@ -43,7 +43,7 @@ int fm_lock_is_own(const fm_lock *lock) { return atomic_load_explicit(&lock->own
 
 /* -- the queue; the mutex is held -------------------------------------------------------------------------------------------------- */
 
-/* Takes the lock if nobody is in the way. */
+/* Takes the lock if its state allows it. */
 static int try_take(fm_lock *lock, fm_access access, int takes_back) {
     unsigned state = atomic_load(&lock->state);
     for (;;) {
@@ -55,12 +55,12 @@ static int try_take(fm_lock *lock, fm_access access, int takes_back) {
     }
 }
 
-/* Whoever wants to change something waits aside while the lock is lent, and is in nobody's way. */
+/* Writers are set aside while the lock is lent, and do not block the waiters behind them. */
 static int is_set_aside(const fm_lock *lock, const fm_waiter *waiter) {
     return waiter->access == FM_ACCESS_WRITE && !waiter->takes_back && atomic_load(&lock->state) & LENT;
 }
 
-/* Hands the lock to those who stand first. */
+/* Grants the lock to the first waiters that can have it. */
 static void grant_waiters(fm_lock *lock) {
     fm_waiter **link = &lock->first;
     lock->last = NULL;
@@ -94,7 +94,7 @@ static void enqueue(fm_lock *lock, fm_waiter *waiter, int in_front) {
         lock->last->next = waiter;
         lock->last = waiter;
     }
-    /* A short cut taken before this is seen in the state; one that ends after it comes here to serve. */
+    /* A fast-path acquisition before this is visible in the state; one that ends after it calls grant_waiters. */
     atomic_fetch_or(&lock->state, QUEUED);
     grant_waiters(lock);
 }
@@ -131,13 +131,13 @@ static void sleep_for(fm_lock *lock, fm_waiter *waiter, double seconds) {
 #endif
 }
 
-/* Whether the lock has been lent, since this waiter came, for longer than anybody should wait. */
+/* Whether the lock has been lent for longer than USER_FUNCTION_TIMEOUT since this waiter arrived. */
 static int is_stuck(const fm_lock *lock, fm_access access, double begin) {
     const double since = lock->lent_since > begin ? lock->lent_since : begin;
     return access == FM_ACCESS_WRITE && atomic_load(&lock->state) & LENT && fm_now() - since > USER_FUNCTION_TIMEOUT;
 }
 
-/* Asks the hook, without the mutex and away from the queue: nobody waits for what it does, and it may fork, or never come back. */
+/* Calls the wait hook outside the mutex and the queue, because it may fork or never return. */
 static int is_stopped(fm_lock *lock, fm_waiter *waiter) {
     if (!wait_hook)
         return 0;
@@ -150,7 +150,7 @@ static int is_stopped(fm_lock *lock, fm_waiter *waiter) {
     return stopped;
 }
 
-/* Waits until it is granted what it wants; a negative time is endless, and only then are questions asked. */
+/* Waits until granted. A negative time means no limit; only then are the owner's timeout and the hook checked. */
 static fm_status wait_for_turn(fm_lock *lock, fm_waiter *waiter, double seconds) {
     fm_status status = FM_STATUS_OK;
     const double begin = fm_now();
@@ -177,7 +177,7 @@ static fm_status wait_for_turn(fm_lock *lock, fm_waiter *waiter, double seconds)
 
 /* -- taking and giving back -------------------------------------------------------------------------------------------------------- */
 
-/* Without a queue and without a mutex. */
+/* The fast path: no queue, no mutex. */
 static int try_fast_path(fm_lock *lock, fm_access access) {
     unsigned state = atomic_load_explicit(&lock->state, memory_order_relaxed);
     if (access != FM_ACCESS_SHARED) {
@@ -215,7 +215,7 @@ fm_status fm_lock_try(fm_lock *lock, fm_access access) {
         pthread_mutex_lock(&lock->mutex);
         int taken = 1;
         for (const fm_waiter *waiter = lock->first; waiter && taken; waiter = waiter->next)
-            taken = is_set_aside(lock, waiter); /* nobody else is overtaken */
+            taken = is_set_aside(lock, waiter); /* do not overtake other waiters */
         taken = taken && try_take(lock, access, 0);
         pthread_mutex_unlock(&lock->mutex);
         if (!taken)

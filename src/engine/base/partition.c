@@ -1,4 +1,4 @@
-/* Who computes what: work is split over outputs, never over a summed axis, so no bit depends on the number of threads. */
+/* Divides work among workers: over outputs, never over a summed axis, so that no bit depends on the number of threads. */
 #include "engine/base/partition.h"
 
 fm_range fm_partition(ptrdiff_t count, fm_worker worker) {
@@ -14,7 +14,7 @@ fm_range fm_partition_rows(ptrdiff_t rows, fm_worker worker) {
     return range;
 }
 
-/* Work is cut along the direction that divides more evenly; panels for choice, so that a thread meets the same weights again and again. */
+/* Divides the axis that divides more evenly; panels if equal, so that a thread reads the same weights in every batch. */
 fm_output_shard fm_partition_output(ptrdiff_t rows, ptrdiff_t panels, fm_worker worker) {
     if (worker.count == 1)
         return (fm_output_shard){{0, rows}, {0, panels}};

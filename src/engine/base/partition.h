@@ -1,4 +1,4 @@
-/* Who computes what. */
+/* Divides work among workers. */
 #ifndef FASTMLP_BASE_PARTITION_H
 #define FASTMLP_BASE_PARTITION_H
 
@@ -7,16 +7,16 @@
 
 #include <stddef.h>
 
-/* Half-open range of the units 0 … count − 1 that this worker takes. */
+/* Half-open range of this worker's items among 0 … count − 1. */
 typedef struct fm_range {
     ptrdiff_t begin, end;
 } fm_range;
 fm_range fm_partition(ptrdiff_t count, fm_worker worker);
 
-/* Rows of a batch, in groups of 16, that this worker takes. */
+/* This worker's rows of a batch, in groups of 16. */
 fm_range fm_partition_rows(ptrdiff_t rows, fm_worker worker);
 
-/* What of an output of rows × panels a worker computes; rows are cut at multiples of 16. */
+/* This worker's part of an output of rows × panels; rows are divided at multiples of 16. */
 typedef struct fm_output_shard {
     fm_range rows, panels;
 } fm_output_shard;

@@ -1,7 +1,6 @@
-/* Random numbers of the engine: Philox words, by seed and position alone. Dropout's use of them is a kernel (kernels/body/dropout.h):
- * counter (column group · 16 + lane, row, iteration, node). Here the order of the rows: counter (quadruple, epoch low, epoch high, ~0); and
- * the keys of further streams of noise: counter (draw low, draw high, 0, ~1). No node has such a number.
- */
+/* Random numbers of the engine: Philox words, a function of seed and position. The dropout kernels (kernels/body/dropout.h) use the
+ * counter (column group · 16 + lane, row, iteration, node). Here, shuffling uses (quadruple, epoch low, epoch high, ~0), and keys of
+ * further noise streams use (draw low, draw high, 0, ~1). No node has such an index. */
 #include "kernels/body/philox.h"
 #include "engine/base/rng.h"
 

@@ -1,7 +1,7 @@
-/* The thread team: the only global mutable state there is.
+/* The thread team, which is the only global mutable state besides the list of networks.
  *
- * Workers sleep on a condition variable between calls and cost nothing. During a call all of them run the same task, each with its own
- * number, and meet at barriers that spin briefly, then yield, then sleep, so that a machine with more busy threads than cores still moves.
+ * Workers sleep on a condition variable between calls. During a call all workers run the same task, each with its own id, and meet at
+ * barriers that spin briefly, then yield, then sleep, so that progress is possible with more busy threads than cores.
  */
 #include "engine/base/team.h"
 #include "engine/base/fpmode.h"
@@ -11,7 +11,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-#define SPINS 2000 /* pauses before a barrier yields: tens of microseconds, longer than the parts of a step differ */
+#define SPINS 2000 /* pauses before a barrier yields: tens of microseconds, more than the workers of a step usually differ */
 #define YIELDS 200 /* yields before it sleeps */
 
 static struct {
@@ -19,15 +19,15 @@ static struct {
     pthread_mutex_t mutex; /* guards the fields below and both conditions */
     pthread_cond_t wake, done;
     int limit;   /* threads a call may use */
-    int workers; /* threads made so far, the caller not counted */
+    int workers; /* threads created so far, without the caller */
     unsigned long call;
     fm_team_task *task;
     void *argument;
     int count;   /* threads in the current call */
     int running; /* workers of the current call that have not finished */
     int has_caller;
-    pthread_t caller;    /* whose call it is */
-    atomic_int deserted; /* it forked, and this is the child: no other worker will come to a barrier */
+    pthread_t caller;    /* the thread that made the call */
+    atomic_int deserted; /* the caller forked and this is the child: no other worker will reach a barrier */
 
     pthread_cond_t barrier_wake;
     atomic_int arrived, sleepers;
@@ -43,8 +43,8 @@ static struct {
 
 static pthread_once_t watch_forks = PTHREAD_ONCE_INIT;
 
-/* In the child only the forking thread lives on: whatever the others held is made anew, and a new team grows when one is needed. A thread that
- * forks while it has the team, in a function of the user's, keeps it and is alone in it. */
+/* In the child only the forking thread exists: locks are recreated, and a new team grows when needed. A thread that forks while it has
+ * the team, in a user-defined function, keeps it and is its only worker. */
 static void after_fork_in_child(void) {
     const int has_team = team.has_caller && pthread_equal(team.caller, pthread_self());
     pthread_mutex_init(&team.owner, NULL);
@@ -75,7 +75,7 @@ static inline void pause_briefly(void) {
 static void *worker_main(void *argument) {
     const int id = (int)(intptr_t)argument;
     pthread_mutex_lock(&team.mutex);
-    /* The call that made this thread already counts it. */
+    /* The call that created this thread counts it already. */
     unsigned long seen = team.call - 1;
     for (;;) {
         while (team.call == seen)

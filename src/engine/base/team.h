@@ -1,4 +1,4 @@
-/* The threads that run a call together. */
+/* The thread team that runs a call. */
 #ifndef FASTMLP_BASE_TEAM_H
 #define FASTMLP_BASE_TEAM_H
 
@@ -14,7 +14,7 @@ typedef void fm_team_task(void *argument, fm_worker worker);
 /* Runs task on up to `count` threads at once, this one included as worker 0, and returns when all are done. */
 void fm_team_run(fm_team_task *task, void *argument, int count);
 
-/* Waits until all workers of the call are here. Nothing to do for a worker alone. */
+/* Waits for all workers of the call. Returns at once if there is only one. */
 void fm_team_barrier(fm_worker worker);
 
 #endif

@@ -1,4 +1,4 @@
-/* Rows on their way in: checked once a fit, gathered through the order once a batch. */
+/* Gathers the rows of a batch through the shuffle order, and validates them. */
 #include "engine/data/gather.h"
 #include "engine/data/sparse.h"
 #include "engine/graph/terms.h"
@@ -45,7 +45,7 @@ int64_t fm_first_bad_row(const fm_csr *x, int64_t rows, int64_t inputs) {
 int fm_load_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_t row) {
     const fm_workspace *w = pass->workspace;
     const ptrdiff_t inputs = pass->network->width[0], stride = pass->network->stride[0];
-    if (!validate_row(x, from, inputs)) /* every time, because the arrays are the user's and may have changed */
+    if (!validate_row(x, from, inputs)) /* in every batch, because the arrays belong to the user and may have changed */
         return 0;
     if (pass->sparse) {
         w->csr.begin[row] = (ptrdiff_t)x->begin[from];
@@ -59,7 +59,7 @@ int fm_load_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_
     return 1;
 }
 
-/* The targets and weights of one row, taken from row `from`. 0 if a label is out of range. */
+/* Gathers targets and weights of row `from`. 0 if a label is out of range. */
 static int gather_targets(const fm_pass *pass, const fm_batches *b, int64_t from, ptrdiff_t row) {
     const fm_network *network = pass->network;
     for (int t = 0; t < network->term_count; t++) {

@@ -1,7 +1,7 @@
-/* The rows of a batch as lists of what is not zero, by row and by column.
+/* The sparse forms of a batch: CSR and CSC.
  *
- * The lists by row are found while rows are gathered, or given as such. For the weight gradient each thread turns its share
- * of the columns into lists too, only those in which anything stands, so the cost and the memory of a batch follow its non-zeros.
+ * CSR comes from the user, or from compressing dense rows while they are gathered. For dW, each worker converts its shard of the columns
+ * to CSC, non-empty columns only, so that time and memory follow the number of non-zeros.
  */
 #include "engine/data/sparse.h"
 #include "engine/base/arena.h"
@@ -9,11 +9,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define MIN_INPUTS 64    /* narrower layers are over before the lists are made */
-#define SAMPLE_ENTRIES 128 /* whose columns tell how to share them out */
+#define MIN_INPUTS 64    /* below this, compressing costs more than it saves */
+#define SAMPLE_ENTRIES 128 /* entries sampled to balance columns among workers */
 
-/* Where skipping begins to pay, by the units of the layer: in a wide one a number visited by itself costs 2.5 times as much as one of a tile,
- * and its place in the lists as much as a few dozen units. Fitted to benchmarks/zero_skipping.py, Intel Sapphire Rapids: docs/performance.md. */
+/* The density below which skipping zeros pays, by units of the layer: in a wide layer one non-zero costs 2.5 times as much as in a dense
+ * micro-kernel, and its place in the CSR as much as a few dozen units. Fitted to benchmarks/zero_skipping.py on Intel Sapphire Rapids:
+ * docs/performance.md. */
 #define MAX_SHARE 0.4
 #define LISTING_UNITS 40.0
 #define FINDING_UNITS 24.0
@@ -51,7 +52,7 @@ fm_status fm_ensure_csr(const fm_network *network, fm_workspace *w, int compress
         fm_layout layout = {0, 0};
         const size_t index = fm_layout_add(&layout, w->rows, network->width[0], sizeof(int32_t));
         const size_t value = fm_layout_add(&layout, w->rows, network->width[0], sizeof(float));
-        /* Room for rows without a zero, but not cleared: what is never written takes no memory. */
+        /* Large enough for rows without zeros, but not cleared: pages that are never written take no memory. */
         w->compressed_memory = layout.overflow ? NULL : aligned_alloc(FM_ALIGNMENT, layout.bytes);
         if (!w->compressed_memory)
             return FM_STATUS_NO_MEMORY;
@@ -109,7 +110,7 @@ void fm_free_sparse(fm_workspace *w) {
     free(w->csr_memory);
 }
 
-/* Room for the columns and entries of a batch, with some to spare, since the next batch will have a few more. */
+/* Memory for the columns and entries of a batch, with some in reserve, because the next batch may have more. */
 static int ensure_room(fm_csc *own, ptrdiff_t columns, ptrdiff_t entries) {
     if (own->memory && own->column_room >= columns && own->entry_room >= entries)
         return 1;
@@ -135,7 +136,7 @@ static int ensure_room(fm_csc *own, ptrdiff_t columns, ptrdiff_t entries) {
     return 1;
 }
 
-/* The first entry of a row at or after a column. */
+/* Position of the first entry of a row at or after a column. */
 static ptrdiff_t find_column(const fm_csr_rows *rows, ptrdiff_t row, ptrdiff_t column) {
     ptrdiff_t low = rows->begin[row], high = rows->end[row];
     while (low < high) {
@@ -153,8 +154,8 @@ static int compare_columns(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
-/* Columns that hold this worker's share of the entries, told from a few of them: words are not spread evenly over the alphabet. Every
- * worker looks at the same ones. */
+/* This worker's range of columns, balanced by a sample of the entries, because columns such as words differ in frequency. All workers
+ * take the same sample. */
 static fm_range shard_columns(const fm_pass *pass) {
     const fm_csr_rows *rows = &pass->workspace->csr;
     const fm_worker worker = pass->worker;
@@ -166,7 +167,7 @@ static fm_range shard_columns(const fm_pass *pass) {
     for (ptrdiff_t i = 0; i < SAMPLE_ENTRIES; i++) {
         const ptrdiff_t row = i * pass->rows / SAMPLE_ENTRIES, length = rows->end[row] - rows->begin[row];
         if (length > 0)
-            sample[count++] = rows->index[rows->begin[row] + i * 41 % length]; /* 41: any step that visits all parts of a row */
+            sample[count++] = rows->index[rows->begin[row] + i * 41 % length]; /* 41: any stride that samples all parts of a row */
     }
     if (count == 0)
         return fm_partition(range.end, worker);
@@ -178,7 +179,7 @@ static fm_range shard_columns(const fm_pass *pass) {
     return range;
 }
 
-/* Where this worker's columns begin and end in each row; how many entries that are. */
+/* Finds this worker's entries in each row; returns their number. */
 static ptrdiff_t slice_rows(const fm_pass *pass, const fm_csc *own) {
     const fm_csr_rows *rows = &pass->workspace->csr;
     ptrdiff_t entries = 0;
@@ -190,7 +191,8 @@ static ptrdiff_t slice_rows(const fm_pass *pass, const fm_csc *own) {
     return entries;
 }
 
-/* How many entries each column has, in `place`, and which columns have any: in order where that takes no longer than the entries do. */
+/* Counts the entries of each column in `place` and lists the non-empty columns; in order if that takes no longer than visiting the
+ * entries. */
 static void count_columns(const fm_pass *pass, fm_csc *own, ptrdiff_t entries) {
     const int32_t *const index = pass->workspace->csr.index;
     int32_t *const place = pass->workspace->place, *const column = own->column;
@@ -212,7 +214,7 @@ static void count_columns(const fm_pass *pass, fm_csc *own, ptrdiff_t entries) {
     own->count = count;
 }
 
-/* Every entry to its column's list; `place` is where the next one of each column goes. */
+/* Copies each entry to its column; `place` is the next position of each column. */
 static void scatter_entries(const fm_pass *pass, const fm_csc *own) {
     const int32_t *const row_index = pass->workspace->csr.index;
     const float *const row_value = pass->workspace->csr.value;
@@ -234,7 +236,7 @@ int fm_build_csc(const fm_pass *pass) {
     own->range = shard_columns(pass);
     own->count = own->stale = 0;
     const ptrdiff_t entries = slice_rows(pass, own), width = own->range.end - own->range.begin;
-    /* One column more: count_columns writes ahead. Places are 32 bits wide. */
+    /* One column more, because count_columns writes one past the end. Positions have 32 bits. */
     if (entries > INT32_MAX || !ensure_room(own, (entries < width ? entries : width) + 1, entries))
         return 0;
     count_columns(pass, own, entries);

@@ -1,4 +1,4 @@
-/* How nodes are connected: what neighbours do for one another, and what a loss needs and reaches. */
+/* Links nodes: what a node can fuse with its neighbours, and which nodes the losses need and send gradients to. */
 #include "engine/graph/link.h"
 #include "engine/graph/validate.h"
 
@@ -58,7 +58,7 @@ static void find_needed(fm_network *network, const fm_loss_term *terms, int coun
     }
 }
 
-/* Moving statistics move with every batch, whether a loss needs the node or not. */
+/* Moving statistics are updated in every batch, whether or not a loss needs the node. */
 static void find_moving(fm_network *network) {
     for (int i = network->node_count - 1; i >= 0; i--) {
         fm_node *node = &network->nodes[i];
@@ -68,7 +68,7 @@ static void find_moving(fm_network *network) {
     }
 }
 
-/* The gradient reaches what the loss needs, except where nothing that is trained lies behind it. */
+/* Nodes that a loss needs get a gradient, unless nothing trainable lies below them. */
 static void find_reached(fm_network *network) {
     for (int i = network->node_count - 1; i >= 0; i--) {
         fm_node *node = &network->nodes[i];
@@ -79,7 +79,7 @@ static void find_reached(fm_network *network) {
     }
 }
 
-/* True if the gradient of some parameters that are trained has no term, or several. */
+/* True if a trainable parameter has no node that gets a gradient, or several. */
 static int must_accumulate(const fm_network *network) {
     for (int p = 0; p < network->parameter_count; p++) {
         int nodes = 0;
@@ -94,7 +94,7 @@ static int must_accumulate(const fm_network *network) {
     return 0;
 }
 
-/* True if nobody but the loss gives these buffers a gradient. */
+/* True if the loss is the only source of gradients for the buffers it reads. */
 static int is_left_to_loss(const fm_network *network, const fm_loss_term *terms, int count, int term) {
     const fm_objective *o = &terms[term].objective;
     for (int i = 0; i < network->node_count; i++) {

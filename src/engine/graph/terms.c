@@ -1,4 +1,4 @@
-/* What is minimised and measured: which losses and metrics make sense, and what they read. */
+/* Losses and metrics: which combinations are valid, and what they read. */
 #include "engine/graph/terms.h"
 
 #include <stdlib.h>
@@ -40,7 +40,7 @@ int fm_accuracy_with_loss(int loss) {
     }
 }
 
-/* True if what reads logits may read this buffer: the predictions, or the input of the softmax or sigmoid that writes them. */
+/* True if a loss of this kind may read the buffer: the predictions, or the input of the softmax or sigmoid that writes them. */
 static int validate_source(const fm_node *last, int source, int kind) {
     if (source == last->spec.output)
         return 1;
@@ -54,7 +54,7 @@ static int validate_source(const fm_node *last, int source, int kind) {
 static int validate_metric(const fm_objective *objective, const fm_node *last, const fm_metric_spec *metric) {
     return metric->kind >= 0 && metric->kind < FM_LOSS_COUNT && fm_has_labels(metric->kind) == fm_has_labels(objective->loss) &&
            (metric->kind == FM_LOSS_gaussian_nll) == (objective->loss == FM_LOSS_gaussian_nll) &&
-           (metric->kind >= FM_LOSS_binary_accuracy || !fm_is_pair_loss(objective->loss)) && /* a label may be no column */
+           (metric->kind >= FM_LOSS_binary_accuracy || !fm_is_pair_loss(objective->loss)) && /* its labels need not be columns */
            validate_source(last, metric->source, metric->kind) && !fm_is_batch_loss(metric->kind);
 }
 

@@ -1,11 +1,11 @@
-/* What a network that trains has besides its parameters: losses, the optimizer's surroundings, steps put off. */
+/* The training state of a network besides its parameters: losses, optimizer, deferred updates. */
 #ifndef FASTMLP_GRAPH_TRAINING_H
 #define FASTMLP_GRAPH_TRAINING_H
 
 #include "fastmlp.h"
 #include "kernels/kernels.h"
 
-#define FM_SLOTS (FM_RULE_SLOTS + 2) /* a rule's, the average and the sum of gradients */
+#define FM_SLOTS (FM_RULE_SLOTS + 2) /* those of the rule, the EMA and the accumulated gradient */
 
 /* One of the losses whose weighted sum is minimised. */
 typedef struct fm_loss_term {
@@ -15,63 +15,63 @@ typedef struct fm_loss_term {
 
 #define FM_MAX_DEFERRED_STEPS 4096
 
-/* Steps that rows of the first kernel have put off: optim/deferred.c. */
+/* Deferred updates of rows of the first kernel: optim/deferred.c. */
 typedef struct fm_deferred {
-    char *memory;         /* NULL until wanted */
-    ptrdiff_t steps;      /* since all rows were up to date; 0 means they are */
-    float *learning_rate; /* [FM_MAX_DEFERRED_STEPS] of each of them */
+    char *memory;         /* NULL until needed */
+    ptrdiff_t steps;      /* number of steps since all rows were current; 0: none is stale */
+    float *learning_rate; /* [FM_MAX_DEFERRED_STEPS] of each of these steps */
     float max_learning_rate;
-    uint32_t *done; /* [inputs] how many of them a row has taken */
-    ptrdiff_t horizon;                   /* adam, rounded: steps after which momentum moves nothing any more; 0: take every step */
-    float (*series)[FM_SERIES];        /* [FM_MAX_DEFERRED_STEPS] what a row adds up that has taken so many */
-    const float (*weights)[FM_SERIES]; /* [reach] of the learning rate of a row's next step, the one after, … in its series */
-    const float (*decay)[2];            /* [FM_MAX_DEFERRED_STEPS + 1] what is left of both slots after so many steps */
+    uint32_t *done; /* [inputs] number of these steps applied to each row */
+    ptrdiff_t horizon;                   /* adam with `rounded`: steps after which momentum has vanished; 0: replay every step */
+    float (*series)[FM_SERIES];        /* [FM_MAX_DEFERRED_STEPS] the sum to apply to a row with so many steps applied */
+    const float (*weights)[FM_SERIES]; /* [horizon] weights in a row's sum of the learning rates of its next step, the one after, … */
+    const float (*decay)[2];            /* [FM_MAX_DEFERRED_STEPS + 1] decay of both slots over so many steps */
 } fm_deferred;
 
-/* What the penalty on a parameter's angles needs: optim/orthogonal.c. */
+/* State of the orthogonal penalty of one parameter: optim/orthogonal.c. */
 typedef struct fm_orthogonal {
-    char *memory; /* NULL where there is none */
-    ptrdiff_t count, length; /* of its vectors: rows of a kernel, or columns */
-    float *vectors;      /* [count][padded length] of length 1 */
+    char *memory; /* NULL if the parameter has none */
+    ptrdiff_t count, length; /* of the vectors: rows or columns of the kernel */
+    float *vectors;      /* [count][padded length], normalized */
     float *packed_vectors; /* [count / 16][length][16] */
     float *packed_vectors_t;   /* [length / 16][count][16] */
-    float *slope;        /* [count][padded length] the penalty's derivative by the weights */
-    double *sum;         /* [count] Σ |cosine| with the others */
+    float *slope;        /* [count][padded length] derivative of the penalty by the weights */
+    double *sum;         /* [count] Σ |cosine| with the other vectors */
     float *inverse_length; /* [count] */
 } fm_orthogonal;
 
-/* What Muon's products need, for the largest of the matrices, of which the longer side stands upright: optim/newton.c. */
+/* Buffers of Muon's Newton–Schulz iteration for the largest matrix, stored with its longer side as rows: optim/newton.c. */
 typedef struct fm_newton {
     ptrdiff_t count, grams; /* floats in each */
     float *x, *product;     /* [shorter / 16][longer][16] */
     float *gram, *polynomial; /* [shorter / 16][padded shorter][16] */
 } fm_newton;
 
-/* What is done around the optimizer's steps: optim/state.c. */
+/* The optimizer's state around the slots: optim/state.c. */
 typedef struct fm_optimizer {
     char *memory;
     fm_parameter_rule *rules; /* [parameter_count] */
     float *ema, *accumulator; /* two of the slots, or NULL */
     float *norms[2];      /* [padded units of all parameters] Σ|x| and Σx² of columns */
-    ptrdiff_t *units;     /* [parameter_count] where a parameter's columns begin in them */
+    ptrdiff_t *units;     /* [parameter_count] offset of a parameter's columns in them */
     fm_orthogonal *orthogonal; /* [parameter_count] */
-    float *factor;        /* [most rows of a parameter] what its rows are multiplied by */
-    float *step;          /* [size] optim/layerwise.c: where parameters are going to */
+    float *factor;        /* [maximum rows of a parameter] factors to multiply rows by */
+    float *step;          /* [size] steps before they are scaled: optim/layerwise.c */
     fm_newton newton;
-    int has_adjustments;          /* penalties, decay or clipvalue come before a step */
-    int has_penalties;        /* the loss has penalties */
-    int needs_full_gradient;            /* all of the gradient is needed before a step */
-    int has_post_update;          /* something follows each update: averages, constraints */
-    uint64_t product_steps; /* nadam: steps in */
-    double product;         /* … the product of its momenta, while they grow */
+    int has_adjustments;          /* penalties, weight decay or clipvalue modify gradients and weights before a step */
+    int has_penalties;        /* the loss includes penalties */
+    int needs_full_gradient;            /* the step needs all gradients first */
+    int has_post_update;          /* an EMA or a constraint follows each update */
+    uint64_t product_steps; /* nadam: number of factors in product */
+    double product;         /* nadam: product of the momenta, as long as they change */
 } fm_optimizer;
 
-/* How fast batches went on one thread and on many, so that the faster way can be taken: see run/autotune.c. */
+/* Measured speed of batches on one thread and on many: run/autotune.c. */
 typedef struct fm_autotune {
-    double seconds_per_row[2]; /* on one thread, on many */
+    double seconds_per_row[2]; /* [0] on one thread, [1] on many */
     double until_probe;        /* seconds of work until both are measured again */
-    int threads;               /* how many `many` is */
-    int probes;                /* how often both were measured */
+    int threads;               /* thread count that [1] was measured with */
+    int probes;                /* number of measurements */
 } fm_autotune;
 
 #endif

@@ -1,4 +1,4 @@
-/* What the rest of the engine needs to know of an op without knowing what it computes: ops/ops.def. */
+/* Traits of the ops: what planning and execution need to know without knowing what an op computes. From ops/ops.def. */
 #ifndef FASTMLP_GRAPH_TRAITS_H
 #define FASTMLP_GRAPH_TRAITS_H
 
@@ -6,10 +6,10 @@
 
 enum {
     FM_TRAIT_PARAMETERS = 1,      /* may have a kernel and a bias */
-    FM_TRAIT_VECTORS = 2 | 1,     /* … which are vectors with an element for each column, as are mean and variance */
-    FM_TRAIT_SHARES_INPUT = 4,    /* leaves its input to other nodes as well */
-    FM_TRAIT_STOPS_GRADIENT = 8,  /* no gradient goes to what it reads */
-    FM_TRAIT_NO_FOLD = 16,     /* computes across the columns of a row of the batch, so its input may not be folded */
+    FM_TRAIT_VECTORS = 2 | 1,     /* … which are vectors with an element for each column, like mean and variance */
+    FM_TRAIT_SHARES_INPUT = 4,    /* other nodes may read its input, too */
+    FM_TRAIT_STOPS_GRADIENT = 8,  /* passes no gradient to its input */
+    FM_TRAIT_NO_FOLD = 16,     /* computes across a whole row of the batch, so its input must not be folded */
     FM_TRAIT_NO_BARRIER = 32,     /* its backward pass ends with an update that the nodes below need not wait for */
     FM_TRAIT_ACTIVATION = 64,     /* an activation across the columns of a row, which plans name as the activation of a node */
 };

@@ -1,4 +1,4 @@
-/* Which plans make sense: what they name exists, and nodes are connected in an order that can be run. */
+/* Validates plans: what they name exists, and the nodes are in an order that can be executed. */
 #include "engine/graph/validate.h"
 
 #include <stdlib.h>
@@ -14,14 +14,14 @@ int fm_validate_same_width(const fm_plan *plan, const fm_node_spec *node) {
     return plan->widths[node->input] == units && (!fm_reads_two(node->op) || plan->widths[node->other] == units);
 }
 
-/* True for a parameter that the optimizer moves. */
+/* True for a trainable parameter. */
 static int is_trainable(const fm_plan *plan, int parameter) { return parameter >= 0 && (!plan->trainable || plan->trainable[parameter]); }
 
 int fm_has_trainable_parameters(const fm_plan *plan, const fm_node_spec *node) {
     return fm_op_has(node->op, FM_TRAIT_PARAMETERS) && (is_trainable(plan, node->kernel) || is_trainable(plan, node->bias));
 }
 
-/* Whether there is such an op, and such buffers and an activation as it names. */
+/* Whether the op, the buffers and the activation exist. */
 static int are_known(const fm_plan *plan, const fm_node_spec *node) {
     return fm_is_index((int)node->op, FM_OP_COUNT) && fm_is_index(node->input, plan->buffer_count) &&
            fm_is_index(node->output, plan->buffer_count) && node->output != 0 && fm_is_index(node->activation, FM_ACTIVATION_COUNT) &&
@@ -45,7 +45,7 @@ int fm_validate_plan(const fm_plan *plan) {
 
 /* -- how nodes are connected ------------------------------------------------------------------------------------------------------- */
 
-enum { WRITTEN = 1, READ = 2, SHARED = 4, FIXED = 8 /* depends on no parameter that moves */ };
+enum { WRITTEN = 1, READ = 2, SHARED = 4, FIXED = 8 /* depends on no trainable parameter */ };
 
 static int may_read(char *state, int shares) {
     if (!(*state & WRITTEN) || *state & READ || (!shares && *state & SHARED))
@@ -73,7 +73,7 @@ int fm_validate_graph(const fm_plan *plan) {
     return sound;
 }
 
-/* Whole rows are folded, parts unfolded to whole rows, and most nodes that compute across columns read whole rows. */
+/* Folds read whole rows, unfolds produce them, and so do most nodes that compute across columns. */
 int fm_count_rows(fm_network *network) {
     network->rows_per_sample[0] = network->max_rows_per_sample = 1;
     for (int i = 0; i < network->node_count; i++) {

@@ -1,4 +1,4 @@
-/* Activations of single numbers, and the nodes that add a penalty on what a layer gives to the loss and leave it as it is. */
+/* Elementwise activations, and activity regularization, which adds a penalty on its input to the loss and passes the input through. */
 #include "engine/ops/activation.h"
 #include "engine/ops/elementwise.h"
 

@@ -1,4 +1,4 @@
-/* Activations of single numbers, and penalties on what a layer gives. */
+/* Elementwise activations and activity regularization. */
 #ifndef FASTMLP_OPS_ACTIVATION_H
 #define FASTMLP_OPS_ACTIVATION_H
 

@@ -1,7 +1,7 @@
-/* Nodes that move columns and rows, and those that compute across them: folds, gathers, pools, quotients, dot products.
+/* Nodes that rearrange columns and rows, and those that compute across a whole row: folds, gathers, pools, division, dot products.
  *
- * Each worker takes the same whole rows of the batch on the way there and back. Only columns that there are get read and written, so pads
- * stay +0. Sums ascend.
+ * Each worker takes the same rows of the batch in forward and backward. Pads are neither read nor written, so they stay +0. Sums are in
+ * ascending order.
  */
 #include "engine/ops/arrange.h"
 #include "engine/graph/validate.h"
@@ -26,19 +26,19 @@ int fm_validate_dot(const fm_plan *plan, const fm_node_spec *node) {
     return depth > 0 && inputs % depth == 0 && others % depth == 0 && inputs / depth * (others / depth) == plan->widths[node->output];
 }
 
-/* Rows `from` … of a buffer's values or gradient. */
+/* A row of a buffer's values or gradient. */
 static float *row_of(const fm_pass *pass, float *const *arrays, int buffer, ptrdiff_t row) {
     return arrays[buffer] + row * pass->network->stride[buffer];
 }
 
-/* One row of `count` parts, of `part` columns each, and the same parts as rows; `to_parts` says which is copied. */
+/* Copies between one row of `count` parts and as many rows, in the direction that `to_parts` says. */
 static void copy_parts(float *whole, float *parts, ptrdiff_t part_row, ptrdiff_t count, ptrdiff_t part, int to_parts) {
     for (ptrdiff_t i = 0; i < count; i++)
         memcpy(to_parts ? parts + i * part_row : whole + i * part, to_parts ? whole + i * part : parts + i * part_row,
                (size_t)part * sizeof *whole);
 }
 
-/* Between the buffer of whole rows and that of their parts; the arrays are values on the way there, gradients on the way back. */
+/* Copies between the buffers of whole rows and of parts; `arrays` are values in forward and gradients in backward. */
 static void fold(const fm_pass *pass, const fm_node *node, float *const *arrays, ptrdiff_t row, int forward) {
     const int folds = node->spec.op == FM_OP_fold;
     const int whole = folds ? node->spec.input : node->spec.output, parts = folds ? node->spec.output : node->spec.input;
@@ -64,7 +64,7 @@ static void pool(const fm_node *node, const float *x, float *out) {
         out[c] /= (float)count;
 }
 
-/* Equal maxima share the gradient. */
+/* The gradient of several equal maxima is divided among them. */
 static void pool_backward(const fm_node *node, const float *x, const float *out, const float *grad, float *input_grad) {
     const ptrdiff_t count = node->inputs / node->units;
     for (ptrdiff_t c = 0; c < node->units; c++) {
@@ -78,7 +78,7 @@ static void pool_backward(const fm_node *node, const float *x, const float *out,
     }
 }
 
-/* The product of each vector of x with each of y. */
+/* The dot product of each vector of x with each of y. */
 static void dot(const float *x, ptrdiff_t x_count, const float *y, ptrdiff_t y_count, ptrdiff_t depth, float *out) {
     for (ptrdiff_t m = 0; m < x_count; m++)
         for (ptrdiff_t n = 0; n < y_count; n++) {
@@ -89,7 +89,7 @@ static void dot(const float *x, ptrdiff_t x_count, const float *y, ptrdiff_t y_c
         }
 }
 
-/* The gradient of the vectors of one side, from the other's; steps say how products lie. */
+/* The gradient of the vectors of one input, from those of the other; the steps are strides in grad. */
 static void dot_backward(ptrdiff_t count, const float *other, ptrdiff_t other_count, ptrdiff_t depth, const float *grad, ptrdiff_t step,
                          ptrdiff_t other_step, float *input_grad) {
     for (ptrdiff_t m = 0; m < count; m++) {
@@ -137,7 +137,7 @@ static void gather_backward(const fm_node *node, const float *grad, float *input
         input_grad[node->spec.gathered[c]] += grad[c];
 }
 
-/* The gradients of one row of the inputs, as far as they are wanted: of the first one, and of the other. */
+/* The gradients of one row of the inputs that need them. */
 static void row_backward(const fm_pass *pass, const fm_node *node, ptrdiff_t row) {
     const fm_workspace *w = pass->workspace;
     const fm_node_spec *spec = &node->spec;

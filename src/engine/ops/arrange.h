@@ -1,4 +1,4 @@
-/* Nodes that move columns and rows, and those that compute across them. */
+/* Nodes that rearrange columns and rows, and those that compute across a whole row. */
 #ifndef FASTMLP_OPS_ARRANGE_H
 #define FASTMLP_OPS_ARRANGE_H
 

@@ -1,4 +1,4 @@
-/* Dense layers: which products they need, and how a gradient comes to lie as those read it. */
+/* Dense layers: the products of forward and backward, and the layouts in which these read a gradient. */
 #include "engine/ops/dense.h"
 #include "engine/graph/validate.h"
 #include "engine/ops/dense_sparse.h"
@@ -11,7 +11,7 @@ int fm_validate_dense(const fm_plan *plan, const fm_node_spec *node) {
            fm_is_vector(plan, node->bias, plan->widths[node->output], 0);
 }
 
-/* True for a node whose input comes as lists without zeros. */
+/* True for a node that reads the CSR input. */
 static int reads_csr(const fm_pass *pass, const fm_node *node) { return pass->sparse && node->spec.input == 0; }
 
 void fm_dense_forward(const fm_pass *pass, const fm_node *node) {
@@ -21,7 +21,7 @@ void fm_dense_forward(const fm_pass *pass, const fm_node *node) {
         fm_gemm_forward(pass, node);
 }
 
-/* Rows of a gradient, cut into panels of 16 columns. */
+/* Copies rows of a gradient to panels of 16 columns. */
 static void copy_to_panels(const fm_pass *pass, const fm_node *node, fm_row_shard shard, const float *grad) {
     const ptrdiff_t stride = pass->network->stride[node->spec.output];
     for (ptrdiff_t panel = 0; panel < node->panels; panel++) {
@@ -32,8 +32,8 @@ static void copy_to_panels(const fm_pass *pass, const fm_node *node, fm_row_shar
     }
 }
 
-/* The gradient of a dense node's sums, from that of its output where no dense node above has done it: times the activation's derivative, in
- * panels, and transposed for the input's gradient. Each worker takes whole rows, so no barrier stands between the three. */
+/* The gradient before the activation, where no dense node above has computed it in its epilogue: multiplied by the activation's
+ * derivative, as panels, and transposed for dX. Each worker takes whole rows, so no barrier is needed between the three. */
 static void prepare_gradient(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_workspace *workspace = pass->workspace;
@@ -69,7 +69,7 @@ void fm_dense_backward(const fm_pass *pass, const fm_node *node, const fm_step *
     }
     if (node->needs_input_grad) {
         fm_gemm_input_gradient(pass, node);
-        fm_team_barrier(pass->worker); /* the weights may change only when all of the input's gradient is known */
+        fm_team_barrier(pass->worker); /* dX of all workers reads the weights, so they may change only now */
     }
     fm_gemm_bias_update(pass, node, step);
     if (!node->kernel_trainable)

@@ -1,7 +1,5 @@
-/* A first layer that visits only what is not zero: images, one-hot and bag-of-words columns. It reads the lists of data/sparse.c.
- *
- * Leaving zeros out changes no bit (kernels.h), so nobody needs to know.
- */
+/* The first layer on sparse input: images, one-hot and bag-of-words features. It reads the CSR and CSC of data/sparse.c. Skipping zeros
+ * changes no bit (kernels.h), so the choice is invisible. */
 #include "engine/ops/dense_sparse.h"
 #include "engine/data/sparse.h"
 #include "engine/ops/gemm.h"
@@ -34,7 +32,7 @@ void fm_spmm_forward(const fm_pass *pass, const fm_node *node) {
     network->kernels->spmm(&product);
 }
 
-/* The optimizer's step, or with no rule the gradient's way to its array, for a panel of these columns. */
+/* Applies the step to a panel of these columns or, with `update` NULL, stores their gradient. */
 static void apply_step_to_columns(const fm_network *network, const fm_step *step, ptrdiff_t offset, const int32_t *column, ptrdiff_t count,
                                   const float *gradient) {
     if (!step->update) {
@@ -56,11 +54,12 @@ static void update_columns(const fm_pass *pass, const fm_node *node, const fm_st
     const fm_network *network = pass->network;
     const ptrdiff_t panel_size = node->inputs * FM_PANEL;
     float *scratch = fm_scratch(pass);
-    /* The gradient of columns where nothing stands is zero. An optimizer's steps on it are put off (optim/deferred.c); the array is to show it. */
+    /* The gradient of empty columns is zero. Optimizer steps on it are deferred (optim/deferred.c), but the gradient array has to
+     * contain it. */
     for (ptrdiff_t panel = panels.begin; panel < panels.end && !step->update; panel++)
         memset(network->gradient + node->kernel + panel * panel_size + csc->range.begin * FM_PANEL, 0,
                (size_t)((csc->range.end - csc->range.begin) * FM_PANEL) * sizeof(float));
-    /* Panels outside: four panels of the gradient, all rows of the batch, stay in the first cache while the columns pick from them. */
+    /* Panels in the outer loop: NC columns of the gradient, all rows of the batch, stay in L1 while the columns gather from them. */
     for (ptrdiff_t panel = panels.begin; panel < panels.end; panel += FM_NC_PANELS)
         for (ptrdiff_t i = 0; i < csc->count; i += FM_MIN_MC) {
             const ptrdiff_t left = panels.end - panel, columns_left = csc->count - i;

@@ -1,4 +1,4 @@
-/* A first layer that visits only what is not zero. */
+/* The first layer on sparse input. */
 #ifndef FASTMLP_OPS_DENSE_SPARSE_H
 #define FASTMLP_OPS_DENSE_SPARSE_H
 

@@ -1,4 +1,4 @@
-/* Nodes that disturb their input while training: dropouts, which keep their mask for the way back, and noise. */
+/* Dropouts, which save their mask for backward, and Gaussian noise. Identity outside training. */
 #include "engine/ops/dropout.h"
 #include "engine/base/rng.h"
 #include "engine/graph/validate.h"
@@ -14,12 +14,12 @@ fm_extent fm_dropout_saved(const fm_network *network, const fm_node *node, ptrdi
     return (fm_extent){rows, network->stride[node->spec.output]};
 }
 
-/* The number, among all rows of a call, of the first that this worker disturbs. */
+/* The index, among all rows of a call, of this worker's first row. */
 static ptrdiff_t first_row(const fm_pass *pass, const fm_node *node, fm_row_shard shard) {
     return pass->first_row * pass->network->rows_per_sample[node->spec.output] + shard.first_row;
 }
 
-/* Normal deviates around `x`, or around 1 where it is NULL: see GaussianNoise and GaussianDropout. */
+/* Normal deviates with mean `x`, or mean 1 if that is NULL: see GaussianNoise and GaussianDropout. */
 static void gaussian_noise(const fm_pass *pass, const fm_node *node, fm_row_shard shard, const float *x, float stddev, float *out) {
     const fm_network *network = pass->network;
     const ptrdiff_t stride = network->stride[node->spec.output];
@@ -63,7 +63,7 @@ void fm_dropout_forward(const fm_pass *pass, const fm_node *node) {
         network->kernels->multiply(&product);
         return;
     }
-    /* AlphaDropout: what is dropped becomes −αλ, SELU's value at −∞, and a·x + b gives all its mean and variance back. */
+    /* AlphaDropout: dropped elements become −αλ, the limit of SELU at −∞, and a·x + b restores mean and variance. */
     const int is_alpha = node->spec.op == FM_OP_alpha_dropout;
     const double low = -1.6732632423543772 * 1.0507009873554805, a = 1.0 / sqrt((1.0 - rate) * (1.0 + rate * low * low));
     fm_dropout arguments = {

@@ -1,4 +1,4 @@
-/* Nodes that disturb their input while training. */
+/* Dropouts and Gaussian noise. */
 #ifndef FASTMLP_OPS_DROPOUT_H
 #define FASTMLP_OPS_DROPOUT_H
 

@@ -1,4 +1,4 @@
-/* Kernels over all elements of the rows that a worker has. */
+/* Elementwise kernels over a worker's rows of a buffer. */
 #ifndef FASTMLP_OPS_ELEMENTWISE_H
 #define FASTMLP_OPS_ELEMENTWISE_H
 
@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* The arguments for a node's activation, or for a product of x and y. */
+/* Arguments for a node's activation, or for the product of x and y. */
 static inline fm_elementwise fm_elementwise_of(const fm_node *node, fm_row_shard shard, const float *x, const float *y, float *out) {
     return (fm_elementwise){
         .n = shard.n,

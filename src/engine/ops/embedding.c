@@ -1,6 +1,6 @@
-/* Nodes that read integers: Embedding, which looks rows up in a table, and CategoryEncoding, which turns numbers into columns.
+/* Nodes that read integers: Embedding, which looks up rows of a table, and CategoryEncoding, which encodes integers as columns.
  *
- * Numbers come as floats. One that is not an integer of the range, which the caller should have refused, gives NaN, and moves nothing.
+ * Integers come as floats. One that is not an integer in range, which the caller should have rejected, becomes NaN and updates nothing.
  */
 #include "engine/ops/embedding.h"
 #include "engine/graph/validate.h"
@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* A number as an index below `count`, or -1. */
+/* The number as an index below `count`, or −1. */
 static ptrdiff_t index_of(float number, ptrdiff_t count) {
     const int inside = number >= 0.0f && number < (float)count; /* not of NaN */
     return inside && number == truncf(number) ? (ptrdiff_t)number : -1;
@@ -29,13 +29,12 @@ int fm_validate_embedding(const fm_plan *plan, const fm_node_spec *node) {
            plan->shapes[node->kernel][1] == units / inputs;
 }
 
-fm_extent fm_embedding_saved(const fm_network *network, const fm_node *node,
-                             ptrdiff_t rows) { /* the gradient of the table, in its panels */
+fm_extent fm_embedding_saved(const fm_network *network, const fm_node *node, ptrdiff_t rows) { /* the gradient of the table, as panels */
     (void)rows;
     return (fm_extent){node->kernel_trainable ? entries_of(network, node) : 0, FM_ROUND_UP(columns_of(network, node))};
 }
 
-/* One row of the table; its panels stand entries · 16 apart. */
+/* Copies one row of the table, whose panels are entries · 16 apart. */
 static void look_up(const float *table, ptrdiff_t entries, ptrdiff_t columns, ptrdiff_t index, float *out) {
     for (ptrdiff_t c = 0; c < columns; c += FM_PANEL) {
         const ptrdiff_t n = columns - c < FM_PANEL ? columns - c : FM_PANEL;
@@ -67,7 +66,7 @@ static void add_to_row(float *table, ptrdiff_t entries, ptrdiff_t columns, ptrdi
     }
 }
 
-/* The optimizer's step on some rows of the table, whose gradient becomes zero again. */
+/* Applies the step to some rows of the table and clears their gradient. */
 static void step_rows(const fm_pass *pass, const fm_node *node, const fm_step *step, float *gradient, fm_range rows) {
     const ptrdiff_t entries = entries_of(pass->network, node), n = (rows.end - rows.begin) * FM_PANEL;
     for (ptrdiff_t panel = 0; panel < FM_ROUND_UP(columns_of(pass->network, node)) / FM_PANEL; panel++) {
@@ -77,8 +76,8 @@ static void step_rows(const fm_pass *pass, const fm_node *node, const fm_step *s
     }
 }
 
-/* Each place, in the order of rows and places, where one of the worker's rows of the table was looked up: adds to the row's gradient, or
- * with a step takes that. */
+/* Visits the positions, in the order of rows and columns, that look up one of the worker's rows of the table: adds to the gradient of
+ * the row, or with a step applies that. */
 static void visit_places(const fm_pass *pass, const fm_node *node, const fm_step *step, float *gradient, fm_range own) {
     const fm_network *network = pass->network;
     const ptrdiff_t entries = entries_of(network, node), columns = columns_of(network, node);
@@ -97,14 +96,15 @@ static void visit_places(const fm_pass *pass, const fm_node *node, const fm_step
     }
 }
 
-/* The gradient of a row of the table is the sum over the places where it was looked up. Each worker has rows of the table of its own, and
- * looks through all numbers for them. */
+/* The gradient of a row of the table is the sum over the positions that look it up. Each worker owns some rows of the table and scans
+ * all positions for them. */
 void fm_embedding_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     const fm_network *network = pass->network;
     float *gradient = pass->workspace->saved[node->index]; /* zero between batches */
     const fm_range own = fm_partition(entries_of(network, node), pass->worker);
     visit_places(pass, node, NULL, gradient, own);
-    /* Where a row without a gradient stands still, only those looked up take a step; once more at every place, which changes nothing. */
+    /* If rows without a gradient do not change, only rows that were looked up take a step; repeating it at every position changes
+     * nothing, because the gradient is cleared. */
     if (step->update && fm_zero_gradient_is_noop(network) && pass->rows * node->inputs < entries_of(network, node))
         visit_places(pass, node, step, gradient, own);
     else

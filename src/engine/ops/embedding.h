@@ -1,4 +1,4 @@
-/* Integers as rows of a table, or as columns. */
+/* Embedding and CategoryEncoding. */
 #ifndef FASTMLP_OPS_EMBEDDING_H
 #define FASTMLP_OPS_EMBEDDING_H
 

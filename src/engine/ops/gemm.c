@@ -1,8 +1,8 @@
-/* The three products of a dense node, cut into blocks that stay in cache and shared out over threads.
+/* The three matrix products of a dense node, blocked for caches and divided among threads.
  *
- * Each works on a block of rows of its output and a few panels or row_panels of 16 columns, whose sums stay in registers or in scratch; the
- * operand of the rows stays in the second cache while the panels stream past. What follows a product, the activation's
- * derivative or the optimizer's step, is done to a block while it is still in the first cache.
+ * Each product computes MC rows of its output by NC columns at a time; sums stay in registers or in scratch. The MC × depth operand
+ * stays in L2 while panels stream past. The epilogue, the activation's derivative or the optimizer's step, is applied to a block while
+ * it is in L1.
  */
 #include "engine/ops/gemm.h"
 
@@ -10,7 +10,7 @@
 
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
-/* Terms per visit of c: the sum cut into equal parts of whole 16s, none longer than FM_KC. */
+/* KC for this depth: the sum is divided into equal multiples of 16, none longer than FM_KC. */
 static ptrdiff_t kc_for_depth(ptrdiff_t depth) {
     const ptrdiff_t parts = (depth + FM_KC - 1) / FM_KC;
     return FM_ROUND_UP((depth + parts - 1) / parts);
@@ -23,7 +23,7 @@ ptrdiff_t fm_mc_for_depth(ptrdiff_t depth) {
 
 ptrdiff_t fm_packed_floats(const fm_network *network, ptrdiff_t depth) {
     const ptrdiff_t of_shallow = smaller(FM_L2_BLOCK_FLOATS, FM_MC * depth), of_deep = FM_MIN_MC * depth;
-    ptrdiff_t inputs = 0; /* of the layers that pack: pays_to_pack */
+    ptrdiff_t inputs = 0; /* of the layers that pack: see pays_to_pack */
     for (int i = 0; i < network->node_count; i++) {
         const fm_node *node = &network->nodes[i];
         if (node->spec.op == FM_OP_dense && node->panels >= FM_NC_PANELS && node->inputs > inputs)
@@ -32,7 +32,7 @@ ptrdiff_t fm_packed_floats(const fm_network *network, ptrdiff_t depth) {
     return smaller(inputs * depth, of_shallow > of_deep ? of_shallow : of_deep);
 }
 
-/* Where the layer above makes it, it comes 16 rows at a time. */
+/* The dX epilogue of the layer above writes 16 rows at a time. */
 ptrdiff_t fm_grad_panel_floats(const fm_network *network, const fm_workspace *workspace, const fm_node *node) {
     const ptrdiff_t rows = fm_capacity(network, workspace, node->spec.output);
     return (node->grad_in_panels ? FM_ROUND_UP(rows) : rows) * FM_PANEL;
@@ -50,7 +50,7 @@ void fm_gemm_forward(const fm_pass *pass, const fm_node *node) {
     const ptrdiff_t c_row = network->stride[node->spec.output];
     const float *kernel = network->value + node->kernel;
     const fm_output_shard shard = fm_partition_output(batch_rows, node->panels, pass->worker);
-    /* Few rows meet each weight once: there is nothing to keep in cache. */
+    /* A few rows read each weight once: nothing to keep in cache. */
     const ptrdiff_t block = batch_rows <= FM_PANEL ? node->inputs : kc_for_depth(node->inputs);
     for (ptrdiff_t row = shard.rows.begin; row < shard.rows.end; row += FM_MC)
         for (ptrdiff_t p = 0; p < node->inputs && shard.panels.begin < shard.panels.end; p += block) {
@@ -76,7 +76,7 @@ void fm_gemm_forward(const fm_pass *pass, const fm_node *node) {
         }
 }
 
-/* The sums of one strip, [rows][16 of the batch], on their way back through the layer below: transposed, times its derivative. */
+/* The epilogue of dX for [rows][16 of the batch]: transpose, times the derivative of the producer's activation. */
 static void dx_epilogue(const fm_pass *pass, const fm_node *node, ptrdiff_t k, ptrdiff_t rows, ptrdiff_t row_panel, const float *sums) {
     const fm_network *network = pass->network;
     const fm_workspace *workspace = pass->workspace;
@@ -106,7 +106,7 @@ static void dx_epilogue(const fm_pass *pass, const fm_node *node, ptrdiff_t k, p
     network->kernels->transpose(&back);
 }
 
-/* dX[b][k] = Σ_n dY[b][n]·W[k][n], with the batch as the vector axis: W is read where it lies, and dYᵀ was made on the way here. */
+/* dX[b][k] = Σ_n dY[b][n]·W[k][n], vectorized over the batch: W is read in place, and dYᵀ was written by an epilogue. */
 void fm_gemm_input_gradient(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const ptrdiff_t batch_rows = fm_rows(pass, node->spec.output);
@@ -164,10 +164,10 @@ void fm_gemm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step
     }
 }
 
-/* Whether a block of the inputs, read again for every few panels, is better copied into the order in which it is read. */
+/* Whether packing a block of the inputs, which is read again for every NC columns, pays. */
 static int pays_to_pack(ptrdiff_t floats, ptrdiff_t panels) { return floats >= L1_FLOATS && panels >= FM_NC_PANELS; }
 
-/* dW[k][n] = Σ_b X[b][k]·dY[b][n], each block handed to the optimizer as soon as it is summed. */
+/* dW[k][n] = Σ_b X[b][k]·dY[b][n], with the optimizer's step as the epilogue of each block. */
 void fm_gemm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     const fm_network *network = pass->network;
     const ptrdiff_t batch_rows = fm_rows(pass, node->spec.output);

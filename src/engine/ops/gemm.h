@@ -1,14 +1,14 @@
-/* The three products of a dense node. */
+/* The three matrix products of a dense node. */
 #ifndef FASTMLP_OPS_GEMM_H
 #define FASTMLP_OPS_GEMM_H
 
 #include "engine/optim/step.h"
 
-/* Rows of a block whose operand has `depth` floats a row, and room for such an operand of any layer and any depth up to `depth`. */
+/* MC for an operand of `depth` floats a row, and the floats of a packed operand for any layer and any depth up to `depth`. */
 ptrdiff_t fm_mc_for_depth(ptrdiff_t depth);
 ptrdiff_t fm_packed_floats(const fm_network *network, ptrdiff_t depth);
 
-/* Floats from panel to panel, and from strip to strip, of the gradient of a node's sums. */
+/* Panel strides of the gradient before the activation, and of its transpose. */
 ptrdiff_t fm_grad_panel_floats(const fm_network *network, const fm_workspace *workspace, const fm_node *node);
 ptrdiff_t fm_grad_t_panel_floats(const fm_node *node);
 

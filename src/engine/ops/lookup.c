@@ -1,6 +1,5 @@
-/* Nodes that replace each number by a whole one: Discretization, which finds the bin a number is in, and lookups, which find an integer
- * in a table or spread it over some buckets. No gradient goes through either.
- */
+/* Nodes that replace each number by an integer: Discretization finds its bin, lookups find it in a table or hash it into buckets.
+ * Neither passes a gradient. */
 #include "engine/ops/lookup.h"
 #include "engine/graph/validate.h"
 
@@ -9,11 +8,11 @@
 #include <string.h>
 
 #define EXACT_INT_LIMIT 16777216.0f /* 2^24: integers below it are exact in a float */
-#define DIGITS 9 /* the longest such number as text, with its sign */
+#define DIGITS 9 /* maximum length of such a number as text, with its sign */
 
 /* -- hashes of numbers, written as text -------------------------------------------------------------------------------------------- */
 
-/* The number in decimal digits; how many characters that takes. */
+/* Writes the number in decimal; returns its length. */
 static int write_digits(int32_t number, uint8_t text[DIGITS]) {
     uint8_t reversed[DIGITS];
     uint32_t rest = number < 0 ? 0u - (uint32_t)number : (uint32_t)number;
@@ -29,7 +28,7 @@ static int write_digits(int32_t number, uint8_t text[DIGITS]) {
     return length;
 }
 
-/* `count` bytes, the first one lowest. */
+/* `count` bytes, little-endian. */
 static uint64_t word_of(const uint8_t *text, int count) {
     uint64_t word = 0;
     for (int i = 0; i < count; i++)
@@ -136,7 +135,7 @@ int fm_copy_tables(fm_network *network) {
     return network->tables != NULL;
 }
 
-/* How many keys are at most x; all of them where x is NaN. */
+/* Number of keys ≤ x; all of them if x is NaN. */
 static int64_t count_up_to(const fm_table *table, float x) {
     int64_t low = 0, high = table->entries;
     while (low < high) {

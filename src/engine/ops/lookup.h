@@ -1,4 +1,4 @@
-/* Numbers replaced by whole ones. */
+/* Discretization and lookups. */
 #ifndef FASTMLP_OPS_LOOKUP_H
 #define FASTMLP_OPS_LOOKUP_H
 
@@ -6,7 +6,7 @@
 
 int fm_validate_lookup(const fm_plan *plan, const fm_node_spec *node);
 
-/* Keys and values in memory of the network's own. 0 if there is none. */
+/* Copies the tables of all nodes into the network's memory. 0 if there is none. */
 int fm_copy_tables(fm_network *network);
 void fm_lookup_forward(const fm_pass *pass, const fm_node *node);
 

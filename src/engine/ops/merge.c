@@ -1,14 +1,14 @@
-/* Nodes that join tensors and part them: branches, slices, sums, differences, products, maxima, concatenations, gates.
+/* Nodes that merge and split tensors: branches, slices, sums, differences, products, maxima, concatenations, gates.
  *
- * Each worker takes the same whole rows on the way there and back. The pad of a gradient stays +0: it is either written by kernels that map
- * zeros to zeros, or not at all.
+ * Each worker takes the same rows in forward and backward. The pads of a gradient stay +0: they are written by kernels that map zeros to
+ * zeros, or not at all.
  */
 #include "engine/ops/merge.h"
 #include "engine/graph/validate.h"
 
 #include <string.h>
 
-/* Columns of some rows, from one buffer to another. */
+/* Copies columns of some rows between buffers. */
 static void copy_columns(fm_row_shard rows, ptrdiff_t columns, const float *from, ptrdiff_t from_row, float *to, ptrdiff_t to_row) {
     for (ptrdiff_t r = rows.first_row; r < rows.first_row + rows.rows; r++)
         memcpy(to + r * to_row, from + r * from_row, (size_t)columns * sizeof *to);
@@ -20,7 +20,7 @@ static void apply(void (*kernel)(const fm_elementwise *), fm_row_shard shard, co
     kernel(&arguments);
 }
 
-/* The way there, or back where there is a gradient. */
+/* Forward, or backward if there is a gradient. */
 static void glu(const fm_pass *pass, const fm_node *node, fm_row_shard shard, const float *x, const float *grad, float *to) {
     const fm_network *network = pass->network;
     const ptrdiff_t x_row = network->stride[node->spec.input], row = network->stride[node->spec.output];
@@ -100,7 +100,7 @@ static void maximum_backward(const fm_pass *pass, fm_row_shard shard, const floa
     pass->network->kernels->maximum_backward(&arguments);
 }
 
-/* The gradient of the input, x, or of the other one: `x` is then that one's values, `y` those of its partner. */
+/* The gradient of the input, or of the other input: `x` are the values of the one, `y` those of the other. */
 static void backward_to(const fm_pass *pass, const fm_node *node, int is_other, const float *x, const float *y, float *input_grad) {
     const fm_network *network = pass->network;
     const fm_kernels *kernels = network->kernels;
@@ -128,7 +128,7 @@ static void backward_to(const fm_pass *pass, const fm_node *node, int is_other, 
     case FM_OP_maximum:
         maximum_backward(pass, shard, x, y, grad, input_grad);
         break;
-    case FM_OP_minimum: /* the smaller one is the larger one's partner */
+    case FM_OP_minimum: /* min(x, y) has the gradient of max with the inputs exchanged */
         maximum_backward(pass, shard, y, x, grad, input_grad);
         break;
     case FM_OP_concatenate:

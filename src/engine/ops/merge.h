@@ -1,4 +1,4 @@
-/* Nodes that join tensors and part them. */
+/* Nodes that merge and split tensors. */
 #ifndef FASTMLP_OPS_MERGE_H
 #define FASTMLP_OPS_MERGE_H
 

@@ -1,15 +1,15 @@
-/* Nodes that shift and scale columns or rows: the normalisations, Rescaling and PReLU.
+/* Normalizations, Rescaling and PReLU: nodes that shift and scale columns or rows.
  *
- * A batch normalization that trains takes its moments over all rows of the batch, so each worker has columns of its own; what needs no
- * such sum is cut as a dense node's output is, by rows or by columns. Parameters' gradients are sums over rows and always belong to
- * columns. No sum is ever split, so no bit depends on the number of threads.
+ * Batch norm in training takes its moments over all rows, so each worker has columns of its own; what needs no such sum is divided like
+ * the output of a dense node. Gradients of parameters are sums over rows and are always divided by columns. No sum is split, so no bit
+ * depends on the number of threads.
  */
 #include "engine/ops/norm.h"
 #include "engine/graph/validate.h"
 
 #include <string.h>
 
-/* Gradient vectors of a node are made so many columns at a time, in the worker's scratch: first those of gamma, then those of beta. */
+/* Gradients of a node's vectors are computed this many columns at a time, in the worker's scratch: gamma's, then beta's. */
 #define GRADIENT_COLUMNS (FM_NC_PANELS * FM_SCRATCH_PANEL / 2)
 
 static const float *vector_at(const fm_network *network, ptrdiff_t offset, ptrdiff_t column) {
@@ -26,7 +26,7 @@ int fm_validate_norm(const fm_plan *plan, const fm_node_spec *node) {
     const int64_t units = plan->widths[node->output];
     const int wants_kernel = node->op == FM_OP_rescaling || node->op == FM_OP_prelu;
     const int wants_moments = node->op == FM_OP_batch_normalization || node->op == FM_OP_normalization;
-    /* No gradient goes to the parameters of these, only through them to the input. */
+    /* The parameters of these get no gradient. */
     const int stands = node->op == FM_OP_rescaling || node->op == FM_OP_normalization;
     return fm_validate_same_width(plan, node) && fm_is_vector(plan, node->kernel, units, wants_kernel) &&
            fm_is_vector(plan, node->bias, units, 0) && fm_is_vector(plan, node->mean, units, wants_moments) &&
@@ -43,7 +43,7 @@ fm_extent fm_batch_norm_saved(const fm_network *network, const fm_node *node, pt
     return (fm_extent){2, network->stride[node->spec.output]};
 }
 
-/* The columns that this worker takes where each needs all rows. */
+/* This worker's columns, of which it reads all rows. */
 static fm_range shard_columns(const fm_pass *pass, const fm_node *node) {
     const fm_range panels = fm_partition(node->panels, pass->worker);
     return (fm_range){panels.begin * FM_PANEL, panels.end * FM_PANEL};
@@ -60,7 +60,7 @@ static int kind_of(const fm_node *node) {
     }
 }
 
-/* Columns of some rows, shifted and scaled by the node's parameters. */
+/* Shifts and scales a shard by the node's parameters. */
 static void batch_norm_shard(const fm_pass *pass, const fm_node *node, fm_output_shard shard, const float *x, const float *mean,
                              const float *variance, int shifts, float *out) {
     const fm_network *network = pass->network;
@@ -162,7 +162,7 @@ void fm_norm_forward(const fm_pass *pass, const fm_node *node) {
     batch_norm_shard(pass, node, shard, x, vector_at(network, node->mean, 0), vector_at(network, node->variance, 0), 1, out);
 }
 
-/* -- the way back ------------------------------------------------------------------------------------------------------------------ */
+/* -- backward --------------------------------------------------------------------------------------------------------------------- */
 
 static void step_vectors(const fm_pass *pass, const fm_node *node, const fm_step *step, ptrdiff_t column, ptrdiff_t n) {
     float *gradient = fm_scratch(pass);
@@ -172,7 +172,7 @@ static void step_vectors(const fm_pass *pass, const fm_node *node, const fm_step
         fm_apply_step(pass->network, step, node->bias + column, n, gradient + GRADIENT_COLUMNS);
 }
 
-/* Some columns of a batch normalization. Where the moments are not this batch's own, the gradient of x only takes the scale. */
+/* Backward of some columns of batch norm. If the moments are not the batch's own, the gradient of x is only scaled. */
 static void batch_norm_backward(const fm_pass *pass, const fm_node *node, ptrdiff_t c, ptrdiff_t n) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
@@ -212,7 +212,7 @@ static void prelu_backward(const fm_pass *pass, const fm_node *node, ptrdiff_t c
     pass->network->kernels->prelu_backward(&arguments);
 }
 
-/* Gradients of the parameters of a node that normalises rows, for some columns. */
+/* Gradients of layer norm's parameters, for some columns. */
 static void layer_norm_parameter_gradients(const fm_pass *pass, const fm_node *node, ptrdiff_t c, ptrdiff_t n) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
@@ -260,7 +260,7 @@ void fm_norm_backward(const fm_pass *pass, const fm_node *node, const fm_step *s
     const fm_workspace *w = pass->workspace;
     const int csr = is_by_row(node);
     if (!csr && node->spec.op != FM_OP_prelu && !fm_uses_batch_moments(pass, node) && !node->kernel_trainable && !node->bias_trainable) {
-        /* Only a scale, by what is not trained: the gradient takes it too. */
+        /* Only a scale by untrained parameters: the gradient is scaled, too. */
         const fm_output_shard shard = fm_partition_output(fm_rows(pass, node->spec.output), node->panels, pass->worker);
         batch_norm_shard(pass, node, shard, w->grad[node->spec.output], NULL, vector_at(network, node->variance, 0), 0,
                          w->grad[node->spec.input]);
@@ -268,7 +268,7 @@ void fm_norm_backward(const fm_pass *pass, const fm_node *node, const fm_step *s
     }
     if (csr && node->needs_input_grad) {
         layer_norm_backward(pass, node);
-        fm_team_barrier(pass->worker); /* gamma may change only when all of the input's gradient is known */
+        fm_team_barrier(pass->worker); /* all workers read gamma for dX, so it may change only now */
     }
     const fm_range columns = shard_columns(pass, node);
     for (ptrdiff_t c = columns.begin; c < columns.end; c += GRADIENT_COLUMNS) {

@@ -1,4 +1,4 @@
-/* Normalisations, PReLU, scaling of columns. */
+/* Normalizations, Rescaling and PReLU. */
 #ifndef FASTMLP_OPS_NORM_H
 #define FASTMLP_OPS_NORM_H
 
@@ -10,13 +10,13 @@ fm_extent fm_batch_norm_saved(const fm_network *network, const fm_node *node, pt
 
 void fm_norm_forward(const fm_pass *pass, const fm_node *node);
 
-/* True for a batch normalization whose moments are the batch's own. */
+/* True for batch norm with the moments of the batch. */
 int fm_uses_batch_moments(const fm_pass *pass, const fm_node *node);
 
-/* The gradient of the input, where one is wanted, and the step of the parameters; begins after a barrier, ends without one. */
+/* The gradient of the input, if needed, and the step of the parameters; begins after a barrier, ends without one. */
 void fm_norm_backward(const fm_pass *pass, const fm_node *node, const fm_step *step);
 
-/* Moves the moving statistics of all batch normalizations by this batch's: once a batch that the optimizer moves parameters for. */
+/* Updates the moving statistics of all batch norms; once in each batch that updates parameters. */
 void fm_update_moving_statistics(const fm_pass *pass);
 
 #endif

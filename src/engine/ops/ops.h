@@ -4,21 +4,21 @@
 
 #include "engine/optim/step.h"
 
-/* What a node keeps for its backward pass: floats, [rows][columns]. */
+/* Size of what a node saves for backward: floats, [rows][columns]. */
 typedef struct fm_extent {
     ptrdiff_t rows, columns;
 } fm_extent;
 
 typedef struct fm_op_functions {
-    int (*validate)(const fm_plan *plan, const fm_node_spec *node);                         /* 1 if sound */
-    fm_extent (*saved)(const fm_network *network, const fm_node *node, ptrdiff_t rows);     /* for so many rows of its output */
+    int (*validate)(const fm_plan *plan, const fm_node_spec *node);                         /* 1 if valid */
+    fm_extent (*saved)(const fm_network *network, const fm_node *node, ptrdiff_t rows);     /* for this many rows of its output */
     void (*forward)(const fm_pass *pass, const fm_node *node);                              /* a barrier follows */
     void (*backward)(const fm_pass *pass, const fm_node *node, const fm_step *step);        /* a barrier came before */
 } fm_op_functions;
 
 extern const fm_op_functions fm_ops[FM_OP_COUNT];
 
-/* 1 if the nodes of a plan, each by itself, are sound; the plan is one of fm_validate_plan. */
+/* 1 if each node of the plan is valid on its own; the plan has passed fm_validate_plan. */
 int fm_validate_nodes(const fm_plan *plan);
 
 #endif

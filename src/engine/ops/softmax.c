@@ -1,7 +1,7 @@
 /* Activations over the columns of a row: softmax, its logarithm, sparsemax. */
 #include "engine/ops/softmax.h"
 
-/* From x, or to the gradient of x, where that of the output is given; x is then the output. */
+/* Forward; or backward, if the gradient of the output is given, and then x is the output. */
 static void softmax(const fm_pass *pass, const fm_node *node, const float *x, const float *grad, float *out) {
     const fm_row_shard shard = fm_shard_buffer(pass, node->spec.output);
     if (shard.rows == 0)

@@ -1,9 +1,9 @@
-/* Optimizer steps that rows of the first kernel put off while their input is zero, and catch up on before anybody looks.
+/* Deferred updates: rows of the first kernel skip optimizer steps while their input is zero, and replay them before anything reads them.
  *
- * A word that does not occur in a batch has the gradient zero, but momentum still moves its weights and the running means still fade. Doing
- * that in every step would make a step as dear as the vocabulary is large. A row takes the steps it has missed when its word comes
- * again, all at once, in registers: the same operations in the same order as before, so no bit changes. Everything is settled before
- * weights or slots are read, written or used without lists.
+ * A word that does not occur in a batch has a zero gradient, but momentum still moves its weights and the running means still decay.
+ * Doing that in every step would make the cost of a step proportional to the size of the vocabulary. Instead a row replays the steps it
+ * missed when its word occurs again, in registers and with the same operations in the same order, so that no bit changes. All rows are
+ * flushed before weights or slots are read, written or used without CSR.
  */
 #include "engine/optim/deferred.h"
 #include "engine/base/arena.h"
@@ -23,13 +23,13 @@ int fm_may_defer(const fm_network *network) {
     if (!fm_step_of(network).replay || update->centered != 0.0 || update->amsgrad != 0.0 || optimizer->has_adjustments ||
         optimizer->needs_full_gradient || optimizer->has_post_update)
         return 0;
-    /* Without an epsilon zero is divided by zero, and the NaN must be seen at once. */
+    /* Without epsilon 0 is divided by 0, and that NaN must appear at once. */
     return !network->state.unfused && !network->accumulates && network->nodes[0].kernel_trainable &&
            (update->kind == FM_OPTIMIZER_sgd || (float)update->epsilon > 0.0f);
 }
 
-/* Steps after which Adam's momentum has faded to 2⁻³⁰, or 0 if the series would not give its sum up to rounding: what is left out, the mean of
- * xⁿ with n = FM_SERIES, must stay below 2⁻²³. */
+/* The number of steps after which Adam's momentum has decayed to 2⁻³⁰, or 0 if the series would not be exact up to rounding: the
+ * truncation error, the mean of xⁿ with n = FM_SERIES, must stay below 2⁻²³. */
 static ptrdiff_t horizon_of(const fm_update_spec *update) {
     const double decay = update->beta_1, root_fade = sqrt(update->beta_2);
     double weight = 1.0, root = 1.0, sum = 0.0, left_out = 0.0;
@@ -46,9 +46,9 @@ static ptrdiff_t horizon_of(const fm_update_spec *update) {
     return 0;
 }
 
-/* With x_i = 1 − √β₂ⁱ and u = √v / (√v + ε), the i-th of the steps put off moves a parameter by
- * α_i·m·β₁ⁱ / (√v·√β₂ⁱ + ε) = m / (√v + ε) · α_i·β₁ⁱ / (1 − u·x_i) = m / (√v + ε) · Σ_n α_i·β₁ⁱ·x_iⁿ · uⁿ,
- * and the factors before uⁿ, added up over the steps, are the same for all parameters of a row: its series. */
+/* With x_i = 1 − √β₂ⁱ and u = √v / (√v + ε), the i-th deferred step moves a parameter by
+ * α_i·m·β₁ⁱ / (√v·√β₂ⁱ + ε) = m / (√v + ε) · α_i·β₁ⁱ / (1 − u·x_i) = m / (√v + ε) · Σ_n α_i·β₁ⁱ·x_iⁿ · uⁿ.
+ * The coefficients of uⁿ, summed over the steps, are the same for all parameters of a row: its series. */
 static void fill_tables(const fm_update_spec *update, ptrdiff_t horizon, float (*weights)[FM_SERIES], float (*decay)[2]) {
     double left = 1.0, left_of_square = 1.0;
     for (ptrdiff_t i = 0; i <= FM_MAX_DEFERRED_STEPS; i++) {
@@ -117,7 +117,7 @@ void fm_list_stale(const fm_pass *pass) {
     }
 }
 
-/* Catches up rows of some panels: those listed, or if there is no list `count` rows from the first. */
+/* Replays rows in some panels: those listed in `rows`, or `count` rows from `first` if that is NULL. */
 static void replay(const fm_network *network, const int32_t *rows, ptrdiff_t first, ptrdiff_t count, fm_range panels) {
     const fm_node *node = &network->nodes[0];
     const fm_deferred *deferred = &network->deferred;
@@ -178,7 +178,7 @@ void fm_flush_worker(fm_network *network, fm_worker worker) {
 
 static void flush_task(void *argument, fm_worker worker) { fm_flush_worker(argument, worker); }
 
-#define SIZE_PER_THREAD 65536 /* parameters that are worth waking a thread for */
+#define SIZE_PER_THREAD 65536 /* parameters for which waking another thread pays */
 
 void fm_flush(fm_network *network) {
     if (!network->deferred.steps)

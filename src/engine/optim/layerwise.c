@@ -1,7 +1,7 @@
-/* Steps of rules that look at all of a parameter at once: how long it is, and how long the step.
+/* Layer-wise optimizers (LAMB, Adafactor, Muon), whose steps depend on norms or products of a whole parameter.
  *
- * The gradients lie in memory, and what surrounds a step has been done to them: optim/update.c. A step is made in `around.step` first, each
- * worker its panels; what is said of a whole parameter are sums over its columns, so no bit depends on the threads.
+ * Gradients are in memory, and clipped and averaged: optim/update.c. A step is first computed in `optimizer.step`, each worker its
+ * panels. Norms are sums over columns in a fixed order, so no bit depends on the number of threads.
  */
 #include "engine/optim/layerwise.h"
 #include "engine/optim/parameter_shard.h"
@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-/* w += factor · step, for a worker's share. */
+/* w += factor · step, for a worker's shard. */
 static void apply_scaled_step(const fm_network *network, const fm_parameter_shard *s, double factor) {
     float *value = network->value + s->offset;
     const fm_combine move = {s->n, network->optimizer.step + s->offset, value, (float)factor, 1.0f, value};
@@ -19,7 +19,7 @@ static void apply_scaled_step(const fm_network *network, const fm_parameter_shar
 
 /* -- lamb -------------------------------------------------------------------------------------------------------------------------- */
 
-/* Adam's step for a rate of 1 is that of update_nadam with no word of the gradient itself; taken from 0, it has its sign turned. */
+/* Adam's step at a learning rate of 1, computed by update_nadam with a gradient term of 0; applied to 0, so it has the opposite sign. */
 static void adam_step(const fm_network *network, const fm_step *step, const fm_parameter_shard *s) {
     fm_update update = step->constants;
     update.n = s->n;
@@ -56,7 +56,7 @@ static void lamb(const fm_pass *pass, const fm_step *step) {
 
 /* -- adafactor --------------------------------------------------------------------------------------------------------------------- */
 
-/* The step g / √v where v is known: that of update_rmsprop where v stays as it is; its sign is turned. */
+/* The step g / √v with a known v, by update_rmsprop with ρ = 1; applied to 0, so it has the opposite sign. */
 static void divide_by_root(const fm_network *network, const fm_parameter_shard *s) {
     const fm_update update = {
         .n = s->n,
@@ -84,11 +84,11 @@ static void update_squares(const fm_network *network, const fm_update *u, const 
         v[i] = u->rho * v[i] + u->one_minus_rho * (g[i] * g[i] + u->epsilon);
 }
 
-/* The mean squares of a matrix's rows and columns; a worker takes some of the rows, and its own panels. */
+/* Updates the mean squares of a matrix's rows and columns; a worker takes some of the rows, and its own panels. */
 static void update_row_and_column_means(const fm_network *network, const fm_update *u, const fm_parameter_shard *s, fm_worker worker) {
     const ptrdiff_t p = s->parameter, offset = network->offset[p], units = network->shape[p][1], first = s->panels.begin * FM_PANEL;
     const fm_range rows = fm_partition(s->rows, worker);
-    /* In the parameter's part of `step`, which is free until the barrier: another worker may be at the next parameter already. */
+    /* In the parameter's part of `step`, which is unused until the barrier: another worker may have started the next parameter. */
     float *row_sums = network->optimizer.step + offset + rows.begin;
     float *column_sums = network->optimizer.norms[1] + network->optimizer.units[p] + first;
     const fm_norms norms = {
@@ -104,7 +104,7 @@ static void update_row_and_column_means(const fm_network *network, const fm_upda
     update_means(u, network->slot[1] + offset + first, column_sums, s->cols, s->rows);
 }
 
-/* v = row / (mean of rows) · column, in this worker's panels; 1 in the pads, which nothing reads but all is divided by. */
+/* v = row / (mean of rows) · column, in this worker's panels; 1 in pads, which are divided by but never read. */
 static void multiply_rows_and_columns(const fm_network *network, const fm_parameter_shard *s) {
     const ptrdiff_t offset = network->offset[s->parameter];
     const float *row = network->slot[0] + offset, *column = network->slot[1] + offset + s->panels.begin * FM_PANEL;
@@ -170,7 +170,7 @@ static void adam(const fm_network *network, const fm_step *step, const fm_parame
     network->kernels->update_adam(&update);
 }
 
-/* m = μ·m + g; the step is g + μ·m with Nesterov's momentum, else m. */
+/* m = μ·m + g; the step is g + μ·m with Nesterov momentum, otherwise m. */
 static void add_momentum(const fm_network *network, const fm_update *u, const fm_parameter_shard *s) {
     float *m = network->slot[0] + s->offset, *to = network->optimizer.step + s->offset;
     const float *g = network->gradient + s->offset;
@@ -207,7 +207,7 @@ static void muon(const fm_pass *pass, const fm_step *step) {
 }
 
 void fm_step_layerwise(const fm_pass *pass, const fm_step *step) {
-    fm_team_barrier(pass->worker); /* others may still read the sums of squares by which gradients are clipped */
+    fm_team_barrier(pass->worker); /* other workers may still read the sums of squares that gradients are clipped by */
     switch (pass->network->update.kind) {
     case FM_OPTIMIZER_lamb:
         lamb(pass, step);

@@ -1,8 +1,8 @@
-/* Matrices made orthogonal for Muon: Newton and Schulz's iteration.
+/* Orthogonalizes matrices for Muon by Newton–Schulz iterations.
  *
- * x, of which no singular value is above 1, becomes a·x + b·(x·xᵀ)·x + c·(x·xᵀ)²·x some times, so that each singular value goes through the
- * polynomial a·s + b·s³ + c·s⁵ and comes near 1. The longer side of x stands upright here: then that is x·(a + b·G + c·G²), G = xᵀ·x, whose
- * sides are the shorter one. The products are those of a dense layer, and each worker takes some rows of each.
+ * x, whose singular values are at most 1, becomes a·x + b·(x·xᵀ)·x + c·(x·xᵀ)²·x several times, so that each singular value s becomes
+ * a·s + b·s³ + c·s⁵ and approaches 1. x is stored with its longer side as rows: then the iteration is x·(a + b·G + c·G²) with G = xᵀ·x,
+ * whose sides have the shorter length. The products use the GEMM kernels, and each worker computes some rows of each.
  */
 #include "engine/optim/newton.h"
 #include "engine/optim/parameter_shard.h"
@@ -14,8 +14,8 @@
 
 typedef struct sides {
     ptrdiff_t rows, units;
-    int tall; /* the matrix itself has the longer side upright; else its transpose is x */
-    ptrdiff_t longer, shorter, padded; /* padded: the shorter one */
+    int tall; /* more rows than units: x is the matrix itself, else its transpose */
+    ptrdiff_t longer, shorter, padded; /* padded: of the shorter side */
 } sides;
 
 static sides sides_of(const fm_network *network, int p) {
@@ -37,13 +37,13 @@ fm_newton fm_newton_room(const fm_network *network, const fm_update_spec *update
     return room;
 }
 
-/* Where x(i, j) stands in the parameter's panels. */
+/* The offset of x(i, j) in the parameter's panels. */
 static ptrdiff_t place(const sides *m, ptrdiff_t i, ptrdiff_t j) {
     const ptrdiff_t row = m->tall ? i : j, column = m->tall ? j : i;
     return (column / FM_PANEL * m->rows + row) * FM_PANEL + column % FM_PANEL;
 }
 
-/* x = step / ‖step‖ in these of its rows, with zeros in the pads. */
+/* x = step / ‖step‖ in these rows, with zeros in pads. */
 static void load_normalized(const fm_network *network, int p, const sides *m, fm_range rows) {
     const float *from = network->optimizer.step + network->offset[p];
     const float scale = (float)(1.0 / (sqrt(fm_sum_of(network, p, network->optimizer.norms[1])) + NORM_EPSILON));
@@ -54,7 +54,7 @@ static void load_normalized(const fm_network *network, int p, const sides *m, fm
         }
 }
 
-/* The step is x, in these of its rows. */
+/* Stores these rows of x as the step. */
 static void store_step(const fm_network *network, int p, const sides *m, fm_range rows) {
     float *to = network->optimizer.step + network->offset[p];
     for (ptrdiff_t j = 0; j < m->shorter; j++)
@@ -81,7 +81,7 @@ static void multiply_by_itself(const fm_network *network, const float *from, ptr
     network->kernels->gemm_dw(&product);
 }
 
-/* b·G + c·G², in the same rows; G is as it is transposed. */
+/* b·G + c·G² in the same rows; G is symmetric. */
 static void make_polynomial(const fm_network *network, const sides *m, ptrdiff_t panel) {
     const fm_newton *newton = &network->optimizer.newton;
     const fm_update_spec *update = &network->update;
@@ -96,7 +96,7 @@ static void make_polynomial(const fm_network *network, const sides *m, ptrdiff_t
     }
 }
 
-/* x = a·x + x·polynomial in these of its rows. */
+/* x = a·x + x·polynomial in these rows. */
 static void apply_polynomial(const fm_network *network, const sides *m, fm_range rows) {
     const fm_newton *newton = &network->optimizer.newton;
     const ptrdiff_t panel = m->longer * FM_PANEL, offset = rows.begin * FM_PANEL, count = rows.end - rows.begin;

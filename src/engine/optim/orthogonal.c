@@ -1,8 +1,8 @@
-/* The penalty on vectors of weights that are not at right angles: rows of a kernel, or columns.
+/* The orthogonal penalty, on rows or columns of a kernel that are not orthogonal to each other.
  *
- * With rows x of length 1 it is factor · mean |x_i·x_j| over the pairs i < j. Its derivative by x_i is factor / pairs · Σ_j sign(x_i·x_j)·x_j,
- * of which the part across x_i, divided by the length, is that by the weights. So there are two products, done a few rows at a time by the
- * kernel of the forward pass: of the vectors with each other, and of the signs with the vectors.
+ * With rows x of length 1 it is factor · mean |x_i·x_j| over the pairs i < j. Its derivative by x_i is factor / pairs · Σ_j
+ * sign(x_i·x_j)·x_j; the component of it orthogonal to x_i, divided by the length, is the derivative by the weights. This takes two
+ * products, computed a few rows at a time by gemm_forward: of the vectors with each other, and of the signs with the vectors.
  */
 #include "engine/optim/orthogonal.h"
 #include "engine/base/arena.h"
@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK FM_PANEL                                        /* vectors whose products are in scratch at a time */
-#define OTHERS (FM_NC_PANELS * FM_SCRATCH_PANEL / BLOCK)   /* with so many others */
+#define BLOCK FM_PANEL                                        /* vectors of which products are in scratch */
+#define OTHERS (FM_NC_PANELS * FM_SCRATCH_PANEL / BLOCK)   /* number of other vectors in scratch */
 #define MIN_LENGTH 1e-7f
 
 fm_status fm_new_orthogonal(fm_orthogonal *o, const fm_parameter_rule *rule, const ptrdiff_t shape[2]) {
@@ -37,14 +37,14 @@ fm_status fm_new_orthogonal(fm_orthogonal *o, const fm_parameter_rule *rule, con
     return FM_STATUS_OK;
 }
 
-/* Where number l of vector i stands among the weights. */
+/* The offset of element l of vector i in the parameters. */
 static ptrdiff_t place(const fm_network *network, int p, ptrdiff_t i, ptrdiff_t l) {
     const int columns = network->optimizer.rules[p].orthogonal_columns;
     const ptrdiff_t row = columns ? l : i, column = columns ? i : l;
     return network->offset[p] + (column / FM_PANEL * network->shape[p][0] + row) * FM_PANEL + column % FM_PANEL;
 }
 
-/* One vector of length 1, in the three orders in which it is read. */
+/* Normalizes one vector and stores it in the three layouts that the products read. */
 static void normalize(const fm_network *network, int p, ptrdiff_t i) {
     const fm_orthogonal *o = &network->optimizer.orthogonal[p];
     const ptrdiff_t padded = FM_ROUND_UP(o->length);
@@ -62,7 +62,7 @@ static void normalize(const fm_network *network, int p, ptrdiff_t i) {
     }
 }
 
-/* Sums the sizes of the cosines of a block with the vectors `first` … and leaves their signs. */
+/* Adds up |cosine| of a block of vectors with the vectors `first` …, and replaces the cosines by their signs. */
 static void replace_by_signs(const fm_orthogonal *o, ptrdiff_t begin, ptrdiff_t rows, ptrdiff_t first, ptrdiff_t others, float *cosines) {
     for (ptrdiff_t i = 0; i < rows; i++)
         for (ptrdiff_t j = 0; j < others; j++) {
@@ -74,7 +74,7 @@ static void replace_by_signs(const fm_orthogonal *o, ptrdiff_t begin, ptrdiff_t 
         }
 }
 
-/* What is left of a slope across its vector, as the derivative by the weights. */
+/* Projects a slope onto the plane orthogonal to its vector: the derivative by the weights. */
 static void project_gradient(const fm_orthogonal *o, ptrdiff_t i, float factor) {
     const ptrdiff_t padded = FM_ROUND_UP(o->length);
     const float *x = o->vectors + i * padded;
@@ -91,7 +91,8 @@ void fm_sum_cosines(const fm_pass *pass, int p) {
     const fm_orthogonal *o = &network->optimizer.orthogonal[p];
     const fm_range own = fm_partition_rows(o->count, pass->worker);
     const ptrdiff_t padded = FM_ROUND_UP(o->length);
-    const double pairs = fmax((double)o->count * ((double)o->count - 1.0) / 2.0, 1.0); /* one vector has none, and no cosine */
+    const double pairs =
+        fmax((double)o->count * ((double)o->count - 1.0) / 2.0, 1.0); /* at least 1: a single vector has no pairs and a cosine of 0 */
     float *cosines = fm_scratch(pass);
     for (ptrdiff_t i = own.begin; i < own.end; i++)
         normalize(network, p, i);

@@ -1,4 +1,4 @@
-/* The panels of a parameter that a worker has, and sums over their columns. */
+/* A worker's shard of a parameter, and sums over its columns. */
 #include "engine/optim/parameter_shard.h"
 
 fm_parameter_shard fm_shard_parameter(const fm_network *network, int p, fm_worker worker) {

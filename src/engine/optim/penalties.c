@@ -1,4 +1,4 @@
-/* What parameters add to the loss, and to their gradients. */
+/* Penalties of parameters and their gradients. */
 #include "engine/optim/penalties.h"
 #include "engine/optim/parameter_shard.h"
 #include "engine/optim/orthogonal.h"

@@ -1,10 +1,10 @@
-/* What parameters add to the loss. */
+/* Penalties of parameters. */
 #ifndef FASTMLP_OPTIM_PENALTIES_H
 #define FASTMLP_OPTIM_PENALTIES_H
 
 #include "engine/graph/pass.h"
 
-/* This worker's share of the sums that the penalties are made of; after a barrier, their value. */
+/* This worker's part of the sums that penalties consist of; after a barrier, the value of all penalties. */
 void fm_sum_penalties(const fm_pass *pass);
 double fm_penalty(const fm_network *network);
 

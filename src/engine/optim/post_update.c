@@ -1,4 +1,4 @@
-/* What follows an update: averages of weights, and constraints, which put weights back where they are allowed. */
+/* What follows an update: the EMA of the parameters, then constraints. */
 #include "engine/optim/post_update.h"
 #include "engine/optim/parameter_shard.h"
 
@@ -7,7 +7,7 @@
 
 #define NORM_EPSILON 1e-7
 
-/* Keras' moving average: the weights themselves in the first step. */
+/* Keras' EMA: the weights themselves after the first step. */
 static void update_ema(const fm_network *network, const fm_step *step, const fm_parameter_shard *s) {
     const fm_update_spec *update = &network->update;
     const double momentum = step->taken ? update->ema_momentum : 0.0;
@@ -28,7 +28,7 @@ static void rescale(const fm_network *network, const fm_rescale *arguments) {
         network->kernels->rescale(arguments);
 }
 
-/* Each unit's weights; in place, the sums of squares become factors. */
+/* The norm of each unit's weights. The sums of squares are replaced by factors in place. */
 static void constrain_units(const fm_network *network, const fm_parameter_rule *rule, const fm_parameter_shard *s) {
     float *columns = network->optimizer.norms[1] + network->optimizer.units[s->parameter] + s->panels.begin * FM_PANEL;
     fm_sum_columns(network, s, network->value, NULL, network->optimizer.norms[1]);
@@ -37,7 +37,7 @@ static void constrain_units(const fm_network *network, const fm_parameter_rule *
     rescale(network, &(fm_rescale){s->rows, s->cols, network->value + s->offset, s->rows * FM_PANEL, columns, NULL});
 }
 
-/* Each input's weights, in all panels: a worker takes some of the rows. */
+/* The norm of each input's weights, which cross all panels: a worker takes some of the rows. */
 static void constrain_inputs(const fm_network *network, const fm_parameter_rule *rule, int p, fm_worker worker) {
     const fm_range rows = fm_partition(network->shape[p][0], worker);
     float *x = network->value + network->offset[p] + rows.begin * FM_PANEL, *factor = network->optimizer.factor + rows.begin;
@@ -49,7 +49,7 @@ static void constrain_inputs(const fm_network *network, const fm_parameter_rule 
     rescale(network, &(fm_rescale){count, cols, x, panel, NULL, factor});
 }
 
-/* All weights of a parameter as one vector: one worker takes all. */
+/* The norm of a whole parameter, by one worker. */
 static void constrain_all(const fm_network *network, const fm_parameter_rule *rule, int p) {
     const fm_parameter_shard s = fm_shard_parameter(network, p, (fm_worker){0, 1});
     fm_sum_columns(network, &s, network->value, NULL, network->optimizer.norms[1]);
@@ -70,7 +70,7 @@ static void constrain(const fm_pass *pass, int p) {
     } else if (rule->axis == FM_AXIS_EACH_UNIT) {
         constrain_units(network, rule, &s);
     } else {
-        fm_team_barrier(pass->worker); /* rows cross the panels of other workers */
+        fm_team_barrier(pass->worker); /* rows cross the shards of other workers */
         if (rule->axis == FM_AXIS_EACH_INPUT)
             constrain_inputs(network, rule, p, pass->worker);
         else if (pass->worker.id == 0)

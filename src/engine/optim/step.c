@@ -1,7 +1,7 @@
-/* The optimizer's step: its constants in this iteration, and its way to the numbers of a parameter.
+/* The optimizer's step: its constants in this iteration, and its application to parts of parameters.
  *
- * A rule that needs no more than the numbers it moves is applied to each block of a gradient while that is in the first cache, penalties
- * of single weights, decay and clipvalue with it.
+ * A rule that needs only the elements it updates is applied to each block of a gradient while that is in L1, together with L1 and L2
+ * penalties, weight decay and clipvalue.
  */
 #include "engine/optim/step.h"
 
@@ -31,7 +31,7 @@ fm_step fm_rule_of(const fm_kernels *kernels, int kind) {
 
 uint64_t fm_batches_per_step(const fm_update_spec *update) { return update->accumulate > 1 ? (uint64_t)update->accumulate : 1; }
 
-/* Steps in which Nadam's momentum grows; by then it is beta_1 to the last bit. */
+/* Number of steps in which Nadam's momentum changes; after that it equals beta_1 to the last bit. */
 #define NADAM_GROWS 1000
 
 /* Nadam's momentum in step t, from 1. */

@@ -1,6 +1,7 @@
-/* Updates that need the whole gradient, which has been through memory: clipping by norms, sums over batches, rules of whole parameters.
+/* Unfused updates: gradients are in memory first. Needed for clipping by norms, gradient accumulation and layer-wise optimizers.
  *
- * Work is cut at panels, and every sum over weights is one over a column and then over the columns in order, so no bit depends on the threads.
+ * Work is divided at panels, and every sum over weights is a sum over each column and then over the columns in order, so no bit depends
+ * on the number of threads.
  */
 #include "engine/optim/update.h"
 #include "engine/optim/parameter_shard.h"
@@ -10,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Adds this worker's part of the gradient to the sum; in the last batch of a step the sum takes the gradient's place. */
+/* Adds this worker's part of the gradient to the accumulator; in the last batch of a step, the sum replaces the gradient. */
 static void accumulate(const fm_network *network, const fm_parameter_shard *s, int last) {
     float *gradient = network->gradient + s->offset, *sum = network->optimizer.accumulator + s->offset;
     const fm_combine add = {.n = s->n, .x = sum, .y = gradient, .a = 1.0f, .b = 1.0f, .out = last ? gradient : sum};
@@ -19,10 +20,10 @@ static void accumulate(const fm_network *network, const fm_parameter_shard *s, i
         memset(sum, 0, (size_t)s->n * sizeof *sum);
 }
 
-/* What a gradient whose numbers were multiplied by `scale` is multiplied by to be no longer than `longest`. */
+/* The factor that clips a gradient, already multiplied by `scale`, to norm `longest`. */
 static double clip_factor(double square, double scale, double longest) {
     const double norm = scale * sqrt(square);
-    return norm > longest ? longest / norm : 1.0 + (norm - norm); /* what is not finite stays so */
+    return norm > longest ? longest / norm : 1.0 + (norm - norm); /* NaN and infinity stay */
 }
 
 static void update_with_full_gradient(const fm_pass *pass, const fm_step *step) {

@@ -1,10 +1,10 @@
-/* Updates that need the whole gradient. */
+/* Unfused updates. */
 #ifndef FASTMLP_OPTIM_UPDATE_H
 #define FASTMLP_OPTIM_UPDATE_H
 
 #include "engine/optim/step.h"
 
-/* The update as a pass of its own, over gradients that have been through memory. */
+/* Applies the update to gradients that are in memory. */
 void fm_update_unfused(const fm_pass *pass, const fm_step *step);
 
 #endif

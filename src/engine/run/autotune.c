@@ -1,18 +1,19 @@
-/* How many threads batches run on. */
+/* Chooses the number of threads for batches by measuring. */
 #include "engine/run/autotune.h"
 #include "engine/base/clock.h"
 
 #include <math.h>
 #include <string.h>
 
-/* A phase between two barriers must be worth a barrier: about 10 µs of work for each thread. */
+/* A phase between two barriers must be worth a barrier: about 10 µs of work per thread. */
 #define FLOPS_PER_PHASE 4e5
 
 #define PROBE_SECONDS 0.005
-#define PROBE_SHARE 50 /* of the running time goes into probes, one part in so many; more of it while the choice is new */
+#define PROBE_SHARE 50 /* one part in so many of the running time is spent on measuring; more while the choice is new */
 #define EARLY_PROBE_SHARE 5
 
-/* Measures both ways, each twice, because anything may slow a moment down, and a thread just woken may still share this one's core. */
+/* Measures one thread and many, each twice, because interruptions are common, and a thread just woken may still share a core with this
+ * one. */
 static void probe(fm_run *r, int threads, int64_t stop, fm_autotune *autotune) {
     double best[2] = {INFINITY, INFINITY};
     for (int i = 0; i < 4; i++) {
@@ -23,13 +24,13 @@ static void probe(fm_run *r, int threads, int64_t stop, fm_autotune *autotune) {
     memcpy(autotune->seconds_per_row, best, sizeof best);
 }
 
-/* Whether many threads beat one is not for the engine to know: cores may be two halves of one, or busy with something else. It tries both
- * for a few batches, keeps to the way that was faster when last seen, and tries both again now and then. The bits do not depend on it. */
+/* Whether many threads are faster than one cannot be computed: cores may be two hyperthreads of one, or busy. Measures both for a few
+ * batches, uses the faster one, and measures again from time to time. The bits do not depend on it. */
 void fm_run_autotuned(fm_run *r, int threads, fm_autotune *autotune) {
     const int64_t stop = r->stop, start = r->batch;
     const double deadline = r->deadline, begin = fm_now();
     if (autotune->threads != threads)
-        *autotune = (fm_autotune){.threads = threads}; /* what was measured was something else */
+        *autotune = (fm_autotune){.threads = threads}; /* measured with another number of threads */
     if (threads > 1 && autotune->until_probe <= 0.0) {
         probe(r, threads, stop, autotune);
         autotune->until_probe = (autotune->probes < 2 ? EARLY_PROBE_SHARE : PROBE_SHARE) * (fm_now() - begin);

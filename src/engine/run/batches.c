@@ -1,4 +1,4 @@
-/* One minibatch after the other, by all workers: gather rows, forward, loss, backward with the update in its tail. */
+/* The minibatch loop, run by all workers: gather, forward, loss, backward with the update in its epilogue. */
 #include "engine/run/batches.h"
 #include "engine/base/clock.h"
 #include "engine/data/gather.h"
@@ -18,7 +18,7 @@ static ptrdiff_t rows_of(const fm_batches *b, int64_t batch) {
     return (ptrdiff_t)(left < b->batch_size ? left : b->batch_size);
 }
 
-/* This worker's rows of what the losses compare with their targets, for metrics that the engine does not compute. */
+/* Copies this worker's rows of the predictions to the caller, for metrics that the engine does not compute. */
 static void copy_predictions(const fm_run *r, const fm_pass *pass) {
     const fm_network *network = r->network;
     const fm_range rows = fm_partition_rows(pass->rows, pass->worker);
@@ -44,7 +44,7 @@ static double sum(const float *values, ptrdiff_t n) {
     return total;
 }
 
-/* Worker 0 adds the batch to the totals, in the order of the rows whatever the number of threads. */
+/* Adds the batch to the totals; by worker 0, in the order of the rows for any number of threads. */
 static void add_totals(const fm_run *r, const fm_pass *pass) {
     const fm_network *network = r->network;
     const fm_workspace *w = pass->workspace;
@@ -97,8 +97,7 @@ static void backward_and_update(const fm_run *r, const fm_pass *pass, const fm_s
     }
 }
 
-/* The lists by column that the weight gradient needs, and the steps that their weights have put off; ends with a barrier. 0 if there is no
- * memory. */
+/* Builds the CSC for dW and replays the deferred updates of its weights; ends with a barrier. 0 if there is no memory. */
 static int prepare_columns(fm_run *r, const fm_pass *pass) {
     if (!fm_build_csc(pass))
         atomic_store(&r->no_memory, 1);
@@ -109,13 +108,13 @@ static int prepare_columns(fm_run *r, const fm_pass *pass) {
         return 0;
     if (r->deferred) {
         fm_flush_stale(pass);
-        if (r->lends) /* while others look, and settle what is put off, these columns have caught up already */
+        if (r->lends) /* other threads may flush deferred updates while the lock is lent: these columns are current already */
             fm_mark_current(pass, pass->network->deferred.steps);
     }
     return 1;
 }
 
-/* All losses and metrics, for this worker's rows. */
+/* Computes all losses and metrics for this worker's rows. */
 static void compute_losses(fm_run *r, const fm_pass *pass) {
     for (int t = 0; t < r->network->term_count && !atomic_load(&r->interrupted); t++) {
         const fm_outcome outcome = fm_compute_loss(pass, r->batches, t);
@@ -126,7 +125,7 @@ static void compute_losses(fm_run *r, const fm_pass *pass) {
     }
 }
 
-/* The learning rate of the batch to come, where each has its own. */
+/* Sets the learning rate of the next batch, if each has its own. */
 static void set_batch_rate(const fm_run *r) {
     if (r->updating && r->batches->rates)
         FM_PUBLISH(r->network->state.learning_rate, r->batches->rates[r->batch]);
@@ -164,7 +163,7 @@ static void run_task(void *argument, fm_worker worker) {
             copy_predictions(r, &pass);
         if (network->optimizer.has_penalties)
             fm_sum_penalties(&pass);
-        if (worker.id == 0) /* which has been in the functions of the user's, where all may have been settled */
+        if (worker.id == 0) /* which ran the user-defined losses, during which updates may have been flushed */
             r->deferred_steps = network->deferred.steps;
         fm_team_barrier(worker);
         if (network->optimizer.has_penalties && worker.id == 0)

@@ -1,4 +1,4 @@
-/* What a network is trained for: its losses, metrics and optimizer. */
+/* Configures a network for training: losses, metrics and optimizer. */
 #include "engine/graph/link.h"
 #include "engine/graph/terms.h"
 #include "engine/optim/deferred.h"
@@ -32,9 +32,9 @@ fm_status fm_network_configure(fm_network *network, const fm_objective *objectiv
         free(terms);
         return status;
     }
-    fm_free_deferred(network); /* its tables are the old rule's */
+    fm_free_deferred(network); /* its tables depend on the rule */
     free(network->terms);
-    for (int i = 0; i < 2; i++) { /* they have a row array for each metric */
+    for (int i = 0; i < 2; i++) { /* they have an array for each metric */
         fm_workspace_free(network->batch[i]);
         network->batch[i] = NULL;
     }

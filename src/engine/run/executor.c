@@ -1,4 +1,4 @@
-/* Forward and backward over the list of nodes. */
+/* Runs the nodes forward and backward. */
 #include "engine/run/executor.h"
 #include "engine/graph/traits.h"
 #include "engine/ops/ops.h"

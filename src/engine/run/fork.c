@@ -1,8 +1,9 @@
-/* Fork: the child gets every network as it is between two batches, and unlocked, whatever the parent's other threads are doing.
+/* Keeps networks consistent across fork: the child gets every network as it is between two batches, and unlocked, whatever other threads
+ * of the parent are doing.
  *
- * Before a fork all networks are locked against changes, so one that is being trained comes to the end of what is one call of it. Where that takes
- * too long, a batch of seconds perhaps, the fork goes ahead: the child then finds weights that may be those of half an update, and nothing else
- * that is half done. Memory that other threads were working in is left alone in the child, not freed: what they wrote there is unknown.
+ * All networks are locked for reading before a fork, so a network that is training finishes its current call. If that takes too long,
+ * for example because a batch takes seconds, the fork proceeds: the weights in the child may then be half updated, but nothing else is.
+ * Memory that other threads were using is abandoned in the child, not freed, because its contents are unknown.
  */
 #include "engine/run/fork.h"
 #include "engine/optim/deferred.h"
@@ -10,7 +11,7 @@
 
 #include <math.h>
 
-#define PATIENCE 1.0 /* seconds that all networks together may hold a fork up */
+#define PATIENCE 1.0 /* seconds that all networks together may delay a fork */
 
 static struct {
     pthread_mutex_t mutex; /* guards the list; held during a fork */
@@ -41,7 +42,7 @@ static void after_fork_in_child(void) {
                 network->spare[i] = NULL;
         if (!fm_lock_renew(&network->lock))
             continue;
-        network->batch[0] = network->batch[1] = NULL; /* in use when its user went */
+        network->batch[0] = network->batch[1] = NULL; /* in use by a thread that does not exist here */
         if (!network->held_for_fork && network->deferred.steps)
             fm_reset_deferred(network);
     }

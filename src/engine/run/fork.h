@@ -1,4 +1,4 @@
-/* All networks, for a fork. */
+/* The list of networks, for fork. */
 #ifndef FASTMLP_RUN_FORK_H
 #define FASTMLP_RUN_FORK_H
 

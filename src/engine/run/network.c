@@ -1,4 +1,4 @@
-/* A network's life: plan to nodes, parameters in and out of their panels, its numbers. */
+/* Creates and frees networks, and reads and writes their parameters and state. */
 #include "engine/run/network.h"
 #include "engine/base/arena.h"
 #include "engine/data/sparse.h"
@@ -16,13 +16,13 @@
 
 /* -- the plan ---------------------------------------------------------------------------------------------------------------------- */
 
-/* A row length whose rows do not all fall into the same few cache sets. */
+/* A row stride that does not map all rows to the same few cache sets. */
 static ptrdiff_t padded_stride(ptrdiff_t width) {
     const ptrdiff_t stride = FM_ROUND_UP(width);
     return stride % 256 == 0 ? stride + FM_PANEL : stride;
 }
 
-/* The columns that gathers read, in memory of the network's own. 0 if there is none. */
+/* Copies the index arrays of gather nodes into the network's memory. 0 if there is none. */
 static int copy_gathered(fm_network *network) {
     ptrdiff_t total = 0;
     for (int i = 0; i < network->node_count; i++)
@@ -181,7 +181,7 @@ static float *array_of(fm_network *network, fm_array which) {
     return (int)which - FM_ARRAY_SLOT_0 < FM_SLOTS ? network->slot[which - FM_ARRAY_SLOT_0] : NULL;
 }
 
-/* Copies between [rows][columns] and the panels [columns / 16][rows][16]; one of `from_panels`, `to_panels` is given. */
+/* Copies between [rows][columns] and panels [columns / 16][rows][16]: to panels if `source` is given, else to `matrix`. */
 static void copy_panels(ptrdiff_t rows, ptrdiff_t columns, float *panels, float *matrix, const float *source) {
     for (ptrdiff_t c = 0; c < columns; c += FM_PANEL) {
         const size_t bytes = sizeof(float) * (size_t)(columns - c < FM_PANEL ? columns - c : FM_PANEL);
@@ -195,7 +195,7 @@ static void copy_panels(ptrdiff_t rows, ptrdiff_t columns, float *panels, float 
     }
 }
 
-/* What stands in an array for one parameter: as much as it has itself, or one row. */
+/* The shape of one parameter in an array: its own, or that of Adafactor's means. */
 static void shape_in(const fm_network *network, fm_array which, int parameter, ptrdiff_t shape[2]) {
     shape[0] = network->shape[parameter][0];
     shape[1] = network->shape[parameter][1];
@@ -206,7 +206,7 @@ static void shape_in(const fm_network *network, fm_array which, int parameter, p
     shape[0] = 1;
 }
 
-/* One parameter's array, to or from the caller's memory. */
+/* Copies one parameter's array to or from the caller's memory. */
 static int copy_locked(fm_network *network, fm_array which, int parameter, float *to, const float *from) {
     float *array = array_of(network, which);
     ptrdiff_t shape[2];
@@ -248,7 +248,7 @@ fm_status fm_network_set(fm_network *network, uint64_t task, fm_array which, int
 
 /* -- numbers ----------------------------------------------------------------------------------------------------------------------- */
 
-/* They are read without the lock, so those who write them while they hold it do so at once. */
+/* Fields of the state are read without the lock, so writers store each atomically. */
 #define LOAD(from, to) __atomic_load(&(from), &(to), __ATOMIC_RELAXED)
 
 fm_state fm_network_state(const fm_network *network) {

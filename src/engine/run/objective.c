@@ -1,11 +1,11 @@
-/* Loss and metrics of a batch: which kernels they need, and what those read. */
+/* Losses and metrics of a batch: which kernels compute them, and what those read. */
 #include "engine/run/objective.h"
 #include "engine/graph/terms.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Smoothed labels are no labels any more: the loss of one-hot targets takes them. */
+/* Smoothed labels are distributions, so the loss of one-hot targets takes them. */
 static int of_smoothed(int loss) {
     switch (loss) {
     case FM_LOSS_sparse_categorical_crossentropy:
@@ -25,7 +25,7 @@ static void call(const fm_kernels *kernels, int kind, const fm_loss *arguments) 
     table[kind](arguments);
 }
 
-/* Calls a loss kernel, on smoothed targets if there is smoothing. */
+/* Calls a loss kernel, with label smoothing if there is any. */
 static void call_smoothed(const fm_network *network, int kind, float smoothing, float *room, const fm_loss *arguments) {
     fm_loss a = *arguments;
     if (smoothing != 0.0f) {
@@ -49,8 +49,8 @@ static void call_smoothed(const fm_network *network, int kind, float smoothing, 
     call(network->kernels, kind, &a);
 }
 
-/* The caller's own loss, weighted and scaled as a kernel would do it; 0 if it failed. Others may look at the network meanwhile; a child process
- * that it has forked can't go on, since it has none of the threads. */
+/* Calls a user-defined loss, and applies weights and scale as a kernel would; 0 if it failed. Other threads may read the network in the
+ * meantime. A child process that it forked cannot continue, because it lacks the other workers. */
 static int call_function(fm_network *network, const fm_objective *o, const fm_loss *a) {
     const unsigned forks = network->lock.forks;
     fm_lock_lend(&network->lock);
@@ -72,7 +72,7 @@ static int call_function(fm_network *network, const fm_objective *o, const fm_lo
     return 1;
 }
 
-/* The penalties on what layers give, for these rows; weights of rows do not count. 0 if one is not finite. */
+/* Activity penalties of these rows; sample weights do not apply. 0 if one is not finite. */
 static int activity_penalties(const fm_pass *pass, fm_range rows) {
     if (rows.begin >= rows.end)
         return 1;
@@ -101,8 +101,7 @@ static int activity_penalties(const fm_pass *pass, fm_range rows) {
     return finite;
 }
 
-/* Labels and weights of these rows as the loss reads them where it ignores some: the others are as many times heavier as makes their mean
- * that of the batch. */
+/* Labels and weights if some rows are ignored: the others are weighted up, so that their mean is that of the batch. */
 static void count_rows(const fm_pass *pass, const fm_objective *o, const fm_target_arrays *targets, fm_range rows, int weighted) {
     ptrdiff_t valid = 0;
     for (ptrdiff_t r = 0; r < fm_rows(pass, o->output); r++)
@@ -115,7 +114,7 @@ static void count_rows(const fm_pass *pass, const fm_objective *o, const fm_targ
     }
 }
 
-/* Zero for the rows that are ignored, whatever their predictions are. */
+/* Zeros values and gradients of ignored rows, whatever their predictions. */
 static void drop_ignored(const fm_objective *o, const fm_target_arrays *targets, fm_range rows, float *values, float *grad,
                          ptrdiff_t grad_row) {
     for (ptrdiff_t r = rows.begin; r < rows.end; r++) {

@@ -1,4 +1,4 @@
-/* Predictions: rows in blocks, each thread its own blocks from first layer to last, so nobody waits for anybody. */
+/* Predictions: each thread takes blocks of rows from the first layer to the last, so there are no barriers. */
 #include "engine/data/gather.h"
 #include "engine/data/sparse.h"
 #include "engine/ops/norm.h"
@@ -8,11 +8,11 @@
 
 #include <string.h>
 
-#define BLOCK_BYTES (512 * 1024) /* of activations a thread works on at once: about a second cache */
-#define MAX_BLOCK_ROWS 480      /* enough that the weights' way from memory is shared by many rows */
-#define MAX_BLOCK_BYTES (64 << 20) /* … unless rows are so long that there is other use for the memory */
-#define KEPT_BYTES (16 << 20)    /* a workspace larger than this is kept for one thread only */
-#define FLOPS_PER_THREAD 4e6     /* below this a thread costs more to wake than it saves */
+#define BLOCK_BYTES (512 * 1024) /* of activations of a block: about the size of L2 */
+#define MAX_BLOCK_ROWS 480      /* enough rows to amortize reading the weights from memory */
+#define MAX_BLOCK_BYTES (64 << 20) /* … limited where rows are long */
+#define KEPT_BYTES (16 << 20)    /* larger workspaces are kept for one thread only */
+#define FLOPS_PER_THREAD 4e6     /* below this, waking a thread costs more than it saves */
 
 static ptrdiff_t block_rows(const fm_network *network) {
     ptrdiff_t row_bytes = 0;
@@ -24,7 +24,7 @@ static ptrdiff_t block_rows(const fm_network *network) {
     return rows < max_rows ? rows : max_rows < FM_PANEL ? FM_PANEL : max_rows;
 }
 
-/* The workspace of a spare slot, for `rows` rows or for a block of them: made when first wanted, and again when more rows come. */
+/* The workspace of a spare slot, for `rows` rows or a block: created when first needed, and grown when more rows come. */
 static fm_workspace *grow_spare(fm_network *network, ptrdiff_t rows, int slot) {
     const ptrdiff_t block = block_rows(network);
     fm_workspace *old = network->spare[slot];
@@ -37,7 +37,7 @@ static fm_workspace *grow_spare(fm_network *network, ptrdiff_t rows, int slot) {
     return network->spare[slot] = fm_workspace_new(network, wanted < block ? wanted : block, 0, 0);
 }
 
-/* A workspace nobody else uses: a spare one of the network or, when all are taken, one of our own, for `rows` rows at most. */
+/* A workspace for this thread alone: a spare one of the network or, if all are taken, a new one, for up to `rows` rows. */
 static fm_workspace *borrow_workspace(fm_network *network, ptrdiff_t rows, int *slot) {
     for (*slot = 0; *slot < FM_SPARE_WORKSPACES; ++*slot) {
         int free_before = 0;
@@ -65,7 +65,7 @@ static void return_workspace(fm_network *network, fm_workspace *workspace, int s
         atomic_store(&network->spare_taken[slot], 0);
 }
 
-/* Lists the rows of the input if the first of them is mostly zero; 0 if it is not, or there is no memory for the lists. */
+/* Compresses the rows of the input if the first one is sparse; 0 if it is not, or there is no memory. */
 static int compress_rows(const fm_pass *pass, const float *x, ptrdiff_t x_row) {
     const fm_network *network = pass->network;
     if (!fm_may_skip(network))
@@ -80,7 +80,7 @@ static int compress_rows(const fm_pass *pass, const float *x, ptrdiff_t x_row) {
     return 1;
 }
 
-/* Rows that come without zeros: lists that lie where they are, or if they hold too much for that, with their zeros. */
+/* Sets a CSR input: referenced in place, or expanded if it is too dense. */
 static fm_status set_csr_input(fm_pass *pass, const fm_csr *x, ptrdiff_t first) {
     const fm_network *network = pass->network;
     fm_workspace *w = pass->workspace;
@@ -101,14 +101,13 @@ static fm_status set_csr_input(fm_pass *pass, const fm_csr *x, ptrdiff_t first) 
     return FM_STATUS_OK;
 }
 
-/* Points the pass at rows of the input: where they lie if the first node can read them there, else copied to padded rows; or lists what
- * is not zero. */
+/* Sets the input of a pass: in place if the first node can read it there, else copied to padded rows; or compressed. */
 static fm_status set_input(fm_pass *pass, const fm_input *input, ptrdiff_t first) {
     fm_network *network = pass->network;
     const ptrdiff_t width = network->width[0], stride = network->stride[0];
     if (input->x_csr)
         return set_csr_input(pass, input->x_csr, first);
-    /* Rows a large power of two apart fall into the same few cache sets: many of them are better copied, which `stride` is made for. */
+    /* A stride of a large power of two maps rows to the same few cache sets, so many such rows are copied. */
     const int may_lie_there = stride == FM_ROUND_UP(width) || pass->rows <= FM_PANEL;
     if (input->x && network->direct_input && may_lie_there) {
         pass->input = input->x + first * width;
@@ -150,13 +149,13 @@ typedef struct prediction {
     fm_network *network;
     const fm_input *input;
     float *out;
-    int training, as_called; /* see fm_pass */
+    int training, as_called; /* as in fm_pass */
     uint64_t draw;
-    int needs_all_rows;         /* some node needs all rows at once */
-    atomic_int status; /* the last fault of any thread */
+    int needs_all_rows;         /* some node computes across all rows */
+    atomic_int status; /* the last error of any thread */
 } prediction;
 
-/* Memory for so many rows, or for a block of them. Noise takes room of its own, which is not kept. */
+/* A workspace for up to `rows` rows. Noise needs more memory, which is not kept. */
 static fm_workspace *workspace_for(const prediction *p, ptrdiff_t rows, int *slot) {
     if (!p->training && !p->as_called)
         return borrow_workspace(p->network, rows, slot);
@@ -215,7 +214,7 @@ static fm_status predict_locked(fm_network *network, const fm_input *input, floa
     return run_prediction(&p);
 }
 
-/* Takes the lock for a prediction, once no row has put off steps: whoever finds one that has brings all up to date. */
+/* Acquires the lock for a prediction with all updates flushed. */
 static fm_status lock_flushed(fm_network *network, fm_status (*take)(fm_lock *, fm_access)) {
     for (;;) {
         fm_status status = take(&network->lock, FM_ACCESS_SHARED);

@@ -1,4 +1,4 @@
-/* Calls that train, evaluate or take gradients: what they need before the first batch, and what they answer after the last. */
+/* The calls that train, evaluate and compute gradients: preparation before the first batch, status after the last. */
 #include "engine/base/clock.h"
 #include "engine/data/gather.h"
 #include "engine/data/sparse.h"
@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-/* Memory for batches of this size and that many threads, kept until a larger one comes. An evaluation takes training's if that will do. */
+/* Memory for batches of this size and number of threads, kept until larger ones come. Evaluation uses that of training if it suffices. */
 static fm_status ensure_batch_memory(fm_run *r, int threads) {
     const fm_batches *batches = r->batches;
     const ptrdiff_t rows = (ptrdiff_t)(batches->rows < batches->batch_size ? batches->rows : batches->batch_size);
@@ -33,7 +33,7 @@ static int is_sparse_input(const fm_network *network, const fm_batches *batches)
     return fm_is_sparse(network, nonzeros, count, batches->x_csr != NULL);
 }
 
-/* Memory for the batch's input as this run reads it. */
+/* Memory for the input in the form that this run reads. */
 static fm_status ensure_input_memory(const fm_run *r) {
     fm_network *network = r->network;
     fm_workspace *w = r->workspace;
@@ -86,12 +86,12 @@ static fm_status run_locked(fm_run *r, int64_t *next) {
         return FM_STATUS_INTERRUPTED;
     if (r->training && atomic_load(&r->non_finite))
         return FM_STATUS_NON_FINITE;
-    /* What overflows shows in the next loss; after the last batch there is none. */
+    /* An overflow shows in the next loss, except after the last batch. */
     const int is_end = r->updating && r->batch > (b->rows - 1) / b->batch_size;
     return is_end && fm_first_nonfinite(network->value, network->size) >= 0 ? FM_STATUS_NON_FINITE_WEIGHTS : FM_STATUS_OK;
 }
 
-/* Whether the caller's batches were made for what the network is configured for now: for its losses, metrics and targets. */
+/* Whether the caller's batches were made for the current configuration. */
 static fm_status check_task(const fm_network *network, const fm_batches *batches) {
     return !network->configured ? FM_STATUS_NOT_READY : batches->task != network->task ? FM_STATUS_STALE : FM_STATUS_OK;
 }
@@ -120,7 +120,7 @@ fm_status fm_network_evaluate(fm_network *network, const fm_batches *batches, in
     return run_batches(&r, next, seconds);
 }
 
-/* The loss and the gradients of batch 0, while the lock is held. */
+/* Loss and gradients of batch 0; the lock is held. */
 static fm_status gradients_locked(fm_network *network, const fm_batches *batches, double *loss, float *const *gradients) {
     size_t count = 1;
     for (int t = 0; t < network->term_count; t++)

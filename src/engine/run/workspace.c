@@ -1,4 +1,5 @@
-/* Memory for a batch: values, gradients, what nodes keep for their way back, targets. One allocation, carved twice: to count, and to use. */
+/* Memory for a batch: values, gradients, what nodes save for backward, targets. One allocation, laid out twice: first to compute its
+ * size, then to set pointers. */
 #include "engine/run/workspace.h"
 #include "engine/base/arena.h"
 #include "engine/data/sparse.h"
@@ -14,8 +15,8 @@ static void *take(fm_layout *layout, char *memory, ptrdiff_t rows, ptrdiff_t col
     return memory ? memory + at : NULL;
 }
 
-/* Rows of a buffer and of its gradient: no more than asked for, but where a dense node hands its input's gradient down whole strips, which
- * reads the values and writes the gradient 16 rows at a time. */
+/* Rows of a buffer and of its gradient: exactly the capacity, or rounded up to 16 where the dX epilogue of a dense node reads the values
+ * and writes the gradient 16 rows at a time. */
 static ptrdiff_t rows_of(const fm_network *network, const fm_workspace *w, int buffer) {
     for (int i = 0; i < network->node_count && (w->room & FM_ROOM_FOR_GRADIENTS); i++) {
         const fm_node *node = &network->nodes[i];
@@ -25,7 +26,7 @@ static ptrdiff_t rows_of(const fm_network *network, const fm_workspace *w, int b
     return fm_capacity(network, w, buffer);
 }
 
-/* What a node that trains keeps. */
+/* What a node saves for backward. */
 static void carve_saved(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory, int index) {
     const fm_node *node = &network->nodes[index];
     if (!fm_ops[node->spec.op].saved)
@@ -41,7 +42,7 @@ static void carve_gradient(const fm_network *network, fm_workspace *w, fm_layout
     const fm_node *node = &network->nodes[index];
     const int b = node->spec.output, is_dense = node->spec.op == FM_OP_dense;
     const ptrdiff_t stride = network->stride[b];
-    if (node->aliases_input_grad) { /* what it shows has its gradient already */
+    if (node->aliases_input_grad) { /* its input's gradient has the memory */
         if (memory)
             w->grad[b] = w->grad[node->spec.input];
         return;
@@ -60,9 +61,9 @@ static void carve_gradient(const fm_network *network, fm_workspace *w, fm_layout
     w->grad_t_panels[b] = grad_t_panels;
 }
 
-/* What losses and metrics read and give. */
+/* Targets and results of losses and metrics. */
 static void carve_targets(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory) {
-    const ptrdiff_t rows = FM_ROUND_UP(w->rows); /* of arrays with a number for each row */
+    const ptrdiff_t rows = FM_ROUND_UP(w->rows); /* of arrays with one element per row */
     w->targets = take(layout, memory, network->term_count, 1, sizeof(fm_target_arrays));
     for (int t = 0; t < network->term_count; t++) {
         const fm_objective *o = &network->terms[t].objective;
@@ -86,14 +87,14 @@ static void carve_targets(const fm_network *network, fm_workspace *w, fm_layout 
     w->scratch = take(layout, memory, w->workers, FM_NC_PANELS * FM_SCRATCH_PANEL, sizeof(float));
 }
 
-/* Lays a workspace out; with `memory` NULL only counts. */
+/* Lays out a workspace; with `memory` NULL it only computes the size. */
 static void carve(const fm_network *network, fm_workspace *w, fm_layout *layout, char *memory) {
     w->value = take(layout, memory, network->buffer_count, 1, sizeof(float *));
     w->grad = take(layout, memory, network->buffer_count, 1, sizeof(float *));
     w->grad_panels = take(layout, memory, network->buffer_count, 1, sizeof(float *));
     w->grad_t_panels = take(layout, memory, network->buffer_count, 1, sizeof(float *));
     w->saved = take(layout, memory, network->node_count, 1, sizeof(float *));
-    for (int b = 1; b < network->buffer_count; b++) { /* the input's: fm_ensure_input */
+    for (int b = 1; b < network->buffer_count; b++) { /* that of the input: fm_ensure_input */
         float *value = network->root[b] == b ? take(layout, memory, rows_of(network, w, b), network->stride[b], sizeof(float)) : NULL;
         if (memory)
             w->value[b] = value;

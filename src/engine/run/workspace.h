@@ -1,4 +1,4 @@
-/* Memory for batches. */
+/* Workspaces: memory for batches. */
 #ifndef FASTMLP_RUN_WORKSPACE_H
 #define FASTMLP_RUN_WORKSPACE_H
 
@@ -8,10 +8,10 @@
 fm_workspace *fm_workspace_new(const fm_network *network, ptrdiff_t rows, int room, int workers);
 void fm_workspace_free(fm_workspace *workspace);
 
-/* Room for a batch's input with its zeros. */
+/* Allocates the padded rows of the input. */
 fm_status fm_ensure_input(const fm_network *network, fm_workspace *workspace);
 
-/* Where parameter and slot arrays hold the gradient; allocates it. */
+/* Allocates the gradient array, with the layout of the parameters. */
 fm_status fm_ensure_gradient(fm_network *network);
 
 #endif

@@ -1,10 +1,9 @@
 /* Activations and their derivatives, one pair for each FM_ACTIVATION row, and the blocks that other bodies inline into their loops.
  *
- * fm_<name>(z, alpha) is the activation; fm_<name>_derivative(a, alpha) its derivative at the z whose activation is a, so a backward pass
- * needs no stored z. Where that cannot be, the row is an FM_INPUT_ACTIVATION, and its functions are in input_activation.h.
+ * fm_<name>(z, alpha) is the activation; fm_<name>_derivative(a, alpha) its derivative at the z whose activation is a, so that backward
+ * needs no stored z. If the derivative is not a function of a, the row is an FM_INPUT_ACTIVATION, in input_activation.h.
  *
- * At a kink the slope is that of the left, and 0 where an upper limit begins. NaN passes through every activation.
- * Softmax is no elementwise function: see elementwise.h.
+ * At a kink the derivative is that of the left side, and 0 where an upper limit begins. NaN passes through every activation.
  */
 
 FM_INLINE vf fm_linear(vf z, vf alpha) {
@@ -18,7 +17,7 @@ FM_INLINE vf fm_linear_derivative(vf a, vf alpha) {
 
 FM_INLINE vf fm_relu(vf z, vf alpha) {
     (void)alpha;
-    return v_max(v_set1(0.0f), z); /* in this order: v_max gives its second argument when they do not compare, so NaN stays NaN */
+    return v_max(v_set1(0.0f), z); /* in this order: v_max returns its second argument if one is NaN, so NaN stays NaN */
 }
 FM_INLINE vf fm_relu_derivative(vf a, vf alpha) {
     (void)alpha;
@@ -130,7 +129,7 @@ FM_INLINE vf fm_hard_tanh_derivative(vf a, vf alpha) {
     return v_select(v_lt(v_set1(-1.0f), v_minus_abs(a)), v_set1(1.0f), v_set1(0.0f));
 }
 
-/* v[i] = activation(v[i]) for i < count, a constant wherever this is inlined: one branch, then straight code. */
+/* v[i] = activation(v[i]) for i < count, which is constant wherever this is inlined: one branch, then straight-line code. */
 FM_INLINE void fm_activation_block(int activation, float alpha, vf *v, int count) {
     const vf slope = v_set1(alpha);
     switch (activation) {

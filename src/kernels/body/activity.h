@@ -1,4 +1,4 @@
-/* Penalties on what a layer gives: l1·Σ|x| + l2·Σx² of each row, and the slope of that. */
+/* Activity penalties: l1·Σ|x| + l2·Σx² of each row, and their derivative. */
 
 /* The penalties of V_LANES rows, or as many as there are, from x on. */
 FM_INLINE vf fm_row_penalties(const fm_activity *a, const float *x, ptrdiff_t rows) {

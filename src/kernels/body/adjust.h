@@ -1,4 +1,4 @@
-/* What happens to gradients and weights around an optimizer's step: penalties, clipping, decay, averages, norms and constraints. */
+/* What surrounds an optimizer's step: penalties, clipping, weight decay, EMA, norms and constraints. */
 
 FM_INLINE void fm_adjust_vector(const fm_adjust *a, float *w, float *g) {
     const vf parameter = v_load(w), clip = v_set1(a->clip);

@@ -1,4 +1,5 @@
-/* Kernels over flat arrays, and softmax over rows. A tail of fewer than 16 elements goes through a buffer, so nothing outside is touched. */
+/* Kernels over flat arrays, and softmax over rows. A tail of fewer than 16 elements goes through a buffer, so that nothing outside the
+ * arrays is accessed. */
 
 enum {
     FM_ELEMENTWISE_ACTIVATION,
@@ -14,7 +15,7 @@ enum {
     FM_ELEMENTWISE_ERF
 };
 
-/* The larger one, and the smaller one; NaN where they do not compare. */
+/* Maximum and minimum; NaN if one of them is. */
 FM_INLINE vf fm_larger(vf x, vf y) { return v_select(v_le(x, y), y, v_select(v_le(y, x), x, v_add(x, y))); }
 
 FM_INLINE vf fm_smaller(vf x, vf y) { return v_select(v_le(x, y), x, v_select(v_le(y, x), y, v_add(x, y))); }
@@ -81,7 +82,7 @@ FM_INLINE void fm_elementwise_panel(const int kernel, const fm_elementwise *e, c
         v_store(out + v * V_LANES, kernel == FM_ELEMENTWISE_ACTIVATION_BACKWARD ? b[v] : a[v]);
 }
 
-/* The last, incomplete panel takes the same way as the others, through the tails: the code for all activations is long. */
+/* The incomplete last panel goes through the same code by way of buffers, because the code for all activations is long. */
 FM_INLINE void fm_elementwise_all(const int kernel, const fm_elementwise *arguments) {
     const fm_elementwise copy = *arguments, *const e = &copy; /* a copy, so that the compiler knows no store changes it */
     const float *y = kernel >= FM_ELEMENTWISE_ACTIVATION_BACKWARD && kernel <= FM_ELEMENTWISE_MINIMUM ? e->y : e->x;

@@ -1,12 +1,12 @@
-/* Matrix products: register tiles of FM_MR rows × FM_NR_PANELS panels of 16 columns, and the transposes between them.
+/* GEMM micro-kernels of MR rows × NR columns (FM_NR_PANELS panels of 16), and the transposes between them.
  *
- * A tile is always_inline with constant sizes, so the compiler keeps its accumulators in registers; rows that do not fill a tile go
- * through smaller ones, cut evenly (8 rows are 4 + 4, not 6 + 2), because a tile of few accumulators waits for its own additions.
+ * A micro-kernel is always_inline with constant sizes, so that its accumulators stay in registers. Rows that do not fill MR go through
+ * smaller ones of equal size (8 rows are 4 + 4, not 6 + 2), because with few accumulators a micro-kernel waits for its own additions.
  */
 
 #include <string.h>
 
-#define FM_MAX_NR_PANELS 4 /* a single row takes four panels at once */
+#define FM_MAX_NR_PANELS 4 /* a single row takes four panels at a time */
 #define FM_ACCUMULATORS (FM_MR * FM_NR_PANELS > FM_MAX_NR_PANELS ? FM_MR * FM_NR_PANELS * FM_VECTORS : FM_MAX_NR_PANELS * FM_VECTORS)
 #define FM_MR_CASES_2 FM_MR_CASE(1) FM_MR_CASE(2)
 #define FM_MR_CASES_6 FM_MR_CASES_2 FM_MR_CASE(3) FM_MR_CASE(4) FM_MR_CASE(5) FM_MR_CASE(6)
@@ -40,7 +40,7 @@ FM_INLINE void fm_micro_kernel(const int rows, const int panels, ptrdiff_t depth
     }
 }
 
-/* Where a tile goes, and what is done to it on the way. */
+/* The output of a micro-kernel and its epilogue. */
 typedef struct fm_output {
     float *c;
     ptrdiff_t row, panel;
@@ -63,7 +63,7 @@ FM_INLINE void fm_accumulators_begin(const int rows, const int panels, const fm_
             sums[i * columns + j] = accumulate ? v_load(fm_output_at(out, row + i, panel, j)) : v_set1(0.0f);
 }
 
-/* The activations that take more than an instruction work on the tile just stored, still in the first cache. One copy for all tiles. */
+/* The epilogue of all activations but relu and linear: applied to the elements just stored, still in L1. One copy for all micro-kernels. */
 static __attribute__((noinline)) void fm_epilogue_activation(const fm_output *out, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t panel,
                                                              ptrdiff_t panels) {
     const vf alpha = v_set1(out->alpha);
@@ -81,7 +81,7 @@ static __attribute__((noinline)) void fm_epilogue_activation(const fm_output *ou
     }
 }
 
-/* Stores a tile. The bias, or a zero where there is none, also turns −0, what is left of terms too small for a float32, into +0. */
+/* The epilogue: bias, activation and stores. Adding the bias, or +0 without one, also turns −0, the result of underflow, into +0. */
 FM_INLINE void fm_epilogue(const int rows, const int panels, const fm_output *out, int epilogue, ptrdiff_t row, ptrdiff_t panel, vf *sums) {
     const int columns = panels * FM_VECTORS;
 #pragma GCC unroll 16
@@ -104,7 +104,7 @@ FM_INLINE void fm_epilogue(const int rows, const int panels, const fm_output *ou
         fm_epilogue_activation(out, row, rows, panel, panels);
 }
 
-/* Lines that a tile will want soon: fetched while the one before it computes. */
+/* Prefetches lines that the next micro-kernel reads. */
 FM_INLINE void fm_prefetch_rows(const int rows, const int panels, const float *first, ptrdiff_t row, ptrdiff_t panel) {
 #pragma GCC unroll 32
     for (int i = 0; i < rows; i++)
@@ -112,9 +112,9 @@ FM_INLINE void fm_prefetch_rows(const int rows, const int panels, const float *f
         for (int j = 0; j < panels; j++)
             __builtin_prefetch(first + i * row + j * panel);
 }
-#define FM_PREFETCH_DEPTH 64 /* shorter sums are over before the lines are here */
+#define FM_PREFETCH_DEPTH 64 /* shorter sums are finished before the lines arrive */
 
-/* The three products differ in how they walk their operands, and in that the forward one ends with bias and activation. */
+/* The three products differ in how they traverse their operands, and only the forward one has an epilogue. */
 enum { FM_GEMM_FORWARD, FM_GEMM_DW, FM_GEMM_DX };
 
 FM_INLINE void fm_gemm_micro(const int product, const int rows, const int panels, const fm_gemm *g, ptrdiff_t row, ptrdiff_t panel) {
@@ -135,7 +135,7 @@ FM_INLINE void fm_gemm_micro(const int product, const int rows, const int panels
         const float *a = g->a + row * FM_PANEL;
         ptrdiff_t depth = g->depth;
         for (; depth >= FM_PANEL; depth -= FM_PANEL, a += g->a_step, b += FM_PANEL * g->b_step) {
-            if (depth >= FM_PREFETCH_DEPTH) /* the next panel of weights is far away */
+            if (depth >= FM_PREFETCH_DEPTH) /* the next panel of weights is far away in memory */
                 fm_prefetch_rows(rows, 1, a + g->a_step, FM_PANEL, 0);
             fm_micro_kernel(rows, panels, FM_PANEL, a, FM_PANEL, 1, b, g->b_step, g->b_panel, sums);
         }
@@ -144,10 +144,10 @@ FM_INLINE void fm_gemm_micro(const int product, const int rows, const int panels
     fm_epilogue(rows, panels, &out, product == FM_GEMM_FORWARD && g->epilogue, row, panel, sums);
 }
 
-/* Rows of the next tile where so many are left. */
+/* MR of the next micro-kernel if `left` rows are left. */
 FM_INLINE ptrdiff_t fm_next_mr(ptrdiff_t left) { return left >= 2 * FM_MR ? FM_MR : left > FM_MR ? (left + 1) / 2 : left; }
 
-/* All rows of one group of panels, so that the panels stay in the first cache while the rows pass over them. */
+/* All rows of NR columns, so that the panels stay in L1 while the rows pass over them. */
 FM_INLINE void fm_gemm_panels(const int product, const int panels, const fm_gemm *g, ptrdiff_t panel) {
     for (ptrdiff_t row = 0; row < g->rows;) {
         const ptrdiff_t rows = fm_next_mr(g->rows - row);

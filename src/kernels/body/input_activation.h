@@ -10,7 +10,7 @@ typedef struct fm_constants {
 
 FM_INLINE vf fm_held(vf z, float limit) { return v_max(v_set1(-limit), v_min(v_set1(limit), z)); }
 
-/* The slope 1, or NaN where z is. */
+/* 1, or NaN if z is. */
 FM_INLINE vf fm_one(vf z) { return v_select(v_eq(z, z), v_set1(1.0f), z); }
 
 /* z·Φ(z) (Hendrycks and Gimpel 2016, "Gaussian error linear units"); its derivative is Φ(z) + z·φ(z). */

@@ -1,19 +1,19 @@
-/* What the bodies below share: rows and arrays that do not fill a vector, and reductions in the fixed order of kernels.h.
+/* Shared by the bodies: rows and arrays that do not fill a vector, and reductions in the fixed order of kernels.h.
  *
- * A loop over columns goes panel by panel (16 columns, FM_VECTORS vectors). Its body takes `left`, the columns left from the panel's
- * first: the constant FM_PANEL for the whole panels, where the masks then vanish, and 1 … 15 for the last one.
+ * Loops over columns go panel by panel (16 columns, FM_VECTORS vectors). Their bodies take `left`, the number of columns from the first
+ * of the panel: the constant FM_PANEL for full panels, where the masks vanish, and 1 … 15 for the last one.
  */
 #include <string.h>
 
 static const float FM_LANES[FM_PANEL] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
-/* The lanes that hold columns in a row's last, incomplete vector: the same for every row, so made once a call. */
+/* The lanes that hold columns in the incomplete last vector of a row; the same for all rows, so computed once per call. */
 FM_INLINE vm v_tail(ptrdiff_t cols) { return v_lt(v_load(FM_LANES), v_set1((float)(cols % V_LANES))); }
 
 /* a in the lanes that hold columns, fill in the others, of a vector whose first lane has `left` columns left. */
 FM_INLINE vf v_keep(vf a, ptrdiff_t left, vm tail, vf fill) { return left >= V_LANES ? a : left > 0 ? v_select(tail, a, fill) : fill; }
 
-/* The first n ≤ V_LANES numbers of p, then zeros; and the way back. Nothing beyond the n numbers is touched. */
+/* Loads the first n ≤ V_LANES numbers of p, then zeros; and stores them. Nothing beyond the n numbers is accessed. */
 FM_INLINE vf v_load_first(const float *p, ptrdiff_t n) {
     if (n >= V_LANES)
         return v_load(p);
@@ -31,9 +31,9 @@ FM_INLINE void v_store_first(float *p, vf a, ptrdiff_t n) {
     memcpy(p, lanes, (size_t)n * sizeof *p);
 }
 
-/* The fixed tree: lane l plus lane l + 8, then + 4, + 2, + 1. Its first levels stand between the vectors of a panel, giving one vector a
- * row; the others between the lanes of that vector, done for V_LANES rows at once by a transpose: lane i of the result belongs to r[i],
- * which is destroyed. The same for the largest, where the order only matters to the sign of zero. */
+/* The fixed tree: lane l plus lane l + 8, then + 4, + 2, + 1. Its first levels add the vectors of a panel, which leaves one vector per
+ * row; the others add lanes of that vector, for V_LANES rows at once by a transpose: lane i of the result belongs to r[i], which is
+ * overwritten. The same for maxima, where the order only affects the sign of zero. */
 FM_INLINE vf fm_fold_sum(vf v[FM_VECTORS]) {
 #pragma GCC unroll 4
     for (int half = FM_VECTORS / 2; half; half /= 2)
@@ -69,8 +69,8 @@ FM_INLINE vf fm_max_rows(vf r[V_LANES]) {
     return r[0];
 }
 
-/* The largest column of a row, as the lanes of one vector. Lanes beyond the columns are left alone: a maximum with anything would drop a
- * NaN, in more lanes where vectors are wider. */
+/* The maximum of a row, as the lanes of one vector. Lanes beyond the columns are left alone: a maximum with a constant would drop a NaN,
+ * in more lanes with wider vectors. */
 FM_INLINE vf fm_row_max(const float *x, ptrdiff_t cols, vm tail) {
     const vf lowest = v_sub(v_set1(0.0f), V_INFINITY);
     vf largest[FM_VECTORS];
@@ -99,7 +99,7 @@ FM_INLINE vf fm_row_sum(const float *x, ptrdiff_t cols, vm tail) {
     return fm_fold_sum(sums);
 }
 
-/* out = exp(x − max) where out is wanted, pad columns +0; returns the sum as the lanes of one vector. */
+/* out = exp(x − max) unless out is NULL, pad columns +0; returns the sum as the lanes of one vector. */
 FM_INLINE void fm_row_exp_panel(const float *x, float *out, vf max, ptrdiff_t c, ptrdiff_t left, vm tail, vf *sums) {
     for (int v = 0; v < FM_VECTORS; v++, c += V_LANES, left -= V_LANES) {
         const vf zero = v_set1(0.0f);
@@ -121,7 +121,7 @@ FM_INLINE vf fm_row_exp(const float *x, float *out, ptrdiff_t cols, vm tail, vf 
     return fm_fold_sum(sums);
 }
 
-/* out = x·factor, pad columns +0 (also when the row holds NaN, so not by multiplying). */
+/* out = x·factor, pad columns +0 (even if the row holds NaN, so not by multiplying). */
 FM_INLINE void fm_row_scale(const float *x, float *out, ptrdiff_t cols, vm tail, vf factor) {
     for (ptrdiff_t c = 0; c < FM_ROUND_UP(cols); c += V_LANES)
         v_store(out + c, v_keep(v_mul(v_load(x + c), factor), cols - c, tail, v_set1(0.0f)));
@@ -141,20 +141,20 @@ FM_INLINE vf fm_row_dot(const float *x, const float *y, ptrdiff_t cols, vm tail)
     return fm_fold_sum(sums);
 }
 
-/* Narrow rows, of at most 16 columns, would leave most lanes of a vector unused. V_LANES of them are transposed instead, and t[c] holds
- * column c of all these rows: what is computed for a row then costs one vector for V_LANES rows, and needs no masks. */
+/* Narrow rows, of at most 16 columns, would leave most lanes unused. V_LANES of them are transposed, so that t[c] holds column c of all
+ * these rows: one vector operation then serves V_LANES rows, without masks. */
 FM_INLINE void fm_narrow_load(const float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t cols, vf t[FM_PANEL]) {
     ptrdiff_t c = 0;
     do { /* cols ≥ 1 */
 #pragma GCC unroll 16
         for (int i = 0; i < V_LANES; i++)
-            t[c + i] = v_load(x + (i < rows ? i : 0) * stride + c); /* rows that are not there repeat the first */
+            t[c + i] = v_load(x + (i < rows ? i : 0) * stride + c); /* missing rows repeat the first */
         v_transpose(t + c);
         c += V_LANES;
     } while (c < cols);
 }
 
-/* The way back; t is destroyed, and pad columns become +0. */
+/* The inverse; t is overwritten, and pad columns become +0. */
 FM_INLINE void fm_narrow_store(float *out, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t cols, vf t[FM_PANEL]) {
     for (ptrdiff_t c = cols; c < FM_PANEL; c++)
         t[c] = v_set1(0.0f);
@@ -168,8 +168,8 @@ FM_INLINE void fm_narrow_store(float *out, ptrdiff_t stride, ptrdiff_t rows, ptr
     }
 }
 
-/* The fixed tree over the columns of narrow rows, with the bits that lanes starting at +0 give; t is destroyed. Branches of the tree that
- * would only add zeros are left out. */
+/* The fixed tree over the columns of narrow rows, with the same bits as lanes starting at +0; t is overwritten. Additions of zero are
+ * left out. */
 FM_INLINE vf fm_narrow_sum(vf t[FM_PANEL], ptrdiff_t cols) {
     for (ptrdiff_t c = 0; c < cols; c++)
         t[c] = v_add(t[c], v_set1(0.0f));

@@ -12,7 +12,7 @@ FM_INLINE ptrdiff_t fm_first_equal(const float *x, ptrdiff_t cols, vf value) {
     return cols;
 }
 
-/* The largest column of each row of a block. */
+/* The maximum of each row of a block. */
 FM_INLINE vf fm_block_max(fm_block b, const float *x, ptrdiff_t stride, ptrdiff_t cols, vm tail) {
     vf lanes[V_LANES];
     for (int i = 0; i < V_LANES; i++)
@@ -43,7 +43,7 @@ FM_INLINE void fm_categorical_accuracy(const int sparse, const fm_loss *a) {
     }
 }
 
-/* y·x where y is 0 is 0, also of a logit of −∞: a class that can't be, and isn't. */
+/* y·x with 0·(−∞) = 0: a class that cannot occur, and does not. */
 FM_INLINE vf fm_possible(vf y, vf x) { return v_select(v_eq(y, v_set1(0.0f)), v_set1(0.0f), x); }
 
 /* Σ y and Σ y·x of each row of a block; for labels 1 and the label's x. */
@@ -104,9 +104,9 @@ FM_INLINE void fm_softmax_row(const fm_loss *a, const int sparse, ptrdiff_t r, c
         grad[a->labels[r]] -= factor;
 }
 
-/* What a block's loss and gradient need once its rows' sums of exponentials are known, one lane a row: grad = e·slope − y·factor and
- * probs = e·inverse. The loss is log Σ exp(x)·Σy − Σ y·x, everything relative to the row's largest x, which exp cannot overflow on and
- * which leaves small losses their digits. */
+/* What the loss and gradient of a block need once the sums of exponentials are known, one lane per row: grad = e·slope − y·factor and
+ * probs = e·inverse. The loss is log Σ exp(x)·Σy − Σ y·x relative to the row's maximum, so that exp cannot overflow and small losses
+ * keep their precision. */
 typedef struct fm_softmax_factors {
     vf inverse, slope, factor;
 } fm_softmax_factors;
@@ -183,7 +183,7 @@ FM_INLINE void fm_softmax_wide(const fm_loss *a, const int sparse, fm_block b) {
         fm_block_hits(a, sparse, b, max, tail, hits);
         v_store_first(a->hit + b.first, v_load(hits), b.rows);
     }
-    /* The exponentials wait for their sum where the results will be; grad may be x, which is no longer needed. */
+    /* Exponentials are stored where the results will be until their sum is known; grad may be x, which is not needed any more. */
     float *const e = a->grad ? a->grad : a->probs;
     const ptrdiff_t e_row = a->grad ? a->grad_row : a->probs_row;
     v_store(largest, max);
@@ -226,8 +226,8 @@ FM_INLINE vf fm_targets(const fm_loss *a, const int sparse, ptrdiff_t r, ptrdiff
     return sparse ? fm_one_hot(a->labels[r], c) : v_load(a->y + r * a->y_row + c);
 }
 
-/* Cross-entropy of probabilities q = x / Σx, clipped: −Σ y·log q. With s the Σ of those y whose q was not clipped, the slope is
- * (s − y/q) / Σx, where a clipped q drops the y/q: the s comes from the division by Σx, which every column takes part in. */
+/* Cross-entropy of probabilities q = x / Σx, clipped: −Σ y·log q. With s the sum of those y whose q was not clipped, the derivative is
+ * (s − y/q) / Σx, without y/q for a clipped q; s comes from the division by Σx. */
 FM_INLINE void fm_categorical(const int sparse, const fm_loss *arguments) {
     const fm_loss copy = *arguments, *const a = &copy;
     const ptrdiff_t cols = a->cols;
@@ -277,7 +277,7 @@ FM_INLINE void fm_categorical(const int sparse, const fm_loss *arguments) {
     }
 }
 
-/* What a block's rows need to make probabilities of x: exp(x − max)/Σ from logits, x/Σ otherwise. One lane a row. */
+/* What the rows of a block need to compute probabilities: exp(x − max)/Σ from logits, else x/Σ. One lane per row. */
 typedef struct fm_normal {
     float max[V_LANES], sum[V_LANES];
 } fm_normal;
@@ -356,7 +356,8 @@ FM_INLINE void fm_categorical_focal(const int logits, const fm_loss *arguments) 
     }
 }
 
-/* (1 − p^q)/q of the label's probability p, whatever the others are. The slope is that at 10⁻³⁷ for smaller ones, whose own is infinite. */
+/* (1 − p^q)/q of the label's probability p; other columns do not matter. Below 10⁻³⁷, where the derivative tends to infinity, it is that
+ * at 10⁻³⁷. */
 void FM_FUNCTION(loss_sparse_categorical_generalized_cross_entropy)(const fm_loss *a) {
     const float q = a->parameter[0];
     const vf one = v_set1(1.0f), zero = v_set1(0.0f);

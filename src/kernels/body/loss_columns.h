@@ -1,6 +1,6 @@
-/* Losses whose columns are terms of their own: a row's value is their mean, or for the Kullback-Leibler divergence their sum. */
+/* Losses whose columns are independent terms: the value of a row is their mean, or for the Kullback–Leibler divergence their sum. */
 
-/* What the terms of a call share. */
+/* Constants of a call. */
 typedef struct fm_loss_constants {
     vf threshold, parameter[FM_LOSS_PARAMETERS];
     float power; /* parameter 0 of the focal losses */
@@ -110,7 +110,7 @@ FM_INLINE fm_term fm_columnwise_term(const int loss, vf x, vf y, const fm_loss_c
     }
     case FM_LOSS_binary_crossentropy_from_logits: {
         const vf min = v_minus_abs(x), e = v_exp_nonpositive(min);
-        /* An infinite logit costs nothing where the target is as certain, and else infinitely much: ∞ − ∞ would say neither. */
+        /* An infinite logit has loss 0 if the target agrees, and else infinity: ∞ − ∞ would be NaN. */
         const vf away = v_select(v_lt(zero, x), v_sub(one, y), y);
         const vf certain = v_select(v_eq(away, zero), zero, v_fnma(away, min, zero));
         const vf value = v_add(v_fnma(x, y, v_max(zero, x)), v_log1p(e));
@@ -132,7 +132,7 @@ FM_INLINE fm_term fm_columnwise_term(const int loss, vf x, vf y, const fm_loss_c
     return t;
 }
 
-/* The cross-entropies, which report hits beside the loss; and those that read logits, which report probabilities too. */
+/* Whether the loss also computes hits, as cross-entropies do; and whether it reads logits, and so also computes probabilities. */
 FM_INLINE int fm_columnwise_reads_logits(const int loss) {
     return loss == FM_LOSS_binary_crossentropy_from_logits || loss == FM_LOSS_binary_focal_crossentropy_from_logits;
 }
@@ -140,7 +140,7 @@ FM_INLINE int fm_columnwise_has_hits(const int loss) {
     return loss == FM_LOSS_binary_crossentropy || loss == FM_LOSS_binary_focal_crossentropy || fm_columnwise_reads_logits(loss);
 }
 
-/* Those whose terms cost enough for narrow rows to be worth a transpose. */
+/* Losses whose terms cost enough for a transpose of narrow rows to pay. */
 FM_INLINE int fm_columnwise_is_costly(const int loss) {
     return fm_columnwise_has_hits(loss) || loss == FM_LOSS_mean_squared_logarithmic_error || loss == FM_LOSS_log_cosh ||
            loss == FM_LOSS_poisson || loss == FM_LOSS_kl_divergence;

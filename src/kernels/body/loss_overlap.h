@@ -41,7 +41,7 @@ FM_INLINE void fm_overlap(const int dice, const fm_loss *a) {
         v_store(y, fm_sum_rows(ys));
         v_store(x, fm_sum_rows(xs));
         v_store(weight, fm_block_weights(a, b));
-        for (int i = 0; i < b.rows; i++) { /* row by row, so that the order is the same for vectors of any length */
+        for (int i = 0; i < b.rows; i++) { /* row by row, so that the order does not depend on the vector width */
             const fm_overlap_sums s = {product[i], y[i], x[i], weight[i]};
             if (by_row)
                 fm_overlap_set(dice, a, (fm_block){first + i, 1}, s);

@@ -7,7 +7,7 @@ FM_INLINE float fm_lane_first(vf a) {
     return lanes[0];
 }
 
-/* The sum and the largest of one row, from its lanes: of as many rows that are all the same. */
+/* The sum and the maximum of one row from its lanes, by the functions for V_LANES rows. */
 FM_INLINE void fm_lane_repeat(vf rows[V_LANES], vf lanes) {
     for (int i = 0; i < V_LANES; i++)
         rows[i] = lanes;
@@ -34,7 +34,7 @@ FM_INLINE void fm_pair_distances(const fm_loss *a, ptrdiff_t i, vm tail, float *
     }
 }
 
-/* log Σ e^x; the exponentials, relative to their largest, and their sum take the place of x. −∞ and a sum of 0 where all are −∞. */
+/* log Σ e^x. x is replaced by the exponentials relative to the maximum, and *sum receives their sum. −∞, and a sum of 0, if all are −∞. */
 FM_INLINE float fm_pair_log_sum(float *x, ptrdiff_t n, vm tail, float *sum) {
     const float largest = fm_lane_max(fm_row_max(x, n, tail));
     if (largest == -(float)INFINITY &&

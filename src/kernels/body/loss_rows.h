@@ -1,4 +1,4 @@
-/* Losses for which the columns of a row are one vector: similarity of directions, the largest wrong column, means and variances. */
+/* Losses for which the columns of a row are one vector: cosine similarity, categorical hinge, Gaussian likelihood. */
 
 /* V_LANES columns of a row, from c on, of which the first n are columns; the others are 0. */
 FM_INLINE vf fm_columns(const float *row, ptrdiff_t c, ptrdiff_t n) {
@@ -46,7 +46,7 @@ void FM_FUNCTION(loss_cosine_similarity)(const fm_loss *a) {
     }
 }
 
-/* max(neg − pos + 1, 0) with pos = Σ y·x and neg = max (1 − y)·x. Columns that are equally large share the slope of the maximum. */
+/* max(neg − pos + 1, 0) with pos = Σ y·x and neg = max (1 − y)·x. Equal maxima share the derivative. */
 void FM_FUNCTION(loss_categorical_hinge)(const fm_loss *a) {
     const ptrdiff_t cols = a->cols;
     const vm tail = v_tail(cols);
@@ -92,8 +92,8 @@ void FM_FUNCTION(loss_categorical_hinge)(const fm_loss *a) {
     }
 }
 
-/* The first half of the columns are means, the second variances, kept at parameter 0 or above; the targets have half as many columns:
- * mean of ½·(log v + (m − y)²/v) + parameter 1. The slopes are those at the variance that was used, so one that is too small can grow. */
+/* The first half of the columns are means, the second variances, at least parameter 0; the targets have half as many columns: mean of
+ * ½·(log v + (m − y)²/v) + parameter 1. Derivatives are those at the clipped variance, so that one that is too small can grow. */
 void FM_FUNCTION(loss_gaussian_nll)(const fm_loss *a) {
     const ptrdiff_t n = a->cols / 2;
     const vm tail = v_tail(n);

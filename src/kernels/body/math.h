@@ -46,7 +46,7 @@ FM_INLINE vf v_exp_reduced(vf x, vi *n_bits) {
 /* 2^n·p for a p near 1 and an n that leaves the product normal; n in the low bits of n_bits. */
 FM_INLINE vf v_scale(vf p, vi n_bits) { return v_as_float(vi_add(v_as_int(p), vi_shl(n_bits, 23))); }
 
-/* Below this float e^x < 2⁻¹²⁶, and above the second one it overflows. */
+/* e^x < 2⁻¹²⁶ below the first, and overflows above the second. */
 #define V_EXP_MIN v_set1(-0x1.5d589ep+6f)
 #define V_EXP_MAX v_set1(0x1.62e42ep+6f)
 
@@ -101,7 +101,7 @@ FM_INLINE vf v_log(vf x) {
     return v_select(v_lt(x, V_INFINITY), finite, x);
 }
 
-/* x to a power: by squaring for its whole part, which keeps all digits, and by exp and log for the rest. Powers ≥ 0; 0⁰ is 1. */
+/* x to a power: by squaring for its integer part, which is exact, and by exp and log for the rest. Powers ≥ 0; 0⁰ is 1. */
 FM_INLINE vf v_power(vf x, float power) {
     vf result = v_set1(1.0f), square = x;
     const int whole = (int)power;
@@ -231,7 +231,7 @@ FM_INLINE vf v_normal(vf x, vf *density) {
     return v_select(v_lt(u, half), center, v_select(v_lt(x, v_set1(0.0f)), tail, v_sub(v_set1(1.0f), tail)));
 }
 
-/* 1, −1, or what is neither above nor below zero as it is. */
+/* 1, −1, or a itself if it is zero or NaN. */
 FM_INLINE vf v_sign(vf a) {
     const vf zero = v_set1(0.0f), one = v_set1(1.0f);
     return v_select(v_lt(zero, a), one, v_select(v_lt(a, zero), v_sub(zero, one), a));

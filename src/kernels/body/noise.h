@@ -1,4 +1,4 @@
-/* Noise of the other layers that disturb: normal deviates, and the offsets that keep what AlphaDropout lets through self-normalising. */
+/* Gaussian noise, and the offsets with which AlphaDropout keeps activations self-normalizing. */
 
 /* The normal deviate whose distribution function is (1 + x)/2, −1 < x < 1: √2·erf⁻¹(x) by the single-precision polynomials of Giles,
  * "Approximating the erfinv function", GPU Computing Gems, 2010; √2 is multiplied at the end. */

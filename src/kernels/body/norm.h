@@ -1,7 +1,7 @@
-/* Normalisation: moments of columns and of rows, what is made of them, and the way back; and PReLU, whose slope is a column's too.
+/* Batch norm and layer norm with their backward, and PReLU.
  *
- * A column's sums go over rows in order, 16 columns at a time; a row's sums have the fixed order of kernels.h. Every sum of squares takes
- * the mean off first (two passes), so that large means cost no digits.
+ * Sums over a column add rows in order, 16 columns at a time; sums over a row have the fixed order of kernels.h. Variances use two
+ * passes, so that large means cost no precision.
  */
 
 /* 1/√(variance + ε), and 0 where that would be infinite: a column that never changes, with ε = 0, has nothing to scale. */

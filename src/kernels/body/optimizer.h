@@ -183,7 +183,7 @@ FM_INLINE void fm_update_at(const int rule, const fm_update_constants *k, float 
         v_store(slot[s] + at, state[s]);
 }
 
-/* Rows picked by an index lie far apart, so they are fetched before their turn. */
+/* Rows selected by an index are far apart in memory, so they are prefetched. */
 #define FM_UPDATE_AHEAD 8
 FM_INLINE void fm_prefetch_row(const int rule, const fm_update *u, ptrdiff_t offset) {
     __builtin_prefetch(u->w + offset, 1);
@@ -232,15 +232,15 @@ FM_INLINE void fm_update_all(const int rule, const fm_update *u) {
  * faded to zero stays too.
  */
 
-#define FM_REPLAY_CHECK 16   /* steps between two looks at whether a row still needs them */
-#define FM_REPLAY_PANELS (V_LANES / 4) /* four vectors are enough independent chains to keep the units busy */
+#define FM_REPLAY_CHECK 16   /* steps between two checks whether a row still changes */
+#define FM_REPLAY_PANELS (V_LANES / 4) /* four vectors are enough independent chains to hide latency */
 #define FM_REPLAY_AHEAD 4
 
 typedef struct fm_row {
     vf w[4], slot_0[4], slot_1[4];
 } fm_row;
 
-/* How a slot fades in a step. */
+/* The decay of a slot in a step. */
 FM_INLINE vf fm_decay_slot_0(const int rule, const fm_update_constants *k, vf slot_0) {
     if (rule == FM_RULE_ADAM)
         return v_fnma(slot_0, k->one_minus_beta_1, slot_0);
@@ -267,13 +267,13 @@ FM_INLINE void fm_zero_gradient_step(const int rule, const fm_update_constants *
 
 #define FM_ALL_LANES ((2u << (V_LANES - 1)) - 1)
 
-/* True if no parameter of the row will move any more. Its next steps are no longer than this one: momentum does not grow, and Adam's
- * shrinks faster than the root it is divided by, as long as that does not vanish, for which there is room below 1e-24. */
+/* True if no parameter of the row will change any more. Its next steps are no longer than this one: momentum does not grow, and Adam's
+ * shrinks faster than the root it is divided by, as long as that does not vanish, which the bound 1e-24 excludes. */
 FM_INLINE int fm_is_stationary(const int rule, const int vectors, const fm_update_constants *k, vf max_learning_rate, const fm_row *row) {
     unsigned resting = FM_ALL_LANES;
     for (int v = 0; v < vectors; v++) {
         vf move = v_magnitude(rule == FM_RULE_RMSPROP_MOMENTUM ? row->slot_1[v] : row->slot_0[v]);
-        vf room = v_min(v_magnitude(row->w[v]), v_set1(0x1.fffffep127f)); /* infinity is no place to rest: inf − inf is not inf */
+        vf room = v_min(v_magnitude(row->w[v]), v_set1(0x1.fffffep127f)); /* infinity is excluded: inf − inf is not inf */
         if (rule == FM_RULE_ADAM) {
             const vf root = v_sqrt(row->slot_1[v]);
             room = v_mul(room, v_add(v_select(v_lt(root, v_set1(1e-12f)), v_set1(0.0f), root), k->epsilon));
@@ -291,8 +291,8 @@ FM_INLINE int fm_is_zero(const int vectors, const vf *slot) {
     return zero == FM_ALL_LANES;
 }
 
-/* Steps s … steps − 1 of one row, at least one; `settles` if fm_is_stationary may be believed. A whole step comes first, and a fade comes after a slot
- * became zero, because that is where zeros get the sign they keep. */
+/* Steps s … steps − 1 of one row, at least one; `may_stop` if fm_is_stationary is valid. A full step comes first, and one more decay
+ * after a slot became zero, because they determine the sign of zeros. */
 FM_INLINE void fm_replay_steps(const int rule, const int vectors, const fm_update_constants *k, const fm_replay *r, int may_stop,
                                ptrdiff_t s, fm_row *row) {
     const int slots = fm_update_slots(rule);
@@ -321,7 +321,7 @@ FM_INLINE void fm_replay_steps(const int rule, const int vectors, const fm_updat
     }
 }
 
-/* A row of as many panels as make that many vectors, the first of them at `offset`. */
+/* One row of as many panels as make this number of vectors, the first of them at `offset`. */
 FM_INLINE void fm_replay_row(const int rule, const int vectors, const fm_update_constants *k, const fm_replay *r, int may_stop,
                              ptrdiff_t done, ptrdiff_t offset) {
     const int slots = fm_update_slots(rule);
@@ -343,7 +343,7 @@ FM_INLINE void fm_replay_row(const int rule, const int vectors, const fm_update_
     }
 }
 
-/* A row of some panels, its steps added up by their series. */
+/* One row of some panels, with the steps summed by their series. */
 FM_INLINE void fm_replay_series(const int panels, const fm_update_constants *k, const fm_replay *r, ptrdiff_t done, ptrdiff_t offset) {
     const float *const series = r->series[done], *const decay = r->decay[r->steps - done];
     for (int v = 0; v < panels * FM_VECTORS; v++) {
@@ -437,7 +437,7 @@ void FM_FUNCTION(update_adamax)(const fm_update *u) { fm_update_all(FM_RULE_ADAM
 void FM_FUNCTION(update_nadam)(const fm_update *u) { fm_update_all(FM_RULE_NADAM, u); }
 void FM_FUNCTION(update_lion)(const fm_update *u) { fm_update_all(FM_RULE_LION, u); }
 void FM_FUNCTION(update_ftrl)(const fm_update *u) {
-    if (u->learning_rate == 0.0f) /* is divided by, but a step of no length leads nowhere */
+    if (u->learning_rate == 0.0f) /* a divisor; with a rate of 0 nothing changes */
         return;
     if (u->power == 0.5f)
         fm_update_all(FM_RULE_FTRL, u);

@@ -1,4 +1,4 @@
-/* The most multiply-adds a core can do: nothing but independent chains in registers, as many as a GEMM tile has sums. */
+/* Peak multiply-adds of a core: nothing but independent chains in registers, as many as a micro-kernel has accumulators. */
 
 #define FM_PEAK_CHAINS (FM_MR * FM_NR_PANELS * FM_VECTORS)
 #if FM_PEAK_CHAINS * V_LANES > FM_PEAK_MAX
@@ -8,7 +8,7 @@
 void FM_FUNCTION(peak)(const fm_peak *k) {
     const vf factor = v_set1(k->factor), term = v_set1(k->term);
     vf chains[FM_PEAK_CHAINS];
-    /* Chains that began with the same number would be one chain to the compiler. */
+    /* Distinct starting values, or the compiler would merge the chains. */
 #pragma GCC unroll 32
     for (int i = 0; i < FM_PEAK_CHAINS; i++)
         chains[i] = v_set1((float)i);

@@ -1,4 +1,4 @@
-/* Philox4x32-10, a counter-based generator: four random words for every counter, with nothing to carry from one to the next.
+/* Philox4x32-10, a counter-based generator: four random words for every counter, without state.
  *
  * Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC'11. Shared by the engine (shuffling) and the dropout
  * kernels, which compute the same rounds on vectors.

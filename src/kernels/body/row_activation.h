@@ -1,4 +1,4 @@
-/* Activations that look at all columns of a row, beside the softmaxes: sparsemax and the gated linear unit. */
+/* Activations across a row other than the softmaxes: sparsemax and the gated linear unit. */
 
 /* Σ and number of what is above a threshold in a row, as the lanes of one vector each: of x − shift, or of `values` where x − shift is
  * above. What does not compare counts as above, so a NaN reaches the sum. */
@@ -77,7 +77,7 @@ void FM_FUNCTION(sparsemax_backward)(const fm_softmax *s) {
     }
 }
 
-/* The second half of a row begins anywhere, so its last numbers are loaded one by one: behind them another row begins, or nothing. */
+/* The second half of a row starts at any alignment, so its last numbers are loaded one by one: behind them is another row, or nothing. */
 void FM_FUNCTION(glu)(const fm_glu *g) {
     const vm tail = v_tail(g->cols);
     for (ptrdiff_t r = 0; r < g->rows; r++) {

@@ -1,4 +1,4 @@
-/* Products that visit only what is not zero: the compressed form of a row, and sums over such lists. */
+/* Sparse kernels: compression of rows, and spmm. */
 
 /* Appends the lanes of x that `keep` names; an ISA that can pack a vector has its own, which may write V_LANES elements. */
 #if !defined(V_HAS_COMPRESS)
@@ -32,7 +32,7 @@ void FM_FUNCTION(compress)(const fm_compress *c) {
     *c->count = count;
 }
 
-/* One row × `panels` panels: each entry loads that many panels of b, so the sums of a row are as many independent chains as registers allow. */
+/* One row × `panels` panels: each entry loads that many panels of b, so a row has as many independent chains as the registers allow. */
 FM_INLINE void fm_spmm_micro(const int panels, const fm_spmm *s, ptrdiff_t row, ptrdiff_t panel) {
     const fm_output out = {s->c, s->c_row, s->c_panel, s->bias, s->activation, s->alpha};
     const int columns = panels * FM_VECTORS;
@@ -49,7 +49,7 @@ FM_INLINE void fm_spmm_micro(const int panels, const fm_spmm *s, ptrdiff_t row, 
     fm_epilogue(1, panels, &out, s->epilogue, row, panel, sums);
 }
 
-/* Panels outside, so that their part of b stays in cache while the rows pick from it. */
+/* Panels in the outer loop, so that their part of b stays in cache while the rows gather from it. */
 void FM_FUNCTION(spmm)(const fm_spmm *s) {
     ptrdiff_t panel = 0;
     for (; panel + 4 <= s->panels; panel += 4)

@@ -1,4 +1,4 @@
-/* Contracts: kernels over numbers that do not know each other. kernels.h has what is common to all. */
+/* Contracts of elementwise kernels. See kernels.h for what all contracts have in common. */
 #ifndef FASTMLP_KERNELS_ELEMENTWISE_H
 #define FASTMLP_KERNELS_ELEMENTWISE_H
 
@@ -6,17 +6,16 @@
 #include <stdint.h>
 
 /* n ≥ 0 elements, any alignment; out may be x.
- *   activate   out = activation(x)
- *   derive     out = y · activation'(z), where x = activation(z), or for an activation whose input derives it x = z
- *   multiply   out = x · y
- *   add        out = x + y
- *   subtract   out = x − y
- *   maximum    out = the larger of x and y, NaN if one of them is
- *   minimum    out = the smaller of x and y, NaN if one of them is
- *   scale      out = alpha · x
- *   exp, log   out = exp(x), log(x), within 1.5 ULP
- *   erf        out = erf(x), within 2 ULP
- */
+ *   activation            out = activation(x)
+ *   activation_backward   out = y · activation'(z), where x = activation(z); x = z for an FM_INPUT_ACTIVATION
+ *   multiply              out = x · y
+ *   add                   out = x + y
+ *   subtract              out = x − y
+ *   maximum               out = max(x, y), NaN if one of them is
+ *   minimum               out = min(x, y), NaN if one of them is
+ *   scale                 out = alpha · x
+ *   exp, log              out = exp(x), log(x), within 1.5 ULP
+ *   erf                   out = erf(x), within 2 ULP */
 typedef struct fm_elementwise {
     ptrdiff_t n;
     const float *x, *y;

@@ -1,4 +1,4 @@
-/* Contracts: losses, accuracies, and penalties on what a layer gives. kernels.h has what is common to all. */
+/* Contracts of losses, accuracies and activity penalties. See kernels.h for what all contracts have in common. */
 #ifndef FASTMLP_KERNELS_LOSSES_H
 #define FASTMLP_KERNELS_LOSSES_H
 
@@ -58,8 +58,8 @@ typedef struct fm_smooth {
     ptrdiff_t out_row;
 } fm_smooth;
 
-/* A penalty on what a layer gives. activity: loss[r] += l1·Σ|x| + l2·Σx²; activity_backward: out = grad + l1·sign(x) + l2·x, in pad columns
- * grad. out may be grad. */
+/* Activity penalties. activity: loss[r] += l1·Σ|x| + l2·Σx²; activity_backward: out = grad + l1·sign(x) + l2·x, and grad in pad columns.
+ * out may be grad. */
 typedef struct fm_activity {
     ptrdiff_t rows, cols;
     const float *x; /* [rows][row], padded */

@@ -1,4 +1,4 @@
-/* Activations, losses and optimizers by number, from the manifest, and the width of a panel. kernels.h has what is common to all. */
+/* Numbers of activations, losses, optimizers and hyperparameters, from the manifest, and the width of a panel. */
 #ifndef FASTMLP_KERNELS_NAMES_H
 #define FASTMLP_KERNELS_NAMES_H
 
@@ -6,7 +6,7 @@
 #define FM_PANEL 16
 #define FM_ROUND_UP(n) (((n) + (FM_PANEL - 1)) / FM_PANEL * FM_PANEL)
 
-/* Those whose derivative follows from their output come first: only they end a product. */
+/* Those whose derivative is a function of their output come first: only they can be an epilogue. */
 enum {
 #define FM_ACTIVATION(name) FM_ACTIVATION_##name,
 #include "../kernels.def"

@@ -1,4 +1,4 @@
-/* Contracts: normalisation of columns and rows, and parametric activations. kernels.h has what is common to all. */
+/* Contracts of batch norm, layer norm and PReLU. See kernels.h for what all contracts have in common. */
 #ifndef FASTMLP_KERNELS_NORM_H
 #define FASTMLP_KERNELS_NORM_H
 
@@ -17,13 +17,13 @@ typedef struct fm_column_moments {
 
 enum { FM_NORMALIZE_BATCH, FM_NORMALIZE_STANDARD, FM_NORMALIZE_INVERSE, FM_NORMALIZE_SCALE };
 
-/* out(r, c) = (x(r, c) − centre[c])·scale[c] + offset[c], product and sum fused; cols is a multiple of 16. By kind:
- *   batch      centre mean, scale gamma/√(variance + ε), offset beta; a root of 0 gives the scale 0
+/* Batch norm and other column-wise normalizations: out(r, c) = (x(r, c) − centre[c])·scale[c] + offset[c], product and sum fused; cols
+ * is a multiple of 16. By kind:
+ *   batch      centre mean, scale gamma/√(variance + ε), offset beta; scale 0 if the root is 0
  *   standard   centre mean, scale 1/max(√variance, ε)
  *   inverse    scale max(√variance, ε), offset mean
  *   scale      scale gamma, offset beta
- * gamma NULL is 1 (not for `scale`), mean and beta NULL are 0: so the same kernel takes a gradient back. out may be x.
- */
+ * gamma NULL is 1 (not for `scale`), mean and beta NULL are 0, so that the kernel can also scale a gradient. out may be x. */
 typedef struct fm_batch_norm {
     ptrdiff_t rows, cols;
     const float *x;
@@ -35,9 +35,8 @@ typedef struct fm_batch_norm {
     ptrdiff_t out_row;
 } fm_batch_norm;
 
-/* Back through `batch` where mean and variance are x's own moments. With x̂ = (x − mean)/√(variance + ε):
- *   dbeta[c] = Σ_r grad, dgamma[c] = Σ_r grad·x̂, out = gamma/√(variance + ε)·(grad − dbeta/rows − x̂·dgamma/rows); out NULL: not wanted
- */
+/* Backward of batch norm with the moments of the batch. With x̂ = (x − mean)/√(variance + ε):
+ *   dbeta[c] = Σ_r grad, dgamma[c] = Σ_r grad·x̂, out = gamma/√(variance + ε)·(grad − dbeta/rows − x̂·dgamma/rows); out may be NULL */
 typedef struct fm_batch_norm_backward {
     ptrdiff_t rows, cols;
     const float *x;
@@ -51,9 +50,8 @@ typedef struct fm_batch_norm_backward {
     float *dgamma, *dbeta; /* [cols] */
 } fm_batch_norm_backward;
 
-/* Row by row: m = Σ_c x / cols, or 0 unless centered; s = 1/√(Σ_c (x − m)² / cols + ε), 0 for a root of 0; out = (x − m)·s·gamma + beta,
- * each operation rounded. Padded rows; pad columns of out become +0. mean[r] = m and scale[r] = s where wanted.
- */
+/* Layer norm: m = Σ_c x / cols, or 0 unless centered (RMS norm); s = 1/√(Σ_c (x − m)² / cols + ε), 0 if the root is 0; out = (x −
+ * m)·s·gamma + beta, each operation rounded. Padded rows; pad columns of out become +0. mean[r] = m and scale[r] = s if not NULL. */
 typedef struct fm_layer_norm {
     ptrdiff_t rows, cols;
     const float *x;
@@ -66,7 +64,8 @@ typedef struct fm_layer_norm {
     float *mean, *scale; /* [rows], or both NULL */
 } fm_layer_norm;
 
-/* With h = grad·gamma and x̂ = (x − mean)·scale: out = scale·(h − Σ_c h / cols − x̂·Σ_c h·x̂ / cols), the second term only if centered. */
+/* Backward of layer norm. With h = grad·gamma and x̂ = (x − mean)·scale: out = scale·(h − Σ_c h / cols − x̂·Σ_c h·x̂ / cols), the second
+ * term only if centered. */
 typedef struct fm_layer_norm_backward {
     ptrdiff_t rows, cols;
     const float *x;
@@ -80,7 +79,8 @@ typedef struct fm_layer_norm_backward {
     ptrdiff_t out_row;
 } fm_layer_norm_backward;
 
-/* dbeta[c] = Σ_r grad(r, c), dgamma[c] = Σ_r grad·(x − mean[r])·scale[r], r ascending from +0; cols is a multiple of 16. */
+/* Gradients of layer norm's parameters: dbeta[c] = Σ_r grad(r, c), dgamma[c] = Σ_r grad·(x − mean[r])·scale[r], r ascending from +0;
+ * cols is a multiple of 16. */
 typedef struct fm_layer_norm_parameter_gradients {
     ptrdiff_t rows, cols;
     const float *x;
@@ -91,10 +91,10 @@ typedef struct fm_layer_norm_parameter_gradients {
     float *dgamma, *dbeta;     /* [cols] */
 } fm_layer_norm_parameter_gradients;
 
-/* prelu            out = x above 0, alpha[c]·x else
- * prelu_backward   out = grad·(1 above 0, alpha[c] below, 0 at 0), NULL: not wanted; dalpha[c] = Σ_r grad·min(x, 0), r ascending from +0
- * cols is a multiple of 16.
- */
+/* prelu            out = x where x > 0, else alpha[c]·x
+ * prelu_backward   out = grad·(1 where x > 0, alpha[c] where x < 0, else 0), may be NULL; dalpha[c] = Σ_r grad·min(x, 0), r ascending
+ * from +0
+ * cols is a multiple of 16. */
 typedef struct fm_prelu {
     ptrdiff_t rows, cols;
     const float *x;

@@ -1,4 +1,4 @@
-/* Contracts: optimizer steps, and what comes before and after them. kernels.h has what is common to all. */
+/* Contracts of optimizer steps, and of what surrounds them. See kernels.h for what all contracts have in common. */
 #ifndef FASTMLP_KERNELS_OPTIMIZERS_H
 #define FASTMLP_KERNELS_OPTIMIZERS_H
 
@@ -37,27 +37,26 @@ typedef struct fm_update {
 
 #define FM_SERIES 4
 
-/* Optimizer steps in which the gradient was zero, made up for: what update_<name> with g = +0 gives when it is called once a step, the same
- * bits, as long as mean squares are +0 or above. Row i of 16 parameters stands at 16·r, r = index[i], or i where there is no index; it has
- * taken the steps before done[r] and takes done[r] … steps − 1, step s with learning_rate[s]. The same for `panels` panels, each `panel`
- * floats behind the one before.
+/* Replays optimizer steps with a zero gradient: the bits of calling update_<name> with g = +0 once for each step, provided that mean
+ * squares are ≥ +0. Row i of 16 parameters is at 16·r with r = index[i], or r = i without an index; it has taken the steps before
+ * done[r] and takes done[r] … steps − 1, step s with learning_rate[s]. Repeated for `panels` panels, `panel` floats apart.
  *
- * With a series, adam adds the steps up before it takes them, which gives the same up to rounding: with root = √v and u = root / (root + ε),
- * w −= m / (root + ε) · Σ_n series[done[r]][n]·uⁿ, Horner's way and each product and sum fused; m and v are multiplied by
- * fade[steps − done[r]].
+ * With a series, adam sums the steps before applying them, which is equal up to rounding: with root = √v and u = root / (root + ε), w −=
+ * m / (root + ε) · Σ_n series[done[r]][n]·uⁿ by Horner's method, each product and sum fused; m and v are multiplied by decay[steps −
+ * done[r]].
  */
 typedef struct fm_replay {
     fm_update update; /* w, slots, index and constants; epsilon > 0 */
     ptrdiff_t rows, panels, panel;
     const uint32_t *done;
     ptrdiff_t steps;
-    const float *learning_rate; /* [steps], each from 0 to */
+    const float *learning_rate; /* [steps], each from 0 to max_learning_rate */
     float max_learning_rate;
     const float (*series)[FM_SERIES]; /* adam only: [steps] of done[r], or NULL */
-    const float (*decay)[2];           /* [steps + 1] of how many steps are missed */
+    const float (*decay)[2];           /* [steps + 1] by number of missed steps */
 } fm_replay;
 
-/* What comes before a step: g = max(−clip, min((g + l1·sign(w) + l2·w)·scale, clip)), w −= decay·w; n elements, sign(0) = 0. */
+/* Before a step: g = max(−clip, min((g + l1·sign(w) + l2·w)·scale, clip)), w −= decay·w; n elements, sign(0) = 0. */
 typedef struct fm_adjust {
     ptrdiff_t n;
     float *w, *g;
@@ -72,11 +71,10 @@ typedef struct fm_combine {
     float *out;
 } fm_combine;
 
-/* Sums over panels x(r, c), which stands at x + (c / 16)·x_panel + r·16 + c % 16.
- *   column_norms   absolute[c] = Σ_r |x(r, c)| and square[c] = Σ_r x(r, c)², r ascending from +0, each square fused; pads too
- *   row_norms      square[r] = Σ_c x(r, c)², over the columns that there are
- * An output that is NULL is not wanted; absolute of rows never is.
- */
+/* Sums over panels, where x(r, c) is at x + (c / 16)·x_panel + r·16 + c % 16.
+ *   column_norms   absolute[c] = Σ_r |x(r, c)| and square[c] = Σ_r x(r, c)², r ascending from +0, each square fused; also of pads
+ *   row_norms      square[r] = Σ_c x(r, c)², without pads
+ * Outputs may be NULL; row_norms has no `absolute`. */
 typedef struct fm_norms {
     ptrdiff_t rows, cols;
     const float *x;

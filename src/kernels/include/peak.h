@@ -1,14 +1,13 @@
-/* Contract: what a core can do at most. kernels.h has what is common to all. */
+/* Contract of the kernel that measures peak performance. See kernels.h for what all contracts have in common. */
 #ifndef FASTMLP_KERNELS_PEAK_H
 #define FASTMLP_KERNELS_PEAK_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a core can do at most, to measure the others by. Chains of x = x·factor + term, one fused multiply-add each, `iterations` ≥ 0 times,
- * chain number i starting at i, as many as keep the ISA busy. The last values stand in out, a vector of equal numbers for each chain, and
- * the multiply-adds done in *count, which is iterations × the numbers in out.
- */
+/* Measures the peak of a core. Chains of x = x·factor + term, one fused multiply-add each, `iterations` ≥ 0 times; chain i starts at i,
+ * and there are as many as keep the ISA busy. out receives the last values, a vector of equal numbers for each chain, and *count the
+ * number of multiply-adds, iterations × numbers in out. */
 #define FM_PEAK_MAX 512
 typedef struct fm_peak {
     ptrdiff_t iterations;

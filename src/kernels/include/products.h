@@ -1,20 +1,21 @@
-/* Contracts: products of matrices, dense and sparse, and what prepares and follows them. kernels.h has what is common to all. */
+/* Contracts of matrix products, dense and sparse, and of packing and transposing their operands. See kernels.h for what all contracts
+ * have in common. */
 #ifndef FASTMLP_KERNELS_PRODUCTS_H
 #define FASTMLP_KERNELS_PRODUCTS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* c[i][j] = Σ_p a(i, p)·b(p, j), rows × 16·panels elements, p < depth.
+/* GEMM: c[i][j] = Σ_p a(i, p)·b(p, j), rows × 16·panels elements, p < depth.
  *
- * b is the vector operand: the 16 values of term p and panel j stand at b + j·b_panel + p·b_step.
- * a is the broadcast operand, one scalar a term:
+ * b is the vector operand: the 16 values of term p and panel j are at b + j·b_panel + p·b_step.
+ * a is the broadcast operand, one scalar per term:
  *   gemm_forward   a(i, p) = a[i·a_row + p]                                    activations × weight panels (b_step 16)
  *   gemm_dw        a(i, p) = a[i + p·a_step]                                   inputsᵀ × output gradients
- *                  with a_step 0, a is what `pack` made of these rows and this depth
+ *                  a_step 0: a was packed by `pack` with these rows and this depth
  *   gemm_dx        a(i, p) = a[(p / 16)·a_step + i·16 + p % 16]                weight panels × output gradientsᵀ
- * c[i][j] stands at c + j·c_panel + i·c_row, and gemm_forward ends with activation(sum + bias). rows, depth, panels ≥ 1. A sum of terms
- * that all vanish is +0, never −0, so that leaving zeros out changes no bit.
+ * c[i][j] is at c + j·c_panel + i·c_row, and gemm_forward has the epilogue activation(sum + bias). rows, depth, panels ≥ 1. A sum whose
+ * terms all vanish is +0, never −0, so that skipping zeros changes no bit.
  */
 typedef struct fm_gemm {
     ptrdiff_t rows, depth, panels;
@@ -24,14 +25,15 @@ typedef struct fm_gemm {
     ptrdiff_t b_step, b_panel;
     float *c;
     ptrdiff_t c_row, c_panel;
-    int accumulate;         /* start from the values in c */
-    int epilogue;        /* gemm_forward only: add the bias and apply the activation */
+    int accumulate;         /* start from the values in c instead of 0 */
+    int epilogue;        /* gemm_forward only: add the bias and apply the activation, after the last block of depth */
     const float *bias; /* [16·panels], or NULL */
-    int activation;    /* FM_ACTIVATION_*, one that its output derives; so wherever there is no word of the input */
+    int activation;    /* FM_ACTIVATION_* below FM_OUTPUT_ACTIVATION_COUNT, as in all kernels that do not read the activation's input */
     float alpha;
 } fm_gemm;
 
-/* Copies the broadcast operand of gemm_dw, in(i, p) = in[i + p·in_step], to out[rows·depth] in the order its tiles of rows read it. */
+/* Packs the broadcast operand of gemm_dw, in(i, p) = in[i + p·in_step], to out[rows·depth] in the order in which its micro-kernels read
+ * it. */
 typedef struct fm_pack {
     ptrdiff_t rows, depth;
     const float *in;
@@ -39,7 +41,7 @@ typedef struct fm_pack {
     float *out;
 } fm_pack;
 
-/* The numbers of x[0 … n) that are not zero and where they stand, in order; *count of them. index and value have room for n. */
+/* Compresses x[0 … n): the non-zeros and their positions, in order; *count of them. index and value have room for n. */
 typedef struct fm_compress {
     ptrdiff_t n;
     const float *x;
@@ -48,10 +50,10 @@ typedef struct fm_compress {
     ptrdiff_t *count;
 } fm_compress;
 
-/* c[i][j] = Σ_e value[e]·b(index[e], j) over the entries e of list i, begin[i] ≤ e < end[i]: a product that visits only what is not zero.
+/* spmm: c[i][j] = Σ_e value[e]·b(index[e], j) over the entries e of row i, begin[i] ≤ e < end[i].
  *
- * b(p, j) and c as in fm_gemm, and the same bits as its kernels give for a matrix with these entries and zeros elsewhere, as long as the
- * indices of a list ascend and b is finite: fma(0, b, sum) is sum. With finish, c = activation(sum + bias).
+ * b(p, j) and c as in fm_gemm, and the same bits as its kernels for the dense matrix, provided that the indices of a row ascend and b is
+ * finite: fma(0, b, sum) is sum. With `epilogue`, c = activation(sum + bias).
  */
 typedef struct fm_spmm {
     ptrdiff_t rows, panels;
@@ -68,12 +70,12 @@ typedef struct fm_spmm {
     float alpha;
 } fm_spmm;
 
-/* Transposes, and on the way back through a layer applies the activation's derivative.
+/* Transposes, with the epilogue of dX: times the activation's derivative.
  *
- * in is [cols][in_row], feature-major: in[c·in_row + r]; rows and cols ≥ 1. With values: g = in[c][r]·derivative(values[r][c]), else
- * g = in[c][r]. out(r, c) = g, which stands at out + (c / 16)·out_panel + r·out_row + c % 16, and when out_t is given out_t[c][r] = g.
- * Columns of out from cols to the next multiple of 16 become +0.
- * Reads whole groups of 16 rows of in, and of values, and writes 16 rows of out: all have room for rows rounded up to 16.
+ * in is [cols][in_row], feature-major: in[c·in_row + r]; rows and cols ≥ 1. With values: g = in[c][r]·derivative(values[r][c]), else g =
+ * in[c][r]. out(r, c) = g is at out + (c / 16)·out_panel + r·out_row + c % 16, and out_t[c][r] = g if out_t is not NULL. Columns of out
+ * from cols to the next multiple of 16 become +0.
+ * Reads groups of 16 rows of in and of values, and writes 16 rows of out: all have memory for rows rounded up to 16.
  */
 typedef struct fm_transpose {
     ptrdiff_t rows, cols;
@@ -89,8 +91,8 @@ typedef struct fm_transpose {
     float alpha;
 } fm_transpose;
 
-/* out[c] = Σ_r in(r, c), r ascending from +0, one addition a row; in(r, c) stands at in + (c / 16)·in_panel + r·in_row + c % 16, and cols is
- * a multiple of 16. */
+/* out[c] = Σ_r in(r, c), r ascending from +0, one addition per row; in(r, c) is at in + (c / 16)·in_panel + r·in_row + c % 16, and cols
+ * is a multiple of 16. */
 typedef struct fm_column_sums {
     ptrdiff_t rows, cols;
     const float *in;

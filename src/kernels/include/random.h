@@ -1,4 +1,4 @@
-/* Contracts: masks and noise, from counters. kernels.h has what is common to all. */
+/* Contracts of masks and noise, as functions of a counter. See kernels.h for what all contracts have in common. */
 #ifndef FASTMLP_KERNELS_RANDOM_H
 #define FASTMLP_KERNELS_RANDOM_H
 

@@ -1,4 +1,4 @@
-/* Contracts: activations of a whole row. kernels.h has what is common to all. */
+/* Contracts of activations across a row. See kernels.h for what all contracts have in common. */
 #ifndef FASTMLP_KERNELS_ROWWISE_H
 #define FASTMLP_KERNELS_ROWWISE_H
 

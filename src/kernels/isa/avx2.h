@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 #define V_LANES 8
-#define FM_MR 6 /* × 1 panel: 12 accumulators, 2 loads and a broadcast fill the 16 registers */
+#define FM_MR 6 /* MR × 16: 12 accumulators, 2 loads and a broadcast fill the 16 registers */
 #define FM_NR_PANELS 1
 
 typedef __m256 vf;

@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 #define V_LANES 16
-#define FM_MR 12 /* × 2 panels: 24 accumulators, 2 loads and broadcasts from memory fill the 32 registers */
+#define FM_MR 12 /* MR × 32: 24 accumulators, 2 loads and broadcasts from memory fill the 32 registers */
 #define FM_NR_PANELS 2
 
 typedef __m512 vf;
@@ -52,7 +52,7 @@ static inline vf v_from_uint8(const uint8_t *p) { /* V_LANES bytes */
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
 }
 
-/* Packs the lanes of x that are kept, and their numbers counted from `first`, and stores whole vectors; returns how many were kept. */
+/* Compresses the lanes of x in `keep`, and their numbers counted from `first`, and stores whole vectors; returns their number. */
 #define V_HAS_COMPRESS
 static inline int v_compress(float *value, int32_t *index, vf x, unsigned keep, int32_t first) {
     const vi lanes = _mm512_add_epi32(_mm512_set1_epi32(first), _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
@@ -61,7 +61,7 @@ static inline int v_compress(float *value, int32_t *index, vf x, unsigned keep, 
     return __builtin_popcount(keep);
 }
 
-/* Transposes a V_LANES × V_LANES block in place: 4 × 4 blocks of lanes first, then the blocks among each other. */
+/* Transposes a V_LANES × V_LANES block in place: 4 × 4 blocks of lanes first, then the blocks. */
 static inline void v_transpose(vf r[V_LANES]) {
     vf t[16], u[16];
     for (int i = 0; i < 16; i += 2) {

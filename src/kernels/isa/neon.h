@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 #define V_LANES 4
-#define FM_MR 6 /* × 1 panel: 24 accumulators, 4 loads and a broadcast fit the 32 registers */
+#define FM_MR 6 /* MR × 16: 24 accumulators, 4 loads and a broadcast fit the 32 registers */
 #define FM_NR_PANELS 1
 
 typedef float32x4_t vf;

@@ -1,11 +1,11 @@
-/* Portable C11: four lanes in a struct, every multiply-add through fmaf. Correct everywhere; the other ISAs give the same bits. */
+/* Portable C11: four lanes in a struct, every multiply-add through fmaf. Works everywhere; the other ISAs produce the same bits. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-#ifndef V_LANES /* tests/kernels compiles this file a second time, with the width and the tile of another ISA */
+#ifndef V_LANES /* tests/kernels compiles this file again, with the vector width and MR × NR of another ISA */
 #define V_LANES 4
-#define FM_MR 2 /* small: nothing here stays in vector registers, and the code would only grow */
+#define FM_MR 2 /* small, because nothing here stays in vector registers and larger ones only grow the code */
 #define FM_NR_PANELS 1
 #endif
 
