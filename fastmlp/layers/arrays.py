@@ -1,11 +1,12 @@
-"""What the layers share that number words, classes and bins: on arrays, and as steps of a model, whose inputs are numbers."""
+"""The base class of layers that replace words, categories and numbers by indices: on arrays, and as operations of a model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from fastmlp._base import checks, hashing
 from fastmlp._base.shapes import Shape
@@ -21,7 +22,7 @@ DROPPED = -1
 
 
 class ArrayLayer(Layer):
-    """A layer that numbers what it is called on. In a model it is a step without gradient, and reads float32."""
+    """A layer that replaces the elements of its input by indices. In a model it has no gradient, and its inputs are float32."""
 
     weightless = True
     output_mode: str
@@ -34,15 +35,15 @@ class ArrayLayer(Layer):
         checks.reject_unknown(type(self).__call__, options, {"mask": "leave the masked values out"})
         return self._of(inputs)
 
-    def _of(self, inputs: Any) -> np.ndarray:
+    def _of(self, inputs: object) -> NDArray[Any]:
         raise NotImplementedError
 
     def _depth(self) -> int:
-        """How many numbers there are, and so columns where each has one."""
+        """The number of indices, which is the number of outputs in all modes but ``"int"``."""
         raise NotImplementedError
 
     def _replacement(self) -> Operation:
-        """The step that replaces the numbers of a model's input; an error if there are none for it."""
+        """The operation that replaces the integers in a model's input; an error if they are not known yet."""
         raise NotImplementedError
 
     def build_rows(self, row: Shape) -> None:
@@ -66,11 +67,11 @@ class ArrayLayer(Layer):
         mode = "count" if self.output_mode == "tf_idf" else self.output_mode
         return (self._replacement(), Operation("category_encoding", settings={"mode": mode, "tokens": self._depth(), "drops": True}))
 
-    def _change_setting(self, name: str, value: Any) -> None:
+    def _change_setting(self, name: str, value: object) -> None:
         kind = type(self).__name__
         raise AttributeError(f"{name} of {kind} is fixed once it is made; make a new one, {kind}({name}=...)")
 
-    def refuse_sparse(self, sparse: Any) -> None:
+    def refuse_sparse(self, sparse: bool) -> None:
         """An error unless ``sparse``, an argument of the constructor, is False."""
         if checks.check_bool("sparse", sparse):
             raise UnsupportedError(
@@ -79,19 +80,19 @@ class ArrayLayer(Layer):
 
 
 def exact(name: str, layer: Layer, values: Iterable[Any]) -> None:
-    """An error unless a model tells these integers apart."""
+    """Raise an error unless float32 represents these integers exactly."""
     for value in values:
         if isinstance(value, str) or value is None:
-            raise ValueError(f"{name} of layer {layer.name!r} is {value!r:.60}, but what a model reads and gives are numbers")
+            raise ValueError(f"{name} of layer {layer.name!r} is {value!r:.60}, but the inputs and outputs of a model are numbers")
         if not abs(value) < EXACT_INT_LIMIT:
             raise ValueError(
-                f"{name} of layer {layer.name!r} is {value}, but a model reads and gives float32, where integers are exact from "
+                f"{name} of layer {layer.name!r} is {value}, but a model computes in float32, where integers are exact from "
                 f"{1 - EXACT_INT_LIMIT} to {EXACT_INT_LIMIT - 1}; call the layer on the data before fit instead: x = layer(data)"
             )
 
 
 def lookup(table: Table) -> Operation:
-    """The step that looks numbers up."""
+    """The operation that looks integers up in a table."""
     return Operation("lookup", settings={"table": table})
 
 
@@ -102,15 +103,15 @@ def method_of(salt: list[int] | None) -> dict[str, Any]:
     return {"method": "siphash", "salt": tuple(part % (1 << 64) for part in salt)}
 
 
-def elements(name: str, given: Any) -> np.ndarray:
-    """``given`` as an array, whose elements are as they were given."""
+def elements(name: str, given: object) -> NDArray[Any]:
+    """``given`` as an array whose elements keep their types."""
     if checks.is_masked(given):
-        raise ValueError(f"{name} has masked elements; fill them first: {name}.filled(...)")
+        raise ValueError(f"{name} has masked elements; replace them first: {name}.filled(...)")
     return np.asarray(given) if hasattr(given, "__array__") else np.array(given, dtype=object)
 
 
-def mapped(array: np.ndarray, function: Any, dtype: Any) -> np.ndarray:
-    """``function`` of every element, called once for each value."""
+def mapped(array: NDArray[Any], function: Callable[[Any], Any], dtype: DTypeLike) -> NDArray[Any]:
+    """``function`` of every element, called once for each distinct value."""
     found: dict[Any, Any] = {}
     results = []
     for value in array.ravel().tolist():
@@ -120,15 +121,17 @@ def mapped(array: np.ndarray, function: Any, dtype: Any) -> np.ndarray:
                 found[kind] = function(value)
         except TypeError as error:
             if "unhashable" in str(error):
-                raise TypeError(f"the data must be an array of equally long rows, but hold {value!r:.60}") from None
+                raise TypeError(f"the rows of the data must have equal lengths, but an element is {value!r:.60}") from None
             raise
         results.append(found[kind])
     return np.array(results, dtype).reshape(array.shape)
 
 
-def encoded(indices: np.ndarray, mode: str, depth: int, dtype: Any) -> np.ndarray:
-    """Indices as one-hot rows, or as one row for those along the second axis (the first, where there is one): which there are, or how
-    often. An index outside of ``depth`` columns counts for none."""
+def encoded(indices: NDArray[np.integer], mode: str, depth: int, dtype: DTypeLike) -> NDArray[Any]:
+    """Indices as one-hot vectors; or, for those along the second axis (the first if there is only one), as a multi-hot vector or counts.
+
+    Indices outside of 0 … ``depth - 1`` are ignored.
+    """
     indices = np.atleast_1d(indices)
     if mode == "one_hot":
         if indices.ndim > 1 and indices.shape[-1] == 1:
@@ -143,21 +146,21 @@ def encoded(indices: np.ndarray, mode: str, depth: int, dtype: Any) -> np.ndarra
     return (np.minimum(result, 1) if mode == "multi_hot" else result).reshape(*shape, depth)
 
 
-def batches(data: Any, steps: int | None, *, lists_are_arrays: bool) -> Iterable[tuple[np.ndarray, bool]]:
-    """The batches that ``adapt`` gets, and whether one of them is all the data."""
+def batches(data: object, steps: int | None, *, lists_are_arrays: bool) -> Iterable[tuple[NDArray[Any], bool]]:
+    """The batches in the data that was passed to ``adapt``, each with whether it is all of the data."""
     if hasattr(data, "__array__") or isinstance(data, (str, bytes)) or (lists_are_arrays and isinstance(data, (list, tuple))):
         yield elements("data", data), True
         return
     if not isinstance(data, Iterable):
-        raise TypeError(f"adapt takes an array, or an iterable of batches, got {data!r:.60}")
+        raise TypeError(f"adapt needs an array, or an iterable of batches, got {data!r:.60}")
     for index, batch in enumerate(data):
         if steps is not None and index >= steps:
             return
         yield elements("data", batch), False
 
 
-def salt_pair(value: Any) -> list[int] | None:
-    """A salt as the two numbers of a key."""
+def salt_pair(value: int | Sequence[int] | None) -> list[int] | None:
+    """A salt as the two integers of a key."""
     if value is None:
         return None
     pair = [value, value] if isinstance(value, int) else list(value) if isinstance(value, (tuple, list)) else []
@@ -167,5 +170,5 @@ def salt_pair(value: Any) -> list[int] | None:
 
 
 def bucket(text: bytes, count: int, salt: list[int] | None) -> int:
-    """Which of ``count`` bins a hash of ``text`` gives."""
+    """The hash of ``text`` modulo ``count``."""
     return (hashing.fingerprint64(text) if salt is None else hashing.siphash(text, (salt[0], salt[1]))) % count

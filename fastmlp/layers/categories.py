@@ -1,8 +1,10 @@
-"""Layers that read integers: classes, words, anything that is counted and not measured."""
+"""Layers whose inputs are integers, such as categories and words."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Unpack
+
+from numpy.typing import ArrayLike
 
 from fastmlp import initializers
 from fastmlp._base import checks
@@ -11,7 +13,7 @@ from fastmlp._base.shapes import Shape
 from fastmlp._graph.operation import Operation
 from fastmlp._graph.weights import Weight
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers.base import Layer, LayerWeight
+from fastmlp.layers.base import Layer, LayerOptions, LayerWeight
 
 __all__ = ["CategoryEncoding", "Embedding"]
 
@@ -20,26 +22,34 @@ MAX_NUMBERS = 1 << 24
 
 
 def row_of_codes(mode: str, row: Shape, count: int) -> Shape:
-    """The shape of the codes of a row of numbers, of which there are ``count``."""
+    """The shape of an encoded sample with ``count`` categories."""
     return (*row, count) if mode == "one_hot" and row != (1,) else (count,)
 
 
 class CategoryEncoding(Layer):
-    """Integers 0 … ``num_tokens - 1`` as columns of zeros and ones, or as counts.
+    """Encodes integers from 0 to ``num_tokens - 1`` as one-hot vectors, multi-hot vectors or counts.
 
-    ====================  ===========================================  ================================
-    ``output_mode``       what a row ``[2, 0, 2]`` of 4 tokens becomes  shape of a row
-    ====================  ===========================================  ================================
-    ``"multi_hot"``       ``[1, 0, 1, 0]``                             ``(tokens,)``
-    ``"count"``           ``[1, 0, 2, 0]``                             ``(tokens,)``
-    ``"one_hot"``         a one-hot row for each number                ``(length, tokens)``; ``(tokens,)`` for a single number
-    ====================  ===========================================  ================================
+    ====================  =========================================  ===========================================================
+    ``output_mode``       ``[2, 0, 2]`` with 4 tokens becomes        shape of a sample
+    ====================  =========================================  ===========================================================
+    ``"multi_hot"``       ``[1, 0, 1, 0]``                           ``(num_tokens,)``
+    ``"count"``           ``[1, 0, 2, 0]``                           ``(num_tokens,)``
+    ``"one_hot"``         a one-hot vector for each integer          ``(length, num_tokens)``; ``(num_tokens,)`` for one integer
+    ====================  =========================================  ===========================================================
 
-    It must be the first layer, or stand behind one that gives integers, such as IntegerLookup. A number out of range is an error.
+    It must be the first layer, or follow a layer whose outputs are integers, such as IntegerLookup. An integer out of range is an error.
 
     Args:
-        num_tokens: How many numbers there are.
-        output_mode: One of the three.
+        num_tokens: The number of categories, ≥ 1.
+        output_mode: ``"multi_hot"``, ``"count"`` or ``"one_hot"``.
+        sparse: False.
+        options: See :class:`Layer`.
+
+    Example:
+
+    >>> from fastmlp import layers
+    >>> layers.CategoryEncoding(4, output_mode="count")([[2, 0, 2]])
+    array([[1., 0., 2., 0.]], dtype=float32)
     """
 
     weightless = True
@@ -47,10 +57,16 @@ class CategoryEncoding(Layer):
     num_tokens = Integer(1, MAX_NUMBERS)
     output_mode = Choice("one_hot", "multi_hot", "count")
 
-    def __init__(self, num_tokens: int | None = None, output_mode: str = "multi_hot", sparse: bool = False, **options: Any) -> None:
+    def __init__(
+        self,
+        num_tokens: int | None = None,
+        output_mode: Literal["multi_hot", "one_hot", "count", "binary"] = "multi_hot",
+        sparse: bool = False,
+        **options: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**options)
         if num_tokens is None:
-            raise ValueError("CategoryEncoding needs num_tokens=, one more than the largest number")
+            raise ValueError("CategoryEncoding needs num_tokens=, the maximum integer plus one")
         self.num_tokens = num_tokens
         self.output_mode = "multi_hot" if output_mode == "binary" else output_mode
         if checks.check_bool("sparse", sparse):
@@ -65,19 +81,19 @@ class CategoryEncoding(Layer):
 
 
 class Embedding(Layer):
-    """Every integer 0 … ``input_dim - 1`` becomes the row of a learned table: ``(length,)`` becomes ``(length, output_dim)``.
+    """Replaces each integer from 0 to ``input_dim - 1`` by a learned vector: samples ``(length,)`` become ``(length, output_dim)``.
 
-    It must be the first layer, or stand behind one that gives integers, such as IntegerLookup or Discretization; Flatten goes between
-    it and a Dense layer. A number out of range is an error.
+    It must be the first layer, or follow a layer whose outputs are integers, such as IntegerLookup or Discretization. Put a Flatten or a
+    pooling layer between it and a Dense layer. An integer out of range is an error.
 
     Args:
-        input_dim: How many numbers there are.
-        output_dim: Columns of the table.
-        embeddings_initializer: For the table ``(input_dim, output_dim)``.
-        mask_zero: False; masks are not in fastmlp.
-        weights: The table's first values, instead of the initializer's.
-        embeddings_regularizer: What the table adds to the loss: ``"l2"``, …
-        embeddings_constraint: What the table is brought back to after each update: ``"max_norm"``, …
+        input_dim: The number of vectors, ≥ 1.
+        output_dim: The size of each vector, ≥ 1.
+        embeddings_initializer: Initializer of the table ``(input_dim, output_dim)``.
+        mask_zero: False; masks are not supported.
+        weights: Initial values of the table, instead of the initializer's.
+        embeddings_regularizer: Penalty on the table added to the loss: ``"l2"``, …
+        embeddings_constraint: Constraint applied to the table after each update: ``"max_norm"``, …
 
     Example:
 
@@ -99,9 +115,9 @@ class Embedding(Layer):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
+        embeddings_initializer: initializers.InitializerLike = "uniform",
         mask_zero: bool = False,
-        weights: Any = None,
+        weights: ArrayLike | None = None,
         **options: Any,
     ) -> None:
         length = options.pop("input_length", None)
@@ -110,7 +126,7 @@ class Embedding(Layer):
         super().__init__(**options)
         self.input_dim, self.output_dim, self.embeddings_initializer = input_dim, output_dim, embeddings_initializer
         if checks.check_bool("mask_zero", mask_zero):
-            raise UnsupportedError("Embedding(mask_zero=True) is not in fastmlp; keep a number of its own for padding")
+            raise UnsupportedError("Embedding(mask_zero=True) is not in fastmlp; use a separate integer for padding")
         table = self.new_weight("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer)
         self._weights = [table]
         if weights is not None:

@@ -1,16 +1,18 @@
-"""Layers that make numbers of words and of integers, by a vocabulary."""
+"""Layers that replace words or integers by their indices in a vocabulary."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastmlp._base import checks
 from fastmlp._base.arguments import Boolean, Choice, Converted, Integer, Text
+from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.shapes import Shape
 from fastmlp._engine.spec import Constant, Table
 from fastmlp._graph.operation import Operation
@@ -21,11 +23,15 @@ from fastmlp.layers.categories import MAX_NUMBERS
 __all__ = ["IntegerLookup", "StringLookup"]
 
 
-class _IndexLookup(ArrayLayer):
-    """What the two lookups share: a vocabulary, and the index of each of its tokens."""
+Vocabulary: TypeAlias = str | Path | ArrayLike
+"""Tokens, or the path of a text file with one token per line."""
 
-    _token_dtype: Any = object
-    """Of the array that an inverse lookup gives."""
+
+class _IndexLookup(ArrayLayer):
+    """The base class of both lookups: a vocabulary, and the index of each of its tokens."""
+
+    _token_dtype: DTypeLike = object
+    """The dtype of the array that an inverse lookup returns."""
 
     max_tokens = Integer(2, optional=True)
     num_oov_indices = Integer(0, MAX_NUMBERS)
@@ -53,7 +59,7 @@ class _IndexLookup(ArrayLayer):
         self.refuse_sparse(sparse)
         self.max_tokens, self.pad_to_max_tokens = max_tokens, pad_to_max_tokens
         if self.pad_to_max_tokens and self.max_tokens is None:
-            raise ValueError("pad_to_max_tokens=True needs max_tokens=, the number of columns")
+            raise ValueError("pad_to_max_tokens=True needs max_tokens=, the number of outputs")
         self.num_oov_indices, self.invert = num_oov_indices, invert
         self.output_mode = (
             {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode) if isinstance(output_mode, str) else output_mode
@@ -66,9 +72,9 @@ class _IndexLookup(ArrayLayer):
         self._size = None if vocabulary_size is None else checks.check_int("vocabulary_size", vocabulary_size, 0)
         self._tokens: list[Any] = []
         self._indices: dict[Any, int] = {}
-        self._idf: np.ndarray | None = None
+        self._idf: NDArray[np.float32] | None = None
 
-    def _begin(self, vocabulary: Any, idf_weights: Any, salt: Any) -> None:
+    def _begin(self, vocabulary: Vocabulary | None, idf_weights: ArrayLike | None, salt: int | Sequence[int] | None) -> None:
         """The rest of the constructor."""
         self.salt = salt
         if self._static is None:
@@ -76,18 +82,18 @@ class _IndexLookup(ArrayLayer):
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
         elif idf_weights is not None:
-            raise ValueError("idf_weights belong to a vocabulary; give vocabulary= as well")
+            raise ValueError("idf_weights need a vocabulary; pass vocabulary= as well")
 
-    def _token(self, value: Any) -> Any:
-        """A token as the vocabulary has it; a TypeError where it is none."""
+    def _token(self, value: object) -> Any:
+        """``value`` as a token of the vocabulary; a TypeError if it can't be one."""
         raise NotImplementedError
 
     def _out_of_vocabulary(self, token: Any) -> int:
-        """Which of several indices a token that is not in the vocabulary gets."""
+        """Which of the indices for unknown tokens a token gets."""
         return bucket(str(token).encode(), self.num_oov_indices, self.salt)
 
     def _masks(self) -> int:
-        """How many indices the mask token has."""
+        """The number of indices reserved for the mask token, 0 or 1."""
         return int(self.mask_token is not None and self.output_mode == "int")
 
     def _special(self) -> list[Any]:
@@ -101,7 +107,7 @@ class _IndexLookup(ArrayLayer):
         """The tokens, in the order of their indices.
 
         Args:
-            include_special_tokens: Whether to begin with the mask token and the tokens for what is not in the vocabulary.
+            include_special_tokens: Whether the list starts with the mask token and the tokens for unknown values.
         """
         return (self._special() if include_special_tokens else []) + self._tokens
 
@@ -109,16 +115,20 @@ class _IndexLookup(ArrayLayer):
         """The number of tokens, the special ones included."""
         return self._start() + len(self._tokens)
 
-    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
+    def set_vocabulary(self, vocabulary: Vocabulary, idf_weights: ArrayLike | None = None) -> None:
         """Replace the vocabulary.
 
         Args:
-            vocabulary: The tokens, with or without the special ones in front; or the path of a text file with a token in each line.
-            idf_weights: With ``output_mode="tf_idf"``, the inverse document frequency of each of them.
+            vocabulary: The tokens, with or without the special ones at the start; or the path of a text file with one token per line.
+            idf_weights: With ``output_mode="tf_idf"``, the inverse document frequency of each token.
+
+        Raises:
+            ValueError: Tokens are repeated, there are more than ``max_tokens``, or ``idf_weights`` does not fit.
+            TypeError: A token has the wrong type.
         """
         if (self.output_mode == "tf_idf") != (idf_weights is not None):
             raise ValueError(
-                f"idf_weights must be given with output_mode='tf_idf', and only then; got output_mode={self.output_mode!r} and "
+                f"idf_weights must be passed with output_mode='tf_idf', and only then; got output_mode={self.output_mode!r} and "
                 f"idf_weights={idf_weights!r:.60}"
             )
         start = self._start()
@@ -127,7 +137,7 @@ class _IndexLookup(ArrayLayer):
             if not Path(vocabulary).is_file():
                 raise ValueError(f"vocabulary file {str(vocabulary)!r} does not exist")
             if self.output_mode == "tf_idf":
-                raise ValueError("a vocabulary from a file has no idf_weights; give a list with output_mode='tf_idf'")
+                raise ValueError("a vocabulary from a file has no idf_weights; pass a list with output_mode='tf_idf'")
             tokens = [self._read(line) for line in Path(vocabulary).read_text(encoding="utf-8").splitlines()]
         else:
             given = elements("vocabulary", vocabulary)
@@ -143,7 +153,7 @@ class _IndexLookup(ArrayLayer):
         if idf_weights is not None:
             idf = np.asarray(idf_weights, np.float64)
             if idf.shape != (len(tokens) + has_special * start,):
-                raise ValueError(f"idf_weights must be as many as the tokens of the vocabulary, {len(given)}, got shape {idf.shape}")
+                raise ValueError(f"idf_weights must have one value per token of the vocabulary, {len(given)}, got shape {idf.shape}")
             if not has_special:
                 idf = np.concatenate((np.full(start, np.average(idf)), idf))
         self._install(tokens, idf)
@@ -154,24 +164,24 @@ class _IndexLookup(ArrayLayer):
     def _check_tokens(self, tokens: list[Any]) -> None:
         repeated = [token for token, count in Counter(tokens).items() if count > 1]
         if repeated:
-            raise ValueError(f"each token of the vocabulary must be there once, but there are more of {repeated!r:.80}")
+            raise ValueError(f"the tokens of a vocabulary must be unique, but {repeated!r:.80} are repeated")
         reserved = [(self.mask_token, "mask_token"), *([(self.oov_token, "oov_token")] if self.invert else [])]
         for token, name in reserved:
             if token is not None and token in tokens:
                 raise ValueError(
-                    f"the {name} {token!r} may be in the vocabulary only in front, with all special tokens in the order of "
-                    "get_vocabulary(); or leave it out"
+                    f"the {name} {token!r} can only be at the start of the vocabulary, with all special tokens in the order of "
+                    "get_vocabulary(); or omit it"
                 )
         if self.max_tokens is not None and self._start() + len(tokens) > self.max_tokens:
             raise ValueError(f"the vocabulary has {self._start() + len(tokens)} tokens, but max_tokens is {self.max_tokens}")
 
-    def _install(self, tokens: list[Any], idf: np.ndarray | None) -> None:
+    def _install(self, tokens: list[Any], idf: NDArray[np.floating] | None) -> None:
         start = self._start()
         size = start + len(tokens)
         if self.output_mode != "int" and not self.pad_to_max_tokens and self._size not in (None, size):
             raise RuntimeError(
-                f"the vocabulary of layer {self.name!r} can't change its size from {self._size} to {size}, because there is a column for "
-                "each token; make a new layer, or give max_tokens= and pad_to_max_tokens=True"
+                f"the vocabulary of layer {self.name!r} can't change its size from {self._size} to {size}, because there is one output "
+                "per token; make a new layer, or pass max_tokens= and pad_to_max_tokens=True"
             )
         self._take_effect(
             {
@@ -182,16 +192,19 @@ class _IndexLookup(ArrayLayer):
             }
         )
 
-    def adapt(self, data: Any, steps: int | None = None) -> None:
-        """Learn the vocabulary: the most frequent tokens first, of equally frequent ones the last in order first.
+    def adapt(self, data: ArrayLike | Iterable[ArrayLike], steps: int | None = None) -> None:
+        """Learn the vocabulary, in the order of descending frequency; equally frequent tokens are in descending order.
 
         Args:
-            data: An array or a list, or an iterable of batches. With ``output_mode="tf_idf"`` each row is a document; a batch of one axis
-                is one.
-            steps: The most batches to look at; by default all.
+            data: An array or a list, or an iterable of batches. With ``output_mode="tf_idf"`` each row is a document; a batch with one
+                axis is one document.
+            steps: The maximum number of batches to read; by default all.
+
+        Raises:
+            ValueError: The layer has a fixed vocabulary.
         """
         if self._static:
-            raise ValueError(f"layer {self.name!r} was given its vocabulary, so there is nothing to learn")
+            raise ValueError(f"layer {self.name!r} has a fixed vocabulary, so there is nothing to learn")
         counts: Counter[Any] = Counter()
         documents: Counter[Any] = Counter()
         number = 0
@@ -208,8 +221,8 @@ class _IndexLookup(ArrayLayer):
             return
         for special in (self.mask_token, self.oov_token):
             counts.pop(special, None)
-        most = None if self.max_tokens is None else max(0, self.max_tokens - self._start())
-        learned = sorted(counts, key=lambda token: (counts[token], self._order(token)), reverse=True)[:most]
+        limit = None if self.max_tokens is None else max(0, self.max_tokens - self._start())
+        learned = sorted(counts, key=lambda token: (counts[token], self._order(token)), reverse=True)[:limit]
         idf = None
         if self.output_mode == "tf_idf":
             found = np.array([documents[token] for token in learned], np.float64)
@@ -220,11 +233,11 @@ class _IndexLookup(ArrayLayer):
     def _order(self, token: Any) -> Any:
         return token
 
-    def _of(self, inputs: Any) -> np.ndarray:
+    def _of(self, inputs: object) -> NDArray[Any]:
         array = elements("data", inputs)
         if self.invert:
             table = dict(enumerate(self.get_vocabulary()))
-            inverse = mapped(array, lambda index: table.get(_whole(index), self.oov_token), object)
+            inverse = mapped(array, lambda index: table.get(_integer(index), self.oov_token), object)
             return np.asarray(inverse, self._token_dtype)
         if self.output_mode == "int":
             return mapped(array, self._index, np.int64)
@@ -236,17 +249,17 @@ class _IndexLookup(ArrayLayer):
         return np.asarray(encoded(indices, "count", self._depth(), np.float32) * self._column_weights())
 
     def _nothing_learned(self) -> str:
-        return f"layer {self.name!r} has no vocabulary yet: call adapt(data), or give vocabulary="
+        return f"layer {self.name!r} has no vocabulary yet: call adapt(data), or pass vocabulary="
 
     def _depth(self) -> int:
         return self.max_tokens if self.pad_to_max_tokens and self.max_tokens else self.vocabulary_size()
 
-    def _column_weights(self) -> np.ndarray:
+    def _column_weights(self) -> NDArray[Any]:
         if self._idf is None:
             raise ValueError(f"layer {self.name!r} has no idf_weights yet: call adapt(data), or set_vocabulary(vocabulary, idf_weights)")
         return np.pad(self._idf, (0, self._depth() - self._idf.size))
 
-    def _index(self, value: Any) -> int:
+    def _index(self, value: object) -> int:
         token = self._token(value)
         if self.mask_token is not None and token == self.mask_token:
             return 0 if self.output_mode == "int" else DROPPED
@@ -258,16 +271,16 @@ class _IndexLookup(ArrayLayer):
         return self._masks() if self.num_oov_indices == 1 else self._masks() + self._out_of_vocabulary(token)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> _IndexLookup:
-        """A layer made from what :meth:`get_config` returned, with the vocabulary it had learned."""
+    def from_config(cls, config: StoredConfig) -> _IndexLookup:
+        """A layer with the configuration that :meth:`get_config` returned, including a learned vocabulary."""
         if isinstance(config.get("vocabulary"), (str, Path)):
-            raise ValueError(f"a configuration holds the tokens of a vocabulary, not the path of a file, got {config['vocabulary']!r:.80}")
+            raise ValueError(f"the vocabulary in a configuration must be a list of tokens, not a path, got {config['vocabulary']!r:.80}")
         try:
             return cls(**config)
         except RuntimeError as error:  # vocabulary_size is of another one
             raise ValueError(str(error)) from None
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         idf = None if self._idf is None else self._idf.tolist()
         return super().get_config() | {
             "mask_token": self.mask_token,
@@ -280,23 +293,24 @@ class _IndexLookup(ArrayLayer):
 
 
 class StringLookup(_IndexLookup):
-    """Words as the indices they have in a vocabulary, given or learned by :meth:`adapt`.
+    """Replaces words by their indices in a vocabulary, which is passed or learned by :meth:`adapt`.
 
-    It is called on arrays before ``fit``: what a model reads are numbers.
+    It is called on arrays before ``fit``, because the inputs of a model are numbers.
 
     Args:
-        max_tokens: The most tokens of the vocabulary, the special ones included; by default any number.
-        num_oov_indices: How many indices there are for words that are not in the vocabulary; 0 makes such a word an error.
-        mask_token: A word that gets index 0, or no column.
-        oov_token: What an inverse lookup gives for words that are not in the vocabulary.
-        vocabulary: The words, or the path of a text file with a word in each line.
-        idf_weights: With ``output_mode="tf_idf"``, the weight of each of the words.
-        invert: Whether to give the words of indices instead.
+        max_tokens: The maximum size of the vocabulary, including special tokens; by default there is none.
+        num_oov_indices: The number of indices for words that are not in the vocabulary; with 0 such a word is an error.
+        mask_token: A word that gets index 0, or no output in the other modes; by default none.
+        oov_token: The word that an inverse lookup returns for indices of unknown words.
+        vocabulary: The words, or the path of a text file with one word per line.
+        idf_weights: With ``output_mode="tf_idf"``, the inverse document frequency of each word.
+        invert: Whether to replace indices by words instead.
         output_mode: ``"int"``, ``"one_hot"``, ``"multi_hot"``, ``"count"`` or ``"tf_idf"``.
-        pad_to_max_tokens: Whether there are ``max_tokens`` columns, however many words there are.
+        pad_to_max_tokens: Whether there are ``max_tokens`` outputs even if the vocabulary is smaller.
         sparse: False.
-        encoding: Of words that are bytes.
-        salt: Another way to spread unknown words over several indices: a number, or two.
+        encoding: The encoding of words that are bytes.
+        salt: One or two integers, a key for the hash that distributes unknown words over several indices.
+        options: See :class:`Layer`.
 
     Example:
 
@@ -316,58 +330,59 @@ class StringLookup(_IndexLookup):
         num_oov_indices: int = 1,
         mask_token: str | None = None,
         oov_token: str | None = "[UNK]",
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: Vocabulary | None = None,
+        idf_weights: ArrayLike | None = None,
         invert: bool = False,
         output_mode: str = "int",
         pad_to_max_tokens: bool = False,
         sparse: bool = False,
         encoding: str = "utf-8",
-        salt: Any = None,
+        salt: int | Sequence[int] | None = None,
         **options: Any,
     ) -> None:
         self.encoding = encoding
         super().__init__(max_tokens, num_oov_indices, mask_token, oov_token, invert, output_mode, pad_to_max_tokens, sparse, **options)
         self._begin(vocabulary, idf_weights, salt)
 
-    def _token(self, value: Any) -> str:
+    def _token(self, value: object) -> str:
         if isinstance(value, bytes):
             return value.decode(self.encoding)
         if not isinstance(value, str):
-            raise TypeError(f"StringLookup takes strings, got {value!r:.60}; fill missing values, and use IntegerLookup for integers")
+            raise TypeError(f"StringLookup needs strings, got {value!r:.60}; replace missing values, and use IntegerLookup for integers")
         return value
 
     def _order(self, token: str) -> bytes:
         return token.encode()
 
     def check_in_model(self) -> None:
-        """Refuse it always."""
+        """Always raises an error: a model can't read strings."""
         raise UnsupportedError(
-            f"layer {self.name!r} reads strings or gives them, but what a model reads and gives are numbers; call it on the data before "
-            "fit, x = layer(data), and begin the model with Input(shape) of what that gives"
+            f"layer {self.name!r} reads or returns strings, but the inputs and outputs of a model are numbers; call it on the data before "
+            "fit, x = layer(data), and start the model with the Input of that"
         )
 
 
 class IntegerLookup(_IndexLookup):
-    """Integers as the indices they have in a vocabulary, given or learned by :meth:`adapt`; on arrays, or in a model.
+    """Replaces integers by their indices in a vocabulary, which is passed or learned by :meth:`adapt`. On arrays, or part of a model.
 
-    A model reads float32, so there the numbers and those of the vocabulary lie between -2²⁴ and 2²⁴. Without ``num_oov_indices`` a number
-    that the vocabulary lacks is an error. A vocabulary that is learned anew takes effect in all models of the layer.
+    In a model, whose inputs are float32, the integers and the vocabulary must lie between -2²⁴ and 2²⁴. When :meth:`adapt` is called again,
+    the new vocabulary takes effect in all models of the layer.
 
     Args:
-        max_tokens: The most tokens of the vocabulary, the special ones included; by default any number.
-        num_oov_indices: How many indices there are for numbers that are not in the vocabulary; 0 makes such a number an error.
-        mask_token: A number that gets index 0, or no column.
-        oov_token: What an inverse lookup gives for numbers that are not in the vocabulary.
-        vocabulary: The numbers, or the path of a text file with a number in each line.
+        max_tokens: The maximum size of the vocabulary, including special tokens; by default there is none.
+        num_oov_indices: The number of indices for integers that are not in the vocabulary; with 0 such an integer is an error.
+        mask_token: An integer that gets index 0, or no output in the other modes; by default none.
+        oov_token: The integer that an inverse lookup returns for indices of unknown integers.
+        vocabulary: The integers, or the path of a text file with one integer per line.
         vocabulary_dtype: ``"int64"``.
-        idf_weights: With ``output_mode="tf_idf"``, the weight of each of the numbers.
-        invert: Whether to give the numbers of indices instead.
+        idf_weights: With ``output_mode="tf_idf"``, the inverse document frequency of each integer.
+        invert: Whether to replace indices by integers instead.
         output_mode: ``"int"``, ``"one_hot"``, ``"multi_hot"``, ``"count"`` or ``"tf_idf"``.
         sparse: False.
-        pad_to_max_tokens: Whether there are ``max_tokens`` columns, however many numbers there are.
-        oov_method: How unknown numbers are spread over several indices: by the remainder, ``"floormod"``, or by a hash, ``"farmhash"``.
-        salt: Another way to hash them: a number, or two.
+        pad_to_max_tokens: Whether there are ``max_tokens`` outputs even if the vocabulary is smaller.
+        oov_method: How unknown integers are distributed over several indices: ``"floormod"``, the remainder, or ``"farmhash"``, a hash.
+        salt: One or two integers, a key for the hash.
+        options: See :class:`Layer`.
 
     Example:
 
@@ -388,15 +403,15 @@ class IntegerLookup(_IndexLookup):
         num_oov_indices: int = 1,
         mask_token: int | None = None,
         oov_token: int | None = -1,
-        vocabulary: Any = None,
+        vocabulary: Vocabulary | None = None,
         vocabulary_dtype: str = "int64",
-        idf_weights: Any = None,
+        idf_weights: ArrayLike | None = None,
         invert: bool = False,
         output_mode: str = "int",
         sparse: bool = False,
         pad_to_max_tokens: bool = False,
-        oov_method: str = "floormod",
-        salt: Any = None,
+        oov_method: Literal["floormod", "farmhash"] = "floormod",
+        salt: int | Sequence[int] | None = None,
         **options: Any,
     ) -> None:
         if vocabulary_dtype != "int64":
@@ -407,8 +422,8 @@ class IntegerLookup(_IndexLookup):
         super().__init__(max_tokens, num_oov_indices, mask_token, oov_token, invert, output_mode, pad_to_max_tokens, sparse, **options)
         self._begin(vocabulary, idf_weights, salt)
 
-    def _token(self, value: Any) -> int:
-        return _whole(value)
+    def _token(self, value: object) -> int:
+        return _integer(value)
 
     def _read(self, line: str) -> int:
         return int(line)
@@ -418,7 +433,7 @@ class IntegerLookup(_IndexLookup):
 
     def _replacement(self) -> Operation:
         if not self._tokens:
-            raise ValueError(f"{self._nothing_learned()}, before the layer becomes part of a model")
+            raise ValueError(f"{self._nothing_learned()}, before the layer is used in a model")
         exact("a token", self, self._tokens)
         if self.invert:
             exact("oov_token", self, [self.oov_token])
@@ -442,8 +457,8 @@ class IntegerLookup(_IndexLookup):
         return (*super().operations(input_shape), Operation("rescaling", settings={"constants": (("scale", weights), ("offset", nothing))}))
 
 
-def _whole(value: Any) -> int:
-    """An integer, given as any kind of number."""
+def _integer(value: object) -> int:
+    """A number of any type as an integer; a TypeError if it is none."""
     if isinstance(value, (int, float)) and value == value // 1:
         return int(value)
-    raise TypeError(f"a lookup of integers takes integers, got {value!r:.60}")
+    raise TypeError(f"IntegerLookup needs integers, got {value!r:.60}")

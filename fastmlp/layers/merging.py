@@ -1,19 +1,21 @@
-"""Layers that make one tensor of several."""
+"""Layers that merge several tensors into one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol, Unpack, cast, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 import fastmlp.layers.axes as axes
 from fastmlp._base import shapes
 from fastmlp._base.arguments import Boolean, Converted
-from fastmlp._base.shapes import Shape
+from fastmlp._base.configs import Config
+from fastmlp._base.shapes import BatchShape, BatchShapeLike, Shape
 from fastmlp._graph.operation import Operation
-from fastmlp._graph.symbolic import operator
-from fastmlp.layers.base import Layer
+from fastmlp._graph.symbolic import Tensor, operator
+from fastmlp.layers.base import Layer, LayerOptions
 
 __all__ = [
     "Add",
@@ -37,51 +39,51 @@ __all__ = [
 
 
 class Merge(Layer):
-    """The base of layers that are called on a list of tensors."""
+    """The base class of layers that are called on a list of tensors."""
 
     weightless = True
     join: ClassVar[str]
-    """What the engines call it, two tensors at a time."""
+    """The op of the engines, which merges two tensors."""
     _rows: tuple[Shape, ...] = ()
-    """The shapes of the rows it was last called on."""
+    """The shapes of the samples in the last call."""
 
     def connect(self, rows: Sequence[Shape]) -> tuple[Shape, ...]:
         if len(rows) < 2:
-            raise ValueError(f"layer {self.name!r} merges two tensors or more, got {len(rows)}; call it on a list: {self.name}([a, b])")
+            raise ValueError(f"layer {self.name!r} merges two or more tensors, got {len(rows)}; call it on a list: {self.name}([a, b])")
         shape = self.merged_shape(rows)
         self.input_row, self.output_row = rows[0], shape
         self._rows = tuple(rows)
         return (shape,)
 
     def merged_shape(self, rows: Sequence[Shape]) -> Shape:
-        """The shape of a row that comes out."""
+        """The shape of an output sample for input samples of these shapes; a ValueError if they can't be merged."""
         try:
             return np.broadcast_shapes(*rows)
         except ValueError:
             listed = ", ".join(str(row) for row in rows)
             raise ValueError(
-                f"layer {self.name!r} takes tensors whose rows have the same shape, or sizes of 1 where they differ, got {listed}; "
-                "bring them to one width with Dense, or put them side by side with Concatenate"
+                f"layer {self.name!r} needs tensors with samples of shapes that broadcast to each other, got {listed}; make them equal "
+                "with Dense, or join them with Concatenate"
             ) from None
 
     @property
-    def input_shape(self) -> Any:
+    def input_shape(self) -> list[BatchShape] | None:
         return [(None, *row) for row in self._rows] or None
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: BatchShapeLike) -> None:
         self.connect(self._rows_of(input_shape))
 
     def build_rows(self, row: Shape) -> None:
-        raise ValueError(f"layer {self.name!r} merges several tensors, which a chain of layers does not have; use Model(inputs, outputs)")
+        raise ValueError(f"layer {self.name!r} merges several tensors, but a Sequential model has only one; use Model(inputs, outputs)")
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The shape of what the layer gives for tensors of the shapes in a list, all with the batch axis in front."""
+    def compute_output_shape(self, input_shape: BatchShapeLike) -> BatchShape:
+        """The output shape for tensors of the shapes in a list, all with the batch axis in front."""
         return (None, *self.merged_shape(self._rows_of(input_shape)))
 
-    def _rows_of(self, given: Any) -> list[Shape]:
+    def _rows_of(self, given: BatchShapeLike) -> list[Shape]:
         if not isinstance(given, (list, tuple)) or not all(isinstance(shape, (list, tuple)) for shape in given):
             raise ValueError(
-                f"layer {self.name!r} merges several tensors: give a list of shapes such as [(None, 4), (None, 4)], got {given!r}"
+                f"layer {self.name!r} merges several tensors and needs a list of shapes such as [(None, 4), (None, 4)], got {given!r}"
             )
         return [shapes.row_of_batch("a shape in input_shape", shape) for shape in given]
 
@@ -91,9 +93,9 @@ class Merge(Layer):
 
 @operator
 class Add(Merge):
-    """The sum of tensors of the same shape, such as what a layer gives and what it was given: a residual connection.
+    """The elementwise sum of tensors, for example of a layer's output and its input: a residual connection.
 
-    He et al. 2016, "Deep residual learning for image recognition".
+    Shapes broadcast as in NumPy. He et al. 2016, "Deep residual learning for image recognition".
 
     Example:
 
@@ -108,38 +110,38 @@ class Add(Merge):
 
 @operator
 class Subtract(Merge):
-    """The first tensor minus the second, both of the same shape."""
+    """The first of two tensors minus the second, elementwise; shapes broadcast as in NumPy."""
 
     join = "subtract"
 
     def merged_shape(self, rows: Sequence[Shape]) -> Shape:
         if len(rows) != 2:
-            raise ValueError(f"layer {self.name!r} takes two tensors, the second from the first, got {len(rows)}")
+            raise ValueError(f"layer {self.name!r} subtracts the second of two tensors from the first, got {len(rows)} tensors")
         return super().merged_shape(rows)
 
 
 @operator
 class Multiply(Merge):
-    """The product of tensors of the same shape, element by element: one may be a gate for the other."""
+    """The elementwise product of tensors, for example of values and gates; shapes broadcast as in NumPy."""
 
     join = "multiply"
 
 
 class Maximum(Merge):
-    """The largest element of tensors of the same shape, place by place."""
+    """The elementwise maximum of tensors; shapes broadcast as in NumPy."""
 
     join = "maximum"
 
 
 class Minimum(Merge):
-    """The smallest element of tensors of the same shape, place by place."""
+    """The elementwise minimum of tensors; shapes broadcast as in NumPy."""
 
     join = "minimum"
 
 
 @operator
 class Divide(Merge):
-    """The first tensor divided by the second, element by element: what ``a / b`` makes. Keras has no such layer."""
+    """The first of two tensors divided by the second, elementwise: the layer of ``a / b``. Keras has no such layer."""
 
     in_keras = False
 
@@ -147,28 +149,35 @@ class Divide(Merge):
 
     def merged_shape(self, rows: Sequence[Shape]) -> Shape:
         if len(rows) != 2:
-            raise ValueError(f"layer {self.name!r} takes two tensors, the second divides the first, got {len(rows)}")
+            raise ValueError(f"layer {self.name!r} divides the first of two tensors by the second, got {len(rows)} tensors")
         return super().merged_shape(rows)
 
 
 class Average(Merge):
-    """The mean of tensors of the same shape, element by element."""
+    """The elementwise mean of tensors; shapes broadcast as in NumPy."""
 
     join = "average"
 
 
 class Concatenate(Merge):
-    """Tensors side by side along an axis: their columns one after another.
+    """Tensors joined along an axis; their other sizes must be equal.
 
     Args:
-        axis: Which, the last by default; the batch axis is 0.
+        axis: The axis, by default the last; the batch axis is 0.
+        options: See :class:`Layer`.
+
+    Example:
+
+    >>> from fastmlp import layers
+    >>> layers.Concatenate()([layers.Input((3,)), layers.Input((2,))]).shape
+    (None, 5)
     """
 
     join = "concatenate"
 
     axis = Converted(axes.single_axis)
 
-    def __init__(self, axis: int = -1, **options: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.axis = axis
 
@@ -177,7 +186,7 @@ class Concatenate(Merge):
         others = {(*row[:place], *row[place + 1 :]) for row in rows}
         if len(others) > 1 or len({len(row) for row in rows}) > 1:
             listed = ", ".join(map(str, rows))
-            raise ValueError(f"layer {self.name!r} puts rows side by side along axis {self.axis}, but they differ in others: {listed}")
+            raise ValueError(f"layer {self.name!r} joins samples along axis {self.axis}, but they differ in other axes: {listed}")
         return (*rows[0][:place], sum(row[place] for row in rows), *rows[0][place + 1 :])
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
@@ -185,11 +194,15 @@ class Concatenate(Merge):
 
 
 class Dot(Merge):
-    """Dot products of two tensors: of two vectors a number; of rows with more axes, each vector of one with each of the other.
+    """Dot products of two tensors: one number for vectors; for samples with more axes, of each vector with each vector of the other tensor.
 
     Args:
-        axes: The axis that is summed over, the batch axis being 0; or two, one of each tensor.
-        normalize: Whether vectors are first made of length 1, so that the result is the cosine of their angle.
+        axes: The axis that is summed over, where 0 is the batch axis; or a pair with the axis of each tensor.
+        normalize: Whether to scale vectors to norm 1 first, so that the result is their cosine similarity.
+        options: See :class:`Layer`.
+
+    Raises:
+        ValueError: The axes have different sizes, or one is the batch axis.
 
     Example:
 
@@ -202,11 +215,11 @@ class Dot(Merge):
 
     normalize = Boolean()
 
-    def __init__(self, axes: Any, normalize: bool = False, **options: Any) -> None:
+    def __init__(self, axes: int | tuple[int, int], normalize: bool = False, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         pair = axes if isinstance(axes, (list, tuple)) else (axes, axes)
         if len(pair) != 2 or not all(isinstance(axis, int) and not isinstance(axis, bool) for axis in pair) or 0 in pair:
-            raise ValueError(f"axes must be an axis other than 0, the batch axis, or two of them, got {axes!r}")
+            raise ValueError(f"axes must be an axis other than 0, the batch axis, or a pair of such axes, got {axes!r}")
         self.axes = axes if isinstance(axes, int) else tuple(axes)
         self.normalize = normalize
 
@@ -217,34 +230,47 @@ class Dot(Merge):
 
     def merged_shape(self, rows: Sequence[Shape]) -> Shape:
         if len(rows) != 2:
-            raise ValueError(f"layer {self.name!r} takes two tensors, got {len(rows)}")
+            raise ValueError(f"layer {self.name!r} needs two tensors, got {len(rows)}")
         places = self._places(rows)
         sizes = [row[place] for row, place in zip(rows, places, strict=True)]
         if sizes[0] != sizes[1]:
-            raise ValueError(f"layer {self.name!r} sums over axes of {sizes[0]} and of {sizes[1]} elements; they must have the same size")
+            raise ValueError(f"layer {self.name!r} sums over axes of sizes {sizes[0]} and {sizes[1]}, which must be equal")
         left = [size for row, place in zip(rows, places, strict=True) for axis, size in enumerate(row) if axis != place]
         return tuple(left) or (1,)
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation(self.join, settings={"axes": self._places(self._rows), "normalize": self.normalize}),)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return super().get_config() | {"axes": self.axes if isinstance(self.axes, int) else list(self.axes)}
 
 
-def _as_function(layer: type[Layer]) -> Callable[..., Any]:
+class Merging(Protocol):
+    """The function of a merging layer: called on tensors, it returns a tensor; called on arrays, an array."""
+
+    @overload
+    def __call__(self, inputs: Sequence[Tensor], **options: Any) -> Tensor: ...
+    @overload
+    def __call__(self, inputs: Sequence[ArrayLike], **options: Any) -> NDArray[np.float32]: ...
+
+
+def _as_function(layer: type[Layer]) -> Merging:
     def merge(inputs: Any, **options: Any) -> Any:
         return layer(**options)(inputs)
 
     merge.__name__ = merge.__qualname__ = layer.__name__.lower()
-    merge.__doc__ = f"``{layer.__name__}(**options)(inputs)``: the tensors merged."
-    return merge
+    merge.__doc__ = f"The tensors merged: ``{layer.__name__}(**options)(inputs)``."
+    return cast(Merging, merge)
 
 
 add, subtract, multiply = _as_function(Add), _as_function(Subtract), _as_function(Multiply)
 maximum, minimum, average, concatenate = (_as_function(layer) for layer in (Maximum, Minimum, Average, Concatenate))
 
 
-def dot(inputs: Any, axes: Any = -1, **options: Any) -> Any:
+@overload
+def dot(inputs: Sequence[Tensor], axes: int | tuple[int, int] = -1, **options: Unpack[LayerOptions]) -> Tensor: ...
+@overload
+def dot(inputs: Sequence[ArrayLike], axes: int | tuple[int, int] = -1, **options: Unpack[LayerOptions]) -> NDArray[np.float32]: ...
+def dot(inputs: Any, axes: int | tuple[int, int] = -1, **options: Any) -> Tensor | NDArray[np.float32]:
     """``Dot(axes, **options)(inputs)``: the dot products of two tensors."""
     return Dot(axes, **options)(inputs)

@@ -1,9 +1,10 @@
-"""Layers that keep what passes them near mean 0 and variance 1."""
+"""Normalization layers, which keep activations near mean 0 and variance 1."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import fastmlp.layers.axes as axes
 from fastmlp import initializers
@@ -12,7 +13,12 @@ from fastmlp._base.shapes import Shape
 from fastmlp._graph.operation import Operation
 from fastmlp._graph.weights import Weight
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers.base import Layer, LayerWeight
+from fastmlp.layers.base import Layer, LayerOptions, LayerWeight
+
+if TYPE_CHECKING:
+    from fastmlp.constraints import ConstraintLike
+    from fastmlp.initializers import InitializerLike
+    from fastmlp.regularizers import RegularizerLike
 
 __all__ = ["BatchNormalization", "LayerNormalization", "RMSNormalization"]
 
@@ -21,8 +27,8 @@ class _Normalization(Layer):
     """A normalization with a learned scale gamma and shift beta."""
 
     ruled: ClassVar = ("beta", "gamma")
-    gamma = LayerWeight("What the normalized columns are multiplied by, a :class:`~fastmlp.Variable`; None without ``scale``.")
-    beta = LayerWeight("What is added to them; None without ``center``.")
+    gamma = LayerWeight("The scale of the normalized features, a :class:`~fastmlp.Variable`; None without ``scale``.")
+    beta = LayerWeight("The offset of the normalized features, a :class:`~fastmlp.Variable`; None without ``center``.")
 
     axis = Converted(axes.single_axis)
     epsilon = Real(0)
@@ -32,7 +38,14 @@ class _Normalization(Layer):
     gamma_initializer = Converted(initializers.get, initializers.serialize)
 
     def __init__(
-        self, axis: Any, epsilon: float, center: bool, scale: bool, beta_initializer: Any, gamma_initializer: Any, **options: Any
+        self,
+        axis: int | Sequence[int],
+        epsilon: float,
+        center: bool,
+        scale: bool,
+        beta_initializer: InitializerLike,
+        gamma_initializer: InitializerLike,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
@@ -44,25 +57,43 @@ class _Normalization(Layer):
         return weights + ([self.new_weight("beta", shape, self.beta_initializer)] if self.center else [])
 
 
-class BatchNormalization(_Normalization):
-    """``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, column by column.
+class _NormalizationOptions(LayerOptions, total=False):
+    beta_regularizer: RegularizerLike
+    gamma_regularizer: RegularizerLike
+    beta_constraint: ConstraintLike
+    gamma_constraint: ConstraintLike
 
-    While training, mean and variance are those of the batch; moving ones follow them, and take their place in ``predict`` and ``evaluate``,
-    and while the layer is frozen. Ioffe and Szegedy 2015, "Batch normalization: accelerating deep network training by reducing internal
-    covariate shift".
+
+class _BatchNormalizationOptions(_NormalizationOptions, total=False):
+    renorm: bool
+    renorm_clipping: Mapping[str, float] | None
+    renorm_momentum: float
+    synchronized: bool
+
+
+class _LayerNormalizationOptions(_NormalizationOptions, total=False):
+    rms_scaling: bool
+
+
+class BatchNormalization(_Normalization):
+    """Normalizes each feature over the batch: ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``.
+
+    Training uses the mean and variance of the batch, and updates moving averages of them. ``predict``, ``evaluate`` and a frozen layer use
+    the moving averages. Ioffe and Szegedy 2015, "Batch normalization: accelerating deep network training by reducing internal covariate
+    shift".
 
     Args:
-        axis: -1; the columns.
-        momentum: How much of the moving mean and variance stays after each batch.
-        epsilon: Added to the variance.
-        center: Whether there is a beta.
-        scale: Whether there is a gamma.
-        beta_initializer: For beta ``(columns,)``.
-        gamma_initializer: For gamma ``(columns,)``.
-        moving_mean_initializer: For the moving mean ``(columns,)``.
-        moving_variance_initializer: For the moving variance ``(columns,)``.
-        beta_regularizer, gamma_regularizer: What beta or gamma adds to the loss: ``"l2"``, …
-        beta_constraint, gamma_constraint: What beta or gamma is brought back to after each update: ``"non_neg"``, …
+        axis: -1, the features.
+        momentum: The weight of the old value in each update of the moving averages, between 0 and 1.
+        epsilon: Added to the variance, ≥ 0.
+        center: Whether beta is added.
+        scale: Whether to multiply by gamma.
+        beta_initializer: Initializer of beta ``(features,)``.
+        gamma_initializer: Initializer of gamma ``(features,)``.
+        moving_mean_initializer: Initializer of the moving mean ``(features,)``.
+        moving_variance_initializer: Initializer of the moving variance ``(features,)``.
+        beta_regularizer, gamma_regularizer: Penalties on beta and gamma added to the loss: ``"l2"``, …
+        beta_constraint, gamma_constraint: Constraints applied to beta and gamma after each update: ``"non_neg"``, …
 
     Example:
 
@@ -73,8 +104,8 @@ class BatchNormalization(_Normalization):
     """
 
     only_in_keras: ClassVar = {"synchronized": False, "renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99}
-    moving_mean = LayerWeight("The mean of each column that predictions use, a :class:`~fastmlp.Variable`.")
-    moving_variance = LayerWeight("The variance of each column that predictions use.")
+    moving_mean = LayerWeight("The moving mean of each feature, a :class:`~fastmlp.Variable`.")
+    moving_variance = LayerWeight("The moving variance of each feature, a :class:`~fastmlp.Variable`.")
 
     momentum = Real(0, 1)
     moving_mean_initializer = Converted(initializers.get, initializers.serialize)
@@ -82,23 +113,23 @@ class BatchNormalization(_Normalization):
 
     def __init__(
         self,
-        axis: int = -1,
+        axis: int | Sequence[int] = -1,
         momentum: float = 0.99,
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        **options: Any,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
+        **options: Unpack[_BatchNormalizationOptions],
     ) -> None:
         if options.pop("renorm", False):
             raise UnsupportedError("BatchNormalization(renorm=True) is not in fastmlp; use larger batches, or LayerNormalization()")
         options.pop("renorm_clipping", None)
         options.pop("renorm_momentum", None)
         if options.pop("synchronized", False):
-            raise UnsupportedError("BatchNormalization(synchronized=True) is not in fastmlp; there is one device, so leave it out")
+            raise UnsupportedError("BatchNormalization(synchronized=True) is not in fastmlp, which uses one device; remove the argument")
         super().__init__(axis, epsilon, center, scale, beta_initializer, gamma_initializer, **options)
         self.momentum = momentum
         self.moving_mean_initializer = moving_mean_initializer
@@ -122,32 +153,32 @@ class BatchNormalization(_Normalization):
 
 
 class LayerNormalization(_Normalization):
-    """``gamma * (x - mean) / sqrt(variance + epsilon) + beta`` with the mean and variance of each row.
+    """Normalizes each sample over its features: ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``.
 
     Ba, Kiros and Hinton 2016, "Layer normalization".
 
     Args:
-        axis: -1; the columns.
-        epsilon: Added to the variance.
-        center: Whether there is a beta.
-        scale: Whether there is a gamma.
-        beta_initializer: For beta ``(columns,)``.
-        gamma_initializer: For gamma ``(columns,)``.
-        beta_regularizer, gamma_regularizer: What beta or gamma adds to the loss: ``"l2"``, …
-        beta_constraint, gamma_constraint: What beta or gamma is brought back to after each update: ``"non_neg"``, …
+        axis: -1, the features.
+        epsilon: Added to the variance, ≥ 0.
+        center: Whether beta is added.
+        scale: Whether to multiply by gamma.
+        beta_initializer: Initializer of beta ``(features,)``.
+        gamma_initializer: Initializer of gamma ``(features,)``.
+        beta_regularizer, gamma_regularizer: Penalties on beta and gamma added to the loss: ``"l2"``, …
+        beta_constraint, gamma_constraint: Constraints applied to beta and gamma after each update: ``"non_neg"``, …
     """
 
     only_in_keras: ClassVar = {"rms_scaling": False}
 
     def __init__(
         self,
-        axis: Any = -1,
+        axis: int | Sequence[int] = -1,
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        **options: Any,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        **options: Unpack[_LayerNormalizationOptions],
     ) -> None:
         if options.pop("rms_scaling", False):
             raise UnsupportedError("LayerNormalization(rms_scaling=True) is not in fastmlp; use RMSNormalization()")
@@ -158,21 +189,22 @@ class LayerNormalization(_Normalization):
 
 
 class RMSNormalization(Layer):
-    """``scale * x / sqrt(mean(x²) + epsilon)`` with the mean of each row.
+    """Divides each sample by the root mean square of its features: ``scale * x / sqrt(mean(x²) + epsilon)``.
 
     Zhang and Sennrich 2019, "Root mean square layer normalization".
 
     Args:
-        axis: -1; the columns.
-        epsilon: Added to the mean square.
+        axis: -1, the features.
+        epsilon: Added to the mean square, ≥ 0.
+        options: See :class:`Layer`.
     """
 
-    scale = LayerWeight("What the normalized columns are multiplied by, a :class:`~fastmlp.Variable`.")
+    scale = LayerWeight("The scale of the normalized features, a :class:`~fastmlp.Variable`.")
 
     axis = Converted(axes.single_axis)
     epsilon = Real(0)
 
-    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **options: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.axis, self.epsilon = axis, epsilon
 

@@ -1,16 +1,18 @@
-"""Layers that prepare the data inside the model, so that whoever predicts need not know how."""
+"""Layers that preprocess data inside the model, so that predictions take the same raw data as training."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 import fastmlp.layers.axes as axes
 from fastmlp import initializers
 from fastmlp._base.arguments import Boolean, Converted
+from fastmlp._base.configs import Config
 from fastmlp._base.numeric import as_native, quiet
 from fastmlp._base.shapes import Shape
 from fastmlp._data.adapters import StreamAdapter, choose_adapter
@@ -19,14 +21,14 @@ from fastmlp._graph.operation import Operation
 from fastmlp._graph.symbolic import operator
 from fastmlp._graph.weights import Weight
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers.base import Layer
+from fastmlp.layers.base import Layer, LayerOptions
 
 __all__ = ["Normalization", "Rescaling"]
 
 Constants = tuple[tuple[str, Constant], ...]
 
 
-def _numbers(name: str, value: Any) -> np.ndarray:
+def _numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """``value`` as an array of finite float64 numbers, or one of them."""
     try:
         array = np.asarray(value, np.float64)
@@ -53,8 +55,12 @@ class Rescaling(Layer):
     """``x * scale + offset``, for example ``Rescaling(1 / 255)`` for images.
 
     Args:
-        scale: A number, or an array that fits the rows.
+        scale: A number, or an array that broadcasts to the shape of a sample.
         offset: The same.
+        options: See :class:`Layer`.
+
+    Raises:
+        ValueError: A value is not finite; or, when the layer is built, an array can't be broadcast to the shape of a sample.
 
     Example:
 
@@ -69,7 +75,7 @@ class Rescaling(Layer):
     scale = Converted(lambda given: _numbers("scale", given), np.ndarray.tolist)
     offset = Converted(lambda given: _numbers("offset", given), np.ndarray.tolist)
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **options: Any) -> None:
+    def __init__(self, scale: ArrayLike, offset: ArrayLike = 0.0, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.scale = scale
         self.offset = offset
@@ -86,32 +92,44 @@ class Rescaling(Layer):
 
 
 class Normalization(Layer):
-    """``(x - mean) / sqrt(variance)`` with moments given, or learned from data by :meth:`adapt` before training.
+    """``(x - mean) / sqrt(variance)``, with a mean and variance that are passed, or learned by :meth:`adapt` before training.
 
-    Args:
-        axis: -1, a mean and a variance for every column; or None, one for all: given, or learned before the layer is used.
-        mean: The mean, a number or an array; None to learn it.
-        variance: The variance, a number or an array; None to learn it.
-        invert: Whether to undo the normalization instead: ``x * sqrt(variance) + mean``.
+        Args:
+            axis: -1 for one mean and variance per feature; None for one mean and variance of all features, which must be known before the
+                layer is used.
+            mean: The mean, a number or an array; by default it is learned.
+            variance: The variance, a number or an array; by default it is learned.
+            invert: Whether to undo the normalization instead: ``x * sqrt(variance) + mean``.
+            options: See :class:`Layer`.
 
-    Example:
+        Raises:
+            ValueError: Only one of mean and variance is given, or the variance is negative.
 
-    >>> import numpy as np
-    >>> from fastmlp import layers, models
-    >>> x = np.array([[0.0, 10.0], [2.0, 30.0]])
-    >>> normalization = layers.Normalization()
-    >>> normalization.adapt(x)
-    >>> models.Sequential([normalization])(x)
-    array([[-1., -1.],
-           [ 1.,  1.]], dtype=float32)
+        Example:
+
+        >>> import numpy as np
+        >>> from fastmlp import layers, models
+        >>> x = np.array([[0.0, 10.0], [2.0, 30.0]])
+        >>> normalization = layers.Normalization()
+        >>> normalization.adapt(x)
+        >>> models.Sequential([normalization])(x)
+        array([[-1., -1.],
+               [ 1.,  1.]], dtype=float32)
     """
 
     FLOOR = 1e-7
-    """The least standard deviation, which columns of a single value get."""
+    """The minimum standard deviation, used for features with a constant value."""
 
     invert = Boolean()
 
-    def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **options: Any) -> None:
+    def __init__(
+        self,
+        axis: int | Sequence[int] | None = -1,
+        mean: ArrayLike | None = None,
+        variance: ArrayLike | None = None,
+        invert: bool = False,
+        **options: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**options)
         given = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
         if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given == 0):
@@ -129,19 +147,19 @@ class Normalization(Layer):
                 raise ValueError(f"variance must not be negative, got {variance!r:.40}")
         self.invert = invert
         self.feature_names: tuple[str, ...] | None = None
-        """The columns of the frame that :meth:`adapt` learned from; a model that begins with this layer finds them in other frames."""
+        """The columns of the frame that :meth:`adapt` was called on; a model that starts with this layer selects them in other frames."""
 
     @property
-    def mean(self) -> np.ndarray | None:
+    def mean(self) -> NDArray[np.floating] | None:
         """The mean in use; None before there is one."""
         return self._moment(0, self.mean_given)
 
     @property
-    def variance(self) -> np.ndarray | None:
+    def variance(self) -> NDArray[np.floating] | None:
         """The variance in use; None before there is one."""
         return self._moment(1, self.variance_given)
 
-    def _moment(self, index: int, given: np.ndarray | None) -> np.ndarray | None:
+    def _moment(self, index: int, given: NDArray[np.floating] | None) -> NDArray[np.floating] | None:
         if given is not None:
             return as_native(given, np.float32).copy()
         return self._weights[index].read() if self.built else None
@@ -155,14 +173,17 @@ class Normalization(Layer):
             Weight(self.name, "variance", shape, initializers.get("ones"), trainable=False),
         ]
 
-    def adapt(self, data: Any) -> None:
-        """Learn mean and variance of every column, forgetting what was learned before.
+    def adapt(self, data: ArrayLike | Iterable[ArrayLike | tuple[ArrayLike, ...]]) -> None:
+        """Compute the mean and variance of each feature, which replace previous ones.
 
         Args:
-            data: ``(rows, columns)``, or an iterable of such batches (or of tuples that begin with one).
+            data: An array ``(samples, features)``, or an iterable of such batches, or of tuples whose first item is a batch.
+
+        Raises:
+            ValueError: The layer has a fixed mean and variance, there are no samples, or values are not finite.
         """
         if self.mean_given is not None and not self._learns_one:
-            raise ValueError(f"layer {self.name!r} was given its mean and variance, so there is nothing to learn")
+            raise ValueError(f"layer {self.name!r} has a fixed mean and variance, so there is nothing to learn")
         count, mean, variance = 0, np.zeros(()), np.zeros(())
         names: Sequence[Hashable] | None = None
         largest = 0.0
@@ -185,7 +206,7 @@ class Normalization(Layer):
                 variance = variance * (1 - share) + batch_variance * share + difference**2 * share * (1 - share)
                 mean = mean + difference * share
         if not count:
-            raise ValueError("adapt got no rows; give it some of the data the model will see")
+            raise ValueError("adapt got no samples; pass training data")
         with quiet():
             fits = all(np.isfinite(moment.astype(np.float32)).all() for moment in (mean, variance))
         if not fits:
@@ -206,7 +227,7 @@ class Normalization(Layer):
         if self.axis is not None:
             axes.require_last("Normalization", self.axis, input_shape)
         if self._learns_one and self.mean_given is None:
-            raise ValueError(f"layer {self.name!r} has learned no mean and variance yet: call adapt(data), or give mean= and variance=")
+            raise ValueError(f"layer {self.name!r} has no mean and variance yet: call adapt(data), or pass mean= and variance=")
         self._constants(input_shape)
         return input_shape
 
@@ -224,7 +245,7 @@ class Normalization(Layer):
         groups = 1 if settings["constants"] else math.prod(input_shape[:-1])
         return (Operation("normalization", groups=groups, settings=settings),)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return super().get_config() | {
             "axis": self.axis,
             "mean": None if self.mean_given is None else self.mean_given.tolist(),
@@ -244,7 +265,7 @@ def _batches(given: Any) -> Iterator[Any]:
         yield batch[0] if isinstance(batch, tuple) else batch
 
 
-def _rows(batch: Any, *, whole: bool = False) -> np.ndarray:
+def _rows(batch: ArrayLike, *, whole: bool = False) -> NDArray[np.float64]:
     """The rows of a batch, float64; with ``whole`` all its numbers, as one column."""
     rows = choose_adapter(batch).as_array("data")
     if whole:

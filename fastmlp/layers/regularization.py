@@ -1,19 +1,20 @@
-"""Regularization layers: they disturb their inputs during training, against overfitting."""
+"""Layers that add noise to their inputs in training, against overfitting."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Unpack
 
 from fastmlp._base.arguments import Integer, Real
 from fastmlp._base.shapes import Shape
 from fastmlp._graph.operation import Operation
-from fastmlp.layers.base import Layer
+from fastmlp.layers.base import Layer, LayerOptions
 
 __all__ = ["AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"]
 
 
 class _Noise(Layer):
-    """A layer that does nothing but while training."""
+    """A layer that adds noise in training and is the identity in inference."""
 
     weightless = True
     op: ClassVar[str]
@@ -41,68 +42,78 @@ class _Dropout(_Noise):
 
 
 class Dropout(_Dropout):
-    """While training, set a random fraction of the inputs to 0 and scale the others up, so that their sum stays the same on average.
+    """In training, sets a random fraction of the inputs to 0 and scales the others by ``1 / (1 - rate)``, which keeps the expected sum.
 
     Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
 
     Args:
-        rate: The fraction to set to 0, from 0 up to but not including 1.
-        seed: Not used: the model's seed decides, so that a resumed run drops the same elements.
+        rate: The fraction of inputs that are set to 0, 0 ≤ rate < 1.
+        noise_shape: None; every element is dropped independently.
+        seed: Ignored: the model's seed determines the noise, so that a resumed run drops the same elements.
+        options: See :class:`Layer`.
     """
 
     only_in_keras: ClassVar = {"noise_shape": None}
     op = "dropout"
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **options: Any) -> None:
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **options: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(rate, seed, noise_shape=noise_shape, **options)
 
 
 class AlphaDropout(_Dropout):
-    """Dropout for SELU networks: mean and variance stay what they were, because the dropped take SELU's lowest value.
+    """Dropout for SELU networks: dropped inputs are set to the minimum of SELU, which preserves mean and variance.
 
     Klambauer et al. 2017, "Self-normalizing neural networks".
 
     Args:
-        rate: The fraction to drop, from 0 up to but not including 1.
-        seed: Not used: the model's seed decides.
+        rate: The fraction of inputs that are dropped, 0 ≤ rate < 1.
+        noise_shape: None; every element is dropped independently.
+        seed: Ignored: the model's seed determines the noise.
+        options: See :class:`Layer`.
     """
 
     only_in_keras: ClassVar = {"noise_shape": None}
     op = "alpha_dropout"
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **options: Any) -> None:
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **options: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(rate, seed, noise_shape=noise_shape, **options)
 
 
 class GaussianDropout(_Dropout):
-    """While training, multiply every input by a normal deviate of mean 1 and standard deviation ``sqrt(rate / (1 - rate))``.
+    """In training, multiplies each input by Gaussian noise with mean 1 and standard deviation ``sqrt(rate / (1 - rate))``.
 
     Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting", section 10.
 
     Args:
-        rate: Of the dropout whose noise has the same variance; from 0 up to but not including 1.
-        seed: Not used: the model's seed decides.
+        rate: The rate of the dropout with the same variance, 0 ≤ rate < 1.
+        seed: Ignored: the model's seed determines the noise.
+        options: See :class:`Layer`.
     """
 
     op = "gaussian_dropout"
 
-    def __init__(self, rate: float, seed: int | None = None, **options: Any) -> None:
+    def __init__(self, rate: float, seed: int | None = None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(rate, seed, **options)
 
 
 class GaussianNoise(_Noise):
-    """While training, add a normal deviate to every input.
+    """In training, adds Gaussian noise with mean 0 to each input.
 
     Args:
-        stddev: The standard deviation, from 0 to 1.
-        seed: Not used: the model's seed decides.
+        stddev: The standard deviation of the noise, between 0 and 1.
+        seed: Ignored: the model's seed determines the noise.
+        options: See :class:`Layer`.
     """
 
     op = "gaussian_noise"
 
     stddev = Real(0, 1)
 
-    def __init__(self, stddev: float, seed: int | None = None, **options: Any) -> None:
+    def __init__(self, stddev: float, seed: int | None = None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(seed, **options)
         self.stddev = stddev
 

@@ -1,29 +1,36 @@
-"""Layers that change the shape of a row, which costs nothing."""
+"""Layers that change the shape of samples, or select and reorder their elements."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Unpack
 
 import numpy as np
 
 from fastmlp._base import checks
 from fastmlp._base.arguments import Integer
+from fastmlp._base.configs import Config
 from fastmlp._base.shapes import Shape
 from fastmlp._graph.operation import Operation
 from fastmlp._graph.symbolic import operator
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers.base import Layer
+from fastmlp.layers.base import Layer, LayerOptions
 
 __all__ = ["Flatten", "GetItem", "Identity", "Permute", "RepeatVector", "Reshape"]
 
 
 class Flatten(Layer):
-    """Turn rows of any shape into vectors: ``(28, 28)`` becomes ``(784,)``. It costs nothing."""
+    """Flattens samples to vectors: ``(28, 28)`` becomes ``(784,)``. Nothing is computed.
+
+    Args:
+        data_format: None or ``"channels_last"``.
+        options: See :class:`Layer`.
+    """
 
     only_in_keras: ClassVar = {"data_format": "channels_last"}
 
-    def __init__(self, data_format: str | None = None, **options: Any) -> None:
+    def __init__(self, data_format: Literal["channels_last"] | None = None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         if data_format not in (None, "channels_last"):
             raise UnsupportedError(f"Flatten(data_format={data_format!r}) is not in fastmlp; transpose the data to channels last")
@@ -33,21 +40,31 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """Give rows another shape with as many elements.
+    """Gives samples another shape with the same number of elements. Nothing is computed.
 
     Args:
-        target_shape: The shape of a row; one size may be -1, for whatever is left.
+        target_shape: The new shape of a sample; one size can be -1 and is then inferred.
+        options: See :class:`Layer`.
+
+    Raises:
+        ValueError: More than one size is -1; or, when the layer is built, the numbers of elements differ.
+
+    Example:
+
+    >>> from fastmlp import layers
+    >>> layers.Reshape((-1, 14))(layers.Input((28, 28))).shape
+    (None, 56, 14)
     """
 
     weightless = True
 
-    def __init__(self, target_shape: Any, **options: Any) -> None:
+    def __init__(self, target_shape: Sequence[int], **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         if not isinstance(target_shape, (list, tuple)):
             raise TypeError(f"target_shape must be a tuple of sizes such as (28, 28), got {target_shape!r}")
         sizes = tuple(size if size == -1 else checks.check_int("a size in target_shape", size) for size in target_shape)
         if sizes.count(-1) > 1:
-            raise ValueError(f"target_shape may leave one size open, got {sizes}")
+            raise ValueError(f"target_shape can have only one size of -1, got {sizes}")
         self.target_shape = sizes
 
     def row_after(self, input_shape: Shape) -> Shape:
@@ -55,20 +72,20 @@ class Reshape(Layer):
         open_size = elements // known if -1 in self.target_shape else 0
         shape = tuple(open_size if size == -1 else size for size in self.target_shape)
         if math.prod(shape) != elements:
-            raise ValueError(f"rows of shape {input_shape} have {elements} elements, so they can't be reshaped to {self.target_shape}")
+            raise ValueError(f"samples of shape {input_shape} have {elements} elements and can't be reshaped to {self.target_shape}")
         return shape
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return super().get_config() | {"target_shape": list(self.target_shape)}
 
 
 class _Gather(Layer):
-    """A layer whose elements are some of those that come in."""
+    """A layer whose outputs are elements of its input."""
 
     weightless = True
 
     def chosen(self, indices: np.ndarray) -> np.ndarray:
-        """Of an array of the elements' numbers, in the shape of a row, what the layer gives."""
+        """The layer's output for an array that holds the indices of a sample's elements in the shape of the sample."""
         raise NotImplementedError
 
     def row_after(self, input_shape: Shape) -> Shape:
@@ -82,37 +99,45 @@ class _Gather(Layer):
 
 
 class Permute(_Gather):
-    """The axes of a row in another order.
+    """Reorders the axes of samples.
 
     Args:
-        dims: The old axes in their new order, counted from 1: ``(2, 1)`` swaps the two of a matrix.
+        dims: The axes in their new order, where the batch axis is 0: ``(2, 1)`` transposes a matrix.
+        options: See :class:`Layer`.
+
+    Example:
+
+    >>> from fastmlp import layers
+    >>> layers.Permute((2, 1))(layers.Input((10, 3))).shape
+    (None, 3, 10)
     """
 
-    def __init__(self, dims: Any, **options: Any) -> None:
+    def __init__(self, dims: Sequence[int], **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         if not isinstance(dims, (list, tuple)) or sorted(dims) != list(range(1, len(dims) + 1)):
-            raise ValueError(f"dims must be the axes of a row from 1 on in a new order, such as (2, 1), got {dims!r}")
+            raise ValueError(f"dims must be a permutation of the axes of a sample, counted from 1, such as (2, 1), got {dims!r}")
         self.dims = tuple(dims)
 
     def chosen(self, indices: np.ndarray) -> np.ndarray:
         if indices.ndim != len(self.dims):
-            raise ValueError(f"Permute({self.dims}) takes rows of {len(self.dims)} axes, but gets rows of shape {indices.shape}")
+            raise ValueError(f"Permute({self.dims}) needs samples with {len(self.dims)} axes, got shape {indices.shape}")
         return indices.transpose([axis - 1 for axis in self.dims])
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return super().get_config() | {"dims": list(self.dims)}
 
 
 class RepeatVector(_Gather):
-    """A vector several times: ``(features,)`` becomes ``(n, features)``.
+    """Repeats a vector: samples ``(features,)`` become ``(n, features)``.
 
     Args:
-        n: How often.
+        n: The number of repetitions, ≥ 1.
+        options: See :class:`Layer`.
     """
 
     n = Integer()
 
-    def __init__(self, n: int, **options: Any) -> None:
+    def __init__(self, n: int, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.n = n
 
@@ -123,34 +148,35 @@ class RepeatVector(_Gather):
 
 @operator
 class GetItem(_Gather):
-    """Some elements of rows: what ``tensor[:, 2:5]`` makes. Keras has no such layer.
+    """Selects elements of samples: the layer of ``tensor[:, 2:5]``. Keras has no such layer.
 
     Args:
-        key: For each axis of a row ``[start, stop, step]``, or an integer.
+        key: For each axis of a sample ``[start, stop, step]``, or an integer.
+        options: See :class:`Layer`.
     """
 
     in_keras = False
 
-    def __init__(self, key: Any, **options: Any) -> None:
+    def __init__(self, key: Sequence[int | Sequence[int | None]], **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         if not isinstance(key, (list, tuple)):
-            raise TypeError(f"key must be a list with [start, stop, step] or an integer for each axis of a row, got {key!r}")
+            raise TypeError(f"key must be a list with [start, stop, step] or an integer for each axis of a sample, got {key!r}")
         self.key = [list(part) if isinstance(part, (list, tuple)) else part for part in key]
 
     def chosen(self, indices: np.ndarray) -> np.ndarray:
         try:
             chosen = indices[tuple(slice(*part) if isinstance(part, list) else part for part in self.key)]
         except (IndexError, TypeError, ValueError) as error:
-            raise ValueError(f"[:, {self.key}] is nothing of rows of shape {indices.shape}: {error}") from None
+            raise ValueError(f"[:, {self.key}] can't index samples of shape {indices.shape}: {error}") from None
         if not np.size(chosen):
-            raise ValueError(f"[:, {self.key}] leaves nothing of rows of shape {indices.shape}")
+            raise ValueError(f"[:, {self.key}] selects no elements of samples of shape {indices.shape}")
         return np.asarray(chosen)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return super().get_config() | {"key": self.key}
 
 
 class Identity(Layer):
-    """Give what comes in."""
+    """Returns its input."""
 
     weightless = True

@@ -90,8 +90,8 @@ def test_what_normalization_learned_is_saved_copied_and_not_trained(engine, tmp_
     [
         (np.zeros(3), r"adapt takes \(rows, columns\), got shape \(3,\)"),
         (np.zeros((2, 2, 2)), r"adapt takes \(rows, columns\), got shape \(2, 2, 2\)"),
-        (np.zeros((0, 2)), "adapt got no rows"),
-        ([], "adapt got no rows"),
+        (np.zeros((0, 2)), "adapt got no samples"),
+        ([], "adapt got no samples"),
         ([np.zeros((2, 3)), np.zeros((2, 4))], "batches of 3 and of 4 columns"),
         ([[1.0, np.nan]], r"data\[0, 1\] is nan"),
     ],
@@ -102,7 +102,7 @@ def test_data_that_teach_nothing_are_told(data, message):
 
 
 def test_normalization_says_what_does_not_fit():
-    with pytest.raises(ValueError, match="was given its mean and variance, so there is nothing to learn"):
+    with pytest.raises(ValueError, match="has a fixed mean and variance, so there is nothing to learn"):
         layers.Normalization(mean=0, variance=1).adapt(np.zeros((2, 2)))
     layer = layers.Normalization(input_shape=(2,))
     models.Sequential([layer])
@@ -123,7 +123,7 @@ def test_reshape_gives_rows_another_shape(engine, target, shape):
 
 @pytest.mark.parametrize("target", [(5,), (-1, 5), (3, 5)])
 def test_a_shape_of_other_size_is_refused(target):
-    with pytest.raises(ValueError, match="have 12 elements, so they can't be reshaped to"):
+    with pytest.raises(ValueError, match="have 12 elements and can't be reshaped to"):
         models.Sequential([layers.Input((12,)), layers.Reshape(target)])
 
 
@@ -287,5 +287,5 @@ def test_one_mean_and_variance_for_all_numbers_are_learned_before_the_layer_is_u
         assert np.array_equal(saving.load_model(tmp_path / name).predict(x, verbose=0), model.predict(x, verbose=0))
     with pytest.raises(ValueError, match="is part of a built model; with axis=None, call adapt before the layer is used"):
         layer.adapt(x)
-    with pytest.raises(ValueError, match="has learned no mean and variance yet"):
+    with pytest.raises(ValueError, match="has no mean and variance yet"):
         models.Sequential([layers.Input((5,)), layers.Normalization(axis=None)])

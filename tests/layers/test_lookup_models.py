@@ -159,9 +159,9 @@ VOCABULARY = "assets/layers/integer_lookup/vocabulary.txt"
     ("text", "message"),
     [
         (b"-1\n12\nabc", "a vocabulary of its model is not valid: .* holds 'abc', which is no integer"),
-        (b"-1\n12\n12", "each token of the vocabulary must be there once"),
+        (b"-1\n12\n12", "the tokens of a vocabulary must be unique"),
         (b"-1\n\xff\xfe", "a vocabulary of its model is not valid"),
-        (b"-1\n16777216", r"a token of layer 'integer_lookup\w*' is 16777216, but a model reads and gives float32"),
+        (b"-1\n16777216", r"a token of layer 'integer_lookup\w*' is 16777216, but a model computes in float32"),
         (b"-1\n" + b"\n".join(b"%d" % i for i in range(40)), "tokens, but max_tokens is 9"),
         (b"9" * (17 << 20), "vocabulary.txt takes 17825792 bytes"),
         (None, "has no vocabulary yet"),
@@ -181,9 +181,9 @@ def test_a_damaged_vocabulary_is_refused_with_the_reason(golden, tmp_path, text,
 @pytest.mark.parametrize(
     ("setting", "value", "message"),
     [
-        ("vocabulary", "/dev/zero", "holds the tokens of a vocabulary, not the path of a file"),
+        ("vocabulary", "/dev/zero", "must be a list of tokens, not a path"),
         ("vocabulary", [1, [2]], "TypeError|not valid"),
-        ("vocabulary", ["a"], "takes integers"),
+        ("vocabulary", ["a"], "needs integers"),
         ("num_oov_indices", 10**12, "num_oov_indices must be at most 16777216"),
         ("num_oov_indices", 1 << 24, "numbers, but a model reads at most 16777216"),
         ("vocabulary_size", 3, "can't change its size from 3 to 9"),
@@ -248,7 +248,7 @@ def test_bins_with_columns_of_a_model_keep_their_number():
     bins.adapt(np.arange(9.0))
     models.Sequential([Input((1,)), bins])
     before = bins.bin_boundaries
-    with pytest.raises(RuntimeError, match="has a column for each of its 3 bins, but these data make 1"):
+    with pytest.raises(RuntimeError, match="has 3 outputs, one for each bin, but this data has 1"):
         bins.adapt(np.zeros(1))
     assert bins.bin_boundaries == before
 
@@ -269,10 +269,10 @@ def sequential(*stack, width=2):
         (lambda: StringLookup(vocabulary=["a"]).build((None, 2)), UnsupportedError, "call it on the data before fit"),
         (lambda: sequential(Hashing(4, mask_value="")), UnsupportedError, "masks the string ''"),
         (lambda: sequential(Hashing(1 << 25)), ValueError, "has 33554432 numbers, but a model reads at most 16777216"),
-        (lambda: sequential(IntegerLookup()), ValueError, "has no vocabulary yet: call adapt(data), or give vocabulary=, before"),
+        (lambda: sequential(IntegerLookup()), ValueError, "has no vocabulary yet: call adapt(data), or pass vocabulary=, before"),
         (lambda: sequential(Discretization(num_bins=3)), ValueError, "has no bins yet: call adapt(data)"),
         (lambda: sequential(Discretization([-np.inf, 0.0])), ValueError, "must be finite in a model"),
-        (lambda: sequential(IntegerLookup(vocabulary=[1 << 24])), ValueError, "is 16777216, but a model reads and gives float32"),
+        (lambda: sequential(IntegerLookup(vocabulary=[1 << 24])), ValueError, "is 16777216, but a model computes in float32"),
         (lambda: sequential(IntegerLookup(vocabulary=[1], mask_token=-(1 << 24))), ValueError, "mask_token of layer"),
         (lambda: sequential(IntegerLookup(vocabulary=[1], invert=True, oov_token=None)), ValueError, "oov_token of layer"),
         (lambda: sequential(Dense(3), Discretization([0.0])), ValueError, "so no layer before it may be trained, but dense is"),

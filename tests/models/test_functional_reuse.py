@@ -143,7 +143,7 @@ def test_tensors_are_added_subtracted_and_multiplied():
     for operand in ("1", None, True, [1.0]):
         with pytest.raises(TypeError, match="unsupported operand"):
             x + operand
-    with pytest.raises(ValueError, match="whose rows have the same shape"):
+    with pytest.raises(ValueError, match="that broadcast to each other"):
         x + layers.Dense(2)(x)
 
 
