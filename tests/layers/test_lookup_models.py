@@ -304,7 +304,7 @@ def test_what_a_model_can_not_hold_is_an_error_that_says_what_to_do(build, error
         (
             IntegerLookup(vocabulary=[7, 9], num_oov_indices=0),
             [[7, 9], [9, 8]],
-            "x[1, 1] is 8, but the vocabulary of the",
+            "x[1, 1] is 8, but it is not in the vocabulary of the",
         ),
         (Discretization([0.0]), [[np.nan, 0.0]], "x[0, 0] is NaN"),
         (Hashing(4), [["a", "b"]], "x must be numbers, but holds strings such as 'a'; turn them into numbers first"),
@@ -345,7 +345,7 @@ def test_a_sparse_matrix_is_looked_up_with_its_zeros():
     model = sequential(IntegerLookup(vocabulary=[7, 9, 0], num_oov_indices=0), CategoryEncoding(3), Dense(2))
     np.testing.assert_array_equal(model.predict(sparse.csr_matrix(x), verbose=0), model.predict(x, verbose=0))
     lacking = sequential(IntegerLookup(vocabulary=[7, 9], num_oov_indices=0))
-    with pytest.raises(ValueError, match="is 0, but the vocabulary of the first layer lacks it"):
+    with pytest.raises(ValueError, match="is 0, but it is not in the vocabulary of the first layer"):
         lacking.predict(sparse.csr_matrix(x), verbose=0)
 
 
