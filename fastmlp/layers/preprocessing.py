@@ -94,27 +94,27 @@ class Rescaling(Layer):
 class Normalization(Layer):
     """``(x - mean) / sqrt(variance)``, with a mean and variance that are passed, or learned by :meth:`adapt` before training.
 
-        Args:
-            axis: -1 for one mean and variance per feature; None for one mean and variance of all features, which must be known before the
-                layer is used.
-            mean: The mean, a number or an array; by default it is learned.
-            variance: The variance, a number or an array; by default it is learned.
-            invert: Whether to undo the normalization instead: ``x * sqrt(variance) + mean``.
-            options: See :class:`Layer`.
+    Args:
+        axis: -1 for one mean and variance per feature; None for one mean and variance of all features, which must be known before the
+            layer is used.
+        mean: The mean, a number or an array; by default it is learned.
+        variance: The variance, a number or an array; by default it is learned.
+        invert: Whether to undo the normalization instead: ``x * sqrt(variance) + mean``.
+        options: See :class:`Layer`.
 
-        Raises:
-            ValueError: Only one of mean and variance is given, or the variance is negative.
+    Raises:
+        ValueError: Only one of mean and variance is given, or the variance is negative.
 
-        Example:
+    Example:
 
-        >>> import numpy as np
-        >>> from fastmlp import layers, models
-        >>> x = np.array([[0.0, 10.0], [2.0, 30.0]])
-        >>> normalization = layers.Normalization()
-        >>> normalization.adapt(x)
-        >>> models.Sequential([normalization])(x)
-        array([[-1., -1.],
-               [ 1.,  1.]], dtype=float32)
+    >>> import numpy as np
+    >>> from fastmlp import layers, models
+    >>> x = np.array([[0.0, 10.0], [2.0, 30.0]])
+    >>> normalization = layers.Normalization()
+    >>> normalization.adapt(x)
+    >>> models.Sequential([normalization])(x)
+    array([[-1., -1.],
+           [ 1.,  1.]], dtype=float32)
     """
 
     FLOOR = 1e-7
