@@ -1,4 +1,4 @@
-"""What the files of models have in common, whatever their format: names, writing all or nothing, opening and reading with distrust."""
+"""Model files, whatever their format: checks of names, atomic writing, and opening and reading of untrusted files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias
 
 from fastmlp._base import checks
 from fastmlp.errors import ModelFileError, UnsupportedError
@@ -20,6 +20,8 @@ from fastmlp.errors import ModelFileError, UnsupportedError
 __all__ = [
     "MODEL_SUFFIXES",
     "InMemory",
+    "ModelSource",
+    "ModelTarget",
     "blaming",
     "check_target",
     "open_regular",
@@ -29,6 +31,12 @@ __all__ = [
     "writing_to",
 ]
 
+ModelTarget: TypeAlias = str | os.PathLike[str] | BinaryIO
+"""Where to save: a path, or a binary file that is open for writing."""
+
+ModelSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+"""What to load: a path, the content of a file, or a binary file that is open for reading."""
+
 MODEL_SUFFIXES = (".safetensors", ".keras", ".h5", ".hdf5")
 WEIGHTS_SUFFIX = ".weights.h5"
 
@@ -37,14 +45,14 @@ WEIGHTS_SUFFIX = ".weights.h5"
 
 
 def check_target(path: str | os.PathLike[str], overwrite: bool, suffixes: tuple[str, ...] = MODEL_SUFFIXES) -> Path:
-    """Where a file called ``path`` goes, links followed; an error if it can't go there.
+    """The path to write to, with links resolved; an error if a file can't be written there.
 
     Raises:
         ValueError: The name ends in none of ``suffixes``.
-        FileExistsError: There is a file, and ``overwrite`` is false.
-        FileNotFoundError: There is no such folder.
-        IsADirectoryError: The name is that of a folder.
-        ImportError: The format needs h5py, which is missing.
+        FileExistsError: The file exists, and ``overwrite`` is false.
+        FileNotFoundError: The folder does not exist.
+        IsADirectoryError: The path is a folder.
+        ImportError: The format needs h5py, which is not installed.
     """
     target = Path(checks.path("the name of a file", path))
     suffix = ending(target, suffixes)
@@ -63,10 +71,10 @@ def check_target(path: str | os.PathLike[str], overwrite: bool, suffixes: tuple[
 
 
 def ending(path: str | os.PathLike[str], suffixes: tuple[str, ...]) -> str:
-    """The one of ``suffixes`` that ``path`` ends in, whatever its case."""
+    """The one of ``suffixes`` that ``path`` ends in, ignoring case."""
     name = Path(checks.path("the name of a file", path)).name.lower()
     if name.endswith(WEIGHTS_SUFFIX) and WEIGHTS_SUFFIX not in suffixes:
-        raise ValueError(f"{os.fspath(path)!r} is a name for weights alone: use save_weights and load_weights, or another name")
+        raise ValueError(f"{os.fspath(path)!r} is a name for weights only: use save_weights and load_weights, or another name")
     for suffix in suffixes:
         if name.endswith(suffix):
             return suffix
@@ -78,25 +86,25 @@ _FORMATS = {"safetensors": ".safetensors", "keras": ".keras", "h5": ".h5", "hdf5
 
 
 @contextmanager
-def writing_to(given: Any, overwrite: bool, suffixes: tuple[str, ...], save_format: Any = None) -> Iterator[Path]:
-    """Where to write a file that goes to ``given``, a path or an open binary file, which gets the bytes when the block ends.
+def writing_to(given: ModelTarget, overwrite: bool, suffixes: tuple[str, ...], save_format: str | None = None) -> Iterator[Path]:
+    """A path to write to in the block; if ``given`` is an open binary file, the bytes are written to it at the end of the block.
 
     Args:
-        given: A path whose name ends in one of ``suffixes``, or a file, whose name may; a file without a name gets the first of them.
-        overwrite: Whether a file that is there may be replaced.
-        suffixes: Of the formats that there are.
-        save_format: The format's name; it has to agree with that of the file.
+        given: A path whose name ends in one of ``suffixes``, or a file, whose name may; by default it has the first format.
+        overwrite: Whether an existing file may be replaced.
+        suffixes: Suffixes of the available formats.
+        save_format: Name of the format, which must match the suffix.
     """
     wanted = None if save_format is None else _FORMATS.get(str(save_format).lower().removeprefix("."))
     if save_format is not None and wanted not in suffixes:
         raise ValueError(
-            f"save_format must be one of {', '.join(map(repr, _FORMATS))}, got {save_format!r}; the name's ending says it as well"
+            f"save_format must be one of {', '.join(map(repr, _FORMATS))}, got {save_format!r}; the suffix of the name chooses it too"
         )
-    if not hasattr(given, "write"):
+    if isinstance(given, (str, os.PathLike)) or not hasattr(given, "write"):
         name = checks.path("the name of a file", given)
         if wanted is not None and not name.lower().endswith((wanted, ".hdf5") if wanted == ".h5" else wanted):
             raise ValueError(f"save_format is {save_format!r}, so the name must end in {wanted}: use {name + wanted!r}")
-        yield check_target(given, overwrite, suffixes)
+        yield check_target(name, overwrite, suffixes)
         return
     called = getattr(given, "name", "")
     known = [suffix for suffix in suffixes if isinstance(called, str) and called.lower().endswith(suffix)]
@@ -107,7 +115,7 @@ def writing_to(given: Any, overwrite: bool, suffixes: tuple[str, ...], save_form
 
 
 class InMemory(os.PathLike[str]):
-    """The content of a file that is not read from the disk; as a path it has the name that messages call it by."""
+    """The content of a file that is in memory; as a path it is the name for messages."""
 
     def __init__(self, data: bytes, name: str) -> None:
         self.data, self.name = data, name
@@ -116,30 +124,30 @@ class InMemory(os.PathLike[str]):
         return self.name
 
 
-def reading_from(given: Any) -> str | os.PathLike[str]:
-    """The file that is meant by a path, a bytes object, or an open binary file."""
+def reading_from(given: ModelSource) -> str | os.PathLike[str]:
+    """The file for a path, its content as bytes, or an open binary file."""
     if isinstance(given, (bytes, bytearray, memoryview)):
         return InMemory(bytes(given), "<bytes>")
     if isinstance(given, InMemory):
         return given
-    if not hasattr(given, "read"):
+    if isinstance(given, (str, os.PathLike)) or not hasattr(given, "read"):
         return checks.path("the name of a file", given)
     content = given.read()
     if not isinstance(content, bytes):
-        raise TypeError(f"{given!r:.80} gives {type(content).__name__}, not bytes; open the file in binary mode, open(..., 'rb')")
+        raise TypeError(f"{given!r:.80} must return bytes, got {type(content).__name__}; open the file in binary mode, open(..., 'rb')")
     name = getattr(given, "name", None)
     return InMemory(content, name if isinstance(name, str) else "<file>")
 
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """A temporary file to write to, which becomes ``target`` when the block ends, all of it on the disk, or disappears.
+    """A temporary file, which is flushed to the disk and renamed to ``target`` at the end of the block, or deleted after an exception.
 
-    A file that is there keeps its permissions.
+    An existing file's permissions are kept.
     """
     temporary = target.parent / f".fastmlp-{secrets.token_hex(8)}.tmp"
     try:
-        # Made here first, for the permissions a new file gets in this folder; a library may give its own.
+        # Created here, to get the permissions of a new file in this folder; a library may set others.
         temporary.touch(exist_ok=False)
         mode = stat.S_IMODE((target if target.exists() else temporary).stat().st_mode)
         yield temporary
@@ -154,7 +162,7 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes the new name survive a power cut."""
+    """Flush the new name to the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -189,7 +197,7 @@ def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
 
 @contextmanager
 def blaming(path: str | os.PathLike[str], part: str) -> Iterator[None]:
-    """Turns what the rest of the package says about malformed or unknown values into an error about the file."""
+    """Turn errors about malformed or unknown values into a ModelFileError that names the file."""
     try:
         yield
     except ModelFileError:
@@ -203,7 +211,7 @@ def blaming(path: str | os.PathLike[str], part: str) -> Iterator[None]:
 
 
 def parse_json(path: str | os.PathLike[str], text: str | bytes, what: str) -> dict[str, Any]:
-    """The JSON object ``text`` holds: no key twice, no NaN, not nested too deeply."""
+    """The JSON object in ``text``, without duplicate keys, NaN or excessive nesting."""
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:
@@ -215,8 +223,8 @@ def parse_json(path: str | os.PathLike[str], text: str | bytes, what: str) -> di
     return value
 
 
-def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
+def _unique(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
+    result: dict[str, object] = {}
     for key, value in pairs:
         if key in result:
             raise ValueError(f"the key {key!r:.80} occurs twice")

@@ -1,4 +1,4 @@
-"""The file a model is saved in: a safetensors file with one JSON document in its metadata.
+"""fastmlp's model files: safetensors files with one JSON document in their metadata.
 
 A safetensors file is eight bytes with the length of its header, the header, which is JSON, and the bytes of the tensors. fastmlp's header
 holds in ``__metadata__``
@@ -7,8 +7,8 @@ holds in ``__metadata__``
 - ``data_sha256``: the hash of everything after the header;
 - ``header_sha256``: the hash of everything before that, length included, taken while these 64 characters were zeros.
 
-So any change of any bit is noticed. Writing goes through the safetensors library. Reading does not: a file may come from anywhere, so every
-length is checked against the size of the file before memory is taken for it, nothing is mapped that another process could cut off, and the
+So a change of any bit is detected. Files are written by the safetensors library. They are not read by it: a file may be hostile, so every
+length is checked against the size of the file before memory is allocated, nothing is mapped that another process could truncate, and the
 bytes that are checked are the bytes that are used.
 """
 
@@ -35,7 +35,7 @@ __all__ = ["ModelFile", "write"]
 
 _LENGTH_BYTES = 8
 _HEADER_LIMIT = 4 << 20
-"""Bytes; room for some thousands of layers. Python's JSON objects take up to 25 times as much memory."""
+"""Bytes, enough for thousands of layers. Parsed, JSON takes up to 25 times as much memory."""
 _BLOCK = 1 << 20
 _ZEROS = "0" * 64
 _TO_COME = "." * 64
@@ -48,10 +48,10 @@ _MAGIC = (
     (b"\x93NUMPY", "a NumPy array (.npy)"),
     (b"\x1f\x8b", "a gzip file"),
     (b"%PDF", "a PDF file"),
-    (b"\x80\x02", "a pickle, which fastmlp never reads: it could run code"),
-    (b"\x80\x03", "a pickle, which fastmlp never reads: it could run code"),
-    (b"\x80\x04", "a pickle, which fastmlp never reads: it could run code"),
-    (b"\x80\x05", "a pickle, which fastmlp never reads: it could run code"),
+    (b"\x80\x02", "a pickle, which fastmlp does not read, because it could run code"),
+    (b"\x80\x03", "a pickle, which fastmlp does not read, because it could run code"),
+    (b"\x80\x04", "a pickle, which fastmlp does not read, because it could run code"),
+    (b"\x80\x05", "a pickle, which fastmlp does not read, because it could run code"),
 )
 
 
@@ -59,16 +59,16 @@ _MAGIC = (
 
 
 def write(target: Path, document: Mapping[str, Any], tensors: Mapping[str, NDArray[np.float32]]) -> None:
-    """Writes a file that is either complete or not there: under another name first, renamed when it is on the disk.
+    """Write a model file atomically.
 
     Args:
-        target: A path that passed :func:`fastmlp._base.files.check_target`. A file that is there keeps its permissions.
-        document: JSON values only.
+        target: A path that passed :func:`fastmlp._base.files.check_target`. An existing file's permissions are kept.
+        document: JSON values.
         tensors: C-contiguous arrays.
 
     Raises:
-        OSError: The disk is full, the folder can't be written, …; what was at ``target`` is untouched and no other file is left behind.
-        ValueError: The document has values JSON lacks, or the header is too large to be loaded again.
+        OSError: The disk is full, the folder is not writable, …; an existing file is unchanged, and no other file is left behind.
+        ValueError: The document has values that JSON does not support, or the header is too large to be loaded again.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
@@ -85,7 +85,7 @@ def write(target: Path, document: Mapping[str, Any], tensors: Mapping[str, NDArr
 
 
 def _seal(file: BufferedRandom, target: Path) -> None:
-    """Puts the hashes into the header."""
+    """Write the hashes into the header."""
     length = file.read(_LENGTH_BYTES)
     header = file.read(int.from_bytes(length, "little"))
     if len(header) > _HEADER_LIMIT:
@@ -97,7 +97,7 @@ def _seal(file: BufferedRandom, target: Path) -> None:
 
 
 def _replaced(header: bytes, old: str, new: str) -> bytes:
-    """The header with one string of its metadata replaced; strings inside the document have escaped quotes and cannot be meant."""
+    """The header with one string of its metadata replaced; strings inside the document have escaped quotes, so they never match."""
     return header.replace(f'"{old}"'.encode(), f'"{new}"'.encode())
 
 
@@ -106,7 +106,7 @@ def _replaced(header: bytes, old: str, new: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """Where a tensor lies, in bytes from the end of the header."""
+    """A tensor and its offsets, in bytes from the end of the header."""
 
     name: str
     shape: tuple[int, ...]
@@ -122,11 +122,11 @@ class ModelFile:
 
     Attributes:
         document: The JSON document.
-        shapes: Name and shape of every tensor, in the order of the file.
+        shapes: The shape of every tensor by name, in the order of the file.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ModelFileError: It is anything but a whole and unchanged file that fastmlp wrote.
+        FileNotFoundError: The file does not exist.
+        ModelFileError: It is not a complete and unchanged file written by fastmlp.
     """
 
     document: dict[str, Any]
@@ -152,7 +152,7 @@ class ModelFile:
         return ModelFileError(self.path, reason)
 
     def read(self, wanted: Collection[str]) -> dict[str, NDArray[np.float32]]:
-        """The wanted tensors; all bytes of the file are checked."""
+        """The tensors of these names; all bytes of the file are checked."""
         digest = hashlib.sha256()
         result: dict[str, NDArray[np.float32]] = {}
         spare = bytearray(_BLOCK)
@@ -166,7 +166,7 @@ class ModelFile:
                 size = min(_BLOCK, entry.end - entry.begin - start)
                 block = target[start : start + size] if kept else memoryview(spare)[:size]
                 if self._file.readinto(block) != size:
-                    raise self.fail("it is being changed by another program")
+                    raise self.fail("it is being modified by another program")
                 digest.update(block)
         if digest.hexdigest() != self._data_sha256:
             raise self.fail("it is damaged: the tensors do not have the checksum they were saved with")
@@ -178,7 +178,7 @@ class ModelFile:
         if size == 0:
             raise self.fail("it is empty")
         begin = self._file.read(_LENGTH_BYTES)
-        has_header = self._file.read(1) == b"{"  # then a length that reads like the first bytes of a pickle is a length
+        has_header = self._file.read(1) == b"{"  # so bytes that could be those of a pickle are the length
         self._file.seek(_LENGTH_BYTES)
         for magic, kind in _MAGIC:
             if begin.startswith(magic) and not has_header:
@@ -204,14 +204,14 @@ class ModelFile:
         self._check_tiling(room - length)
         self.shapes = {entry.name: entry.shape for entry in self._entries}
 
-    def _check_header_hash(self, header: bytes, metadata: Mapping[str, Any]) -> None:
+    def _check_header_hash(self, header: bytes, metadata: Mapping[str, object]) -> None:
         stored = metadata.get("header_sha256")
         if not isinstance(stored, str) or not stored.isascii():
             stored = ""
         if hashlib.sha256(_replaced(header, stored, _ZEROS)).hexdigest() != stored:
             raise self.fail("it is damaged: its header does not have the checksum it was saved with")
 
-    def _entry(self, name: str, value: Any) -> _Entry:
+    def _entry(self, name: str, value: object) -> _Entry:
         if not isinstance(value, dict) or set(value) != {"dtype", "shape", "data_offsets"}:
             raise self.fail(f"the entry of tensor {name!r:.80} in its header is not valid")
         shape, offsets = value["shape"], value["data_offsets"]
@@ -227,7 +227,7 @@ class ModelFile:
         return _Entry(name, tuple(shape), begin, end)
 
     def _check_tiling(self, room: int) -> None:
-        """Tensors must lie one after another, without gaps, and fill the file."""
+        """Check that tensors are contiguous and fill the file."""
         at = 0
         for entry in self._entries:
             if entry.begin != at:
@@ -239,5 +239,5 @@ class ModelFile:
             raise self.fail(f"it is damaged: {room - at} bytes follow the last tensor")
 
 
-def _all_sizes(value: Any) -> bool:
+def _all_sizes(value: object) -> bool:
     return isinstance(value, list) and all(type(item) is int and 0 <= item < 1 << 63 for item in value)

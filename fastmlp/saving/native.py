@@ -1,23 +1,23 @@
-"""Saves a model to one file and loads it again: layers, weights, what it was compiled for, and where its training stands.
+"""Saving a model to one file and loading it: layers, weights, compile arguments and training state.
 
-A name's ending says which format is written: ``.safetensors`` is fastmlp's own and described here, ``.keras``, ``.h5`` and ``.weights.h5``
-are Keras' (:mod:`fastmlp.saving.formats`). A file's first bytes say which one is read.
+The suffix of the name chooses the format to write: ``.safetensors`` is fastmlp's own, described here; ``.keras``, ``.h5`` and
+``.weights.h5`` are Keras' (:mod:`fastmlp.saving.formats`). The format to read follows from the file's first bytes.
 
-The tensors are named as in the plan, ``dense/kernel`` and ``dense/bias``, and ``optimizer/momentum/dense/kernel`` for the optimizer's
-state. The document beside them (how it is stored, :mod:`fastmlp._base.model_file` tells) is
+Tensors have the names of the plan, ``dense/kernel`` and ``dense/bias``, and ``optimizer/momentum/dense/kernel`` for the optimizer's
+slots. The document beside them (stored as :mod:`fastmlp._base.model_file` describes) is
 
     format            "fastmlp"
-    version           1, or 2 for functional models; a file with a higher one is refused
-    fastmlp_version   what wrote it
-    created           when, UTC
+    version           1, or 2 for functional models; files with a higher version are refused
+    fastmlp_version   version of fastmlp that wrote the file
+    created           time, UTC
     kind              "sequential" or "functional"
-    model             Model.get_config(): classes come from a fixed list, nothing is imported by name
+    model             Model.get_config(); classes are from a fixed list, nothing is imported by name
     compile           Model.get_compile_config(), or null
     training          Model.training_state(): iterations, epochs, seed
-    slots             names of the optimizer's state, [] without it
-    non_finite        tensors that held NaN or Inf when they were saved
-    provenance        what the one who saved wanted to be remembered
-    columns           names of features and targets, {"x": ["age", "height"]}; older files lack it
+    slots             names of the optimizer's slots, [] without them
+    non_finite        names of tensors that held NaN or Inf when they were saved
+    provenance        the argument of save_model
+    columns           names of features and targets, {"x": ["age", "height"]}; missing in older files
 
 It is JSON: a file cannot run code.
 """
@@ -37,8 +37,20 @@ from numpy.typing import NDArray
 import fastmlp.saving.contents as contents
 from fastmlp._base import checks, keywords, model_file
 from fastmlp._base import custom_objects as custom
+from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.custom_objects import custom_object_scope
-from fastmlp._base.files import MODEL_SUFFIXES, WEIGHTS_SUFFIX, InMemory, blaming, ending, open_regular, reading_from, writing_to
+from fastmlp._base.files import (
+    MODEL_SUFFIXES,
+    WEIGHTS_SUFFIX,
+    InMemory,
+    ModelSource,
+    ModelTarget,
+    blaming,
+    ending,
+    open_regular,
+    reading_from,
+    writing_to,
+)
 from fastmlp._base.model_file import ModelFile
 from fastmlp._models.functional import Functional
 from fastmlp._models.model import Model
@@ -52,7 +64,7 @@ __all__ = ["describe", "load_model", "load_weights", "model_from_json", "save_mo
 
 _VERSION = 2
 _KINDS = {"sequential": 1, "functional": 2}
-"""What a file may hold, and since which version."""
+"""The kinds of models, with the version that introduced each."""
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "fastmlp_version": str,
     "created": str,
@@ -69,33 +81,33 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
 @keywords.answering
 def save_model(
     model: Model,
-    filepath: Any,
+    filepath: ModelTarget,
     overwrite: bool = True,
     zipped: bool | None = None,
     *,
     include_optimizer: bool = True,
     save_format: str | None = None,
-    provenance: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, object] | None = None,
 ) -> None:
-    """Writes a model to a file; ``model.save(path)`` does the same.
+    """Save a model to a file; ``model.save(path)`` does the same.
 
-    The file is complete or not there: it gets its name when all of it is on the disk.
+    The file is written atomically: under a temporary name, and renamed when it is complete and on the disk.
 
     Args:
         model: A built model, compiled or not.
-        filepath: Where to; the name's ending chooses the format: ``.safetensors``, or Keras' ``.keras`` and ``.h5``, which need h5py. Or a
-            binary file that is open for writing, an ``io.BytesIO()`` too.
-        overwrite: Whether a file that is there may be replaced.
-        zipped: Accepted for Keras' sake; a model is always one file.
-        include_optimizer: Whether to save the optimizer's state too, so that training can go on as if it had not stopped. The file is then
-            up to three times as large.
-        save_format: ``"safetensors"``, ``"keras"`` or ``"h5"``, for a file without a name; by default its ending, or ``"safetensors"``.
-        provenance: JSON values to keep with the model: where the data came from, how they were prepared, how good it is.
+        filepath: Path whose suffix chooses the format: ``.safetensors``, or Keras' ``.keras`` and ``.h5``, which need h5py. Or a binary
+            file that is open for writing, such as an ``io.BytesIO()``.
+        overwrite: Whether an existing file may be replaced.
+        zipped: Accepted for compatibility with Keras; a model is always one file.
+        include_optimizer: Whether to save the optimizer's state too, so that training can be resumed as if it had not stopped. The file is
+            then up to three times as large.
+        save_format: ``"safetensors"``, ``"keras"`` or ``"h5"``, for a file without a name; by default its suffix, or ``"safetensors"``.
+        provenance: JSON values to store with the model: where the data came from, how they were prepared, how accurate the model is.
 
     Raises:
-        ValueError: The model is not built, or the name ends in none of these.
-        FileExistsError: There is a file, and ``overwrite`` is false.
-        OSError: The folder is missing or can't be written, the disk is full, …
+        ValueError: The model is not built, or the suffix is none of these.
+        FileExistsError: The file exists, and ``overwrite`` is false.
+        OSError: The folder does not exist or is not writable, the disk is full, …
 
     Example:
         >>> import fastmlp
@@ -104,7 +116,7 @@ def save_model(
         >>> saving.save_model(model, "model.safetensors", provenance={"data": "none yet"})
     """
     if not isinstance(model, Model):
-        raise TypeError(f"save_model takes a model, got {model!r:.80}")
+        raise TypeError(f"model must be a fastmlp model, got {model!r:.80}")
     checks.reject_unknown("save", {"zipped": True if zipped is False else None}, {"zipped": "a model is one file, not a folder"})
     include_optimizer = checks.check_bool("include_optimizer", include_optimizer)
     with writing_to(filepath, overwrite, MODEL_SUFFIXES, save_format) as target, custom.collecting() as found:
@@ -116,7 +128,7 @@ def save_model(
         )
 
 
-def _save(model: Model, target: Path, include_optimizer: bool, provenance: Mapping[str, Any]) -> None:
+def _save(model: Model, target: Path, include_optimizer: bool, provenance: Mapping[str, object]) -> None:
     suffix = ending(target, MODEL_SUFFIXES)
     if suffix != ".safetensors":
         _keras_format(suffix == ".keras").save(model, target, include_optimizer, provenance)
@@ -140,16 +152,16 @@ def _save(model: Model, target: Path, include_optimizer: bool, provenance: Mappi
     model_file.write(target, document, tensors)
 
 
-def save_weights(model: Model, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None) -> None:
-    """Writes a model's weights, and its optimizer's state, to a ``.weights.h5`` file; ``model.save_weights(path)`` does the same.
+def save_weights(model: Model, filepath: ModelTarget, overwrite: bool = True, max_shard_size: float | None = None) -> None:
+    """Save a model's weights and its optimizer's state to a ``.weights.h5`` file; ``model.save_weights(path)`` does the same.
 
-    A name that ends in ``.safetensors`` gets a whole model, whose weights :func:`load_weights` reads as well.
+    With the suffix ``.safetensors`` the whole model is saved, whose weights :func:`load_weights` reads too.
 
     Args:
         model: A built model.
-        filepath: Where to; a binary file that is open for writing too.
-        overwrite: Whether a file that is there may be replaced.
-        max_shard_size: None: weights are one file.
+        filepath: Path, or a binary file that is open for writing.
+        overwrite: Whether an existing file may be replaced.
+        max_shard_size: None; weights are always one file.
     """
     checks.reject_unknown("save_weights", {"max_shard_size": max_shard_size}, {"max_shard_size": "weights are one file, of any size"})
     with writing_to(filepath, overwrite, (WEIGHTS_SUFFIX, ".safetensors")) as target:
@@ -159,16 +171,16 @@ def save_weights(model: Model, filepath: Any, overwrite: bool = True, max_shard_
             _keras_format(zipped=True).save_weights(model, target)
 
 
-def load_weights(model: Model, filepath: Any, skip_mismatch: bool = False) -> None:
-    """Gives a built model the weights in a file; ``model.load_weights(path)`` does the same.
+def load_weights(model: Model, filepath: ModelSource, skip_mismatch: bool = False) -> None:
+    """Load the weights in a file into a built model; ``model.load_weights(path)`` does the same.
 
     Args:
         model: A model with the same layers, in the same order, as the one that was saved.
-        filepath: A ``.weights.h5`` file, or a whole model in any of the formats; its content as bytes, or an open binary file, too.
-        skip_mismatch: Whether layers with weights of other shapes are left as they are, with a warning, instead of being an error.
+        filepath: A ``.weights.h5`` file, or a whole model in any format: a path, the content as bytes, or an open binary file.
+        skip_mismatch: Whether layers whose weights have other shapes keep theirs, with a warning, instead of an error.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         ModelFileError: The file is damaged, foreign or hostile, or does not fit the model, which then keeps all its weights.
     """
     if not model.built:
@@ -176,7 +188,7 @@ def load_weights(model: Model, filepath: Any, skip_mismatch: bool = False) -> No
     path = reading_from(filepath)
     kind = _format(path)
     if kind is None:
-        with custom.collecting() as found:  # the model has those that the file speaks of
+        with custom.collecting() as found:  # the custom objects of the file are those of the model
             model.get_config()
         with custom.loading(found):
             _load_tensors(model, path, skip_mismatch)
@@ -185,25 +197,27 @@ def load_weights(model: Model, filepath: Any, skip_mismatch: bool = False) -> No
 
 
 @keywords.answering
-def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Model:
-    """Makes the model that was saved in a file.
+def load_model(
+    filepath: ModelSource, custom_objects: Mapping[str, object] | None = None, compile: bool = True, safe_mode: bool = True
+) -> Model:
+    """Load a model from a file.
 
-    Nothing in the file is trusted: every size is checked against the size of the file before memory is taken, every bit against the
+    Nothing in the file is trusted: every size is checked against the size of the file before memory is allocated, every bit against the
     checksums, and no code is ever run.
 
     Args:
-        filepath: The file: a ``.safetensors`` file of fastmlp, or a ``.keras`` or ``.h5`` file of fastmlp or Keras, which needs h5py; its
-            content as bytes, or an open binary file, too.
-        custom_objects: What the file names and does not hold, because it is Python code of yours: ``{"mine": mine}`` for a loss, a metric,
-            an activation (value, derivative), a class derived from one of fastmlp's, …
-        compile: Whether to compile the model as it was, with the optimizer's state. Without it the model can predict, or be compiled anew.
-        safe_mode: Accepted for Keras' sake: no code of a file is ever run.
+        filepath: A ``.safetensors`` file of fastmlp, or a ``.keras`` or ``.h5`` file of fastmlp or Keras, which needs h5py: a path, the
+            content as bytes, or an open binary file.
+        custom_objects: Your own Python code that the file refers to by name, ``{"mine": mine}``: losses, metrics, activations (value,
+            derivative), subclasses of fastmlp's classes, …
+        compile: Whether to compile the model as it was, with the optimizer's state; otherwise it can predict, or be compiled anew.
+        safe_mode: Accepted for compatibility with Keras; no code in a file is ever run.
 
     Returns:
-        A model that predicts, evaluates and continues training exactly as the saved one would have.
+        A model that predicts, evaluates and continues training exactly as the saved one.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         ModelFileError: The file is damaged, foreign, hostile, or written by a newer fastmlp. The message names the file and the reason.
 
     Example:
@@ -215,7 +229,7 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
     """
     path = reading_from(filepath)
     if Path(path).name.lower().endswith(WEIGHTS_SUFFIX):
-        raise ModelFileError(path, "it holds weights alone: make the model, and give them to it with model.load_weights")
+        raise ModelFileError(path, "it holds weights only: build the model, then call model.load_weights")
     with custom.loading(custom_objects):
         return _load(path, compile)
 
@@ -244,16 +258,16 @@ def _load(path: str | os.PathLike[str], compile: bool) -> Model:
         return model
 
 
-def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
-    """The model that :meth:`fastmlp.Model.to_json` described, or Keras', with fresh weights and not compiled.
+def model_from_json(json_string: str | bytes | bytearray, custom_objects: Mapping[str, object] | None = None) -> Model:
+    """Build the model that :meth:`fastmlp.Model.to_json` described, or Keras'; it has new weights and is not compiled.
 
     Args:
         json_string: The JSON.
-        custom_objects: Objects of the user's own, by the names that stand in it.
+        custom_objects: Your own classes and functions, by the names in the JSON.
 
     Raises:
-        UnsupportedError: It has layers that fastmlp lacks.
-        TypeError: It is no text.
+        UnsupportedError: It has layers that are not in fastmlp.
+        TypeError: ``json_string`` is not a string.
         ValueError: It is malformed.
 
     Example:
@@ -265,21 +279,21 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     from fastmlp.saving.formats import kerasconfig
 
     if not isinstance(json_string, (str, bytes, bytearray)):
-        raise TypeError(f"json_string must be the text that model.to_json() gives, got {json_string!r:.80}")
+        raise TypeError(f"json_string must be a string that model.to_json() returned, got {json_string!r:.80}")
     try:
         described = json.loads(json_string)
     except ValueError as error:
-        raise ValueError(f"json_string is not JSON, as model.to_json() gives it: {error}") from error
+        raise ValueError(f"json_string is not JSON, as model.to_json() returns it: {error}") from error
     with custom_object_scope(dict(custom_objects or {})):
         kind, config = kerasconfig.read_model(described)
         return (Sequential if kind == "sequential" else Functional).from_config(config)
 
 
-def describe(path: Any) -> dict[str, Any]:
-    """The document of a saved model, without its tensors; in Keras' formats what they know of it.
+def describe(path: ModelSource) -> dict[str, Any]:
+    """Read the document of a saved model, without its tensors; for Keras' formats, the part of it that they contain.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         ModelFileError: The file is damaged, foreign, hostile, or written by a newer fastmlp.
 
     Example:
@@ -300,7 +314,7 @@ def describe(path: Any) -> dict[str, Any]:
 
 
 def _format(path: str | os.PathLike[str]) -> ModuleType | None:
-    """Which of Keras' formats a file has by its first bytes, None for safetensors and all else."""
+    """The module of the Keras format that a file has by its first bytes; None for safetensors and everything else."""
     with open_regular(path) as file:
         begin = file.read(4)
     zipped, hdf5 = begin == b"PK\x03\x04", begin == b"\x89HDF"
@@ -321,7 +335,7 @@ def _keras_format(zipped: bool) -> ModuleType:
 
 
 def _tensor_names(model: Model) -> TensorNames:
-    """Those of the plan."""
+    """The names in the plan."""
     assert model.plan is not None
     names = [parameter.name for parameter in model.plan.parameters]
     return TensorNames(names, [names[index] for index in contents.learned(model)], "optimizer")
@@ -340,7 +354,7 @@ def _now() -> str:
 
 
 def _checked_document(file: ModelFile) -> dict[str, Any]:
-    """The document, if its fields are there and of the right type."""
+    """The document, with all fields present and of the right type."""
     document = file.document
     version = document.get("version")
     if document.get("format") != "fastmlp" or type(version) is not int:
@@ -362,7 +376,7 @@ def _checked_document(file: ModelFile) -> dict[str, Any]:
 
 
 def _described_model(file: ModelFile, document: Mapping[str, Any]) -> Model:
-    """The model, still without memory for its weights, if the tensors in the file are exactly those it needs."""
+    """The model, without memory for its weights yet; an error unless the tensors in the file are exactly those it needs."""
     model = contents.make(file.path, document["model"], document["kind"])
     assert model.plan is not None
     wanted = {parameter.name: parameter.shape for parameter in model.plan.parameters}
@@ -381,7 +395,7 @@ def _described_model(file: ModelFile, document: Mapping[str, Any]) -> Model:
 
 
 def _load_tensors(model: Model, path: str | os.PathLike[str], skip_mismatch: bool) -> None:
-    """Gives ``model`` the weights of a safetensors file, in the order of the layers."""
+    """Load the weights of a safetensors file into ``model``, in the order of the layers."""
     with ModelFile(path) as file:
         document = _checked_document(file)
         stored = _described_model(file, document).plan
@@ -412,7 +426,7 @@ def _check_finite(file: ModelFile, tensors: Mapping[str, NDArray[np.float32]], d
 
 
 class Files:
-    """What models ask of this module."""
+    """The :class:`~fastmlp._models.storage.Storage` of models."""
 
     save_model = staticmethod(save_model)
     save_weights = staticmethod(save_weights)
@@ -425,7 +439,7 @@ class Files:
         return json.dumps(kerasconfig.write_model(model), **options)
 
     @staticmethod
-    def read_config(kind: str, config: Any) -> dict[str, Any]:
+    def read_config(kind: str, config: StoredConfig) -> Config:
         from fastmlp.saving.formats import kerasconfig
 
         return kerasconfig.read_model({"class_name": kind, "config": config})[1]

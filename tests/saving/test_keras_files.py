@@ -206,7 +206,7 @@ def test_weights_need_a_built_model_and_their_own_name(tmp_path):
         model.save_weights(tmp_path / "w.h5")
     with pytest.raises(FileExistsError, match="exists already"):
         model.save_weights(tmp_path / "w.weights.h5", overwrite=False)
-    with pytest.raises(ModelFileError, match="it holds weights alone: make the model"):
+    with pytest.raises(ModelFileError, match="it holds weights only: build the model"):
         fastmlp.load_model(tmp_path / "w.weights.h5")
 
 

@@ -273,7 +273,7 @@ def test_describe_reads_the_beginning_of_the_file_only(path):
     [
         ("model", ValueError, r"models are saved as \.safetensors files: use '.*model\.safetensors' instead"),
         ("model.pkl", ValueError, r"use '.*model\.pkl\.safetensors' instead"),
-        ("model.weights.h5", ValueError, r"'.*model\.weights\.h5' is a name for weights alone: use save_weights and load_weights"),
+        ("model.weights.h5", ValueError, r"'.*model\.weights\.h5' is a name for weights only: use save_weights and load_weights"),
         ("missing/model.safetensors", FileNotFoundError, r"the folder .*missing does not exist; make it first"),
         ("folder.safetensors", IsADirectoryError, "it is a folder"),
     ],
@@ -294,7 +294,7 @@ def test_a_name_that_is_no_name_is_a_type_error(name):
 def test_things_that_are_not_built_models_are_refused(path):
     with pytest.raises(ValueError, match="the model is not built, so it has no weights to save"):
         fastmlp.Sequential([layers.Dense(2)]).save(path)
-    with pytest.raises(TypeError, match="save_model takes a model, got 'model'"):
+    with pytest.raises(TypeError, match="model must be a fastmlp model, got 'model'"):
         saving.save_model("model", path)
     assert not path.exists()
 
@@ -436,7 +436,7 @@ def png():
         (b"", "it is empty"),
         (b"\0", "it is not a safetensors file"),
         (png(), "it is a PNG image"),
-        (pickle.dumps({"weights": [1, 2, 3]}), "it is a pickle, which fastmlp never reads: it could run code"),
+        (pickle.dumps({"weights": [1, 2, 3]}), "it is a pickle, which fastmlp does not read, because it could run code"),
         (b"\x1f\x8b" + bytes(40), "it is a gzip file"),
         (b"\x93NUMPY\x01\0" + bytes(100), "it is a NumPy array"),
         (b"import os\nos.system('true')\n" * 5, "it is not a safetensors file"),

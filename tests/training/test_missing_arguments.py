@@ -68,7 +68,7 @@ def test_a_model_says_what_is_missing_and_stays_as_it_is(model, use, reason):
     [
         (lambda: fastmlp.load_model(None), "the name of a file must be a str or a Path, got None"),
         (lambda: fastmlp.load_model(""), "the name of a file is empty"),
-        (lambda: models.model_from_json(None), r"json_string must be the text that model.to_json\(\) gives, got None"),
+        (lambda: models.model_from_json(None), r"json_string must be a string that model.to_json\(\) returned, got None"),
         (lambda: models.model_from_json(""), "json_string is not JSON"),
         (lambda: callbacks.ModelCheckpoint(None), "filepath must be a str or a Path, got None"),
         (lambda: callbacks.ModelCheckpoint(""), "filepath is empty"),
