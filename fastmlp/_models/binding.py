@@ -1,4 +1,4 @@
-"""What a model is made of: its plan, the engine's network and the weights in it."""
+"""A model's network: its plan, the engine's network for it, and the weights in that."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class NetworkBinding:
 
     @property
     def built(self) -> bool:
-        """True once the shape of a row is known, and so all weights are."""
+        """True once the shape of a sample is known, and with it all weights."""
         return self.plan is not None
 
     @property
@@ -106,12 +106,12 @@ class NetworkBinding:
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
-        """``(None, features)``: the shape of x, rows left open."""
+        """``(None, features)``: the shape of x, with None for the number of samples."""
         return (None, *self._require_shape())
 
     @property
     def output_shape(self) -> tuple[int | None, ...]:
-        """``(None, outputs)``: the shape of the predictions, rows left open."""
+        """``(None, outputs)``: the shape of the predictions, with None for the number of samples."""
         self._require_shape()
         return self.graph.outputs[0].shape
 
@@ -192,7 +192,7 @@ class NetworkBinding:
         self._forward = network if straight else None
 
     def _goes_straight(self) -> bool:
-        """Whether model(x) may hand an array to the network as it is, and return what it gives."""
+        """Whether model(x) may pass an array to the network as it is, and return its answer as it is."""
         plan = self._require_plan()
         return not (self._shares_weights or self._integer_features or plan.rows or lowering.is_as_in_training(plan))
 
@@ -252,7 +252,7 @@ class NetworkBinding:
     def _is_training_here(self) -> bool:
         return self._training_lock.is_own
 
-    # Changes of what the model is made of
+    # Changes of layers and optimizer
 
     def refuse_while_training(self, what: str) -> None:
         """An error if the model is being trained, in a callback or another thread: the engine has its plan already."""
@@ -302,7 +302,7 @@ class NetworkBinding:
             return network
 
     def _current_objective(self) -> ResolvedObjective:
-        """What the model is compiled for: the same object until it is compiled anew, since that is what the network is configured for."""
+        """The objective the network is configured for: the same object until the model is compiled anew."""
         objective = self._objective
         if objective is None:
             with self._connecting.lock:
@@ -394,7 +394,7 @@ class NetworkBinding:
 
     @property
     def differs_in_training(self) -> bool:
-        """Whether training makes a difference to what some layer gives, as dropout does."""
+        """Whether some layer behaves differently in training, as dropout does."""
         return any(layer.differs_in_training for layer in self.layers)
 
     def get_weights(self) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""How a model reads what ``fit``, ``evaluate`` and ``predict`` are given: x, y and sample weights as the arrays of an engine."""
+"""Reading the data of ``fit``, ``evaluate`` and ``predict``: x, y and sample weights as the arrays of an engine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 def unbuilt_after_failure(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
-    """Decorates what builds a model for its data: if it raises before the weights have moved, the model is as it was."""
+    """Decorates methods that build a model for its data: if they raise before the first update, the model is unbuilt again."""
 
     @functools.wraps(method)
     def call(self: Any, /, *args: P.args, **options: P.kwargs) -> T:
@@ -85,7 +85,7 @@ class DataReader(NetworkBinding):
         return [y]
 
     def _read_training_samples(self, x: Any, y: Any, sample_weight: Any) -> tuple[Rows, ResolvedObjective]:
-        """The same, of data that the model is trained on: the names of their columns become the model's."""
+        """The same for training data: the names of their columns become the model's."""
         self._columns.learn(self._named(x, y), self._adapted_to())
         return self._read_samples(x, y, sample_weight)
 
@@ -101,7 +101,7 @@ class DataReader(NetworkBinding):
         return stream
 
     def _named(self, x: Any, y: Any) -> dict[str, Any]:
-        """Everything that may be a frame, by what it is called in messages."""
+        """The parts of x and y, which may be frames, by their names in messages."""
         return {name: value for name, value in (("x", x), ("y", y)) if value is not None}
 
     def _inputs(self, data: DataAdapter, prefix: str = "", *, check_finite: bool = True) -> np.ndarray | SparseRows:
@@ -141,7 +141,7 @@ class DataReader(NetworkBinding):
 
     @property
     def feature_names(self) -> Any:
-        """The names of the columns of x, in order, None where no frame told them; where the model has several inputs, a dict of them.
+        """The names of the features, in order; None without names. With several inputs, a dict of them.
 
         A model trained on a frame of pandas, polars or pyarrow finds its columns by these names in every other frame, whatever their order.
         Arrays have no names and are taken as they are. Set it to rename the features, or to None to forget the names.
@@ -177,12 +177,12 @@ class DataReader(NetworkBinding):
         return {key: tuple(names) for key, names in found.items() if isinstance(names, (list, tuple))}
 
     def _named_inputs(self) -> dict[str, Tensor]:
-        """The tensors the model begins with, by what is passed for them."""
+        """The input tensors, by the names of their data in messages."""
         tensors = list(self.graph.inputs)
         return self._named(tensors if len(tensors) > 1 else tensors[0], None)
 
     def _set_columns(self, names: Mapping[str, Any]) -> None:
-        """Take names of columns, checked, that are not learned from data."""
+        """Set names of features and targets that are not learned from data."""
         widths: dict[str, int] = {}
         if self.built:
             widths = {key: math.prod(tensor.row) for key, tensor in self._named_inputs().items()}

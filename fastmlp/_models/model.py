@@ -1,4 +1,4 @@
-"""The base of all models: what it was compiled for, and how it is called, described and stored."""
+"""The base class of all models: compiling, calling, describing and storing them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SETTINGS = ("loss", "metrics", "optimizer", "stop_training", "trainable")
 
 
 MODEL_CLASSES: dict[str, type[Model]] = {}
-"""The kinds of models, by Keras' names: what is made where a description asks for one."""
+"""The classes of models by name, from which configurations are rebuilt."""
 
 M = TypeVar("M", bound="type[Model]")
 
@@ -131,14 +131,14 @@ class Model(Trainer):
     # Predicting
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:
-        """The output for a few rows, as fast as can be: ``x`` is only converted, not searched for NaN; NaN in gives NaN out.
+        """The output for a few samples, as fast as possible: ``x`` is converted but not checked for NaN, which lead to NaN outputs.
 
         Args:
-            x: ``(rows, features)``, a sparse matrix too, or one row ``(features,)``.
+            x: ``(samples, features)``, also a sparse matrix, or one sample ``(features,)``.
             training: True to switch dropout on.
 
         Returns:
-            A float32 array ``(rows, outputs)``, which also has the method ``numpy()``.
+            A float32 array ``(samples, outputs)``, which also has the method ``numpy()``.
 
         Example:
 
@@ -270,7 +270,7 @@ class Model(Trainer):
 
     @property
     def metrics_names(self) -> list[str]:
-        """The names of what ``evaluate`` returns: ``["loss", "accuracy"]``."""
+        """The names of the values that ``evaluate`` returns: ``["loss", "accuracy"]``."""
         compiled = self._require_compiled("looking at metrics_names")
         if not self.built or not compiled.resolvable:
             return ["loss", *(name for name, _ in compiled.metrics())]
@@ -320,7 +320,7 @@ class Model(Trainer):
         )
 
     def _connections_to_show(self) -> Graph | None:
-        """The graph, for models where the order of the layers does not tell how they are connected."""
+        """The graph, of models whose layers are not connected in their order."""
         return None
 
     def _optimizer_parameters(self) -> int:
@@ -336,7 +336,7 @@ class Model(Trainer):
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name or index."""
         if (name is None) == (index is None):
-            raise ValueError("give either a name or an index")
+            raise ValueError("pass either a name or an index")
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
                 raise ValueError(f"there is no layer {index}; the model has {len(self.layers)}")
@@ -364,7 +364,7 @@ class Model(Trainer):
         return storage().to_json(self, kwargs)
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """What ``compile`` was told, as JSON values; None if it was not called."""
+        """The arguments of ``compile``, as JSON values; None if it was not called."""
         return self._compiled.get_config() if self._compiled else None
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ from fastmlp._engine.network import Network
 from fastmlp._engine.spec import Batches
 from fastmlp._models.data_reader import DataReader, unbuilt_after_failure
 from fastmlp._training import validation
-from fastmlp._training.accumulators import MetricAccumulator
+from fastmlp._training.accumulators import EngineCall, MetricAccumulator
 from fastmlp._training.arguments import (
     diverged,
     optional_count,
@@ -34,7 +34,7 @@ from fastmlp._training.arguments import (
     verbosity,
     with_rates,
 )
-from fastmlp._training.epoch_loop import BatchRun, EngineCall, abandoning, run_batches
+from fastmlp._training.epoch_loop import BatchRun, abandoning, run_batches
 from fastmlp._training.fit_loop import FitLoop, Validation
 from fastmlp._training.objective import ResolvedObjective
 from fastmlp._training.prediction import predict_batches, predict_samples

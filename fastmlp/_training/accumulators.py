@@ -1,4 +1,4 @@
-"""What is added up over batches: the engine's totals, and the metrics that are computed from the predictions it hands out."""
+"""Loss and metrics over many batches: the engine's totals, and the metrics that Python computes from the engine's predictions."""
 
 from __future__ import annotations
 
@@ -9,46 +9,51 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastmlp import errors
 from fastmlp._base import checks
 from fastmlp._base.numeric import quiet
 from fastmlp._engine.spec import Batches
 from fastmlp._training.objective import ResolvedObjective
+from fastmlp.metrics import Metric
 from fastmlp.metrics.base import EngineMetric, from_json, to_json
 
-WINDOW_ROWS = 1 << 16
-"""Predictions are kept for this many rows at most, between two looks of the metrics at them."""
+EngineCall: TypeAlias = Callable[[Batches, int, int, NDArray[np.float64]], int]
+"""Runs batches ``first`` … ``stop - 1``, or as many of them as take a short while, adds to totals, and returns the number of the next."""
 
-_turn = threading.RLock()
-"""Held while a metric looks at predictions or goes over to another pass: the user's own objects are shared by all passes."""
-_holders: weakref.WeakValueDictionary[int, MetricAccumulator] = weakref.WeakValueDictionary()
-"""Which pass measures with an object, by its id."""
-_here = threading.local()
+WINDOW_SAMPLES = 1 << 16
+"""Predictions are kept for at most this many samples, until the metrics that Python computes have read them."""
+
+_lock = threading.RLock()
+"""Held while a metric reads predictions or changes its accumulator: all accumulators share the user's metric objects."""
+_accumulators: weakref.WeakValueDictionary[int, MetricAccumulator] = weakref.WeakValueDictionary()
+"""The accumulator that uses a metric object, by the object's id."""
+_thread = threading.local()
 """In ``metrics``, those whose methods this thread is in."""
 
 
-def _begin_again() -> None:
-    """In a child process, where no other thread is left to give up the turn."""
-    global _turn
-    _turn = threading.RLock()
-    _holders.clear()
+def _reset_in_child() -> None:
+    """In a child process, where the thread that held the lock does not exist."""
+    global _lock
+    _lock = threading.RLock()
+    _accumulators.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_again)
+    os.register_at_fork(after_in_child=_reset_in_child)
 
 
 class MetricAccumulator:
-    """One pass over data: what it runs over, and loss and metrics so far.
+    """Adds up loss and metrics over the batches of an epoch or an evaluation.
 
     Args:
-        objective: What is measured.
+        objective: The losses and metrics.
         outputs: Columns of the predictions.
-        batch_size: Rows of a batch for metrics that want batches; that of the batches unless told.
+        batch_size: Samples of a batch, for metrics that depend on batches; by default those of the batches run over.
     """
 
     def __init__(self, objective: ResolvedObjective, outputs: int, batch_size: int | None = None) -> None:
@@ -57,99 +62,95 @@ class MetricAccumulator:
         self._totals = objective.new_totals()
         self._batch_size = batch_size
         self._batches: Batches | None = None
-        self._watching: dict[int, Any] = {}
-        watching = {place: one.metric for place, one in enumerate(objective.metrics) if not one.in_engine}
-        if any(metric is busy for metric in watching.values() for busy in getattr(_here, "metrics", ())):
+        self._in_python: dict[int, Metric] = {}
+        """The metrics that Python computes, by their place among the metrics of the objective."""
+        in_python = {place: one.metric for place, one in enumerate(objective.metrics) if one.metric is not None and not one.in_engine}
+        if any(metric is busy for metric in in_python.values() for busy in getattr(_thread, "metrics", ())):
             raise RuntimeError(errors.INSIDE_METRIC)
-        for place, metric in watching.items():
-            self._take(place, metric)
+        for place, metric in in_python.items():
+            self._claim(place, metric)
         self._window = 0
 
-    def _take(self, place: int, metric: Any) -> None:
-        """Measure with the user's own object from its beginning; a pass that is doing so goes on with a copy."""
-        with _turn:
-            holder = _holders.get(id(metric))
-            if holder is not None:
-                holder._watching.update({i: copy.deepcopy(metric) for i, own in holder._watching.items() if own is metric})
-            _holders[id(metric)] = self
-            self._watching[place] = metric
+    def _claim(self, place: int, metric: Metric) -> None:
+        """Reset a metric object and use it; an accumulator that is using it continues with a copy."""
+        with _lock:
+            other = _accumulators.get(id(metric))
+            if other is not None:
+                other._in_python.update({i: copy.deepcopy(metric) for i, own in other._in_python.items() if own is metric})
+            _accumulators[id(metric)] = self
+            self._in_python[place] = metric
             with _inside(metric):
                 metric.reset_state()
             metric._in_pass = True
 
     def use(self, batches: Batches) -> MetricAccumulator:
         """Run over these batches from now on."""
-        room = None
-        if self._watching:
-            self._window = max(1, WINDOW_ROWS // batches.batch_size)
-            rows = min(len(batches.x), self._window * batches.batch_size)
-            room = np.empty((rows, self._outputs), np.float32)
-        self._batches = replace(batches, predictions=room, objective=self._objective.objectives)
+        predictions = None
+        if self._in_python:
+            self._window = max(1, WINDOW_SAMPLES // batches.batch_size)
+            samples = min(len(batches.x), self._window * batches.batch_size)
+            predictions = np.empty((samples, self._outputs), np.float32)
+        self._batches = replace(batches, predictions=predictions, objective=self._objective.objectives)
         return self
 
-    def run(self, engine: Callable[[Batches, int, int, np.ndarray], int], first: int, stop: int) -> int:
-        """Let the engine run from batch ``first`` on, at most to ``stop - 1``; the number of the next batch."""
+    def run(self, engine: EngineCall, first: int, stop: int) -> int:
+        """Call the engine to run from batch ``first`` on, at most to ``stop - 1``; returns the number of the next batch."""
         assert self._batches is not None
-        if not self._watching:
+        if not self._in_python:
             return engine(self._batches, first, stop, self._totals)
         reached = engine(self._batches, first, min(stop, first + self._window), self._totals)
-        self._look(self._batches, first, reached)
+        self._update_metrics(self._batches, first, reached)
         return reached
 
-    def _look(self, batches: Batches, first: int, stop: int) -> None:
+    def _update_metrics(self, batches: Batches, first: int, stop: int) -> None:
+        """Update the metrics that Python computes with the predictions of batches ``first`` … ``stop - 1``."""
         assert batches.predictions is not None
         start, end = first * batches.batch_size, min(stop * batches.batch_size, len(batches.x))
-        rows: Any = slice(start, end) if batches.order is None else batches.order[start:end]
-        all_p, all_y = batches.predictions[: end - start], batches.y[rows]
-        weights = None if batches.sample_weight is None else batches.sample_weight[rows].reshape(end - start, -1)
-        for place in self._watching:
+        which = slice(start, end) if batches.order is None else batches.order[start:end]
+        all_p, all_y = batches.predictions[: end - start], batches.y[which]
+        weights = None if batches.sample_weight is None else batches.sample_weight[which].reshape(end - start, -1)
+        for place in self._in_python:
             measured = self._objective.metrics[place]
-            of = measured.columns
-            p, y = all_p[:, of.predictions], of.of_targets(all_y)
-            if of.labels:
-                y = y.astype(np.int32)
-                y = y if of.row else y[:, 0]
-            weight = weights[:, min(of.weights, weights.shape[1] - 1)] if weights is not None and measured.weighted else None
-            if of.row:
-                p = p.reshape(-1, *of.row)
-                y = y.reshape(p.shape[:-1] if of.labels or y.dtype == np.int32 else p.shape)
-            whole = self._watching[place].takes_chunks and type(self._watching[place]).__module__.startswith("fastmlp.")
+            p, y = measured.columns.metric_arguments(all_p, all_y)
+            column = None if weights is None else min(measured.columns.weights, weights.shape[1] - 1)
+            weight = weights[:, column] if weights is not None and measured.weighted else None
+            whole = self._in_python[place].takes_chunks and type(self._in_python[place]).__module__.startswith("fastmlp.")
             step = end - start if whole else self._batch_size or batches.batch_size
             for at in range(0, end - start, step):
                 part = slice(at, at + step)
-                with _turn:  # looked up each time: another pass may have taken the object
+                with _lock:  # looked up each time: another accumulator may have claimed the object
                     options = {} if weight is None else {"sample_weight": weight[part]}
-                    with _inside(self._watching[place]) as metric:
+                    with _inside(self._in_python[place]) as metric:
                         metric.update_state(y[part], p[part], **options)
 
     @property
     def samples(self) -> int:
-        """Samples run over so far."""
+        """The number of samples so far."""
         return int(self._totals[1])
 
     def state(self) -> dict[str, Any]:
-        """What has been added up, as JSON values."""
-        return {"totals": to_json(self._totals), "metrics": [metric._fit_state() for metric in self._watching.values()]}
+        """The sums so far, as JSON values."""
+        return {"totals": to_json(self._totals), "metrics": [metric._fit_state() for metric in self._in_python.values()]}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a :meth:`state`."""
+        """Continue from a :meth:`state`."""
         self._totals[:] = from_json(state["totals"])
-        for metric, kept in zip(self._watching.values(), state["metrics"], strict=True):
+        for metric, kept in zip(self._in_python.values(), state["metrics"], strict=True):
             if kept is None:
                 checks.warn(f"the metric {metric.name} is of your own, so its value of the interrupted epoch misses the batches before")
             else:
                 metric._restore_fit_state(kept)
 
     def values(self) -> dict[str, Any]:
-        """``loss`` first, then the metrics in the order of ``compile``, so far."""
+        """Loss and metrics so far, in the order in which ``evaluate`` lists them."""
         with quiet():
             loss, *means = (self._totals[0::2] / self._totals[1::2]).tolist()
         names = [one.name for one in self._objective.metrics]
         values = []
         measured = 0
         for place, one in enumerate(self._objective.metrics):
-            if place in self._watching:
-                with _inside(self._watching[place]) as metric:
+            if place in self._in_python:
+                with _inside(self._in_python[place]) as metric:
                     values.append(_plain(metric.result()))
                 continue
             if isinstance(one.metric, EngineMetric):
@@ -159,27 +160,27 @@ class MetricAccumulator:
         return self._objective.as_logs(dict(zip(("loss", *names), [loss, *values], strict=True)))
 
     def finish(self) -> dict[str, Any]:
-        """The values at the end of the pass, where metrics may warn of what they have seen."""
-        for metric in self._watching.values():
+        """The values at the end, where metrics may warn of the data they have read."""
+        for metric in self._in_python.values():
             metric._in_pass = False
         return self.values()
 
     def logs(self) -> dict[str, Any]:
-        """The values under sorted names, as callbacks get them."""
+        """The values sorted by name, as callbacks get them."""
         return dict(sorted(self.values().items()))
 
 
 @contextmanager
-def _inside(metric: Any) -> Iterator[Any]:
-    """While a method of the metric runs, which is to begin no pass that it measures."""
-    before = getattr(_here, "metrics", ())
-    _here.metrics = (*before, metric)
+def _inside(metric: Metric) -> Iterator[Metric]:
+    """While a method of the metric runs, which must not start an accumulator that uses the metric."""
+    before = getattr(_thread, "metrics", ())
+    _thread.metrics = (*before, metric)
     try:
         yield metric
     finally:
-        _here.metrics = before
+        _thread.metrics = before
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> float | np.ndarray:
     array = np.asarray(value)
     return float(array) if array.ndim == 0 else array

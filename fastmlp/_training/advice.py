@@ -1,4 +1,4 @@
-"""Warnings of what was compiled and can't be meant: losses and metrics that take a model's output for something else than it is."""
+"""Warnings of losses and metrics that don't fit a model's output, such as probabilities that are read as logits."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ CLOSING = {
     "binary_crossentropy": "sigmoid",
     "binary_focal_crossentropy": "sigmoid",
 }
-"""The last activation that a loss is computed together with."""
+"""The last activation that is fused with a loss."""
 
 PROBABILITIES, SCORES = "probabilities", "scores"
 _PASSES = ("branch", "activity", "dropout", "reshape")
-"""Steps whose output is what their input is, when a model predicts."""
+"""Ops that return their input unchanged when a model predicts, at most in another shape."""
 _UNBOUNDED = ("batch_normalization", "layer_normalization", "rms_normalization", "normalization", "prelu", "embedding")
 
 
 def output_form(plan: Plan, buffer: int) -> str | None:
-    """What the numbers in a buffer are: probabilities, scores of any size, or None where that can't be known."""
+    """Whether a buffer holds probabilities or scores (logits); None if that is unknown."""
     writer = next((node for node in plan.nodes if node.output == buffer), None)
     if writer is None:
         return None
@@ -48,7 +48,7 @@ def _form_of_activation(node: Node) -> str | None:
 
 
 def warn_of_single_softmax(plan: Plan) -> None:
-    """Warn of a softmax over one number, which is always 1."""
+    """Warn of a softmax over a single unit, which is always 1."""
     for node in plan.nodes:
         if node.activation in ("softmax", "log_softmax") and plan.widths[node.output] == 1:
             checks.warn(
@@ -59,17 +59,17 @@ def warn_of_single_softmax(plan: Plan) -> None:
 
 
 def warn_of_loss(loss: Loss, form: str | None, closing: str, width: int) -> None:
-    """Warn of a loss that takes scores for probabilities, or probabilities for scores."""
+    """Warn of a loss that reads scores as probabilities, or probabilities as scores."""
     wanted = CLOSING.get(loss.kind)
     if wanted is None:
         return
     text = ""
     if loss.from_logits and form == PROBABILITIES:
-        ending = "gives probabilities" if closing == "linear" else f"ends in a {closing}"
+        ending = "returns probabilities" if closing == "linear" else f"ends in a {closing}"
         text = f"the loss has from_logits=True, but the last layer {ending}; drop one of the two"
     elif not loss.from_logits and form == SCORES:
         text = (
-            f"{loss.kind} takes the output for probabilities, but the last layer has no {wanted}; "
+            f"{loss.kind} reads the output as probabilities, but the last layer has no {wanted}; "
             f"add activation='{wanted}' there, or from_logits=True to the loss"
         )
     elif wanted == "softmax" and width == 1 and closing != "softmax":
@@ -79,7 +79,7 @@ def warn_of_loss(loss: Loss, form: str | None, closing: str, width: int) -> None
 
 
 def warn_of_metrics(loss: Loss, form: str | None, named: Iterable[tuple[str, Metric]]) -> None:
-    """Warn of metrics that take the scores that a loss with ``from_logits=True`` reads for probabilities."""
+    """Warn of metrics that read the scores of a loss with ``from_logits=True`` as probabilities."""
     if not loss.from_logits or form == PROBABILITIES:
         return
     for name, metric in named:

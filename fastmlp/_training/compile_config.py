@@ -121,11 +121,11 @@ class CompileConfig:
             output.check_axes(count)
 
     def warn(self, plan: Plan) -> None:
-        """Warn of losses and metrics that can't be meant for a network."""
+        """Warn of losses and metrics that are most likely mistakes for a network."""
         for output, buffer in zip(self.outputs, _buffers(plan), strict=True):
             output.warn(plan, buffer)
 
-    # What it means for a network
+    # Resolved for a network
 
     def resolve(self, plan: Plan) -> ResolvedObjective:
         """The objective for a network; the losses must be known."""

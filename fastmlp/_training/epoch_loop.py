@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fastmlp._engine.spec import Batches
-from fastmlp._training.accumulators import MetricAccumulator
+from fastmlp._training.accumulators import EngineCall, MetricAccumulator
 from fastmlp._training.state import FitState
 from fastmlp.callbacks import CallbackList
 
-__all__ = ["CHUNK_SECONDS", "BatchRun", "EngineCall", "Model", "abandoning", "run_batches"]
+__all__ = ["CHUNK_SECONDS", "BatchRun", "Model", "abandoning", "run_batches"]
 
 CHUNK_SECONDS = 0.05
 """About how long a call of the engine takes. Between two calls Python runs callbacks, draws the progress line and notices Ctrl-C."""
-
-EngineCall: TypeAlias = Callable[[Batches, int, int, NDArray[np.float64]], int]
-"""Runs batches ``first`` … ``stop - 1``, or as many of them as take about :data:`CHUNK_SECONDS`; returns the number of the next one."""
 
 
 class Model(Protocol):

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import fastmlp._training.epoch_loop as epoch_loop
 from fastmlp._engine import backends, ema
 from fastmlp._engine.network import Network
-from fastmlp._training.accumulators import MetricAccumulator
+from fastmlp._training.accumulators import EngineCall, MetricAccumulator
 from fastmlp._training.arguments import diverged
 from fastmlp._training.compile_config import CompileConfig
-from fastmlp._training.epoch_loop import BatchRun, EngineCall, abandoning, run_batches
+from fastmlp._training.epoch_loop import BatchRun, abandoning, run_batches
 from fastmlp._training.state import FitState
 from fastmlp.callbacks import CallbackList
 from fastmlp.errors import NonFiniteLossError

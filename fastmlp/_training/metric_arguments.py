@@ -1,4 +1,4 @@
-"""The metrics that ``compile`` is given: which ones are meant, what they are called, and whether they can read an output."""
+"""The metrics passed to ``compile``: from names to objects, their names in logs, and whether they can read an output."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def check_form(metric: Metric, name: str, loss: Loss) -> None:
 def _form_mismatch(metric: Metric, name: str, loss: Loss) -> str:
     if loss.kind == CIRCLE:
         return (
-            f"the metric {name!r} compares columns with classes, but with circle these are embeddings and class numbers; use metrics of "
+            f"the metric {name!r} compares columns with classes, but with circle these are embeddings and class labels; use metrics of "
             "your own, which get both"
         )
     if loss.kind == GAUSSIAN:
@@ -96,8 +96,8 @@ def _form_mismatch(metric: Metric, name: str, loss: Loss) -> str:
         return f"the metric {name!r} reads means and variances, which only models trained with the loss gaussian_nll predict"
     if loss.sparse:
         return (
-            f"the metric {name!r} compares columns, but the targets of {loss.kind} are class numbers; use the metric 'accuracy', "
+            f"the metric {name!r} compares columns, but the targets of {loss.kind} are integer class labels; use the metric 'accuracy', "
             "or one-hot targets (utils.to_categorical) with loss='categorical_crossentropy'"
         )
     use = naming.snake_case(type(metric).__name__).removeprefix("sparse_")
-    return f"the metric {name!r} reads class numbers, but the targets of {loss.kind} have a column per output; use {use!r}"
+    return f"the metric {name!r} reads integer class labels, but the targets of {loss.kind} have a column per output; use {use!r}"

@@ -44,6 +44,17 @@ class OutputColumns:
         """The targets of this output."""
         return y if y.ndim == 1 else y[:, self.targets]
 
+    def metric_arguments(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """This output's predictions and targets, of all outputs' side by side, in the shapes and types that metrics read."""
+        p, y = p[:, self.predictions], self.of_targets(y)
+        if self.labels:
+            y = y.astype(np.int32)
+            y = y if self.row else y[:, 0]
+        if self.row:
+            p = p.reshape(-1, *self.row)
+            y = y.reshape(p.shape[:-1] if self.labels or y.dtype == np.int32 else p.shape)
+        return p, y
+
 
 @dataclass(frozen=True, slots=True)
 class ResolvedMetric:

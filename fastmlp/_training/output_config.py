@@ -1,4 +1,4 @@
-"""What ``compile`` is given for one output: a loss, its weight, and metrics; and what that means for a network."""
+"""The arguments of ``compile`` for one output, a loss, its weight and metrics, and how they are resolved for a network."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class OutputConfig:
             self.loss = losses.get(loss)
             if self.loss.reduction not in MEANS:
                 raise UnsupportedError(
-                    f"training with reduction={self.loss.reduction!r} is not in fastmlp; the loss of a batch is the mean over its rows "
+                    f"training with reduction={self.loss.reduction!r} is not in fastmlp; the loss of a batch is the mean over its samples "
                     "('sum_over_batch_size'), so scale the learning rate instead"
                 )
         self.weight = 1.0 if weight is None else checks.check_float("a loss weight", weight)
@@ -144,7 +144,7 @@ class OutputConfig:
         absorbed = not loss.from_logits and closing == CLOSING.get(loss.kind)
         if loss.kind == GAUSSIAN and width % 2:
             raise ValueError(
-                f"gaussian_nll reads means and as many variances, but the last layer has {width} units; give it two per target"
+                f"gaussian_nll reads means and as many variances, but the last layer has {width} units; it needs two per target"
             )
         chosen = self._resolve_metrics(row[-1] if row else width)
         of_engine = [metric.to_spec(weighted) for _, metric, weighted in chosen if runs_in_engine(metric, row, groups)]
@@ -182,15 +182,15 @@ class OutputConfig:
         return chosen
 
     def _read_along_last_axis(self, plan: Plan, predictions: int, row: Shape) -> tuple[int, int]:
-        """The buffer in which a loss finds predictions with rows of more axes, and how many rows that has for each of theirs.
+        """The buffer from which a loss reads predictions that have more axes than one per sample, and its number of rows per sample.
 
-        Plans end with a buffer of vectors along the last axis, which is unfolded. Losses of single elements may as well read what was
-        folded to these vectors; a function of the user's own, and losses that sum over all axes, read whole rows.
+        Plans end with a buffer of vectors along the last axis, which is unfolded. Losses of single elements may as well read the buffer
+        that was folded to these vectors; the user's functions, and losses that sum over all axes, read whole samples.
         """
         loss = self._known_loss()
         if loss.kind == CIRCLE:
             raise UnsupportedError(
-                f"circle compares rows that are vectors, but the predictions have rows of shape {row}; put a Flatten() at the end"
+                f"circle compares samples that are vectors, but the predictions have shape {row} per sample; add a Flatten() at the end"
             )
         if isinstance(loss, FunctionLoss) or loss.kind in OVERLAPS:
             return predictions, 1
@@ -208,7 +208,7 @@ class OutputConfig:
         return vectors, math.prod(row[:-1])
 
     def warn(self, plan: Plan, buffer: int) -> None:
-        """Warn of a loss or metrics that can't be meant for the output in a buffer."""
+        """Warn of a loss or metrics that are most likely a mistake for the output in a buffer."""
         if self.only_measured or not self.is_read:
             return
         loss, output = self._known_loss(), self.resolve(plan, buffer)
@@ -220,8 +220,8 @@ class OutputConfig:
         """Refuse a loss along another axis than the last of an output with so many axes, that of the samples included."""
         if self.loss is not None and not self.loss.takes_axes(count):
             raise UnsupportedError(
-                f"training with {self.loss.name}(axis={self.loss.axis}) on an output of {count} axes is not in fastmlp; what a "
-                "loss takes together is on the last axis, so put a Permute before the loss, or leave axis out"
+                f"training with {self.loss.name}(axis={self.loss.axis}) on an output of {count} axes is not in fastmlp; losses "
+                "reduce the last axis, so add a Permute before the loss, or omit axis"
             )
 
     def classes(self, y: np.ndarray, width: int) -> int | None:
@@ -246,7 +246,7 @@ class OutputConfig:
 
 
 def _last_node(plan: Plan, buffer: int) -> tuple[Node, bool]:
-    """The node that computes an output, and whether what it gives is penalized."""
+    """The node that computes an output, and whether its output is penalized."""
     writer = {node.output: node for node in plan.nodes}
     last = writer[buffer]
     penalized = last.op == "activity"

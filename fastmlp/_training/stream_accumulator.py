@@ -1,14 +1,12 @@
-"""Loss and metrics of an epoch whose batches come one by one."""
+"""Loss and metrics over batches that come one by one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from fastmlp._engine.spec import Batches
-from fastmlp._training.accumulators import MetricAccumulator
+from fastmlp._training.accumulators import EngineCall, MetricAccumulator
 from fastmlp._training.objective import ResolvedObjective
 from fastmlp.errors import NonFiniteLossError
 
@@ -17,20 +15,20 @@ class StreamAccumulator(MetricAccumulator):
     """A :class:`MetricAccumulator` whose batches come one by one.
 
     Args:
-        objective: What is measured.
+        objective: The losses and metrics.
         outputs: Columns of the predictions.
         batches: The batches of an epoch.
-        convert: From a batch to what an engine reads.
+        convert: Returns a batch as an engine reads it.
     """
 
     def __init__(self, objective: ResolvedObjective, outputs: int, batches: Iterator[Any], convert: Callable[[Any], Batches]) -> None:
         super().__init__(objective, outputs)
-        self._fed = batches
+        self._coming = batches
         self._convert = convert
 
-    def run(self, engine: Callable[[Batches, int, int, np.ndarray], int], first: int, stop: int) -> int:
-        """Let the engine run the next batch; the number of the one behind it, or ``first`` if there are no more."""
-        batch = next(self._fed, None)
+    def run(self, engine: EngineCall, first: int, stop: int) -> int:
+        """Call the engine to run the next batch; returns the number of the one after it, or ``first`` if there are no more."""
+        batch = next(self._coming, None)
         if batch is None:
             return first
         self.use(self._convert(batch))

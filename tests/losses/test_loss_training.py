@@ -199,7 +199,7 @@ def test_accuracy_is_that_of_targets_before_smoothing(engine, loss):
         (squares, 2, [0, 1, 2], "so squares() takes (samples, 2)"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:.* takes the output for probabilities:UserWarning")
+@pytest.mark.filterwarnings("ignore:.* reads the output as probabilities:UserWarning")
 def test_targets_that_do_not_suit_the_loss_are_explained(loss, units, y, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         model_for(loss, units).fit(X[:3], y, verbose=0)

@@ -124,7 +124,7 @@ def test_watching_predictions_changes_no_bit_of_the_weights(engine):
 
 
 def test_a_run_longer_than_the_window_of_predictions_is_measured_whole(monkeypatch):
-    monkeypatch.setattr("fastmlp._training.accumulators.WINDOW_ROWS", 100)
+    monkeypatch.setattr("fastmlp._training.accumulators.WINDOW_SAMPLES", 100)
     x, y = rows()
     model = compiled(metrics=["AUC", metrics.TruePositives(thresholds=[0.0, 0.5])])
     apart = metrics.TruePositives(thresholds=[0.0, 0.5])

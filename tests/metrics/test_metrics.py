@@ -123,7 +123,7 @@ def test_metrics_that_can_not_be_are_told_at_compile(arguments, error, message):
         (
             "sparse_categorical_crossentropy",
             "mae",
-            "the metric 'mae' compares columns, but the targets of sparse_categorical_crossentropy are class",
+            "the metric 'mae' compares columns, but the targets of sparse_categorical_crossentropy are integer class",
         ),
         ("categorical_crossentropy", metrics.SparseCategoricalAccuracy(), "have a column per output; use 'categorical_accuracy'"),
     ],
@@ -139,9 +139,9 @@ def test_metrics_and_loss_must_read_the_same_targets(loss, metric, message):
     [
         (3, "softmax", losses.CategoricalCrossentropy(from_logits=True), "from_logits=True, but the last layer ends in a softmax"),
         (1, "sigmoid", losses.BinaryCrossentropy(from_logits=True), "from_logits=True, but the last layer ends in a sigmoid"),
-        (3, None, "categorical_crossentropy", "takes the output for probabilities, but the last layer has no softmax"),
-        (1, None, "binary_crossentropy", "takes the output for probabilities, but the last layer has no sigmoid"),
-        (3, "tanh", "binary_crossentropy", "takes the output for probabilities, but the last layer has no sigmoid"),
+        (3, None, "categorical_crossentropy", "reads the output as probabilities, but the last layer has no softmax"),
+        (1, None, "binary_crossentropy", "reads the output as probabilities, but the last layer has no sigmoid"),
+        (3, "tanh", "binary_crossentropy", "reads the output as probabilities, but the last layer has no sigmoid"),
         (1, "sigmoid", "categorical_crossentropy", "of a single output is always 0"),
         (1, "sigmoid", "sparse_categorical_crossentropy", "of a single output is always 0"),
         (1, "hard_sigmoid", losses.BinaryCrossentropy(from_logits=True), "from_logits=True, but the last layer ends in a hard_sigmoid"),

@@ -163,7 +163,7 @@ def test_a_layer_that_does_not_fit_is_not_added():
         (lambda m: models.Sequential([layers.Flatten(input_shape=(3,))]).predict(X), ValueError, "no layer that computes anything"),
         (lambda m: m.get_layer("nothing"), ValueError, "there is no layer 'nothing'; there are dense"),
         (lambda m: m.get_layer(index=9), ValueError, "there is no layer 9; the model has 2"),
-        (lambda m: m.get_layer(), ValueError, "give either a name or an index"),
+        (lambda m: m.get_layer(), ValueError, "pass either a name or an index"),
         (lambda m: models.Sequential([layers.Dense(2)]).count_params(), ValueError, "the model is not built"),
         (lambda m: models.Sequential([layers.Dense(2)]).set_weights([]), ValueError, "the model is not built"),
         (

@@ -56,7 +56,7 @@ def test_fit_and_evaluate_report_what_keras_reports(engine, name):
         np.testing.assert_allclose(named[key], value, rtol=1e-5, err_msg=key)
 
 
-@pytest.mark.filterwarnings("ignore:.* takes the output for probabilities:UserWarning")
+@pytest.mark.filterwarnings("ignore:.* reads the output as probabilities:UserWarning")
 @pytest.mark.parametrize("name", programs.EXTREMES)
 def test_extreme_outputs_give_the_loss_and_gradient_of_keras(engine, name):
     losses, gradients = programs.extreme(fastmlp, name, engine=engine)

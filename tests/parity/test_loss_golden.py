@@ -28,7 +28,7 @@ def test_reductions_are_those_of_keras(name):
     np.testing.assert_allclose(loss_programs.reduced(fastmlp, name), KERAS[f"{name}/reduced"], **CLOSE)
 
 
-@pytest.mark.filterwarnings("ignore:.* takes the output for probabilities:UserWarning")
+@pytest.mark.filterwarnings("ignore:.* reads the output as probabilities:UserWarning")
 @pytest.mark.parametrize("engine", ["native", "reference"])
 @pytest.mark.parametrize("name", loss_programs.CASES)
 def test_losses_and_gradients_in_training_are_those_of_keras(name, engine):
@@ -65,7 +65,7 @@ def test_losses_of_whole_batches_are_those_of_keras(name):
         assert loss(y, p, sample_weight=loss_programs.weights()) == pytest.approx(float(KERAS[f"{name}/weighted"]), rel=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:.* takes the output for probabilities:UserWarning")
+@pytest.mark.filterwarnings("ignore:.* reads the output as probabilities:UserWarning")
 @pytest.mark.parametrize("engine", ["native", "reference"])
 @pytest.mark.parametrize("name", [name for name in loss_programs.BATCH_CASES if name != "dice_columns"])
 def test_a_step_on_a_whole_batch_is_that_of_keras(name, engine):
@@ -83,7 +83,7 @@ def test_a_step_on_a_whole_batch_is_that_of_keras(name, engine):
     np.testing.assert_allclose(p - model.get_weights()[0], KERAS[f"{name}/weighted_gradient"], rtol=1e-4, atol=3e-7)
 
 
-@pytest.mark.filterwarnings("ignore:.* takes the output for probabilities:UserWarning")
+@pytest.mark.filterwarnings("ignore:.* reads the output as probabilities:UserWarning")
 @pytest.mark.parametrize("engine", ["native", "reference"])
 @pytest.mark.parametrize("name", loss_programs.METRICS)
 def test_metrics_of_losses_are_those_of_keras(name, engine):
