@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastmlp._models.model import Model
-    from fastmlp.cli.prepare import Preparation
 
 _IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 _TEXT = {".csv", ".tsv", ".txt"}
@@ -32,8 +31,8 @@ examples:
 
 Text may be separated by commas, semicolons, tabs or blank space, and quoted. Its first line is a header if it has the names of the
 model's features, which are then found by name, or no numbers; --header and --no-header decide otherwise.
-A picture may have any size and colours, dark on light or light on dark, one digit in each. Rows are prepared as the model's training
-data were, if `fastmlp train` made it: give them as they come, pixels from 0 to 255.
+A picture may have any size and colours, dark on light or light on dark, one digit in each. Models that `fastmlp train` made scale their
+input themselves: give it as it comes, pixels from 0 to 255.
 """
 
 
@@ -49,7 +48,6 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("model", metavar="MODEL", help="a file saved by fastmlp (.safetensors)")
     parser.add_argument("data", metavar="DATA", nargs="+", help=".npy, .csv, .csv.gz, - for the standard input, or pictures of digits")
-    parser.add_argument("--prepared", action="store_true", help="rows of numbers are prepared already: use them as they are")
     first = parser.add_mutually_exclusive_group()
     first.add_argument("--header", dest="header", action="store_true", default=None, help="the first line of a text has names, no numbers")
     first.add_argument("--no-header", dest="header", action="store_false", help="the first line of a text has numbers, no names")
@@ -78,7 +76,6 @@ def _run(options: argparse.Namespace) -> int:
     import numpy as np
 
     from fastmlp._base.files import replacing
-    from fastmlp.cli.prepare import AS_IS, Preparation
     from fastmlp.errors import UnsupportedError
     from fastmlp.saving import describe, load_model
 
@@ -86,24 +83,21 @@ def _run(options: argparse.Namespace) -> int:
     model = load_model(options.model, compile=False)
     if len(model.graph.inputs) > 1 or len(model.graph.outputs) > 1:
         raise UnsupportedError(f"{options.model} has several inputs or outputs; use it from Python: fastmlp.load_model(...).predict(x)")
-    preparation = AS_IS
-    prepares = _prepares(model)
-    if options.prepared and prepares:
-        raise ValueError(f"{options.model} prepares its data itself, in its first layers; leave --prepared out and give them as they come")
-    if "preparation" in provenance:
-        preparation = Preparation.from_description(provenance["preparation"])
-    elif not prepares and any(_is_image(name) for name in options.data):
-        preparation = Preparation(flatten=len(model.input_shape) == 2, divide_by=255.0)
-        print("fastmlp: the model's file does not tell how its data were prepared; dividing pixels by 255", file=sys.stderr)
+    if provenance.get("preparation") not in (None, {"flatten": False, "divide_by": 1.0}):
+        raise ValueError(f"{options.model} was written by an older fastmlp, whose models did not scale their input; train it again")
+    divided = False
     names: list[str] = []
     parts: list[NDArray[Any]] = []
     for name in options.data:
-        as_it_is = options.prepared and not _is_image(name)
-        rows = _rows(name, model, AS_IS if as_it_is else preparation, options.header)
+        rows = _rows(name, model, options.header)
+        if _is_image(name) and not _scales(model):
+            rows, divided = rows / np.float32(255), True
         parts.append(rows)
         short = Path(name).name
         single = _is_image(name) or (len(rows) == 1 and len(options.data) > 1)
         names += [short] if single else [f"{short}:{i}" if len(options.data) > 1 else str(i) for i in range(len(rows))]
+    if divided:
+        print("fastmlp: the model does not begin with a layer that scales its input; dividing pixels by 255", file=sys.stderr)
     answers = _ask(model, np.concatenate(parts), names, provenance)
     as_json = options.json or (options.out is not None and not options.csv and Path(options.out).suffix.lower() == ".json")
     if options.out is not None:
@@ -118,7 +112,7 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _prepares(model: Model) -> bool:
+def _scales(model: Model) -> bool:
     """Whether the first layers of a model scale the data."""
     from fastmlp.layers import Flatten, InputLayer, Normalization, Rescaling
 
@@ -133,8 +127,10 @@ def _is_image(name: str) -> bool:
 # Reading
 
 
-def _rows(name: str, model: Model, preparation: Preparation, header: bool | None) -> NDArray[np.float32]:
-    """The rows of one file in the shape the model takes, prepared."""
+def _rows(name: str, model: Model, header: bool | None) -> NDArray[np.float32]:
+    """The samples of one file in the shape the model takes."""
+    import numpy as np
+
     from fastmlp.cli.table import STDIN, read_bytes
 
     path = Path(name)
@@ -153,7 +149,7 @@ def _rows(name: str, model: Model, preparation: Preparation, header: bool | None
         values = _read_text(name, read_bytes(name), model, header)
     else:
         raise ValueError(f"{path}: expected the name of a .npy, .csv or .csv.gz file, or of a picture ({', '.join(sorted(_IMAGES))})")
-    return preparation.apply(_fitted(path, values, shape)).reshape(-1, *_sizes(shape))
+    return _fitted(path, values, shape).astype(np.float32).reshape(-1, *_sizes(shape))
 
 
 def _fitted(path: Path, values: NDArray[Any], shape: tuple[int | None, ...]) -> NDArray[Any]:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.cli.prepare import AS_IS, Preparation
-
 if TYPE_CHECKING:
     from fastmlp._engine.backends import EngineName
     from fastmlp.models import Sequential
@@ -20,15 +18,14 @@ __all__ = ["TASKS", "Data", "Task", "network"]
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Rows prepared for training."""
+    """The training and test samples of a data set, each a vector."""
 
     x_train: NDArray[np.float32]
     y_train: NDArray[Any]
     x_test: NDArray[np.float32]
     y_test: NDArray[Any]
-    preparation: Preparation
-    row: tuple[int, ...]
-    """The shape of a sample before it was prepared."""
+    image: tuple[int, ...] | None = None
+    """The shape of a sample before its pixels were scaled and flattened; None where nothing was done."""
 
     @property
     def classes(self) -> int:
@@ -37,7 +34,7 @@ class Data:
 
     @property
     def features(self) -> int:
-        """Columns of a prepared row."""
+        """The length of a sample."""
         return int(self.x_train.shape[1])
 
 
@@ -53,15 +50,18 @@ class Task:
     epochs: int = 100
     options: tuple[str, ...] = ("points_per_class", "noise")
     """Arguments of ``load_data`` that can be set from the command line."""
-    preparation: Preparation = AS_IS
+    images: bool = False
+    """Whether samples are images, whose pixels are scaled to 0 … 1 and flattened."""
 
     def load(self, seed: int, **options: Any) -> Data:
-        """Loads the data set and prepares its rows."""
+        """Loads the data set."""
         module = import_module(f"fastmlp.datasets.{self.name}")
         seeded = {"seed": seed} if self.options else {}
         (x_train, y_train), (x_test, y_test) = module.load_data(**options, **seeded)
-        apply = self.preparation.apply
-        return Data(apply(x_train), y_train, apply(x_test), y_test, self.preparation, x_train.shape[1:])
+        if not self.images:
+            return Data(x_train.astype(np.float32), y_train, x_test.astype(np.float32), y_test)
+        flat_train, flat_test = (x.reshape(len(x), -1).astype(np.float32) / np.float32(255) for x in (x_train, x_test))
+        return Data(flat_train, y_train, flat_test, y_test, x_train.shape[1:])
 
 
 TASKS = {
@@ -80,7 +80,7 @@ TASKS = {
             batch_size=128,
             epochs=5,
             options=(),
-            preparation=Preparation(flatten=True, divide_by=255.0),
+            images=True,
         ),
     )
 }

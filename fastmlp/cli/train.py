@@ -103,7 +103,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.save is not None:
         from fastmlp.saving import save_model
 
-        whole = data.preparation.as_layers_of(model, data.row)
+        whole = model if data.image is None else _reading_images(model, data.image)
         save_model(whole, options.save, provenance=_provenance(task, data, data_options, options, results, progress.seconds))
     if options.plot is not None:
         from fastmlp.plotting import plot_training
@@ -135,6 +135,26 @@ def _model(task: Task, data: Data, options: argparse.Namespace) -> Sequential:
         options.engine,
         task.name,
     )
+
+
+def _reading_images(model: Sequential, image: tuple[int, ...]) -> Sequential:
+    """The trained model with first layers that scale and flatten images of this shape; its training can be continued.
+
+    It is trained without them: a dense layer that comes first skips the zeros of its input.
+    """
+    from fastmlp import layers, models
+    from fastmlp._training.state import TrainingState
+    from fastmlp.layers import registry
+
+    config = model.get_config()
+    first = (layers.InputLayer(image), layers.Rescaling(1 / 255), layers.Flatten())
+    config["layers"] = [*map(registry.serialize, first), *config["layers"][1:]]
+    whole = models.Sequential.from_config(config)
+    compiled = model.get_compile_config()
+    assert compiled is not None
+    whole.compile_from_config(compiled)
+    TrainingState.capture(model).restore(whole)
+    return whole
 
 
 class _Watch:
@@ -175,14 +195,11 @@ class _Watch:
 def _provenance(
     task: Task, data: Data, data_options: Mapping[str, Any], options: argparse.Namespace, results: Mapping[str, Any], seconds: float
 ) -> dict[str, Any]:
-    """What a model's file remembers of its training. Nothing is left to prepare, as the model's first layers do it."""
-    from fastmlp.cli.prepare import AS_IS
-
+    """What a model's file remembers of its training."""
     return {
         "command": "fastmlp train",
         "dataset": task.name,
         "dataset_options": dict(data_options),
-        "preparation": AS_IS.describe(),
         "classes": [str(k) for k in range(data.classes)],
         "seed": options.seed,
         "batch_size": options.batch_size or task.batch_size,

@@ -59,11 +59,9 @@ def points_model(tmp_path_factory):
 def pixel_model(tmp_path):
     """An untrained model of 28 x 28 pixels, with what `fastmlp train mnist` stores beside it."""
     utils.set_random_seed(1)
-    model = fastmlp.Sequential([layers.Dense(10, "softmax", input_shape=(784,))])
+    model = fastmlp.Sequential([layers.Input((28, 28)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(10, "softmax")])
     path = tmp_path / "pixels.safetensors"
-    saving.save_model(
-        model, path, provenance={"preparation": {"flatten": True, "divide_by": 255.0}, "classes": [f"digit {k}" for k in range(10)]}
-    )
+    saving.save_model(model, path, provenance={"classes": [f"digit {k}" for k in range(10)]})
     return path, model
 
 
@@ -228,9 +226,6 @@ def test_raw_mnist_rows_are_prepared_as_in_training(run, tmp_path):
     assert model.evaluate(x_test, y_test, verbose=0)[1] == pytest.approx(saving.describe(path)["provenance"]["test"]["accuracy"], abs=2e-4)
     model.fit(x_test, y_test, epochs=1, verbose=0)  # which goes on with the optimizer's state
     assert model.optimizer.iterations == 469 + 313
-    code, _, err = run("predict", path, tmp_path / "images.npy", "--prepared")
-    assert code == 1
-    assert "prepares its data itself, in its first layers; leave --prepared out" in err
 
 
 # predict
@@ -352,19 +347,26 @@ def test_several_files_are_told_apart(run, points_model, tmp_path):
     assert [answer["row"] for answer in json.loads(out)] == ["one.csv", "two.csv:0", "two.csv:1"]
 
 
-def test_names_of_classes_and_the_preparation_come_from_the_file(run, pixel_model, tmp_path):
+def test_names_of_classes_and_the_scale_of_pixels_come_from_the_file(run, pixel_model, tmp_path):
     path, model = pixel_model
     pixels = np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8)
     np.save(tmp_path / "pixels.npy", pixels)
     answers = json.loads(run("predict", path, tmp_path / "pixels.npy", "--json")[1])
-    wanted = model.predict(pixels.reshape(3, 784) / np.float32(255), verbose=0)
+    wanted = model.predict(pixels, verbose=0)
     assert [list(answer["probabilities"].values()) for answer in answers] == wanted.tolist()
     assert answers[0]["class"] == f"digit {wanted[0].argmax()}"
     np.save(tmp_path / "one.npy", pixels[0])
     assert json.loads(run("predict", path, tmp_path / "one.npy", "--json")[1])[0]["probabilities"] == answers[0]["probabilities"]
-    np.save(tmp_path / "prepared.npy", pixels.reshape(3, 784) / 255.0)
-    prepared = json.loads(run("predict", path, tmp_path / "prepared.npy", "--prepared", "--json")[1])
-    assert [answer["class"] for answer in prepared] == [answer["class"] for answer in answers]
+
+
+def test_files_of_older_versions_whose_models_did_not_scale_their_input_are_refused(run, tmp_path):
+    model = fastmlp.Sequential([layers.Dense(10, "softmax", input_shape=(784,))])
+    path = tmp_path / "old.safetensors"
+    saving.save_model(model, path, provenance={"preparation": {"flatten": True, "divide_by": 255.0}})
+    np.save(tmp_path / "pixels.npy", np.zeros((1, 784)))
+    code, _, err = run("predict", path, tmp_path / "pixels.npy")
+    assert code == 1
+    assert "was written by an older fastmlp, whose models did not scale their input; train it again" in err
 
 
 def test_a_model_saved_by_a_program_reads_pictures_with_pixels_over_255(run, tmp_path):
@@ -378,7 +380,7 @@ def test_a_model_saved_by_a_program_reads_pictures_with_pixels_over_255(run, tmp
     drawing.save(tmp_path / "drawing.png")
     code, out, err = run("predict", tmp_path / "own.safetensors", tmp_path / "drawing.png", "--json")
     assert code == 0
-    assert "does not tell how its data were prepared; dividing pixels by 255" in err
+    assert "the model does not begin with a layer that scales its input; dividing pixels by 255" in err
     wanted = model.predict(load_digit(tmp_path / "drawing.png")[None] / np.float32(255), verbose=0)
     assert list(json.loads(out)[0]["probabilities"].values()) == wanted[0].tolist()
 
@@ -465,7 +467,7 @@ def test_info_on_a_model_that_was_not_compiled(run, pixel_model):
     code, out, _ = run("info", pixel_model[0])
     assert code == 0
     assert re.search(r"compiled\W+no", out)
-    assert "divide_by" in out
+    assert "digit 9" in out
 
 
 def test_info_on_what_is_no_model_is_one_line_and_code_1(run, tmp_path):
