@@ -1,4 +1,4 @@
-"""A model like another, with layers and weights of its own."""
+"""``clone_model``: a copy of a model's architecture, with new layers and weights."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ def clone_model(
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
 ) -> Model:
-    """A model with new layers of the same kind and names, connected in the same way, and weights of its own, drawn anew.
+    """Clone a model: new layers of the same classes and names, connected in the same way, with newly initialized weights.
 
-    If the model is compiled, so is the new one, with an optimizer of its own. To copy the weights as well,
+    If the model is compiled, so is the clone, with its own optimizer. To copy the weights too, call
     ``clone.set_weights(model.get_weights())``.
 
     Args:
-        model: It.
-        input_tensors: What ``Input`` gave, to build the new model upon, arranged as the model's inputs are; by default new ones.
-        clone_function: From a layer, or a model in its place, to the one to use instead, which may be the same; not called for inputs.
-        call_function: Called as ``call_function(layer, inputs)`` where the new layers of a functional model are called; with
-            ``training=True`` as well where the layer was called so.
-        recursive: Whether models inside the model are cloned with the same functions, layer by layer.
+        model: The model to clone.
+        input_tensors: Tensors returned by ``Input`` to build the clone on, in the structure of the model's inputs; by default new ones.
+        clone_function: Called with each layer, and each model used as a layer, except input layers; returns the layer to use in the clone,
+            which may be the same.
+        call_function: Called as ``call_function(layer, inputs)`` instead of the layers of a functional model, with ``training=True`` too if
+            the layer was called with it.
+        recursive: Whether models inside the model are cloned layer by layer, with the same functions.
 
     Example:
 
@@ -46,7 +47,7 @@ def clone_model(
     16
     """
     if not isinstance(model, Model):
-        raise TypeError(f"clone_model takes a model, got {model!r:.80}")
+        raise TypeError(f"model must be a fastmlp model, got {model!r:.80}")
     for name, function in (("clone_function", clone_function), ("call_function", call_function)):
         if function is not None and not callable(function):
             raise TypeError(f"{name} must be a function, got {function!r:.80}")

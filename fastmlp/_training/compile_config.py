@@ -169,6 +169,7 @@ class CompileConfig:
 
     def get_config(self) -> Config:
         """Everything, as JSON values; for several outputs, lists with an entry for each."""
+        optimizer = optimizers.registry.serialize(self.optimizer)  # first, as custom objects are listed in this order
         by_output = [output.get_config() for output in self.outputs]
         arguments: Config = {name: [config[name] for config in by_output] for name in by_output[0]}
         if self.form.count == 1:
@@ -176,7 +177,7 @@ class CompileConfig:
             if arguments["loss_weights"] == 1.0 or not self.is_trained:
                 arguments["loss_weights"] = None
         return {
-            "optimizer": optimizers.registry.serialize(self.optimizer),
+            "optimizer": optimizer,
             **arguments,
             "engine": self.engine,
             "skip_zeros": self.skip_zeros,

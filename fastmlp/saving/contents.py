@@ -1,4 +1,4 @@
-"""What a file holds of a model, whatever its format, and how a model gets it back.
+"""What a file of any format holds of a model: captured for saving, and assigned to a model when loading.
 
 Only this module and :mod:`fastmlp._training.state`, on which it stands, reach into a model for that.
 """
@@ -10,11 +10,11 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from fastmlp._base import checks
+from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.files import blaming
 from fastmlp._graph.symbolic import Tensor
 from fastmlp._models.functional import Functional
@@ -46,18 +46,18 @@ class Contents:
 
     kind: str
     """``sequential`` or ``functional``."""
-    config: dict[str, Any]
+    config: Config
     """``Model.get_config()``."""
-    compile: dict[str, Any] | None
+    compile: Config | None
     """``Model.get_compile_config()``."""
     state: TrainingState
-    """Without slots before the first update, when all of them are zero, and where the optimizer's state is not wanted."""
+    """Without slots before the first update, when all are zero, and if the optimizer's state is not saved."""
     columns: dict[str, list[str]]
     """The names of the features and targets, known from data frames: ``{"x": ["age", "height"]}``; {} without any."""
 
     @classmethod
     def of(cls, model: Model, include_optimizer: bool = True) -> Contents:
-        """The model as it is now; other threads can't train it meanwhile.
+        """The contents now; other threads can't train the model meanwhile.
 
         Raises:
             ValueError: The model is not built.
@@ -78,27 +78,27 @@ class Contents:
 
 
 def learned(model: Model) -> list[int]:
-    """The indices of the weights for which the optimizer keeps something: all but moving statistics, frozen or not."""
+    """The indices of the weights that have optimizer slots: all but moving statistics, frozen or not."""
     return [index for index, _ in model._learned()]
 
 
 def trained(model: Model) -> list[int]:
-    """The indices of those that it moves."""
+    """The indices of the weights that the optimizer updates: those that are not frozen either."""
     return [index for index, weight in enumerate(model._weights) if weight.trainable]
 
 
 def number_inputs(model: Model) -> list[Tensor]:
-    """Those of a model's inputs that hold integers."""
-    begin, found = 0, []
+    """The inputs of a model that hold integers."""
+    start, found = 0, []
     for tensor in model.graph.inputs:
-        if any((numbers.begin, numbers.end) == (begin, begin + math.prod(tensor.row)) for numbers in model._integer_features):
+        if any((numbers.begin, numbers.end) == (start, start + math.prod(tensor.row)) for numbers in model._integer_features):
             found.append(tensor)
-        begin += math.prod(tensor.row)
+        start += math.prod(tensor.row)
     return found
 
 
-def make(path: str | os.PathLike[str], config: Mapping[str, Any], kind: str = "sequential") -> Model:
-    """The model of this kind that the file ``path`` describes, still without memory for its weights.
+def make(path: str | os.PathLike[str], config: StoredConfig, kind: str = "sequential") -> Model:
+    """Build the model of this kind that the file ``path`` describes, without memory for its weights yet.
 
     Raises:
         ModelFileError: The configuration is malformed, or not of a model that is built.
@@ -114,7 +114,7 @@ def make(path: str | os.PathLike[str], config: Mapping[str, Any], kind: str = "s
 
 
 def check_widths(path: str | os.PathLike[str], model: Model, elements: int) -> None:
-    """Refuses layers without weights that are out of proportion to the ``elements`` in the file: no array vouches for their widths."""
+    """Refuse layers whose width is out of proportion to the ``elements`` in the file; without weights, no array confirms their width."""
     assert model.plan is not None
     if sum(model.plan.widths) > _SPARE_WIDTH + 16 * elements:
         raise ModelFileError(
@@ -139,7 +139,7 @@ def warn_of_non_finite(path: str | os.PathLike[str], weights: Mapping[str, Array
         checks.warn(f"{os.fspath(path)}: {', '.join(names)} held NaN or Inf when it was saved")
 
 
-def name_columns(path: str | os.PathLike[str], model: Model, columns: Any) -> None:
+def name_columns(path: str | os.PathLike[str], model: Model, columns: object) -> None:
     """Gives the model the names of its columns, as :class:`Contents` has them."""
     with blaming(path, "its list of column names"):
         if not isinstance(columns, Mapping):

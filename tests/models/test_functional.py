@@ -157,7 +157,7 @@ def test_rows_of_any_shape_are_flattened_on_the_way():
             "so it must be the first of the model, but dense is before",
         ),
         (lambda x: residual()(x), ValueError, "takes rows of shape (6,), but is called on (3,)"),
-        (lambda x: models.clone_model(layers.Dense(2)), TypeError, "clone_model takes a model"),
+        (lambda x: models.clone_model(layers.Dense(2)), TypeError, "model must be a fastmlp model"),
     ],
 )
 def test_misuse_is_told(use, error, message):
