@@ -86,7 +86,7 @@ def network(hidden: int, loss: str = "sparse_categorical_crossentropy") -> model
 
 
 def best_answers(x: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """What somebody would answer who knew how the points were made: the class with the largest share · density."""
+    """The best possible classifier, which knows the distribution of the points: the class with the largest share · density."""
     angles = 2 * np.pi * np.arange(CLASSES) / CLASSES
     centres = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     squares = ((x[:, None] - centres) ** 2).sum(axis=2)

@@ -39,7 +39,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Penalty:
-    """What a parameter, or what a layer gives, adds to the loss.
+    """A penalty on a parameter or on the output of a layer, added to the loss.
 
     It is ``l1·Σ|w| + l2·Σw²``, and ``orthogonal`` times the mean |cosine| of two different rows of a kernel, or of two columns.
     """
@@ -134,7 +134,7 @@ class Node:
     ``op`` is one of
 
     - ``"dense"``: ``output = activation(input @ kernel + bias)``; ``parameters`` holds the indices of the kernel and, if there is one, the
-      bias. The activation is one whose derivative can be told from its output.
+      bias. The derivative of the activation must follow from its output.
     - ``"activation"``: ``output = activation(input)``, elementwise or, like softmax, across the columns. ``glu`` halves the columns:
       ``input[:, :n] * sigmoid(input[:, n:])``.
     - ``"activity"``: ``output = input``; the mean over the rows of ``penalty.l1·Σ|input| + penalty.l2·Σinput²`` is added to the loss.
@@ -180,7 +180,7 @@ class Node:
     threshold: float = 0.0
     """Where ``general_relu``, the shrinks and ``threshold`` begin to let their input through; but for ``threshold`` at least 0."""
     max_value: float = math.inf
-    """What ``general_relu`` gives at most, at least 0."""
+    """The maximum of ``general_relu``, ≥ 0."""
     penalty: Penalty | None = None
     """Of an activity node: its l1 and l2."""
     functions: tuple[Function, Function] | None = None
@@ -196,7 +196,7 @@ class Node:
     roles: tuple[str, ...] = ()
     """What each of ``parameters`` is, by the names above (``gamma``, ``moving_mean``, …); a dense node's are the kernel and the bias."""
     constants: tuple[tuple[str, Constant], ...] = ()
-    """Further arrays by role that nobody changes, a number for each column."""
+    """Further constant arrays by role, with one number per column."""
     epsilon: float = 0.0
     momentum: float = 0.0
     """Of the moving statistics: what stays of them after a batch."""
@@ -287,7 +287,7 @@ class Objective:
     from_logits: bool = False
     metrics: tuple[Metric, ...] = ()
     parameters: tuple[float, ...] = ()
-    """Constants of the loss, in the order that docs/losses.md gives: the δ of ``huber``, the γ of a focal loss."""
+    """Constants of the loss, in the order of docs/losses.md: the δ of ``huber``, the γ of a focal loss."""
     smoothing: float = 0.0
     """Share of a cross-entropy's targets that is spread evenly: over all classes, or over yes and no."""
     function: LossFunction | None = None
