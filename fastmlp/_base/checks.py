@@ -1,4 +1,4 @@
-"""Small checks of arguments, so that every message has the same form: what was given, what was wanted."""
+"""Validation of arguments, with messages of one form: what the argument must be, and what it was."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def divisor(name: str, value: Any) -> float:
 
 
 def warn(message: str) -> None:
-    """Warn, pointing at the line outside fastmlp that led here."""
+    """Issue a UserWarning that points at the line of the caller outside fastmlp."""
     level, frame = 1, sys._getframe(0)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fastmlp":
         level, frame = level + 1, frame.f_back
@@ -80,7 +80,7 @@ def warn(message: str) -> None:
 
 
 def path(name: str, value: Any) -> str:
-    """``value``, a str or a path of one, as a str that is not empty."""
+    """``value``, a str or a path object, as a non-empty str."""
     try:
         given = os.fspath(value)
     except TypeError:
@@ -88,30 +88,33 @@ def path(name: str, value: Any) -> str:
     if not isinstance(given, str):
         raise TypeError(f"{name} must be a str or a Path, got {value!r:.80}")
     if not given:
-        raise ValueError(f"{name} is empty; name a file or a folder")
+        raise ValueError(f"{name} is empty; pass the path of a file or folder")
     return given
 
 
 def present(**values: Any) -> None:
-    """An error for those that are None."""
+    """Raise a TypeError if one of the values is None."""
     for name, value in values.items():
         if value is None:
             raise TypeError(f"{name} is missing (None); give an array of numbers")
 
 
 def check_bool(name: str, value: Any) -> bool:
-    """``value`` as a bool; only True, False and their NumPy forms pass."""
+    """``value`` as a bool; anything but True, False and NumPy's bools is a TypeError."""
     if value is True or value is False or type(value).__name__ in ("bool", "bool_"):
         return bool(value)
     raise TypeError(f"{name} must be True or False, got {value!r}")
 
 
 def reject_unknown(owner: str | Callable[..., Any], given: Mapping[str, Any], unsupported: Mapping[str, str]) -> None:
-    """Refuse left-over keyword arguments of ``owner``: those Keras has with advice, the others as misspelled.
+    """Raise an error for unknown keyword arguments of ``owner``: for those of Keras with advice, for others with the nearest name.
 
-    Where ``owner`` is not just a name, its arguments are looked through for what may have been meant.
+    Arguments of Keras are accepted with the values None, False and 0, which disable them.
 
-    An argument Keras has is let through when it asks for nothing (None, False or 0).
+    Args:
+        owner: What was called, or its name. A callable's arguments are searched for the nearest name.
+        given: The unknown arguments.
+        unsupported: Arguments of Keras, with what to use instead.
     """
     called = owner if isinstance(owner, str) else owner.__name__
     for name, value in given.items():
@@ -122,13 +125,13 @@ def reject_unknown(owner: str | Callable[..., Any], given: Mapping[str, Any], un
 
 
 def float32_only(dtype: Any) -> None:
-    """Refuse any ``dtype`` but float32, alone or as Keras' policy of that name."""
+    """Raise an error for any ``dtype`` other than None and float32, or Keras' policy of that name."""
     if isinstance(dtype, Mapping) and isinstance(dtype.get("config"), Mapping):
         dtype = dtype["config"].get("name")
     if dtype is not None and dtype != "float32" and getattr(dtype, "__name__", "") != "float32":
-        raise UnsupportedError(f"dtype={dtype!r} is not in fastmlp; everything is computed in float32, so leave dtype out")
+        raise UnsupportedError(f"dtype={dtype!r} is not in fastmlp, which computes in float32; omit dtype")
 
 
 def is_masked(value: Any) -> bool:
-    """Whether an array has masked elements. Nothing is masked before NumPy's module for it is there, and that module is slow to import."""
+    """Whether an array has masked elements. Without ``numpy.ma``, which is slow to import, nothing can be masked."""
     return "numpy.ma" in sys.modules and bool(np.ma.is_masked(value))

@@ -1,4 +1,4 @@
-"""The functions of a user's own activation, with what is checked each time they are called: shapes, and at first the derivative."""
+"""The functions of a user-defined activation, with checks of their results: shapes in every call, the derivative in the first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SAMPLE = 256
 _STEP = 1e-3
 _TOLERANCE = 1e-2
 _AGREEING = 0.9
-"""The share of points where the derivative must agree: at a kink it may not."""
+"""The fraction of points at which the derivative must agree; at kinks it may not."""
 
 
 class Value:
@@ -25,22 +25,22 @@ class Value:
 
     def __call__(self, z: np.ndarray) -> np.ndarray:
         with as_caller():
-            return self._answer(z)
+            return self._evaluate(z)
 
-    def _answer(self, z: np.ndarray) -> np.ndarray:
+    def _evaluate(self, z: np.ndarray) -> np.ndarray:
         z = z.view()
         z.flags.writeable = False  # writing into it would change what backpropagation reads
         result = np.asarray(self.function(z))
         if result.shape != z.shape:
-            raise ValueError(f"the activation function {self.name!r} gave shape {result.shape} for an array of shape {z.shape}")
+            raise ValueError(f"the activation function {self.name!r} returned shape {result.shape} for an array of shape {z.shape}")
         if result.dtype.kind not in "biuf":
-            raise TypeError(f"the activation function {self.name!r} gave {result.dtype} instead of real numbers")
+            raise TypeError(f"the activation function {self.name!r} returned {result.dtype} instead of real numbers")
         with quiet():
             return result.astype(z.dtype, copy=False)
 
 
 class Derivative(Value):
-    """f'(z), compared with finite differences of f when it is first called."""
+    """f'(z), compared with finite differences of f in the first call."""
 
     def __init__(self, value: Value, function: Callable[[np.ndarray], Any]) -> None:
         super().__init__(function)
@@ -57,12 +57,12 @@ class Derivative(Value):
         points = z.reshape(-1, 1)[:_SAMPLE].astype(np.float64)
         step = _STEP * np.maximum(1, np.abs(points))
         with quiet():  # beside a point the function may not be defined
-            told = self._answer(points)
-            slope = (self.value._answer(points + step) - self.value._answer(points - step)) / (2 * step)
-            wrong = np.isfinite(slope) & ~(np.abs(told - slope) <= _TOLERANCE * np.maximum(1, np.abs(slope)))
+            returned = self._evaluate(points)
+            slope = (self.value._evaluate(points + step) - self.value._evaluate(points - step)) / (2 * step)
+            wrong = np.isfinite(slope) & ~(np.abs(returned - slope) <= _TOLERANCE * np.maximum(1, np.abs(slope)))
         if wrong.mean() > 1 - _AGREEING:
             worst = np.argmax(wrong)
             raise ValueError(
-                f"{self.name!r} is not the derivative of {self.value.name!r}: at z = {points.flat[worst]:.4g} it gives "
-                f"{told.flat[worst]:.4g}, but the slope there is {slope.flat[worst]:.4g}"
+                f"{self.name!r} is not the derivative of {self.value.name!r}: at z = {points.flat[worst]:.4g} it returns "
+                f"{returned.flat[worst]:.4g}, but the slope there is {slope.flat[worst]:.4g}"
             )

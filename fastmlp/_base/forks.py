@@ -1,4 +1,4 @@
-"""Locks that a forked child finds free: the thread that held one in the parent is not there to release it."""
+"""Locks that are free in a forked child, which lacks the thread that may have held them in the parent."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _all: weakref.WeakSet[Lock] = weakref.WeakSet()
 
 
 class Lock:
-    """A lock of Python's, in ``lock``, which is another one in a forked child: ``with _lock.lock:``.
+    """Holds a lock of ``threading`` in ``lock``, which a forked child replaces: ``with _lock.lock:``.
 
-    It is not a lock itself, because only those written in C are released whenever a signal arrives.
+    It is not a lock itself, because only locks written in C are released reliably when a signal arrives.
 
     Args:
         make: ``threading.Lock`` or ``threading.RLock``.

@@ -1,4 +1,4 @@
-"""Keyword arguments that nothing takes: what they are called today, or what may have been meant."""
+"""Errors for unknown keyword arguments that name the current or the nearest argument."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ _OLD_NAMES = {
     "W_regularizer": ("kernel_regularizer",),
     "weights_regularizer": ("kernel_regularizer",),
 }
-"""Names that older versions of Keras used, or that other libraries use, each with those it may have today."""
+"""Argument names of older versions of Keras or of other libraries, each with the current names."""
 
 _MAX_NAMES = 15
 
 
 def refusal(owner: str, name: str, known: Iterable[str]) -> TypeError:
-    """The error for an argument that ``owner`` does not have.
+    """The error for an unknown argument.
 
     Args:
-        owner: What was called.
-        name: The argument.
-        known: The arguments it has.
+        owner: The name of the function or class that was called.
+        name: The unknown argument.
+        known: The arguments that it has.
     """
     known = list(dict.fromkeys(known))
     today = [new for new in _OLD_NAMES.get(name, ()) if new in known]
@@ -93,7 +93,7 @@ _COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def answering(function: Callable[P, T]) -> Callable[P, T]:
-    """Decorates a function: an argument it does not have is answered with the one that was meant."""
+    """A decorator: errors for unknown arguments of the function name the nearest argument."""
 
     @functools.wraps(function)
     def call(*args: P.args, **options: P.kwargs) -> T:

@@ -26,7 +26,7 @@ def automatic(class_name: str) -> str:
 
 
 def give_back(class_name: str, name: str) -> None:
-    """Make ``name`` free again if it is the last that was given to an object of this class."""
+    """Release ``name`` if it is the last one that :func:`automatic` returned for this class."""
     snake = snake_case(class_name)
     with _lock.lock:
         count = _counts.get(snake, 0) - 1
@@ -35,6 +35,6 @@ def give_back(class_name: str, name: str) -> None:
 
 
 def reset() -> None:
-    """Start counting from nothing again (``utils.clear_session``)."""
+    """Reset all counters (``utils.clear_session``)."""
     with _lock.lock:
         _counts.clear()

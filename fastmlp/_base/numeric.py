@@ -1,7 +1,7 @@
-"""Arrays as C reads them, and arithmetic that stays silent whatever ``numpy.seterr`` says.
+"""Arrays in the layout that C reads, and arithmetic without warnings, whatever ``numpy.seterr`` says.
 
-``numpy.seterr`` is the user's, for the user's own arithmetic. fastmlp looks for NaN and Inf in its results instead, so its arithmetic runs
-in :func:`quiet`, and the user's functions inside of it run in :func:`as_caller`.
+``numpy.seterr`` is for the user's own arithmetic. fastmlp checks its results for NaN and Inf instead, so its arithmetic runs in
+:func:`quiet`, and user-defined functions inside of it run in :func:`as_caller`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def as_caller() -> Iterator[None]:
-    """A context inside of :func:`quiet` in which NumPy reports what it did before; for functions of the user's."""
+    """A context inside of :func:`quiet` with the caller's ``numpy.seterr``, for user-defined functions."""
     settings = _callers.get()
     if settings is None:
         yield
@@ -73,7 +73,7 @@ def is_native(array: np.ndarray, dtype: Any) -> bool:
 
 
 def as_native(array: Any, dtype: Any) -> np.ndarray:
-    """The array itself if C can read it where it lies, else such a copy. What is too large for ``dtype`` becomes Inf."""
+    """The array itself if C can read it in place, otherwise a copy. Values too large for ``dtype`` become Inf."""
     if isinstance(array, np.ndarray) and is_native(array, dtype):
         return array  # without the microseconds of np.errstate, more than a small network takes
     with np.errstate(all="ignore"):

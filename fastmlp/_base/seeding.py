@@ -1,11 +1,12 @@
-"""The one stream every unseeded random choice draws its seed from: a model's seed, an initializer's.
+"""The process's random stream, from which models, initializers and others without a seed of their own draw one.
 
-Without :func:`set_seed` the stream is the operating system's entropy. After it, everything made in the same order is the same again.
+By default it is the operating system's entropy. After :func:`set_seed`, objects that are created in the same order get the same seeds.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastmlp._base import forks
@@ -26,21 +27,21 @@ def set_seed(seed: int) -> None:
         _stream = np.random.Generator(np.random.PCG64(seed))
 
 
-def position() -> Any:
-    """Where the stream is, for :func:`rewind`; None where it can't be repeated."""
+def position() -> Mapping[str, Any] | None:
+    """The state of the stream, for :func:`rewind`; None if it is the operating system's."""
     with _lock.lock:
         return None if _stream is None else _stream.bit_generator.state
 
 
-def rewind(to: Any) -> None:
-    """Bring the stream back to where :func:`position` was called."""
+def rewind(to: Mapping[str, Any] | None) -> None:
+    """Restore the state that :func:`position` returned."""
     with _lock.lock:
         if _stream is not None and to is not None:
             _stream.bit_generator.state = to
 
 
 class Counter:
-    """0, 1, 2, …: each number to one thread only."""
+    """Counts 0, 1, 2, …; no two threads get the same number."""
 
     def __init__(self) -> None:
         self._lock = forks.Lock()
@@ -54,7 +55,7 @@ class Counter:
 
 
 def draw_seed() -> int:
-    """An unsigned 64-bit seed, the next of the stream."""
+    """The next unsigned 64-bit seed of the stream."""
     with _lock.lock:
         if _stream is None:
             return int.from_bytes(os.urandom(8), "little")

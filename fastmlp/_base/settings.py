@@ -1,7 +1,7 @@
-"""Settings of objects that describe something: arguments of their constructors, kept as attributes.
+"""Settings: constructor arguments of layers, losses and others that are kept as attributes.
 
-Once an object is made, what it describes may be in use: a model has been built of a layer, compiled with a loss. So an attribute that is
-set later takes effect everywhere, or is refused with what to do instead; and a misspelled one is refused.
+An object may be in use when such an attribute is set: a layer in a model, a loss in a compiled one. The change then takes effect
+everywhere, or raises an error that says what to do instead; a misspelled attribute raises an error too.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import numpy as np
 from fastmlp._base.arguments import Argument
 
 _BOOKKEEPING = {"_sealed", "_weights", "_owner", "calls", "models"}
-"""Attributes that say where an object is used, not what it is."""
+"""Attributes that record where an object is used; they are not settings."""
 
 
 class Sealing(ABCMeta):
-    """The class of classes whose objects know when their constructors have ended; classes of theirs may have abstract bases too."""
+    """A metaclass that marks objects when their constructor has finished. Derived from ABCMeta, so that abstract bases can be mixed in."""
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
         item = super().__call__(*args, **options)
@@ -32,13 +32,13 @@ class Sealing(ABCMeta):
 
     @property
     def __signature__(cls) -> inspect.Signature:
-        """That of the constructor, for ``help``."""
+        """The signature of the constructor, for ``help``."""
         signature = inspect.signature(cls.__init__)  # type: ignore[misc]
         return signature.replace(parameters=list(signature.parameters.values())[1:])
 
 
 class Guarded(metaclass=Sealing):
-    """An object whose settings do not change unnoticed."""
+    """An object that is notified when a setting is changed."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("_") or "_sealed" not in self.__dict__:
@@ -58,7 +58,7 @@ class Guarded(metaclass=Sealing):
             object.__setattr__(self, name, value)
 
     def _change_setting(self, name: str, value: Any) -> None:
-        """Called where a setting is given another value: refuse it, or let it take effect."""
+        """Called when a setting is changed: raises an error, or lets the change take effect."""
         kind = type(self).__name__
         raise AttributeError(
             f"{name} of {kind} is fixed once it is made, because what uses it would not notice; make a new one, {kind}({name}=...), and "
@@ -66,12 +66,12 @@ class Guarded(metaclass=Sealing):
         )
 
     def _refuse_unknown(self, name: str) -> None:
-        """Called where an attribute is set that the object does not have: an error if it looks like a setting's name."""
+        """Called when an unknown attribute is set: raises an error if the name is close to a setting's."""
         refuse_misspelled(type(self).__name__, name, settings_of(type(self)))
 
 
 def refuse_misspelled(owner: str, name: str, known: Iterable[str]) -> None:
-    """An error if a name is close to one that is known, and so probably meant it."""
+    """Raise an AttributeError if a name is close to a known one, and so probably misspelled."""
     close = difflib.get_close_matches(name.replace("_", ""), {one.replace("_", ""): one for one in known}, 1, 0.8)
     if close and name not in known:
         meant = next(one for one in known if one.replace("_", "") == close[0])
@@ -89,8 +89,7 @@ def settings_of(cls: type) -> frozenset[str]:
 
 
 def changed_by(item: Guarded, name: str, value: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """What it means to give a setting another value: two new objects of the same kind, made as ``item`` and with the other value, and the
-    attributes in which they differ."""
+    """The effect of changing a setting: a new object like ``item``, one with the new value, and the attributes in which these differ."""
     cls: Any = next(base for base in type(item).__mro__ if base.__module__.partition(".")[0] == "fastmlp")
     current = {one: item.__dict__[one] for one in settings_of(cls) if one in item.__dict__}
     before, after = cls(**current), cls(**{**current, name: value})

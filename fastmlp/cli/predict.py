@@ -1,4 +1,4 @@
-"""``fastmlp predict``: what a saved model says about rows from a file, or about a picture of a digit."""
+"""``fastmlp predict``: predictions of a saved model for the rows of a file, or for pictures of digits."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def add_parser(commands: Any) -> None:
     """Adds ``predict`` to the command's parser."""
     parser = commands.add_parser(
         "predict",
-        help="ask a model about your data",
-        description="Print the class and the probabilities a model gives for each row of a file, or for each picture.",
+        help="predict with a saved model",
+        description="Print the class and the probabilities that a model predicts for each row of a file, or for each picture.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -29,18 +29,18 @@ class Data:
 
     @property
     def classes(self) -> int:
-        """Labels run from 0 to one less than this."""
+        """The number of classes; labels are 0 to one less than this."""
         return int(self.y_train.max()) + 1
 
     @property
     def features(self) -> int:
-        """The length of a sample."""
+        """The number of features of a sample."""
         return int(self.x_train.shape[1])
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A data set and the network it is learned with unless told otherwise."""
+    """A data set with the network and the settings that are used by default."""
 
     name: str
     what: str
@@ -97,7 +97,7 @@ def network(
     engine: EngineName,
     name: str,
 ) -> Sequential:
-    """A classifier, compiled. The learning rate is the optimizer's own unless given."""
+    """A compiled classifier; ``learning_rate`` None stands for the optimizer's default."""
     from fastmlp import layers, models, optimizers
 
     model = models.Sequential([layers.Input((features,))], name=name)

@@ -1,4 +1,4 @@
-"""``fastmlp train``: learn a data set, measure on rows held out from training, save and draw the result."""
+"""``fastmlp train``: train on a data set, evaluate on its test samples, save and plot the result."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ examples:
   fastmlp train moons --hidden 16,16 --activation tanh --epochs 200 --plot moons.png
   fastmlp train mnist --dropout 0.2 --epochs 20 --threads 4 --save digits.safetensors
 
-A seed fixes the data, the first weights, the order of the rows and the dropout, so that a run can
-be repeated to the last bit. Held-out rows are never trained on.
+A seed determines the data, the initial weights, the order of the samples and the dropout, so that
+a run can be reproduced to the last bit. Test samples are never trained on.
 """
 
 
@@ -36,7 +36,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "train",
         help="train a network on a data set",
-        description="Train a network on a data set and measure it on held-out rows. Without arguments: three spiral arms.",
+        description="Train a network on a data set and evaluate it on test samples. Without arguments: three spiral arms.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -195,7 +195,7 @@ class _Watch:
 def _provenance(
     task: Task, data: Data, data_options: Mapping[str, Any], options: argparse.Namespace, results: Mapping[str, Any], seconds: float
 ) -> dict[str, Any]:
-    """What a model's file remembers of its training."""
+    """The description of the training in the model's file."""
     return {
         "command": "fastmlp train",
         "dataset": task.name,
@@ -220,8 +220,8 @@ def _report(
     widths = [data.features, *(task.hidden if options.hidden is None else options.hidden), data.classes]
     optimizer = model.optimizer
     rows: list[tuple[str, object]] = [
-        ("test accuracy", _score(results["test"], plural(len(data.x_test), "held-out row"))),
-        ("train accuracy", _score(results["train"], plural(len(data.x_train), "row"))),
+        ("test accuracy", _score(results["test"], plural(len(data.x_test), "sample"))),
+        ("train accuracy", _score(results["train"], plural(len(data.x_train), "sample"))),
         ("network", f"{'-'.join(map(str, widths))}, {options.activation}, {plural(model.count_params(), 'parameter')}"),
         (
             "training",

@@ -76,7 +76,7 @@ def test_training_without_arguments_learns_the_spiral(run):
     code, out, err = run("train")
     assert code == 0
     assert accuracy(out) >= 0.97
-    for fact in ("300 held-out rows", "1,200 rows", "2-64-64-3, relu, 4,547 parameters", "rows a second", "100 epochs", "seed 0", "native"):
+    for fact in ("300 samples", "1,200 samples", "2-64-64-3, relu, 4,547 parameters", "rows a second", "100 epochs", "seed 0", "native"):
         assert fact in out
     assert re.findall(r"^spiral +(\d+)/100 ", err, re.MULTILINE) == [str(epoch) for epoch in range(10, 101, 10)]
 

@@ -245,10 +245,10 @@ def test_a_pair_of_functions_may_have_kinks_and_be_a_layer():
     ("activation", "error", "message"),
     [
         ((arctan, lambda z: 1 / (1 + z)), ValueError, "is not the derivative of 'arctan': at z = "),
-        ((arctan, lambda z: np.full_like(z, np.nan)), ValueError, "it gives nan, but the slope there is "),
-        ((arctan, lambda z: 1.0), ValueError, "gave shape () for an array of shape (64, 1)"),
-        ((lambda z: z[:, :1], arctan_slope), ValueError, "gave shape (32, 1) for an array of shape (32, 8)"),
-        ((lambda z: z + 1j, arctan_slope), TypeError, "gave complex64 instead of real numbers"),
+        ((arctan, lambda z: np.full_like(z, np.nan)), ValueError, "it returns nan, but the slope there is "),
+        ((arctan, lambda z: 1.0), ValueError, "returned shape () for an array of shape (64, 1)"),
+        ((lambda z: z[:, :1], arctan_slope), ValueError, "returned shape (32, 1) for an array of shape (32, 8)"),
+        ((lambda z: z + 1j, arctan_slope), TypeError, "returned complex64 instead of real numbers"),
         ((lambda z: np.negative(z, out=z), arctan_slope), ValueError, "read-only"),
     ],
 )
