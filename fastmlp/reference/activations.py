@@ -1,16 +1,16 @@
 """Activation functions a = f(z), and how a gradient passes back through them.
 
-Without a bend between them, dense layers one after the other would be no more than one matrix. An activation is that bend. Each is a
-pair of functions:
+Without nonlinear functions between them, several dense layers would compute no more than one matrix product. Each activation is a pair of
+functions:
 
-- ``forward(z, alpha)`` gives a = f(z);
-- ``backward(a, da, alpha)`` gives dz from da, by the chain rule dz = da · f'(z).
+- ``forward(z, alpha)`` returns a = f(z);
+- ``backward(a, da, alpha)`` returns dz, by the chain rule dz = da · f'(z).
 
 Those with ``limited`` in the table take a threshold and a max_value after alpha.
 
-Most derivatives can be told from the output a alone, so z need not be kept. Those with ``reads_input`` in the
-table give the same a for several z; their second function is ``backward(z, da, alpha)``. ``z``, ``a``, ``da`` and
-``dz`` have the shape (rows, units); ``alpha`` matters to the few that say so. To add an activation, write its pair and add a row to
+Most derivatives are functions of the output a alone, so z need not be saved. Those with ``reads_input`` in the table
+are not; their second function is ``backward(z, da, alpha)``. ``z``, ``a``, ``da`` and
+``dz`` have the shape (rows, units); ``alpha`` is ignored by most. To add an activation, write its pair and add a row to
 ``ACTIVATIONS``.
 """
 
@@ -206,7 +206,7 @@ def gelu_backward(z: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarr
 
 
 def gelu_tanh(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
-    """f(z) = ½z·(1 + tanh y) = z·sigmoid(2y) with y = √(2/π)·(z + 0.044715·z³): close to ``gelu``, and made of simpler functions.
+    """f(z) = ½z·(1 + tanh y) = z·sigmoid(2y) with y = √(2/π)·(z + 0.044715·z³): an approximation of ``gelu``.
 
     Beyond ±16 the sigmoid is 0 or 1, and z³ might overflow.
     """
@@ -308,8 +308,8 @@ def _squareplus_parts(z: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarr
     """√(z² + alpha), and its sum with |z|, neither 0. Beyond 2⁶² alpha has long been lost in z²."""
     near = np.clip(z, -(2.0**62), 2.0**62)
     root = np.sqrt(near * near + np.asarray(alpha, z.dtype))
-    least = np.asarray(2.0**-62, z.dtype)
-    return np.maximum(root, least), np.maximum(root + np.abs(near), least)
+    minimum = np.asarray(2.0**-62, z.dtype)
+    return np.maximum(root, minimum), np.maximum(root + np.abs(near), minimum)
 
 
 def squareplus(z: np.ndarray, alpha: float = 4.0) -> np.ndarray:
@@ -379,8 +379,8 @@ def log_softmax_backward(a: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> n
 def sparsemax(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
     """aⱼ = max(zⱼ − τ, 0), with the τ that makes each row a probability distribution (Martins and Astudillo, 2016).
 
-    It is the distribution nearest to z, and unlike softmax gives 0 to what is far below the largest. With the k largest z above 0, τ is
-    (their sum − 1) / k; k is the largest number for which the smallest of them stays above it.
+    It is the distribution nearest to z, and unlike softmax it is exactly 0 for values far below the maximum. With the k largest z
+    above 0, τ is (their sum − 1) / k; k is the largest number for which the smallest of them stays above it.
     """
     z = z - z.max(axis=1, keepdims=True)
     descending = -np.sort(-z, axis=1)
@@ -392,14 +392,14 @@ def sparsemax(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
 
 
 def sparsemax_backward(a: np.ndarray, da: np.ndarray, alpha: float = 0.0) -> np.ndarray:
-    """dzⱼ = daⱼ − the mean of da where a > 0, there; 0 elsewhere: what τ takes from all of them is shared."""
+    """dzⱼ = daⱼ − the mean of da where a > 0, and 0 elsewhere: τ depends equally on all of them."""
     above = a > 0
     mean = np.where(above, da, 0).sum(axis=1, keepdims=True) / np.maximum(above.sum(axis=1, keepdims=True), 1).astype(a.dtype)
     return np.where(above, da - mean, 0)
 
 
 def glu(z: np.ndarray, alpha: float = 0.0) -> np.ndarray:
-    """a = u·sigmoid(v), u and v the first and the second half of the columns: v opens and closes gates for u (Dauphin et al., 2017)."""
+    """a = u·sigmoid(v), u and v the first and the second half of the columns: v gates u (Dauphin et al., 2017)."""
     u, v = np.split(z, 2, axis=1)
     return u * sigmoid(v)
 
@@ -419,7 +419,7 @@ class Activation(NamedTuple):
     backward: Callable[..., np.ndarray]
     """From the output, or the input, and the gradient of the output, and the constants of the node."""
     reads_input: bool = False
-    """Whether ``backward`` reads the input, because the output does not tell the derivative."""
+    """Whether ``backward`` reads the input, because the derivative is not a function of the output."""
     rowwise: bool = False
     """Whether an output depends on all columns of its row; such an activation is never part of a dense node."""
     limited: bool = False
@@ -427,7 +427,7 @@ class Activation(NamedTuple):
 
 
 def of_functions(value: Callable[[np.ndarray], Any], derivative: Callable[[np.ndarray], Any]) -> Activation:
-    """An activation made of a user's two functions, value and derivative of z."""
+    """A user-defined activation, from its value and its derivative."""
     return Activation(lambda z, alpha: value(z), lambda z, da, alpha: da * derivative(z), reads_input=True)
 
 

@@ -1,4 +1,4 @@
-"""Operations that move columns and rows, and those that compute across them: folds, gathers, pools, dot products.
+"""Operations that rearrange columns and rows, and those that compute across a row: folds, gathers, pools, dot products.
 
 All arrays are (rows, width). They have no parameters.
 """
@@ -18,7 +18,7 @@ Arrays = Sequence[np.ndarray]
 
 
 class Fold(Merge):
-    """Rows of several parts become as many rows, so that what follows acts on each part by itself; or, unfolding, the other way round."""
+    """Each row of several parts becomes several rows, so that the following nodes act on each part separately; unfold is the inverse."""
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Any) -> tuple[np.ndarray, Any]:
         (x,) = inputs
@@ -29,7 +29,7 @@ class Fold(Merge):
 
 
 class Gather(Merge):
-    """a = some columns of x, in any order and any number of times; dx adds up what comes back for each."""
+    """a = some columns of x, in any order and any number of times; dx is the sum of the gradients of each."""
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Any) -> tuple[np.ndarray, Any]:
         (x,) = inputs

@@ -1,4 +1,4 @@
-"""Operations that read or give integers: classes, words, bins, anything that is counted and not measured."""
+"""Operations that read or return integers: categories, words, bins."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Embedding:
         return a.reshape(len(x), -1), (x, numbers, known)
 
     def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
-        """A row of the table gets the sum of the gradients of all places where it stands."""
+        """A row of the table gets the sum of the gradients of all positions that look it up."""
         x, numbers, known = saved
         (table,) = parameters
         dtable = np.zeros_like(table)
@@ -67,7 +67,7 @@ class CategoryEncoding:
 
 
 class Replacement:
-    """What discretizations and lookups have in common: a number for each number, all (rows, width), and no gradient."""
+    """Base class of discretizations and lookups: replaces each number, (rows, width), and passes no gradient."""
 
     def __init__(self, node: Node, index: int) -> None:
         assert node.table is not None
@@ -75,7 +75,7 @@ class Replacement:
         self.keys = np.array(node.table.keys, np.float32)
 
     def of(self, numbers: np.ndarray) -> np.ndarray:
-        """What numbers are replaced by."""
+        """The replacements of numbers."""
         raise NotImplementedError
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
@@ -87,14 +87,14 @@ class Replacement:
 
 
 class Discretization(Replacement):
-    """Each number becomes that of its bin: how many of the boundaries between the bins are no larger."""
+    """Each number becomes the index of its bin: the number of bin boundaries that are not larger."""
 
     def of(self, numbers: np.ndarray) -> np.ndarray:
         return np.searchsorted(self.keys, numbers, side="right")
 
 
 class Lookup(Replacement):
-    """Each integer becomes its value in a table, or one of some buckets where it is not in there."""
+    """Each integer becomes its value in a table, or is hashed into a bucket if it is not in the table."""
 
     def of(self, numbers: np.ndarray) -> np.ndarray:
         result = self._bucketed(numbers)

@@ -48,7 +48,7 @@ def _clip(p: np.ndarray) -> np.ndarray:
 
 
 def _zero_where_clipped(p: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """A clipped probability is a constant, so nothing can be learnt through it."""
+    """A clipped probability is a constant, so its gradient is 0."""
     return np.where(p == _clip(p), gradient, 0)
 
 
@@ -219,8 +219,8 @@ def kl_divergence(y: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 def kl_divergence_gradient(y: np.ndarray, p: np.ndarray) -> np.ndarray:
     """∂ℓ/∂pⱼ = −yⱼ / pⱼ; 0 where p was clipped, half of it at the very bounds."""
-    least = p.dtype.type(EPSILON)
-    return -np.clip(y, least, 1) / np.clip(p, least, 1) * step(p - least) * step(1 - p)
+    minimum = p.dtype.type(EPSILON)
+    return -np.clip(y, minimum, 1) / np.clip(p, minimum, 1) * step(p - minimum) * step(1 - p)
 
 
 def _side(y: np.ndarray) -> np.ndarray:
@@ -229,7 +229,7 @@ def _side(y: np.ndarray) -> np.ndarray:
 
 
 def hinge(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """ℓ = 1/columns · Σⱼ max(1 − yⱼ·pⱼ, 0): nothing is lost where the prediction is on the right side by a margin of one."""
+    """ℓ = 1/columns · Σⱼ max(1 − yⱼ·pⱼ, 0): 0 where the prediction is on the right side with a margin of one."""
     return np.maximum(1 - _side(y) * p, 0).mean(axis=1)
 
 

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def lookup(kind: str, table: Mapping[str, T], name: str) -> T:
-    """Gives ``table[name]``.
+    """Returns ``table[name]``.
 
     Raises:
         ValueError: The name is not in the table; the message lists those that are.

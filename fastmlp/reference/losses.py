@@ -1,9 +1,9 @@
-"""Losses: how wrong the predictions of a batch are, and the slope of that.
+"""Losses: how wrong the predictions of a batch are, and their gradients.
 
 A loss is a pair of functions of the targets ``y`` and the predictions ``p``, both (rows, columns), and perhaps of constants:
 
-- ``value(y, p)`` gives one number a row, (rows,);
-- ``gradient(y, p)`` gives its derivative with respect to p, (rows, columns).
+- ``value(y, p)`` returns the loss of each row, (rows,);
+- ``gradient(y, p)`` returns its derivative with respect to p, (rows, columns).
 
 ``LOSSES`` holds those that read predictions. ``LOGIT_LOSSES`` holds those that read logits z, the scores before a softmax or a sigmoid: the
 exponential of the activation and the logarithm of the loss then cancel on paper instead of in float32, where they lose digits or
@@ -43,9 +43,9 @@ class Loss(NamedTuple):
     """Whether every row has the value of the whole batch; the gradient is then that of this value."""
 
     weighted: RowFunction | None = None
-    """Where a row's value depends on others: ``pull`` itself, of targets, predictions and shares."""
+    """``weighted_gradient`` itself, for losses whose value for a row depends on other rows."""
 
-    def pull(self, y: np.ndarray, p: np.ndarray, share: np.ndarray) -> np.ndarray:
+    def weighted_gradient(self, y: np.ndarray, p: np.ndarray, share: np.ndarray) -> np.ndarray:
         """The derivative of Σ share·value over the rows, (rows, columns)."""
         if self.weighted is not None:
             return self.weighted(y, p, share)
@@ -101,7 +101,7 @@ def make_loss(name: str, from_logits: bool, parameters: tuple[float, ...] = (), 
 
 
 def of_function(function: LossFunction) -> Loss:
-    """The user's own loss, a function that gives value and gradient at once; it is asked twice a batch, once for each."""
+    """A user-defined loss, a function that returns value and gradient; it is called twice per batch, once for each."""
     return Loss(lambda y, p: function(y, p)[0], lambda y, p: function(y, p)[1])
 
 
@@ -113,7 +113,7 @@ def listed(*modules: ModuleType) -> dict[str, Loss]:
     """The pairs of functions that modules export, by the name of the first."""
     exported = {name: one for module in modules for name, one in vars(module).items() if name in module.__all__}
     return {
-        name: Loss(value, exported[f"{name}_gradient"], weighted=exported.get(f"{name}_pull"))
+        name: Loss(value, exported[f"{name}_gradient"], weighted=exported.get(f"{name}_weighted_gradient"))
         for name, value in exported.items()
         if f"{name}_gradient" in exported
     }

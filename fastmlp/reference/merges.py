@@ -1,7 +1,7 @@
-"""Operations that join tensors and part them: what makes a network a graph instead of a chain.
+"""Operations that merge and split tensors, which make a network a graph instead of a chain.
 
-All arrays are (rows, width). Where paths join, the gradient goes back along each of them; where they part, what comes back is added up.
-They have no parameters, so ``backward`` gives gradients with respect to the inputs only.
+All arrays are (rows, width). Where paths merge, the gradient flows back along each of them; where they split, gradients are added.
+They have no parameters, so ``backward`` returns gradients with respect to the inputs only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Arrays = Sequence[np.ndarray]
 
 
 class Merge(ABC):
-    """The base of all that follow; see ``operations.Operation``."""
+    """The base class of these operations; see ``operations.Operation``."""
 
     def __init__(self, node: Node, index: int) -> None:
         self.node = node
@@ -33,7 +33,7 @@ class Merge(ABC):
 
 
 class Add(Merge):
-    """a = x + y. Both get the whole gradient: dx = dy = da, which is why a residual connection keeps deep networks trainable."""
+    """a = x + y. Both inputs get the gradient unchanged, dx = dy = da, which is why a residual connection keeps deep networks trainable."""
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Any) -> tuple[np.ndarray, Any]:
         x, y = inputs
@@ -55,7 +55,7 @@ class Subtract(Merge):
 
 
 class Multiply(Merge):
-    """a = x ∘ y, dx = da ∘ y, dy = da ∘ x: each is the other's slope."""
+    """a = x ∘ y, dx = da ∘ y, dy = da ∘ x: the derivative by one is the other."""
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Any) -> tuple[np.ndarray, Any]:
         x, y = inputs
@@ -67,7 +67,7 @@ class Multiply(Merge):
 
 
 class Maximum(Merge):
-    """a = max(x, y). The larger one gets the gradient; where they are equal, each gets half."""
+    """a = max(x, y). The larger input gets the gradient; where they are equal, each gets half."""
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Any) -> tuple[np.ndarray, Any]:
         x, y = inputs
@@ -80,7 +80,7 @@ class Maximum(Merge):
 
 
 class Minimum(Maximum):
-    """a = min(x, y). The smaller one gets the gradient; where they are equal, each gets half."""
+    """a = min(x, y). The smaller input gets the gradient; where they are equal, each gets half."""
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Any) -> tuple[np.ndarray, Any]:
         x, y = inputs
@@ -124,7 +124,7 @@ class Scale(Merge):
 
 
 class Branch(Merge):
-    """a = x, for one of several readers. The network adds up what they send back."""
+    """a = x, for one of several nodes that read it. The network adds their gradients."""
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Any) -> tuple[np.ndarray, Any]:
         (x,) = inputs
@@ -135,7 +135,7 @@ class Branch(Merge):
 
 
 class Slice(Merge):
-    """Some columns of the network's input, which nothing is learnt from."""
+    """Some columns of the network's input, whose gradient is not needed."""
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Any) -> tuple[np.ndarray, Any]:
         (x,) = inputs

@@ -1,7 +1,7 @@
-"""Metrics: numbers to watch beside the loss; nothing is learnt from them, so they need no derivative.
+"""Metrics: measured alongside the loss but not minimised, so they need no derivative.
 
-A metric is a function of the targets, the predictions (rows, columns) and a threshold that gives one number a row, (rows,). Any loss is a
-metric too; ``make_metric`` finds either. To add one, write the function and add a row to ``METRICS``.
+A metric is a function of the targets, the predictions (rows, columns) and a threshold that returns one number per row, (rows,). Any loss
+is a metric too; ``make_metric`` finds either. To add one, write the function and add a row to ``METRICS``.
 """
 
 from __future__ import annotations

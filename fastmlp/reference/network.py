@@ -1,10 +1,10 @@
 """The network: forward pass, backpropagation and the training loop.
 
-Training repeats three things for one small batch of rows after another:
+Training repeats three steps for each batch of samples:
 
-1. *forward*: run the nodes in order; the last one's output are the predictions;
-2. *backward*: from the slope of the loss, run the nodes in reverse and collect the gradient of every parameter;
-3. *step*: let the optimizer move every parameter a little against its gradient.
+1. *forward*: run the nodes in order; the output of the last one is the predictions;
+2. *backward*: starting from the gradient of the loss, run the nodes in reverse and compute the gradient of every parameter;
+3. *step*: the optimizer changes every parameter by a small step against its gradient.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import fastmlp.reference.updates as updates
 from fastmlp._base.numeric import quiet
 from fastmlp._engine.spec import Batches, Node, Objective, Plan, SparseRows, Update
 from fastmlp.errors import STALE, NonFiniteLossError, NonFiniteWeightsError
+from fastmlp.reference.lock import NetworkLock
 from fastmlp.reference.lookup import lookup
 from fastmlp.reference.losses import make_loss, of_function
 from fastmlp.reference.metrics import make_metric
@@ -28,8 +29,7 @@ from fastmlp.reference.normalization import BatchNormalization
 from fastmlp.reference.operations import OPERATIONS, Activity, Operation, Pass
 from fastmlp.reference.optimizers import OPTIMIZERS, slot_names
 from fastmlp.reference.random import noise_key
-from fastmlp.reference.task import Batch, Losses, Task, Term, add_totals, hand_out, mean_losses, without_ignored
-from fastmlp.reference.turns import Turns
+from fastmlp.reference.task import Batch, Losses, Task, Term, add_totals, copy_predictions, mean_losses, without_ignored
 
 __all__ = ["Network"]
 
@@ -39,11 +39,11 @@ PREDICT_ROWS = 1024
 
 @dataclass(frozen=True)
 class State:
-    """Everything training changes. It is replaced as a whole, never changed."""
+    """Everything that training changes. It is replaced, never modified in place."""
 
     parameters: tuple[np.ndarray, ...]
     slots: tuple[dict[str, np.ndarray], ...]
-    """What the optimizer remembers for each parameter."""
+    """The optimizer's arrays for each parameter."""
     iterations: int = 0
     """Parameter updates done."""
 
@@ -52,12 +52,12 @@ class Network:
     """A network with its parameters, and with its optimizer once it is configured.
 
     Any number of threads may predict while one trains: training makes new arrays and then replaces the state in a single assignment, so
-    the others see the network as it was before a batch or after it, never in between. An interrupt leaves it whole for the same
-    reason. Those who write or measure wait for each other; a function of the user's that comes back to the network gets an error.
+    the others see the network as it was before a batch or after it, never in between. An interrupt leaves it consistent for
+    the same reason. Calls that train, evaluate or write wait for each other; a user-defined function that calls back gets an error.
 
     Args:
         plan: The nodes to run.
-        seed: Unsigned 64-bit integer; with a node's index and the number of updates done it decides what dropout drops.
+        seed: Unsigned 64-bit integer; with a node's index and the number of updates done it determines dropout masks.
         dtype: float32 as in the compiled engine, or float64 to check gradients. Parameters, predictions and gradients have this dtype.
 
     Example:
@@ -70,7 +70,7 @@ class Network:
     """
 
     def __init__(self, plan: Plan, seed: int = 0, *, dtype: Any = np.float32) -> None:
-        self._turns = Turns()
+        self._lock = NetworkLock()
         self._seed = seed
         self._plan = plan
         self._dtype = np.dtype(dtype)
@@ -82,7 +82,7 @@ class Network:
     def _operation(self, node: Node, index: int) -> Operation:
         if node.functions is not None:
             value, derivative = node.functions
-            node = replace(node, functions=(self._turns.away(value), self._turns.away(derivative)))
+            node = replace(node, functions=(self._lock.lent(value), self._lock.lent(derivative)))
         operation: Operation = lookup("op", OPERATIONS, node.op)(node, index)
         return operation
 
@@ -95,7 +95,7 @@ class Network:
         terms = tuple(self._term(objective) for objective in objectives)
         needed = self._needed({term.objective.source for term in terms})
         task = Task(objective, terms, needed, update, lookup("optimizer", OPTIMIZERS, update.kind))
-        with self._turns.taken():
+        with self._lock.held():
             self._task = task
             self._state = State(self._state.parameters, updates.initial_slots(update, self._state.parameters))
 
@@ -112,7 +112,7 @@ class Network:
         return Term(
             objective=objective,
             output=self._plan.output if objective.output is None else objective.output,
-            loss=make_loss(*parts) if objective.function is None else of_function(self._turns.away(objective.function)),
+            loss=make_loss(*parts) if objective.function is None else of_function(self._lock.lent(objective.function)),
             metrics=tuple(make_metric(metric) for metric in objective.metrics),
         )
 
@@ -127,7 +127,7 @@ class Network:
             now: Whether dropout is on, and what decides its mask.
 
         Returns:
-            The buffers, numbered as in the plan, each (rows, width), and what each operation saved for the way back.
+            The buffers, numbered as in the plan, each (rows, width), and what each operation saved for backward.
         """
         buffers = {0: x.astype(self._dtype)}
         saved = []
@@ -140,9 +140,9 @@ class Network:
     def _backward(self, dsources: dict[int, np.ndarray], saved: list[Any], parameters: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         """Runs the nodes in reverse: backpropagation.
 
-        When a node's turn comes, all the nodes that read its output have had theirs, so the gradient of that output is complete: what
-        several nodes read gets the sum of what they answer. A node whose output has no gradient had no part in the loss, such as a
-        final softmax that the loss has absorbed.
+        When a node is reached, all nodes that read its output have been processed, so the gradient of that output is complete: the sum of
+        the gradients from all of them. A node whose output has no gradient does not contribute to the loss, such as a final softmax that
+        is fused into the loss.
 
         Args:
             dsources: For each buffer that a loss read, (rows, width), the derivative of the sum of all losses with respect to it.
@@ -166,13 +166,13 @@ class Network:
         return dparameters
 
     def _step(self, state: State, gradients: list[np.ndarray], task: Task, saved: list[Any]) -> State:
-        """Moves every parameter by the optimizer's rule, with all that goes before and after, and moving statistics by theirs."""
+        """Applies the optimizer's update to every parameter, and updates moving statistics."""
         rate, described = self._learning_rate, self._plan.parameters
         moved, slots = updates.update(task.update, task.step, rate, state.iterations, described, state.parameters, gradients, state.slots)
         parameters = list(moved)
         for node, operation, memory in zip(self._plan.nodes, self._operations, saved, strict=True):
             if isinstance(operation, BatchNormalization):
-                statistics = operation.moved(memory, [parameters[i] for i in node.parameters])
+                statistics = operation.updated_statistics(memory, [parameters[i] for i in node.parameters])
                 for role, value in statistics.items():
                     parameters[node.parameters[node.roles.index(role)]] = value
         return State(parameters=tuple(parameters), slots=slots, iterations=state.iterations + 1)
@@ -180,12 +180,12 @@ class Network:
     # Training and evaluating
 
     def train(self, batches: Batches, first: int, stop: int, seconds: float, totals: np.ndarray) -> int:
-        """Learns from minibatches ``first`` … ``stop - 1``.
+        """Trains on minibatches ``first`` … ``stop - 1``.
 
         Args:
             batches: The rows, and how they are cut into minibatches.
             first, stop: The range of minibatches.
-            seconds: Time after which to return at the end of a minibatch; one at least is done.
+            seconds: Time after which to return at the end of a minibatch; at least one is done.
             totals: float64, added to: Σ loss·rows, Σ rows, then Σ value·weight and Σ weight of each metric.
 
         Returns:
@@ -208,48 +208,48 @@ class Network:
             if index == batches.count - 1 and not all(np.isfinite(parameter).all() for parameter in self._state.parameters):
                 raise NonFiniteWeightsError(batch=index)
             add_totals(totals, task, batch, losses, buffers)
-            hand_out(batches, index - first, task, buffers)
+            copy_predictions(batches, index - first, task, buffers)
 
-        with self._turns.taken():
+        with self._lock.held():
             task = self._configured("train", batches)
             return _repeat(learn, first, stop, seconds)
 
     def evaluate(self, batches: Batches, first: int, stop: int, seconds: float, totals: np.ndarray) -> int:
-        """Measures loss and metrics as ``train`` does, but learns nothing: dropout is off, and a loss may be NaN or infinite."""
+        """Computes loss and metrics like ``train``, without updates: dropout is off, and a loss may be NaN or infinite."""
 
         def measure(index: int) -> None:
             batch = self._batch(batches, index, task)
             buffers, _ = self._forward(batch.x, state.parameters, self._pass(state, training=False))
             add_totals(totals, task, batch, self._losses(task, batch, buffers, state), buffers)
-            hand_out(batches, index - first, task, buffers)
+            copy_predictions(batches, index - first, task, buffers)
 
-        with self._turns.taken():
+        with self._lock.held():
             task, state = self._configured("evaluate", batches), self._state
             return _repeat(measure, first, stop, seconds)
 
     def gradients(self, batches: Batches) -> tuple[float, list[np.ndarray]]:
-        """Gives the loss of the first minibatch and its derivative with respect to each parameter; dropout is on, nothing moves."""
-        with self._turns.taken(), quiet():
+        """Returns the loss of the first minibatch and its derivative with respect to each parameter; dropout is on, nothing is updated."""
+        with self._lock.held(), quiet():
             task = self._configured("gradients", batches)
             losses, _, gradients, _ = self._differentiate(self._batch(batches, 0, task), self._state, task)
         return losses.total, gradients
 
     def _differentiate(self, batch: Batch, state: State, task: Task) -> tuple[Losses, dict[int, np.ndarray], list[np.ndarray], list[Any]]:
-        """Gives a minibatch's losses, buffers, the derivatives of what is minimised by the parameters, and what operations saved."""
+        """Returns a minibatch's losses, buffers, gradients of the parameters, and what operations saved."""
         buffers, saved = self._forward(batch.x, state.parameters, self._pass(state, training=True))
         dsources = {}
         for term, y, weight in zip(task.terms, batch.y, batch.weight, strict=True):
             source = term.objective.source
             y, weight, p = without_ignored(term, y, weight, buffers[source])
             share = weight * weight.dtype.type(term.objective.weight) / len(weight)  # of each row in the sum
-            dsources[source] = term.loss.pull(y, p, share)
+            dsources[source] = term.loss.weighted_gradient(y, p, share)
         _, slopes = updates.penalize(self._plan.parameters, state.parameters)
         gradients = self._backward(dsources, saved, state.parameters)
         penalized = [g if slope is None else g + slope for g, slope in zip(gradients, slopes, strict=True)]
         return self._losses(task, batch, buffers, state), buffers, penalized, saved
 
     def _losses(self, task: Task, batch: Batch, buffers: dict[int, np.ndarray], state: State) -> Losses:
-        """The loss of each term, and what is minimised: their weighted sum, and the penalties on weights and on what layers give."""
+        """The loss of each term, and the total: their weighted sum, with the penalties on parameters and activities."""
         losses = mean_losses(task, batch, buffers)
         total, _ = updates.penalize(self._plan.parameters, state.parameters)
         for node, operation in zip(self._plan.nodes, self._operations, strict=True):
@@ -297,8 +297,8 @@ class Network:
     # Predicting
 
     def predict(self, x: np.ndarray | SparseRows, out: np.ndarray | None = None) -> np.ndarray:
-        """Gives the predictions (rows, outputs) for x (rows, inputs), written to ``out`` if it is given."""
-        self._turns.refuse_inside()
+        """Returns predictions (rows, outputs) for x (rows, inputs), written to ``out`` if it is given."""
+        self._lock.check_not_inside()
         x, state = self._rows(x), self._state
         if out is None:
             out = np.empty((len(x), self._plan.widths[self._plan.output]), self._dtype)
@@ -308,7 +308,7 @@ class Network:
         return out
 
     def __call__(self, x: Any) -> np.ndarray:
-        """Gives the predictions (rows, outputs) for x (rows, inputs), or for one row (inputs,)."""
+        """Returns predictions (rows, outputs) for x (rows, inputs), or for one row (inputs,)."""
         if not isinstance(x, (np.ndarray, np.generic, list, tuple, SparseRows)):
             raise TypeError("x must be an array")  # the columns of frames have names, which only the model knows
         return self.apply(x, training=False)
@@ -318,10 +318,10 @@ class Network:
 
         Args:
             x: The rows.
-            training: Whether all nodes are as in training, with dropout on; None for those of the mode ``training``.
-            draw: Counted up by the caller to get other noise; that of 0 is what training would see.
+            training: Whether all nodes behave as in training, with dropout on; None: those of the mode ``training`` do.
+            draw: Incremented by the caller for new noise; 0 is the noise of training.
         """
-        self._turns.refuse_inside()
+        self._lock.check_not_inside()
         return self._output(self._rows(x), self._state, training, draw)
 
     def _output(self, x: Any, state: State, training: bool | None, draw: int = 0) -> np.ndarray:
@@ -356,28 +356,28 @@ class Network:
 
     @property
     def learning_rate(self) -> float:
-        """How far a step goes; the optimizer says in what unit."""
+        """The learning rate of the next step."""
         return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        with self._turns.taken():
+        with self._lock.held():
             self._learning_rate = float(value)
 
     @property
     def seed(self) -> int:
-        """What decides, with a node's index and the number of updates done, what dropout drops."""
+        """With a node's index and the number of updates done, determines all noise, such as dropout masks."""
         return self._seed
 
     @seed.setter
     def seed(self, value: int) -> None:
-        with self._turns.taken():
+        with self._lock.held():
             self._seed = value
 
     @property
     def in_use_here(self) -> bool:
-        """Whether this thread is in a call of the network already: in a function of the user's that it has called."""
-        return self._turns.is_own
+        """Whether this thread is inside a user-defined function that this network has called."""
+        return self._lock.is_own
 
     @property
     def iterations(self) -> int:
@@ -386,26 +386,26 @@ class Network:
 
     @iterations.setter
     def iterations(self, value: int) -> None:
-        with self._turns.taken():
+        with self._lock.held():
             self._state = replace(self._state, iterations=int(value))
 
     def get_parameter(self, index: int) -> np.ndarray:
-        """Gives a copy of a parameter, in the plan's shape."""
-        self._turns.refuse_inside()
+        """Returns a copy of a parameter, in the plan's shape."""
+        self._lock.check_not_inside()
         return self._state.parameters[index].copy()
 
     def set_parameter(self, index: int, value: np.ndarray) -> None:
         """Replaces a parameter by a copy of ``value``, which must have exactly the plan's shape."""
         parameter = self._plan.parameters[index]
         value = self._of_shape(parameter.name, parameter.shape, value)
-        with self._turns.taken():
+        with self._lock.held():
             parameters = list(self._state.parameters)
             parameters[index] = value
             self._state = replace(self._state, parameters=tuple(parameters))
 
     @property
     def slot_names(self) -> tuple[str, ...]:
-        """Names of what the optimizer remembers for each parameter; none before ``configure``."""
+        """Names of the optimizer's arrays for each parameter; none before ``configure``."""
         return () if self._task is None else slot_names(self._task.update)
 
     def slot_shape(self, name: str, index: int) -> tuple[int, ...]:
@@ -413,14 +413,14 @@ class Network:
         return np.shape(lookup("slot", self._state.slots[index], name))
 
     def get_slot(self, name: str, index: int) -> np.ndarray:
-        """Gives a copy of what the optimizer remembers under ``name`` for parameter ``index``."""
-        self._turns.refuse_inside()
+        """Returns a copy of the slot ``name`` of parameter ``index``."""
+        self._lock.check_not_inside()
         return lookup("slot", self._state.slots[index], name).copy()
 
     def set_slot(self, name: str, index: int, value: np.ndarray) -> None:
         """Replaces a slot of parameter ``index`` by a copy of ``value``, which must have exactly its shape."""
         value = self._of_shape(f"{name} of {self._plan.parameters[index].name}", self.slot_shape(name, index), value)
-        with self._turns.taken():
+        with self._lock.held():
             slots = list(self._state.slots)
             slots[index] = {**slots[index], name: value}
             self._state = replace(self._state, slots=tuple(slots))
@@ -436,7 +436,7 @@ class Network:
 
 
 def _with_zeros(x: SparseRows, rows: Any) -> np.ndarray:
-    """Some rows, given by a slice or by their numbers, with their zeros: this engine is for reading, so every batch is dense."""
+    """Some rows, given by a slice or by their numbers, with their zeros: this engine, made for reading, converts batches to dense."""
     numbers = np.arange(len(x))[rows]
     out = np.zeros((len(numbers), x.width), np.float32)
     for row, number in zip(out, numbers, strict=True):

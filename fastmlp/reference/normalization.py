@@ -1,9 +1,9 @@
-"""Operations that shift and scale: the normalisations, Rescaling and PReLU.
+"""Normalizations, Rescaling and PReLU: operations that shift and scale.
 
-A network learns faster when what its layers read has about mean 0 and variance 1 from the beginning to the end of training. Batch
+A network learns faster if the inputs of its layers keep a mean of about 0 and a variance of about 1 throughout training. Batch
 normalization takes mean and variance of each column over the rows of a batch (Ioffe, Szegedy, 2015), layer normalization those of each row
 over its columns (Ba, Kiros, Hinton, 2016); RMS normalization leaves the mean alone (Zhang, Sennrich, 2019). A learned scale gamma and shift
-beta let the network undo what it does not need.
+beta let the network undo it where useful.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Columns:
         self.momentum = node.momentum
 
     def named(self, parameters: Arrays) -> dict[str, np.ndarray]:
-        """Parameters and constants by what they are."""
+        """Parameters and constants by role."""
         return dict(zip(self.roles, parameters, strict=True)) | self.constants
 
-    def shares(self, parameters: Arrays, gradients: dict[str, np.ndarray]) -> Arrays:
+    def in_order(self, parameters: Arrays, gradients: dict[str, np.ndarray]) -> Arrays:
         """Gradients in the order of the parameters; 0 for those that have none."""
         return [gradients.get(role, np.zeros_like(value)) for role, value in zip(self.roles, parameters, strict=True)]
 
@@ -65,17 +65,17 @@ class BatchNormalization(Columns):
     def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
         """dbeta = Σ da, dgamma = Σ da·x̂ over the rows.
 
-        In training every x of a column moves the column's mean and variance, too; what that takes from x's gradient is its mean and its
-        part along x̂: dx = gamma/√(variance + ε)·(da − mean(da) − x̂·mean(da·x̂)).
+        In training every x of a column also changes the mean and variance of the column, which removes the mean of the gradient and its
+        component along x̂: dx = gamma/√(variance + ε)·(da − mean(da) − x̂·mean(da·x̂)).
         """
         own, _, _, inverse, normal = saved
         dbeta, dgamma = doutput.sum(axis=0), (doutput * normal).sum(axis=0)
         rows = len(doutput)
         rest = doutput - dbeta / rows - normal * dgamma / rows if own else doutput
         dx = rest * inverse * self.named(parameters).get("gamma", 1)
-        return [dx], self.shares(parameters, {"gamma": dgamma, "beta": dbeta})
+        return [dx], self.in_order(parameters, {"gamma": dgamma, "beta": dbeta})
 
-    def moved(self, saved: Any, parameters: Arrays) -> dict[str, np.ndarray]:
+    def updated_statistics(self, saved: Any, parameters: Arrays) -> dict[str, np.ndarray]:
         """The moving statistics after a batch, by role."""
         own, mean, variance, *_ = saved
         named = self.named(parameters)
@@ -105,7 +105,7 @@ class LayerNormalization(Columns):
         inverse, normal = saved
         h = doutput * self.named(parameters).get(self.gain, 1)
         dx = (h - self.mean(h) - normal * (h * normal).mean(axis=1, keepdims=True)) * inverse
-        return [dx], self.shares(parameters, {self.gain: (doutput * normal).sum(axis=0), "beta": doutput.sum(axis=0)})
+        return [dx], self.in_order(parameters, {self.gain: (doutput * normal).sum(axis=0), "beta": doutput.sum(axis=0)})
 
 
 class RMSNormalization(LayerNormalization):
@@ -118,7 +118,7 @@ class RMSNormalization(LayerNormalization):
 
 
 class Normalization(Columns):
-    """a = (x − mean)/max(√variance, ε) with a mean and a variance found beforehand; in the mode ``invert`` the way back."""
+    """a = (x − mean)/max(√variance, ε) with a mean and a variance found beforehand; in the mode ``invert`` the inverse."""
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
         (x,) = inputs
@@ -130,7 +130,7 @@ class Normalization(Columns):
 
     def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
         scale = saved
-        return [doutput * scale], self.shares(parameters, {})
+        return [doutput * scale], self.in_order(parameters, {})
 
 
 class Rescaling(Columns):

@@ -1,4 +1,4 @@
-"""What every operation has in common: see operations.py."""
+"""The interface of operations: see operations.py."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ Arrays = Sequence[np.ndarray]
 
 
 class Pass(NamedTuple):
-    """What an operation may need to know about the pass it is part of."""
+    """What an operation may need to know about the current pass."""
 
     training: bool
-    """Whether all operations are as in training."""
+    """Whether all operations behave as in training."""
     seed: int
     iteration: int
     """Parameter updates done so far."""
     as_called: bool = False
-    """Whether those of the mode ``training`` are."""
+    """Whether those of the mode ``training`` do."""
 
     def trains(self, mode: str) -> bool:
-        """Whether an operation of this mode is as in training."""
+        """Whether an operation of this mode behaves as in training."""
         return self.training or (self.as_called and mode == "training")
 
 
 class Operation(Protocol):
-    """One node at work."""
+    """Computes one node, forward and backward."""
 
     def __init__(self, node: Node, index: int) -> None: ...
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
-        """Gives the output, (rows, width), and whatever ``backward`` will need of this pass."""
+        """Returns the output, (rows, width), and what has to be saved for ``backward``."""
         ...
 
     def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
-        """Gives the gradients with respect to the inputs and to the parameters, each of the shape of what it belongs to."""
+        """Returns the gradients with respect to the inputs and to the parameters, in the shapes of these."""
         ...

@@ -1,12 +1,12 @@
-"""Operations: what a node of the network computes, and its share of backpropagation.
+"""Operations: what a node of the network computes, and its part of backpropagation.
 
-The forward pass asks each operation for its output. The backward pass goes through the nodes in reverse and hands each the gradient of the
-loss with respect to that output; the operation answers with the gradients with respect to its inputs, which are the outputs of earlier
-nodes, and with respect to its parameters. That is all there is to backpropagation (Rumelhart, Hinton, Williams, 1986, "Learning
-representations by back-propagating errors"): every operation knows its own derivative, and the chain rule joins them.
+The forward pass computes the output of each operation. The backward pass visits the nodes in reverse and passes each the gradient of the
+loss with respect to its output; the operation returns the gradients with respect to its inputs, which are the outputs of earlier nodes,
+and with respect to its parameters. That is all there is to backpropagation (Rumelhart, Hinton, Williams, 1986, "Learning
+representations by back-propagating errors"): every operation knows its own derivative, and the chain rule combines them.
 
-The plainest are here; ``normalization.py``, ``noise.py`` and ``categories.py`` have the others. To add an operation, write its class and
-add a row to ``OPERATIONS``.
+The most basic operations are here; ``normalization.py``, ``noise.py``, ``merges.py``, ``arrangements.py`` and ``categories.py`` have the
+others. To add an operation, write its class and add a row to ``OPERATIONS``.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from fastmlp.reference.operation import Arrays, Operation, Pass
 __all__ = ["OPERATIONS", "Operation", "Pass"]
 
 
-class Bend:
-    """The activation of a node: a = f(z), and the way back, which reads the a, or the z where the a does not tell enough."""
+class NodeActivation:
+    """The activation of a node: a = f(z) and its backward, which reads a, or z if the derivative is not a function of a."""
 
     def __init__(self, node: Node) -> None:
         self.function = of_functions(*node.functions) if node.functions else lookup("activation", ACTIVATIONS, node.activation)
@@ -38,12 +38,12 @@ class Bend:
             self.constants = (node.alpha, node.threshold, node.max_value)
 
     def forward(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Gives a, and what the way back will read."""
+        """Returns a, and what is saved for backward."""
         a = self.function.forward(z, *self.constants)
         return a, z if self.function.reads_input else a
 
     def backward(self, read: np.ndarray, da: np.ndarray) -> np.ndarray:
-        """Gives dz = da·f'(z)."""
+        """Returns dz = da·f'(z)."""
         return self.function.backward(read, da, *self.constants)
 
 
@@ -54,7 +54,7 @@ class Dense:
     """
 
     def __init__(self, node: Node, index: int) -> None:
-        self.activation = Bend(node)
+        self.activation = NodeActivation(node)
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
         (x,) = inputs
@@ -68,8 +68,8 @@ class Dense:
     def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
         """dz = da·f'(z), then dW = xᵀ·dz, db = Σ over rows of dz, dx = dz·Wᵀ.
 
-        Every weight Wᵢⱼ carries xᵢ into zⱼ in each row, so its gradient sums xᵢ·dzⱼ over the rows; every xᵢ reaches all the zⱼ of its
-        row, so its gradient sums Wᵢⱼ·dzⱼ over the units.
+        Every weight Wᵢⱼ multiplies xᵢ in zⱼ of each row, so its gradient is the sum of xᵢ·dzⱼ over the rows; every xᵢ contributes to all zⱼ
+        of its row, so its gradient is the sum of Wᵢⱼ·dzⱼ over the units.
         """
         x, read = saved
         kernel, *bias = parameters
@@ -84,7 +84,7 @@ class Activation:
     """An activation on its own: a = f(x), all (rows, width)."""
 
     def __init__(self, node: Node, index: int) -> None:
-        self.activation = Bend(node)
+        self.activation = NodeActivation(node)
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
         (x,) = inputs
@@ -95,7 +95,7 @@ class Activation:
 
 
 class Activity:
-    """A penalty on what a layer gives: a = x, and the loss grows by the mean over the rows of l1·Σ|x| + l2·Σx²."""
+    """Activity regularization: a = x, and the mean over the rows of l1·Σ|x| + l2·Σx² is added to the loss."""
 
     def __init__(self, node: Node, index: int) -> None:
         assert node.penalty is not None
@@ -106,7 +106,7 @@ class Activity:
         return x, x
 
     def penalty(self, x: np.ndarray) -> float:
-        """What the rows x, (rows, width), add to the loss."""
+        """The penalty of x, (rows, width)."""
         return float(self.l1 * np.abs(x).sum(dtype=np.float64) + self.l2 * np.square(x).sum(dtype=np.float64)) / len(x)
 
     def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:

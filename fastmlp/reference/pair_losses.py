@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["circle_of_pairs", "sparse_circle", "sparse_circle_gradient", "sparse_circle_pull"]
+__all__ = ["circle_of_pairs", "sparse_circle", "sparse_circle_gradient", "sparse_circle_weighted_gradient"]
 
 
 def sparse_circle(labels: np.ndarray, p: np.ndarray, gamma: float, margin: float, others_only: float) -> np.ndarray:
@@ -22,10 +22,12 @@ def sparse_circle(labels: np.ndarray, p: np.ndarray, gamma: float, margin: float
 
 def sparse_circle_gradient(labels: np.ndarray, p: np.ndarray, gamma: float, margin: float, others_only: float) -> np.ndarray:
     """The derivative of Σ ℓ; how many rows count is taken to be constant."""
-    return sparse_circle_pull(labels, p, np.ones(len(p), p.dtype), gamma, margin, others_only)
+    return sparse_circle_weighted_gradient(labels, p, np.ones(len(p), p.dtype), gamma, margin, others_only)
 
 
-def sparse_circle_pull(labels: np.ndarray, p: np.ndarray, share: np.ndarray, gamma: float, margin: float, others_only: float) -> np.ndarray:
+def sparse_circle_weighted_gradient(
+    labels: np.ndarray, p: np.ndarray, share: np.ndarray, gamma: float, margin: float, others_only: float
+) -> np.ndarray:
     """The derivative of Σ share·ℓ. A pair is part of the values of both its rows: ∂/∂pᵢ = −Σⱼ (∂ℓᵢ/∂dᵢⱼ + ∂ℓⱼ/∂dⱼᵢ)·pⱼ."""
     values, by_distance = circle_of_pairs(labels, p, labels, p, gamma, margin, bool(others_only))
     by_distance = by_distance * share[:, None]

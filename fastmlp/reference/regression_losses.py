@@ -76,9 +76,9 @@ def mean_squared_logarithmic_error(y: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 def mean_squared_logarithmic_error_gradient(y: np.ndarray, p: np.ndarray) -> np.ndarray:
     """∂ℓ/∂pⱼ = 2·(log(1 + pⱼ) − log(1 + yⱼ)) / (1 + pⱼ) / columns; 0 where p counts as 10⁻⁷."""
-    least = p.dtype.type(EPSILON)
-    q = np.maximum(p, least)
-    return 2 * (np.log1p(q) - np.log1p(np.maximum(y, least))) / (1 + q) * step(p - least) / p.shape[1]
+    minimum = p.dtype.type(EPSILON)
+    q = np.maximum(p, minimum)
+    return 2 * (np.log1p(q) - np.log1p(np.maximum(y, minimum))) / (1 + q) * step(p - minimum) / p.shape[1]
 
 
 def huber(y: np.ndarray, p: np.ndarray, delta: float) -> np.ndarray:
@@ -109,7 +109,7 @@ def log_cosh_gradient(y: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 
 def quantile(y: np.ndarray, p: np.ndarray, q: float) -> np.ndarray:
-    """ℓ = 1/columns · Σⱼ max(q·eⱼ, (q − 1)·eⱼ) with e = y − p: least where a share q of the targets lies below the prediction."""
+    """ℓ = 1/columns · Σⱼ max(q·eⱼ, (q − 1)·eⱼ) with e = y − p: minimal where a fraction q of the targets lies below the prediction."""
     return np.maximum(q * (y - p), (q - 1) * (y - p)).mean(axis=1)
 
 
@@ -128,26 +128,26 @@ def poisson_gradient(y: np.ndarray, p: np.ndarray) -> np.ndarray:
     return (1 - y / (p + EPSILON)) / p.shape[1]
 
 
-def gaussian_nll(y: np.ndarray, p: np.ndarray, least: float, constant: float) -> np.ndarray:
+def gaussian_nll(y: np.ndarray, p: np.ndarray, minimum: float, constant: float) -> np.ndarray:
     """ℓ = 1/columns · Σⱼ ½·(log vⱼ + (mⱼ − yⱼ)²/vⱼ) + constant.
 
-    The first half of p's columns are the means m, the second half the variances v, which count as ``least`` where they are below.
+    The first half of p's columns are the means m, the second half the variances v, which count as ``minimum`` where they are below.
     y has half as many columns as p.
     """
-    m, v = _means_and_variances(p, least)
+    m, v = _means_and_variances(p, minimum)
     return 0.5 * (np.log(v) + np.square(m - y) / v).mean(axis=1) + constant
 
 
-def gaussian_nll_gradient(y: np.ndarray, p: np.ndarray, least: float, constant: float) -> np.ndarray:
-    """∂ℓ/∂mⱼ = (mⱼ − yⱼ)/vⱼ / columns and ∂ℓ/∂vⱼ = ½·(1 − (mⱼ − yⱼ)²/vⱼ)/vⱼ / columns, also where v counts as ``least``."""
-    m, v = _means_and_variances(p, least)
+def gaussian_nll_gradient(y: np.ndarray, p: np.ndarray, minimum: float, constant: float) -> np.ndarray:
+    """∂ℓ/∂mⱼ = (mⱼ − yⱼ)/vⱼ / columns and ∂ℓ/∂vⱼ = ½·(1 − (mⱼ − yⱼ)²/vⱼ)/vⱼ / columns, also where v counts as ``minimum``."""
+    m, v = _means_and_variances(p, minimum)
     error = (m - y) / v
     return np.hstack([error, 0.5 * (1 / v - np.square(error))]) / m.shape[1]
 
 
-def _means_and_variances(p: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+def _means_and_variances(p: np.ndarray, minimum: float) -> tuple[np.ndarray, np.ndarray]:
     m, v = np.hsplit(p, 2)
-    return m, np.maximum(v, least)
+    return m, np.maximum(v, minimum)
 
 
 def cosine_similarity(y: np.ndarray, p: np.ndarray, sign: float) -> np.ndarray:

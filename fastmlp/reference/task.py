@@ -1,4 +1,4 @@
-"""What a network is trained for, and what is measured of a minibatch on the way."""
+"""The configuration of a network for training, and the losses and metrics of a minibatch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Losses:
 
 @dataclass(frozen=True)
 class Task:
-    """What a network is trained for, and by which rule."""
+    """What a network is configured for: losses, metrics and optimizer."""
 
     objective: Objective | tuple[Objective, ...]
     """As it was given."""
@@ -66,7 +66,7 @@ def mean_losses(task: Task, batch: Batch, buffers: dict[int, np.ndarray]) -> lis
 
 
 def without_ignored(term: Term, labels: np.ndarray, weight: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels, weights and predictions where some rows do not count: the others weigh more, so that their mean is that of the minibatch."""
+    """Labels, weights and predictions without ignored rows: the others are weighted up, so that their mean is that of the minibatch."""
     if term.objective.ignored is None:
         return labels, weight, p
     valid = labels != term.objective.ignored
@@ -93,8 +93,8 @@ def add_totals(totals: np.ndarray, task: Task, batch: Batch, losses: Losses, buf
     totals += added
 
 
-def hand_out(batches: Batches, place: int, task: Task, buffers: dict[int, np.ndarray]) -> None:
-    """Writes the predictions of all terms side by side where the caller wants them: the minibatch is number ``place`` of this call."""
+def copy_predictions(batches: Batches, place: int, task: Task, buffers: dict[int, np.ndarray]) -> None:
+    """Writes the predictions of all terms side by side to the caller's array: the minibatch is number ``place`` of this call."""
     if batches.predictions is not None:
         rows = len(buffers[0])
         predictions = np.concatenate([buffers[term.output].reshape(rows, -1) for term in task.terms], axis=1)

@@ -1,6 +1,6 @@
-"""What surrounds an optimizer's step: penalties of weights, sums of gradients, clipping, decay, averages and bounds.
+"""What surrounds an optimizer's step: penalties, gradient accumulation, clipping, weight decay, EMA and constraints.
 
-One update takes these in the order of :func:`update`, which is Keras'.
+Their order in an update, see :func:`update`, is that of Keras.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Slots = tuple[dict[str, np.ndarray], ...]
 
 
 def initial_slots(rule: Update, parameters: Arrays) -> Slots:
-    """What an optimizer remembers before its first step: zeros, but for sums that begin with a number and copies of the parameters."""
+    """The slots before the first step: zeros, except accumulators with an initial value and copies of the parameters."""
     return tuple({name: rule.first(name, i, w) for name in slot_names(rule)} for i, w in enumerate(parameters))
 
 
 def penalize(described: tuple[Parameter, ...], parameters: Arrays) -> tuple[float, list[np.ndarray | None]]:
-    """What the parameters add to the loss, and the derivative of that with respect to each, None where it adds nothing."""
+    """The penalties of all parameters, and their derivative with respect to each, None if it has none."""
     total, slopes = 0.0, []
     for parameter, w in zip(described, parameters, strict=True):
         value, slope = penalty(parameter.penalty, w) if parameter.penalty and parameter.trainable else (0.0, None)
@@ -36,7 +36,7 @@ def penalize(described: tuple[Parameter, ...], parameters: Arrays) -> tuple[floa
 
 
 def penalty(rule: Penalty, w: np.ndarray) -> tuple[float, np.ndarray]:
-    """``l1·Σ|w| + l2·Σw²``, what is asked for orthogonality, and the derivative of the sum."""
+    """``l1·Σ|w| + l2·Σw²`` plus the orthogonal penalty, and the derivative of the sum."""
     value = rule.l1 * float(np.abs(w).sum(dtype=np.float64)) + rule.l2 * float((w * w).sum(dtype=np.float64))
     slope = rule.l1 * np.sign(w) + 2 * rule.l2 * w
     if rule.orthogonal:
@@ -49,7 +49,8 @@ def penalty(rule: Penalty, w: np.ndarray) -> tuple[float, np.ndarray]:
 def orthogonality(w: np.ndarray) -> tuple[float, np.ndarray]:
     """The mean |cosine| of two different rows of ``w``, and its derivative.
 
-    With rows x of length 1, the mean of |xᵢ·xⱼ| changes with xᵢ by Σⱼ sign(xᵢ·xⱼ)·xⱼ, of which only the part across xᵢ turns the row.
+    With rows x of length 1, the mean of |xᵢ·xⱼ| changes with xᵢ by Σⱼ sign(xᵢ·xⱼ)·xⱼ, of which only the part orthogonal to xᵢ
+    counts.
     """
     length = np.maximum(np.sqrt((w * w).sum(axis=1, keepdims=True)), NORM_EPSILON)
     x = w / length
@@ -71,7 +72,7 @@ def update(
     gradients: list[np.ndarray],
     slots: Slots,
 ) -> tuple[Arrays, Slots]:
-    """One batch's update: the new parameters and slots, from gradients that hold the penalties' already."""
+    """One batch's update: the new parameters and slots, from gradients that include those of the penalties."""
     new = [dict(of_one) for of_one in slots]
     if iterations == 0:
         for of_one, w in zip(new, parameters, strict=True):
@@ -110,7 +111,7 @@ def update(
 
 
 def clipped(rule: Update, gradients: list[np.ndarray]) -> list[np.ndarray]:
-    """Gradients cut to a largest number, or shortened to a greatest length, each for itself or all together."""
+    """Gradients clipped by value, by the norm of each, or by the norm of all together."""
     squares = [float((g.astype(np.float64) ** 2).sum()) for g in gradients]
     if rule.clipnorm:
         return [g * shortening(square, rule.clipnorm) for g, square in zip(gradients, squares, strict=True)]
@@ -122,13 +123,13 @@ def clipped(rule: Update, gradients: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def shortening(square: float, longest: float) -> float:
-    """The factor that makes a vector of this squared length no longer than ``longest``."""
+    """The factor that clips a vector with this squared norm to norm ``longest``."""
     length = math.sqrt(square)
     return longest / length if length > longest else 1.0
 
 
 def bounded(bounds: Bounds, w: np.ndarray) -> np.ndarray:
-    """The parameter nearest to ``w`` that is allowed: see :class:`~fastmlp._engine.spec.Bounds`."""
+    """``w`` with its constraint applied: see :class:`~fastmlp._engine.spec.Bounds`."""
     if bounds.kind == "non_negative":
         return np.maximum(w, 0)
     matrix = np.atleast_2d(w)

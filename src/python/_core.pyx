@@ -1,5 +1,5 @@
 # cython: language_level=3, freethreading_compatible=True
-"""The native engine: checks arrays, releases the GIL, calls C, turns a status into an exception. No arithmetic lives here."""
+"""The native engine: checks arrays, releases the GIL, calls C, raises an exception for a status. Contains no arithmetic."""
 
 import math
 import os
@@ -28,7 +28,7 @@ cdef type _Array = np.ndarray
 cdef type _Predictions = fm_predictions_type()
 Predictions = _Predictions
 
-# Below this many multiplications a prediction is over before another thread could make use of the GIL.
+# With fewer multiplications, a prediction ends before another thread could use the GIL.
 cdef int64_t HOLD_GIL_BELOW = 200_000
 
 include "library.pxi"
@@ -56,7 +56,7 @@ cdef class Network:
 
     cdef fm_network *network
     cdef readonly object plan
-    cdef _Task task  # None before; read and replaced through the two methods below it
+    cdef _Task task  # None before configure; read and replaced by _now and _adopt
     cdef int64_t inputs, outputs, row_work
 
     def __cinit__(self, plan, seed=0):
@@ -81,12 +81,12 @@ cdef class Network:
         fm_network_free(self.network)
 
     cdef _Task _now(self):
-        """What the network is configured for, which another thread may be replacing."""
+        """The current configuration, which another thread may be replacing."""
         with cython.critical_section(self):
             return self.task
 
     cdef void _adopt(self, _Task task) noexcept:
-        """Note what C was configured for; of two threads that did it, the last one's."""
+        """Stores the configuration that C has; if two threads configured the network, the later one."""
         with cython.critical_section(self):
             if self.task is None or self.task.number < task.number:
                 self.task = task
@@ -133,31 +133,30 @@ cdef class Network:
         self._set_state(FM_FIELD_LEARNING_RATE, state)
 
     def set_unfused(self, unfused: bool) -> None:
-        """Keeps gradients and updates apart; the bits are the same."""
+        """Stores gradients before updates instead of fusing them; the bits are the same."""
         cdef fm_state state
         state.unfused = unfused
         self._set_state(FM_FIELD_UNFUSED, state)
 
     def set_skip_below(self, share: float) -> None:
-        """Input with a smaller share of non-zeros is multiplied without its zeros; 0 never, above 1 always, below 0 as the engine thinks best.
-        The bits are the same."""
+        """Skips zeros of input with a smaller fraction of non-zeros; 0 never, above 1 always, below 0 the engine's default. The bits are the
+        same."""
         cdef fm_state state
         state.skip_below = share
         self._set_state(FM_FIELD_SKIP_BELOW, state)
 
     @property
     def skip_below(self) -> float:
-        """The share of non-zeros below which an array is multiplied without its zeros."""
+        """The fraction of non-zeros below which the zeros of an array are skipped."""
         return fm_network_skip_below(self.network)
 
     @property
     def in_use_here(self) -> bool:
-        """Whether this thread is in a call of the network already: in a function of the user's that it has called."""
+        """Whether this thread is inside a user-defined function that this network has called."""
         return fm_network_is_mine(self.network)
 
     def flush(self) -> None:
-        """Takes the steps that rows of the first kernel have put off. Needed only where bits should not depend on when somebody looks, and
-        only with ``Update.rounded``."""
+        """Applies the deferred updates of rows of the first kernel. Only with ``Update.rounded`` do bits depend on when that happens."""
         cdef fm_status status
         with nogil:
             status = fm_network_flush(self.network)
@@ -293,7 +292,7 @@ cdef class Network:
         else:
             result = _checked("out", out, np.float32, 2, True)
             if out.shape != (rows, self.outputs):
-                raise ValueError(f"out has shape {out.shape}, but ({rows}, {self.outputs}) is wanted")
+                raise ValueError(f"out must have shape ({rows}, {self.outputs}), got {out.shape}")
         data = <float *>cnp.PyArray_DATA(result)
         if rows * self.row_work < HOLD_GIL_BELOW:
             status = fm_network_try_predict(self.network, c_input, data)
@@ -352,7 +351,7 @@ cdef class Network:
         cdef fm_status status
         cdef _Task task = self._point_batches(&c_batches, &csr, batches)
         if len(totals) != task.totals:
-            raise ValueError(f"totals has {len(totals)} elements, but {task.totals} are wanted")
+            raise ValueError(f"totals must have {task.totals} elements, got {len(totals)}")
         if batches.predictions is not None:
             rows = min(stop * batches.batch_size, c_batches.rows) - first * batches.batch_size
             c_batches.predictions = _predictions_of(batches.predictions, rows, task.predicted_columns)

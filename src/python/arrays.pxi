@@ -1,13 +1,13 @@
-# Arrays as C reads them, checked, and what C says about them.
+# Checked arrays, pointers to them, and exceptions for statuses.
 
 cdef cnp.ndarray _checked(str name, array, dtype, ndim, bint writable):
-    """The array itself if it is what C reads; an error that says what is wrong otherwise."""
+    """The array itself if C can read it; raises TypeError or ValueError otherwise."""
     if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name} must be a NumPy array, not {type(array).__name__}")
+        raise TypeError(f"{name} must be a NumPy array, got {type(array).__name__}")
     if array.dtype != dtype:
-        raise TypeError(f"{name} has dtype {array.dtype}, but {np.dtype(dtype)} is wanted")
+        raise TypeError(f"{name} must have dtype {np.dtype(dtype)}, got {array.dtype}")
     if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{name} has {array.ndim} dimensions, but {ndim} are wanted")
+        raise ValueError(f"{name} must have {ndim} dimensions, got {array.ndim}")
     if not array.flags.c_contiguous:
         raise ValueError(f"{name} is not C-contiguous; pass np.ascontiguousarray({name})")
     if not array.flags.aligned:
@@ -18,7 +18,7 @@ cdef cnp.ndarray _checked(str name, array, dtype, ndim, bint writable):
 
 
 cdef object _numbers(x):
-    """Anything that is an array of real numbers, as one that C reads."""
+    """Converts an array of real numbers to one that C can read."""
     if "numpy.ma" in sys.modules and np.ma.is_masked(x):  # nothing is masked before that module is there, and it is slow to import
         raise ValueError("x has masked elements; fill them first, for example with x.filled(0)")
     x = np.asarray(x)

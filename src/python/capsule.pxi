@@ -16,7 +16,7 @@ cdef fastmlp_network *_acquire(object model) except NULL:
         raise ValueError("the model is not built, so it has no network yet; begin it with Input(shape=...), or call build or fit")
     if not isinstance(engine_network, Network):
         if engine_network is model:
-            raise TypeError(f"a fastmlp model is wanted, not {type(model).__name__}")
+            raise TypeError(f"model must be a fastmlp model, got {type(model).__name__}")
         raise TypeError("the model runs on the reference engine, which C cannot call; compile it with engine='native'")
     cdef Network network = engine_network
     return fm_api_handle(network, network.network, network.inputs, network.outputs)

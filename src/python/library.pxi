@@ -1,4 +1,4 @@
-# What the library was built with and runs on: instruction sets, names, threads; and functions that need no network.
+# The library: names, instruction sets, threads, and functions without a network.
 
 def _names(kind: str) -> list[str]:
     cdef const char *name
@@ -34,7 +34,7 @@ cdef const fm_kernels *_find_kernels(str isa) except? NULL:
 
 
 def compiled_isas() -> list[str]:
-    """Names of the instruction sets this build has kernels for, worst first."""
+    """Names of the instruction sets this build has kernels for, slowest first."""
     names = []
     while fm_kernels_at(<int>len(names)) != NULL:
         names.append(fm_kernels_at(<int>len(names)).name.decode())
@@ -105,7 +105,7 @@ def multiply_adds(iterations: int) -> int:
 
 
 def set_threads(count: int) -> None:
-    """The most threads one call may use, the caller's included."""
+    """Sets the maximum number of threads of one call, the caller's included."""
     fm_set_threads(count)
 
 

@@ -1,7 +1,7 @@
-# Losses as C reads them, and those of the user's own, which C calls.
+# Losses and metrics, from the contract's values to C's structs; and user-defined losses, which C calls.
 
 cdef class _LossFunction:
-    """A loss of the user's own, as C knows it."""
+    """A user-defined loss, to which C keeps a pointer."""
 
     cdef object function
     cdef object failure  # what it raised
@@ -11,7 +11,7 @@ cdef class _LossFunction:
 
 
 cdef int _call_loss_function(void *context, const fm_loss *a) noexcept with gil:
-    """The user's own loss function, called by the engine: NumPy arrays for it, and its answers where the engine wants them."""
+    """Calls a user-defined loss with NumPy arrays and copies its results to the engine."""
     cdef _LossFunction own = <_LossFunction>context
     cdef ptrdiff_t row_bytes = a.cols * sizeof(float), r
     try:  # around everything: an exception outside would be printed and forgotten
@@ -35,7 +35,7 @@ cdef int _call_loss_function(void *context, const fm_loss *a) noexcept with gil:
 
 
 cdef int _loss_index(str what, spec) except -1:
-    """Of an Objective or a Metric."""
+    """The number of the loss of an Objective or a Metric."""
     return _index(LOSSES, what, (spec.loss if what == "loss" else spec.kind) + ("_from_logits" if spec.from_logits else ""))
 
 
@@ -93,7 +93,7 @@ cdef int _fill_metric(fm_metric_spec *c, metric, int output) except -1:
 
 
 cdef int _raise_from_loss(_Task task, fm_status status) except -1:
-    """Like ``_raise``, but with the exception that the user's own loss function ended with."""
+    """Like ``_raise``, but raises the exception of a user-defined loss if there was one."""
     cdef _LossFunction function
     for function in task.functions:
         if function.failure is not None:

@@ -203,7 +203,7 @@ def test_what_is_no_native_model_is_refused(rollout_c, policy_class):
     reference.compile("adam", "mse", engine="reference")
     unbuilt = models.Sequential([layers.Dense(2)])
     for make in (policy_class, lambda thing: rollout_c(thing, first_state(), 1)):
-        with pytest.raises(TypeError, match="a fastmlp model is wanted, not int"):
+        with pytest.raises(TypeError, match="model must be a fastmlp model, got int"):
             make(3)
         with pytest.raises(TypeError, match="the model runs on the reference engine, which C cannot call"):
             make(reference)

@@ -286,7 +286,7 @@ def test_refusals_name_what_is_wrong():
         network.train(batches, 0, 2, ENDLESS, np.zeros(2))
     with pytest.raises(ValueError, match="x has 3 columns, but the first layer expects 4"):
         network.predict(np.zeros((2, 3), np.float32))
-    with pytest.raises(TypeError, match="x has dtype float64, but float32 is wanted"):
+    with pytest.raises(TypeError, match="x must have dtype float32, got float64"):
         network.predict(np.zeros((2, 4)))
     with pytest.raises(ValueError, match="not C-contiguous"):
         network.predict(np.zeros((4, 2), np.float32).T)
@@ -296,9 +296,9 @@ def test_refusals_name_what_is_wrong():
         network.get_parameter(9)
     with pytest.raises(KeyError, match="no slot 'nothing'"):
         network.get_slot("nothing", 0)
-    with pytest.raises(ValueError, match=r"out has shape \(1, 2\)"):
+    with pytest.raises(ValueError, match=r"out must have shape \(2, 2\), got \(1, 2\)"):
         network.predict(np.zeros((2, 4), np.float32), np.zeros((1, 2), np.float32))
-    with pytest.raises(ValueError, match="totals has 3 elements, but 2 are wanted"):
+    with pytest.raises(ValueError, match="totals must have 2 elements, got 3"):
         network.train(batches, 0, 2, ENDLESS, np.zeros(3))
     with pytest.raises(ValueError, match="does not fit the network"):
         network.configure(Objective("mean_squared_error", 2, metrics=(Metric("sparse_categorical_accuracy"),)), Update("adam"))

@@ -361,7 +361,7 @@ def test_arrays_that_do_not_fit_are_named():
     x, _ = words(20, 100)
     for change, message in (
         ({"width": 99}, "x has 99 columns, but the first layer expects 100"),
-        ({"starts": x.starts.astype(np.int32)}, "x.starts has dtype int32, but int64 is wanted"),
+        ({"starts": x.starts.astype(np.int32)}, "x.starts must have dtype int64, got int32"),
         ({"columns": x.columns[:-1]}, "x has 21 row starts, 159 columns and 160 values"),
         ({"values": x.values[::2]}, "x.values is not C-contiguous"),
     ):

@@ -90,7 +90,7 @@ def expected(name, x, y, weight):
     if name in ACCURACIES:
         return {"loss": weight * make_metric(Metric(name, threshold=THRESHOLD))(y, x)}
     loss = make_loss(name.removesuffix(LOGITS), name in FROM_LOGITS, constants_of(name))
-    result = {"loss": weight * loss.value(y, x), "grad": loss.pull(y, x, weight * SCALE)}
+    result = {"loss": weight * loss.value(y, x), "grad": loss.weighted_gradient(y, x, weight * SCALE)}
     if name in WITH_HITS:
         accuracy = name.removesuffix(LOGITS).replace("_focal", "").replace("crossentropy", "accuracy")
         probability = x if name not in FROM_LOGITS else sigmoid(x) if name.startswith("binary") else softmax(x)
@@ -213,7 +213,7 @@ def test_infinite_logits_of_yes_and_no_cost_nothing_or_infinitely_much(isa, rows
         with np.errstate(invalid="ignore"):
             reference = make_loss("binary_crossentropy", True, (), 0.0)
             assert reference.value(targets.astype(float), logits.astype(float)) == pytest.approx(np.full(rows, expected))
-            assert reference.pull(targets, logits, np.full(rows, 2.0))[:, 0].tolist() == [slope] * rows
+            assert reference.weighted_gradient(targets, logits, np.full(rows, 2.0))[:, 0].tolist() == [slope] * rows
         assert losses.BinaryCrossentropy(from_logits=True)(targets, logits) == pytest.approx(expected)
     smoothed = losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.1)
     assert smoothed([[1.0]], [[inf]]) == inf

@@ -293,7 +293,7 @@ def test_rates_of_batches_are_those_set_one_by_one(module):
 @pytest.mark.parametrize(
     ("rates", "error", "message"),
     [
-        (np.zeros(3, np.float32), TypeError, "rates has dtype float32, but float64 is wanted"),
+        (np.zeros(3, np.float32), TypeError, "rates must have dtype float64, got float32"),
         (np.zeros(2), ValueError, "rates has 2 elements, but there are 4 batches"),
     ],
 )

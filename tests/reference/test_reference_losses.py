@@ -136,8 +136,8 @@ def test_the_slopes_of_a_loss_of_pairs_are_those_of_all_rows_that_a_row_is_compa
     for parameters in ((4.0, 0.25, 1.0), (3.0, 0.4, 0.0)):
         loss = make_loss(name, False, parameters)
         p, y = draw_predictions(name, rng, 8, 3), draw_targets(name, rng, 8, 3)
-        slopes = loss.pull(y, p, share)
-        assert loss.gradient(y, p) == pytest.approx(loss.pull(y, p, np.ones(8)))
+        slopes = loss.weighted_gradient(y, p, share)
+        assert loss.gradient(y, p) == pytest.approx(loss.weighted_gradient(y, p, np.ones(8)))
         for at in np.ndindex(p.shape):
             beside = np.zeros_like(p)
             beside[at] = 1e-6

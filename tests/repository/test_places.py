@@ -60,7 +60,7 @@ WORDS = {
 }
 
 BEFORE = r"(?:_?fm_|FM_)?(?:[A-Z]+_)?(?:loss_|update_|replay_|runs_)?"
-BEHIND = r"(?:_of_logits|_from_logits)?(?:_backward|_derivative|_gradient|_pull)?"
+BEHIND = r"(?:_of_logits|_from_logits)?(?:_backward|_derivative|_gradient|_weighted_gradient)?"
 
 
 def places(names: set[str]) -> set[str]:

@@ -6,17 +6,19 @@
 #include <math.h>
 #include <string.h>
 
+/* Adding 1 to the exponent carries into the sign bit where all its bits are set: for infinities and NaN. */
 int64_t fm_first_nonfinite(const float *values, int64_t n) {
     const int64_t block = 4096;
     for (int64_t begin = 0; begin < n; begin += block) {
         const int64_t end = begin + block < n ? begin + block : n;
-        uint32_t found = 0;
+        uint32_t carry = 0;
+#pragma GCC unroll 4
         for (int64_t i = begin; i < end; i++) {
             uint32_t bits;
             memcpy(&bits, values + i, sizeof bits);
-            found |= (bits & 0x7F800000u) == 0x7F800000u;
+            carry |= (bits & 0x7FFFFFFFu) + 0x00800000u;
         }
-        for (int64_t i = begin; found && i < end; i++)
+        for (int64_t i = begin; carry >> 31 && i < end; i++)
             if (!(values[i] - values[i] == 0.0f))
                 return i;
     }

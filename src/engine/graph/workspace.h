@@ -7,7 +7,8 @@
 
 #include <stdint.h>
 
-#define FM_MC 192  /* MC: maximum rows of a GEMM block, a multiple of every MR */
+#define FM_MC                                                                                                                              \
+    192  /* MC: maximum rows of a GEMM block, a multiple of every MR. Block sizes are from docs/performance.md, Intel Sapphire Rapids */
 #define FM_MIN_MC 48   /* minimum MC, if there are as many rows */
 #define FM_L2_BLOCK_FLOATS                                                                                                                 \
     (96 << 10) /* floats of the A block, MC × depth: 384 KiB, three quarters of an L2 of 512 KiB, the rest for panels */
