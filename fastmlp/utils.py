@@ -19,6 +19,7 @@ from fastmlp._base.custom_objects import (
 )
 from fastmlp._base.numeric import quietly
 from fastmlp._data.adapters import DataAdapter, choose_adapter
+from fastmlp._data.adapters.base import Selection
 from fastmlp._data.adapters.sparse import SparseAdapter
 from fastmlp._data.pydataset import PyDataset
 
@@ -221,9 +222,6 @@ def split_dataset(
     result: tuple[Any, Any] = (tuple(first), tuple(second)) if several else (first[0], second[0])
     return result
 
-
-Selection: TypeAlias = NDArray[np.int64] | slice
-"""Indices of samples, or a range of them."""
 
 Nested: TypeAlias = DataAdapter | dict[str, "Nested"]
 """Data, or a dict of them by name."""

@@ -14,7 +14,7 @@ DEFAULT_BATCH_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class Samples:
     """Checked data: the arrays an engine reads."""
 
     x: np.ndarray | SparseRows
@@ -24,32 +24,34 @@ class Rows:
     def __len__(self) -> int:
         return len(self.x)
 
-    def part(self, start: int, stop: int) -> Rows:
-        """Rows ``start`` … ``stop - 1``, not copied."""
-        return Rows(self.x[start:stop], self.y[start:stop], None if self.weight is None else self.weight[start:stop])
+    def part(self, start: int, stop: int) -> Samples:
+        """Samples ``start`` … ``stop - 1``, not copied."""
+        return Samples(self.x[start:stop], self.y[start:stop], None if self.weight is None else self.weight[start:stop])
 
     def batches(self, batch_size: int, order: np.ndarray | None = None) -> Batches:
-        """The rows cut into minibatches."""
+        """The samples cut into minibatches."""
         return Batches(self.x, self.y, self.weight, order, batch_size)
 
 
 class BatchSampler:
     """Which batches each epoch runs.
 
-    An epoch is one pass over the rows, in an order of its own. With ``steps`` it is that many batches, and the next epoch goes on where it
-    ended.
+    An epoch is one pass over the samples, in an order of its own. With ``steps`` it has that many batches, and the next epoch
+    continues where it ended.
 
     Args:
-        rows: The training data.
-        batch_size: Rows in a batch; 32 unless told, or what makes one pass of ``steps`` batches.
+        samples: The training data.
+        batch_size: Samples per batch; by default 32, or with ``steps`` the size that makes them one pass.
         steps: Batches in an epoch.
-        shuffle: Fills an order of rows for the pass of this number; None for the order of the rows.
+        shuffle: Fills in the order of the samples for the pass of this number; None to keep their order.
     """
 
-    def __init__(self, rows: Rows, batch_size: int | None, steps: int | None, shuffle: Callable[[int, np.ndarray], None] | None) -> None:
-        self.batch_size = batch_size or (-(-len(rows) // steps) if steps else DEFAULT_BATCH_SIZE)
-        self._rows = rows
-        self._available = -(-len(rows) // self.batch_size)
+    def __init__(
+        self, samples: Samples, batch_size: int | None, steps: int | None, shuffle: Callable[[int, np.ndarray], None] | None
+    ) -> None:
+        self.batch_size = batch_size or (-(-len(samples) // steps) if steps else DEFAULT_BATCH_SIZE)
+        self._samples = samples
+        self._available = -(-len(samples) // self.batch_size)
         self._wanted = steps
         self._shuffle = shuffle
         self._order: np.ndarray | None = None
@@ -67,7 +69,7 @@ class BatchSampler:
 
     def describe(self) -> str:
         """What an epoch is, for a message."""
-        return f"{self.steps} batches of {self.batch_size} out of {len(self._rows)} rows"
+        return f"{self.steps} batches of {self.batch_size} out of {len(self._samples)} samples"
 
     def epoch(self, number: int) -> tuple[Batches, int, int]:
         """The batches, and the range of them, that the next epoch runs; a pass that begins with it has the order of this number."""
@@ -75,7 +77,7 @@ class BatchSampler:
             self.first, self.number = 0, number
         if self._shuffle is not None and self._order_number != self.number:
             if self._order is None:
-                self._order = np.empty(len(self._rows), np.uint32)
+                self._order = np.empty(len(self._samples), np.uint32)
             self._shuffle(self.number, self._order)
             self._order_number = self.number
         first = self.first
@@ -83,10 +85,10 @@ class BatchSampler:
         if stop < first + self.steps:
             checks.warn(
                 f"the data ran out after {stop - first} of {self.steps} steps; "
-                f"{len(self._rows)} rows give only {self._available} batches of {self.batch_size}, so lower steps_per_epoch",
+                f"{len(self._samples)} samples are only {self._available} batches of {self.batch_size}, so lower steps_per_epoch",
             )
         self._following = None if stop == self._available else stop
-        return self._rows.batches(self.batch_size, self._order), first, stop
+        return self._samples.batches(self.batch_size, self._order), first, stop
 
     def end_epoch(self) -> None:
         """The epoch is over."""

@@ -36,13 +36,13 @@ class BatchStream:
             raise ValueError(f"{name} has no batches: its length is 0")
         self._wanted = steps
         self._reorder = reorder
-        self._pass: Iterator[Any] = iter(())
+        self._pass: Iterator[object] = iter(())
         self._order = np.zeros(0, np.uint32)
         self._pass_number: int | None = None
         """Which order the pass has that is under way; None if there is none."""
         self._at = 0
         """Batches of the pass that were taken."""
-        self._peeked: list[Any] = []
+        self._peeked: list[object] = []
         self.number = 0
         """Which order the pass has that the epoch belongs to."""
         self.first: int | None = None
@@ -85,7 +85,7 @@ class BatchStream:
         if self._reorder is not None:
             self._reorder(number, self._order)
 
-    def _next(self) -> Any:
+    def _next(self) -> object | None:
         """The next batch of the pass, None behind its end."""
         if self._peeked:
             batch = self._peeked.pop()
@@ -109,7 +109,7 @@ class BatchStream:
                     f"{self.name} has only {self._at} of the {place} batches that were trained on before; pass the same data to fit"
                 )
 
-    def epoch(self, number: int = 0, done: int = 0) -> Iterator[Any]:
+    def epoch(self, number: int = 0, done: int = 0) -> Iterator[object]:
         """The batches of the next epoch.
 
         Args:
@@ -122,7 +122,7 @@ class BatchStream:
         self._go_to(self.first + done)
         return self._draw(number, done)
 
-    def _draw(self, number: int, done: int) -> Iterator[Any]:
+    def _draw(self, number: int, done: int) -> Iterator[object]:
         steps = self._wanted or ENDLESS
         while done < steps:
             batch = self._next()
@@ -151,7 +151,7 @@ class BatchStream:
             self.first = self._at
         self._source.on_epoch_end()
 
-    def parts(self, batch: Any) -> tuple[Any, Any, Any]:
+    def parts(self, batch: object) -> tuple[Any, Any, Any]:
         """A batch as (x, y or None, sample_weight or None)."""
         if not isinstance(batch, (tuple, list)):
             return batch, None, None

@@ -1,10 +1,9 @@
-"""What the columns of x and y are called, where frames say so, and frames whose columns stand in another order."""
+"""The names of the columns of x and y, learned from frames, and frames whose columns are in another order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
@@ -27,8 +26,8 @@ class Columns:
     def __init__(self, names: Mapping[str, Names] | None = None) -> None:
         self.names: dict[str, Names] = dict(names or {})
 
-    def learn(self, values: Mapping[str, Any], adapted: Mapping[str, Names]) -> None:
-        """Take the names of frames that are trained on; what has names keeps them.
+    def learn(self, values: Mapping[str, object], adapted: Mapping[str, Names]) -> None:
+        """Learn the names of the columns of frames that the model is trained on; names that are known already stay.
 
         Args:
             values: The frames, by their keys.
@@ -51,13 +50,13 @@ class Columns:
         return {title: _cut(self.names[key]) for key, title in titles.items()}
 
     @contextmanager
-    def unless(self, unused: Any) -> Iterator[None]:
-        """Forget what is learned meanwhile if that ends in an error and ``unused()`` is true: nothing was trained with it."""
+    def forgetting_on_failure(self, is_untrained: Callable[[], bool]) -> Iterator[None]:
+        """A context that forgets the names it learned when it ends in an error before the model was trained with them."""
         before = dict(self.names)
         try:
             yield
         except BaseException:
-            if unused():
+            if is_untrained():
                 self.names = before
             raise
 
@@ -89,7 +88,7 @@ class Columns:
         raise ValueError(_difference(name, given, known))
 
 
-def check_names(key: str, names: Any, width: int | None = None) -> Names:
+def check_names(key: str, names: object, width: int | None = None) -> Names:
     """Names of columns as a tuple, if they are different strings, ``width`` of them."""
     listed = list(names) if isinstance(names, (list, tuple, np.ndarray)) else []
     if not listed or not all(isinstance(name, str) for name in listed) or len(set(listed)) < len(listed):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 __all__ = ["PyDataset"]
 
 
@@ -38,7 +36,7 @@ class PyDataset:
     def __len__(self) -> int:
         raise NotImplementedError(f"{type(self).__name__} must have a method __len__, which returns the number of batches")
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> object:
         raise NotImplementedError(f"{type(self).__name__} must have a method __getitem__(index), which returns (x, y) of a batch")
 
     def on_epoch_begin(self) -> None:

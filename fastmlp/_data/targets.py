@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sized
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from fastmlp._data.conversion import as_float32, blocks
 from fastmlp._engine.spec import EXACT_INT_LIMIT
 
 
-def as_targets(value: Any, loss: str, output_shape: Shape, *, name: str = "y", ignored: int | None = None) -> np.ndarray:
+def as_targets(value: object, loss: str, output_shape: Shape, *, name: str = "y", ignored: int | None = None) -> np.ndarray:
     """``y`` as the engines read it: int32 labels ``(samples,)`` for a sparse loss, else float32 ``(samples, width)``.
 
     Args:

@@ -12,7 +12,7 @@ import numpy as np
 from fastmlp._base.typing import ValidationData
 from fastmlp._data import conversion, targets
 from fastmlp._data.adapters import DataAdapter, StreamAdapter, choose_adapter, unwrap_single
-from fastmlp._data.batch_sampler import Rows
+from fastmlp._data.batch_sampler import Samples
 from fastmlp._data.batch_stream import BatchStream
 from fastmlp._data.columns import Columns, Names, check_names
 from fastmlp._engine.spec import SparseRows
@@ -54,7 +54,7 @@ class DataReader(NetworkBinding):
         super().__init__()
         self._columns = Columns()
 
-    def _read_samples(self, x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[Rows, ResolvedObjective]:
+    def _read_samples(self, x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[Samples, ResolvedObjective]:
         """The data as arrays that an engine reads, and the objective of the model, which may follow from the targets."""
         inputs = self._inputs(choose_adapter(x), prefix)
         if y is None:
@@ -78,18 +78,18 @@ class DataReader(NetworkBinding):
                 compiled.forget_targets()
                 self._forget_objective()
             raise
-        return Rows(inputs, outputs, weight), objective
+        return Samples(inputs, outputs, weight), objective
 
     def _targets_of_outputs(self, y: Any, name: str, *, optional: bool) -> list[Any]:
         """The targets of each output; where ``optional``, None for those that a dict lacks."""
         return [y]
 
-    def _read_training_samples(self, x: Any, y: Any, sample_weight: Any) -> tuple[Rows, ResolvedObjective]:
+    def _read_training_samples(self, x: Any, y: Any, sample_weight: Any) -> tuple[Samples, ResolvedObjective]:
         """The same for training data: the names of their columns become the model's."""
         self._columns.learn(self._named(x, y), self._adapted_to())
         return self._read_samples(x, y, sample_weight)
 
-    def _read_validation_data(self, data: ValidationData, steps: int | None) -> Rows | BatchStream:
+    def _read_validation_data(self, data: ValidationData, steps: int | None) -> Samples | BatchStream:
         """``validation_data`` of ``fit``, of which ``steps`` batches are evaluated."""
         adapter = choose_adapter(data)
         if not isinstance(adapter, StreamAdapter):

@@ -17,7 +17,7 @@ import fastmlp._training.epoch_loop as epoch_loop
 from fastmlp._base import checks, keywords
 from fastmlp._base.typing import BatchSource, InputData, TargetData, ValidationData, Verbose, WeightData
 from fastmlp._data.adapters import StreamAdapter, choose_adapter
-from fastmlp._data.batch_sampler import DEFAULT_BATCH_SIZE, BatchSampler, Rows
+from fastmlp._data.batch_sampler import DEFAULT_BATCH_SIZE, BatchSampler, Samples
 from fastmlp._data.batch_stream import ENDLESS, BatchStream
 from fastmlp._engine import backends
 from fastmlp._engine.network import Network
@@ -139,7 +139,7 @@ class Trainer(DataReader):
         check_one_kind_of_weight(class_weight, sample_weight)
         shuffle = checks.check_bool("shuffle", shuffle)
         data = choose_adapter(x)
-        with self._exclusively("fit"), data.reading(shuffled=shuffle), self._columns.unless(self._is_untrained):
+        with self._exclusively("fit"), data.reading(shuffled=shuffle), self._columns.forgetting_on_failure(self._is_untrained):
             reorder = self._shuffle if shuffle else None
             stream: BatchStream | None = None
             if isinstance(data, StreamAdapter):
@@ -148,7 +148,7 @@ class Trainer(DataReader):
                 samples, objective = self._read_training_samples(*stream.peek(self.epochs_trained))
             else:
                 samples, objective = self._read_training_samples(x, y, sample_weight)
-            held_out: Rows | BatchStream | None = None
+            held_out: Samples | BatchStream | None = None
             if validation_data is not None:
                 held_out = self._read_validation_data(validation_data, validation_steps)
             elif validation_split:
@@ -208,7 +208,7 @@ class Trainer(DataReader):
         batch_size, steps = optional_count("batch_size", batch_size), optional_count("steps", steps)
         shown = verbosity(verbose)
         data = choose_adapter(x)
-        samples: Rows | BatchStream
+        samples: Samples | BatchStream
         if isinstance(data, StreamAdapter):
             refuse_beside("evaluate", y=y, sample_weight=sample_weight, batch_size=batch_size)
             samples = BatchStream("x", data, steps)
@@ -286,7 +286,7 @@ class Trainer(DataReader):
         """
         config = self._require_compiled("train_on_batch")
         check_one_kind_of_weight(class_weight, sample_weight)
-        with self._exclusively("train_on_batch"), self._columns.unless(self._is_untrained):
+        with self._exclusively("train_on_batch"), self._columns.forgetting_on_failure(self._is_untrained):
             samples, objective = self._read_training_samples(x, y, sample_weight)
             samples = with_class_weights(samples, class_weight, config, objective, self._require_plan())
             network = self._training_network()
@@ -349,7 +349,7 @@ class Trainer(DataReader):
 
     def _evaluate(
         self,
-        samples: Rows | BatchStream,
+        samples: Samples | BatchStream,
         objective: ResolvedObjective,
         batch_size: int | None,
         steps: int | None,

@@ -14,7 +14,7 @@ from fastmlp._training.compile_config import CompileConfig
 from fastmlp.errors import NonFiniteLossError, NonFiniteWeightsError
 
 
-def refuse_beside(method: str, **arguments: Any) -> None:
+def refuse_beside(method: str, **arguments: object) -> None:
     """An error if an argument that is only for arrays is passed beside an x that comes in batches."""
     given = [name for name, value in arguments.items() if value is not None and not (isinstance(value, float) and value == 0)]
     if given:
@@ -54,12 +54,12 @@ def result(values: dict[str, float], return_dict: bool) -> Any:
     return listed if len(listed) > 1 else listed[0]
 
 
-def optional_count(name: str, value: Any) -> int | None:
+def optional_count(name: str, value: object) -> int | None:
     """A number of samples, batches or epochs, or None."""
     return None if value is None else checks.check_int(name, value)
 
 
-def verbosity(value: Any) -> int:
+def verbosity(value: object) -> int:
     """``verbose`` as 0, 1 or 2."""
     if isinstance(value, str) and value == "auto":
         return 1
@@ -68,8 +68,8 @@ def verbosity(value: Any) -> int:
     raise ValueError(f"verbose must be 'auto', 0, 1 or 2, got {value!r}")
 
 
-def validation_epochs(frequency: Any) -> Callable[[int], bool]:
-    """Tells of an epoch, counted from 1, whether to validate after it."""
+def validation_epochs(frequency: object) -> Callable[[int], bool]:
+    """A function that returns whether to validate after an epoch, counted from 1."""
     if isinstance(frequency, (list, tuple, set, range)):
         epochs = {checks.check_int("an epoch in validation_freq", epoch) for epoch in frequency}
         return epochs.__contains__

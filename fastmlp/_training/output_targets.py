@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,7 @@ def name_of_output(outputs: Nest, argument: str, key: str) -> str:
     return f"{argument}[{key!r}]" if outputs.count > 1 else argument
 
 
-def read_targets(config: CompileConfig, objective: ResolvedObjective, values: Sequence[Any], plan: Plan, name: str) -> np.ndarray:
+def read_targets(config: CompileConfig, objective: ResolvedObjective, values: Sequence[object], plan: Plan, name: str) -> np.ndarray:
     """The targets of all outputs that have a loss: those of a single one as the engines read them alone, else side by side as float32.
 
     Args:

@@ -14,7 +14,7 @@ from fastmlp._base import checks
 from fastmlp._base.numeric import as_native
 from fastmlp._base.typing import WeightData
 from fastmlp._data.adapters import choose_adapter
-from fastmlp._data.batch_sampler import Rows
+from fastmlp._data.batch_sampler import Samples
 from fastmlp._data.conversion import BLOCK_SAMPLES, as_float32, blocks
 from fastmlp._data.targets import check_lengths
 from fastmlp._engine.spec import Plan
@@ -73,12 +73,18 @@ def _as_weights(value: object, name: str) -> np.ndarray:
 
 
 def with_class_weights(
-    rows: Rows, class_weight: ClassWeights | None, config: CompileConfig, objective: ResolvedObjective, plan: Plan, *, check: bool = True
-) -> Rows:
+    samples: Samples,
+    class_weight: ClassWeights | None,
+    config: CompileConfig,
+    objective: ResolvedObjective,
+    plan: Plan,
+    *,
+    check: bool = True,
+) -> Samples:
     """The samples, weighted by their classes.
 
     Args:
-        rows: Converted samples.
+        samples: Converted samples.
         class_weight: Class to weight; with several outputs, such a mapping for each output whose classes are weighted.
         config: The arguments of ``compile``.
         objective: What they mean for the network.
@@ -86,10 +92,10 @@ def with_class_weights(
         check: Whether to warn of keys that are not classes.
     """
     if class_weight is None:
-        return rows
+        return samples
     if objective.row:
         raise UnsupportedError("class_weight is for predictions with a row of classes for each sample; give sample_weight")
-    if rows.weight is not None:
+    if samples.weight is not None:
         raise ValueError("give class_weight or sample_weight, not both; the batches of x have sample weights of their own")
     weights: list[np.ndarray] = []
     columns = iter(zip(objective.objectives, objective.columns, strict=True))
@@ -101,16 +107,16 @@ def with_class_weights(
             continue
         read, place = next(columns)
         if of_output is None:
-            weights.append(np.ones(len(rows), np.float32))
+            weights.append(np.ones(len(samples), np.float32))
             continue
-        y = place.of_targets(rows.y)
+        y = place.of_targets(samples.y)
         if read.sparse and y.ndim == 2:
             y = y[:, 0].astype(np.int64)
         by_class = _by_class(of_output)
         if check:
             _warn_of_unknown_classes(by_class, output.classes(y, plan.widths[buffer]))
         weights.append(_of_samples(by_class, y))
-    return replace(rows, weight=weights[0] if len(weights) == 1 else np.stack(weights, axis=1))
+    return replace(samples, weight=weights[0] if len(weights) == 1 else np.stack(weights, axis=1))
 
 
 def _by_output(config: CompileConfig, given: ClassWeights) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from fastmlp._engine.spec import Batches
 from fastmlp._training.accumulators import EngineCall, MetricAccumulator
@@ -21,7 +20,7 @@ class StreamAccumulator(MetricAccumulator):
         convert: Returns a batch as an engine reads it.
     """
 
-    def __init__(self, objective: ResolvedObjective, outputs: int, batches: Iterator[Any], convert: Callable[[Any], Batches]) -> None:
+    def __init__(self, objective: ResolvedObjective, outputs: int, batches: Iterator[object], convert: Callable[[object], Batches]) -> None:
         super().__init__(objective, outputs)
         self._coming = batches
         self._convert = convert

@@ -1,4 +1,4 @@
-"""Splitting off validation samples, and noticing that they are unlike the training samples: then the data were sorted, most likely.
+"""Splitting off validation samples, and detecting that they are unlike the training samples: then the data were sorted, most likely.
 
 Every test bounds the probability that a random split would look like this one by :data:`CHANCE`, so shuffled data raise no alarm; and what
 it reports is gross, so that data in no order but with a trend raise none either.
@@ -15,7 +15,7 @@ import numpy as np
 
 from fastmlp._base import checks
 from fastmlp._base.numeric import quiet
-from fastmlp._data.batch_sampler import Rows
+from fastmlp._data.batch_sampler import Samples
 from fastmlp._data.conversion import blocks
 from fastmlp._engine.spec import SparseRows
 from fastmlp._training.objective import ResolvedObjective
@@ -35,34 +35,36 @@ MAX_VALUES = 4096
 """Samples of each part that numbers are compared by: more would only take longer."""
 MAX_FEATURES = 256
 MANY_CLASSES = 1 << 16
-"""Class numbers up to this are counted by themselves, however few samples there are."""
+"""Integer class labels up to this are counted by themselves, however few samples there are."""
 
 
-def split(rows: Rows, share: Any, objective: ResolvedObjective) -> tuple[Rows, Rows]:
+def split(samples: Samples, share: float, objective: ResolvedObjective) -> tuple[Samples, Samples]:
     """The samples to train on, and the last ``share`` of them, to validate on; a warning if these differ grossly from the others."""
-    point = split_point(len(rows), share)
-    train, held_out = rows.part(0, point), rows.part(point, len(rows))
+    point = split_point(len(samples), share)
+    train, validated = samples.part(0, point), samples.part(point, len(samples))
     with quiet():
-        finding = next(_findings(train, held_out, objective), None)
+        finding = next(_findings(train, validated, objective), None)
     if finding is not None:
         checks.warn(
-            f"validation_split holds out the last {len(held_out)} of {len(rows)} samples, and {finding}; shuffle x and y together before "
-            "fit (utils.split_dataset(..., shuffle=True)), or choose the validation samples yourself and pass them as validation_data"
+            f"validation_split takes the last {len(validated)} of {len(samples)} samples, and {finding}; shuffle x and y together "
+            "before fit (utils.split_dataset(..., shuffle=True)), or pass the validation samples as validation_data"
         )
-    return train, held_out
+    return train, validated
 
 
-def split_point(rows: int, validation_split: Any) -> int:
-    """The number of samples to train on; the rest is held out."""
+def split_point(samples: int, validation_split: float) -> int:
+    """The number of samples to train on; the others are for validation."""
     share = checks.check_float("validation_split", validation_split, 0.0, below=1.0)
-    point = math.floor(rows * (1 - share))
-    if point == 0 or point == rows:
+    point = math.floor(samples * (1 - share))
+    if point == 0 or point == samples:
         side = "train" if point == 0 else "validate"
-        raise ValueError(f"validation_split={share:g} of {rows} rows leaves none to {side} on; give more data or another validation_split")
+        raise ValueError(
+            f"validation_split={share:g} of {samples} samples leaves none to {side} on; give more data or another validation_split"
+        )
     return point
 
 
-def unpack_validation(data: Any) -> tuple[Any, Any, Any]:
+def unpack_validation(data: object) -> tuple[Any, Any, Any]:
     """``validation_data`` as (x, y, sample_weight or None)."""
     if not isinstance(data, (tuple, list)):
         raise UnsupportedError(f"validation_data must be (x, y) or (x, y, sample_weight), got {type(data).__name__}")
@@ -72,25 +74,25 @@ def unpack_validation(data: Any) -> tuple[Any, Any, Any]:
     return x, y, weight[0] if weight else None
 
 
-def _findings(train: Rows, held_out: Rows, objective: ResolvedObjective) -> Iterator[str]:
+def _findings(train: Samples, validated: Samples, objective: ResolvedObjective) -> Iterator[str]:
     """What differs grossly, the most telling first."""
     for columns in objective.columns:
-        ours, theirs = (columns.of_targets(y) for y in (train.y, held_out.y))
+        ours, theirs = (columns.of_targets(y) for y in (train.y, validated.y))
         yield from _of_targets(*((y[:, 0] if columns.labels else y) for y in (ours, theirs)))
-    if not isinstance(train.x, SparseRows) and not isinstance(held_out.x, (SparseRows, np.memmap)):
-        yield from _of_features(train.x, held_out.x)
+    if not isinstance(train.x, SparseRows) and not isinstance(validated.x, SparseRows):
+        yield from _of_features(train.x, validated.x)
 
 
-def _of_targets(train: np.ndarray, held_out: np.ndarray) -> Iterator[str]:
-    """What differs between the targets of one output: class labels, one-hot rows, or a column for each question."""
+def _of_targets(train: np.ndarray, validated: np.ndarray) -> Iterator[str]:
+    """What differs between the targets of one output: class labels, one-hot classes, or a column for each question."""
     if train.ndim == 1:
-        number, names = _numbering(train, held_out)
-        yield from _of_classes(_Classes(train, number), _Classes(held_out, number), names=names)
-    elif train.shape[1] > 1 and all(_is_one_hot(part) for y in (train, held_out) for _, part in blocks(y)):
-        yield from _of_classes(_Classes(train, _hot), _Classes(held_out, _hot))
+        number, names = _numbering(train, validated)
+        yield from _of_classes(_Classes(train, number), _Classes(validated, number), names=names)
+    elif train.shape[1] > 1 and all(_is_one_hot(part) for y in (train, validated) for _, part in blocks(y)):
+        yield from _of_classes(_Classes(train, _hot), _Classes(validated, _hot))
     else:
         for at in range(train.shape[1]):
-            ours, theirs = train[:, at], held_out[:, at]
+            ours, theirs = train[:, at], validated[:, at]
             where = "" if train.shape[1] == 1 else f"in column {at} of y "
             low, high = float(min(ours.min(), theirs.min())), float(max(ours.max(), theirs.max()))
             if all(((part == low) | (part == high)).all() for y in (ours, theirs) for _, part in blocks(y)):  # no and yes
@@ -100,11 +102,11 @@ def _of_targets(train: np.ndarray, held_out: np.ndarray) -> Iterator[str]:
                 yield from _of_numbers(ours, theirs, where)
 
 
-def _numbering(train: np.ndarray, held_out: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray | None]:
+def _numbering(train: np.ndarray, validated: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray | None]:
     """How labels are counted: as they are, or where some are negative or far apart, by their ranks, with the labels of these."""
-    if min(train.min(), held_out.min()) >= 0 and max(train.max(), held_out.max()) < len(train) + len(held_out) + MANY_CLASSES:
+    if min(train.min(), validated.min()) >= 0 and max(train.max(), validated.max()) < len(train) + len(validated) + MANY_CLASSES:
         return _labels, None
-    kinds = np.union1d(train, held_out)
+    kinds = np.union1d(train, validated)
     return lambda y: np.asarray(np.searchsorted(kinds, y)), kinds
 
 
@@ -125,7 +127,7 @@ class _Classes:
 
     Args:
         y: The targets.
-        number: The class numbers of some of them.
+        number: Returns the integer class labels of some of them.
     """
 
     def __init__(self, y: np.ndarray, number: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -142,14 +144,14 @@ class _Classes:
             self.counts = counts
 
 
-def _of_classes(train: _Classes, held_out: _Classes, where: str = "", names: Sequence[float] | np.ndarray | None = None) -> Iterator[str]:
+def _of_classes(train: _Classes, validated: _Classes, where: str = "", names: Sequence[float] | np.ndarray | None = None) -> Iterator[str]:
     """What differs between two parts that have classes."""
-    kinds = max(len(train.counts), len(held_out.counts))
-    ours, theirs = (np.pad(part.counts, (0, kinds - len(part.counts))) for part in (train, held_out))
+    kinds = max(len(train.counts), len(validated.counts))
+    ours, theirs = (np.pad(part.counts, (0, kinds - len(part.counts))) for part in (train, validated))
     n, m, total = int(ours.sum()), int(theirs.sum()), ours + theirs
     used = total[total > 0]
     log_orders = sum(map(_log_factorial, used)) + _log_factorial(len(used)) - _log_factorial(n + m)
-    in_order = train.changes + held_out.changes + (train.last != held_out.first) == len(used) - 1
+    in_order = train.changes + validated.changes + (train.last != validated.first) == len(used) - 1
     by_order = in_order and log_orders < math.log(ORDER_CHANCE)
 
     def listed(classes: np.ndarray) -> str:
@@ -160,7 +162,9 @@ def _of_classes(train: _Classes, held_out: _Classes, where: str = "", names: Seq
     if unseen.size:
         yield f"{where}these have classes the training samples lack: {listed(unseen)}"
     limit = math.log(CHANCE / len(used))
-    missing = np.array([k for k in np.flatnonzero(theirs < np.minimum(ours, 1)) if by_order or _log_chance_without(n, m, total[k]) < limit])
+    missing = np.array(
+        [k for k in np.flatnonzero(theirs < np.minimum(ours, 1)) if by_order or _log_chance_without(n, m, int(total[k])) < limit]
+    )
     if missing.size:
         yield f"{where}these have no class {listed(missing)}, as {ours[missing].sum() / n:.0%} of the training samples do"
     difference = theirs / m - ours / n
@@ -170,14 +174,14 @@ def _of_classes(train: _Classes, held_out: _Classes, where: str = "", names: Seq
         yield f"{where}class {listed(np.array([k]))} is {theirs[k] / m:.0%} of them, but {ours[k] / n:.0%} of the training samples"
 
 
-def _of_numbers(train: np.ndarray, held_out: np.ndarray, where: str) -> Iterator[str]:
+def _of_numbers(train: np.ndarray, validated: np.ndarray, where: str) -> Iterator[str]:
     """What differs between two parts of a target that is a number."""
-    ours, theirs = np.sort(_some(train)), np.sort(_some(held_out))
+    ours, theirs = np.sort(_some(train)), np.sort(_some(validated))
     n, m, middle = len(ours), len(theirs), ours[len(ours) // 2]
     distance = max(_distance(ours, theirs), _distance(np.sort(np.abs(ours - middle)), np.sort(np.abs(theirs - middle))))
     if distance < GROSS_RANGE:
         return
-    steps = np.diff(np.concatenate([_some(train), _some(held_out)]))
+    steps = np.diff(np.concatenate([_some(train), _some(validated)]))
     in_order = (steps >= 0).all() or (steps <= 0).all()
     ties = np.unique(np.concatenate([ours, theirs]), return_counts=True)[1]
     log_orders = math.log(2) + sum(map(_log_factorial, ties)) - _log_factorial(n + m)
@@ -187,9 +191,9 @@ def _of_numbers(train: np.ndarray, held_out: np.ndarray, where: str) -> Iterator
         yield f"{where}their targets are {_range(theirs)}, those of the training samples {_range(ours)}"
 
 
-def _of_features(train: np.ndarray, held_out: np.ndarray) -> Iterator[str]:
+def _of_features(train: np.ndarray, validated: np.ndarray) -> Iterator[str]:
     """The feature whose values training never comes near: the samples are in its order."""
-    ours, theirs = _some(train)[:, :MAX_FEATURES], _some(held_out)[:, :MAX_FEATURES]
+    ours, theirs = _some(train)[:, :MAX_FEATURES], _some(validated)[:, :MAX_FEATURES]
     apart = np.flatnonzero((ours.max(axis=0) < theirs.min(axis=0)) | (theirs.max(axis=0) < ours.min(axis=0)))
     if apart.size and _log_chance_apart(len(ours), len(theirs)) < math.log(CHANCE / ours.shape[1]):
         at = int(apart[0])
@@ -220,6 +224,6 @@ def _log_chance_apart(n: int, m: int) -> float:
     return math.log(2) + _log_factorial(n) + _log_factorial(m) - _log_factorial(n + m)
 
 
-def _log_chance_without(n: int, m: int, count: Any) -> float:
+def _log_chance_without(n: int, m: int, count: int) -> float:
     """Logarithm of the chance that ``m`` samples drawn from ``n + m`` have none of the ``count`` of a class."""
     return _log_factorial(n) + _log_factorial(n + m - count) - _log_factorial(n - count) - _log_factorial(n + m)

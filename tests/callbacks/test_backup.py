@@ -200,7 +200,7 @@ def test_a_backup_of_something_else_is_an_error(tmp_path):
         other.fit(X, Y, verbose=0, callbacks=[callbacks.BackupAndRestore(tmp_path)])
     model, _ = run("plain")
     before = bits(model)
-    with pytest.raises(ValueError, match="of 7 batches of 10 out of 70 rows, but this fit has 14 batches of 5 out of 70 rows"):
+    with pytest.raises(ValueError, match="of 7 batches of 10 out of 70 samples, but this fit has 14 batches of 5 out of 70 samples"):
         model.fit(X, Y, batch_size=5, verbose=0, callbacks=[callbacks.BackupAndRestore(tmp_path)])
     assert bits(model) == before
     model.save(tmp_path / "latest.safetensors")

@@ -114,7 +114,7 @@ def test_what_a_metric_of_ones_own_had_added_up_is_missed_with_a_warning(tmp_pat
 def test_a_backup_of_other_batches_is_an_error(tmp_path):
     with pytest.raises(Killed):
         run("data set", callbacks.BackupAndRestore(tmp_path, 2), Killer(3))
-    with pytest.raises(ValueError, match="of 7 batches of a Dataset of 7, but this fit has 7 batches of 10 out of 70 rows"):
+    with pytest.raises(ValueError, match="of 7 batches of a Dataset of 7, but this fit has 7 batches of 10 out of 70 samples"):
         run("arrays", callbacks.BackupAndRestore(tmp_path, 2))
 
 

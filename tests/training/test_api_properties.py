@@ -132,9 +132,9 @@ def test_one_hot_rows_say_the_same_as_class_numbers(labels, classes):
 
 @given(st.integers(1, 40), st.integers(1, 50), st.integers(1, 6), st.integers(1, 4))
 def test_every_row_is_trained_on_once_per_pass(rows, batch_size, steps, epochs):
-    from fastmlp._data.batch_sampler import BatchSampler, Rows
+    from fastmlp._data.batch_sampler import BatchSampler, Samples
 
-    data = Rows(np.zeros((rows, 1), np.float32), np.zeros((rows, 1), np.float32), None)
+    data = Samples(np.zeros((rows, 1), np.float32), np.zeros((rows, 1), np.float32), None)
     plan = BatchSampler(data, batch_size, None, lambda number, order: order.__setitem__(slice(None), np.roll(np.arange(rows), number)))
     for epoch in range(epochs):
         batches, first, stop = plan.epoch(epoch)

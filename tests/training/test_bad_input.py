@@ -269,7 +269,7 @@ def test_targets_in_all_usual_forms_are_read(engine, loss, model, y):
         ({"validation_freq": 0}, ValueError, "validation_freq must be at least 1, got 0"),
         ({"validation_split": 1.0}, ValueError, "validation_split must be at least 0 and below 1, got 1"),
         ({"validation_split": -0.1}, ValueError, "validation_split must be at least 0 and below 1, got -0.1"),
-        ({"validation_split": 0.99}, ValueError, "validation_split=0.99 of 8 rows leaves none to train on"),
+        ({"validation_split": 0.99}, ValueError, "validation_split=0.99 of 8 samples leaves none to train on"),
         ({"validation_split": 0.0000001}, None, ""),
         ({"validation_data": X}, UnsupportedError, "validation_data must be (x, y) or (x, y, sample_weight), got ndarray"),
         ({"validation_data": (X,)}, ValueError, "validation_data must be (x, y) or (x, y, sample_weight), got 1 parts"),

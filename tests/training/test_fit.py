@@ -233,7 +233,7 @@ def test_steps_per_epoch_make_the_batch_size_where_none_is_given(engine):
 
 def test_more_steps_than_data_warn_and_end_the_epoch(engine):
     model = line(engine)
-    with pytest.warns(UserWarning, match="the data ran out after 4 of 9 steps; 100 rows give only 4 batches of 32"):
+    with pytest.warns(UserWarning, match="the data ran out after 4 of 9 steps; 100 samples are only 4 batches of 32"):
         model.fit(X, Y, batch_size=32, steps_per_epoch=9, verbose=0)
     assert model.network.iterations == 4
 

@@ -1,4 +1,4 @@
-"""validation_split holds out the last samples, and tells when these are unlike the others; of samples in random order it says nothing."""
+"""validation_split takes the last samples, and warns when these are unlike the others, but never of samples in random order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fastmlp import layers, models, utils
-from fastmlp._data.batch_sampler import Rows
+from fastmlp._data.batch_sampler import Samples
 from fastmlp._engine.spec import Objective
 from fastmlp._training.objective import OutputColumns, ResolvedObjective
 from fastmlp._training.validation import split
@@ -25,7 +25,7 @@ RANDOM = np.random.default_rng(0)
 def told(x, y, share=0.2):
     """What a fit would be told about its validation samples, in float32 as it reads them; "" for nothing."""
     y = np.asarray(y)
-    rows = Rows(np.asarray(x, np.float32), y.astype(np.int32) if y.ndim == 1 else y.astype(np.float32), None)
+    rows = Samples(np.asarray(x, np.float32), y.astype(np.int32) if y.ndim == 1 else y.astype(np.float32), None)
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         split(rows, share, OBJECTIVE)
@@ -57,9 +57,7 @@ def test_sorted_targets_warn(make, message, rows, share):
 
 def test_the_warning_names_what_differs_and_what_to_do():
     message = told(noise(300), np.repeat([0, 1, 2], 100))
-    assert (
-        "validation_split holds out the last 60 of 300 samples, and these have no class 0, 1, as 83% of the training samples do" in message
-    )
+    assert "validation_split takes the last 60 of 300 samples, and these have no class 0, 1, as 83% of the training samples do" in message
     assert "shuffle x and y together before fit (utils.split_dataset(..., shuffle=True))" in message
     assert "validation_data" in message
 

@@ -30,7 +30,7 @@ ADAPTERS: tuple[type[DataAdapter], ...] = (
 """All kinds of data. The first that accepts a value reads it; the last accepts everything."""
 
 
-def choose_adapter(value: Any) -> DataAdapter:
+def choose_adapter(value: object) -> DataAdapter:
     """The adapter for x, y, weights, validation data or a batch, as the user passed them.
 
     Lists and dicts of several inputs or outputs are taken apart first, by the model that knows their order.
@@ -43,7 +43,7 @@ def choose_adapter(value: Any) -> DataAdapter:
     return next(adapter for adapter in ADAPTERS if adapter.accepts(value))(value)
 
 
-def unwrap_single(value: Any, *, sample_shape: Shape | None = None, samples: int | None = None) -> Any:
+def unwrap_single(value: object, *, sample_shape: Shape | None = None, samples: int | None = None) -> Any:
     """The array in a list of one, as models with several inputs take them; anything else as it is.
 
     A list of one array may also be the list of all samples, of which there is one.

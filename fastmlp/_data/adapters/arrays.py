@@ -8,7 +8,7 @@ import numpy as np
 
 from fastmlp._base import checks
 from fastmlp._base.shapes import Shape
-from fastmlp._data.adapters.base import DataAdapter
+from fastmlp._data.adapters.base import DataAdapter, Selection
 from fastmlp._data.conversion import describe_contents
 from fastmlp.errors import UnsupportedError
 
@@ -75,7 +75,7 @@ class ArrayAdapter(DataAdapter):
         array = self._as_it_is()
         return len(array) if array.ndim else None
 
-    def take(self, which: slice | np.ndarray) -> Any:
+    def take(self, which: Selection) -> Any:
         return self._as_it_is()[which]
 
     def _advice_for_one(self, name: str) -> str:

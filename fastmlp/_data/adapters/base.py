@@ -10,15 +10,19 @@ import math
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from fastmlp._base.numeric import as_native
 from fastmlp._base.shapes import Shape
 from fastmlp._data.conversion import as_float32
 from fastmlp._engine.spec import SparseRows
 from fastmlp.errors import UnsupportedError
+
+Selection: TypeAlias = slice | npt.NDArray[np.int64]
+"""A range of samples, or their indices."""
 
 
 class DataAdapter:
@@ -105,7 +109,7 @@ class DataAdapter:
         """The number of samples; None for a single value, and for data that comes in batches."""
         return None
 
-    def take(self, which: slice | np.ndarray) -> Any:
+    def take(self, which: Selection) -> Any:
         """The samples of a slice, or of these indices, as data of the same kind where that can be indexed, else as an array."""
         raise NotImplementedError(f"a {type(self.value).__name__} has no samples that can be indexed")
 
@@ -139,14 +143,14 @@ class StreamAdapter(DataAdapter):
     """Whether there can be a second pass over the data."""
 
     @abstractmethod
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[object]:
         """The batches of a pass."""
 
     def batch_count(self) -> int | None:
         """The number of batches; None where that is not known."""
         return None
 
-    def batch(self, index: int) -> Any:
+    def batch(self, index: int) -> object:
         """The batch of this number, of data whose batches are counted."""
         raise NotImplementedError(f"the batches of a {type(self.value).__name__} have no numbers")
 

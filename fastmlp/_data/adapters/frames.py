@@ -12,7 +12,7 @@ import numpy as np
 
 from fastmlp._base.shapes import Shape
 from fastmlp._data.adapters.arrays import ArrayAdapter
-from fastmlp._data.adapters.base import DataAdapter
+from fastmlp._data.adapters.base import DataAdapter, Selection
 from fastmlp._data.conversion import describe_contents
 
 LIBRARIES = ("pandas", "polars", "pyarrow")
@@ -77,7 +77,7 @@ class FrameAdapter(DataAdapter):
     def sample_count(self) -> int:
         return len(self.value)
 
-    def take(self, which: slice | np.ndarray) -> Any:
+    def take(self, which: Selection) -> Any:
         library = _library(self.value)
         if library == "pandas" and hasattr(self.value, "iloc"):
             return self.value.iloc[which]

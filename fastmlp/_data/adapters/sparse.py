@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from fastmlp import _core
 from fastmlp._base.numeric import as_native, quiet
 from fastmlp._base.shapes import Shape
-from fastmlp._data.adapters.base import DataAdapter
+from fastmlp._data.adapters.base import DataAdapter, Selection
 from fastmlp._data.conversion import describe_not_finite
 from fastmlp._engine.spec import SparseRows
 from fastmlp.errors import UnsupportedError
@@ -35,7 +35,7 @@ class CompressedRows(Protocol):
     def indices(self) -> ArrayLike: ...
     @property
     def data(self) -> ArrayLike: ...
-    def __getitem__(self, which: Any) -> Any: ...
+    def __getitem__(self, which: Selection | tuple[int, int]) -> Any: ...
 
 
 class SparseAdapter(DataAdapter):
@@ -77,7 +77,7 @@ class SparseAdapter(DataAdapter):
     def sample_count(self) -> int:
         return int(self.value.shape[0])
 
-    def take(self, which: slice | np.ndarray) -> Any:
+    def take(self, which: Selection) -> Any:
         return self._csr()[which]
 
     def stored_arrays(self) -> Iterator[np.ndarray]:

@@ -21,7 +21,7 @@ class IteratorAdapter(StreamAdapter):
     def accepts(cls, value: object) -> bool:
         return isinstance(value, Iterator)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[object]:
         return iter(self.value)
 
 
@@ -32,14 +32,15 @@ class BatchSequenceAdapter(StreamAdapter):
     def accepts(cls, value: object) -> bool:
         return isinstance(value, PyDataset) or _is_a(value, "keras", "PyDataset", "Sequence")
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[object]:
         return map(self.batch, range(self.batch_count()))
 
     def batch_count(self) -> int:
         return len(self.value)
 
-    def batch(self, index: int) -> Any:
-        return self.value[index]
+    def batch(self, index: int) -> object:
+        batch: object = self.value[index]
+        return batch
 
     def on_epoch_begin(self) -> None:
         self._call("on_epoch_begin")
@@ -59,7 +60,7 @@ class DataLoaderAdapter(StreamAdapter):
     def accepts(cls, value: object) -> bool:
         return _is_a(value, "torch", "DataLoader")
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[object]:
         return iter(self.value)
 
 
