@@ -139,7 +139,7 @@ def test_names_are_learned_by_training_alone():
 def test_a_fit_that_fails_before_it_trains_learns_no_names():
     model = models.Sequential([layers.Input((3,)), layers.Dense(1)])
     model.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="y has 3 rows"):
+    with pytest.raises(ValueError, match="y has 3 samples"):
         model.fit(frame("pandas", ["a", "b", "c"]), np.zeros(3), verbose=0)
     model.fit(frame("pandas"), Y, verbose=0)
     assert model.feature_names == NAMES
