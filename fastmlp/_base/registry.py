@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from fastmlp._base import custom_objects as custom
 from fastmlp._base import keras_names, keywords
 from fastmlp._base.arguments import configuration
+from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.keras_names import plain
 from fastmlp._base.settings import Guarded
 from fastmlp.errors import UnsupportedError
@@ -36,12 +37,12 @@ class Configurable(Guarded):
         super().__init_subclass__(**options)
         keywords.constructors_answer(cls)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The constructor's arguments, as plain JSON values: those that the class declares (:mod:`fastmlp._base.arguments`)."""
         return configuration(self)
 
     @classmethod
-    def from_config(cls: type[T], config: Mapping[str, Any]) -> T:
+    def from_config(cls: type[T], config: StoredConfig) -> T:
         """An object made from what :meth:`get_config` returned."""
         if not isinstance(config, Mapping):
             raise TypeError(f"config must be a dict, as get_config() of {cls.__name__} returns it, got {config!r:.80}")
@@ -108,7 +109,7 @@ class Registry(Generic[T]):
         hint = f"; did you mean {self._by_name[close[0]].__name__}?" if close else f"; there are {', '.join(self.classes)}"
         raise ValueError(f"unknown {self.kind} {name!r}{hint}")
 
-    def serialize(self, item: T) -> dict[str, Any]:
+    def serialize(self, item: T) -> Config:
         """``{"class": name, "config": {...}}`` of an object; of a user's function or class, the name alone says which it is."""
         cls = type(item)
         if cls is self._of_function:
@@ -116,7 +117,7 @@ class Registry(Generic[T]):
         name = cls.__name__ if self.classes.get(cls.__name__) is cls else custom.note(cls)
         return {"class": name, "config": item.get_config()}
 
-    def _from_keras(self, data: Mapping[str, Any]) -> dict[str, Any]:
+    def _from_keras(self, data: StoredConfig) -> Config:
         name, config = data["class_name"], data.get("config")
         known = self._by_name.get(plain(name))
         if isinstance(config, Mapping):  # initializers of Keras have these, which ask for nothing
@@ -125,7 +126,7 @@ class Registry(Generic[T]):
             config = {}
         return {"class": name if known is None else known.__name__, "config": config}
 
-    def deserialize(self, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> T:
+    def deserialize(self, config: StoredConfig, custom_objects: Mapping[str, Any] | None = None) -> T:
         """The object that :meth:`serialize` described, or Keras, with ``class_name``; anything malformed is a ValueError.
 
         Args:
@@ -135,7 +136,7 @@ class Registry(Generic[T]):
         with custom.CustomObjectScope(custom_objects):
             return self._deserialize(config)
 
-    def _deserialize(self, data: Mapping[str, Any]) -> T:
+    def _deserialize(self, data: StoredConfig) -> T:
         if isinstance(data, Mapping) and "class" not in data and isinstance(data.get("class_name"), str):
             data = self._from_keras(data)
         if not isinstance(data, Mapping) or not isinstance(data.get("class"), str) or not isinstance(data.get("config"), Mapping):

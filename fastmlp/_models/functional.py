@@ -11,6 +11,7 @@ import numpy as np
 
 import fastmlp._models.graph_config as graph_config
 from fastmlp._base import checks, keywords, shapes
+from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.custom_objects import CustomObjectScope
 from fastmlp._data import conversion, targets
 from fastmlp._data.adapters import DataAdapter, choose_adapter
@@ -211,11 +212,11 @@ class Functional(Model):
     def _connections_to_show(self) -> Graph:
         return self._graph
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return graph_config.describe(self.name, self._graph, self._inputs_form, self._outputs_form)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Functional:
+    def from_config(cls, config: StoredConfig, custom_objects: Mapping[str, Any] | None = None) -> Functional:
         """A new model with the layers that :meth:`get_config` described, and fresh weights; anything malformed is a ValueError."""
         with CustomObjectScope(custom_objects):
             config = own_config("Functional", config)

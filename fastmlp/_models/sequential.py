@@ -7,6 +7,7 @@ from typing import Any
 
 import fastmlp._models.graph_config as graph_config
 from fastmlp._base import checks, keywords, naming, seeding, shapes
+from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.custom_objects import CustomObjectScope
 from fastmlp._graph.symbolic import Graph, Tensor, chain, only_call
 from fastmlp._models.model import Model, model_class, own_config
@@ -232,17 +233,17 @@ class Sequential(Model):
         if computes:
             self._adopt(self.graph)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, "layers": [graph_config.serialize_layer(layer) for layer in self._layers]}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Sequential:
+    def from_config(cls, config: StoredConfig, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
         """A new model with the layers that :meth:`get_config` described, and fresh weights; anything malformed is a ValueError."""
         with CustomObjectScope(custom_objects):
             return cls._from_config(config)
 
     @classmethod
-    def _from_config(cls, config: Mapping[str, Any]) -> Sequential:
+    def _from_config(cls, config: StoredConfig) -> Sequential:
         config = own_config("Sequential", config)
         if not isinstance(config, Mapping) or set(config) != {"name", "layers"} or not isinstance(config["layers"], list):
             raise ValueError(f"the configuration of a model must have a name and a list of layers, got {config!r:.200}")
