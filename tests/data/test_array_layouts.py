@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from fastmlp import _core, layers, models
-from fastmlp._base import numeric
+from fastmlp import layers, models
 
 N = 8
 random = np.random.default_rng(0)
@@ -143,16 +142,3 @@ def test_what_a_loss_function_returns_may_lie_as_it_likes(engine, lay):
 
     for got, wanted in zip(train(lay), train(lambda a: a), strict=True):
         assert np.array_equal(got, wanted)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.int32])
-def test_an_array_that_c_can_read_is_not_copied(dtype):
-    array = np.zeros((3, 4), dtype)
-    assert numeric.as_native(array, dtype) is array
-    assert numeric.as_native(read_only(array), dtype).flags.aligned
-
-
-def test_an_array_that_c_can_not_read_is_refused_by_the_engine():
-    for lay in (misaligned, lambda a: a.astype(">f4"), np.asfortranarray):
-        with pytest.raises((TypeError, ValueError), match="values"):
-            _core.first_nonfinite(lay(np.ones((3, 4), np.float32)))

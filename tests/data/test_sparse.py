@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from fastmlp import layers, models, optimizers, utils
-from fastmlp._data.adapters.sparse import as_sparse_rows
 from fastmlp.errors import UnsupportedError
 
 sp = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
@@ -137,28 +136,32 @@ def scrambled(dtype=np.float64):
 def test_entries_out_of_order_are_sorted_and_those_of_one_place_added_in_a_copy(dtype):
     x = scrambled(dtype)
     before = [x.data.copy(), x.indices.copy(), x.indptr.copy()]
-    rows = as_sparse_rows("x", x)
-    assert rows.starts.tolist() == [0, 2, 3, 5]
-    assert rows.columns.tolist() == [2, 5, 0, 1, 9]
-    assert rows.values.tolist() == [7, 6, 8, 6, 0]
+    predicted = made(columns=70).predict(x, verbose=0)
     assert all((a == b).all() for a, b in zip(before, [x.data, x.indices, x.indptr], strict=True))
-    np.testing.assert_array_equal(made(columns=70)(x), made(columns=70)(x.toarray()))
+    np.testing.assert_array_equal(predicted, made(columns=70).predict(x.toarray(), verbose=0))
+    np.testing.assert_array_equal(made(columns=70)(x), predicted)
 
 
 def test_fractions_are_added_as_toarray_adds_them_and_integers_do_not_wrap_around():
     values = (rng.normal(size=3000) * 10.0 ** rng.integers(-3, 3, 3000)).astype(np.float32)
     x = sp.csr_matrix((values, rng.integers(0, 100, 3000), np.arange(0, 3001, 300)), shape=(10, 100))
-    rows = as_sparse_rows("x", x)
-    dense = x.toarray()
-    assert rows.values.tobytes() == dense[np.repeat(np.arange(10), np.diff(rows.starts)), rows.columns].tobytes()
+    np.testing.assert_array_equal(made(columns=100)(x), made(columns=100)(x.toarray()))
     bytes_ = sp.csr_matrix((np.full(3, 100, np.uint8), np.zeros(3, int), [0, 3]), shape=(1, 70))
-    assert as_sparse_rows("x", bytes_).values.tolist() == [300]
+    np.testing.assert_array_equal(made(columns=70)(bytes_), made(columns=70)(300.0 * np.eye(1, 70)))
 
 
-def test_arrays_that_are_as_the_engines_want_them_are_not_copied():
-    rows = as_sparse_rows("x", X)
-    assert np.shares_memory(rows.values, X.data)
-    assert np.shares_memory(rows.columns, X.indices)
+def test_matrices_that_are_as_the_engine_wants_them_are_not_copied():
+    x = sp.random(20_000, 500, 0.1, "csr", np.float32, random_state=0)
+    x.indices, x.indptr = x.indices.astype(np.int32), x.indptr.astype(np.int64)
+    model = made(columns=500)
+    model.predict(x[:100], verbose=0)  # which imports what it needs
+    tracemalloc.start()
+    try:
+        predictions = model.predict(x, verbose=0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < predictions.nbytes + x.indptr.nbytes + 1e5 < x.data.nbytes / 4
 
 
 # Errors

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from folders import SUPPORT
 from networks import ENDLESS, UPDATES, configured, data_for, fill, objective_for, perceptron, same_bits, state_of, train, trained
-from programs import resident_kib
+from subprocesses import resident_kib
 
 from fastmlp import _core
 from fastmlp._engine.spec import Metric, Node, Objective, Parameter, Plan, Update

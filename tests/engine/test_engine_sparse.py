@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from networks import ENDLESS, LEARNING_RATES, UPDATES, configured, objective_for, perceptron, same_bits, state_of, train
-from programs import resident_kib
+from subprocesses import resident_kib
 
 from fastmlp import _core, reference
 from fastmlp._engine.spec import Batches, SparseRows, Update

@@ -189,3 +189,12 @@ def test_both_refuse_a_batch_whose_loss_is_not_finite():
         assert caught.value.batch == 2
         assert network.iterations == 2
         assert all(np.isfinite(value).all() for value in state_of(network))
+
+
+def test_the_engines_shuffle_alike():
+    orders = []
+    for engine in (_core, reference):
+        order = np.empty(1000, np.uint32)
+        engine.shuffle(2**63 + 5, 17, order)
+        orders.append(order)
+    np.testing.assert_array_equal(*orders)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from programs import run
+from subprocesses import run
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 

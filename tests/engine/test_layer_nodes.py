@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from layer_plans import INPUTS, KINDS, NUMBERS, TABLES, WHOLE, configured, data_for, mse, plan_around, plan_of
 from networks import ENDLESS, parameters_of, same_bits, state_of, train
-from programs import run
+from subprocesses import run
 
 from fastmlp import _core, layers, reference
 from fastmlp._engine.spec import Batches, Update

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 from networks import ENDLESS, configured, data_for, objective_for, perceptron
-from programs import run
+from subprocesses import run
 
 from fastmlp import _core, reference
 from fastmlp._engine.spec import Metric, Node, Objective, Parameter, Plan, SparseRows, Update
@@ -23,7 +23,6 @@ COMING_BACK = """
 import sys, threading
 import numpy as np
 from fastmlp import Model, Sequential, layers, optimizers
-from fastmlp._training.state import OptimizerState
 engine, INSIDE = sys.argv[1:]
 x = np.random.default_rng(0).normal(size=(24, 4)).astype(np.float32)
 y = x[:, :1].copy()
@@ -64,7 +63,7 @@ calls = {
     "layer.get_weights": model.layers[-1].get_weights,
     "layer.set_weights": lambda: model.layers[-1].set_weights(weights[-2:]),
     "a model that shares layers": sharing.get_weights,
-    "slots": lambda: OptimizerState.capture(model),
+    "slots": lambda: [slot.numpy() for slot in model.optimizer.variables],
     "seed": lambda: setattr(model.network, "seed", 1),
     "iterations": lambda: setattr(model.network, "iterations", 1),
     "learning rate": lambda: setattr(model.network, "learning_rate", 1.0),

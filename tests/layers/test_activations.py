@@ -11,7 +11,7 @@ import pytest
 from folders import GOLDEN
 from golden import activation_programs as programs
 
-from fastmlp import _core, activations, layers, models, saving
+from fastmlp import activations, layers, models, saving
 from fastmlp.errors import ModelFileError, UnsupportedError
 from fastmlp.reference import Network as ReferenceNetwork
 
@@ -51,14 +51,6 @@ def test_functions_have_the_values_and_gradients_of_keras(engine, key):
 def test_layers_have_the_values_and_gradients_of_keras(engine, key):
     name, options = programs.LAYERS[key]
     assert_like_keras(KERAS["layers"][key], getattr(layers, name)(**options), engine)
-
-
-def test_every_activation_of_the_engine_is_compared_with_keras():
-    kinds = {
-        activations.make(name, **options).kind if options else getattr(activations, name).kind
-        for name, options in programs.FUNCTIONS.values()
-    }
-    assert kinds == {*_core.ACTIVATIONS, *_core.ROWWISE_ACTIVATIONS}
 
 
 # Names, arguments, configurations

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastmlp import Model, _core, layers, models, utils
-from fastmlp._engine.spec import Node, Objective, Parameter, Plan, Update
+from fastmlp import Model, layers, models, utils
 
 rng = np.random.default_rng(6)
 ROWS = 700
@@ -56,15 +55,11 @@ def test_engines_train_alike(frozen):
 
 @pytest.mark.parametrize("frozen", [(), ("table", "norm"), ("deep", "slope")])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_threads_change_no_bit(frozen, optimizer):
-    before = _core.get_threads()
-    try:
-        results = []
-        for threads in (1, 2, 3):
-            _core.set_threads(threads)
-            results.append(trained(frozen, "native", optimizer, 256, ROWS, 350))
-    finally:
-        _core.set_threads(before)
+def test_threads_change_no_bit(frozen, optimizer, threads):
+    results = []
+    for count in (1, 2, 3):
+        threads(count)
+        results.append(trained(frozen, "native", optimizer, 256, ROWS, 350))
     assert largest_difference(results[0], results[1]) == largest_difference(results[0], results[2]) == 0
 
 
@@ -149,19 +144,3 @@ def test_tables_inside_a_model_read_its_input():
         model.predict(np.full((1, 6), 0.5))
     with pytest.raises(ValueError, match="reads integers, so it must be the first of the model, but dense is before it"):
         Model(x, inner(layers.Dense(6)(x)))
-
-
-def test_an_engine_reads_integers_from_the_input_alone():
-    nodes = (Node("dense", (0,), 1, (0,)), Node("embedding", (1,), 2, (1,), roles=("embeddings",)))
-    plan = Plan((2, 2, 6), nodes, (Parameter("kernel", (2, 2)), Parameter("table", (5, 3))), 2)
-    with pytest.raises(ValueError, match="the plan, objective or index does not fit"):
-        _core.Network(plan)
-    nodes = (
-        Node("branch", (0,), 1),
-        Node("branch", (0,), 2),
-        *(Node("embedding", (i,), i + 2, (0,), roles=("embeddings",)) for i in (1, 2)),
-    )
-    plan = Plan((2, 2, 2, 6, 6, 6), (*nodes, Node("add", (3, 4), 5)), (Parameter("table", (5, 3)),), 5)
-    network = _core.Network(plan)
-    network.configure(Objective("mean_squared_error", 5), Update("sgd"))
-    assert not network.predict(np.ones((3, 2), np.float32)).any()

@@ -15,8 +15,7 @@ from golden import lookup_programs as programs
 from networks import same_bits
 
 import fastmlp
-from fastmlp import _core, layers, models
-from fastmlp._engine.spec import Node, Plan, Table
+from fastmlp import layers, models
 from fastmlp.errors import ModelFileError, UnsupportedError
 from fastmlp.layers import CategoryEncoding, Dense, Discretization, Embedding, Flatten, Hashing, Input, IntegerLookup, StringLookup
 
@@ -316,27 +315,6 @@ def test_data_that_a_model_can_not_tell_apart_are_an_error_that_says_where(engin
     with pytest.raises((ValueError, TypeError)) as caught:
         model.fit(np.array(x), np.zeros(len(x)), verbose=0)
     assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("op", "table"),
-    [
-        ("lookup", Table((2.0, 1.0), (0.0, 1.0))),
-        ("lookup", Table((1.0, 1.0), (0.0, 1.0))),
-        ("lookup", Table((1.0, np.nan), (0.0, 1.0))),
-        ("lookup", Table((1.0, 2.0))),
-        ("lookup", Table((1.0, 2.0), (0.0,))),
-        ("lookup", Table((), (), 1 << 25, 1)),
-        ("lookup", Table((), (), 0, -1)),
-        ("lookup", Table((), (), 0, 2, "sum")),
-        ("lookup", Table((), (), 0, 2, "siphash", (-1, 0))),
-        ("discretization", Table((2.0, 1.0))),
-        ("discretization", Table((np.inf,))),
-    ],
-)
-def test_the_native_engine_refuses_tables_that_make_no_sense(op, table):
-    with pytest.raises((ValueError, OverflowError)):
-        _core.Network(Plan((3, 3), (Node(op, (0,), 1, table=table),), (), 1))
 
 
 def test_a_sparse_matrix_is_looked_up_with_its_zeros():

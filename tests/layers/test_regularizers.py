@@ -5,7 +5,6 @@ import pytest
 
 import fastmlp
 from fastmlp import constraints, layers, models, regularizers, utils
-from fastmlp._engine.spec import Bounds, Penalty
 
 W = np.array([[3.0, -1.0, 0.0], [4.0, 1.0, 2.0]], np.float32)
 
@@ -42,14 +41,14 @@ def test_constraints_give_the_array_that_is_kept(constraint, expected):
 
 def test_norms_of_vectors_are_taken_of_all_numbers():
     np.testing.assert_allclose(constraints.UnitNorm()(np.array([3.0, 4.0])), [0.6, 0.8], rtol=1e-6)
-    assert constraints.MaxNorm(3, axis=-1).bounds((5,)) == Bounds("norm", None, 0.0, 3.0)
-    assert constraints.MaxNorm(3, axis=-1).bounds((5, 2)) == Bounds("norm", 1, 0.0, 3.0)
+    np.testing.assert_allclose(constraints.MaxNorm(2.5, axis=-1)(np.array([3.0, 4.0])), [1.5, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(constraints.MaxNorm(2.5, axis=-1)(np.array([[3.0, 4.0], [1, 0]])), [[1.5, 2.0], [1, 0]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["l1", "L1", "l2", "l1_l2", "L1L2", "orthogonal_regularizer"])
 def test_regularizers_are_known_by_name(name):
     assert regularizers.get(name).get_config() == type(regularizers.get(name))().get_config()
-    assert regularizers.get(regularizers.l2(0.5)).penalty() == Penalty(l2=0.5)
+    assert regularizers.get(regularizers.l2(0.5))(np.array([1.0, 2.0])) == 2.5
     assert regularizers.get(None) is None
 
 

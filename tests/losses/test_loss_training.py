@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import Model, _core, layers, losses, models, optimizers
-from fastmlp._engine.spec import Metric, Node, Objective, Parameter, Plan, Update
+from fastmlp import Model, layers, losses, models, optimizers
 from fastmlp.errors import UnsupportedError
 
 
@@ -357,15 +355,6 @@ def test_a_split_names_the_labels_that_training_lacks_whatever_they_are():
     labels = np.sort(FAR_LABELS)
     with pytest.warns(UserWarning, match=r"have classes the training samples lack: 1.6e\+07"):
         model_for("circle", 3).fit(X, labels, validation_split=np.mean(labels == 16_000_000), verbose=0)
-
-
-def test_the_native_engine_refuses_losses_of_columns_beside_labels_that_stand_for_none():
-    plan = Plan((3, 2), (Node("dense", (0,), 1, (0,)),), (Parameter("kernel", (3, 2)),), 1)
-    network = _core.Network(plan)
-    for kind, refused in (("sparse_categorical_accuracy", False), ("sparse_categorical_crossentropy", True), ("sparse_circle", True)):
-        objective = Objective("sparse_circle", 1, metrics=(Metric(kind),), parameters=(4.0, 0.25, 1.0))
-        with pytest.raises(ValueError, match="does not fit") if refused else nullcontext():
-            network.configure(objective, Update("sgd"))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import pytest
 import fastmlp
 from fastmlp import backend as K
 from fastmlp import config, initializers, layers, losses, metrics, models, optimizers, regularizers, utils
-from fastmlp._core import Predictions
 from fastmlp.errors import UnsupportedError
 
 X = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
@@ -99,7 +98,7 @@ def test_predictions_of_a_called_model_have_numpy(engine):
     model.compile("sgd", "mse", engine=engine)
     model.predict(X, verbose=0)
     for result in (model(X), model(X[0]), model(X, training=True), model(X.tolist())):
-        assert isinstance(result, Predictions)
+        assert isinstance(result, np.ndarray)
         assert (type(result.numpy()), type(result[0].numpy())) == (np.ndarray, np.ndarray)
         np.testing.assert_array_equal(result.numpy(), result)
         assert result.numpy() is not result

@@ -33,8 +33,7 @@ def test_predictions_gradients_statistics_and_training_are_those_of_keras(golden
     assert at == golden[name].size
 
 
-def test_normalization_learns_what_keras_learns(golden, engine, monkeypatch):
-    monkeypatch.setattr(fastmlp._engine.backends, "DEFAULT", engine)
+def test_normalization_learns_what_keras_learns(golden, engine):
     found = np.concatenate([values.ravel() for values in programs.adapted(fastmlp).values()])
     # The data lie around 50, so a float32 has lost a digit before the mean is taken away.
     np.testing.assert_allclose(found, golden["adapted"], rtol=1e-5, atol=5e-6)

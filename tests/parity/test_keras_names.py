@@ -14,7 +14,6 @@ from folders import GOLDEN
 
 import fastmlp
 from fastmlp import activations, layers, models
-from fastmlp._base import keras_names
 from fastmlp.errors import UnsupportedError
 
 NAMES = json.loads((GOLDEN / "keras_names.json").read_text())
@@ -30,7 +29,7 @@ def without_an_answer(owner, names):
     for name in names:
         try:
             value = getattr(owner, name)
-            if isinstance(value, keras_names.Absent):
+            if callable(value) and "is not in fastmlp" in repr(value):
                 value()
         except UnsupportedError as error:
             if "not in fastmlp; " not in str(error):
@@ -45,26 +44,11 @@ def test_every_name_of_keras_modules_works_or_names_the_nearest_alternative(path
     assert without_an_answer(module_of(path), NAMES[path]) == []
 
 
-@pytest.mark.parametrize("path", MODULES)
-def test_no_name_is_both_there_and_said_to_be_missing(path):
-    there = {name for name, value in vars(module_of(path)).items() if not isinstance(value, keras_names.AbsentModule)}
-    assert sorted(there & set(keras_names.TABLES[path])) == []
-
-
 def test_every_attribute_of_keras_models_and_layers_works_or_names_the_nearest_alternative():
     model = models.Sequential([layers.Dense(2, input_shape=(3,))])
     model.compile(loss="mse")
     assert without_an_answer(model, NAMES["Model"]) == []
     assert without_an_answer(model.layers[0], NAMES["Layer"]) == []
-
-
-def test_no_attribute_that_is_there_is_said_to_be_missing():
-    for cls, table in ((models.Model, "Model"), (models.Sequential, "Model"), (models.Functional, "Model"), (layers.Layer, "Layer")):
-        assert [
-            name for name in keras_names.TABLES[table] for one in cls.__mro__[1:] if name in vars(one) and one is not models.Model
-        ] == []
-    for layer in layers.registry.classes.values():
-        assert set(vars(layer)) & set(keras_names.TABLES["Layer"]) == set(), layer
 
 
 def test_what_is_not_here_can_be_imported_and_says_what_to_do_when_it_is_used():
@@ -103,12 +87,6 @@ def test_what_is_not_here_can_be_copied_and_pickled():
 @pytest.mark.parametrize("path", [path for path in NAMES["modules"] if not path.startswith("utils.")])  # utils is one file here
 def test_every_module_of_keras_can_be_imported(path):
     import_module(f"fastmlp.{path}")
-
-
-def test_every_module_that_is_stood_in_for_has_an_answer():
-    for path in keras_names.ABSENT_MODULES:
-        module, _, name = path.rpartition(".")
-        assert name in keras_names.TABLES[module]
 
 
 def test_modules_of_keras_that_are_not_here_answer_when_something_in_them_is_used():
@@ -190,11 +168,13 @@ def arguments_of_both():
         owner = fastmlp
         for step in place.split("."):
             owner = getattr(owner, step)
-        table = keras_names.TABLES.get(place if inspect.ismodule(owner) else "Model" if place in ("Model", "Sequential") else "Layer", {})
         if place in ("Model", "Sequential"):
             owner = models.Sequential([layers.Dense(2, input_shape=(3,))])
-        own = None if name in table else getattr(owner, name, None)
-        if callable(own):
+        try:
+            own = getattr(owner, name, None)
+        except UnsupportedError:
+            continue
+        if callable(own) and "not in fastmlp" not in repr(own):
             yield path, own, wanted
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import sys
 from itertools import combinations
 
 import pytest
@@ -100,16 +98,3 @@ def test_misuse_is_told(use, error, message):
     with pytest.raises(error) as caught:
         use()
     assert message in str(caught.value)
-
-
-def test_without_matplotlib_the_extra_is_named(monkeypatch):
-    def refuse(name, *args, **options):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return real(name, *args, **options)
-
-    real = builtins.__import__
-    monkeypatch.setattr(builtins, "__import__", refuse)
-    monkeypatch.delitem(sys.modules, "fastmlp._plotting.figures", raising=False)
-    with pytest.raises(ImportError, match=r'pip install "fastmlp\[plot\]"'):
-        utils.plot_model(programs.residual(fastmlp), to_file=None)

@@ -5,7 +5,6 @@ from networks import UPDATES
 
 from fastmlp import layers, models
 from fastmlp._engine.spec import Batches, Objective
-from fastmlp._graph import lowering
 
 INPUTS, NUMBERS = 19, 30
 
@@ -58,8 +57,7 @@ KINDS = (*ALONG_THE_LAST_AXIS, *MIDDLE, *(f"{name}_first" for name in MIDDLE), *
 
 
 def plan_of(stack):
-    model = models.Sequential([layers.Input((INPUTS,)), *stack])
-    return lowering.make_plan(model.graph)[0]
+    return models.Sequential([layers.Input((INPUTS,)), *stack]).plan
 
 
 def stack_around(kind, units=37):

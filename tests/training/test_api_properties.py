@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import math
 
@@ -130,23 +131,32 @@ def test_one_hot_rows_say_the_same_as_class_numbers(labels, classes):
     assert loss_of("sparse_categorical_crossentropy", labels) == pytest.approx(loss_of("categorical_crossentropy", one_hot), rel=1e-5)
 
 
-@given(st.integers(1, 40), st.integers(1, 50), st.integers(1, 6), st.integers(1, 4))
-def test_every_row_is_trained_on_once_per_pass(rows, batch_size, steps, epochs):
-    from fastmlp._data.batch_sampler import BatchSampler, Samples
+def passes(rows, batch_size, epochs, steps=None, shuffle=True):
+    """For each epoch and each batch of it, the numbers of the rows that were trained on."""
+    batches = []
 
-    data = Samples(np.zeros((rows, 1), np.float32), np.zeros((rows, 1), np.float32), None)
-    plan = BatchSampler(data, batch_size, None, lambda number, order: order.__setitem__(slice(None), np.roll(np.arange(rows), number)))
-    for epoch in range(epochs):
-        batches, first, stop = plan.epoch(epoch)
-        assert (first, stop) == (0, batches.count) == (0, plan.steps)
-        np.testing.assert_array_equal(batches.order, np.roll(np.arange(rows), epoch))
-        plan.end_epoch()
+    def loss(y_true, y_pred):
+        batches.append(y_true.ravel().tolist())
+        return np.zeros(len(y_true)), np.zeros_like(y_pred)
+
+    model = models.Sequential([layers.Dense(1, input_shape=(1,))])
+    model.compile("sgd", loss)
+    numbers = np.arange(rows, dtype=np.float32)[:, None]
+    model.fit(numbers, numbers, batch_size=batch_size, epochs=epochs, steps_per_epoch=steps, shuffle=shuffle, verbose=0)
+    return np.array_split(np.array(batches, dtype=object), epochs)
+
+
+@given(st.integers(1, 40), st.integers(1, 50), st.integers(1, 4))
+def test_every_row_is_trained_on_once_per_epoch(rows, batch_size, epochs):
+    for epoch in passes(rows, batch_size, epochs):
+        assert sorted(itertools.chain(*epoch)) == list(range(rows))
+        assert all(len(batch) == batch_size for batch in epoch[:-1])
+
+
+@given(st.integers(1, 40), st.integers(1, 50), st.integers(1, 6))
+def test_epochs_of_fewer_steps_go_on_where_the_one_before_stopped(rows, batch_size, steps):
     count = -(-rows // batch_size)
-    plan = BatchSampler(data, batch_size, min(steps, count), None)
-    covered = []
-    for epoch in range(count if count % min(steps, count) == 0 else 0):
-        _, first, stop = plan.epoch(epoch)
-        covered.append(range(first, stop))
-        plan.end_epoch()
-    flat = [batch for part in covered for batch in part]
-    assert flat == [batch % count for batch in range(len(flat))]
+    steps = min(steps, count)
+    if count % steps == 0:
+        batches = itertools.chain(*passes(rows, batch_size, count // steps * 2, steps, shuffle=False))
+        assert list(itertools.chain(*batches)) == [*range(rows)] * 2

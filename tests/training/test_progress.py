@@ -178,3 +178,21 @@ def test_a_notebook_redraws_the_line_in_place(capsys, monkeypatch):
     first, last = lines(capsys.readouterr().out)
     assert re.fullmatch(r" 5/10 ━{10}╺━{9} 0s \d+us/step - accuracy: 0\.9256 - loss: 0\.2586", first)
     assert last.startswith("10/10 ━")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.5, "0.5000"), (12.34567, "12.3457"), (0.001, "1.0000e-03"), (-0.25, "-0.2500"), (0.0, "0.0000e+00"), (float("nan"), "nan")],
+)
+def test_values_have_four_decimals_or_an_exponent(value, text):
+    assert progress.format_value(value) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(2.4, "2s/step"), (0.0063, "6ms/step"), (0.00001, "10us/step"), (0, "0s/step")])
+def test_times_have_a_unit(seconds, text):
+    assert progress.format_step(seconds) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(7.9, "7s"), (61, "1:01"), (7325, "2:02:05")])
+def test_remaining_times(seconds, text):
+    assert progress.format_remaining(seconds) == text

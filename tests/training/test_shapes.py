@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tensor_expressions import EXPRESSIONS, GRID, ROW
 
-from fastmlp import Model, Sequential, _core, callbacks, layers, load_model, losses, metrics, sweep
-from fastmlp._engine.spec import Batches
+from fastmlp import Model, Sequential, callbacks, layers, load_model, losses, metrics, sweep
 from fastmlp.errors import UnsupportedError
-from fastmlp.reference import Network
 
 rng = np.random.default_rng(5)
 X = rng.random((24, 4, 3)).astype(np.float32)
@@ -249,38 +248,6 @@ def test_models_say_what_they_would_predict():
 
 # Layers along the last axis, and columns of tensors
 
-GRID, ROW = rng.normal(size=(6, 4, 3)).astype(np.float32), rng.normal(size=(6, 3)).astype(np.float32)
-UNIT_ROW = ROW / np.linalg.norm(ROW, axis=-1, keepdims=True)
-EXPRESSIONS = {
-    "a row is added to each of a grid": (lambda g, r: g + r, GRID + ROW[:, None]),
-    "a row divides a grid": (lambda g, r: g / r, GRID / ROW[:, None]),
-    "a number divided by a tensor": (lambda g, r: 2 / r, 2 / ROW),
-    "a tensor divided by a number": (lambda g, r: r / 2, ROW / 2),
-    "a difference to a number": (lambda g, r: 1 - r, 1 - ROW),
-    "the negative": (lambda g, r: -r, -ROW),
-    "a power": (lambda g, r: r**3, ROW**3),
-    "columns": (lambda g, r: r[:, 1:], ROW[:, 1:]),
-    "one column": (lambda g, r: r[:, 1], ROW[:, 1]),
-    "steps of a grid": (lambda g, r: g[:, 1:3], GRID[:, 1:3]),
-    "a column of a grid": (lambda g, r: g[..., 1], GRID[..., 1]),
-    "a column backwards": (lambda g, r: g[:, ::-1, 0], GRID[:, ::-1, 0]),
-    "Minimum": (lambda g, r: layers.Minimum()([g, r]), np.minimum(GRID, ROW[:, None])),
-    "Permute": (lambda g, r: layers.Permute((2, 1))(g), GRID.transpose(0, 2, 1)),
-    "RepeatVector": (lambda g, r: layers.RepeatVector(2)(r), np.repeat(ROW[:, None], 2, 1)),
-    "Identity": (lambda g, r: layers.Identity()(g) * 1.0, GRID),
-    "Dot of a grid and a row": (lambda g, r: layers.Dot((2, 1))([g, r]), np.einsum("ntc,nc->nt", GRID, ROW)),
-    "Dot of two grids": (lambda g, r: layers.Dot(1)([g, g]), np.einsum("nta,ntb->nab", GRID, GRID)),
-    "Dot of rows": (lambda g, r: layers.dot([r, r], axes=-1), (ROW**2).sum(-1, keepdims=True)),
-    "Dot of rows of length 1": (
-        lambda g, r: layers.Dot(-1, normalize=True)([r, r[:, ::-1]]),
-        (UNIT_ROW * UNIT_ROW[:, ::-1]).sum(-1)[:, None],
-    ),
-    "the mean of vectors": (lambda g, r: layers.GlobalAveragePooling1D()(g), GRID.mean(1)),
-    "the maximum of vectors": (lambda g, r: layers.GlobalMaxPooling1D(keepdims=True)(g), GRID.max(1, keepdims=True)),
-    "grids on top of each other": (lambda g, r: layers.Concatenate(axis=1)([g, -g]), np.concatenate([GRID, -GRID], 1)),
-    "grids side by side": (lambda g, r: layers.Concatenate()([g, -g]), np.concatenate([GRID, -GRID], -1)),
-}
-
 
 @pytest.mark.parametrize("what", EXPRESSIONS)
 def test_tensors_are_computed_with_as_arrays_are(engine, what):
@@ -289,39 +256,6 @@ def test_tensors_are_computed_with_as_arrays_are(engine, what):
     model = Model([grid, row], make(grid, row))
     assert model.output_shape == (None, *expected.shape[1:])
     np.testing.assert_allclose(model.predict([GRID, ROW], verbose=0), expected, rtol=1e-5, atol=1e-6)
-
-
-def test_gradients_of_all_of_them_are_those_of_finite_differences():
-    x = layers.Input((5,))
-    grid = layers.Reshape((4, 3))(layers.Dense(12)(x))
-    row = layers.Dense(3, bias_initializer="ones")(x)
-    ends = [
-        layers.Flatten()(make(grid, row)) if len(value.shape) > 2 else make(grid, row)
-        for make, value in EXPRESSIONS.values()
-        if value.ndim > 1
-    ]
-    model = Model(x, layers.Dense(2)(layers.Concatenate()(ends)))
-    model.compile("sgd", "mse", engine="reference")
-    rows, y = 0.3 * rng.normal(size=(7, 5)) + 0.5, rng.normal(size=(7, 2))
-    plan, values = model.plan, [weight + 0.1 for weight in model.get_weights()]
-    network = Network(plan, dtype=np.float64)
-    network.configure(model._current_objective().objectives, model.optimizer.update(plan.parameters))
-    batches = Batches(rows.astype(np.float32), y.astype(np.float32), None, None, 7)
-
-    def loss(step):
-        for index, (value, way) in enumerate(zip(values, ways, strict=True)):
-            network.set_parameter(index, value + step * way)
-        return network.gradients(batches)
-
-    ways = [rng.normal(size=value.shape) for value in values]
-    slope = (loss(1e-6)[0] - loss(-1e-6)[0]) / 2e-6
-    assert sum((way * gradient).sum() for way, gradient in zip(ways, loss(0.0)[1], strict=True)) == pytest.approx(slope, rel=1e-4)
-    native = _core.Network(plan)
-    native.configure(model._current_objective().objectives, model.optimizer.update(plan.parameters))
-    for index, value in enumerate(values):
-        native.set_parameter(index, value.astype(np.float32))
-    for one, other in zip(native.gradients(batches)[1], network.gradients(batches)[1], strict=True):
-        np.testing.assert_allclose(one, other, rtol=2e-3, atol=2e-4 * np.abs(other).max())
 
 
 @pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence", "cosine_similarity"])

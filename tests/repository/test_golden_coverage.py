@@ -25,7 +25,7 @@ from golden import layers as layer_programs
 from recorder import Recorder
 
 import fastmlp
-from fastmlp import activations, constraints, initializers, layers, losses, metrics, optimizers, regularizers
+from fastmlp import _core, activations, constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from fastmlp.errors import UnsupportedError
 from fastmlp.optimizers import schedules
 
@@ -186,3 +186,11 @@ def test_golden_files_have_the_script_that_made_them():
     files = [*GOLDEN.glob("*.npz"), *GOLDEN.glob("*.json")]
     assert len(files) >= 10
     assert [file.name for file in files if not any(file.name in text for text in scripts_of)] == []
+
+
+def test_every_activation_of_the_engine_is_compared_with_keras():
+    kinds = {
+        activations.make(name, **options).kind if options else getattr(activations, name).kind
+        for name, options in activation_programs.FUNCTIONS.values()
+    }
+    assert kinds == {*_core.ACTIVATIONS, *_core.ROWWISE_ACTIVATIONS}
