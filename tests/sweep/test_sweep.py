@@ -18,17 +18,6 @@ import fastmlp
 from fastmlp import layers, metrics, models, optimizers, sweep, utils
 from fastmlp.sweep.grid import combinations
 
-
-@pytest.fixture(scope="module")
-def expected():
-    return numbers(run())
-
-
-@pytest.fixture
-def file(tmp_path):
-    return tmp_path / "sweep.csv"
-
-
 # The numbers
 
 

@@ -18,17 +18,6 @@ from sweep_cases import TRAIN, build, lines, numbers, run
 import fastmlp
 from fastmlp import sweep
 
-
-@pytest.fixture(scope="module")
-def expected():
-    return numbers(run())
-
-
-@pytest.fixture
-def file(tmp_path):
-    return tmp_path / "sweep.csv"
-
-
 # The file
 
 

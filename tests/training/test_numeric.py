@@ -163,23 +163,7 @@ def test_no_metric_raises(metric):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
     "optimizer",
-    [
-        "sgd",
-        "rmsprop",
-        "adam",
-        "adamw",
-        "adagrad",
-        "adadelta",
-        "adamax",
-        "nadam",
-        "lion",
-        "ftrl",
-        "schedulefreeadamw",
-        "lamb",
-        "adafactor",
-        "muon",
-        "lbfgs",
-    ],
+    [name.lower() for name in optimizers.registry.classes],
 )
 def test_no_optimizer_raises(engine, optimizer):
     made = model(engine, optimizer=optimizer)
