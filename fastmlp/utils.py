@@ -148,7 +148,7 @@ def set_random_seed(seed: int) -> None:
 
     seed = checks.check_int("seed", seed, 0)
     if seed >= 2**32:
-        raise ValueError(f"seed must be below 2**32, got {seed}")
+        raise ValueError(f"seed must be an integer < 2**32, got {seed}")
     random.seed(seed)
     np.random.seed(seed)
     seeding.set_seed(seed)

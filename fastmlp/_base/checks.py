@@ -24,12 +24,10 @@ def check_int(name: str, value: Any, min: int = 1, max: int | None = None) -> in
         except TypeError:
             pass
         else:
-            if number < min:
-                raise ValueError(f"{name} must be at least {min}, got {number}")
-            if max is not None and number > max:
-                raise ValueError(f"{name} must be at most {max}, got {number}")
-            return number
-    raise TypeError(f"{name} must be an integer ≥ {min}, got {value!r}")
+            if min <= number and (max is None or number <= max):
+                return number
+            raise ValueError(f"{name} must be an integer {_limits(('≥', min), ('≤', max))}, got {number}")
+    raise TypeError(f"{name} must be an integer {_limits(('≥', min), ('≤', max))}, got {value!r}")
 
 
 def check_float(
@@ -51,10 +49,15 @@ def check_float(
     if not math.isfinite(result):
         raise ValueError(f"{name} must be finite, got {result}")
     if not (low <= result <= high and above < result < below):
-        limits = {"at least": low, "above": above, "at most": high, "below": below}
-        wanted = " and ".join(f"{limit} {number:g}" for limit, number in limits.items() if math.isfinite(number))
-        raise ValueError(f"{name} must be {wanted}, got {result:g}")
+        limits = _limits(("≥", low), (">", above), ("≤", high), ("<", below))
+        raise ValueError(f"{name} must be a number {limits}, got {result:g}")
     return result
+
+
+def _limits(*limits: tuple[str, float | None]) -> str:
+    """The limits that exist, for messages: ``≥ 0 and < 1``."""
+    given = ((sign, limit) for sign, limit in limits if limit is not None and math.isfinite(limit))
+    return " and ".join(f"{sign} {limit if isinstance(limit, int) else format(limit, 'g')}" for sign, limit in given)
 
 
 MIN_NORMAL = 2.0**-126
@@ -66,7 +69,7 @@ def divisor(name: str, value: Any) -> float:
     result = check_float(name, value, 0.0)
     if result < MIN_NORMAL:
         raise ValueError(
-            f"{name} must be at least {MIN_NORMAL:.2g}, the smallest number of float32, so that nothing is divided by 0, got {result:g}"
+            f"{name} must be a number ≥ {MIN_NORMAL:.2g}, the smallest normal float32, so that nothing is divided by 0, got {result:g}"
         )
     return result
 

@@ -160,13 +160,13 @@ class Group:
         return np.ascontiguousarray(self._values(array, name, shape), np.float32).reshape(shape)
 
     def whole_number(self, name: str) -> int:
-        """The integer called ``name``, at least 0."""
+        """The integer called ``name``, ≥ 0."""
         array = self._array(name)
         if array.dtype.kind not in "iu" or array.dtype.itemsize > 8:
             raise self.fail(f"the array {self._join(name)!r:.200} is of type {array.dtype}; it should be an integer")
         value = int(self._values(array, name, ()))
         if value < 0:
-            raise self.fail(f"{self._join(name)!r:.200} is {value}; it should be at least 0")
+            raise self.fail(f"{self._join(name)!r:.200} is {value}; it should be an integer ≥ 0")
         return value
 
     def text(self, name: str) -> str | None:

@@ -431,7 +431,7 @@ class NetworkBinding:
         epochs = checks.check_int("epochs", state["epochs"], 0)
         seed = checks.check_int("seed", state["seed"], 0)
         if max(iterations, epochs, seed) >= 2**64:
-            raise ValueError("iterations, epochs and seed must be below 2**64")
+            raise ValueError("iterations, epochs and seed must be integers < 2**64")
         if self.built:
             self.network.seed = seed
             self.network.iterations = iterations

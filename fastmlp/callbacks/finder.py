@@ -61,7 +61,7 @@ class LearningRateFinder(Callback):
         self.min_rate = checks.check_float("min_rate", min_rate, 0.0)
         self.max_rate = checks.check_float("max_rate", max_rate)
         if not 0 < self.min_rate < self.max_rate:
-            raise ValueError(f"min_rate must be above 0 and below max_rate, got {self.min_rate:g} and {self.max_rate:g}")
+            raise ValueError(f"min_rate must be a number > 0 and < max_rate, got {self.min_rate:g} and {self.max_rate:g}")
         self.steps = checks.check_int("steps", steps, _MIN_STEPS)
         self.stop_factor = checks.check_float("stop_factor", stop_factor, 1.0)
         self.rates: list[float] = []

@@ -199,7 +199,7 @@ class ReduceLROnPlateau(MonitorCallback):
         checks.reject_unknown(type(self), options, {})
         self.factor = checks.check_float("factor", factor, 0.0)
         if self.factor >= 1:
-            raise ValueError(f"factor must be below 1, so that the learning rate falls, got {self.factor:g}")
+            raise ValueError(f"factor must be a number < 1, so that the learning rate falls, got {self.factor:g}")
         self.patience = checks.check_int("patience", patience, 0)
         self.verbose = verbose
         self.cooldown = checks.check_int("cooldown", cooldown, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,7 @@ def _known(look_up: Callable[[str], object], name: str) -> str:
 
 
 def count(least: int, most: int | None = None) -> Callable[[str], int]:
-    """An integer."""
+    """A converter of arguments to integers from ``least`` to ``most``."""
 
     def convert(text: str) -> int:
         try:
@@ -102,14 +103,14 @@ def count(least: int, most: int | None = None) -> Callable[[str], int]:
         except ValueError:
             raise argparse.ArgumentTypeError(f"expected an integer, got {text!r}") from None
         if value < least or (most is not None and value > most):
-            raise argparse.ArgumentTypeError(f"must be at least {least}" + (f" and at most {most}" if most else "") + f", got {value}")
+            raise argparse.ArgumentTypeError(f"must be an integer ≥ {least}" + (f" and ≤ {most}" if most else "") + f", got {value}")
         return value
 
     return convert
 
 
 def real(least: float, below: float = float("inf")) -> Callable[[str], float]:
-    """A number."""
+    """A converter of arguments to numbers with least ≤ value < below."""
 
     def convert(text: str) -> float:
         try:
@@ -117,7 +118,8 @@ def real(least: float, below: float = float("inf")) -> Callable[[str], float]:
         except ValueError:
             raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
         if not least <= value < below:
-            raise argparse.ArgumentTypeError(f"must be at least {least:g} and below {below:g}, got {text}")
+            limits = f"≥ {least:g}" + (f" and < {below:g}" if math.isfinite(below) else "")
+            raise argparse.ArgumentTypeError(f"must be a number {limits}, got {text}")
         return value
 
     return convert

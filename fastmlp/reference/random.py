@@ -45,7 +45,7 @@ def philox(counter: tuple[Word, Word, Word, Word], seed: int) -> tuple[np.ndarra
         ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
     """
     if not 0 <= seed < 2**64:
-        raise ValueError(f"the seed is {seed}, but it must be at least 0 and less than 2**64")
+        raise ValueError(f"seed must be an integer ≥ 0 and < 2**64, got {seed}")
     c0, c1, c2, c3 = np.broadcast_arrays(*(np.asarray(word, dtype=np.uint64) for word in counter))
     k0, k1 = seed & WORD, seed >> 32
     for _ in range(ROUNDS):

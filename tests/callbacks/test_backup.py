@@ -219,7 +219,7 @@ def test_another_optimizer_than_that_of_the_backup_is_an_error(tmp_path):
     [
         ({"backup_dir": ""}, ValueError, "backup_dir is empty; pass the path of a file or folder"),
         ({"backup_dir": "b", "save_freq": "batch"}, ValueError, "save_freq of BackupAndRestore must be 'epoch' or a number of batches"),
-        ({"backup_dir": "b", "save_freq": 0}, ValueError, "save_freq must be at least 1, got 0"),
+        ({"backup_dir": "b", "save_freq": 0}, ValueError, "save_freq must be an integer ≥ 1, got 0"),
         ({"backup_dir": "b", "save_freq": False}, UnsupportedError, "save_freq=False, which saves when preemption is announced"),
     ],
 )

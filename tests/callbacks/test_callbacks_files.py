@@ -136,7 +136,7 @@ def test_weights_alone_can_be_saved(tmp_path):
             ValueError,
             "save_freq of ModelCheckpoint must be 'epoch' or a number of batches",
         ),
-        ({"filepath": "m.safetensors", "save_freq": 0}, ValueError, "save_freq must be at least 1, got 0"),
+        ({"filepath": "m.safetensors", "save_freq": 0}, ValueError, "save_freq must be an integer ≥ 1, got 0"),
         ({"filepath": "{wrong}.safetensors"}, KeyError, "asks for 'wrong', which is not available; there are epoch, loss, mae"),
         ({"filepath": "m.txt"}, ValueError, "models are saved as .safetensors files"),
     ],

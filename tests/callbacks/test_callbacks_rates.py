@@ -66,8 +66,8 @@ def test_the_history_has_the_rates_on_plateaus(engine, capsys):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"factor": 1.0}, ValueError, "factor must be below 1, so that the learning rate falls, got 1"),
-        ({"patience": -1}, ValueError, "patience must be at least 0, got -1"),
+        ({"factor": 1.0}, ValueError, "factor must be a number < 1, so that the learning rate falls, got 1"),
+        ({"patience": -1}, ValueError, "patience must be an integer ≥ 0, got -1"),
         ({"epsilon": 0.1}, TypeError, "ReduceLROnPlateau has no argument 'epsilon'"),
     ],
 )
@@ -240,7 +240,7 @@ def test_the_plot_of_a_range_test_shows_losses_and_suggestion():
 
 
 def test_range_tests_refuse_what_makes_no_sense():
-    with pytest.raises(ValueError, match=r"min_rate must be above 0 and below max_rate, got 1 and 0\.1"):
+    with pytest.raises(ValueError, match=r"min_rate must be a number > 0 and < max_rate, got 1 and 0\.1"):
         callbacks.LearningRateFinder(min_rate=1, max_rate=0.1)
     with pytest.raises(RuntimeError, match=r"the range test has not run: model.fit\(x, y, callbacks=\[finder\]\) first"):
         callbacks.LearningRateFinder().plot()

@@ -193,7 +193,7 @@ def test_a_window_is_asked_for_where_there_is_none():
 def test_live_plots_refuse_what_they_can_not_do(tmp_path):
     with pytest.raises(ValueError, match="display must be one of 'auto', 'notebook', 'window', 'file', got 'tv'"):
         callbacks.LivePlot(display="tv")
-    with pytest.raises(ValueError, match="budget must be at least 0 and at most 1, got 2"):
+    with pytest.raises(ValueError, match="budget must be a number ≥ 0 and ≤ 1, got 2"):
         callbacks.LivePlot(budget=2)
     with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist; make it first"):
         callbacks.LivePlot(tmp_path / "nowhere" / "live.png")

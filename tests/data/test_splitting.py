@@ -47,10 +47,10 @@ def test_a_single_array_gives_two_arrays():
         (lambda: split_dataset(X), "give left_size or right_size"),
         (lambda: split_dataset(X, 1.0), "10 samples can't be split into 10 and 0"),
         (lambda: split_dataset(X, 8, 5), "10 samples can't be split into 8 and 5"),
-        (lambda: split_dataset(X, 1.5), "left_size must be at least 0 and at most 1"),
+        (lambda: split_dataset(X, 1.5), "left_size must be a number ≥ 0 and ≤ 1"),
         (lambda: split_dataset((X, Y[:4]), 0.5), "the arrays must have the same number of samples, got 10, 4"),
         (lambda: k_fold(X, 11), "k must be at most the number of samples, 10, got 11"),
-        (lambda: k_fold(X, 1), "k must be at least 2"),
+        (lambda: k_fold(X, 1), "k must be an integer ≥ 2"),
         (lambda: k_fold(X, 2, stratify=[1, 2]), r"stratify must have the shape \(10,\), one label per sample, got \(2,\)"),
     ],
 )

@@ -80,7 +80,7 @@ def test_the_split_and_the_version_can_be_chosen(file_server, monkeypatch):
     assert y_train.max() < 600
     with pytest.raises(ValueError, match="version must be 'small' or 'large', got 'tiny'"):
         california_housing.load_data(version="tiny")
-    with pytest.raises(ValueError, match="test_split must be at least 0 and below 1, got 1"):
+    with pytest.raises(ValueError, match="test_split must be a number ≥ 0 and < 1, got 1"):
         california_housing.load_data(test_split=1.0)
 
 

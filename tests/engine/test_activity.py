@@ -190,5 +190,5 @@ def test_what_cannot_be_had_is_told():
         layers.Dense(2, activity_regularizer="orthogonal_regularizer")
     with pytest.raises(UnsupportedError, match="add an ActivityRegularization layer after this one"):
         layers.Activation("relu", activity_regularizer="l2")
-    with pytest.raises(ValueError, match="l1 must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="l1 must be a number ≥ 0, got -1"):
         layers.ActivityRegularization(-1)

@@ -93,7 +93,7 @@ def test_the_number_can_be_set_and_read():
 
 
 @pytest.mark.parametrize(
-    ("count", "message"), [(0, "the number of threads must be at least 1, got 0"), (1.5, "must be an integer"), ("2", "got '2'")]
+    ("count", "message"), [(0, "the number of threads must be an integer ≥ 1, got 0"), (1.5, "must be an integer"), ("2", "got '2'")]
 )
 def test_bad_numbers_are_told(count, message):
     with pytest.raises((TypeError, ValueError), match=message):

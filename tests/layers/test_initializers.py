@@ -119,12 +119,12 @@ def test_keras_spellings_are_known(name, cls):
             "returned an array of shape (2,) for weights of shape (3,)",
         ),
         (lambda: initializers.get(3), TypeError, "3 is not an initializer; give one of Zeros"),
-        (lambda: initializers.HeNormal(seed=-1), ValueError, "seed must be at least 0, got -1"),
+        (lambda: initializers.HeNormal(seed=-1), ValueError, "seed must be an integer ≥ 0, got -1"),
         (lambda: initializers.HeNormal(seed="a"), TypeError, "seed must be an integer ≥ 0, got 'a'"),
         (lambda: initializers.Constant(float("inf")), ValueError, "value must be finite, got inf"),
-        (lambda: initializers.RandomNormal(stddev=-1), ValueError, "stddev must be at least 0, got -1"),
+        (lambda: initializers.RandomNormal(stddev=-1), ValueError, "stddev must be a number ≥ 0, got -1"),
         (lambda: initializers.VarianceScaling(mode="fan"), ValueError, "mode must be 'fan_in', 'fan_out' or 'fan_avg', got 'fan'"),
-        (lambda: initializers.Ones()((2, -1)), ValueError, "a size in shape must be at least 0, got -1"),
+        (lambda: initializers.Ones()((2, -1)), ValueError, "a size in shape must be an integer ≥ 0, got -1"),
     ],
 )
 def test_bad_arguments_are_told(make, error, message):

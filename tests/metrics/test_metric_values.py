@@ -500,15 +500,15 @@ def test_every_metric_is_described_by_its_configuration(name):
     ("call", "message"),
     [
         (lambda: metrics.AUC(curve="lift"), "curve must be 'ROC' or 'PR', got 'lift'"),
-        (lambda: metrics.AUC(num_thresholds=1), "num_thresholds must be at least 2, got 1"),
+        (lambda: metrics.AUC(num_thresholds=1), "num_thresholds must be an integer ≥ 2, got 1"),
         (lambda: metrics.AUC(num_labels=3), "num_labels is only for multi_label=True"),
         (lambda: metrics.AUC(label_weights=[1, 2])([1], [0.5]), "label_weights has 2 values, but the model has 1 outputs"),
         (lambda: metrics.Precision(thresholds=[]), "thresholds is empty"),
-        (lambda: metrics.Precision(thresholds=1.5), "each of thresholds must be at least 0 and at most 1, got 1.5"),
+        (lambda: metrics.Precision(thresholds=1.5), "each of thresholds must be a number ≥ 0 and ≤ 1, got 1.5"),
         (lambda: metrics.Precision(top_k=3)([[1, 0]], [[0.5, 0.1]]), "top_k is 3, but the model has 2 outputs"),
         (lambda: metrics.Recall(class_id=2)([[1, 0]], [[0.5, 0.1]]), "class_id must be from 0 to 1, the last output, got 2"),
         (lambda: metrics.F1Score(average="mean"), "average must be 'micro', 'macro', 'weighted' or None, got 'mean'"),
-        (lambda: metrics.FBetaScore(beta=0.0), "beta must be above 0"),
+        (lambda: metrics.FBetaScore(beta=0.0), "beta must be a number > 0"),
         (
             lambda: metrics.R2Score(class_aggregation="sum"),
             "class_aggregation must be 'uniform_average', 'variance",

@@ -322,8 +322,8 @@ def test_training_state_goes_to_another_model(engine):
     ("state", "message"),
     [
         ({}, "the training state lacks epochs, iterations, seed"),
-        ({"iterations": -1, "epochs": 0, "seed": 0}, "iterations must be at least 0, got -1"),
-        ({"iterations": 0, "epochs": 0, "seed": 2**64}, r"must be below 2\*\*64"),
+        ({"iterations": -1, "epochs": 0, "seed": 0}, "iterations must be an integer ≥ 0, got -1"),
+        ({"iterations": 0, "epochs": 0, "seed": 2**64}, r"must be integers < 2\*\*64"),
     ],
 )
 def test_a_malformed_training_state_is_a_value_error(state, message):

@@ -31,7 +31,7 @@ def test_the_learning_rate_is_a_float_that_can_be_assigned():
     assert (rate, rate.numpy()) == (0.5, 0.25)
     optimizer.learning_rate.assign_sub(0.05)
     assert optimizer.learning_rate == pytest.approx(0.2)
-    with pytest.raises(ValueError, match="learning_rate must be at least 0"):
+    with pytest.raises(ValueError, match="learning_rate must be a number ≥ 0"):
         rate.assign(-1)
     for duplicate in (copy.copy(rate), copy.deepcopy(rate), pickle.loads(pickle.dumps(rate))):
         assert (type(duplicate), duplicate) == (float, 0.5)

@@ -94,9 +94,9 @@ def test_keras_names_the_arguments():
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: schedules.ExponentialDecay(0.1, 0, 0.9), ValueError, "decay_steps must be above 0, got 0"),
-        (lambda: schedules.ExponentialDecay(-0.1, 10, 0.9), ValueError, "initial_learning_rate must be at least 0, got -0.1"),
-        (lambda: schedules.CosineDecayRestarts(0.1, 10, t_mul=0.5), ValueError, "t_mul must be at least 1, got 0.5"),
+        (lambda: schedules.ExponentialDecay(0.1, 0, 0.9), ValueError, "decay_steps must be a number > 0, got 0"),
+        (lambda: schedules.ExponentialDecay(-0.1, 10, 0.9), ValueError, "initial_learning_rate must be a number ≥ 0, got -0.1"),
+        (lambda: schedules.CosineDecayRestarts(0.1, 10, t_mul=0.5), ValueError, "t_mul must be a number ≥ 1, got 0.5"),
         (lambda: schedules.PiecewiseConstantDecay([1, 2], [0.1, 0.2]), ValueError, "got 2 values and 2 boundaries"),
         (lambda: schedules.PiecewiseConstantDecay([2, 1], [1, 2, 3]), ValueError, "boundaries must be in ascending order, got [2.0, 1.0]"),
         (lambda: schedules.OneCycle(0.1, 10, anneal_strategy="cosine"), ValueError, "anneal_strategy must be 'cos' or 'linear'"),

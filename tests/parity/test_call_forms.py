@@ -64,7 +64,7 @@ def test_no_epochs_train_nothing():
     history = model.fit(X, Y, epochs=0, verbose=0)
     assert history.history == {}
     assert all(np.array_equal(a, b) for a, b in zip(weights, model.get_weights(), strict=True))
-    with pytest.raises(ValueError, match="epochs must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="epochs must be an integer ≥ 0, got -1"):
         model.fit(X, Y, epochs=-1)
 
 

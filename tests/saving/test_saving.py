@@ -532,7 +532,7 @@ HOSTILE = {
         "state should be empty, got momentum",
     ),
     "iterations": (lambda h, d: d["training"].update(iterations=-5), "its compile configuration or training state is not valid"),
-    "seed": (lambda h, d: d["training"].update(seed=2**64), "must be below 2"),
+    "seed": (lambda h, d: d["training"].update(seed=2**64), "must be integers < 2"),
     "no seed": (lambda h, d: d["training"].pop("seed"), "the training state lacks seed"),
     "missing tensor": (
         lambda h, d: d.update(slots=["momentum", "velocity"]),

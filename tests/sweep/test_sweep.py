@@ -207,7 +207,7 @@ def test_a_run_that_diverges_is_a_result_and_comes_last(file):
         ({"units": [2]}, "the grid has no 'epochs'; add it, such as 'epochs': [20, 100], or 'epochs': 50 for all combinations"),
         ({"units": [], "epochs": 1}, "the grid has no value for 'units'"),
         ({"units": [2, 4, 2], "epochs": 1}, "the grid has units 2, epochs 1 twice"),
-        ({"units": 2, "epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"units": 2, "epochs": 0}, "epochs must be an integer ≥ 1, got 0"),
         ({"seed": [1, 2], "epochs": 1}, "'seed' can't be a name in the grid"),
         ({"test_units": [1, 2], "epochs": 1}, "'test_units' can't be a name in the grid"),
         ([{"units": 2, "epochs": 1}, {"width": 2, "epochs": 1}], "all grids must have the same names, got units, epochs and width, epochs"),
@@ -234,10 +234,10 @@ def test_several_grids_are_swept_one_after_another():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"seeds": 0}, "seeds must be at least 1, got 0"),
+        ({"seeds": 0}, "seeds must be an integer ≥ 1, got 0"),
         ({"seeds": [1, 1]}, r"seeds must be one or more distinct integers from 0 to 2\*\*32 - 1, got \[1, 1\]"),
         ({"seeds": []}, "seeds must be one or more distinct integers"),
-        ({"workers": 0}, "workers must be at least 1, got 0"),
+        ({"workers": 0}, "workers must be an integer ≥ 1, got 0"),
         ({"start_method": "thread"}, "start_method must be one of fork, forkserver, spawn, or None, got 'thread'"),
         ({"verbose": 3}, "verbose must be 0, 1 or 'auto', got 3"),
         ({"train": TRAIN[0]}, r"train must be a pair \(x, y\)"),

@@ -256,19 +256,19 @@ def test_targets_in_all_usual_forms_are_read(engine, loss, model, y):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"epochs": -2}, ValueError, "epochs must be at least 0, got -2"),
+        ({"epochs": -2}, ValueError, "epochs must be an integer ≥ 0, got -2"),
         ({"epochs": 2.5}, TypeError, "epochs must be an integer ≥ 0, got 2.5"),
         ({"epochs": "5"}, TypeError, "epochs must be an integer ≥ 0, got '5'"),
-        ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
-        ({"batch_size": -32}, ValueError, "batch_size must be at least 1, got -32"),
+        ({"batch_size": 0}, ValueError, "batch_size must be an integer ≥ 1, got 0"),
+        ({"batch_size": -32}, ValueError, "batch_size must be an integer ≥ 1, got -32"),
         ({"batch_size": 1.5}, TypeError, "batch_size must be an integer ≥ 1, got 1.5"),
-        ({"initial_epoch": -1}, ValueError, "initial_epoch must be at least 0, got -1"),
-        ({"steps_per_epoch": 0}, ValueError, "steps_per_epoch must be at least 1, got 0"),
-        ({"validation_steps": 0}, ValueError, "validation_steps must be at least 1, got 0"),
-        ({"validation_batch_size": 0}, ValueError, "validation_batch_size must be at least 1, got 0"),
-        ({"validation_freq": 0}, ValueError, "validation_freq must be at least 1, got 0"),
-        ({"validation_split": 1.0}, ValueError, "validation_split must be at least 0 and below 1, got 1"),
-        ({"validation_split": -0.1}, ValueError, "validation_split must be at least 0 and below 1, got -0.1"),
+        ({"initial_epoch": -1}, ValueError, "initial_epoch must be an integer ≥ 0, got -1"),
+        ({"steps_per_epoch": 0}, ValueError, "steps_per_epoch must be an integer ≥ 1, got 0"),
+        ({"validation_steps": 0}, ValueError, "validation_steps must be an integer ≥ 1, got 0"),
+        ({"validation_batch_size": 0}, ValueError, "validation_batch_size must be an integer ≥ 1, got 0"),
+        ({"validation_freq": 0}, ValueError, "validation_freq must be an integer ≥ 1, got 0"),
+        ({"validation_split": 1.0}, ValueError, "validation_split must be a number ≥ 0 and < 1, got 1"),
+        ({"validation_split": -0.1}, ValueError, "validation_split must be a number ≥ 0 and < 1, got -0.1"),
         ({"validation_split": 0.99}, ValueError, "validation_split=0.99 of 8 samples leaves none to train on"),
         ({"validation_split": 0.0000001}, None, ""),
         ({"validation_data": X}, UnsupportedError, "validation_data must be (x, y) or (x, y, sample_weight), got ndarray"),
@@ -300,9 +300,9 @@ def test_arguments_of_fit(engine, arguments, error, message):
 
 @pytest.mark.parametrize("name", ["batch_size", "steps"])
 def test_sizes_of_evaluate_and_predict(engine, name):
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=f"{name} must be an integer ≥ 1, got 0"):
         made(engine).evaluate(X, LABELS, verbose=0, **{name: 0})
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, got -4"):
+    with pytest.raises(ValueError, match=f"{name} must be an integer ≥ 1, got -4"):
         made(engine).predict(X, verbose=0, **{name: -4})
 
 
@@ -363,7 +363,7 @@ def test_a_loss_that_becomes_nan_stops_with_the_epoch_the_batch_and_advice(engin
         ([-1, 2], None, ValueError, "x has the label -1, but the labels of 3 classes are 0 to 2"),
         ([0, 5], 3, ValueError, "x has the label 5, but the labels of 3 classes are 0 to 2"),
         ([], None, ValueError, "x is empty, so the number of classes is unknown; pass num_classes"),
-        ([0], 0, ValueError, "num_classes must be at least 1, got 0"),
+        ([0], 0, ValueError, "num_classes must be an integer ≥ 1, got 0"),
     ],
 )
 def test_to_categorical(x, num_classes, error, message):

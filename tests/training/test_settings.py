@@ -189,7 +189,7 @@ def test_settings_of_a_layer_that_is_not_built_can_be_changed():
     model = built(layer)
     assert [weight.shape for weight in model.weights] == [(3, 5), (5, 1), (1,)]
     assert model.layers[0].kernel.path == f"{model.name}/e/kernel"
-    with pytest.raises(ValueError, match="units must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="units must be an integer ≥ 1, got 0"):
         layers.Dense(2).units = 0
 
 
