@@ -1,4 +1,4 @@
-"""How many rows in a minibatch? What a step and an epoch cost, and how precise the network becomes.
+"""The batch size: its effect on the time per step and per epoch, and on accuracy.
 
 python examples/batch_size.py
 
@@ -26,7 +26,7 @@ BLUE, RED, GREEN = "#4477AA", "#EE6677", "#228833"
 
 
 def build(learning_rate: float) -> models.Sequential:
-    """The network is always the same; the size of the batches is for fit, so it does not come here."""
+    """A compiled network, the same for every batch size, which is an argument of fit."""
     model = models.Sequential([layers.Input(shape=(2,))])
     model.add(layers.Dense(64, activation="relu"))
     model.add(layers.Dense(64, activation="relu"))
@@ -36,9 +36,9 @@ def build(learning_rate: float) -> models.Sequential:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Compare sizes of minibatches on three spiral arms.")
-    parser.add_argument("--quick", action="store_true", help="few sizes and one seed, to see that it works")
-    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="where the picture goes (default: here)")
+    parser = argparse.ArgumentParser(description="Compare batch sizes on three spiral arms.")
+    parser.add_argument("--quick", action="store_true", help="a quick check with few sizes and one seed")
+    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="folder for the plot (default: current folder)")
     options = parser.parse_args()
     options.plots.mkdir(parents=True, exist_ok=True)
     grid, seeds = GRID, 5
@@ -47,7 +47,7 @@ def main() -> None:
 
     (x_train, y_train), test = spiral.load_data(noise=0.3)
 
-    # One worker, so that nothing else disturbs the clock. Twice: the first time everything is cold.
+    # One worker, so that runs do not slow each other down. The first sweep only warms up.
     sweep.run(build, grid | {"batch_size": 32, "epochs": 1}, (x_train, y_train), test, seeds=1, workers=1, verbose=0)
     results = sweep.run(build, grid, (x_train, y_train), test, seeds=seeds, workers=1)
 
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def draw(table: list, rows: int, epochs: int) -> plt.Figure:
-    """Cost on the left, precision on the right."""
+    """Times on the left, accuracies on the right."""
     sizes, steps, seconds, usual, best = zip(*table, strict=True)
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
     left.plot(sizes, [second * 1e3 for second in seconds], "o-", color=BLUE, label="one epoch, in ms")

@@ -1,4 +1,4 @@
-"""Hidden layers, activations, learning rates and epochs: every combination of them trained, and compared in one table.
+"""Hidden layers, activations, learning rates and epochs: trains every combination and compares them in one table.
 
 python examples/combinations.py
 
@@ -25,7 +25,7 @@ GRID = {
 
 
 def build(hidden: tuple[int, ...], activation: str, learning_rate: float) -> models.Sequential:
-    """A compiled network for one combination; the number of epochs is for fit, so it does not come here."""
+    """A compiled network for one combination. The number of epochs is not passed here because it is an argument of fit."""
     model = models.Sequential([layers.Input(shape=(2,))])
     for units in hidden:
         model.add(layers.Dense(units, activation=activation))
@@ -35,17 +35,17 @@ def build(hidden: tuple[int, ...], activation: str, learning_rate: float) -> mod
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Compare networks and settings on three spiral arms.")
-    parser.add_argument("--quick", action="store_true", help="one seed instead of five, and fewer epochs, to see that it works")
-    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="where the picture goes (default: here)")
+    parser = argparse.ArgumentParser(description="Compare networks and hyperparameters on three spiral arms.")
+    parser.add_argument("--quick", action="store_true", help="a quick check with one seed instead of five and fewer epochs")
+    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="folder for the plot (default: current folder)")
     options = parser.parse_args()
     options.plots.mkdir(parents=True, exist_ok=True)
     grid, seeds = (GRID | {"epochs": [5, 20]}, 1) if options.quick else (GRID, 5)
 
-    # Three arms that wind around each other, with a fifth of the validation points: no run trains on those.
+    # Three intertwined spiral arms; a fifth of the points are the validation set.
     train, test = spiral.load_data(noise=0.3)
 
-    # Every combination, several times with other first weights, on all cores of the machine. The rows of the result are sorted, best first.
+    # Train every combination with several seeds, on all cores. The rows of the results are sorted, best first.
     results = sweep.run(build, grid, train, test, seeds=seeds)
 
     print("\n".join(str(results).splitlines()[:11]))
@@ -53,7 +53,7 @@ def main() -> None:
     best = results.best
     print(f"best validation accuracy {best.mean('validation_accuracy'):.4f} with {best.combination}")
 
-    # What a value can reach at best, whatever the other settings are.
+    # The best accuracy with each value of a hyperparameter, over all values of the others.
     for name, values in grid.items():
         print(f"\nbest accuracy by {name.replace('_', ' ')}")
         for value in values:
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def draw(results: sweep.Results, grid: dict) -> plt.Figure:
-    """The whole sweep as a coloured table: a row for each network, a column for each way to train it."""
+    """All results as a heat map: a row for each network, a column for each learning rate and number of epochs."""
     networks = [(hidden, activation) for hidden in grid["hidden"] for activation in grid["activation"] if hidden or activation == "relu"]
     trainings = [(rate, epochs) for rate in grid["learning_rate"] for epochs in grid["epochs"]]
     accuracy = np.zeros((len(networks), len(trainings)))

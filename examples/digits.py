@@ -22,19 +22,19 @@ BLUE, RED = "#4477AA", "#EE6677"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Learn MNIST's handwritten digits.")
-    parser.add_argument("--quick", action="store_true", help="4 epochs on 6,000 digits, to see that it works")
-    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="where the pictures go (default: here)")
-    parser.add_argument("--data", metavar="FOLDER", help="with the four IDX files (default: $FASTMLP_DATA/mnist, or a download)")
+    parser.add_argument("--quick", action="store_true", help="a quick check with 4 epochs on 6,000 digits")
+    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="folder for the plots (default: current folder)")
+    parser.add_argument("--data", metavar="FOLDER", help="folder with the four IDX files (default: $FASTMLP_DATA/mnist, or a download)")
     options = parser.parse_args()
     options.plots.mkdir(parents=True, exist_ok=True)
     rows, epochs = (6_000, 4) if options.quick else (60_000, 10)
 
-    # The digits: images of 28 × 28 bytes become rows of 784 numbers from 0 to 1, and a label k becomes a row with a 1 in column k.
+    # Data: images of 28 × 28 bytes are reshaped to vectors of 784 numbers from 0 to 1, and labels are one-hot encoded.
     (x_train, y_train), (x_test, y_test) = mnist.load_data(options.data)
     x_train = x_train[:rows].reshape((rows, 28 * 28)).astype("float32") / 255
     x_test = x_test.reshape((10_000, 28 * 28)).astype("float32") / 255
 
-    # The network: one hidden layer, and a softmax that gives each of the ten digits a probability.
+    # The network: one hidden layer, and a softmax over the ten digits.
     utils.set_random_seed(0)
     model = models.Sequential()
     model.add(layers.Dense(512, activation="relu", input_shape=(28 * 28,)))
@@ -42,7 +42,7 @@ def main() -> None:
     model.compile(optimizer="rmsprop", loss="categorical_crossentropy", metrics=["accuracy"])
     model.summary()
 
-    # Training. The last sixth of the training digits is held back, to watch how well the network does on digits it was not trained on.
+    # Training. The last sixth of the training digits is used for validation.
     history = model.fit(x_train, to_categorical(y_train[:rows]), epochs=epochs, batch_size=128, validation_split=1 / 6, verbose=2)
 
     test_loss, test_accuracy = model.evaluate(x_test, to_categorical(y_test), verbose=0)
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def draw_curves(history: dict) -> plt.Figure:
-    """Loss and accuracy after each epoch, on the digits trained on and on those held back."""
+    """Training and validation loss and accuracy per epoch."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     epochs = range(1, len(history["loss"]) + 1)
     for axes, name, label in ((left, "loss", "cross-entropy"), (right, "accuracy", "share of digits read correctly")):
@@ -71,7 +71,7 @@ def draw_curves(history: dict) -> plt.Figure:
 
 
 def draw_digits(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> plt.Figure:
-    """Digits with what they are, what the network takes them for, and how sure it is."""
+    """Digits with their labels, the predicted classes and their probabilities."""
     figure, axes = plt.subplots(3, 6, figsize=(9, 5.6), layout="constrained")
     for ax, image, label, shares in zip(axes.flat, images, labels, probabilities, strict=True):
         ax.imshow(image.reshape(28, 28), cmap="gray_r")

@@ -23,18 +23,18 @@ COLUMNS = ["CRIM", "ZN", "INDUS", "CHAS", "NOX", "RM", "AGE", "DIS", "RAD", "TAX
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Predict housing prices, with k-fold cross-validation.")
-    parser.add_argument("--quick", action="store_true", help="fewer epochs and folds, to see that it works")
-    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="where the pictures go (default: here)")
-    parser.add_argument("--data", default=os.environ.get("FASTMLP_DATA", ""), metavar="FOLDER", help="with tabular/housing.csv")
+    parser.add_argument("--quick", action="store_true", help="a quick check with fewer epochs and folds")
+    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="folder for the plots (default: current folder)")
+    parser.add_argument("--data", default=os.environ.get("FASTMLP_DATA", ""), metavar="FOLDER", help="folder with tabular/housing.csv")
     options = parser.parse_args()
     options.plots.mkdir(parents=True, exist_ok=True)
     epochs, folds = (60, 3) if options.quick else (500, 5)
 
-    # A hundred rows for the test, drawn at random: the file is ordered by place.
+    # Set aside 100 random samples as the test set (the file is ordered by town).
     x, y = read_prices(Path(options.data) / "tabular" / "housing.csv")
     (x_test, y_test), (x_known, y_known) = utils.split_dataset((x, y), left_size=100, shuffle=True, seed=0)
 
-    # Each fold is the validation set once; a network is trained on the others.
+    # Each fold is the validation set once, for a network trained on the other folds.
     curves = []
     for number, (train, held_out) in enumerate(utils.k_fold(len(x_known), k=folds, shuffle=True, seed=0)):
         mean, deviation = scale(x_known[train])
@@ -57,7 +57,7 @@ def main() -> None:
     best_epochs = int(np.argmin(smooth(validation))) + 1
     print(f"mean of the folds: {validation[-1]:.2f} at the end, {validation[best_epochs - 1]:.2f} after {best_epochs} epochs")
 
-    # The network to keep: trained on all rows but the test's, for as long as the folds advise.
+    # The final network: trained on all samples outside the test set, for the number of epochs found by cross-validation.
     mean, deviation = scale(x_known)
     model = network(seed=0)
     model.fit((x_known - mean) / deviation, y_known, epochs=best_epochs, batch_size=16, verbose=0)
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def read_prices(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Twelve features and the median price of each tract, in thousand dollars of 1970."""
+    """Twelve features and the median price of each tract, in thousands of dollars of 1970."""
     if not file.is_file():
         sys.exit(
             f"{file} is missing: the Boston housing data as 506 lines of 14 numbers with commas between them, the price last. They are "
@@ -86,12 +86,12 @@ def read_prices(file: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def scale(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each feature, of the rows trained on alone."""
+    """Mean and standard deviation of each feature, for training samples only."""
     return x.mean(axis=0), x.std(axis=0)
 
 
 def network(seed: int) -> models.Sequential:
-    """Two hidden layers of 64 and one output without activation: a price may be any number."""
+    """Two hidden layers of 64 units and one linear output, because a price may be any number."""
     utils.set_random_seed(seed)
     model = models.Sequential()
     model.add(layers.Dense(64, activation="relu", input_shape=(12,)))
@@ -102,7 +102,7 @@ def network(seed: int) -> models.Sequential:
 
 
 def smooth(curve: np.ndarray, share: float = 0.9) -> np.ndarray:
-    """An exponential moving average, so that one lucky epoch does not decide."""
+    """An exponential moving average, so that the best epoch does not depend on noise."""
     result = [curve[0]]
     for value in curve[1:]:
         result.append(share * result[-1] + (1 - share) * value)
@@ -110,7 +110,7 @@ def smooth(curve: np.ndarray, share: float = 0.9) -> np.ndarray:
 
 
 def draw_folds(curves: list, training: np.ndarray, validation: np.ndarray, best: int) -> plt.Figure:
-    """MAE after each epoch: the folds thin, their means thick."""
+    """MAE per epoch: thin lines for the folds, thick lines for their means."""
     figure, ax = plt.subplots(figsize=(9, 4), layout="constrained")
     for number, (_, fold) in enumerate(curves):
         ax.plot(fold, color=RED, linewidth=0.7, alpha=0.45, label="validation, each fold" if number == 0 else None)
@@ -124,7 +124,7 @@ def draw_folds(curves: list, training: np.ndarray, validation: np.ndarray, best:
 
 
 def draw_test(prices: np.ndarray, predicted: np.ndarray, mae: float) -> plt.Figure:
-    """Predicted against true prices of the test set."""
+    """Predicted prices against true prices for the test set."""
     figure, ax = plt.subplots(figsize=(5.5, 5), layout="constrained")
     ax.axline((0, 0), slope=1, color="0.4", linewidth=1, label="right")
     ax.scatter(prices, predicted, s=22, color=BLUE, edgecolor="white", linewidth=0.5, label="a tract of the test set")

@@ -1,4 +1,4 @@
-"""Is a movie review favourable? Binary classification of sentences as bags of words, which are sparse matrices.
+"""Is a movie review positive or negative? Binary classification of sentences as bags of words in a sparse matrix.
 
 python examples/movie_reviews.py --data FOLDER
 
@@ -23,26 +23,26 @@ BLUE, RED = "#4477AA", "#EE6677"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Tell favourable movie reviews from bad ones.")
-    parser.add_argument("--quick", action="store_true", help="a third of the reviews and of the words, to see that it works")
-    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="where the pictures go (default: here)")
+    parser = argparse.ArgumentParser(description="Classify movie reviews as positive or negative.")
+    parser.add_argument("--quick", action="store_true", help="a quick check with a third of the reviews")
+    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="folder for the plots (default: current folder)")
     parser.add_argument("--data", default=os.environ.get("FASTMLP_DATA", ""), metavar="FOLDER", help="with text/rt-polarity.pos and .neg")
     options = parser.parse_args()
     options.plots.mkdir(parents=True, exist_ok=True)
 
-    # The reviews in random order, and three parts: to learn from, to choose by, and to judge at the very end.
+    # Shuffle the reviews and split them into training, validation and test sets.
     reviews, labels = read_reviews(Path(options.data) / "text")
     order = np.random.default_rng(0).permutation(len(reviews))[: 3_500 if options.quick else None]
     train, validation, test = np.split(order, [int(0.7 * len(order)), int(0.85 * len(order))])
 
-    # The vocabulary comes from the training set alone: a word that only the other sets have must stay unknown.
+    # The vocabulary comes from the training set only: words that occur only in the other sets must stay unknown.
     counts = Counter(word for row in train for word in set(reviews[row]))
     words = sorted(word for word, count in counts.items() if count >= 2)
     columns = {word: column for column, word in enumerate(words)}
     x = bags_of_words(reviews, columns)
     print(f"{len(train)} + {len(validation)} + {len(test)} reviews, {len(words)} words, {x.nnz / x.shape[0]:.1f} of them in a review")
 
-    # First the question how long to train: as long as the validation set gets better.
+    # Choose the number of epochs: the one with the lowest validation loss.
     model = network(len(words))
     fitted = model.fit(x[train], labels[train], epochs=12, batch_size=64, validation_data=(x[validation], labels[validation]), verbose=0)
     history = fitted.history
@@ -53,14 +53,14 @@ def main() -> None:
             f" validation loss {history['val_loss'][epoch]:.3f}, accuracy {history['val_accuracy'][epoch]:.3f}"
         )
 
-    # Then a new network, so many epochs on both parts; the test set is looked at once.
+    # Train a new network for that many epochs on the training and validation sets, and evaluate it once on the test set.
     known = np.concatenate([train, validation])
     model = network(len(words))
     model.fit(x[known], labels[known], epochs=epochs, batch_size=64, verbose=0)
     test_loss, test_accuracy = model.evaluate(x[test], labels[test], verbose=0)
     print(f"trained anew for {epochs} epochs: test loss {test_loss:.3f}, test accuracy {test_accuracy:.3f}")
 
-    # What has it learned? A review of one word is a row of the identity matrix.
+    # What has it learned? A review of a single word is a row of the identity matrix.
     opinions = model.predict(identity(len(words), format="csr"), verbose=0)[:, 0]
     frequent = np.array([column for word, column in columns.items() if counts[word] >= 20 and len(word) > 2])
     ranked = frequent[np.argsort(opinions[frequent])]
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def read_reviews(folder: Path) -> tuple[list[list[str]], np.ndarray]:
-    """The words of every review, and 1 for the favourable ones, 0 for the others."""
+    """The words of each review, and its label: 1 is positive, 0 negative."""
     files = [folder / "rt-polarity.neg", folder / "rt-polarity.pos"]
     if not all(file.is_file() for file in files):
         sys.exit(
@@ -87,13 +87,13 @@ def read_reviews(folder: Path) -> tuple[list[list[str]], np.ndarray]:
 
 
 def bags_of_words(reviews: list[list[str]], columns: dict[str, int]) -> csr_matrix:
-    """A row for each review, with a 1 in the column of every word that it has."""
+    """A matrix with a row for each review and a 1 for every word that it contains."""
     places = [(row, columns[word]) for row, review in enumerate(reviews) for word in set(review) if word in columns]
     return csr_matrix((np.ones(len(places), np.float32), np.transpose(places)), shape=(len(reviews), len(columns)))
 
 
 def network(words: int) -> models.Sequential:
-    """A hidden layer of 16, and the probability that the review is favourable."""
+    """A hidden layer of 16 units; the output is the probability that the review is positive."""
     utils.set_random_seed(0)
     model = models.Sequential()
     model.add(layers.Dense(16, activation="relu", input_shape=(words,)))
@@ -103,7 +103,7 @@ def network(words: int) -> models.Sequential:
 
 
 def draw_curves(history: dict, best: int) -> plt.Figure:
-    """Loss and accuracy after each epoch, and the epoch with the lowest validation loss."""
+    """Loss and accuracy per epoch, and the epoch with the lowest validation loss."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     epochs = range(1, len(history["loss"]) + 1)
     for axes, name, label in ((left, "loss", "cross-entropy"), (right, "accuracy", "share judged correctly")):
@@ -117,7 +117,7 @@ def draw_curves(history: dict, best: int) -> plt.Figure:
 
 
 def draw_words(words: list[str], opinions: np.ndarray) -> plt.Figure:
-    """How favourable a review of each word alone would be."""
+    """The probability that a review of each word alone is positive."""
     figure, axes = plt.subplots(figsize=(7, 6.4), layout="constrained")
     axes.barh(words, opinions - 0.5, left=0.5, color=[BLUE if opinion > 0.5 else RED for opinion in opinions])
     axes.axvline(0.5, color="0.3", linewidth=1)

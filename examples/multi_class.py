@@ -1,4 +1,4 @@
-"""Five classes, one of them rare: softmax, the confusion matrix behind an accuracy, class weights, and the best that anybody can do.
+"""Five classes, one of them rare: softmax, confusion matrices, class weights, and the best possible classifier.
 
 python examples/multi_class.py
 
@@ -24,16 +24,16 @@ CLASSES, RARE, NOISE = len(COLOURS), 0, 0.4
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Tell five overlapping classes apart, one of them rare.")
-    parser.add_argument("--quick", action="store_true", help="an eighth of the training points, to see that it works")
-    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="where the pictures go (default: here)")
+    parser = argparse.ArgumentParser(description="Classify points of five overlapping classes, one of them rare.")
+    parser.add_argument("--quick", action="store_true", help="a quick check with an eighth of the training points")
+    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="folder for the plots (default: current folder)")
     options = parser.parse_args()
     options.plots.mkdir(parents=True, exist_ok=True)
     x_train, y_train = points(500 if options.quick else 4_000, seed=1)
     x_test, y_test = points(20_000, seed=2)
     epochs = 20
 
-    # Labels as integers and one-hot labels are two ways to write the same: the same network, the same loss, the same bits.
+    # Integer labels and one-hot labels are equivalent: the same loss, and the same weights to the last bit.
     by_number = network(hidden=16, loss="sparse_categorical_crossentropy")
     by_number.fit(x_train, y_train, epochs=epochs, batch_size=64, verbose=0)
     one_hot = network(hidden=16, loss="categorical_crossentropy")
@@ -41,7 +41,7 @@ def main() -> None:
     same = all(np.array_equal(a, b) for a, b in zip(by_number.get_weights(), one_hot.get_weights(), strict=True))
     print(f"the same weights from integers and from one-hot labels: {same}")
 
-    # Is the hidden layer worth anything here? And what if the rare class counts as much as each of the others?
+    # Does the hidden layer help? And what changes if the rare class counts as much as each of the others?
     linear = network(hidden=0)
     linear.fit(x_train, y_train, epochs=epochs, batch_size=64, verbose=0)
     counts = np.bincount(y_train)
@@ -68,14 +68,14 @@ def main() -> None:
 
 
 def points(per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Five round clouds on a circle; of class 0 only one point in ten is kept."""
+    """Five round clusters on a circle; only one in ten points of class 0 is kept."""
     x, y = gaussians.generate(points_per_class=per_class, classes=CLASSES, noise=NOISE, seed=seed)
     keep = (y != RARE) | (np.random.default_rng(seed).random(len(y)) < 0.1)
     return x[keep], y[keep]
 
 
 def network(hidden: int, loss: str = "sparse_categorical_crossentropy") -> models.Sequential:
-    """Softmax over the classes, behind a hidden layer or straight behind the input."""
+    """Softmax over the classes, after a hidden layer or directly after the input."""
     utils.set_random_seed(0)
     model = models.Sequential([layers.Input(shape=(2,))])
     if hidden:
@@ -86,7 +86,7 @@ def network(hidden: int, loss: str = "sparse_categorical_crossentropy") -> model
 
 
 def best_answers(x: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """The best possible classifier, which knows the distribution of the points: the class with the largest share · density."""
+    """The predictions of the best possible classifier, which knows the distributions: the class with the largest prior · density."""
     angles = 2 * np.pi * np.arange(CLASSES) / CLASSES
     centres = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     squares = ((x[:, None] - centres) ** 2).sum(axis=2)
@@ -94,14 +94,14 @@ def best_answers(x: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def confusion(labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """How many points of each class (rows) got each answer (columns)."""
+    """The number of points of each true class (row) and predicted class (column)."""
     matrix = np.zeros((CLASSES, CLASSES), int)
     np.add.at(matrix, (labels, answers), 1)
     return matrix
 
 
 def draw_planes(shown: dict, x: np.ndarray, y: np.ndarray) -> plt.Figure:
-    """The answer of each network everywhere, and some of the training points."""
+    """The predicted class everywhere in the plane for each network, with some of the training points."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 4.6), layout="constrained", sharey=True)
     side = np.linspace(-2.3, 2.3, 301, dtype=np.float32)
     plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)

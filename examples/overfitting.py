@@ -1,4 +1,4 @@
-"""Over-fitting, and what helps against it: smaller networks, dropout, L2, stopping early, and more data.
+"""Overfitting, and how to prevent it: smaller networks, dropout, L2, early stopping, and more data.
 
 python examples/overfitting.py
 
@@ -25,14 +25,14 @@ CROSSENTROPY = "binary_crossentropy"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Over-fit 200 points, then do something about it.")
-    parser.add_argument("--quick", action="store_true", help="fewer epochs and one repetition, to see that it works")
-    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="where the pictures go (default: here)")
+    parser = argparse.ArgumentParser(description="Overfit 200 points, then compare ways to prevent it.")
+    parser.add_argument("--quick", action="store_true", help="a quick check with fewer epochs and one repetition")
+    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="folder for the plots (default: current folder)")
     options = parser.parse_args()
     options.plots.mkdir(parents=True, exist_ok=True)
     epochs, repetitions = (150, 1) if options.quick else (600, 5)
 
-    # What each network is, the points it is trained on, and what its training has besides.
+    # Each network's arguments, number of training points and callbacks.
     patience = EarlyStopping(f"val_{CROSSENTROPY}", patience=50, mode="min", restore_best_weights=True)
     runs = {
         "large: 2-256-256-1": ({}, 200, []),
@@ -48,7 +48,7 @@ def main() -> None:
     for name, (design, points, callbacks) in runs.items():
         results = []
         for repetition in range(repetitions):
-            # Two half moons with so much noise that they overlap. Validation and test sets are large: they are to measure.
+            # Two half moons with so much noise that they overlap. Validation and test sets are large, for accurate estimates.
             x_train, y_train = moons.generate(points_per_class=points // 2, noise=NOISE, seed=3 * repetition + 1)
             validation = moons.generate(points_per_class=500, noise=NOISE, seed=3 * repetition + 2)
             test = moons.generate(points_per_class=2_000, noise=NOISE, seed=3 * repetition + 3)
@@ -56,7 +56,7 @@ def main() -> None:
             history = model.fit(
                 x_train,
                 y_train,
-                epochs=epochs * 200 // points,  # so that all are trained for about as many steps
+                epochs=epochs * 200 // points,  # about the same number of steps for all
                 batch_size=32,
                 validation_data=validation,
                 callbacks=callbacks,
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def network(units: int = 256, dropout: float = 0.0, l2: float = 0.0, seed: int = 0) -> models.Sequential:
-    """Two hidden layers, each with a penalty on its weights and with dropout behind it if so wished."""
+    """Two hidden layers, optionally with L2 regularization and dropout."""
     utils.set_random_seed(seed)
     model = models.Sequential([layers.Input(shape=(2,))])
     for _ in range(2):
@@ -79,13 +79,13 @@ def network(units: int = 256, dropout: float = 0.0, l2: float = 0.0, seed: int =
         if dropout:
             model.add(layers.Dropout(dropout))
     model.add(layers.Dense(1, activation="sigmoid"))
-    # The penalty is part of the loss; as a metric the cross-entropy comes without it, and can be compared.
+    # The loss includes the L2 penalty; the cross-entropy as a metric does not, so it can be compared between networks.
     model.compile(optimizer="adam", loss=CROSSENTROPY, metrics=["accuracy", CROSSENTROPY])
     return model
 
 
 def draw(shown: dict) -> plt.Figure:
-    """For each network its curves, and below them what it answers in the plane."""
+    """The curves of each network, and below them its predictions in the plane."""
     figure, axes = plt.subplots(2, len(shown), figsize=(10, 5), layout="constrained", sharey="row")
     colours = LinearSegmentedColormap.from_list("answers", [RED, "white", BLUE])
     u, v = np.linspace(-2, 3, 201, dtype=np.float32), np.linspace(-2, 2.5, 181, dtype=np.float32)

@@ -24,12 +24,12 @@ GATES = {"AND": [0, 0, 0, 1], "OR": [0, 1, 1, 1], "NAND": [1, 1, 1, 0], "XOR": [
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Logic gates with one perceptron, and XOR with a hidden layer.")
-    parser.add_argument("--quick", action="store_true", help="fewer starts, to see that it works")
-    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="where the pictures go (default: here)")
+    parser.add_argument("--quick", action="store_true", help="a quick check with fewer seeds")
+    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="folder for the plots (default: current folder)")
     options = parser.parse_args()
     options.plots.mkdir(parents=True, exist_ok=True)
 
-    # One perceptron for each gate: two inputs, one output, and so one straight line between yes and no.
+    # One perceptron for each gate: with two inputs and one output, its decision boundary is a straight line.
     perceptrons, losses = {}, {}
     print("gate   output for 00   01   10   11   loss   line")
     for gate, y in GATES.items():
@@ -43,7 +43,7 @@ def main() -> None:
         print(f"{gate:5}       {shown}   {losses[gate][-1]:.3f}   {w[0, 0]:+.1f}·x₁ {w[1, 0]:+.1f}·x₂ {b[0]:+.1f} = 0")
     draw_gates(perceptrons, losses).savefig(options.plots / "perceptron-gates.png", dpi=100)
 
-    # XOR with a hidden layer. Whether two units find the solution is a matter of where they start; more of them make it likely.
+    # XOR with a hidden layer. With two units, success depends on the initial weights; with more units it is likely.
     y = np.array(GATES["XOR"])
     starts = 5 if options.quick else 50
     shown = None
@@ -70,7 +70,7 @@ def hidden_layer(units: int, seed: int) -> models.Sequential:
 
 
 def draw_gates(perceptrons: dict, losses: dict) -> plt.Figure:
-    """What each perceptron answers everywhere in the plane, and how its loss fell."""
+    """The output of each perceptron in the plane, and its training loss."""
     figure = plt.figure(figsize=(9, 5.8), layout="constrained")
     grid = figure.add_gridspec(2, 3)
     for place, (gate, model) in zip((grid[0, 0], grid[0, 1], grid[0, 2], grid[1, 0]), perceptrons.items(), strict=True):
@@ -87,7 +87,7 @@ def draw_gates(perceptrons: dict, losses: dict) -> plt.Figure:
 
 
 def draw_hidden(model: models.Sequential, y: np.ndarray) -> plt.Figure:
-    """The answers of a network with two hidden units, the line of each unit, and the four points as the output layer sees them."""
+    """The output of a network with two hidden units, the line of each unit, and the four points in the space of the hidden units."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.7), layout="constrained")
     w, b, v, c = model.get_weights()
     draw_plane(left, model, y)
@@ -108,27 +108,27 @@ def draw_hidden(model: models.Sequential, y: np.ndarray) -> plt.Figure:
 
 
 def draw_plane(ax: plt.Axes, model: models.Sequential, y: np.ndarray) -> None:
-    """Colours for the network's answers, white where it is undecided, a line where its answer changes, and the four inputs."""
+    """The output as a colour, white at 0.5, with the decision boundary and the four inputs."""
     side = np.linspace(-0.5, 1.5, 101, dtype=np.float32)
     plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     answers = model.predict(plane, verbose=0).reshape(101, 101)
     colours = LinearSegmentedColormap.from_list("answers", [RED, "white", BLUE])
     ax.imshow(answers, origin="lower", extent=(-0.5, 1.5, -0.5, 1.5), cmap=colours, vmin=0, vmax=1, alpha=0.6)
-    if np.abs(answers - 0.5).max() > 0.1:  # otherwise it is undecided everywhere, and the line is a matter of rounding
+    if np.abs(answers - 0.5).max() > 0.1:  # otherwise the output is 0.5 everywhere, and the boundary is rounding noise
         ax.contour(side, side, answers, levels=[0.5], colors="0.4", linewidths=1.5)
     draw_points(ax, X, y)
     ax.set(xlim=(-0.5, 1.5), ylim=(-0.5, 1.5), xticks=[0, 1], yticks=[0, 1], xlabel="x₁", ylabel="x₂", aspect="equal")
 
 
 def draw_points(ax: plt.Axes, points: np.ndarray, y: np.ndarray) -> None:
-    """Filled squares where the gate says 1, discs where it says 0."""
+    """Filled squares for inputs with target 1, discs for those with target 0."""
     for label, marker, colour in ((0, "o", RED), (1, "s", BLUE)):
         chosen = points[y == label]
         ax.scatter(chosen[:, 0], chosen[:, 1], s=90, marker=marker, color=colour, edgecolor="black", zorder=3)
 
 
 def draw_line(ax: plt.Axes, w: np.ndarray, b: float, style: str, label: str) -> None:
-    """Where w·x + b = 0."""
+    """The line w·x + b = 0."""
     ax.axline(-b * w / (w @ w), tuple(-b * w / (w @ w) + [-w[1], w[0]]), color="black", linestyle=style, linewidth=1.5, label=label)
 
 

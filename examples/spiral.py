@@ -1,4 +1,4 @@
-"""Three spiral arms: loss, accuracy and learning rate drawn while training, and how many points to hold out for the test.
+"""Three spiral arms: plots of loss, accuracy and learning rate during training, and the size of the test set.
 
 python examples/spiral.py
 
@@ -25,13 +25,13 @@ NOISE = 0.45
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Learn a spiral, watch it, and compare train/test ratios.")
-    parser.add_argument("--quick", action="store_true", help="fewer epochs, ratios and repetitions, to see that it works")
-    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="where the pictures go (default: here)")
+    parser = argparse.ArgumentParser(description="Classify points of a spiral, plot the training live, and compare sizes of the test set.")
+    parser.add_argument("--quick", action="store_true", help="a quick check with fewer epochs, ratios and repetitions")
+    parser.add_argument("--plots", type=Path, default=Path(), metavar="FOLDER", help="folder for the plots (default: current folder)")
     options = parser.parse_args()
     options.plots.mkdir(parents=True, exist_ok=True)
 
-    # Live: the rate climbs for the first tenth of the steps, then falls along a cosine to nothing.
+    # Live plot: the learning rate rises for the first tenth of the steps, then decays to 0 along a cosine.
     (x_train, y_train), (x_test, y_test) = spiral.load_data(noise=NOISE, test_fraction=0.2)
     epochs = 40 if options.quick else 200
     steps = epochs * -(-len(x_train) // BATCH)
@@ -44,8 +44,8 @@ def main() -> None:
     print(f"{epochs} epochs with a cosine: test loss {loss:.3f}, test accuracy {accuracy:.3f}")
     plot_decision_boundary(model, x_train, y_train, (x_test, y_test)).savefig(options.plots / "spiral-plane.png", dpi=100)
 
-    # How many of 300 points to hold out? Each share several times, with other points and other first weights, always the same number of
-    # steps. 30,000 further points tell how good each network really is: that is what the test set is to estimate.
+    # How large should the test set of 300 points be? Each size is repeated with different points and initial weights, for the same number
+    # of training steps. The accuracy on another 30,000 points is the true accuracy that a test set estimates.
     x_far, y_far = spiral.generate(points_per_class=10_000, noise=NOISE, seed=1_000)
     repetitions = 3 if options.quick else 30
     shares = (0.1, 0.5, 0.9) if options.quick else (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -80,7 +80,7 @@ def network(learning_rate: object, seed: int = 0) -> models.Sequential:
 
 
 def draw_ratios(results: list) -> plt.Figure:
-    """The test accuracy, one dot a repetition, and how good the networks are."""
+    """The test accuracy, one dot per repetition, and the true accuracy."""
     figure, ax = plt.subplots(figsize=(9, 4), layout="constrained")
     rng = np.random.default_rng(0)
     for share, _, said in results:
