@@ -580,8 +580,11 @@ static void try_replay(trial *t, int slots, void (*kernel)(const fm_replay *)) {
 
 #define FM_LOSS(name)                                                                                                                      \
     static void try_loss_##name(trial *t) { try_loss(t, t->kernels->loss_##name); }
-#define FM_OPTIMIZER(name, slots)                                                                                                          \
-    static void try_update_##name(trial *t) { try_update(t, slots, t->kernels->update_##name); }
+#define FM_OPTIMIZER(name, ...)                                                                                                            \
+    static void try_update_##name(trial *t) {                                                                                              \
+        const char *const slots[] = {__VA_ARGS__};                                                                                         \
+        try_update(t, (int)(sizeof slots / sizeof *slots), t->kernels->update_##name);                                                     \
+    }
 #define FM_REPLAY(name, slots)                                                                                                             \
     static void try_replay_##name(trial *t) { try_replay(t, slots, t->kernels->replay_##name); }
 #include "kernels/kernels.def"
@@ -591,7 +594,7 @@ static const struct {
     void (*run)(trial *);
 } CHECKS[] = {
 #define FM_LOSS(name) {"loss_" #name, try_loss_##name},
-#define FM_OPTIMIZER(name, slots) {"update_" #name, try_update_##name},
+#define FM_OPTIMIZER(name, ...) {"update_" #name, try_update_##name},
 #define FM_REPLAY(name, slots) {"replay_" #name, try_replay_##name},
 #define FM_KERNEL(name, arguments) {#name, try_##name},
 #include "kernels/kernels.def"

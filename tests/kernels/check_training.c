@@ -33,7 +33,7 @@ static const struct {
     {"rmsprop", 0.002, {.kind = FM_OPTIMIZER_rmsprop, .rho = 0.9, .momentum = 0.5, .epsilon = 1e-7}},
     {"adam", 0.002, {.kind = FM_OPTIMIZER_adam, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7}},
     {"nadam", 0.002, {.kind = FM_OPTIMIZER_nadam, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7, .weight_decay = 0.1, .clipvalue = 0.01}},
-    {"adagrad", 0.01, {.kind = FM_OPTIMIZER_adagrad, .epsilon = 1e-7, .initial_accumulator = 0.1, .global_clipnorm = 0.1, .average = 1}},
+    {"adagrad", 0.01, {.kind = FM_OPTIMIZER_adagrad, .epsilon = 1e-7, .initial_accumulator = 0.1, .global_clipnorm = 0.1, .ema = 1}},
     {"lamb", 0.01, {.kind = FM_OPTIMIZER_lamb, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7, .clipnorm = 0.1}},
     {"adafactor",
      0.02,
@@ -51,7 +51,9 @@ static const struct {
       .beta_1 = 0.9,
       .beta_2 = 0.999,
       .epsilon = 1e-7,
-      .coefficients = {3.4445, -4.775, 2.0315},
+      .newton_a = 3.4445,
+      .newton_b = -4.775,
+      .newton_c = 2.0315,
       .newton_steps = 5,
       .rms_rate = 0.2,
       .vector_rate = 1.0,
@@ -134,7 +136,8 @@ static uint64_t train(const fm_kernels *kernels, int optimizer, const variant *v
     for (int i = 0; i < 4; i++)
         ensure(fm_network_set_state(network, fields[i], numbers), "fm_network_set_state");
     fm_set_threads(v->threads);
-    network->pace[1] = (fm_autotune){.seconds_per_row = {1.0, 0.0}, .until_probe = INFINITY}; /* all threads: do not measure and choose */
+    network->autotune[1] =
+        (fm_autotune){.seconds_per_row = {1.0, 0.0}, .until_probe = INFINITY}; /* all threads: do not measure and choose */
 
     const fm_batches batches = {.task = task, .rows = ROWS, .batch_size = BATCH, .x = x, .labels = labels, .order = order};
     double totals[4] = {0};
