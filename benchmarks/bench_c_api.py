@@ -1,6 +1,6 @@
-"""Time of one prediction of a policy network in a loop without the GIL, from C and from Cython: ``pytest benchmarks/bench_c_api.py``.
+"""Time per prediction of a policy network in a loop without the GIL, from C and from Cython: ``pytest benchmarks/bench_c_api.py``.
 
-A round is 500 calls on one row, each fed with the output of the one before; ``ns_per_call`` beside the round's time is the best round's.
+A round is 500 predictions of one sample, each of which reads the previous output; ``ns_per_call`` is that of the fastest round.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def built(tmp_path_factory):
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("language", ["c", "cython"])
 def bench_policy_without_the_gil(benchmark, built, language, activation):
-    last = layers.Dense(6, bias_initializer="normal")  # without a bias the state would die out, and zeros are skipped
+    last = layers.Dense(6, bias_initializer="normal")  # without a bias, the state decays to zero, and zeros are skipped
     model = models.Sequential([layers.Dense(64, activation, input_shape=(17,)), layers.Dense(64, activation), last])
     state = np.linspace(-1, 1, 17).astype(np.float32)
     policy = built[1].Policy(model)

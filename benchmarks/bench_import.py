@@ -1,4 +1,4 @@
-"""Time of ``import fastmlp`` in a fresh process beside ``import numpy`` alone: ``pytest benchmarks/bench_import.py``."""
+"""Time of ``import fastmlp`` in a new process, compared with ``import numpy``: ``pytest benchmarks/bench_import.py``."""
 
 from __future__ import annotations
 

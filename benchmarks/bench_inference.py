@@ -1,4 +1,4 @@
-"""Time of one prediction from Python, a row a framework: ``pytest benchmarks/bench_inference.py``."""
+"""Time per prediction from Python, for each framework: ``pytest benchmarks/bench_inference.py``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Time of every kernel of every instruction set this processor runs: ``pytest benchmarks/bench_kernels.py``.
+"""Time of every kernel for every instruction set that this processor supports: ``pytest benchmarks/bench_kernels.py``.
 
-Data stay in the cache, and every figure includes the call through ctypes, several microseconds: compare figures of one kernel.
-Each kernel is a group, and each instruction set a row of it. A kernel that the manifest gains without a line here fails.
+The data fit in cache, and each time includes several microseconds for the call through ctypes, so compare only times of the same kernel.
+Each kernel is a group with one row per instruction set. A kernel of the manifest without an entry here is an error.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PANELS = COLUMNS // PANEL
 
 
 def floats(*shape: int) -> np.ndarray:
-    """Numbers between 0.5 and 1.5: no activation, logarithm or optimizer meets a special case."""
+    """Numbers between 0.5 and 1.5, which are not special cases for any activation, logarithm or optimizer."""
     return np.random.default_rng(0).uniform(0.5, 1.5, shape).astype(np.float32)
 
 
@@ -27,7 +27,7 @@ def elementwise(**more):
 
 
 def gemm(**more):
-    """128 × 256 outputs, 256 terms each."""
+    """128 × 256 outputs, each the sum of 256 products."""
     return {
         "rows": ROWS,
         "depth": COLUMNS,
@@ -40,7 +40,7 @@ def gemm(**more):
 
 
 def sparse_rows():
-    """128 rows of 256 columns with every fifth number not zero, as in MNIST, times 256 × 256."""
+    """A 128 × 256 matrix with 20 % non-zeros, as in MNIST, times 256 × 256."""
     begin = np.arange(ROWS, dtype=np.intp) * (COLUMNS // 5)
     index = np.tile(np.arange(0, COLUMNS, 5, dtype=np.int32)[: COLUMNS // 5], ROWS)
     entries = {"begin": begin, "end": begin + COLUMNS // 5, "index": index, "value": floats(len(index))}
@@ -81,7 +81,7 @@ def matrix():
     return {"rows": ROWS, "cols": COLUMNS, "x": floats(SIZE), "x_panel": ROWS * PANEL}
 
 
-# Fields of src/kernels/kernels.h, by kernel; each is made when its benchmark runs.
+# By kernel, the fields of its struct in src/kernels/include; created when its benchmark runs.
 FIELDS = {
     "gemm_forward": lambda: gemm(
         a_row=COLUMNS, b_step=PANEL, b_panel=COLUMNS * PANEL, c_row=COLUMNS, c_panel=PANEL, epilogue=1, bias=floats(COLUMNS)

@@ -1,4 +1,4 @@
-"""Time of whole training rounds, a row a framework: ``pytest benchmarks/bench_training.py``."""
+"""Time of training runs, for each framework: ``pytest benchmarks/bench_training.py``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What the benchmark scripts share: taking turns, tables, and the look of the figures.
+"""Helpers of the benchmark scripts: interleaved rounds, tables, and the style of plots.
 
-Figures are medians over rounds in which everything that is compared takes its turn, so that a slow moment of the machine meets all of it.
+Results are medians over interleaved rounds, so that changes in the speed of the machine affect everything that is compared.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#1f5fbf", "#d9730d", "#2e8540", "#7d3c98", 
 
 
 def count(text: str) -> int:
-    """An argument that is an integer ≥ 1."""
+    """Parses an argument that must be an integer ≥ 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be an integer ≥ 1, not {text!r}")
     return int(text)
 
 
 def parser_of(script: str, documentation: str | None) -> argparse.ArgumentParser:
-    """A parser whose help is the script's documentation."""
+    """A parser whose help is the docstring of the script."""
     return argparse.ArgumentParser(
         prog=Path(script).name, description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
 
 
 def seconds_of(run: Callable[[], object]) -> float:
-    """The time of one call."""
+    """The time of one call, in seconds."""
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
 
 
 def in_turns(runs: Mapping[Key, Callable[[], object]], rounds: int) -> dict[Key, list[float]]:
-    """Seconds of each run in each round, after one round that is not counted."""
+    """The seconds of each run in each of several interleaved rounds, after one warm-up round."""
     times: dict[Key, list[float]] = {key: [] for key in runs}
     for _ in range(1 + rounds):
         for key, run in runs.items():
@@ -48,7 +48,7 @@ def in_turns(runs: Mapping[Key, Callable[[], object]], rounds: int) -> dict[Key,
 
 
 def show(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], notes: str = "") -> None:
-    """Prints a table, plain characters where the output can show no others."""
+    """Prints a table, in plain characters if the output supports no others."""
     from rich.console import Console
     from rich.table import Table
 
@@ -64,7 +64,7 @@ def show(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], notes
 
 
 def number(value: float) -> str:
-    """Three significant digits or so, with thousands separated."""
+    """A number with about three significant digits and thousands separators."""
     return f"{value:,.2f}" if value < 10 else f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
 
 
@@ -87,7 +87,7 @@ def classifier(widths: Sequence[int], activation: str = "relu") -> Any:
 
 
 def on_threads(number: int, run: Callable[[], object]) -> Callable[[], object]:
-    """The same with fastmlp limited to so many threads."""
+    """Calls ``run`` with fastmlp limited to ``number`` threads."""
     import fastmlp
 
     def limited() -> None:
@@ -98,7 +98,7 @@ def on_threads(number: int, run: Callable[[], object]) -> Callable[[], object]:
 
 
 def private_bytes() -> int:
-    """Memory this process holds, pages of files left out; 0 where the system does not tell."""
+    """The anonymous resident memory of this process in bytes; 0 where it is not available."""
     try:
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -107,7 +107,7 @@ def private_bytes() -> int:
 
 
 def figure(panels: int, title: str, about: str, width: float = 4.6, height: float = 3.9) -> tuple[Any, list[Any]]:
-    """A figure with panels side by side under a title and over a line about it, and its axes; sizes of a panel in inches."""
+    """A figure with panels side by side, a title above and a caption below, and its axes; the size of a panel is in inches."""
     try:
         import matplotlib
     except ModuleNotFoundError:
@@ -138,7 +138,7 @@ def figure(panels: int, title: str, about: str, width: float = 4.6, height: floa
 
 
 def save(drawing: Any, file: Path) -> None:
-    """Writes the picture, small enough for a repository."""
+    """Saves the figure with 64 colours, which keeps the file small."""
     from PIL import Image
 
     drawing.savefig(file, dpi=110, facecolor="white")

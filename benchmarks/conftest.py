@@ -1,4 +1,4 @@
-"""What the benchmarks of whole networks share: the peers' environment, and the figures stored beside each time."""
+"""Shared by the benchmarks of whole networks: the environment of the peers, and the results stored with each time."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ os.environ.update(ENVIRONMENT)
 
 @pytest.fixture(scope="session")
 def peak():
-    """GFLOP/s of all threads fastmlp may use, doing nothing but multiply-adds."""
+    """The FMA peak in GFLOP/s of all threads that fastmlp may use."""
     return Peak().measure(threads.get_num_threads())
 
 
 @pytest.fixture
 def time_case(benchmark, peak):
-    """A function that times what ``prepare(case)`` returns, a call of which does ``units`` steps or predictions."""
+    """A function that times calls of the function that ``prepare(case)`` returns; each call performs ``units`` steps or predictions."""
 
     def call(case, prepare, iterations, units):
         if case.data == "mnist" and mnist.local_folder() is None:

@@ -4,10 +4,10 @@
     python benchmarks/cost_of_growth.py width --plot width.png
     python benchmarks/cost_of_growth.py depth --quick
 
-Sizes beside multiples of the vector, the tile and the cache block (15, 16, 17 ...) are among those measured, because cliffs would be
-there: a size is named when its work takes a quarter longer than its neighbours, the smaller and the larger, let expect. Memory is what a
-process holds more after training than before it had the network, pages of files left out (Linux only); expected are parameters and slots,
-and for each row of a batch the activations, their gradients and the transposed gradients.
+The sizes include those next to multiples of the vector width and of the block sizes (15, 16, 17 ...), where cliffs are likely: a size is
+reported if it takes 25 % longer than its smaller and larger neighbours predict. Memory is the increase of anonymous resident memory from
+before the network was created to after training (Linux only); the expected memory is that of parameters and slots, and for each sample of
+a batch the activations, their gradients and the transposed gradients.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ROUND_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Growth:
-    """Something that grows: networks by their size, and the sizes."""
+    """A kind of growth: networks as functions of a size, and the sizes."""
 
     title: str
     axis: str
@@ -40,11 +40,11 @@ class Growth:
     sizes: Sequence[int]
     ticks: Sequence[int]
     about: str
-    """What there is to see."""
+    """The caption of the plot."""
 
 
 def case(widths: tuple[int, ...], batch_size: int) -> TrainingCase:
-    """A classifier trained with Adam, with so many rows and epochs that a round takes about ROUND_SECONDS."""
+    """A classifier trained with Adam, with enough samples and epochs for a round of about ROUND_SECONDS."""
     flops = TrainingCase("", widths, "classify", "adam", batch_size, rows=batch_size, epochs=1).flops
     steps = max(1, round(ROUND_SECONDS / (5e-6 + flops / 100e9)))
     batches = min(steps, max(4, 8192 // batch_size))
@@ -52,7 +52,7 @@ def case(widths: tuple[int, ...], batch_size: int) -> TrainingCase:
 
 
 def around(*sizes: int) -> list[int]:
-    """Each size between the ones beside it."""
+    """Each size with the sizes just below and above it."""
     return [near for size in sizes for near in (size - 1, size, size + 1)]
 
 
@@ -95,13 +95,13 @@ GROWTHS = {
 
 @dataclass(frozen=True)
 class Line:
-    """What was measured of one network at every size."""
+    """The measurements of one network at every size."""
 
     cases: dict[int, TrainingCase]
     rounds: dict[int, list[float]]
-    """Seconds of a step in each round, by size."""
+    """By size, the seconds per step in each round."""
     memory: dict[int, int]
-    """Bytes, for sizes that are powers of two."""
+    """By size, the memory in bytes, for powers of two."""
 
     def seconds(self, size: int) -> float:
         return statistics.median(self.rounds[size])
@@ -110,7 +110,7 @@ class Line:
         return self.cases[size].flops / self.seconds(size) / 1e9
 
     def cliffs(self) -> list[tuple[int, float]]:
-        """Sizes that take longer for their work than a power law through the neighbours says, and how many times, round by round."""
+        """Sizes that take longer than a power law through their neighbours predicts, with the median ratio over rounds."""
         per_flop = {size: [second / self.cases[size].flops for second in seconds] for size, seconds in self.rounds.items()}
         found = []
         for below, size, above in zip(self.cases, [*self.cases][1:], [*self.cases][2:], strict=False):
@@ -123,15 +123,15 @@ class Line:
 
 
 def expected_bytes(case: TrainingCase) -> int:
-    """Parameters and Adam's two slots; activations, gradients and their transposes for a batch."""
+    """The bytes of parameters, Adam's two slots, and a batch's activations, gradients and transposed gradients."""
     parameters = sum((inputs + 1) * units for inputs, units in zip(case.widths, case.widths[1:], strict=False))
     return 4 * (3 * parameters + 3 * case.batch_size * sum(case.widths))
 
 
 def held_bytes(case: TrainingCase) -> int:
-    """What training makes this process hold."""
+    """The increase of this process's memory through training, in bytes."""
     x, y = case.load()
-    peers.trainer("fastmlp", TrainingCase("", (2, 2), "classify", "adam", 1, 1, 1))()  # whatever comes with a first network
+    peers.trainer("fastmlp", TrainingCase("", (2, 2), "classify", "adam", 1, 1, 1))()  # one-time allocations of the first network
     before = common.private_bytes()
     model = common.classifier(case.widths)
     model.fit(x, y, batch_size=case.batch_size, verbose=0)
@@ -172,7 +172,7 @@ def draw(growth: Growth, lines: dict[str, Line], peak: float, threads: int, file
         time.plot(sizes, [line.cases[size].flops / best / 1e3 for size in sizes], ":", color=colour, linewidth=1)
         rate.plot(sizes, [line.gflops(size) for size in sizes], color=colour)
         memory.plot(sizes, [expected_bytes(one) / 1e6 for one in line.cases.values()], color=colour, alpha=0.35, linewidth=4)
-        seen = {size: held for size, held in line.memory.items() if held > 5e5}  # less may be memory Python had free
+        seen = {size: held for size, held in line.memory.items() if held > 5e5}  # smaller values may come from free memory of Python
         memory.plot(list(seen), [held / 1e6 for held in seen.values()], "o", color=colour, markersize=4)
     rate.axhline(peak, color=common.GREY, linestyle="--", linewidth=1)
     rate.annotate("FMA peak", (sizes[0], peak), xytext=(0, 3), textcoords="offset points", color=common.GREY)
@@ -194,8 +194,8 @@ def main() -> None:
     parser.add_argument("what", choices=GROWTHS)
     parser.add_argument("--rounds", type=common.count, default=11, help="timed rounds (default: 11)")
     parser.add_argument("--threads", type=common.count, default=1, help="threads the engine may use (default: 1)")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw a picture")
-    parser.add_argument("--quick", action="store_true", help="few sizes, one round: shows that it works")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="save a plot")
+    parser.add_argument("--quick", action="store_true", help="a quick check with few sizes and one round")
     options = parser.parse_args()
     fastmlp.set_num_threads(options.threads)
     growth = GROWTHS[options.what]

@@ -1,12 +1,12 @@
-"""Instructions of small fixed jobs, counted by valgrind, beside those on record: a regression that shows without a clock.
+"""Instruction counts of small fixed workloads, compared with recorded counts: detects regressions without measuring time.
 
     python benchmarks/instruction_counts.py             compare with instruction_counts.json
-    python benchmarks/instruction_counts.py --update    write what was counted there
+    python benchmarks/instruction_counts.py --update    record the new counts
 
-The counts repeat to a few parts in ten thousand as long as the compiler is the same, and for calls from Python the versions of Python and
-NumPy. Where they are those on record, a job that takes 3 % more is an error (exit code 1); else the table is all there is. Needs
-valgrind and a C compiler. Valgrind knows no
-AVX-512, so the jobs run on AVX2 and on the portable kernels, or on NEON; on one thread, because threads that wait count as well.
+Repeated counts differ by less than 0.1 % with the same compiler and, for calls from Python, the same versions of Python and NumPy. With the
+recorded versions, an increase of 3 % is an error (exit code 1); otherwise the table is only printed. Needs valgrind and a C compiler.
+Valgrind does not support AVX-512, so the workloads run with AVX2 and with the portable kernels, or with NEON. They use one thread, because
+instructions of waiting threads are counted too.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from fastmlp import _core, build_info
 from fastmlp._engine.spec import Batches
 
 Counts: TypeAlias = dict[str, dict[str, float]]
-"""Instructions by instruction set and job."""
+"""Instruction counts by instruction set and workload."""
 
 RECORD = Path(__file__).with_suffix(".json")
 TOLERANCE = 0.03
 ISAS = ("avx2", "neon", "portable")
 
-# Counting is switched on and off by requests that valgrind sees in the instruction stream; they come as macros of C.
+# Counting is started and stopped by requests to valgrind, which are C macros.
 REQUESTS = """
 #include <valgrind/callgrind.h>
 void begin(void) { CALLGRIND_START_INSTRUMENTATION; CALLGRIND_ZERO_STATS; }
@@ -46,11 +46,11 @@ void end(const char *job) { CALLGRIND_DUMP_STATS_AT(job); CALLGRIND_STOP_INSTRUM
 """
 
 
-# The jobs
+# Workloads
 
 
 def training(widths: tuple[int, ...], batch_size: int, steps: int, density: float = 1.0, loss: str = "labels") -> Callable[[], int]:
-    """Steps of training with Adam in one call of the engine; `density` is the share of the input that is not zero."""
+    """Training steps with Adam in one call of the engine; `density` is the fraction of non-zeros in the input."""
     random = np.random.default_rng(0)
     rows = batch_size * steps
     x = random.standard_normal((rows, widths[0]), dtype=np.float32)
@@ -62,7 +62,7 @@ def training(widths: tuple[int, ...], batch_size: int, steps: int, density: floa
         model.compile(optimizer="adam", loss="mse")
         y = random.standard_normal((rows, widths[-1]), dtype=np.float32)
     batches = Batches(x, y, None, np.arange(rows, dtype=np.uint32), batch_size)
-    model.train_on_batch(x[:batch_size], y[:batch_size])  # which makes the network and its memory
+    model.train_on_batch(x[:batch_size], y[:batch_size])  # creates the network and allocates its memory
     network, totals = model.network, np.zeros(2)
 
     def run() -> int:
@@ -73,7 +73,7 @@ def training(widths: tuple[int, ...], batch_size: int, steps: int, density: floa
 
 
 def predicting(widths: tuple[int, ...], calls: int, method: str) -> Callable[[], int]:
-    """Calls on one row from Python."""
+    """Predictions of one sample from Python."""
     model = common.classifier(widths)
     row = np.random.default_rng(0).standard_normal((1, widths[0]), dtype=np.float32)
     call = model if method == "call" else lambda x: model.predict(x, verbose=0)
@@ -96,13 +96,13 @@ JOBS: dict[str, Callable[[], Callable[[], int]]] = {
     "policy, predict of a row": lambda: predicting((17, 64, 64, 6), 200, "predict"),
 }
 SLOW = ("mnist, a step", "mnist-dense, a step")
-"""Jobs that the portable kernels would take too long for."""
+"""Workloads that take too long with the portable kernels."""
 FROM_PYTHON = ("policy, model(x) of a row", "policy, predict of a row")
-"""Jobs whose counts have the interpreter in them."""
+"""Workloads whose counts include the Python interpreter."""
 
 
 def work(library: str) -> None:
-    """Runs all jobs; inside valgrind, in a process of its own."""
+    """Runs all workloads, in a separate process under valgrind."""
     requests = ctypes.CDLL(library)
     gc.disable()
     for name, prepare in JOBS.items():
@@ -118,7 +118,7 @@ def work(library: str) -> None:
 
 
 def count(isa: str, folder: Path) -> dict[str, float]:
-    """Instructions of each job on one instruction set, for one step or call."""
+    """The instructions per step or call of each workload with one instruction set."""
     library = folder / "requests.so"
     if not library.exists():
         source = folder / "requests.c"
@@ -142,7 +142,7 @@ def count(isa: str, folder: Path) -> dict[str, float]:
 
 
 def show(counted: Counts, record: dict[str, Any], compiler: str, versions: str) -> list[str]:
-    """Prints the table; returns the jobs that take too many instructions."""
+    """Prints the table; returns the workloads whose counts exceed the tolerance."""
     beside = record.get(compiler) or next(iter(record.values()), {})
     judged = [*JOBS] if compiler in record else []
     if beside.get("versions") != versions:
@@ -163,9 +163,9 @@ def show(counted: Counts, record: dict[str, Any], compiler: str, versions: str) 
 
 def main() -> None:
     parser = common.parser_of(__file__, __doc__)
-    parser.add_argument("--update", action="store_true", help="write the counts to the record")
-    parser.add_argument("--isa", choices=ISAS, help="count on this instruction set only")
-    parser.add_argument("--record", type=Path, default=RECORD, metavar="FILE", help="the record (default: beside this file)")
+    parser.add_argument("--update", action="store_true", help="record the new counts")
+    parser.add_argument("--isa", choices=ISAS, help="count with this instruction set only")
+    parser.add_argument("--record", type=Path, default=RECORD, metavar="FILE", help="the recorded counts (default: next to this script)")
     parser.add_argument("--work", metavar="LIBRARY", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:

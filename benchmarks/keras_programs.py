@@ -1,11 +1,11 @@
-"""Programs written for Keras, run by Keras and, with nothing but the imports changed, by fastmlp.
+"""Programs written for Keras, run with Keras and, after only changing the imports, with fastmlp.
 
     python benchmarks/keras_programs.py
     python benchmarks/keras_programs.py --backend torch --rounds 9
 
-Both start from the weights that Keras drew. First each trains an epoch on the rows in their order: *losses apart* is how far the two means
-of the loss are from each other, relative to them (dropout and noise are drawn differently, so those programs have no such figure). Then
-they take turns at ``fit`` for some epochs, with everything compiled; the figures are medians, in milliseconds an epoch.
+Both start from Keras' initial weights. First each trains for one epoch without shuffling: *losses apart* is the relative difference of the
+two mean losses (omitted for programs with dropout or noise, whose random numbers differ). Then ``fit`` is timed in interleaved rounds,
+after compilation; the results are medians in milliseconds per epoch.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ RANDOM = ("dropout and batch normalization", "noise")
 
 
 def points(random: np.random.Generator, columns: int) -> np.ndarray:
-    """Rows to train on."""
+    """Random training samples."""
     return random.standard_normal((ROWS, columns), dtype=np.float32)
 
 
 def classes_of(x: np.ndarray, number: int) -> np.ndarray:
-    """Classes that can be learned from the rows."""
+    """Integer class labels that depend on the features."""
     return np.argmax(x[:, : 2 * number : 2] * x[:, 1 : 2 * number : 2], axis=1).astype(np.int32)
 
 
@@ -116,7 +116,7 @@ PROGRAMS: dict[str, Program] = {
 
 
 def pair(program: Program) -> Iterator[tuple[Any, Any, Any]]:
-    """The program in Keras and in fastmlp, with the same data and first weights."""
+    """The program in Keras and in fastmlp, with the same data and initial weights."""
     import keras
 
     theirs, x, y = program(keras, np.random.default_rng(0))
@@ -127,16 +127,16 @@ def pair(program: Program) -> Iterator[tuple[Any, Any, Any]]:
 
 
 def fitting(model: Any, x: Any, y: Any, epochs: int) -> Callable[[], object]:
-    """A call that trains for so many epochs."""
+    """A function that trains for ``epochs`` epochs."""
     return lambda: model.fit(x, y, batch_size=BATCH, epochs=epochs, verbose=0)
 
 
 def main() -> None:
     parser = common.parser_of(__file__, __doc__)
-    parser.add_argument("--backend", default="jax", choices=("jax", "tensorflow", "torch"), help="what Keras runs on (default: jax)")
-    parser.add_argument("--rounds", type=common.count, default=5, help="turns of each (default: 5)")
-    parser.add_argument("--epochs", type=common.count, default=3, help="epochs of a turn (default: 3)")
-    parser.add_argument("--quick", action="store_true", help="one turn of one epoch: shows that it works")
+    parser.add_argument("--backend", default="jax", choices=("jax", "tensorflow", "torch"), help="Keras backend (default: jax)")
+    parser.add_argument("--rounds", type=common.count, default=5, help="timed rounds (default: 5)")
+    parser.add_argument("--epochs", type=common.count, default=3, help="epochs per round (default: 3)")
+    parser.add_argument("--quick", action="store_true", help="a quick check with one round of one epoch")
     options = parser.parse_args()
     rounds, epochs = (1, 1) if options.quick else (options.rounds, options.epochs)
     os.environ["KERAS_BACKEND"] = options.backend

@@ -1,12 +1,12 @@
-"""How long single calls on one row take: the median, and the slowest of 100, of 1000 and of all.
+"""Latency of predictions of one sample: median, percentiles and maximum.
 
     python benchmarks/latency.py
     python benchmarks/latency.py --calls 200000
 
-Every call is timed by itself, the clock's own 50 ns or so included. The ways of calling take turns in blocks, so that a slow moment of the
-machine meets them all. The last column is the 99th percentile over the median of the same block, the median of all blocks: a machine
-that changes its speed from one second to the next spreads the calls of a minute, not those of a millisecond. What the machine itself adds
-to the slowest calls shows in the last row, a few microseconds of Python without fastmlp.
+Each call is timed separately, including about 50 ns for the clock. Blocks of calls of each kind are interleaved, so that changes in the
+speed of the machine affect all of them. The last column is the median over blocks of the ratio between the 99th percentile and the median
+of a block, which does not depend on slow changes of the machine's speed. The last row, a microsecond of Python without fastmlp, shows how
+much the machine itself contributes to the slowest calls.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BLOCK = 1000
 
 
 def calls(block: int, call: Callable[[], object]) -> list[int]:
-    """Nanoseconds of each call of a block."""
+    """The nanoseconds of each call of a block."""
     clock, times = time.perf_counter_ns, []
     for _ in range(block):
         start = clock()
@@ -34,7 +34,7 @@ def calls(block: int, call: Callable[[], object]) -> list[int]:
 
 
 def row(name: str) -> np.ndarray:
-    """A digit if there are digits here, else normal deviates, of which no zeros are skipped."""
+    """A sample for the network: a digit of MNIST if it is found locally, otherwise random numbers without zeros."""
     folder = mnist.local_folder() if name == "mnist" else None
     if folder is None:
         return np.random.default_rng(0).standard_normal((1, NETWORKS[name][0]), dtype=np.float32)
@@ -42,15 +42,15 @@ def row(name: str) -> np.ndarray:
 
 
 def ways(name: str) -> dict[str, Callable[[], object]]:
-    """The calls on one row of a network."""
+    """The ways to predict one sample with a network."""
     model, x = common.classifier(NETWORKS[name]), row(name)
     return {f"{name}, model(x)": lambda: model(x), f"{name}, predict(x, verbose=0)": lambda: model.predict(x, verbose=0)}
 
 
 def main() -> None:
     parser = common.parser_of(__file__, __doc__)
-    parser.add_argument("--calls", type=common.count, default=50_000, help="calls of each way (default: 50,000)")
-    parser.add_argument("--quick", action="store_true", help="2,000 calls: shows that it works")
+    parser.add_argument("--calls", type=common.count, default=50_000, help="calls of each kind (default: 50,000)")
+    parser.add_argument("--quick", action="store_true", help="a quick check with 2,000 calls")
     options = parser.parse_args()
     every = {way: call for name in NETWORKS for way, call in ways(name).items()}
     every["Python alone, sum(range(200))"] = lambda: sum(range(200))

@@ -1,11 +1,11 @@
-"""Where each case stands under the roofs of this machine: arithmetic, and the memory its data live in.
+"""A roofline model of the benchmark cases: their performance against the FMA peak and the memory bandwidth of this machine.
 
     python benchmarks/roofline.py --plot roofline.png
 
-The roof of a case is the smaller of the FMA peak and its operations for each byte times the bandwidth of the memory that its working set
-fits into. Bytes are counted from the sizes: a training step reads every weight for the forward pass and once more for dX, and reads and
-writes it and its optimizer slots for the update; a row's activations and gradients are written once and read by each pass that needs them.
-Bandwidth is what NumPy reaches reading and writing an array in place. All on one thread.
+The roofline of a case is the minimum of the FMA peak and arithmetic intensity × bandwidth, for the memory level that holds its working set.
+Bytes are computed from the sizes: a training step reads every weight in the forward pass and again for dX, and reads and writes it and its
+optimizer slots in the update; activations and gradients are written once and read by each pass that needs them. The bandwidth is that of
+NumPy reading and writing an array in place. All on one thread.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from fastmlp.bench.peak import Peak
 from fastmlp.datasets import mnist
 
 NAMES = ("spiral", "policy", "mnist-dense", "tabular", "wide", "policy-1", "wide-1024")
-"""Those that multiply every number: zeros that are skipped are no operations."""
+"""The cases without zero skipping, because skipped zeros need no operations."""
 SIZES = (500_000, 16_000_000, 400_000_000)
-"""Bytes of the arrays whose bandwidth is measured: of the second and third caches and of memory, on most machines."""
+"""Bytes of the arrays whose bandwidth is measured: on most machines, they fit into L2, into L3, and only into memory."""
 SLOTS = {"adam": 2, "rmsprop": 1}
 
 
 @dataclass(frozen=True)
 class Point:
-    """A case as the roofs see it."""
+    """A case in the roofline model."""
 
     case: Case
     seconds: float
@@ -46,19 +46,19 @@ class Point:
 
     @property
     def bytes(self) -> float:
-        """Moved in a step or a call."""
+        """The bytes read and written per step or call."""
         first, *others = (inputs * units for inputs, units in pairwise(self.case.widths))
         if isinstance(self.case, TrainingCase):
             update = 2 * (1 + SLOTS[self.case.optimizer])
             weights = first * (1 + update) + sum(others) * (2 + update)
-            # Forward: written, read by the next layer and by dW, and for the derivative. Gradients: written as they are and
-            # transposed, read by dW and by dX.
+            # Activations are written, then read by the next layer, by dW and by activation backward. Gradients are written, also
+            # transposed, then read by dW and by dX.
             return 4.0 * (weights + 8 * self.case.batch_size * sum(self.case.widths))
         return 4.0 * (first + sum(others) + 2 * self.case.rows * sum(self.case.widths))
 
     @property
     def working_set(self) -> float:
-        """Bytes that a step or a call comes back to."""
+        """The bytes that every step or call uses again."""
         weights = sum(inputs * units for inputs, units in pairwise(self.case.widths))
         if isinstance(self.case, TrainingCase):
             return 4.0 * (weights * (1 + SLOTS[self.case.optimizer]) + 3 * self.case.batch_size * sum(self.case.widths))
@@ -69,7 +69,7 @@ class Point:
         return self.case.flops / self.bytes
 
     def level(self, bandwidth: dict[int, float]) -> int:
-        """The smallest measured array that holds the working set."""
+        """The size of the smallest measured array that is as large as the working set."""
         return next((size for size in bandwidth if size >= self.working_set), max(bandwidth))
 
     def roof(self, peak: float, bandwidth: dict[int, float]) -> float:
@@ -77,7 +77,7 @@ class Point:
 
 
 def runs() -> dict[str, Callable[[], object]]:
-    """What a round of each case runs: ``repeats`` steps or calls."""
+    """By case, the function that a round calls; it performs ``repeats`` steps or calls."""
     found = {}
     for name in NAMES:
         case = CASES[name]
@@ -99,7 +99,7 @@ def _calls(name: str) -> Callable[[], object]:
 
 
 def bandwidth_of(size: int) -> float:
-    """GB/s, the median of a few tries of a millisecond or more."""
+    """The bandwidth in GB/s, the median of seven runs of a millisecond or more."""
     array = np.ones(size // 4, np.float32)
     times = max(1, 20_000_000 // size)
 
@@ -138,8 +138,8 @@ def draw(points: list[Point], peak: float, bandwidth: dict[int, float], file: Pa
 def main() -> None:
     parser = common.parser_of(__file__, __doc__)
     parser.add_argument("--rounds", type=common.count, default=5, help="timed rounds (default: 5)")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw a picture")
-    parser.add_argument("--quick", action="store_true", help="one round of the small cases: shows that it works")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="save a plot")
+    parser.add_argument("--quick", action="store_true", help="a quick check with one round of the small cases")
     options = parser.parse_args()
     fastmlp.set_num_threads(1)
     peak = Peak()

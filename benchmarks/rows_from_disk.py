@@ -1,12 +1,12 @@
-"""Time and memory of an epoch over ever more rows of a memory-mapped file, the last time with less memory than the file has bytes.
+"""Time and memory of an epoch on memory-mapped files of increasing size, and on a file larger than the available memory.
 
     python benchmarks/rows_from_disk.py
     python benchmarks/rows_from_disk.py --largest 1000000 --plot rows.png
 
-Each epoch runs in a process of its own that opens x (32 float32 columns) and y (int32 labels) with numpy.load(mmap_mode="r"). Memory is the
-most the process held more than before the epoch, pages of the files left out: if rows stream, it does not grow with them, but for the
-4 bytes a row that the order of a shuffled epoch takes. The last file is read once more in a control group that may hold a quarter of it,
-page cache included; that needs Linux and the right to make such a group.
+Each epoch runs in its own process, which opens x (32 float32 features) and y (int32 labels) with numpy.load(mmap_mode="r"). Memory is the
+maximum increase of anonymous resident memory during the epoch: if samples are streamed, it does not depend on their number, except for
+4 bytes per sample for the shuffle order. The last file is read again in a control group limited to a quarter of its size, page cache
+included, which needs Linux and permission to create control groups.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ SHUFFLED_STEPS_BEYOND_MEMORY = 5
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch over a folder's files."""
+    """One epoch over the files of a folder."""
 
     folder: Path
     shuffle: bool
     steps: int | None = None
     group: Path | None = None
-    """The control group to run in."""
+    """The control group to run in, or None."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What an epoch took."""
+    """Time and memory of an epoch."""
 
     rows: int
     seconds: float
     held: int
-    """Bytes at most, more than before."""
+    """The maximum increase of memory, in bytes."""
 
 
 def write_rows(folder: Path, rows: int) -> None:
-    """x.npy and y.npy, on the disk rather than in memory when this returns."""
+    """Writes x.npy and y.npy, and flushes them to disk."""
     random = np.random.default_rng(0)
     block = random.standard_normal((min(rows, BLOCK), COLUMNS), dtype=np.float32)
     labels = random.integers(CLASSES, size=len(block), dtype=np.int32)
@@ -63,7 +63,7 @@ def write_rows(folder: Path, rows: int) -> None:
 
 
 def forget_pages(folder: Path) -> None:
-    """Asks the system to drop what it keeps of the files, so that the next to read them is charged for it."""
+    """Asks the system to drop cached pages of the files, so that the next process to read them is charged for them."""
     for path in folder.glob("*.npy"):
         with path.open("rb") as file:
             os.fsync(file.fileno())
@@ -72,7 +72,7 @@ def forget_pages(folder: Path) -> None:
 
 @contextmanager
 def memory_group(limit: int) -> Iterator[Path | None]:
-    """A control group whose processes hold at most `limit` bytes, page cache included; None where none can be made."""
+    """A control group limited to `limit` bytes of memory, page cache included; None if it can't be created."""
     name = f"fastmlp-{os.getpid()}"
     for parent, file in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
         group = Path(parent) / name
@@ -94,12 +94,12 @@ def memory_group(limit: int) -> Iterator[Path | None]:
 
 
 def train(epoch: Epoch) -> Result:
-    """Runs in a process of its own."""
+    """Trains for one epoch; called in a separate process."""
     if epoch.group:
         (epoch.group / "cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
     x, y = (np.load(epoch.folder / name, mmap_mode="r") for name in ("x.npy", "y.npy"))
     model = common.classifier((COLUMNS, 64, 64, CLASSES))
-    model.fit(np.array(x[:BATCH]), np.array(y[:BATCH]), batch_size=BATCH, verbose=0)  # all that a first call brings along
+    model.fit(np.array(x[:BATCH]), np.array(y[:BATCH]), batch_size=BATCH, verbose=0)  # one-time allocations of the first call
     before, most, done = common.private_bytes(), 0, threading.Event()
 
     def watch() -> None:
@@ -119,14 +119,14 @@ def train(epoch: Epoch) -> Result:
 
 
 def run(epoch: Epoch, times: int = 1) -> Result:
-    """The one of median time."""
+    """The result with the median time of several runs."""
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         results = pool.map(train, [epoch] * times, chunksize=1)
     return sorted(results, key=lambda result: result.seconds)[times // 2]
 
 
 def measure(folder: Path, counts: list[int], times: int) -> dict[str, list[Result]]:
-    """Epochs in order and shuffled; the largest file is left in the folder."""
+    """Measures epochs in order and shuffled; leaves the largest file in the folder."""
     found: dict[str, list[Result]] = {"in order": [], "shuffled": []}
     for rows in counts:
         write_rows(folder, rows)
@@ -165,7 +165,7 @@ def draw(found: dict[str, list[Result]], beyond: dict[str, Result], size: int, l
         rows = [result.rows for result in results]
         time_axis.plot(rows, [result.seconds / result.rows * 1e9 for result in results], "o-", color=colour, label=name)
         memory.plot(rows, [result.held / 1e6 for result in results], "o-", color=colour, label=name)
-    marks = {name: result for name, result in beyond.items() if name.startswith("in order")}  # shuffled is off the scale: a page a row
+    marks = {name: result for name, result in beyond.items() if name.startswith("in order")}  # shuffled would be off the scale
     for result in marks.values():
         for axis, value in ((time_axis, result.seconds / result.rows * 1e9), (memory, result.held / 1e6)):
             axis.plot(result.rows, value, "s", color=common.GREEN, markersize=8, fillstyle="none", label="in order, beyond memory")
@@ -183,9 +183,9 @@ def draw(found: dict[str, list[Result]], beyond: dict[str, Result], size: int, l
 def main() -> None:
     parser = common.parser_of(__file__, __doc__)
     parser.add_argument("--largest", type=common.count, default=10_000_000, metavar="ROWS", help="132 bytes of disk each (default: 10⁷)")
-    parser.add_argument("--folder", type=Path, help="where the files lie meanwhile (default: the system's temporary folder)")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw a picture")
-    parser.add_argument("--quick", action="store_true", help="few rows: shows that it works")
+    parser.add_argument("--folder", type=Path, help="folder for temporary files (default: the system's temporary folder)")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="save a plot")
+    parser.add_argument("--quick", action="store_true", help="a quick check with few samples")
     options = parser.parse_args()
     largest = 20_000 if options.quick else options.largest
     counts = [10**power for power in range(3, 12) if 10**power < largest] + [largest]

@@ -1,15 +1,15 @@
-"""What a second thread is worth, and what happens when more processes train than there are processors.
+"""The speed-up by multiple threads, and the throughput of more training processes than processors.
 
     python benchmarks/threads.py speedup
     python benchmarks/threads.py speedup mnist wide --rounds 9
     python benchmarks/threads.py crowd
 
-speedup trains each case on one thread and on all in turns. Beside it stands what a loop of nothing but multiply-adds gains in the same
-rounds: processors that are two halves of one, or busy with something else, give less than two. The engine decides by itself whether to use
-the threads it may use.
+speedup trains each case on one thread and on all threads in interleaved rounds, and compares the speed-up with that of independent
+multiply-adds in the same rounds, which is less than two if two processors are hyperthreads of one core or busy. The engine may use fewer
+threads than allowed.
 
-crowd lets 1, 2, 4 and 8 processes train at once, each with all threads it would take by default. The fair share of a process is the best
-that any number of them reached together, divided by their number.
+crowd runs 1, 2, 4 and 8 training processes concurrently, each with the default number of threads. The fair share of a process is the best
+total throughput, divided by the number of processes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def speedup(options: argparse.Namespace) -> None:
     peak, rows = Peak(), []
     for name in options.cases or available():
         case = TRAINING[name]
-        # A network for each number of threads: it remembers which number was faster.
+        # A network for each number of threads, because a network stores its choice.
         runs = {number: common.on_threads(number, peers.trainer("fastmlp", case)) for number in (1, threads)}
         seconds: dict[int, list[float]] = {number: [] for number in runs}
         hardware = []
@@ -63,7 +63,7 @@ def available() -> list[str]:
 
 
 def train_in_a_crowd(name: str, seconds: float, ready: Barrier, results: Queue[float]) -> None:
-    """Runs in a process of its own; steps a second."""
+    """Trains in a separate process and reports its steps per second."""
     case = dataclasses.replace(TRAINING[name], epochs=1)
     train = peers.trainer("fastmlp", case)
     train()
@@ -76,7 +76,7 @@ def train_in_a_crowd(name: str, seconds: float, ready: Barrier, results: Queue[f
 
 
 def rates_in_a_crowd(name: str, processes: int, seconds: float) -> list[float]:
-    """Steps a second of each of several processes that train at once."""
+    """The steps per second of each of several concurrent training processes."""
     context = multiprocessing.get_context("spawn")
     ready, results = context.Barrier(processes), context.Queue()
     crowd = [context.Process(target=train_in_a_crowd, args=(name, seconds, ready, results)) for _ in range(processes)]
@@ -109,10 +109,10 @@ def main() -> None:
     parser = common.parser_of(__file__, __doc__)
     parser.add_argument("what", choices=["speedup", "crowd"])
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(TRAINING)}")
-    parser.add_argument("--rounds", type=common.count, help="rounds in turns (default: speedup 7, crowd 2)")
-    parser.add_argument("--threads", type=common.count, help="threads to compare with one (default: what this machine grants)")
-    parser.add_argument("--seconds", type=float, default=1.5, help="how long a crowd trains (default: 1.5)")
-    parser.add_argument("--quick", action="store_true", help="one round, one case, a small crowd: shows that it works")
+    parser.add_argument("--rounds", type=common.count, help="interleaved rounds (default: speedup 7, crowd 2)")
+    parser.add_argument("--threads", type=common.count, help="threads to compare with one (default: the number that fastmlp uses)")
+    parser.add_argument("--seconds", type=float, default=1.5, help="seconds of training per crowd (default: 1.5)")
+    parser.add_argument("--quick", action="store_true", help="a quick check with one round, one case and a small crowd")
     options = parser.parse_args()
     for name in options.cases:
         if name not in TRAINING:

@@ -1,10 +1,10 @@
-"""Where skipping zeros begins to pay: the time of a training step with and without, by the share of x that is not zero.
+"""The break-even point of skipping zeros: the time of a training step with and without, by the fraction of non-zeros in x.
 
-    python benchmarks/zero_skipping.py                 a table for each network, on the threads there are
+    python benchmarks/zero_skipping.py                 a table for each network, on all threads
     python benchmarks/zero_skipping.py --threads 1
-    python benchmarks/zero_skipping.py --plot FILE     the curves as a picture as well (needs matplotlib)
+    python benchmarks/zero_skipping.py --plot FILE     also plot the curves (needs matplotlib)
 
-The two ways take turns, round by round; a figure is the median. Both give the same weights.
+Results are medians over interleaved rounds. The trained weights are the same with and without skipping.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BATCH, ROWS, ROUNDS = 128, 1280, 7
 
 
 def trainer(widths: tuple[int, ...], skip_zeros: Any) -> models.Sequential:
-    """A network like any other, told what to do about zeros."""
+    """A compiled network with this ``skip_zeros``."""
     model = models.Sequential([layers.Input(shape=(widths[0],))])
     for units in widths[1:-1]:
         model.add(layers.Dense(units, activation="relu"))
@@ -39,7 +39,7 @@ def trainer(widths: tuple[int, ...], skip_zeros: Any) -> models.Sequential:
 
 
 def measure(widths: tuple[int, ...], share: float) -> tuple[float, float]:
-    """Microseconds of a step: with zeros skipped, and without."""
+    """The microseconds of a training step with and without skipping zeros."""
     random = np.random.default_rng(0)
     x = np.where(random.random((ROWS, widths[0])) < share, random.random((ROWS, widths[0])), 0).astype(np.float32)
     y = random.integers(widths[-1], size=ROWS)
@@ -56,12 +56,12 @@ def measure(widths: tuple[int, ...], share: float) -> tuple[float, float]:
 
 
 def threshold(name: str) -> float:
-    """The share below which a network skips zeros when nobody tells it."""
+    """The fraction of non-zeros below which a network skips zeros by default."""
     return float(trainer(NETWORKS[name], "auto").network.skip_below)
 
 
 def crossing(curve: list[tuple[float, float, float]]) -> str:
-    """The share where both take as long, on a straight line between two that were measured."""
+    """The fraction of non-zeros where both take the same time, by linear interpolation."""
     for (low, skipping, dense), (high, next_skipping, next_dense) in pairwise(curve):
         before, after = skipping / dense - 1, next_skipping / next_dense - 1
         if before < 0 <= after:
@@ -70,7 +70,7 @@ def crossing(curve: list[tuple[float, float, float]]) -> str:
 
 
 def plot(curves: dict[str, list[tuple[float, float, float]]], path: str) -> None:
-    """Writes the curves as a picture."""
+    """Plots the curves."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -89,11 +89,11 @@ def plot(curves: dict[str, list[tuple[float, float, float]]], path: str) -> None
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, help="threads to use (default: what this machine grants)")
+    parser.add_argument("--threads", type=int, help="number of threads (default: the number that fastmlp uses)")
     parser.add_argument(
         "--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS), metavar="WIDTHS", help=f"of {', '.join(NETWORKS)}"
     )
-    parser.add_argument("--plot", metavar="FILE", help="write the curves to FILE, a .png")
+    parser.add_argument("--plot", metavar="FILE", help="save a plot as FILE, a .png")
     options = parser.parse_args()
     if options.threads:
         threads.set_num_threads(options.threads)
