@@ -1,7 +1,7 @@
-"""From a graph of layers to a :class:`~fastmlp._engine.spec.Plan`: layers become nodes, shapes become widths.
+"""Lowers a graph of layers to a :class:`~fastmlp._engine.spec.Plan`: layers become nodes, shapes become widths.
 
-Nodes are made as the layers are called. Then activations move into the dense nodes before them where they can, what leads to no output is
-left out, and tensors that are read several times get branches, since the engines let one node only read a buffer.
+One pass over the calls makes the nodes. Further passes fuse activations into the dense nodes before them, drop nodes that no output
+depends on, and insert branches where a tensor is read several times, since in a plan one node only may read a buffer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fastmlp._graph.symbolic import Call, Graph, Tensor
 from fastmlp._graph.weights import Weight
 
 MAX_NODES, MAX_CALLS = 16384, 65536
-"""Models inside models can grow much larger than what describes them."""
+"""Limits, because models inside models can expand to far more nodes than their configuration has layers."""
 
 
 def make_plan(graph: Graph) -> tuple[Plan, list[Weight]]:
@@ -39,7 +39,7 @@ def make_plan(graph: Graph) -> tuple[Plan, list[Weight]]:
 
 
 def each_weight(layers: Iterable[Any], path: str = "", seen: set[Weight] | None = None) -> Iterator[tuple[str, Any, Weight]]:
-    """The weights of these layers and of models among them, each once: in which models it lies, as a path; its layer; itself."""
+    """The weights of layers, and of models among them, each once: the path of the models around it, its layer, and the weight."""
     seen = set() if seen is None else seen
     for layer in layers:
         if hasattr(layer, "layers"):
@@ -52,7 +52,7 @@ def each_weight(layers: Iterable[Any], path: str = "", seen: set[Weight] | None 
 
 
 class _Maker:
-    """Calls layers on buffers."""
+    """Makes the nodes of a graph's calls, and numbers their buffers."""
 
     def __init__(self, graph: Graph) -> None:
         self.weights: list[Weight] = []
@@ -67,12 +67,12 @@ class _Maker:
         self.widths = [sum(widths)]
         self.nodes: list[Node] = []
         self._folded: dict[int, int] = {}
-        """For a buffer of whole rows that was unfolded, the one of their parts."""
+        """For the output of an ``unfold``, its input."""
         self._calls = 0
         self._fixed = {0}
-        """The buffers that depend on no parameter that is trained."""
+        """The buffers that depend on no trainable parameter."""
         self._numbers: dict[int, tuple[int, int]] = {}
-        """For a buffer of integers that a layer gives, the lowest and the highest there can be."""
+        """For a buffer of integers that a layer returns, their minimum and maximum."""
         starts = (
             [0] if len(widths) == 1 else [self._slice(begin, width) for begin, width in zip(accumulate([0, *widths]), widths, strict=False)]
         )
@@ -82,7 +82,7 @@ class _Maker:
         ]
 
     def _end_in_vectors(self, buffer: int, row: Shape) -> int:
-        """The buffer of an output, which is unfolded from the vectors along its last axis: losses may want these."""
+        """The buffer of an output, unfolded from the vectors along its last axis, which some losses need."""
         groups = math.prod(row[:-1])
         if groups == 1 or (buffer in self._folded and self.widths[self._folded[buffer]] == row[-1]):
             return buffer
@@ -94,18 +94,16 @@ class _Maker:
         return len(self.widths) - 1
 
     def run(self, graph: Graph, inputs: Iterable[int], training: bool | None = None) -> list[int]:
-        """The buffers of a graph's outputs; ``training`` is an order for all of it, as a call of a model may give it."""
+        """The buffers of a graph's outputs; ``training``, from a call of a model, overrides that of the calls inside it."""
         buffers: dict[Tensor, int] = dict(zip(graph.inputs, inputs, strict=True))
         for call in graph.calls:
             self._calls += 1
             if self._calls > MAX_CALLS:
-                raise ValueError(
-                    f"the model takes more than {MAX_CALLS} calls of layers, those in models inside it included; make it smaller"
-                )
+                raise ValueError(f"the model has more than {MAX_CALLS} calls of layers, with those of models inside it; make it smaller")
             given = [buffers[tensor] for tensor in call.inputs]
             inner = getattr(call.layer, "graph", None)
-            order = call.training if training is None else training
-            results = [self._layer(call, given, order)] if inner is None else self.run(inner, given, order)
+            mode = call.training if training is None else training
+            results = [self._layer(call, given, mode)] if inner is None else self.run(inner, given, mode)
             buffers.update(zip(call.outputs, results, strict=True))
         return [buffers[tensor] for tensor in graph.outputs]
 
@@ -144,13 +142,13 @@ class _Maker:
         return buffer
 
     def _groups_of(self, operation: Operation, buffer: int) -> int:
-        """The parts of a row that a step acts on one by one; an activation of elements stays with what is before it."""
+        """The number of parts of a sample that an operation is applied to separately; an elementwise activation takes its input's."""
         if operation.op == "activation" and operation.activation.elementwise and buffer in self._folded:
             return self.widths[buffer] // self.widths[self._folded[buffer]]
         return operation.groups
 
     def _fold(self, buffer: int, groups: int) -> int:
-        """Rows of so many parts as rows."""
+        """The buffer with each of ``groups`` parts of a sample as a row: ``[samples·groups, width/groups]``."""
         width = self.widths[buffer] // groups
         if groups == 1:
             return buffer
@@ -159,6 +157,7 @@ class _Maker:
         return self._node("fold", (buffer,), width, width=width)
 
     def _unfold(self, buffer: int, groups: int) -> int:
+        """The reverse of :meth:`_fold`."""
         if groups == 1:
             return buffer
         width = self.widths[buffer] * groups
@@ -181,7 +180,7 @@ class _Maker:
         return self._node("scale", (buffer,), self.widths[buffer], alpha=1 / len(inputs)) if join == "average" else buffer
 
     def _gather(self, buffer: int, columns: np.ndarray) -> int:
-        """Some columns of a buffer; nothing to do where they are all of them in order."""
+        """The selected columns of a buffer; the buffer itself if they are all of its columns in order."""
         if np.array_equal(columns, np.arange(self.widths[buffer])):
             return buffer
         if buffer in self._given and np.array_equal(columns, columns[0] + np.arange(len(columns))):
@@ -192,7 +191,7 @@ class _Maker:
         return self._node("gather", (buffer,), len(columns), gathered=tuple(columns.tolist()))
 
     def _dot(self, operation: Operation, call: Call, inputs: Sequence[int]) -> int:
-        """Both sides as vectors along the axes that are summed over; their products."""
+        """Dot products of the two inputs along their ``axes``, which are moved to the end first."""
         sides = []
         for buffer, tensor, axis in zip(inputs, call.inputs, operation.settings["axes"], strict=True):
             depth, groups = tensor.row[axis], math.prod(tensor.row) // tensor.row[axis]
@@ -215,15 +214,15 @@ class _Maker:
         count = _numbers_taken(operation, [weight.parameter for weight in layer._weights])
         if count is not None and (lowest < -drops or highest >= count):
             raise ValueError(
-                f"layer {layer.name!r} reads integers from 0 to {count - 1}, but the layer before it gives {lowest} to {highest}; "
-                f"give it {'num_tokens' if encodes else 'input_dim'}={highest + 1}"
+                f"layer {layer.name!r} reads integers from 0 to {count - 1}, but the layer before it returns {lowest} to {highest}; "
+                f"set {'num_tokens' if encodes else 'input_dim'}={highest + 1}"
             )
 
     def _check_fixed(self, layer: Any, buffer: int) -> None:
         if buffer not in self._fixed:
             raise ValueError(
-                f"layer {layer.name!r} gives the numbers of bins, through which no gradient goes, so no layer before it may be trained, "
-                f"but {self._writer(buffer)} is; put it before that layer, or freeze what is before it"
+                f"layer {layer.name!r} returns bin numbers, through which no gradient flows, so no layer before it may be trainable, "
+                f"but {self._writer(buffer)} is; put it before that layer, or freeze the layers before it"
             )
 
     def _writer(self, buffer: int) -> str:
@@ -234,7 +233,7 @@ class _Maker:
 
     def _node(self, op: str, inputs: tuple[int, ...], columns: int, **fields: Any) -> int:
         if len(self.nodes) >= MAX_NODES:
-            raise ValueError(f"the model takes more than {MAX_NODES} steps, those of models inside it included; make it smaller")
+            raise ValueError(f"the model has more than {MAX_NODES} nodes, with those of models inside it; make it smaller")
         output = self.new_buffer(columns)
         self.nodes.append(Node(op, inputs, output, **fields))
         if self._fixed.issuperset(inputs) and not any(self.parameters[index].trainable for index in fields.get("parameters", ())):
@@ -249,12 +248,12 @@ _JOINS = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "averag
 
 
 def spread(row: Shape, to: Shape) -> np.ndarray:
-    """For each element of rows of the shape ``to``, the element of rows of another shape that broadcasting puts there."""
+    """Indices into a sample of shape ``row`` that broadcast it to the shape ``to``, both flattened."""
     return np.broadcast_to(np.arange(math.prod(row)).reshape(row), to).ravel()
 
 
 def side_by_side(rows: Sequence[Shape], axis: int) -> np.ndarray:
-    """For each element of rows that are put side by side along an axis, its place among all of them end to end."""
+    """Indices that concatenate samples along an axis, into the flattened samples one after another."""
     starts = accumulate([0, *map(math.prod, rows)])
     parts = [start + np.arange(math.prod(row)).reshape(row) for start, row in zip(starts, rows, strict=False)]
     return np.concatenate(parts, axis=axis).ravel()
@@ -262,14 +261,14 @@ def side_by_side(rows: Sequence[Shape], axis: int) -> np.ndarray:
 
 _TABLES = ("lookup", "discretization")
 _WITHOUT_WEIGHTS = ("activation", "activity", *_TABLES)
-"""Steps beside the one that has the layer's weights; as many columns come out as go in."""
+"""Operations without weights, whose output is as wide as their input."""
 _OF_TRAINING = ("dropout", "alpha_dropout", "gaussian_dropout", "gaussian_noise", "batch_normalization")
-"""Steps that do something else in training."""
+"""Operations that differ in training."""
 READS_NUMBERS = ("embedding", "category_encoding", "lookup")
 
 
 def _numbers_given(op: str, table: Table) -> tuple[int, int]:
-    """The lowest and the highest of the numbers that a lookup or a discretization gives."""
+    """The minimum and the maximum of the integers that a lookup or a discretization returns."""
     if op == "discretization":
         return 0, len(table.keys)
     ends = [*map(int, table.values), *((table.first, table.first + table.buckets - 1) if table.buckets else ())]
@@ -277,7 +276,7 @@ def _numbers_given(op: str, table: Table) -> tuple[int, int]:
 
 
 def _numbers_taken(step: Operation | Node, parameters: Sequence[Parameter]) -> int | None:
-    """Below which number those stay, from 0, that a step takes; None for a lookup."""
+    """The count n of an operation that takes integers in [0, n); None for a lookup, which takes any."""
     if step.op == "lookup":
         return None
     if step.op == "embedding":
@@ -286,7 +285,7 @@ def _numbers_taken(step: Operation | Node, parameters: Sequence[Parameter]) -> i
 
 
 def numbers_read(plan: Plan) -> tuple[IntegerFeatures, ...]:
-    """What of the network's input has to be integers."""
+    """The features of the network's input that must be integers."""
     begin = {0: 0}
     found = []
     for node in plan.nodes:
@@ -306,17 +305,17 @@ def numbers_read(plan: Plan) -> tuple[IntegerFeatures, ...]:
 
 
 def is_as_in_training(plan: Plan) -> bool:
-    """Whether some layer is called as in training, so that model(x) differs from predict."""
+    """Whether some layer is called with ``training=True``, so that model(x) differs from predict."""
     return any(node.mode == "training" for node in plan.nodes)
 
 
 def is_idle(operation: Operation) -> bool:
-    """Whether a step changes nothing."""
+    """Whether an operation is the identity."""
     return operation.op == "activation" and operation.activation.kind == "linear"
 
 
 def _fused(nodes: Sequence[Node], outputs: Sequence[int]) -> list[Node]:
-    """Elementwise activations as part of the dense nodes that nobody else reads."""
+    """The nodes, with elementwise activations fused into the dense nodes before them that no other node reads."""
     readers = Counter([*(buffer for node in nodes for buffer in node.inputs), *outputs])
     result: list[Node] = []
     writer: dict[int, int] = {}
@@ -335,12 +334,12 @@ def _fits_into_dense(node: Node, below: Node, *, last: bool) -> bool:
     if node.op != "activation" or node.activation not in backends.module("native").FUSED_ACTIVATIONS:
         return False
     if last and node.activation == "sigmoid":
-        return False  # a node of its own, which binary cross-entropy can absorb
+        return False  # a separate node, which binary cross-entropy can fuse with
     return below.op == "dense" and below.activation == "linear"
 
 
 def _closed(nodes: Sequence[Node], outputs: list[int], maker: _Maker) -> list[Node]:
-    """With a softmax or sigmoid of its own for each output that is read elsewhere too, so that a loss can be computed from its input."""
+    """The nodes, with a copy of the softmax or sigmoid for each output that other nodes read too, so that a loss can use its logits."""
     readers = Counter([*(buffer for node in nodes for buffer in node.inputs), *outputs])
     result = list(nodes)
     writer = {node.output: node for node in nodes}
@@ -354,7 +353,7 @@ def _closed(nodes: Sequence[Node], outputs: list[int], maker: _Maker) -> list[No
 
 
 def _needed(nodes: Sequence[Node], outputs: Iterable[int]) -> list[Node]:
-    """Those that an output depends on."""
+    """The nodes that an output depends on."""
     wanted = set(outputs)
     result = []
     for node in reversed(nodes):
@@ -365,7 +364,7 @@ def _needed(nodes: Sequence[Node], outputs: Iterable[int]) -> list[Node]:
 
 
 def _branched(nodes: Sequence[Node], outputs: list[int], maker: _Maker) -> list[Node]:
-    """With a branch before each node that reads what others read too, and at the end for each output that is read."""
+    """The nodes, with a branch for each reader of a buffer that has several: nodes, or outputs."""
     readers = Counter([*(buffer for node in nodes if node.op != "slice" for buffer in node.inputs), *outputs])
     result: list[Node] = []
 
@@ -383,7 +382,7 @@ def _branched(nodes: Sequence[Node], outputs: list[int], maker: _Maker) -> list[
 
 
 def _numbered(maker: _Maker, nodes: Sequence[Node], outputs: Sequence[int], rows: tuple[Shape, ...]) -> tuple[Plan, list[Weight]]:
-    """The plan, its buffers numbered as they are written; several outputs side by side in one more."""
+    """The plan, with buffers numbered in the order they are written; several outputs are concatenated into one more buffer."""
     number = {0: 0, **{node.output: index for index, node in enumerate(nodes, 1)}}
     made = [replace(node, inputs=tuple(number[buffer] for buffer in node.inputs), output=number[node.output]) for node in nodes]
     widths = [maker.widths[0], *(maker.widths[node.output] for node in nodes)]

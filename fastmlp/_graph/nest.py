@@ -1,20 +1,22 @@
-"""Several inputs or outputs, as users give and get them: one alone, in a list, or in a dict."""
+"""The structure in which users pass and get a model's inputs or outputs: one alone, a list or a dict."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import fastmlp._graph.symbolic as symbolic
 from fastmlp._graph.symbolic import Tensor
 
 __all__ = ["Nest"]
 
+V = TypeVar("V")
+
 
 @dataclass(frozen=True, slots=True)
 class Nest:
-    """How the values of a model's inputs, or of its outputs, are arranged."""
+    """The structure of a model's inputs, or of its outputs."""
 
     what: str
     """``input`` or ``output``."""
@@ -23,13 +25,13 @@ class Nest:
     names: tuple[str, ...]
     """The layers' names."""
     keys: tuple[str, ...]
-    """The keys of a dict; else the same as the names."""
+    """The keys of the dict; without one, the names."""
 
     @classmethod
     def of(cls, what: str, given: Any) -> tuple[Nest, tuple[Tensor, ...]]:
-        """The arrangement of what a model was given, and the tensors in order.
+        """The structure of the tensors passed to a model, and the tensors in order.
 
-        As in Keras, a dict is in the order of its keys, and a list of one is that one.
+        As in Keras, a dict is sorted by its keys, and a list of one tensor is the same as that tensor.
         """
         if isinstance(given, Mapping):
             given = {str(key): given[key] for key in sorted(given, key=str)}
@@ -43,27 +45,27 @@ class Nest:
 
     @classmethod
     def of_one(cls, what: str) -> Nest:
-        """A single one, without a name."""
+        """The structure of a single input or output without a name."""
         return cls(what, "single", ("",), ("",))
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of inputs or outputs."""
         return len(self.names)
 
-    def arrange(self, values: Sequence[Any]) -> Any:
-        """Values one by one, arranged."""
+    def arrange(self, values: Sequence[V]) -> V | list[V] | dict[str, V]:
+        """The values in this structure."""
         if self.form == "dict":
             return dict(zip(self.keys, values, strict=True))
         return list(values) if self.form == "list" else values[0]
 
     def flatten(self, name: str, values: Any, *, optional: bool = False) -> list[Any]:
-        """Values one by one, from a list or a dict; a single one may come alone.
+        """The values as a list, from a list or a dict; a single value may be passed alone.
 
         Args:
-            name: What to call them in messages.
-            values: What the user passed.
-            optional: Whether some of a dict may be missing, and are None then.
+            name: The name of the argument, for messages.
+            values: The value that the user passed.
+            optional: Whether keys of a dict may be missing; their values are None.
         """
         if isinstance(values, Mapping):
             return self._from_dict(name, values, optional)
@@ -72,7 +74,7 @@ class Nest:
             return [values[0] if alone else values]
         if not isinstance(values, (list, tuple)):
             given = f"an array of shape {values.shape}" if hasattr(values, "shape") else f"{values!r:.80}"
-            raise ValueError(f"the model has {self._counted()}; give {name} as a list or a dict of {self.count}, got {given}")
+            raise ValueError(f"the model has {self._counted()}; pass {name} as a list or a dict of {self.count}, got {given}")
         if len(values) != self.count:
             raise ValueError(f"the model has {self._counted()}, but {name} has {len(values)}")
         return list(values)
@@ -94,7 +96,7 @@ class Nest:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """The names, those that occur again with a number."""
+    """The names, with a number appended to those that occur again."""
     result: dict[str, None] = {}
     for name in names:
         candidate, count = name, 0

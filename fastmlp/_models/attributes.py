@@ -1,4 +1,4 @@
-"""What a subclass of a model has beside its layers: attributes that the user's constructor set, for copies."""
+"""Attributes that the constructor of a user's model class set, for copies and pickles of the model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastmlp._base import custom_objects
+from fastmlp._base.configs import StoredConfig
 from fastmlp.layers import Layer
 
 __all__ = ["of_subclass", "restore"]
@@ -14,13 +15,22 @@ __all__ = ["of_subclass", "restore"]
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A layer of the model, which the copy has under the same name."""
+    """Stands for a layer of the model; the copy has a layer of the same name."""
 
     name: str
 
 
-def of_subclass(model: Any, config: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes that a model of a user's class has and one made from its configuration has not; layers of it by name."""
+def of_subclass(model: Any, config: StoredConfig, found: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of a model of a user's class that a model made from its configuration lacks.
+
+    Args:
+        model: The model. For fastmlp's own classes, the result is empty.
+        config: Its configuration.
+        found: The custom objects that the configuration names.
+
+    Returns:
+        Attributes by name; in them, layers of the model are replaced by their names.
+    """
     if type(model).__module__.startswith("fastmlp."):
         return {}
     with custom_objects.CustomObjectScope(found):
@@ -30,7 +40,7 @@ def of_subclass(model: Any, config: Mapping[str, Any], found: Mapping[str, Any])
 
 
 def restore(model: Any, attributes: Mapping[str, Any]) -> None:
-    """Give a copy what :func:`of_subclass` took."""
+    """Set the attributes that :func:`of_subclass` returned on a copy of the model."""
     layers = {layer.name: layer for layer in model.layers}
     for name, value in attributes.items():
         vars(model)[name] = _unpack(value, layers)

@@ -1,4 +1,4 @@
-"""A model's network: its plan, the engine's network for it, and the weights in that."""
+"""The base class of models that holds the plan, the engine's network and the weights."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastmlp import _core, errors
 from fastmlp._base import checks, forks, seeding
@@ -31,9 +32,9 @@ from fastmlp.variables import Variable
 
 
 class NetworkBinding:
-    """Layers that are connected to a network.
+    """Layers, the plan that they are lowered to, and the engine's network that runs it.
 
-    The engine's network is made when it is first needed. It is thrown away, its weights kept, when layers are added or another engine is
+    The network is created when it is first needed, and discarded, with its weights kept, when layers are added or another engine is
     chosen.
     """
 
@@ -41,11 +42,11 @@ class NetworkBinding:
     stop_training: bool = False
     """Set it to end training after the batch or epoch."""
     _arranges: bool = False
-    """Whether predictions are given in another form than an engine's array."""
+    """Whether predictions have another form than the engine's array ``[samples, outputs]``."""
 
     def __init__(self) -> None:
         self.seed = seeding.draw_seed()
-        self._draws = seeding.Counter()  # of the calls of the model with noise
+        self._draws = seeding.Counter()  # counts the calls that draw noise
         self.epochs_trained = 0
         self.plan: Plan | None = None
         self._trainable = True
@@ -55,15 +56,15 @@ class NetworkBinding:
         self._compiled: CompileConfig | None = None
         self._training_lock = forks.Lock()  # held by a call that trains
         self._constrained: Sequence[tuple[int, Parameter]] = ()  # parameters with constraints that are functions
-        self._forward: Callable[[Any], np.ndarray] | None = None  # the network, when model(x) can go straight to it
+        self._forward: Callable[[Any], np.ndarray] | None = None  # the network, if model(x) can pass arrays to it directly
         self._configured = False  # whether the network knows the loss and the optimizer
         self._objective: ResolvedObjective | None = None
         self._connecting = forks.Lock(threading.RLock)  # guards the network, and what it is configured for
         self._trained = False  # since compile
         self._outdated = False  # whether layers have been frozen or released since then
-        self.models: weakref.WeakSet[Any] = weakref.WeakSet()
-        """The built models that this one is part of."""
-        self._shares_weights = False  # whether some belong to other models too, whose training changes them
+        self.models: weakref.WeakSet[NetworkBinding] = weakref.WeakSet()
+        """The built models that contain this one."""
+        self._shares_weights = False  # whether other models, whose training changes them, have some of the weights too
 
     @property
     def layers(self) -> list[Layer]:
@@ -72,7 +73,7 @@ class NetworkBinding:
 
     @property
     def graph(self) -> Graph:
-        """How the layers are connected; they must be built."""
+        """The graph of the layers, which must be built."""
         raise NotImplementedError
 
     def _row_shape(self) -> tuple[int, ...] | None:
@@ -84,16 +85,16 @@ class NetworkBinding:
         raise NotImplementedError
 
     def before_building(self) -> Any:
-        """What :meth:`undo_building` needs to leave the model as it is now."""
+        """The state that :meth:`undo_building` restores; each kind of model has its own."""
 
     def undo_building(self, before: Any) -> None:
-        """Leave the model as it was, after it was built for data that turned out wrong, or as part of a model that could not be made."""
+        """Restore the state before the model was built for data, or as part of a model, that turned out to be invalid."""
 
     # The network
 
     @property
     def built(self) -> bool:
-        """True once the shape of a sample is known, and with it all weights."""
+        """Whether the shape of a sample is known, and with it all weights."""
         return self.plan is not None
 
     @property
@@ -132,14 +133,14 @@ class NetworkBinding:
             self._require_layers()
             self._require_shape()
             with self._connecting.lock:
-                if self.plan is None:  # another thread may have done it meanwhile
-                    self._adopt(self.graph)  # which says what is missing
+                if self.plan is None:  # another thread may have made it
+                    self._adopt(self.graph)  # raises an error that names what is missing
                 plan = self.plan
         assert plan is not None
         return plan
 
     def _adopt(self, graph: Graph) -> None:
-        """Describe the network anew after layers have come or gone."""
+        """Make the plan of ``graph``, after layers have been added, removed or changed."""
         with self._connecting.lock:
             self._forget_plan()
             self.plan, self._weights = lowering.make_plan(graph)
@@ -162,8 +163,8 @@ class NetworkBinding:
             layer.models.discard(self)
         self.plan, self._weights, self._integer_features = None, [], ()
 
-    def _catch_up(self, network: Network, *, training: bool = False) -> None:
-        """Bring what other models have changed into this model's network; before training, let them read the weights there."""
+    def _sync_shared_weights(self, network: Network, *, training: bool = False) -> None:
+        """Copy weights that other models have changed into this network; before training, make it the one they read the weights from."""
         for index, weight in enumerate(self._weights):
             weight.lend(network, index, move=training)
 
@@ -176,7 +177,7 @@ class NetworkBinding:
                 network = self._network
         assert network is not None
         if self._shares_weights:
-            self._catch_up(network)
+            self._sync_shared_weights(network)
         return network
 
     def _connect(self) -> None:
@@ -188,11 +189,11 @@ class NetworkBinding:
         shape = self._require_shape()
         self._network = network
         self._configured = False
-        straight = isinstance(network, _core.Network) and len(shape) == 1 and shape[0] > 1 and self._goes_straight()
-        self._forward = network if straight else None
+        direct = isinstance(network, _core.Network) and len(shape) == 1 and shape[0] > 1 and self._takes_arrays_directly()
+        self._forward = network if direct else None
 
-    def _goes_straight(self) -> bool:
-        """Whether model(x) may pass an array to the network as it is, and return its answer as it is."""
+    def _takes_arrays_directly(self) -> bool:
+        """Whether model(x) may pass an array to the network unchecked, and return the network's output unchanged."""
         plan = self._require_plan()
         return not (self._shares_weights or self._integer_features or plan.rows or lowering.is_as_in_training(plan))
 
@@ -212,7 +213,7 @@ class NetworkBinding:
         if not self._trained:
             self._begin_training()
         network = self._configured_network()
-        self._catch_up(network, training=True)
+        self._sync_shared_weights(network, training=True)
         return network
 
     def _uses(self, optimizer: Optimizer) -> bool:
@@ -220,13 +221,13 @@ class NetworkBinding:
         return self._compiled is not None and self._compiled.optimizer is optimizer
 
     def _step_trainer(self, network: Network) -> StepTrainer:
-        """Takes the training steps of the network, as the optimizer and the constraints want."""
+        """The trainer that takes the network's training steps: the optimizer's, wrapped if constraints are functions."""
         assert self._compiled is not None
         trainer = self._compiled.optimizer.trainer(network)
         return ConstrainedTrainer(trainer, network, self._constrained) if self._constrained else trainer
 
     def _begin_training(self) -> None:
-        """What is done once after ``compile``."""
+        """Work done once, at the first training step after ``compile``."""
         assert self._compiled is not None
         self._compiled.optimizer.begin(self)
         if self._weights and not self.count_trainable():
@@ -235,7 +236,7 @@ class NetworkBinding:
 
     @contextmanager
     def _exclusively(self, method: str) -> Iterator[None]:
-        """One training call at a time, and none from a loss function."""
+        """Hold the training lock during ``method``: one training call at a time, and none from a loss function."""
         if self._network is not None and self._network.in_use_here:
             raise RuntimeError(errors.INSIDE_FUNCTION)
         if not self._training_lock.lock.acquire(blocking=False):
@@ -255,19 +256,19 @@ class NetworkBinding:
     # Changes of layers and optimizer
 
     def refuse_while_training(self, what: str) -> None:
-        """An error if the model is being trained, in a callback or another thread: the engine has its plan already."""
+        """Raise a RuntimeError if the model is being trained, here or in another thread: the engine has its plan already."""
         if self._training_lock.is_held:
             raise RuntimeError(f"{what} while the model {self.name!r} is being trained; change it before or after fit")
 
-    def check_new_name(self, layer: Any, name: str) -> None:
-        """An error if a layer of the model can't get this name."""
+    def check_new_name(self, layer: object, name: str) -> None:
+        """Raise a ValueError if another layer of the model has this name."""
         if any(other is not layer and other.name == name for other in self.layers):
             raise ValueError(f"the model {self.name!r} has a layer called {name!r} already; choose another name")
 
     def layers_changed(self, *, freezing: bool = False) -> None:
-        """Called when attributes of layers have changed: describe the network anew, keeping weights and the optimizer's state.
+        """Called when attributes of layers have changed: makes a new plan, and keeps weights and the optimizer's state.
 
-        With ``freezing``, which means that only ``trainable`` has changed, that waits for ``compile`` once the model has been trained.
+        With ``freezing``, if only ``trainable`` has changed, a model that has been trained needs a new ``compile`` for that.
         """
         if self.plan is None:
             return
@@ -281,7 +282,7 @@ class NetworkBinding:
                 state.restore(self)
 
     def optimizer_changed(self) -> None:
-        """Called when attributes of the optimizer have changed: the engine follows, keeping those of its slots that it still has."""
+        """Called when attributes of the optimizer have changed: configures the engine again, and keeps the slots that still exist."""
         state = OptimizerState.capture(self)
         if state is not None:
             self._configured = False
@@ -291,7 +292,7 @@ class NetworkBinding:
         network = self._connected_network()
         if self._configured:
             return network
-        with self._connecting.lock:  # another thread may have done it meanwhile, or be compiling
+        with self._connecting.lock:  # another thread may have configured it, or be compiling
             network = self._connected_network()
             if not self._configured:
                 assert self._compiled is not None
@@ -302,7 +303,7 @@ class NetworkBinding:
             return network
 
     def _current_objective(self) -> ResolvedObjective:
-        """The objective the network is configured for: the same object until the model is compiled anew."""
+        """The objective the network is configured for: the same object until the model is compiled again."""
         objective = self._objective
         if objective is None:
             with self._connecting.lock:
@@ -346,12 +347,12 @@ class NetworkBinding:
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes by gradients: those of layers that are not frozen, without moving statistics."""
+        """The weights that gradients update: those of layers that are not frozen, without moving statistics."""
         return [weight for _, layer, weight in lowering.each_weight(self.layers) if layer.trains(weight)]
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        """The other weights."""
+        """The weights of frozen layers, and moving statistics."""
         return [weight for _, layer, weight in lowering.each_weight(self.layers) if not layer.trains(weight)]
 
     variables = weights
@@ -364,7 +365,7 @@ class NetworkBinding:
         return self.name
 
     def count_trainable(self) -> int:
-        """The number of elements in the weights that the optimizer moves."""
+        """The number of elements in the trainable weights."""
         return sum(weight.size for _, layer, weight in lowering.each_weight(self.layers) if layer.trains(weight))
 
     @property
@@ -387,7 +388,7 @@ class NetworkBinding:
             model.layers_changed(freezing=True)
 
     def set_trainable(self, value: bool) -> None:
-        """Set :attr:`trainable` without making the network follow."""
+        """Set :attr:`trainable` without updating the plan."""
         self._trainable = value
         for layer in self.layers:
             layer.set_trainable(value)
@@ -401,7 +402,7 @@ class NetworkBinding:
         """Copies of all weights, layer by layer: ``[kernel, bias, kernel, bias, …]``; ``[]`` before the model is built."""
         return [weight.read() for weight in self._weights]
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Replace all weights by arrays of the same shapes, in the order of :meth:`get_weights`."""
         self._require_layers()
         self._require_shape()
@@ -413,17 +414,17 @@ class NetworkBinding:
         return sum(weight.size for weight in self._weights)
 
     def training_state(self) -> dict[str, int]:
-        """How far training has come: ``iterations`` (updates), ``epochs`` and ``seed``, which decides shuffling and dropout."""
+        """The progress of training: ``iterations`` (updates), ``epochs``, and ``seed``, which determines shuffling and dropout."""
         network = self._network
-        fresh = self._compiled is not None and not self._configured  # compiled anew, the optimizer starts anew
+        fresh = self._compiled is not None and not self._configured  # a new compile resets the optimizer
         return {
             "iterations": 0 if network is None or fresh else network.iterations,
             "epochs": self.epochs_trained,
             "seed": self.seed,
         }
 
-    def restore_training_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from a :meth:`training_state`; the model must be built and, if it had been trained, compiled."""
+    def restore_training_state(self, state: Mapping[str, object]) -> None:
+        """Continue from a :meth:`training_state`; the model must be built and, if it had been trained, compiled."""
         missing = {"iterations", "epochs", "seed"} - set(state)
         if missing:
             raise ValueError(f"the training state lacks {', '.join(sorted(missing))}")
@@ -443,7 +444,7 @@ class NetworkBinding:
 
 
 def _every(layers: Iterable[Any]) -> Iterator[Any]:
-    """Layers and models, those inside the models included."""
+    """The layers and models, with those inside the models."""
     for layer in layers:
         yield layer
         if isinstance(layer, NetworkBinding):

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from fastmlp._base import custom_objects, keywords
 from fastmlp._graph import symbolic
 from fastmlp._graph.nest import Nest
 from fastmlp._graph.symbolic import Tensor
 from fastmlp._models.functional import Functional
-from fastmlp._models.model import Model
+from fastmlp._models.model import Model, Tensors
 from fastmlp._models.sequential import Sequential
-from fastmlp.layers import InputLayer
+from fastmlp.layers import InputLayer, Layer
 
 __all__ = ["clone_model"]
+
+Member: TypeAlias = Layer | Model
+"""A layer of a model, or a model used as a layer."""
+CloneFunction: TypeAlias = Callable[[Any], Member]  # users declare the class of layer that they expect
+CallFunction: TypeAlias = Callable[..., Tensors]
 
 
 @keywords.answering
 def clone_model(
     model: Model,
-    input_tensors: Any = None,
-    clone_function: Callable[[Any], Any] | None = None,
-    call_function: Callable[..., Any] | None = None,
+    input_tensors: Tensors | None = None,
+    clone_function: CloneFunction | None = None,
+    call_function: CallFunction | None = None,
     recursive: bool = False,
 ) -> Model:
     """Clone a model: new layers of the same classes and names, connected in the same way, with newly initialized weights.
@@ -62,10 +67,19 @@ def clone_model(
 
 
 class _Cloning:
-    def __init__(self, clone_function: Any, call_function: Any, recursive: bool, made: dict[int, Any]) -> None:
-        self._clone_function, self._call_function, self._recursive, self._made = clone_function, call_function, recursive, made
+    """Clones models; see :func:`clone_model`.
 
-    def of(self, model: Model, input_tensors: Any = None) -> Model:
+    Args:
+        clone_function, call_function, recursive: See :func:`clone_model`.
+        cloned: The clones made so far, by the ``id`` of the original, so that a layer used twice is cloned once.
+    """
+
+    def __init__(
+        self, clone_function: CloneFunction | None, call_function: CallFunction | None, recursive: bool, cloned: dict[int, Member]
+    ) -> None:
+        self._clone_function, self._call_function, self._recursive, self._cloned = clone_function, call_function, recursive, cloned
+
+    def of(self, model: Model, input_tensors: Tensors | None = None) -> Model:
         """The clone of a model, not compiled."""
         if input_tensors is None and self._clone_function is None and self._call_function is None:
             return type(model).from_config(model.get_config())
@@ -74,16 +88,15 @@ class _Cloning:
         assert isinstance(model, Sequential)
         if self._call_function is not None:
             raise ValueError("call_function is for functional models; the layers of a Sequential are not called one by one")
-        heads = [layer for layer in model._layers[:1] if isinstance(layer, InputLayer)]
+        first: Sequence[Layer | Tensor]
         if input_tensors is not None:
-            alone = isinstance(input_tensors, (list, tuple)) and len(input_tensors) == 1
-            heads = [input_tensors[0] if alone else input_tensors]
-            symbolic.as_tensors("clone_model(input_tensors=...)", heads)
+            alone = input_tensors[0] if isinstance(input_tensors, (list, tuple)) and len(input_tensors) == 1 else input_tensors
+            first = symbolic.as_tensors("clone_model(input_tensors=...)", [alone])
         else:
-            heads = [InputLayer.from_config(head.get_config()) for head in heads]
-        return Sequential([*heads, *map(self._layer, model.layers)], name=model.name)
+            first = [InputLayer.from_config(layer.get_config()) for layer in model._layers[:1] if isinstance(layer, InputLayer)]
+        return Sequential([*first, *map(self._layer, model.layers)], name=model.name)
 
-    def _of_functional(self, model: Functional, input_tensors: Any) -> Functional:
+    def _of_functional(self, model: Functional, input_tensors: Tensors | None) -> Functional:
         if input_tensors is None:
             starts = [InputLayer.from_config(tensor.call.layer.get_config()).tensor() for tensor in model.graph.inputs]
         elif isinstance(input_tensors, Mapping):
@@ -99,22 +112,22 @@ class _Cloning:
             layer = self._layer(call.layer)
             options = {} if call.training is None else {"training": call.training}
             if self._call_function is None:
-                answer = symbolic.connect(layer, inputs, call.training)
+                returned = symbolic.connect(layer, inputs, call.training)
             else:
-                answer = self._call_function(layer, inputs, **options)
-            _, results = Nest.of("output", answer)
+                returned = self._call_function(layer, inputs, **options)
+            _, results = Nest.of("output", returned)
             tensors.update(zip(call.outputs, results, strict=True))
         outputs = model.arrange_outputs([tensors[tensor] for tensor in model.graph.outputs])
         return Functional(model.arrange_inputs(starts), outputs, name=model.name)
 
-    def _layer(self, layer: Any) -> Any:
-        if id(layer) not in self._made:
-            self._made[id(layer)] = self._new(layer)
-        return self._made[id(layer)]
+    def _layer(self, layer: Member) -> Member:
+        if id(layer) not in self._cloned:
+            self._cloned[id(layer)] = self._new(layer)
+        return self._cloned[id(layer)]
 
-    def _new(self, layer: Any) -> Any:
+    def _new(self, layer: Member) -> Member:
         if isinstance(layer, Model) and self._recursive:
-            inner = _Cloning(self._clone_function, self._call_function if isinstance(layer, Functional) else None, True, self._made)
+            inner = _Cloning(self._clone_function, self._call_function if isinstance(layer, Functional) else None, True, self._cloned)
             return inner.of(layer)
         if self._clone_function is not None:
             return self._clone_function(layer)

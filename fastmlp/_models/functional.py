@@ -18,7 +18,7 @@ from fastmlp._data.adapters import DataAdapter, choose_adapter
 from fastmlp._data.adapters.sparse import SparseAdapter
 from fastmlp._engine.spec import SparseRows
 from fastmlp._graph.nest import Nest
-from fastmlp._graph.symbolic import Graph, holds_tensors, trace
+from fastmlp._graph.symbolic import Graph, Tensor, holds_tensors, trace
 from fastmlp._models.model import Model, Tensors, model_class, own_config
 from fastmlp.errors import UnsupportedError
 from fastmlp.layers import InputLayer, Layer
@@ -28,13 +28,13 @@ __all__ = ["Functional"]
 
 @model_class
 class Functional(Model):
-    """What lies between some inputs and some outputs, as a model; ``Model(inputs, outputs)`` makes one.
+    """A model of the layers between some inputs and some outputs; ``Model(inputs, outputs)`` creates one.
 
-    Models may share layers, and so weights: an encoder is trained as part of an autoencoder and used alone.
+    Models may share layers, and with them weights: an encoder can be trained as part of an autoencoder and used alone.
 
     Args:
-        inputs: What ``Input`` gave; several in a list or a dict.
-        outputs: What layers gave when they were called; several in a list or a dict.
+        inputs: Tensors of ``Input``; several in a list or a dict.
+        outputs: Tensors that layers returned; several in a list or a dict.
         name: The model's name.
         trainable: False to freeze all layers.
 
@@ -65,10 +65,10 @@ class Functional(Model):
         for tensor in starts:
             if not isinstance(tensor.call.layer, InputLayer):
                 raise UnsupportedError(
-                    f"{tensor!r} can't be an input of a model; make a new Input of its shape, and call the layers that follow on that"
+                    f"{tensor!r} can't be an input of a model; create an Input of its shape, and call the layers that follow on that"
                 )
         if len(set(starts)) < len(starts):
-            raise ValueError("the same Input is given twice as an input of the model")
+            raise ValueError("the same Input is passed twice as an input of the model")
         self._graph = trace(starts, ends)
         super().__init__(name=name)
         if not trainable:
@@ -77,7 +77,7 @@ class Functional(Model):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, those of the inputs included."""
+        """The layers, input layers included."""
         return list(self._graph.layers)
 
     @property
@@ -85,54 +85,54 @@ class Functional(Model):
         return self._graph
 
     @property
-    def inputs(self) -> list[Any]:
-        """The tensors the model begins with."""
+    def inputs(self) -> list[Tensor]:
+        """The input tensors."""
         return list(self._graph.inputs)
 
     @property
-    def outputs(self) -> list[Any]:
-        """The tensors the model ends with."""
+    def outputs(self) -> list[Tensor]:
+        """The output tensors."""
         return list(self._graph.outputs)
 
     @property
-    def input(self) -> Any:
-        """The same as :attr:`inputs`, arranged as they were given."""
+    def input(self) -> Tensors:
+        """:attr:`inputs` in the structure in which they were passed: one tensor, a list or a dict."""
         return self._inputs_form.arrange(self._graph.inputs)
 
     @property
-    def output(self) -> Any:
-        """The same as :attr:`outputs`, arranged as they were given."""
+    def output(self) -> Tensors:
+        """:attr:`outputs` in the structure in which they were passed: one tensor, a list or a dict."""
         return self._outputs_form.arrange(self._graph.outputs)
 
     @property
     def output_names(self) -> list[str]:
-        """What outputs are called in logs."""
+        """The names of the outputs in logs."""
         return list(self._outputs_form.keys)
 
     @property
     def input_shape(self) -> Any:
-        """``(None, features)``: the shape of x, rows left open; arranged as the inputs are."""
+        """``(None, features)``: the shape of x, with None for the number of samples; in the structure of the inputs."""
         return self._inputs_form.arrange([tensor.shape for tensor in self._graph.inputs])
 
     @property
     def output_shape(self) -> Any:
-        """``(None, outputs)``: the shape of the predictions, rows left open; arranged as the outputs are."""
+        """``(None, outputs)``: the shape of the predictions, with None for the number of samples; in the structure of the outputs."""
         return self._outputs_form.arrange([tensor.shape for tensor in self._graph.outputs])
 
-    def build(self, input_shape: Any = None) -> None:
-        """Nothing to do: the model is built from the beginning."""
+    def build(self, input_shape: object = None) -> None:
+        """Does nothing: a functional model is built when it is created."""
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """:attr:`output_shape`, for the only shapes of data that the model takes: its ``input_shape``."""
+        """Returns :attr:`output_shape`; a ValueError if ``input_shape`` is not the model's own, with any number of samples."""
         given = self._inputs_form.flatten("input_shape", input_shape)
         rows = [shapes.row_of_batch("input_shape", shape) for shape in given]
         wanted = [tensor.row for tensor in self._graph.inputs]
         if rows != wanted:
-            raise ValueError(f"the model takes rows of shape {', '.join(map(str, wanted))}, got {', '.join(map(str, rows))}")
+            raise ValueError(f"the model takes samples of shape {', '.join(map(str, wanted))}, got {', '.join(map(str, rows))}")
         return self.output_shape
 
     def arrange_inputs(self, inputs: Sequence[Any]) -> Any:
-        """Inputs one by one, in the form the model takes them: one alone, a list or a dict."""
+        """The inputs, from a list, in the structure the model takes: one alone, a list or a dict."""
         return self._inputs_form.arrange(inputs)
 
     def in_order(self, inputs: Mapping[str, Any]) -> list[Any]:
@@ -143,8 +143,8 @@ class Functional(Model):
 
     # Data in and out
 
-    def _goes_straight(self) -> bool:
-        return super()._goes_straight() and self._inputs_form.form == self._outputs_form.form == "single"
+    def _takes_arrays_directly(self) -> bool:
+        return super()._takes_arrays_directly() and self._inputs_form.form == self._outputs_form.form == "single"
 
     def _row_shape(self) -> tuple[int, ...]:
         return self._graph.inputs[0].row if self._inputs_form.count == 1 else (sum(self._input_widths()),)
@@ -171,22 +171,22 @@ class Functional(Model):
         parts: list[np.ndarray] = []
         begin = 0
         for key, value, tensor in zip(self._inputs_form.keys, values, self._graph.inputs, strict=True):
-            called = f"{name}[{key!r}]"
-            of_input = self._columns.align(called, choose_adapter(value))
+            label = f"{name}[{key!r}]"
+            of_input = self._columns.align(label, choose_adapter(value))
             if isinstance(of_input, SparseAdapter):
-                raise UnsupportedError(f"{called} is a sparse matrix, which only models with one input take; pass {called}.toarray()")
-            part = of_input.as_inputs(tensor.row, name=called, check_finite=check_finite)
+                raise UnsupportedError(f"{label} is a sparse matrix, which only models with one input take; pass {label}.toarray()")
+            part = of_input.as_inputs(tensor.row, name=label, check_finite=check_finite)
             assert isinstance(part, np.ndarray)
             parts.append(part)
             for numbers in self._integer_features:
                 if begin <= numbers.begin < begin + part.shape[1]:
                     own = replace(numbers, begin=numbers.begin - begin, end=numbers.end - begin)
-                    conversion.check_integer_features(called, part, own)
+                    conversion.check_integer_features(label, part, own)
             begin += part.shape[1]
-            _same_length({f"{name}[{self._inputs_form.keys[0]!r}]": parts[0], called: part})
+            _same_length({f"{name}[{self._inputs_form.keys[0]!r}]": parts[0], label: part})
         return np.concatenate(parts, axis=1)
 
-    def _named(self, x: Any, y: Any) -> dict[str, Any]:
+    def _named(self, x: object, y: object) -> dict[str, Any]:
         named: dict[str, Any] = {}
         for name, form, given in (("x", self._inputs_form, x), ("y", self._outputs_form, y)):
             if given is None:
@@ -196,7 +196,7 @@ class Functional(Model):
             named |= {key: value for key, value in zip(keys, values, strict=True) if value is not None}
         return named
 
-    def _targets_of_outputs(self, y: Any, name: str, *, optional: bool) -> list[Any]:
+    def _targets_of_outputs(self, y: object, name: str, *, optional: bool) -> list[Any]:
         return self._outputs_form.flatten(name, y, optional=optional)
 
     def _arranged(self, predictions: np.ndarray) -> Any:
@@ -217,7 +217,7 @@ class Functional(Model):
 
     @classmethod
     def from_config(cls, config: StoredConfig, custom_objects: Mapping[str, Any] | None = None) -> Functional:
-        """A new model with the layers that :meth:`get_config` described, and fresh weights; anything malformed is a ValueError."""
+        """A new model from the configuration that :meth:`get_config` returned, with new weights; a malformed one is a ValueError."""
         with CustomObjectScope(custom_objects):
             config = own_config("Functional", config)
             inputs, outputs = graph_config.rebuild(config)

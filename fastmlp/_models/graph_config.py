@@ -1,8 +1,8 @@
-"""A functional model's layers and how they are connected, as JSON values, and back.
+"""Configurations of functional models: the layers and their connections as JSON values, and back.
 
-Calls have numbers, so that they are made again in the order in which they were. A tensor is named by the layer it
-comes from, which of the layer's calls in this model gives it, and which output of that call it is: ``["dense", 0, 0]``.
-A call is ``[number, tensors]``, and ``[number, tensors, {"training": true}]`` where that was said.
+Calls are numbered, so that they can be repeated in order. A tensor is ``["dense", 0, 0]``: the layer that returned it, the index of the
+call among the layer's calls in this model, and the index of the output of that call. A call is ``[number, tensors]``, or
+``[number, tensors, {"training": true}]`` if it had the argument ``training``.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastmlp import layers
+from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._graph.nest import Nest
 from fastmlp._graph.symbolic import Call, Graph, Tensor, as_tensors, connect
-from fastmlp._models.model import MODEL_CLASSES
+from fastmlp._models.model import MODEL_CLASSES, Model, Tensors
 
 __all__ = ["describe", "deserialize_layer", "rebuild", "serialize_layer"]
 
 _FIELDS = {"name": str, "layers": list, "inputs": dict, "outputs": dict}
 
 
-def describe(name: str, graph: Graph, inputs: Nest, outputs: Nest) -> dict[str, Any]:
+def describe(name: str, graph: Graph, inputs: Nest, outputs: Nest) -> Config:
     """The configuration of a functional model."""
     step = {call: index for index, call in enumerate(sorted(graph.calls, key=lambda call: call.number))}
     return {
@@ -42,11 +43,11 @@ def _describe_call(graph: Graph, call: Call, step: int) -> list[Any]:
     return described if call.training is None else [*described, {"training": call.training}]
 
 
-def rebuild(config: Any) -> tuple[Any, Any]:
-    """Inputs and outputs of a new graph of new layers.
+def rebuild(config: object) -> tuple[Tensors, Tensors]:
+    """The inputs and outputs of a new graph of new layers.
 
     Raises:
-        ValueError: The configuration is not one that :func:`describe` gives.
+        ValueError: The configuration is not of the form that :func:`describe` returns.
     """
     if not isinstance(config, Mapping) or set(config) != set(_FIELDS):
         raise ValueError(f"the configuration of a model must have {', '.join(_FIELDS)}, got {config!r:.200}")
@@ -62,13 +63,13 @@ def rebuild(config: Any) -> tuple[Any, Any]:
         made[layer.name] = [(layer.tensor(),)] if isinstance(layer, layers.InputLayer) else []
         calls += [(step, layer, places, training) for step, places, training in uses]
     for _, layer, places, training in sorted(calls, key=lambda call: call[0]):
-        answer = connect(layer, _find_inputs(places, made), training)
-        made[layer.name].append(as_tensors(layer.name, answer)[0].call.outputs)
+        returned = connect(layer, _find_inputs(places, made), training)
+        made[layer.name].append(as_tensors(layer.name, returned)[0].call.outputs)
     return _find_all(config["inputs"], made), _find_all(config["outputs"], made)
 
 
-def _read_layer(entry: Any) -> tuple[Any, list[tuple[int, Any, bool | None]]]:
-    """A layer, and for each of its calls which step of the graph it is, on what, and whether as in training."""
+def _read_layer(entry: object) -> tuple[Any, list[tuple[int, Any, bool | None]]]:
+    """A layer, and for each of its calls: the number, the places of the inputs, and the argument ``training``."""
     if not isinstance(entry, Mapping) or not isinstance(entry.get("calls"), list):
         raise ValueError(f"a layer of a model must have a class, a config and calls, got {entry!r:.200}")
     uses: list[tuple[int, Any, bool | None]] = []
@@ -79,7 +80,9 @@ def _read_layer(entry: Any) -> tuple[Any, list[tuple[int, Any, bool | None]]]:
             case [int(step), list(places), {"training": bool(training), **others}] if places and not others:
                 uses.append((step, places, training))
             case _:
-                raise ValueError(f"a call of a layer must be a step and a list of tensors, and training at most, got {call!r:.80}")
+                raise ValueError(
+                    f"a call of a layer must be [number, tensors] or [number, tensors, {{'training': bool}}], got {call!r:.80}"
+                )
     return deserialize_layer({key: value for key, value in entry.items() if key != "calls"}), uses
 
 
@@ -87,35 +90,35 @@ def _find_inputs(places: list[Any], made: Mapping[str, list[tuple[Tensor, ...]]]
     return [_find(place, made) for place in places]
 
 
-def _find(place: Any, made: Mapping[str, list[tuple[Tensor, ...]]]) -> Tensor:
+def _find(place: object, made: Mapping[str, list[tuple[Tensor, ...]]]) -> Tensor:
     match place:
         case [str(name), int(call), int(index)] if name in made and 0 <= call < len(made[name]) and 0 <= index < len(made[name][call]):
             return made[name][call][index]
-    raise ValueError(f"a tensor must be [layer, call, output] of a call before, got {place!r:.80}")
+    raise ValueError(f"a tensor must be [layer, call, output] of an earlier call, got {place!r:.80}")
 
 
 def _arrangement(graph: Graph, structure: Nest, tensors: tuple[Tensor, ...]) -> dict[str, Any]:
     return {"form": structure.form, "keys": list(structure.keys), "tensors": [list(graph.place(tensor)) for tensor in tensors]}
 
 
-def _find_all(arranged: Mapping[str, Any], made: Mapping[str, list[tuple[Tensor, ...]]]) -> Any:
+def _find_all(arranged: Mapping[str, Any], made: Mapping[str, list[tuple[Tensor, ...]]]) -> Tensors:
     match arranged:
         case {"form": "single" | "list" | "dict" as form, "keys": list(keys), "tensors": list(places)} if len(keys) == len(places) > 0:
             tensors = _find_inputs(places, made)
             if all(isinstance(key, str) for key in keys):
                 return tensors[0] if form == "single" else tensors if form == "list" else dict(zip(keys, tensors, strict=True))
-    raise ValueError(f"the inputs and outputs of a model must have a form, keys and tensors that layers give, got {arranged!r:.200}")
+    raise ValueError(f"the inputs and outputs of a model must have a form, keys and tensors that layers return, got {arranged!r:.200}")
 
 
-def serialize_layer(layer: Any) -> dict[str, Any]:
-    """The configuration of a layer, or of a model in its place."""
+def serialize_layer(layer: layers.Layer | Model) -> Config:
+    """The configuration of a layer, or of a model used as a layer."""
     if isinstance(layer, layers.Layer):
         return layers.registry.serialize(layer)
     return {"class": next(name for name, kind in MODEL_CLASSES.items() if isinstance(layer, kind)), "config": layer.get_config()}
 
 
-def deserialize_layer(entry: Mapping[str, Any]) -> Any:
-    """The layer or model that :func:`serialize_layer` described."""
+def deserialize_layer(entry: StoredConfig) -> layers.Layer | Model:
+    """The layer or model from its :func:`serialize_layer`."""
     kind: Any = MODEL_CLASSES.get(str(entry.get("class")))
     if kind is None:
         return layers.registry.deserialize(entry)

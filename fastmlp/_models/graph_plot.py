@@ -1,22 +1,22 @@
-"""A picture of a model: its layers as boxes, what flows between them as arrows.
+"""``plot_model``: a diagram of a model, with layers as boxes and tensors as arrows.
 
-Needs matplotlib: ``pip install "fastmlp[plot]"``. Boxes stand in rows, each below those it reads; an arrow that passes rows goes around the
-boxes in them, through points that are placed like narrow boxes.
+Needs matplotlib: ``pip install "fastmlp[plot]"``. Boxes are laid out in rows, each below the boxes it gets its inputs from. An arrow that
+spans several rows is routed around the boxes between through waypoints, which are laid out like narrow boxes.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastmlp._base import checks, keywords
 from fastmlp._graph.symbolic import Call, Graph, Tensor
 from fastmlp._models.model import Model
-from fastmlp.layers import InputLayer
+from fastmlp.layers import InputLayer, Layer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_model"]
 
 _BOX_HEIGHT, _ROW_GAP, _BOX_GAP = 0.32, 0.45, 0.35
-"""Inches; a box has a height for each line of text."""
+"""In inches."""
 _LETTER, _MARGIN = 0.083, 0.25
 _FILL = {"input": "#DCE6F2", "merge": "#FBE3D0", "model": "#E2EFDA", "layer": "#F3F3F3"}
 _EDGE, _ARROW, _TEXT, _FAINT = "#7F8FA6", "#5A6779", "#222222", "#666666"
@@ -37,27 +37,27 @@ _UNSUPPORTED = {"layer_range": "draw a part of the model: Model(model.input, mod
 
 @dataclass(eq=False)
 class _Place:
-    """A box, or a point that an arrow passes."""
+    """A box, or a waypoint of an arrow."""
 
     row: int
     lines: list[str] = field(default_factory=list)
     kind: str = ""
     x: float = 0.0
-    """Of its middle, along the row."""
+    """The centre, along the row, in inches."""
     span: float = 0.0
-    """Along the row."""
+    """The size along the row, in inches."""
     above: list[_Place] = field(default_factory=list)
     below: list[_Place] = field(default_factory=list)
 
     @property
     def width(self) -> float:
-        """On the paper."""
+        """The width on the figure, in inches."""
         return max(1.2, max(map(len, self.lines)) * _LETTER + 0.3) if self.lines else 0.25
 
 
 @keywords.answering
 def plot_model(
-    model: Any,
+    model: Model,
     to_file: str | os.PathLike[str] | None = "model.png",
     show_shapes: bool = False,
     show_dtype: bool = False,
@@ -68,7 +68,7 @@ def plot_model(
     show_layer_activations: bool = False,
     show_trainable: bool = False,
     splines: str = "ortho",
-    **options: Any,
+    **options: object,
 ) -> Figure:
     """Draw a model's layers and how they are connected.
 
@@ -76,20 +76,20 @@ def plot_model(
 
     Args:
         model: A built model.
-        to_file: Where to write the picture; the ending decides its format. None writes nothing.
-        show_shapes: Whether to write the shape of what each layer gives.
-        show_dtype: Whether to write its type, which is float32.
-        show_layer_names: Whether to write the layers' names.
-        rankdir: Which way to draw: ``"TB"``, top to bottom, ``"BT"``, ``"LR"``, left to right, or ``"RL"``.
-        expand_nested: Whether to draw the layers of models that are part of the model.
-        dpi: Pixels an inch.
-        show_layer_activations: Whether to write the activations of layers.
-        show_trainable: Whether to write of layers with weights whether they are trained.
-        splines: Accepted for Keras' sake: arrows are curves.
+        to_file: The file to write; its extension determines the format. None writes no file.
+        show_shapes: Whether to show the output shape of each layer.
+        show_dtype: Whether to show the dtype, which is float32.
+        show_layer_names: Whether to show the names of layers.
+        rankdir: The direction: ``"TB"`` (top to bottom), ``"BT"``, ``"LR"`` (left to right) or ``"RL"``.
+        expand_nested: Whether to show the layers of models inside the model.
+        dpi: Pixels per inch.
+        show_layer_activations: Whether to show the activations of layers.
+        show_trainable: Whether to show, for layers with weights, if they are trainable.
+        splines: Accepted for compatibility with Keras; arrows are always curves.
         options: Keras' ``layer_range`` is not in fastmlp.
 
     Returns:
-        A matplotlib figure, which notebooks show.
+        A matplotlib figure, which notebooks display.
 
     Example:
         >>> from fastmlp import Model, layers
@@ -107,7 +107,7 @@ def plot_model(
 
     graph = model.graph
 
-    def describe(layer: Any, tensors: Sequence[Tensor]) -> list[str]:
+    def describe(layer: Layer | Model, tensors: Sequence[Tensor]) -> list[str]:
         lines = [type(layer).__name__]
         activation = getattr(getattr(layer, "activation", None), "kind", "linear")
         if show_layer_activations and activation != "linear":
@@ -145,30 +145,30 @@ def plot_model(
     return figure
 
 
-# Where things stand
+# Layout
 
 
-def _boxes(graph: Graph, describe: Any, expand_nested: bool) -> list[_Place]:
-    """A box for each input and each call, above it those it reads, with its row."""
+def _boxes(graph: Graph, describe: Callable[[Layer | Model, Sequence[Tensor]], list[str]], expand_nested: bool) -> list[_Place]:
+    """A box for each input and each call, with its row and, in ``above``, the boxes of its inputs."""
     places: list[_Place] = []
-    givers: dict[Tensor, _Place] = {}
+    sources: dict[Tensor, _Place] = {}
     for tensor in graph.inputs:
         layer = tensor.call.layer
-        givers[tensor] = _Place(0, describe(layer or InputLayer(tensor.row, name="input"), [tensor]), "input")
-        places.append(givers[tensor])
+        sources[tensor] = _Place(0, describe(layer or InputLayer(tensor.row, name="input"), [tensor]), "input")
+        places.append(sources[tensor])
 
     def draw(calls: Sequence[Call]) -> None:
         for call in calls:
             inner = getattr(call.layer, "graph", None)
             if inner is not None and expand_nested:
-                givers.update(zip(inner.inputs, [givers[tensor] for tensor in call.inputs], strict=True))
+                sources.update(zip(inner.inputs, [sources[tensor] for tensor in call.inputs], strict=True))
                 draw(inner.calls)
-                givers.update(zip(call.outputs, [givers[tensor] for tensor in inner.outputs], strict=True))
+                sources.update(zip(call.outputs, [sources[tensor] for tensor in inner.outputs], strict=True))
                 continue
-            above = [givers[tensor] for tensor in call.inputs]
+            above = [sources[tensor] for tensor in call.inputs]
             kind = "model" if inner is not None else "merge" if len(above) > 1 else "layer"
             place = _Place(1 + max(other.row for other in above), describe(call.layer, call.outputs), kind, above=above)
-            givers.update(dict.fromkeys(call.outputs, place))
+            sources.update(dict.fromkeys(call.outputs, place))
             places.append(place)
 
     draw(graph.calls)
@@ -177,7 +177,7 @@ def _boxes(graph: Graph, describe: Any, expand_nested: bool) -> list[_Place]:
 
 
 def _lower_inputs(places: Sequence[_Place]) -> None:
-    """Inputs stand right above the first box that reads them."""
+    """Move each input to the row above the first box that reads it."""
     for place in places:
         readers = [other.row for other in places if place in other.above]
         if place.kind == "input" and readers:
@@ -185,7 +185,7 @@ def _lower_inputs(places: Sequence[_Place]) -> None:
 
 
 def _rows(places: Sequence[_Place]) -> list[list[_Place]]:
-    """The boxes row by row, with points wherever an arrow passes a row."""
+    """The boxes by row, with a waypoint in each row that an arrow passes."""
     rows: list[list[_Place]] = [[] for _ in range(1 + max(place.row for place in places))]
     for place in places:
         rows[place.row].append(place)
@@ -203,7 +203,7 @@ def _rows(places: Sequence[_Place]) -> list[list[_Place]]:
 
 
 def _spread(rows: Sequence[list[_Place]]) -> None:
-    """Places along the rows: near what they are connected to, in an order with few crossings, and not on top of each other."""
+    """Set positions along the rows: near connected boxes, in an order with few crossings, without overlaps."""
     for row in rows:
         _separate(row)
     for sweep in range(_SWEEPS):
@@ -221,7 +221,7 @@ def _spread(rows: Sequence[list[_Place]]) -> None:
 
 
 def _separate(row: Sequence[_Place]) -> None:
-    """Push neighbours apart where they overlap, without moving the whole row."""
+    """Move neighbours apart where they overlap, and keep the centre of the row."""
     before = sum(place.x for place in row)
     for left, right in pairwise(row):
         right.x = max(right.x, left.x + (left.span + right.span) / 2 + _BOX_GAP)
@@ -235,13 +235,13 @@ def _separate(row: Sequence[_Place]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """Where on the paper a point lies that is so far along a row, and so far down the flow from the first row."""
+    """Maps positions along a row and across the rows, the flow, to the figure."""
 
     direction: str
     height: float
-    """Of all boxes."""
+    """The height of each box, in inches."""
     depth: float
-    """The most that a box takes along the flow."""
+    """The maximum size of a box along the flow, in inches."""
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[_Place]], direction: str) -> _Frame:
@@ -252,15 +252,15 @@ class _Frame:
         return cls(direction, height, height if direction in ("TB", "BT") else max(place.width for place in places))
 
     def level(self, row: int) -> float:
-        """How far down the flow the middle of a row is."""
+        """The position of a row's centre along the flow."""
         return row * (self.depth + _ROW_GAP)
 
     def half(self, place: _Place) -> float:
-        """From the middle of a place to its edge, along the flow."""
+        """The distance from a place's centre to its edge, along the flow."""
         return (self.height if self.direction in ("TB", "BT") or not place.lines else place.width) / 2
 
     def at(self, along: float, flow: float) -> tuple[float, float]:
-        """The point on the paper."""
+        """The point on the figure."""
         return {"TB": (along, -flow), "BT": (along, flow), "LR": (flow, -along), "RL": (-flow, -along)}[self.direction]
 
 
@@ -292,7 +292,7 @@ def _draw_box(ax: Axes, place: _Place, frame: _Frame) -> None:
 
 
 def _draw_arrows(ax: Axes, place: _Place, frame: _Frame) -> None:
-    """From everything a box reads to its near edge, side by side as they come."""
+    """Draw an arrow from each input of a box to its edge, side by side in the order of the inputs' positions."""
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 

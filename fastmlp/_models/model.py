@@ -104,7 +104,7 @@ class Model(Trainer):
             self._build_from(rows[0])
         wanted = [tensor.row for tensor in self.graph.inputs]
         if list(rows) != wanted:
-            raise ValueError(f"model {self.name!r} takes rows of shape {_listed(wanted)}, but is called on {_listed(rows)}")
+            raise ValueError(f"model {self.name!r} takes samples of shape {_listed(wanted)}, but is called on {_listed(rows)}")
         return tuple(tensor.row for tensor in self.graph.outputs)
 
     def in_order(self, inputs: Mapping[str, Any]) -> list[Any]:

@@ -1,9 +1,9 @@
-"""Models that are a chain of layers."""
+"""Sequential models: a chain of layers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import fastmlp._models.graph_config as graph_config
 from fastmlp._base import checks, keywords, naming, seeding, shapes
@@ -19,13 +19,13 @@ __all__ = ["Sequential"]
 
 @model_class
 class Sequential(Model):
-    """Layers one after another.
+    """A chain of layers.
 
-    The shape of a row comes from an ``Input`` at the head, from ``input_shape=`` of the first layer, from :meth:`build`, or from the first
-    data the model sees.
+    The shape of a sample comes from an ``Input`` as the first layer, from ``input_shape=`` of the first layer, from :meth:`build`, or from
+    the first data the model gets.
 
     Args:
-        layers: The layers, or models with one input and one output, first to last; more can be added. Layers of another model are shared
+        layers: The layers, or models with one input and one output, in order; more can be added. Layers of another model are shared
             with it, and so are their weights.
         trainable: False to freeze all of them.
         name: The model's name.
@@ -43,9 +43,9 @@ class Sequential(Model):
     @keywords.answering
     def __init__(self, layers: Sequence[Layer | Model | Tensor] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name)
-        self._layers: list[Any] = []  # layers, and models in their place
+        self._layers: list[Layer | Model] = []  # layers, and models used as layers
         self._graph: Graph | None = None
-        nothing = self.before_building()
+        empty = self.before_building()
         listed = list(layers or ())
         before = [(layer, layer.before_building()) for layer in listed if isinstance(layer, (Layer, Model))]
         try:
@@ -55,21 +55,21 @@ class Sequential(Model):
                 self.trainable = checks.check_bool("trainable", trainable)
             self._rebuild()
         except BaseException:
-            self.undo_building(nothing)
+            self.undo_building(empty)
             for layer, state in before:
-                layer.undo_building(state)  # the layers are good for another model
+                layer.undo_building(state)  # the layers can be used in another model
             raise
 
     @property
     def layers(self) -> list[Layer]:
-        return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
+        return [cast(Layer, layer) for layer in self._layers if not isinstance(layer, InputLayer)]  # models have what layers have
 
     def add(self, layer: Layer | Model | Tensor, rebuild: bool = True) -> None:
-        """Put a layer at the end. Layers that are there keep their weights; the optimizer starts anew.
+        """Append a layer. The other layers keep their weights; the optimizer is reset.
 
         Args:
-            layer: It, or a model in its place.
-            rebuild: Accepted for Keras' sake.
+            layer: The layer, or a model used as a layer.
+            rebuild: Accepted for compatibility with Keras.
         """
         with self._exclusively("add"):
             before, state = self.before_building(), OptimizerState.capture(self)
@@ -87,35 +87,35 @@ class Sequential(Model):
                     state.restore(self)
                 raise
 
-    def pop(self, rebuild: bool = True) -> Layer:
-        """Take away the last layer, and return it with its weights; ``rebuild`` is accepted for Keras' sake."""
+    def pop(self, rebuild: bool = True) -> Layer | Model:
+        """Remove the last layer, and return it with its weights; ``rebuild`` is accepted for compatibility with Keras."""
         if not self._layers:
-            raise ValueError("the model has no layers to take away")
+            raise ValueError("the model has no layers to remove")
         with self._exclusively("pop"):
             self._disconnect()
             layer = self._layers.pop()
-            self._let_go(layer)
+            self._forget_layer(layer)
             self._rebuild()
             return layer
 
     def build(self, input_shape: Any = None) -> None:
-        """Make the weights for data of this shape, given with the batch axis in front: ``model.build((None, 784))``."""
+        """Create the weights for data of this shape, batch axis included: ``model.build((None, 784))``."""
         if input_shape is not None:
             sizes = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else (None, input_shape)
             if len(sizes) < 2:
-                raise ValueError(f"build takes the batch axis too, such as (None, 784), got {sizes}")
+                raise ValueError(f"input_shape must include the batch axis, such as (None, 784), got {sizes}")
             if any(size is None for size in sizes[1:]):
-                raise ValueError(f"build{sizes} leaves a size open; a network needs the exact shape of a row")
+                raise ValueError(f"input_shape must have every size but the batch axis, got {sizes}")
             row = tuple(checks.check_int("a size in input_shape", size) for size in sizes[1:])
             if self._row_shape() not in (None, row):
-                raise ValueError(f"the model is built for rows of shape {self._row_shape()}, so it can't be built for {row}")
+                raise ValueError(f"the model is built for samples of shape {self._row_shape()}, so it can't be built for {row}")
             if self._row_shape() is None:
                 self._build_from(row)
         self._require_layers()
         self._require_shape()
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The shape of the predictions for data of this shape, both with the batch axis in front; it need not be built."""
+        """The shape of the predictions for data of this shape, both with the batch axis; the model need not be built."""
         return (None, *self.row_after(shapes.row_of_batch("input_shape", input_shape)))
 
     def row_after(self, row: tuple[int, ...]) -> tuple[int, ...]:
@@ -134,32 +134,32 @@ class Sequential(Model):
         return self._graph
 
     @property
-    def inputs(self) -> list[Any]:
-        """The tensor the chain begins with, in a list."""
+    def inputs(self) -> list[Tensor]:
+        """The input tensor, in a list."""
         return list(self.graph.inputs)
 
     @property
-    def outputs(self) -> list[Any]:
-        """The tensor the chain ends with, in a list."""
+    def outputs(self) -> list[Tensor]:
+        """The output tensor, in a list."""
         return list(self.graph.outputs)
 
     @property
-    def input(self) -> Any:
-        """The tensor the chain begins with; where the model was called once, as part of another, what it was called on."""
+    def input(self) -> Tensor:
+        """The input tensor; of a model that was called once, as part of another, the tensor it was called on."""
         return only_call(self).inputs[0] if len(self.calls) == 1 else self.inputs[0]
 
     @property
-    def output(self) -> Any:
-        """The tensor the chain ends with; where the model was called once, as part of another, what it gave there."""
+    def output(self) -> Tensor:
+        """The output tensor; of a model that was called once, as part of another, the tensor it returned there."""
         return only_call(self).outputs[0] if len(self.calls) == 1 else self.outputs[0]
 
     def _append(self, layer: Any) -> None:
         if isinstance(layer, Tensor):
             if layer.call.inputs:
-                raise TypeError(f"add takes a layer, got what the layer {layer.name!r} gives; use Model(inputs, outputs) for that")
+                raise TypeError(f"add takes a layer, got the output of layer {layer.name!r}; use Model(inputs, outputs) for that")
             layer = layer.call.layer
         if isinstance(layer, type) and issubclass(layer, Layer):
-            raise TypeError(f"add takes a layer, got the class {layer.__name__}; make a layer of it: {layer.__name__}(...)")
+            raise TypeError(f"add takes a layer, got the class {layer.__name__}; create a layer: {layer.__name__}(...)")
         if not isinstance(layer, (Layer, Model)):
             raise TypeError(f"add takes a layer such as layers.Dense(10), or a model, got {layer!r:.80}")
         if layer is self:
@@ -167,9 +167,9 @@ class Sequential(Model):
         if isinstance(layer, Layer):
             layer.check_in_model()
         if any(other.name == layer.name for other in self._layers):
-            raise ValueError(f"the model has a layer called {layer.name!r} already; give the new one another name=")
+            raise ValueError(f"the model has a layer called {layer.name!r} already; pass another name= to the new one")
         if isinstance(layer, InputLayer) and self._layers:
-            raise ValueError("Input stands at the head of a model; this one has layers already")
+            raise ValueError("Input must be the first layer of a model, but this one has layers already")
         row = _row_before(layer)
         if not self._layers and row is not None:
             self._layers.append(InputLayer(row))
@@ -177,8 +177,8 @@ class Sequential(Model):
             layer._chains.add(self)
         self._layers.append(layer)
 
-    def _let_go(self, layer: Any) -> None:
-        """A layer that is no part of the model any more."""
+    def _forget_layer(self, layer: Layer | Model) -> None:
+        """Clear the reference from a removed layer to the model."""
         if isinstance(layer, Layer):
             layer._chains.discard(self)
 
@@ -206,7 +206,7 @@ class Sequential(Model):
         self._forget_plan()
         for layer in self._layers:
             if layer not in layers:
-                self._let_go(layer)
+                self._forget_layer(layer)
                 naming.give_back("InputLayer", layer.name)
         self._layers, self._graph = layers, None
         for layer, state in members:
@@ -220,7 +220,7 @@ class Sequential(Model):
         if shape is None:
             return
         computes = False
-        members: list[Any] = self.layers
+        members: list[Layer | Model] = [*self.layers]
         for layer in members:
             if isinstance(layer, Model):
                 layer.connect([shape])
@@ -238,7 +238,7 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config: StoredConfig, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
-        """A new model with the layers that :meth:`get_config` described, and fresh weights; anything malformed is a ValueError."""
+        """A new model from the configuration that :meth:`get_config` returned, with new weights; a malformed one is a ValueError."""
         with CustomObjectScope(custom_objects):
             return cls._from_config(config)
 
@@ -254,8 +254,8 @@ class Sequential(Model):
         return model
 
 
-def _row_before(layer: Any) -> tuple[int, ...] | None:
-    """The shape of the rows that a layer or model takes at the head of a chain, where that is known."""
+def _row_before(layer: Layer | Model) -> tuple[int, ...] | None:
+    """The shape of a sample that a layer or model takes as the first of a chain; None if it is not known."""
     if isinstance(layer, InputLayer):
         return None
     if isinstance(layer, Model):

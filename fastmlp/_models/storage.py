@@ -1,4 +1,4 @@
-"""How models reach the code that saves and loads them, :mod:`fastmlp.saving`, which imports models."""
+"""The interface through which models call :mod:`fastmlp.saving`, which imports models and so can't be imported here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Storage", "provide", "storage"]
 
 
 class Storage(Protocol):
-    """The functions that models call; see the methods of the same names of :class:`fastmlp.Model`."""
+    """The functions that models call, with themselves as ``model``; see the methods of the same names of :class:`fastmlp.Model`."""
 
     def save_model(
         self, model: Any, filepath: ModelTarget, overwrite: bool, zipped: bool | None, *, include_optimizer: bool, save_format: str | None
@@ -22,10 +22,10 @@ class Storage(Protocol):
 
     def load_weights(self, model: Any, filepath: ModelSource, skip_mismatch: bool) -> None: ...
 
-    def to_json(self, model: Any, options: Mapping[str, Any]) -> str: ...
+    def to_json(self, model: Any, options: Mapping[str, object]) -> str: ...
 
     def read_config(self, kind: str, config: StoredConfig) -> Config:
-        """The configuration of a model, as ``get_config`` returns it, from Keras' own."""
+        """A model's configuration in the form of ``get_config``, from one in the form of Keras."""
         ...
 
 

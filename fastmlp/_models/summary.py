@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastmlp.layers import Layer
 
 if TYPE_CHECKING:
     from fastmlp._base.shapes import Shape
     from fastmlp._graph.symbolic import Graph
+    from fastmlp._models.binding import NetworkBinding
 
 BYTES_PER_PARAMETER = 4
 DEFAULT_WIDTH = 88
@@ -37,14 +38,14 @@ def print_summary(
     Args:
         name: The model's name.
         layers: Its layers.
-        optimizer_parameters: Elements of the optimizer's state; 0 before training, and then no line is printed for it.
-        line_length: Characters in a line; by default what the terminal has, at most 88.
-        positions: Where the columns end, as fractions of the line.
-        print_fn: Gets the whole text instead of the standard output.
-        show_trainable: Add a column saying whether a layer is trained.
-        graph: How the layers are connected; unless they form a chain, a column says so.
-        expand_nested: Show the layers of models that are part of the model.
-        notes: Lines at the end, by their titles.
+        optimizer_parameters: The number of elements of the optimizer's state; 0, as before training, omits its line.
+        line_length: Characters in a line; by default the width of the terminal, limited to 88.
+        positions: The ends of the columns, as fractions of the line.
+        print_fn: Called with the whole text; by default it is printed.
+        show_trainable: Whether to add a column with Y for trainable layers, N for frozen ones.
+        graph: The graph of the layers; unless it is a chain, a column shows the connections.
+        expand_nested: Whether to show the layers of models inside the model.
+        notes: Further lines at the end: titles and texts.
     """
     from rich.console import Console, JustifyMethod
     from rich.markup import escape
@@ -64,7 +65,7 @@ def print_summary(
     edges = [0, *(int(end * line_length) for end in ends)]
     widths = [right - left for left, right in pairwise(edges)]
     if min(widths) < 4:
-        raise ValueError(f"a line of {line_length} characters is too short for the summary; give a larger line_length")
+        raise ValueError(f"a line of {line_length} characters is too short for the summary; pass a larger line_length")
     columns = [Column(title, justify=side, width=size) for title, side, size in zip(header, align, widths, strict=True)]
     table = Table(*columns, width=line_length, show_lines=True)
     for level, layer in _rows(layers, expand_nested):
@@ -97,7 +98,7 @@ def print_summary(
 
 
 def memory(count: int) -> str:
-    """The bytes of ``count`` parameters in a readable unit: ``1.55 MB``."""
+    """The size of ``count`` parameters, with a unit: ``1.55 MB``."""
     size = float(count * BYTES_PER_PARAMETER)
     for unit in ("B", "KB", "MB", "GB", "TB"):
         if size < 1024:
@@ -110,8 +111,8 @@ def _total(title: str, count: int) -> str:
     return f"[bold] {title}: [/][color(34)]{count:,}[/] ({memory(count)})"
 
 
-def _rows(layers: Sequence[Any], expand_nested: bool, level: int = 0) -> Iterator[tuple[int, Any]]:
-    """The layers, and how deep in models inside the model each stands."""
+def _rows(layers: Sequence[Layer | NetworkBinding], expand_nested: bool, level: int = 0) -> Iterator[tuple[int, Layer | NetworkBinding]]:
+    """The layers, each with its nesting level: 0 for layers of the model, 1 for those of a model inside it, and so on."""
     for layer in layers:
         yield level, layer
         if expand_nested and not isinstance(layer, Layer):
@@ -127,19 +128,19 @@ def _is_chain(graph: Graph) -> bool:
     return len(graph.inputs) == len(graph.outputs) == 1 and len(graph.layers) == len(graph.calls) + 1
 
 
-def _connections(graph: Graph, layer: Any) -> str:
+def _connections(graph: Graph, layer: Layer | NetworkBinding) -> str:
     """The tensors a layer is called on: ``dense[0][0], add[0][0]``."""
     tensors = [tensor for call in graph.calls_of(layer) for tensor in call.inputs]
     return ", ".join("{}[{}][{}]".format(*graph.place(tensor)) for tensor in tensors) or "-"
 
 
-def _trainable(layer: Any) -> str:
+def _trainable(layer: Layer | NetworkBinding) -> str:
     if not layer._weights:
         return "[bold]-[/]"
     return "[bold][color(34)]Y[/][/]" if layer.trainable else "[bold][color(9)]N[/][/]"
 
 
-def _shape(layer: Any) -> str:
+def _shape(layer: Layer | NetworkBinding) -> str:
     if not isinstance(layer, Layer):
         if not layer.built:
             return "?"
@@ -152,5 +153,5 @@ def _row(row: Shape) -> str:
     return f"({', '.join(['[color(45)]None[/]', *(f'[color(34)]{size}[/]' for size in row)])})"
 
 
-def _parameters(layer: Layer) -> str:
+def _parameters(layer: Layer | NetworkBinding) -> str:
     return f"[color(34)]{layer.count_params():,}[/]" if layer.built or getattr(layer, "weightless", False) else "[color(34)]0[/] (unbuilt)"

@@ -340,7 +340,7 @@ class Trainer(DataReader):
         def train(batches: Batches, first: int, stop: int, totals: NDArray[np.float64]) -> int:
             network.learning_rate = optimizer.rate
             if self._shares_weights:  # a callback may have trained another model
-                self._catch_up(network, training=True)
+                self._sync_shared_weights(network, training=True)
             return self._step_trainer(network).train(batches, first, stop, seconds, totals)
 
         return train

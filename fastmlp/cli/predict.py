@@ -139,7 +139,7 @@ def _rows(name: str, model: Model, header: bool | None) -> NDArray[np.float32]:
     shape = model.input_shape[1:]
     if _is_image(path.name):
         if shape not in {(_IMAGE_PIXELS,), (_IMAGE_SIDE, _IMAGE_SIDE)}:
-            raise ValueError(f"{path} is a picture, but the model takes rows of shape {shape}, not 28 x 28 pixels")
+            raise ValueError(f"{path} is a picture, but the model takes samples of shape {shape}, not 28 x 28 pixels")
         from fastmlp._data.images import load_digit
 
         values: NDArray[Any] = load_digit(path)[None]

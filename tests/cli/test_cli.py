@@ -424,7 +424,7 @@ def write_promise(path):
         ("damaged.csv.gz", lambda path: path.write_bytes(b"\x1f\x8b\x08nothing"), "is a damaged gzip file"),
         ("binary.csv", lambda path: path.write_bytes(np.random.default_rng(0).bytes(2000)), "binary.csv"),
         ("data.txt2", lambda path: path.write_text("1,2"), "expected the name of a .npy, .csv or .csv.gz file, or of a picture"),
-        ("picture.png", lambda path: path.write_text("1,2"), "is a picture, but the model takes rows of shape (2,), not 28 x 28 pixels"),
+        ("picture.png", lambda path: path.write_text("1,2"), "is a picture, but the model takes samples of shape (2,), not 28 x 28 pixels"),
         ("objects.npy", write_objects, "is not an array of numbers that NumPy can read"),
         ("promise.npy", write_promise, "is not an array of numbers that NumPy can read"),
         ("short.npy", lambda path: path.write_bytes(b"\x93NUM"), "is not an array of numbers that NumPy can read"),

@@ -228,7 +228,7 @@ def test_a_vocabulary_learned_anew_takes_effect_in_the_models_that_have_it():
     np.testing.assert_array_equal(first, model.predict(np.array([[5, 9]]), verbose=0))
     lookup.adapt(np.array([9, 9, 5]))
     np.testing.assert_array_equal(first, model.predict(np.array([[9, 5]]), verbose=0))
-    with pytest.raises(ValueError, match=r"reads integers from 0 to 5, but the layer before it gives 0 to 9; give it input_dim=10"):
+    with pytest.raises(ValueError, match=r"reads integers from 0 to 5, but the layer before it returns 0 to 9; set input_dim=10"):
         lookup.adapt(np.arange(9))
     np.testing.assert_array_equal(first, model.predict(np.array([[9, 5]]), verbose=0))
 
@@ -274,15 +274,15 @@ def sequential(*stack, width=2):
         (lambda: sequential(IntegerLookup(vocabulary=[1 << 24])), ValueError, "is 16777216, but a model computes in float32"),
         (lambda: sequential(IntegerLookup(vocabulary=[1], mask_token=-(1 << 24))), ValueError, "mask_token of layer"),
         (lambda: sequential(IntegerLookup(vocabulary=[1], invert=True, oov_token=None)), ValueError, "oov_token of layer"),
-        (lambda: sequential(Dense(3), Discretization([0.0])), ValueError, "so no layer before it may be trained, but dense is"),
+        (lambda: sequential(Dense(3), Discretization([0.0])), ValueError, "so no layer before it may be trainable, but dense is"),
         (lambda: sequential(Dense(3), Hashing(4)), ValueError, "must be the first of the model, but dense is before it"),
         (lambda: sequential(layers.Rescaling(2.0), Hashing(4)), ValueError, "must be the first of the model, but rescaling is before it"),
         (
             lambda: sequential(Hashing(9), Embedding(8, 2)),
             ValueError,
-            "from 0 to 7, but the layer before it gives 0 to 8; give",
+            "from 0 to 7, but the layer before it returns 0 to 8; set",
         ),
-        (lambda: sequential(Hashing(9), CategoryEncoding(8)), ValueError, "give it num_tokens=9"),
+        (lambda: sequential(Hashing(9), CategoryEncoding(8)), ValueError, "set num_tokens=9"),
         (lambda: models.Sequential([Input((2, 3)), Hashing(9, output_mode="count")]), ValueError, "needs samples that are vectors"),
     ],
 )
@@ -336,7 +336,7 @@ def test_frozen_layers_may_stand_before_bins_until_they_are_released():
     model.fit(x, np.ones(20), verbose=0)
     assert same_bits(kept, dense.get_weights())
     other = sequential(Dense(3, trainable=False), Discretization([0.0]))
-    with pytest.raises(ValueError, match="so no layer before it may be trained, but dense is"):
+    with pytest.raises(ValueError, match="so no layer before it may be trainable, but dense is"):
         other.layers[0].trainable = True
     assert not other.layers[0].trainable
 

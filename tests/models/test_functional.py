@@ -135,7 +135,7 @@ def test_rows_of_any_shape_are_flattened_on_the_way():
         (lambda x: layers.Dense(2)(x, training="yes"), TypeError, "training must be True or False"),
         (lambda x: layers.Dense(2)(x, axis=1), TypeError, "has no argument 'axis'"),
         (lambda x: models.Sequential([layers.Add(input_shape=(3,))]), ValueError, "but a Sequential model has only one"),
-        (lambda x: models.Sequential([layers.Dense(2)(x)]), TypeError, "add takes a layer, got what the layer"),
+        (lambda x: models.Sequential([layers.Dense(2)(x)]), TypeError, "add takes a layer, got the output of layer"),
         (lambda x: Model(x), TypeError, "Model takes inputs and outputs"),
         (lambda x: Model(x, x), ValueError, "the model has no layer that computes anything"),
         (
@@ -143,8 +143,8 @@ def test_rows_of_any_shape_are_flattened_on_the_way():
             ValueError,
             "which is not among the model's inputs: 'other'",
         ),
-        (lambda x: Model(layers.Dense(2)(x), layers.Dense(1)(x)), UnsupportedError, "make a new Input of its shape"),
-        (lambda x: Model([x, x], layers.Dense(1)(x)), ValueError, "the same Input is given twice"),
+        (lambda x: Model(layers.Dense(2)(x), layers.Dense(1)(x)), UnsupportedError, "create an Input of its shape"),
+        (lambda x: Model([x, x], layers.Dense(1)(x)), ValueError, "the same Input is passed twice"),
         (lambda x: Model([], layers.Dense(1)(x)), ValueError, "a model needs at least one input"),
         (
             lambda x: Model(x, layers.Dense(1, name="d")(layers.Dense(2, name="d")(x))),
@@ -156,7 +156,7 @@ def test_rows_of_any_shape_are_flattened_on_the_way():
             ValueError,
             "so it must be the first of the model, but dense is before",
         ),
-        (lambda x: residual()(x), ValueError, "takes rows of shape (6,), but is called on (3,)"),
+        (lambda x: residual()(x), ValueError, "takes samples of shape (6,), but is called on (3,)"),
         (lambda x: models.clone_model(layers.Dense(2)), TypeError, "model must be a fastmlp model"),
     ],
 )
@@ -299,7 +299,7 @@ def test_crossentropy_means_what_each_output_calls_for():
         (
             lambda m: m.fit(X, PRICE),
             ValueError,
-            "the model has 2 outputs (price, kind); give y as a list or a dict of 2, got an array of shape",
+            "the model has 2 outputs (price, kind); pass y as a list or a dict of 2, got an array of shape",
         ),
         (lambda m: m.fit(X, [PRICE]), ValueError, "the model has 2 outputs (price, kind), but y has 1"),
         (lambda m: m.fit(X, {"price": PRICE}), ValueError, "but y lacks kind"),
@@ -328,7 +328,7 @@ def test_misuse_of_outputs_is_told(use, error, message):
 @pytest.mark.parametrize(
     ("x", "error", "message"),
     [
-        (X, ValueError, "the model has 2 inputs (text, numbers); give x as a list or a dict of 2"),
+        (X, ValueError, "the model has 2 inputs (text, numbers); pass x as a list or a dict of 2"),
         ([X[:, :1].repeat(7, 1)], ValueError, "the model has 2 inputs (text, numbers), but x has 1"),
         ({"text": X}, ValueError, "but x lacks numbers"),
         ([X, X[:, :3]], ValueError, "x['text'] has 6 features, but the first layer expects 7"),
@@ -436,7 +436,7 @@ def test_models_that_grow_without_end_are_refused():
     model = Model(x, layers.Activation("tanh")(x))
     for _ in range(8):
         model = twice(model)
-    with pytest.raises(ValueError, match="takes more than 16384 steps, those of models inside it included"):
+    with pytest.raises(ValueError, match="has more than 16384 nodes, with those of models inside it"):
         twice(model)
 
 
@@ -495,11 +495,11 @@ def test_a_saved_model_goes_on_as_if_nothing_had_happened(name, tmp_path):
         (lambda c: c["layers"].append("dense"), "a layer of a model must have a class, a config and calls"),
         (lambda c: c["layers"][1].update(calls=[[0, [["nowhere", 0, 0]]]]), "a tensor must be [layer, call, output]"),
         (lambda c: c["layers"][1].update(calls=[[0, [["x", 0, 1]]]]), "a tensor must be [layer, call, output]"),
-        (lambda c: c["layers"][1].update(calls=[[]]), "a call of a layer must be a step and a list of tensors"),
-        (lambda c: c["layers"][1].update(calls=[[0, [["last", 0, 0]]]]), "a tensor must be [layer, call, output] of a call before"),
+        (lambda c: c["layers"][1].update(calls=[[]]), "a call of a layer must be [number, tensors]"),
+        (lambda c: c["layers"][1].update(calls=[[0, [["last", 0, 0]]]]), "a tensor must be [layer, call, output] of an earlier call"),
         (lambda c: c["layers"].append(c["layers"][1]), "two layers of the model are called 'first'"),
-        (lambda c: c["outputs"].update(tensors=[["x", 4, 0]]), "a tensor must be [layer, call, output] of a call before"),
-        (lambda c: c["outputs"].update(form="pile"), "must have a form, keys and tensors that layers give"),
+        (lambda c: c["outputs"].update(tensors=[["x", 4, 0]]), "a tensor must be [layer, call, output] of an earlier call"),
+        (lambda c: c["outputs"].update(form="pile"), "must have a form, keys and tensors that layers return"),
         (lambda c: c["layers"][1].update({"class": "Functional", "config": 3}), "a model inside a model must be a dict"),
         (lambda c: c["layers"][1].update({"class": "eval"}), "unknown layer class 'eval'"),
     ],

@@ -221,15 +221,15 @@ def history(named, layer, node=0):
         ),
         (
             lambda config, named: history(named, "first").update(keras_history=["gone", 0, 0]),
-            r"a tensor must be \[layer, call, output\] of a call",
+            r"a tensor must be \[layer, call, output\] of an earlier call",
         ),
         (
             lambda config, named: history(named, "first").update(keras_history=["x", 1, 0]),
-            r"a tensor must be \[layer, call, output\] of a call",
+            r"a tensor must be \[layer, call, output\] of an earlier call",
         ),
         (
             lambda config, named: history(named, "first").update(keras_history=["x", 0, 7]),
-            r"a tensor must be \[layer, call, output\] of a call",
+            r"a tensor must be \[layer, call, output\] of an earlier call",
         ),
         (lambda config, named: history(named, "first").update(keras_history="x"), r"must be \[layer, call, output\], got 'x'"),
         (
@@ -238,13 +238,16 @@ def history(named, layer, node=0):
         ),
         (lambda config, named: named["first"]["inbound_nodes"][0].update(args=[2.0]), "layer 'first' is called on 2.0, which is no tensor"),
         (lambda config, named: named["first"]["inbound_nodes"][0].update(args=None), "layer 'first' is called on None, which is no tensor"),
-        (lambda config, named: named["first"]["inbound_nodes"].append([]), "a call of a layer must be a step and a list of tensors"),
+        (lambda config, named: named["first"]["inbound_nodes"].append([]), r"a call of a layer must be \[number, tensors\]"),
         (lambda config, named: named["first"].update(inbound_nodes=None), "a layer of a functional model must have inbound_nodes"),
         (lambda config, named: named["first"].update(name="other"), "must have names, each another one"),
         (lambda config, named: config["layers"].append(named["first"]), "must have names, each another one"),
         (lambda config, named: config.update(input_layers=[["x", 0, 0]]), "the outputs depend on the input 'z'"),
         (lambda config, named: config.update(output_layers=[]), "must have a form, keys and tensors"),
-        (lambda config, named: config.update(output_layers=["first", 5, 0]), r"a tensor must be \[layer, call, output\] of a call"),
+        (
+            lambda config, named: config.update(output_layers=["first", 5, 0]),
+            r"a tensor must be \[layer, call, output\] of an earlier call",
+        ),
         (lambda config, named: config.update(input_layers=7), "must have a form, keys and tensors"),
     ],
 )
@@ -270,7 +273,7 @@ def test_models_in_models_in_models_do_not_go_on_for_ever(changed):
 
         return change
 
-    with pytest.raises(ModelFileError, match="steps, those of models inside it included; make it smaller"):
+    with pytest.raises(ModelFileError, match="nodes, with those of models inside it; make it smaller"):
         fastmlp.load_model(changed(nest(40)))
     with pytest.raises(ModelFileError, match=r"nested too deeply|make it smaller"):
         fastmlp.load_model(changed(nest(150)))

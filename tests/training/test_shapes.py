@@ -240,7 +240,7 @@ def test_models_say_what_they_would_predict():
     x = layers.Input((4,))
     model = Model(x, layers.Dense(2)(x))
     assert model.compute_output_shape((None, 4)) == (None, 2)
-    with pytest.raises(ValueError, match=r"takes rows of shape \(4,\), got \(5,\)"):
+    with pytest.raises(ValueError, match=r"takes samples of shape \(4,\), got \(5,\)"):
         model.compute_output_shape((None, 5))
     pair = Model([x, layers.Input((2,))], [layers.Dense(2)(x), x])
     assert pair.compute_output_shape([(None, 4), (None, 2)]) == [(None, 2), (None, 4)]
