@@ -1,9 +1,9 @@
-"""Arguments of constructors, declared in the body of a class: what each may be stands once, next to its name.
+"""Declarations of constructor arguments in the body of a class, which define the valid values once.
 
-A class says ``momentum = Real(0, 1)``, its constructor ``self.momentum = momentum``: the assignment checks the value and keeps what it is
-converted to. ``Configurable.get_config`` and the test that every bad argument is refused read the same declarations.
+A class has ``momentum = Real(0, 1)``, its constructor ``self.momentum = momentum``: the assignment validates the value and stores it
+converted. ``Configurable.get_config`` and the generic test that every invalid argument raises an error read the same declarations.
 
-A declaration has ``__set__`` and no ``__get__``, so that reading the attribute costs what it costs without a declaration.
+A declaration has ``__set__`` and no ``__get__``, so reading the attribute is as fast as without a declaration.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ class Argument(Generic[T]):
 
     Args:
         optional: Whether None is valid, and stays None.
-        default: What None is valid for and becomes.
-        omit: A value that configurations leave out.
+        default: The value that replaces None.
+        omit: A value that configurations omit.
     """
 
     name: str
 
-    def __init__(self, *, optional: bool = False, default: Any = None, omit: Any = _NOTHING) -> None:
+    def __init__(self, *, optional: bool = False, default: Any = None, omit: object = _NOTHING) -> None:
         self.optional, self.default, self.omit = optional or default is not None, default, omit
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __set__(self, item: Any, value: Any) -> None:
+    def __set__(self, item: object, value: object) -> None:
         item.__dict__[self.name] = self.default if value is None and self.optional else self.check(value)
 
     if TYPE_CHECKING:
 
-        def __get__(self, item: Any, owner: Any = None) -> T: ...
+        def __get__(self, item: object, owner: type | None = None) -> T: ...
 
-    def check(self, value: Any) -> T:
-        """What is kept of ``value``; a TypeError or ValueError that names the argument if it is not valid."""
+    def check(self, value: object) -> T:
+        """The value to store for ``value``; a TypeError or ValueError that names the argument if it is not valid."""
         raise NotImplementedError
 
     def describe(self, value: Any) -> Any:
-        """The JSON value that stands for a checked one in a configuration."""
+        """The JSON value of a validated one, for configurations."""
         return value
 
 
@@ -58,8 +58,8 @@ class Real(Argument[T]):
     """A finite float with low ≤ value ≤ high.
 
     Args:
-        low, high: The limits.
-        above, below: Limits that the value may not reach.
+        low, high: Inclusive limits.
+        above, below: Exclusive limits.
         optional, default: See :class:`Argument`.
     """
 
@@ -84,12 +84,12 @@ class Real(Argument[T]):
         super().__init__(optional=optional, default=default)
         self.low, self.high, self.above, self.below = low, high, above, below
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: object) -> Any:
         return checks.check_float(self.name, value, self.low, self.high, above=self.above, below=self.below)
 
 
 class Divisor(Real[float]):
-    """A float that engines add to what may be 0 and then divide by.
+    """A float that engines add to a number ≥ 0 before they divide by it.
 
     Args:
         default: See :class:`Argument`.
@@ -98,7 +98,7 @@ class Divisor(Real[float]):
     def __init__(self, default: float | None = None) -> None:
         super().__init__(checks.MIN_NORMAL, default=default)
 
-    def check(self, value: Any) -> float:
+    def check(self, value: object) -> float:
         return checks.divisor(self.name, value)
 
 
@@ -111,23 +111,23 @@ class Integer(Argument[T]):
     """
 
     @overload
-    def __init__(self: Integer[int], low: int = ..., high: int | None = ..., *, omit: Any = ...) -> None: ...
+    def __init__(self: Integer[int], low: int = ..., high: int | None = ..., *, omit: object = ...) -> None: ...
     @overload
     def __init__(
-        self: Integer[int | None], low: int = ..., high: int | None = ..., *, optional: Literal[True], omit: Any = ...
+        self: Integer[int | None], low: int = ..., high: int | None = ..., *, optional: Literal[True], omit: object = ...
     ) -> None: ...
-    def __init__(self, low: int = 1, high: int | None = None, *, optional: bool = False, omit: Any = _NOTHING) -> None:
+    def __init__(self, low: int = 1, high: int | None = None, *, optional: bool = False, omit: object = _NOTHING) -> None:
         super().__init__(optional=optional, omit=omit)
         self.low, self.high = low, high
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: object) -> Any:
         return checks.check_int(self.name, value, self.low, self.high)
 
 
 class Boolean(Argument[bool]):
     """True or False."""
 
-    def check(self, value: Any) -> bool:
+    def check(self, value: object) -> bool:
         return checks.check_bool(self.name, value)
 
 
@@ -145,24 +145,24 @@ class Text(Argument[T]):
     def __init__(self, *, optional: bool = False) -> None:
         super().__init__(optional=optional)
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: object) -> Any:
         if not isinstance(value, str):
             raise TypeError(f"{self.name} must be a string, got {value!r:.80}")
         return value
 
 
 class Choice(Argument[Any]):
-    """One of a few values, None perhaps among them.
+    """One of a few strings, or None if it is among the options.
 
     Args:
-        options: They.
+        options: The valid values.
     """
 
     def __init__(self, *options: str | None) -> None:
         super().__init__(optional=None in options)
         self.options = options
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: object) -> Any:
         if isinstance(value, str) and value in self.options:
             return value
         listed = [repr(option) if option is not None else "None" for option in self.options]
@@ -170,19 +170,21 @@ class Choice(Argument[Any]):
 
 
 class Converted(Argument[T]):
-    """What a function makes of the value: a layer's initializer, an axis.
+    """A value that a function converts, such as a layer's initializer or an axis.
 
     Args:
-        convert: From what was given to what is kept.
-        describe: The way back, for configurations; by default the value is its own description.
+        convert: Converts the value passed to the value stored, or raises a TypeError or ValueError.
+        describe: Converts a stored value to a JSON value; by default it is one.
         omit: See :class:`Argument`.
     """
 
-    def __init__(self, convert: Callable[[Any], T], describe: Callable[[Any], Any] = lambda value: value, *, omit: Any = _NOTHING) -> None:
+    def __init__(
+        self, convert: Callable[[Any], T], describe: Callable[[Any], Any] = lambda value: value, *, omit: object = _NOTHING
+    ) -> None:
         super().__init__(omit=omit)
         self._convert, self._describe = convert, describe
 
-    def check(self, value: Any) -> T:
+    def check(self, value: object) -> T:
         try:
             return self._convert(value)
         except (TypeError, ValueError) as error:
@@ -196,9 +198,9 @@ class Converted(Argument[T]):
 
 @functools.cache
 def arguments_of(cls: type) -> dict[str, Argument[Any]]:
-    """The declared arguments that the constructor of a class takes, in its order.
+    """The declared arguments of a class's constructor, in order.
 
-    Of a class outside fastmlp, those of the class it is derived from: the configuration of that is what it adds to.
+    For a class outside fastmlp, those of its base class in fastmlp, whose configuration it extends.
     """
     ours = next((base for base in cls.__mro__ if base.__module__.partition(".")[0] == "fastmlp"), cls)
     declared = {name: one for base in reversed(ours.__mro__) for name, one in vars(base).items() if isinstance(one, Argument)}

@@ -1,7 +1,7 @@
-"""Python code of the user's own that models refer to: losses, metrics, activations, initializers, classes derived from fastmlp's.
+"""Custom objects: the user's functions and classes that models refer to, such as losses, metrics, activations and initializers.
 
-Files and configurations hold such an object's name and never its code. It is put back from a table of names: those registered for the
-whole process, and those of a :class:`CustomObjectScope`, such as ``load_model(path, custom_objects={"mine": mine})`` opens.
+Files and configurations hold the name of such an object, never its code. Names are looked up among those registered for the whole process
+and those of each :class:`CustomObjectScope`, such as ``load_model(path, custom_objects={"mine": mine})`` opens.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
+
+from fastmlp._base.configs import Config, StoredConfig
 
 __all__ = [
     "CustomObjectScope",
@@ -32,7 +34,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 FUNCTION = "function"
 """The class of functions in configurations: ``{"class": "function", "config": {"name": "mine"}}``."""
 _COMPILED = ("loss", "metric", "optimizer", "learning rate schedule")
-"""Kinds of objects that a model can be loaded without."""
+"""Kinds of objects without which a model can be loaded, by ``compile=False``."""
 
 _registered: dict[str, Any] = {}
 _scopes: ContextVar[tuple[Mapping[str, Any], ...]] = ContextVar("scopes", default=())
@@ -41,10 +43,10 @@ _loading: ContextVar[bool] = ContextVar("loading", default=False)
 
 
 class CustomObjectScope:
-    """Within its ``with`` block, names mean these objects, in configurations, files and arguments such as ``loss="mine"``.
+    """In its ``with`` block, names refer to these objects, in configurations, files and arguments such as ``loss="mine"``.
 
     Args:
-        custom_objects: Names and objects: functions, classes, or for an activation the pair (value, derivative).
+        custom_objects: Objects by name: functions, classes, or for an activation the pair (value, derivative).
 
     Example:
 
@@ -60,7 +62,7 @@ class CustomObjectScope:
 
     def __init__(self, custom_objects: Mapping[str, Any] | None) -> None:
         if not isinstance(custom_objects or {}, Mapping):
-            raise TypeError(f"custom_objects must be a dict of names and objects, such as {{'mine': mine}}, got {custom_objects!r:.80}")
+            raise TypeError(f"custom_objects must be a dict of objects by name, such as {{'mine': mine}}, got {custom_objects!r:.80}")
         self._objects = {} if custom_objects is None else custom_objects
         self._tokens: list[Any] = []
 
@@ -77,7 +79,7 @@ custom_object_scope = CustomObjectScope
 
 @contextmanager
 def loading(custom_objects: Mapping[str, Any] | None) -> Iterator[None]:
-    """A :class:`CustomObjectScope` while a file is loaded, which :func:`missing` then speaks of."""
+    """A :class:`CustomObjectScope` for loading a file; the messages of :func:`missing` then advise how to load it."""
     token = _loading.set(True)
     try:
         with CustomObjectScope(custom_objects):
@@ -87,16 +89,16 @@ def loading(custom_objects: Mapping[str, Any] | None) -> Iterator[None]:
 
 
 def get_custom_objects() -> dict[str, Any]:
-    """The names and objects that are known in the whole process; may be changed."""
+    """The registered objects by name. Changes of the dict take effect."""
     return _registered
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[F], F]:
-    """Make a function or class known to the whole process, so that files that name it can be loaded without ``custom_objects``.
+    """Register a function or class for the whole process, so that files that refer to it can be loaded without ``custom_objects``.
 
     Args:
-        package: What its name begins with in files: ``"Custom>mine"``.
-        name: What follows; by default the object's own name.
+        package: The prefix of its name in files: ``"Custom>mine"``.
+        name: The rest of the name; by default the object's own name.
 
     Example:
 
@@ -116,15 +118,15 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     return register
 
 
-def get_registered_name(obj: Any) -> str:
-    """The name an object is registered under; its own name if it is not."""
+def get_registered_name(obj: object) -> str:
+    """The name under which an object is registered, by default its own name."""
     return next((name for name, item in _registered.items() if item is obj), None) or _own_name(obj)
 
 
 def get_registered_object(
     name: str, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
 ) -> Any:
-    """The object a name means, None if there is none: in a scope, in ``custom_objects``, registered, or in ``module_objects``."""
+    """The object of this name in a scope, in ``custom_objects``, among registered ones or in ``module_objects``; None if there is none."""
     found = find(name)
     if found is None:
         found = (custom_objects or {}).get(name)
@@ -132,7 +134,7 @@ def get_registered_object(
 
 
 def find(name: str) -> Any:
-    """The user's object of this name, None without one."""
+    """The custom object of this name; None if there is none."""
     for objects in _scopes.get():
         if name in objects:
             return objects[name]
@@ -141,7 +143,7 @@ def find(name: str) -> Any:
 
 @contextmanager
 def collecting() -> Iterator[dict[str, Any]]:
-    """A dict that gets the name and object of all custom objects in the configurations that are made within the block."""
+    """Yields a dict that collects, by name, the custom objects in the configurations that are made in the block."""
     found: dict[str, Any] = {}
     token = _collected.set(found)
     try:
@@ -150,8 +152,8 @@ def collecting() -> Iterator[dict[str, Any]]:
         _collected.reset(token)
 
 
-def note(item: Any, own_name: str | None = None) -> str:
-    """The name by which configurations speak of ``item``; within :func:`collecting` two different objects get different names."""
+def note(item: object, own_name: str | None = None) -> str:
+    """The name of ``item`` in configurations, which is recorded; in :func:`collecting`, different objects get different names."""
     name = candidate = own_name or get_registered_name(item)
     found = _collected.get()
     if found is None:
@@ -164,39 +166,39 @@ def note(item: Any, own_name: str | None = None) -> str:
     return candidate
 
 
-def describe_function(item: Any, own_name: str | None = None) -> dict[str, Any]:
+def describe_function(item: object, own_name: str | None = None) -> Config:
     """The configuration of a function."""
     return {"class": FUNCTION, "config": {"name": note(item, own_name)}}
 
 
-def named_function(kind: str, config: Mapping[str, Any]) -> Any:
-    """The function that :func:`describe_function` spoke of; of a class, an object."""
+def named_function(kind: str, config: StoredConfig) -> Any:
+    """The function from its :func:`describe_function`; if its name refers to a class, an instance."""
     name = config.get("name")
     if not isinstance(name, str):
         raise ValueError(f"the configuration of a function must have its name, got {config!r:.80}")
     found = find(name)
     if found is None:
-        raise ValueError(missing(kind, name) or f"the {kind} {name!r:.80} is a function that nothing is known of; use a CustomObjectScope")
+        raise ValueError(missing(kind, name) or f"the {kind} {name!r:.80} is an unknown function; define it in a CustomObjectScope")
     return found() if isinstance(found, type) else found
 
 
 def missing(kind: str, name: str) -> str:
-    """What to say about a name in a file that nothing is known of; nothing outside of loading."""
-    return f"unknown {kind} {name!r:.80}; if it is one of your own, {how_to_load(kind, name)}" if _loading.get() else ""
+    """The message about an unknown name in a file; an empty string if no file is being loaded."""
+    return f"unknown {kind} {name!r:.80}; if it is a custom object, {how_to_load(kind, name)}" if _loading.get() else ""
 
 
 def how_to_load(kind: str, name: str) -> str:
-    """How to load a file with an object of the user's own; nothing outside of loading."""
+    """Advice how to load a file with this custom object; an empty string if no file is being loaded."""
     if not _loading.get():
         return ""
-    without = "; or load the model without it, compile=False, and compile it anew" if kind.removesuffix(" class") in _COMPILED else ""
-    return f"put it back with custom_objects={{{name!r:.80}: ...}}{without}"
+    without = "; or load the model without it, with compile=False, and compile it again" if kind.removesuffix(" class") in _COMPILED else ""
+    return f"pass it as custom_objects={{{name!r:.80}: ...}}{without}"
 
 
 def to_warn_of(found: Mapping[str, Any]) -> list[str]:
-    """The names of those objects that whoever loads a file has to bring along, because they are not registered."""
+    """The names of those objects that must be passed to load a file, because they are not registered."""
     return [name for name, item in found.items() if _registered.get(name) is not item]
 
 
-def _own_name(item: Any) -> str:
+def _own_name(item: object) -> str:
     return str(getattr(item, "__name__", type(item).__name__))

@@ -1,7 +1,6 @@
-"""What Keras has and fastmlp does not, each with what comes nearest.
+"""Names of Keras that fastmlp does not have, each with the nearest alternative.
 
-Registries and modules ask here when a name is unknown, so that a program brought over from Keras is told what to do instead of which
-attribute a module lacks.
+Registries and modules look up unknown names here, so that the error tells the author of a Keras program what to use instead.
 """
 
 from __future__ import annotations
@@ -171,7 +170,7 @@ ABSENT_MODULES = {
     *_all("applications distillation distribution dtype_policies export legacy mixed_precision ops preprocessing", ""),
     *_all("quantizers random tree visualization wrappers optimizers.legacy datasets.cifar10 datasets.cifar100", ""),
 }
-"""Which of them are modules in Keras, and would be in packages here."""
+"""The names among them that are modules in Keras."""
 
 _OLD_MODULES = {
     **_all("engine engine.topology", "fastmlp.layers or fastmlp.models"),
@@ -180,27 +179,27 @@ _OLD_MODULES = {
     **_all("utils.data_utils utils.generic_utils utils.layer_utils utils.np_utils utils.vis_utils", "fastmlp.utils"),
     "optimizers.experimental": "fastmlp.optimizers",
 }
-"""Modules of Keras before version 3, each with where its names are now."""
+"""Modules of Keras before version 3, each with the module that has its names now."""
 
 
 class MissingAttributeError(UnsupportedError, AttributeError):
-    """An attribute that Keras' objects have and fastmlp's do not; ``hasattr`` still says False."""
+    """An attribute that objects of Keras have and those of fastmlp do not; ``hasattr`` returns False."""
 
 
 def plain(name: str) -> str:
-    """The name without what spellings differ in: capitals and underscores."""
+    """The name in lower case and without underscores, to compare spellings."""
     return name.replace("_", "").lower()
 
 
 def advice(module: str, name: str) -> str | None:
-    """What to use instead of ``name``, in any spelling; None for a name that Keras does not have either."""
+    """The alternative to ``name``, in any spelling; None for a name that Keras does not have either."""
     return _PLAIN[module].get(plain(name))
 
 
 def missing(module: str, name: str) -> Any:
-    """For a module's ``__getattr__``: what stands in for a name of Keras that fastmlp does not have.
+    """For a module's ``__getattr__``: a placeholder for a name of Keras that fastmlp does not have.
 
-    Programs import more than they use, so the name is there; the error comes when it is used.
+    Programs import more than they use, so importing the name succeeds, and using it raises the error.
     """
     path = f"{module}.{name}".lstrip(".")
     if name not in TABLES[module]:
@@ -211,7 +210,7 @@ def missing(module: str, name: str) -> Any:
 
 
 class Absent:
-    """A name of Keras that fastmlp does not have: it can be imported, passed to ``isinstance`` and asked for attributes, but not used.
+    """A placeholder for a name of Keras: it can be imported and passed to ``isinstance``, and has attributes, but can't be used.
 
     Args:
         path: The name with its module: ``"layers.Conv2D"``.
@@ -222,11 +221,11 @@ class Absent:
         self.__path, self.__advice = path, advice
 
     def __getattr__(self, name: str) -> Absent:
-        if name.startswith("_"):  # what Python itself asks for, such as __wrapped__, also before there is a path
+        if name.startswith("_"):  # looked up by Python itself, such as __wrapped__, also before there is a path
             raise AttributeError(f"'Absent' object has no attribute {name!r}")
         return Absent(f"{self.__path}.{name}", self.__advice)
 
-    def __use(self, *args: Any, **options: Any) -> NoReturn:
+    def __use(self, *args: object, **options: object) -> NoReturn:
         raise UnsupportedError(f"{self.__path} is not in fastmlp; {self.__advice}")
 
     __call__ = __mro_entries__ = __getitem__ = __iter__ = __enter__ = __len__ = __array__ = __use
@@ -235,7 +234,7 @@ class Absent:
         return True
 
     def __exit__(self, *exception: object) -> None:
-        """Never reached: entering is refused. ``with`` looks for it all the same."""
+        """Never called, because entering raises an error; ``with`` needs the attribute."""
 
     def __instancecheck__(self, item: object) -> bool:
         return False
@@ -248,7 +247,7 @@ class Absent:
 
 
 class AbsentModule(ModuleType):
-    """A module of Keras that fastmlp does not have; so is all that is in it."""
+    """A placeholder for a module of Keras; its attributes are placeholders too."""
 
     def __init__(self, name: str, advice: str) -> None:
         super().__init__(name, f"Not in fastmlp; {advice}.")
@@ -264,7 +263,7 @@ class AbsentModule(ModuleType):
 
 
 class _Loader:
-    """Makes an :class:`AbsentModule`."""
+    """An import loader that creates an :class:`AbsentModule`."""
 
     def __init__(self, advice: str) -> None:
         self._advice = advice
@@ -273,11 +272,11 @@ class _Loader:
         return AbsentModule(spec.name, self._advice)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing: there is no code."""
+        """Does nothing, as there is no code."""
 
 
 def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> importlib.machinery.ModuleSpec | None:
-    """For imports of modules that fastmlp does not have: a stand-in for those of Keras 3, advice for those of older versions."""
+    """Import hook for modules that fastmlp does not have: a placeholder for those of Keras 3, an error for those of older versions."""
     path_here = name.partition(".")[2]
     parts = path_here.split(".")
     for i, part in enumerate(parts):
@@ -291,9 +290,9 @@ def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType |
 
 
 class _Missing:
-    """Stands in a class for an attribute that Keras has there: looking it up says what to use instead.
+    """A class attribute in place of one of Keras: looking it up raises an error that names the alternative.
 
-    A ``__getattr__`` of the class would say the same, but make every attribute of a model slower to look up, in predictions too.
+    A ``__getattr__`` of the class would do the same, but slow down every attribute lookup of a model, in predictions too.
     """
 
     def __init__(self, name: str, advice: str) -> None:
@@ -304,7 +303,7 @@ class _Missing:
 
 
 def answering(table: str) -> Callable[[type[T]], type[T]]:
-    """Decorates a class: its objects answer for the attributes of this table, which they do not have."""
+    """Class decorator: looking up an attribute in this table raises an error that names the alternative."""
 
     def decorate(cls: type[T]) -> type[T]:
         for name, use in TABLES[table].items():

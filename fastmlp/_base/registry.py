@@ -1,7 +1,7 @@
-"""How a string, a class, an object or a stored configuration becomes a layer, a loss, an optimizer, …
+"""Registries, which turn a name, a class, an object or a configuration into a layer, a loss, an optimizer, …
 
-Each kind of object has one table of names, fixed in the code: a file or a JSON document can only ever name what stands there or what the
-program itself hands over as a custom object, and nothing is imported by name.
+Each kind of object has one fixed table of names. A file can only refer to the classes in that table and to custom objects that the program
+has passed or registered; nothing is imported by name.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from fastmlp._base.settings import Guarded
 from fastmlp.errors import UnsupportedError
 
 T = TypeVar("T", bound="Configurable")
+C = TypeVar("C")
 
 
 class Configurable(Guarded):
-    """An object that is fully described by the keyword arguments of its constructor.
+    """An object whose configuration is the keyword arguments of its constructor.
 
-    What setting them later does: :mod:`fastmlp._base.settings`.
+    For the effect of setting them later, see :mod:`fastmlp._base.settings`.
     """
 
     aliases: ClassVar[tuple[str, ...]] = ()
-    """Further names of the class itself, such as ``mse``; classes derived from it do not have them."""
+    """Further names of the class, such as ``mse``; subclasses do not inherit them."""
     in_keras: ClassVar[bool] = True
-    """False for a class that Keras has not, so that Keras' files have no place for it."""
+    """False for a class that Keras does not have, and that Keras files therefore can't hold."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -43,7 +44,7 @@ class Configurable(Guarded):
 
     @classmethod
     def from_config(cls: type[T], config: StoredConfig) -> T:
-        """An object made from what :meth:`get_config` returned."""
+        """A new object from the configuration that :meth:`get_config` returned."""
         if not isinstance(config, Mapping):
             raise TypeError(f"config must be a dict, as get_config() of {cls.__name__} returns it, got {config!r:.80}")
         return cls(**config)
@@ -54,15 +55,14 @@ class Configurable(Guarded):
 
 
 class Registry(Generic[T]):
-    """The table of one kind of object.
+    """The classes of one kind of object, by name.
 
     Args:
-        kind: What the objects are called in messages: ``"optimizer"``.
-        base: The class they share.
-        classes: The classes that may be named, by their own names and by their ``aliases``.
-        module: Where Keras has them, to know the names that :mod:`fastmlp._base.keras_names` has an answer for.
-        of_function: The class that makes such an object of a user's function, which it keeps as ``function``; None where functions are not
-            taken.
+        kind: The kind of object, for messages: ``"optimizer"``.
+        base: The base class.
+        classes: The classes, which can be referred to by their names and ``aliases``.
+        module: The module of Keras that has them, whose names :mod:`fastmlp._base.keras_names` knows alternatives for.
+        of_function: The class that wraps a user's function, and stores it as ``function``; None if functions are not accepted.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Registry(Generic[T]):
         self._of_function = of_function
 
     def get(self, identifier: Any) -> T:
-        """The object meant by a name, a class, an object, a function or a ``{"class": …, "config": …}`` mapping."""
+        """The object for a name, a class, an object, a function or a ``{"class": …, "config": …}`` mapping."""
         if isinstance(identifier, self.base):
             return identifier
         if isinstance(identifier, str):
@@ -93,7 +93,7 @@ class Registry(Generic[T]):
             return self.deserialize(identifier)
         if callable(identifier) and self._of_function is not None:
             return self._of_function(identifier() if isinstance(identifier, type) else identifier)
-        raise TypeError(f"{identifier!r} is not {_article(self.kind)}; give one of {', '.join(self.classes)}, as a name or an object")
+        raise TypeError(f"{identifier!r} is not {_article(self.kind)}; pass one of {', '.join(self.classes)}, as a name or an object")
 
     def named(self, name: str) -> type[T]:
         """The class of this name."""
@@ -110,7 +110,7 @@ class Registry(Generic[T]):
         raise ValueError(f"unknown {self.kind} {name!r}{hint}")
 
     def serialize(self, item: T) -> Config:
-        """``{"class": name, "config": {...}}`` of an object; of a user's function or class, the name alone says which it is."""
+        """The configuration ``{"class": name, "config": {...}}`` of an object; a user's function or class is referred to by name."""
         cls = type(item)
         if cls is self._of_function:
             return custom.describe_function(item.function)  # type: ignore[attr-defined]
@@ -120,18 +120,18 @@ class Registry(Generic[T]):
     def _from_keras(self, data: StoredConfig) -> Config:
         name, config = data["class_name"], data.get("config")
         known = self._by_name.get(plain(name))
-        if isinstance(config, Mapping):  # initializers of Keras have these, which ask for nothing
+        if isinstance(config, Mapping):  # initializers of Keras have these, and None has no effect
             config = {key: value for key, value in config.items() if value is not None or key not in ("input_axes", "output_axes")}
         elif config is None:
             config = {}
         return {"class": name if known is None else known.__name__, "config": config}
 
     def deserialize(self, config: StoredConfig, custom_objects: Mapping[str, Any] | None = None) -> T:
-        """The object that :meth:`serialize` described, or Keras, with ``class_name``; anything malformed is a ValueError.
+        """The object from its :meth:`serialize`, or from Keras' form with ``class_name``; a malformed one is a ValueError.
 
         Args:
-            config: What it returned.
-            custom_objects: The user's own classes and functions, by name.
+            config: The configuration.
+            custom_objects: Custom classes and functions, by name.
         """
         with custom.CustomObjectScope(custom_objects):
             return self._deserialize(config)
@@ -149,7 +149,7 @@ class Registry(Generic[T]):
             raise ValueError(
                 custom.missing(f"{self.kind} class", name) or f"unknown {self.kind} class {name!r:.80}; there are {', '.join(self.classes)}"
             )
-        if isinstance(cls, self.base):  # an object in the place of its class
+        if isinstance(cls, self.base):  # an object instead of its class
             return cls
         try:
             made: T = cls.from_config(config)
@@ -159,12 +159,12 @@ class Registry(Generic[T]):
 
 
 def names_from(package: str, namespace: Mapping[str, object]) -> list[str]:
-    """The names in a package's namespace that stand for what its files define, in the order in which they were imported."""
+    """The names in a package's namespace of objects that its modules define, in the order in which they were imported."""
     return [name for name, value in namespace.items() if str(getattr(value, "__module__", "")).startswith(f"{package}.")]
 
 
-def classes_in(base: type[Any], *modules: ModuleType) -> list[type[Any]]:
-    """The classes derived from ``base`` that modules export, in the order in which they are defined."""
+def classes_in(base: type[C], *modules: ModuleType) -> list[type[C]]:
+    """The subclasses of ``base`` that modules export, in the order in which they are defined."""
     exported = [one for module in modules for name, one in vars(module).items() if name in module.__all__]
     return [one for one in exported if isinstance(one, type) and issubclass(one, base)]
 

@@ -1,1 +1,1 @@
-"""Figures, drawn in one style."""
+"""Plots of training and of decision boundaries, in one style."""

@@ -1,6 +1,6 @@
-"""Figures that notebooks show by themselves, and that ``show()`` opens in a window.
+"""Matplotlib figures that notebooks display, and that ``show()`` opens in a window.
 
-Figures are made without pyplot, so no window opens before it is asked for and threads may draw. Needs matplotlib.
+Figures are created without pyplot, so that no window opens before ``show()`` and threads may draw. Needs matplotlib.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ __all__ = ["Figure", "in_notebook", "window_backends"]
 
 
 class Figure(figure.Figure):
-    """A figure of matplotlib that also works where pyplot was not imported."""
+    """A matplotlib figure that works without pyplot."""
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        """What a notebook shows, in the size of the figure whatever its resolution."""
+        """The PNG that a notebook displays, in the size of the figure at any resolution."""
         picture = io.BytesIO()
         self.savefig(picture, format="png")
         width, height = (int(72 * inches) for inches in self.get_size_inches())
         return picture.getvalue(), {"width": width, "height": height}
 
     def show(self, warn: bool = True) -> None:
-        """Show the figure: under the cell of a notebook, else in a window, until that is closed.
+        """Display the figure: below the cell of a notebook, otherwise in a window, until it is closed.
 
         Args:
-            warn: Whether to warn where there is neither.
+            warn: Whether to warn if neither is available.
         """
         if in_notebook():
             from IPython.display import display
@@ -49,20 +49,20 @@ class Figure(figure.Figure):
                     stacklevel=2,
                 )
             return
-        window: Any = pyplot.figure(figsize=self.get_size_inches())  # for its window; what it shows is this figure
+        window: Any = pyplot.figure(figsize=self.get_size_inches())  # only its window is used, which then displays this figure
         window.canvas.figure = self
         self.set_canvas(window.canvas)
         pyplot.show()
 
 
 def in_notebook() -> bool:
-    """True in a Jupyter notebook."""
+    """Whether the program runs in a Jupyter notebook."""
     return "ipykernel" in sys.modules
 
 
 def window_backends() -> list[str]:
-    """Names of the backends of matplotlib that open windows."""
+    """The names of matplotlib's interactive backends."""
     from matplotlib.backends import registry
 
-    backends: Any = registry.backend_registry  # without types where matplotlib is installed, unknown where it is not
+    backends: Any = registry.backend_registry  # untyped if matplotlib is installed, unknown if it is not
     return [name.lower() for name in backends.list_builtin(registry.BackendFilter.INTERACTIVE)]

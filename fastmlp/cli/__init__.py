@@ -1,7 +1,7 @@
-"""The command ``fastmlp``: train a network on a data set, compare several, ask one, look at it, measure it.
+"""The command ``fastmlp``: train networks on a data set, compare them, predict, show a model file, run benchmarks.
 
-Results go to the standard output, progress and errors to the standard error. The exit code is 0 when all went well, 1 after an error, 2
-after arguments that make no sense, and 130 after Ctrl-C.
+Results are written to the standard output, progress and errors to the standard error. The exit code is 0 on success, 1 after an error, 2
+after invalid arguments, and 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command.
+    """Run the command.
 
     Args:
-        arguments: What follows the command's name; None takes them from the command line.
+        arguments: The arguments after the command's name; by default those of the command line.
 
     Returns:
-        The exit code. Arguments that make no sense raise SystemExit(2), ``--help`` and ``--version`` SystemExit(0), as argparse does.
+        The exit code. As in argparse, invalid arguments raise SystemExit(2), ``--help`` and ``--version`` SystemExit(0).
     """
     options = _parser().parse_args(arguments)
     try:
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
-        # The reader of the output has gone, as `head` does. What Python still holds back must not fail at exit.
+        # The reader has closed the pipe, as `head` does. Flushing the rest at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (OSError, ValueError, RuntimeError, ArithmeticError, ImportError, MemoryError) as error:
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Version(argparse.Action):
-    """Prints the version; looked up only when it is asked for."""
+    """Prints the version, and imports fastmlp only then."""
 
     def __init__(self, option_strings: Sequence[str], dest: str) -> None:
         super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help="show the version and exit")
@@ -97,7 +97,7 @@ def _show_warning(
 
 
 def _one_line(error: BaseException) -> str:
-    """The message of an error, in one line."""
+    """The message of an error, on one line."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         text = f"{error.filename}: {error.strerror}"
     else:

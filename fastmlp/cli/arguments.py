@@ -1,4 +1,4 @@
-"""What the commands that train share: options, and the types of their values. argparse puts the name of the option before a message."""
+"""Options of the commands that train, and converters of their values. argparse puts the name of the option before a message."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from fastmlp.cli.tasks import Task
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""The object to which each command adds its parser."""
 
 DATASETS = ("spiral", "moons", "circles", "xor", "gaussians", "mnist")
 ENGINES = ("native", "reference")
@@ -25,12 +28,12 @@ data sets:
 
 
 def add_dataset(parser: argparse.ArgumentParser) -> None:
-    """Adds the data set's name."""
+    """Add the argument for the data set's name."""
     parser.add_argument("dataset", nargs="?", default="spiral", choices=DATASETS, metavar="DATASET", help=", ".join(DATASETS))
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Adds what describes a generated data set."""
+    """Add the options of generated data sets."""
     data = parser.add_argument_group("data (generated data sets only)")
     data.add_argument("--points", type=count(2), metavar="N", help="points per class, train and test together")
     data.add_argument("--classes", type=count(2, 100), metavar="N", help="arms of the spiral, or number of clouds")
@@ -38,7 +41,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def data_options(options: argparse.Namespace, task: Task, parser: argparse.ArgumentParser) -> dict[str, Any]:
-    """The arguments of ``load_data`` that were given; one that the data set does not have ends the program."""
+    """The arguments of ``load_data`` that were given; exits if the data set does not have one of them."""
     wanted = {"points_per_class": options.points, "classes": options.classes, "noise": options.noise}
     given = {name: value for name, value in wanted.items() if value is not None}
     for name in given.keys() - set(task.options):
@@ -47,14 +50,14 @@ def data_options(options: argparse.Namespace, task: Task, parser: argparse.Argum
 
 
 def check_plot(path: str) -> None:
-    """Raises an error if no picture can be written there."""
+    """Raise an error if no figure can be written to this path."""
     try:
         from matplotlib.backend_bases import FigureCanvasBase
     except ImportError:
         raise ImportError('--plot needs matplotlib: pip install "fastmlp[plot]"') from None
     endings = FigureCanvasBase.get_supported_filetypes()
     if Path(path).suffix.lower().removeprefix(".") not in endings:
-        raise ValueError(f"--plot {path}: a picture's name ends in .png, .svg or .pdf")
+        raise ValueError(f"--plot {path}: the name of a figure must end in .png, .svg or .pdf")
     if not Path(path).parent.is_dir():
         raise FileNotFoundError(f"--plot {path}: the folder {Path(path).parent} does not exist")
 
@@ -94,31 +97,33 @@ def _known(look_up: Callable[[str], object], name: str) -> str:
     return name
 
 
-def count(least: int, most: int | None = None) -> Callable[[str], int]:
-    """A converter of arguments to integers from ``least`` to ``most``."""
+def count(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
+    """A converter of arguments to integers from ``minimum`` to ``maximum``."""
 
     def convert(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
             raise argparse.ArgumentTypeError(f"expected an integer, got {text!r}") from None
-        if value < least or (most is not None and value > most):
-            raise argparse.ArgumentTypeError(f"must be an integer ≥ {least}" + (f" and ≤ {most}" if most else "") + f", got {value}")
+        if value < minimum or (maximum is not None and value > maximum):
+            raise argparse.ArgumentTypeError(
+                f"must be an integer ≥ {minimum}" + (f" and ≤ {maximum}" if maximum else "") + f", got {value}"
+            )
         return value
 
     return convert
 
 
-def real(least: float, below: float = float("inf")) -> Callable[[str], float]:
-    """A converter of arguments to numbers with least ≤ value < below."""
+def real(minimum: float, below: float = float("inf")) -> Callable[[str], float]:
+    """A converter of arguments to numbers with minimum ≤ value < below."""
 
     def convert(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
-        if not least <= value < below:
-            limits = f"≥ {least:g}" + (f" and < {below:g}" if math.isfinite(below) else "")
+        if not minimum <= value < below:
+            limits = f"≥ {minimum:g}" + (f" and < {below:g}" if math.isfinite(below) else "")
             raise argparse.ArgumentTypeError(f"must be a number {limits}, got {text}")
         return value
 

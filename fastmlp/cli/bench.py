@@ -1,4 +1,4 @@
-"""``fastmlp bench``: how fast this machine is, what fastmlp makes of it, and how that compares with the frameworks installed beside it."""
+"""``fastmlp bench``: the FMA peak of this machine, and the speed of fastmlp and of the other frameworks that are installed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from fastmlp._base.progress import ProgressLine, note
 
 if TYPE_CHECKING:
     from fastmlp.bench.cases import Case
     from fastmlp.bench.report import Report
+    from fastmlp.cli.arguments import Commands
 
 _EPILOG = """\
 training cases (a row is a step):             inference cases (a row is a call):
@@ -42,8 +43,8 @@ median. Another program at work on the machine makes every figure worse: wait fo
 _ROUNDS, _QUICK_ROUNDS = 7, 3
 
 
-def add_parser(commands: Any) -> None:
-    """Adds ``bench`` to the command's parser."""
+def add_parser(commands: Commands) -> None:
+    """Add ``bench`` to the command's parser."""
     parser = commands.add_parser(
         "bench",
         help="measure the speed of fastmlp on this machine",
@@ -64,7 +65,7 @@ def add_parser(commands: Any) -> None:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be an integer ≥ 1, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be an integer ≥ 1, got {text!r}")
     return int(text)
 
 
@@ -77,9 +78,9 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.json in CASES:
         parser.error(f"--json takes a file: write the cases before it, as in fastmlp bench {options.json} --json")
     wanted = _wanted_peers(options, parser)
-    cases = _at_hand([case for name, case in CASES.items() if not options.cases or name in options.cases])
+    cases = _available([case for name, case in CASES.items() if not options.cases or name in options.cases])
     if options.json not in (None, "-"):
-        # A long measurement must not end in an error that could have come first.
+        # An unwritable file must be an error before the long measurement, not after it.
         Path(options.json).open("a").close()
 
     from fastmlp._engine import threads
@@ -98,7 +99,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
 
 def _wanted_peers(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[str] | None:
-    """Names of the peers to measure, None for all that are installed."""
+    """The names of the peers to measure; None for all that are installed."""
     from fastmlp.bench import peers
 
     if options.peers is None:
@@ -115,8 +116,8 @@ def _wanted_peers(options: argparse.Namespace, parser: argparse.ArgumentParser) 
     return names
 
 
-def _at_hand(cases: Sequence[Case]) -> list[Case]:
-    """The cases whose data are on this machine; the others are named, with what to do."""
+def _available(cases: Sequence[Case]) -> list[Case]:
+    """The cases whose data are available; prints which are not, and what to do."""
     from fastmlp.datasets import mnist
 
     missing = {}
@@ -127,7 +128,7 @@ def _at_hand(cases: Sequence[Case]) -> list[Case]:
     kept = [case for case in cases if case.data not in missing]
     for data, reason in missing.items():
         if without := [case.name for case in cases if case.data == data]:
-            message = f"{', '.join(without)} left out: {reason}"
+            message = f"{', '.join(without)} skipped: {reason}"
             if not kept:
                 raise FileNotFoundError(message)
             print(f"fastmlp: {message}", file=sys.stderr)
@@ -135,7 +136,7 @@ def _at_hand(cases: Sequence[Case]) -> list[Case]:
 
 
 def _measure(report: Report, cases: Sequence[Case], wanted: list[str] | None, threads: int | None) -> None:
-    """Measures the cases, one after another, and the peak before each of them."""
+    """Measure the cases one after another, each after the FMA peak."""
     from fastmlp.bench import peers
     from fastmlp.bench.runner import measure
 
@@ -148,11 +149,11 @@ def _measure(report: Report, cases: Sequence[Case], wanted: list[str] | None, th
             result = measure(case, plan[case.name], report.rounds, threads, progress.turn)
             report.results.append(result)
             for name, reason in result.left_out.items():
-                note(f"fastmlp: {case.name}: {name} is left out: {reason}")
+                note(f"fastmlp: {case.name}: {name} is skipped: {reason}")
 
 
 class _Progress:
-    """Draws the progress line of a benchmark, which goes when the table comes; where it can't be redrawn, writes a line for each case."""
+    """Draws the progress line of a benchmark, and erases it before the table; without a terminal, writes a line for each case."""
 
     def __init__(self, turns: int) -> None:
         self._line = ProgressLine(turns, unit="turn", lines=0, stream=sys.stderr)
@@ -166,20 +167,20 @@ class _Progress:
         self._line.erase()
 
     def begin(self, case: str, frameworks: Sequence[str]) -> None:
-        """The frameworks are about to be measured on a case."""
+        """Called before the frameworks are measured on a case."""
         self._case = case
         self._line.update(self._done, f"{case}: FMA peak")
         if not self._line.live:
             note(f"{case}: {', '.join(frameworks)}")
 
     def turn(self, framework: str) -> None:
-        """A framework's turn begins."""
+        """Called before each round of a framework."""
         self._line.update(self._done, f"{self._case}: {framework}")
         self._done += 1
 
 
 def _show(report: Report, options: argparse.Namespace) -> None:
-    """Writes what was measured, in the form asked for."""
+    """Write the results as tables, Markdown or JSON."""
     if options.json is not None:
         document = json.dumps(report.document(), indent=1) + "\n"
         if options.json == "-":

@@ -1,18 +1,22 @@
-"""``fastmlp info``: what is in the file of a model."""
+"""``fastmlp info``: the contents of a model file."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastmlp._base.configs import StoredConfig
+    from fastmlp.cli.arguments import Commands
 
 
-def add_parser(commands: Any) -> None:
-    """Adds ``info`` to the command's parser."""
+def add_parser(commands: Commands) -> None:
+    """Add ``info`` to the command's parser."""
     parser = commands.add_parser(
         "info",
-        help="show what is in the file of a model",
+        help="show the contents of a model file",
         description="Show the layers of a saved model, how it was trained and where it comes from. The whole file is checked for damage.",
         allow_abbrev=False,
     )
@@ -34,7 +38,7 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _facts(path: Path, document: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+def _facts(path: Path, document: StoredConfig) -> Iterator[tuple[str, object]]:
     keras = document["format"] == "keras"
     yield "size", f"{path.stat().st_size:,} bytes" + ("" if keras else ", checksums are right")
     writer = f"fastmlp {document['fastmlp_version']}" if document["fastmlp_version"] else f"Keras {document['keras_version']}"
@@ -54,13 +58,13 @@ def _facts(path: Path, document: Mapping[str, Any]) -> Iterator[tuple[str, objec
     yield "optimizer state", ", ".join(document["slots"]) or "none"
 
 
-def _call(stored: Mapping[str, Any]) -> str:
+def _call(stored: StoredConfig) -> str:
     """``Adam(learning_rate=0.001, …)``."""
     arguments = ", ".join(f"{name}={value}" for name, value in stored["config"].items() if name != "name")
     return f"{stored['class']}({arguments})"
 
 
-def _flat(stored: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+def _flat(stored: StoredConfig, prefix: str = "") -> Iterator[tuple[str, object]]:
     for name, value in stored.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")

@@ -1,4 +1,4 @@
-"""How the commands write: tables that stay readable when they are piped, and words for numbers."""
+"""Output of the commands: tables that are readable in pipes too, and formatted numbers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 120
 WIDE_PIPE = 160
-"""Columns of the widest table, so that no cell is broken where there is no terminal."""
+"""The width of the widest table, so that cells are not wrapped without a terminal."""
 _ASCII = str.maketrans({"µ": "u", "×": "x", "±": "+/-", "–": "-", "−": "-", "·": "*"})
 
 
 def console(*, stderr: bool = False) -> Console:
-    """The terminal, or a stream of plain text when the output is piped."""
+    """A console for the terminal, or of fixed width if the output is piped."""
     from rich.console import Console
 
     made = Console(stderr=stderr, highlight=False, soft_wrap=False)
@@ -27,7 +27,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def facts(title: str, rows: Iterable[tuple[str, object]]) -> Table:
-    """A table of names and values."""
+    """A table with two columns, names and values."""
     from rich.table import Table
     from rich.text import Text
 
@@ -49,12 +49,12 @@ def seconds(value: float) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """``1 epoch``, ``2 epochs``, ``12,000 rows``."""
+    """``1 epoch``, ``2 epochs``, ``12,000 samples``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def writable(text: str) -> str:
-    """The text in characters that the standard output can take."""
+    """The text, with ASCII replacements if the standard output can't encode it."""
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""``fastmlp predict``: predictions of a saved model for the rows of a file, or for pictures of digits."""
+"""``fastmlp predict``: predictions of a saved model for the samples of a file, or for images of digits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from fastmlp._base.configs import StoredConfig
     from fastmlp._models.model import Model
+    from fastmlp.cli.arguments import Commands
 
 _IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 _TEXT = {".csv", ".tsv", ".txt"}
@@ -27,7 +29,7 @@ examples:
   fastmlp predict spiral.safetensors points.csv          two numbers a line, with or without a header
   fastmlp predict digits.safetensors four.png mine.jpg   pictures of digits
   fastmlp predict digits.safetensors images.npy --json   a NumPy array of rows or of 28 x 28 images
-  zcat points.csv.gz | fastmlp predict spiral.safetensors - --out answers.csv
+  zcat points.csv.gz | fastmlp predict spiral.safetensors - --out predictions.csv
 
 Text may be separated by commas, semicolons, tabs or blank space, and quoted. Its first line is a header if it has the names of the
 model's features, which are then found by name, or no numbers; --header and --no-header decide otherwise.
@@ -36,22 +38,22 @@ input themselves: give it as it comes, pixels from 0 to 255.
 """
 
 
-def add_parser(commands: Any) -> None:
-    """Adds ``predict`` to the command's parser."""
+def add_parser(commands: Commands) -> None:
+    """Add ``predict`` to the command's parser."""
     parser = commands.add_parser(
         "predict",
         help="predict with a saved model",
-        description="Print the class and the probabilities that a model predicts for each row of a file, or for each picture.",
+        description="Print the class and the probabilities that a model predicts for each sample of a file, or for each image.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("model", metavar="MODEL", help="a file saved by fastmlp (.safetensors)")
-    parser.add_argument("data", metavar="DATA", nargs="+", help=".npy, .csv, .csv.gz, - for the standard input, or pictures of digits")
+    parser.add_argument("data", metavar="DATA", nargs="+", help=".npy, .csv, .csv.gz, - for the standard input, or images of digits")
     first = parser.add_mutually_exclusive_group()
     first.add_argument("--header", dest="header", action="store_true", default=None, help="the first line of a text has names, no numbers")
     first.add_argument("--no-header", dest="header", action="store_false", help="the first line of a text has numbers, no names")
-    parser.add_argument("--out", metavar="FILE", help="write the answers to FILE: JSON if its name ends in .json, else CSV")
+    parser.add_argument("--out", metavar="FILE", help="write the predictions to FILE: JSON if its name ends in .json, else CSV")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--csv", action="store_true", help="print CSV")
@@ -59,8 +61,8 @@ def add_parser(commands: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answers:
-    """What is printed: a name for each row, and a column for each output."""
+class _Predictions:
+    """The predictions: a name for each sample, and a column for each output."""
 
     rows: list[str]
     columns: list[str]
@@ -68,7 +70,7 @@ class _Answers:
     classifies: bool
 
     def classes(self) -> list[str]:
-        """The answer for each row, nothing for a model that does not classify."""
+        """The predicted class of each sample; empty for a model that is not a classifier."""
         return [self.columns[k] for k in self.values.argmax(axis=1)] if self.classifies else []
 
 
@@ -98,22 +100,22 @@ def _run(options: argparse.Namespace) -> int:
         names += [short] if single else [f"{short}:{i}" if len(options.data) > 1 else str(i) for i in range(len(rows))]
     if divided:
         print("fastmlp: the model does not begin with a layer that scales its input; dividing pixels by 255", file=sys.stderr)
-    answers = _ask(model, np.concatenate(parts), names, provenance)
+    predictions = _predict(model, np.concatenate(parts), names, provenance)
     as_json = options.json or (options.out is not None and not options.csv and Path(options.out).suffix.lower() == ".json")
     if options.out is not None:
         with replacing(Path(options.out)) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            (_print_json if as_json else _print_csv)(answers, file)
+            (_print_json if as_json else _print_csv)(predictions, file)
     elif as_json:
-        _print_json(answers, sys.stdout)
+        _print_json(predictions, sys.stdout)
     elif options.csv:
-        _print_csv(answers, sys.stdout)
+        _print_csv(predictions, sys.stdout)
     else:
-        _print_table(answers)
+        _print_table(predictions)
     return 0
 
 
 def _scales(model: Model) -> bool:
-    """Whether the first layers of a model scale the data."""
+    """Whether the model begins with a layer that scales its input."""
     from fastmlp.layers import Flatten, InputLayer, Normalization, Rescaling
 
     first = next((layer for layer in model.layers if not isinstance(layer, (InputLayer, Flatten))), None)
@@ -153,7 +155,7 @@ def _rows(name: str, model: Model, header: bool | None) -> NDArray[np.float32]:
 
 
 def _fitted(path: Path, values: NDArray[Any], shape: tuple[int | None, ...]) -> NDArray[Any]:
-    """The values with an axis of rows in front; an error if a row is not what the model takes."""
+    """The values with a batch axis; a ValueError if the shape of a sample is not the model's."""
     sizes = _sizes(shape)
     accepted = {sizes, (math.prod(sizes),)} | ({(_IMAGE_SIDE, _IMAGE_SIDE)} if sizes == (_IMAGE_PIXELS,) else set())
     if values.shape in accepted:
@@ -175,7 +177,7 @@ def _read_npy(path: Path) -> NDArray[Any]:
     import numpy as np
 
     try:
-        # Mapped, so that a header that promises more than the file holds takes no memory.
+        # Memory-mapped, so that a header with a larger size than the file allocates nothing.
         values: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path} is not an array of numbers that NumPy can read: {error}") from None
@@ -185,7 +187,7 @@ def _read_npy(path: Path) -> NDArray[Any]:
 
 
 def _read_text(name: str, content: bytes, model: Model, header: bool | None) -> NDArray[np.float64]:
-    """The samples in a text, their columns in the model's order."""
+    """The samples of a text, with the columns in the order of the model's features."""
     from fastmlp.cli.table import STDIN, read_table
 
     width = math.prod(_sizes(model.input_shape[1:]))
@@ -207,10 +209,10 @@ def _read_text(name: str, content: bytes, model: Model, header: bool | None) -> 
     return table.values[:, [table.names.index(feature) for feature in features]]
 
 
-# Answering
+# Predicting
 
 
-def _ask(model: Model, x: NDArray[np.float32], rows: Sequence[str], provenance: dict[str, Any]) -> _Answers:
+def _predict(model: Model, x: NDArray[np.float32], rows: Sequence[str], provenance: StoredConfig) -> _Predictions:
     import numpy as np
 
     values = model.predict(x, verbose=0)
@@ -222,30 +224,30 @@ def _ask(model: Model, x: NDArray[np.float32], rows: Sequence[str], provenance: 
     names = provenance.get("classes")
     if not isinstance(names, list) or len(names) != values.shape[1]:
         names = list(range(values.shape[1]))
-    return _Answers(list(rows), [str(name) for name in names], values, classifies=closing == "softmax" or binary)
+    return _Predictions(list(rows), [str(name) for name in names], values, classifies=closing == "softmax" or binary)
 
 
-def _print_json(answers: _Answers, file: TextIO) -> None:
-    records: list[dict[str, Any]] = [{"row": row} for row in answers.rows]
-    for record, name in zip(records, answers.classes(), strict=False):
+def _print_json(predictions: _Predictions, file: TextIO) -> None:
+    records: list[dict[str, Any]] = [{"row": row} for row in predictions.rows]
+    for record, name in zip(records, predictions.classes(), strict=False):
         record["class"] = name
-    for record, values in zip(records, answers.values.tolist(), strict=True):
-        record |= {"probabilities": dict(zip(answers.columns, values, strict=True))} if answers.classifies else {"outputs": values}
+    for record, values in zip(records, predictions.values.tolist(), strict=True):
+        record |= {"probabilities": dict(zip(predictions.columns, values, strict=True))} if predictions.classifies else {"outputs": values}
     print(json.dumps(records, indent=1), file=file)
 
 
-def _print_csv(answers: _Answers, file: TextIO) -> None:
+def _print_csv(predictions: _Predictions, file: TextIO) -> None:
     import csv
 
     writer = csv.writer(file, lineterminator="\n")
-    kind = "p" if answers.classifies else "output"
-    writer.writerow(["row", *(["class"] if answers.classifies else []), *(f"{kind}_{name}" for name in answers.columns)])
-    classes = answers.classes()
-    for i, row in enumerate(answers.rows):
-        writer.writerow([row, *classes[i : i + 1], *(f"{value:.6g}" for value in answers.values[i].tolist())])
+    kind = "p" if predictions.classifies else "output"
+    writer.writerow(["row", *(["class"] if predictions.classifies else []), *(f"{kind}_{name}" for name in predictions.columns)])
+    classes = predictions.classes()
+    for i, row in enumerate(predictions.rows):
+        writer.writerow([row, *classes[i : i + 1], *(f"{value:.6g}" for value in predictions.values[i].tolist())])
 
 
-def _print_table(answers: _Answers) -> None:
+def _print_table(predictions: _Predictions) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -253,24 +255,24 @@ def _print_table(answers: _Answers) -> None:
 
     table = Table()
     table.add_column("row", overflow="fold")
-    if answers.classifies:
+    if predictions.classifies:
         table.add_column("class", style="bold green")
-    shown = answers.columns[:_TABLE_COLUMNS]
+    shown = predictions.columns[:_TABLE_COLUMNS]
     for name in shown:
-        table.add_column(Text(f"p({name})" if answers.classifies else f"output {name}"), justify="right")
-    classes = answers.classes()
-    for i, row in enumerate(answers.rows[:_TABLE_ROWS]):
-        best = int(answers.values[i].argmax()) if answers.classifies else -1
+        table.add_column(Text(f"p({name})" if predictions.classifies else f"output {name}"), justify="right")
+    classes = predictions.classes()
+    for i, row in enumerate(predictions.rows[:_TABLE_ROWS]):
+        best = int(predictions.values[i].argmax()) if predictions.classifies else -1
         cells = [
-            Text(f"{value:.4f}", style="bold" if k == best else "") for k, value in enumerate(answers.values[i, : len(shown)].tolist())
+            Text(f"{value:.4f}", style="bold" if k == best else "") for k, value in enumerate(predictions.values[i, : len(shown)].tolist())
         ]
         table.add_row(Text(row), *(Text(name) for name in classes[i : i + 1]), *cells)
     console = output.console()
     console.print(table)
     hidden = []
-    if len(answers.rows) > _TABLE_ROWS:
-        hidden.append(output.plural(len(answers.rows) - _TABLE_ROWS, "more row"))
-    if len(answers.columns) > _TABLE_COLUMNS:
-        hidden.append(output.plural(len(answers.columns) - _TABLE_COLUMNS, "more column"))
+    if len(predictions.rows) > _TABLE_ROWS:
+        hidden.append(output.plural(len(predictions.rows) - _TABLE_ROWS, "more row"))
+    if len(predictions.columns) > _TABLE_COLUMNS:
+        hidden.append(output.plural(len(predictions.columns) - _TABLE_COLUMNS, "more column"))
     if hidden:
         console.print(f"and {' and '.join(hidden)}: --csv or --json print all")

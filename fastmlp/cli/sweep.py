@@ -1,4 +1,4 @@
-"""``fastmlp sweep``: every combination of network and training settings on a data set, in parallel, compared in one table."""
+"""``fastmlp sweep``: train every combination of network and training settings on a data set, in parallel, and compare them in a table."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from fastmlp.sweep import Results, Run
 
 _AXES = ("hidden", "activation", "dropout", "optimizer", "learning_rate", "batch_size", "epochs")
-"""Every file has a column for each of these, so that a sweep can be continued with more of them."""
+"""Every file has a column for each of these, so that a sweep can be continued with values for more of them."""
 _SORT = {"accuracy": "validation_accuracy", "loss": "validation_loss", "seconds": "seconds", "parameters": "parameters"}
 _PIPED_LINES = 10
-"""Lines of progress where there is no terminal to redraw one on."""
+"""The number of progress lines without a terminal."""
 
 _EPILOG = f"""\
 {arguments.ABOUT_DATASETS}
@@ -40,8 +40,8 @@ may be added then too.
 """
 
 
-def add_parser(commands: Any) -> None:
-    """Adds ``sweep`` to the command's parser."""
+def add_parser(commands: arguments.Commands) -> None:
+    """Add ``sweep`` to the command's parser."""
     parser = commands.add_parser(
         "sweep",
         help="compare networks and settings on a data set",
@@ -59,8 +59,8 @@ def add_parser(commands: Any) -> None:
     training = parser.add_argument_group("training (one value or several)")
     training.add_argument("--optimizer", type=arguments.optimizer, metavar="NAME", help="sgd, rmsprop, adam, ...", **several)
     training.add_argument("--learning-rate", type=arguments.real(0), metavar="RATE", help="default: the optimizer's", **several)
-    training.add_argument("--batch-size", type=arguments.count(1), metavar="ROWS", help="rows in a minibatch", **several)
-    training.add_argument("--epochs", type=arguments.count(1), metavar="N", help="passes over the training rows", **several)
+    training.add_argument("--batch-size", type=arguments.count(1), metavar="N", help="samples in a batch", **several)
+    training.add_argument("--epochs", type=arguments.count(1), metavar="N", help="passes over the training samples", **several)
     runs = parser.add_argument_group("runs")
     runs.add_argument("--seeds", type=arguments.count(1, 10_000), default=3, metavar="N", help="trainings of each combination (default: 3)")
     runs.add_argument("--workers", type=arguments.count(1), metavar="N", help="processes (default: the cores this machine grants)")
@@ -130,7 +130,7 @@ def _grid(task: Task, options: argparse.Namespace) -> dict[str, list[Any]]:
 
 
 class _Bar:
-    """Draws the progress line of a sweep, once the workers are there."""
+    """Draws the progress line of a sweep, once the workers have started."""
 
     def __init__(self, name: str, file: str | None) -> None:
         self._name, self._file = name, file
@@ -144,7 +144,7 @@ class _Bar:
             self._line.abandon()
 
     def show(self, done: int, total: int, latest: Run | None) -> None:
-        """What ``sweep.run`` calls."""
+        """The progress function of ``sweep.run``."""
         from fastmlp.cli.output import plural
 
         if latest is None and done:

@@ -1,4 +1,4 @@
-"""Reads tables of numbers from text: CSV as spreadsheets, pandas and R write it, packed or not, in the encodings that are met."""
+"""Reads tables of numbers from text: CSV as spreadsheets, pandas and R write it, also compressed by gzip, in common encodings."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ __all__ = ["Table", "read_bytes", "read_table"]
 STDIN = "-"
 _SEPARATORS = ",;\t|"
 _SAMPLE = 50
-"""Records that are looked at to find the separator and whether there is a header."""
+"""The number of records that are examined to detect the separator and the header."""
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-"}
 _ENCODINGS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 Record = tuple[int, list[str]]
-"""The line of the file that a record begins in, from 1, and its fields."""
+"""The line number, from 1, at which a record begins, and its fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Samples of a file."""
+    """The samples of a file."""
 
     values: NDArray[np.float64]
     """``(samples, columns)``"""
     lines: list[int]
-    """Where in the file each sample stands, from 1."""
+    """The line number of each sample, from 1."""
     names: list[str] | None
     """The header, if there is one."""
     doubt: str
-    """What to tell the user about the header; "" for nothing."""
+    """A warning about the detected header, or an empty string."""
 
 
 def read_bytes(path: str) -> bytes:
-    """The content of a file, or of the standard input for ``-``; unpacked if it is packed by gzip."""
+    """The content of a file, or of the standard input for ``-``; decompressed if it is a gzip file."""
     content = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
     if not content.startswith(b"\x1f\x8b"):
         return content
@@ -56,20 +56,20 @@ def read_bytes(path: str) -> bytes:
 
 
 def read_table(path: str, content: bytes, width: int, features: Sequence[str] | None = None, header: bool | None = None) -> Table:
-    """The numbers in a text.
+    """Read the table in a text.
 
-    The first line is a header if it has the names of the model's features, or no numbers at all, or the numbers 0, 1, 2 … that pandas
-    writes for columns without names.
+    The first line is a header if it has the names of the model's features, or no numbers, or the numbers 0, 1, 2 … that pandas writes for
+    columns without names.
 
     Args:
-        path: What to call it in messages.
+        path: The name of the file, for messages.
         content: See :func:`read_bytes`.
-        width: How many columns the model takes.
-        features: Their names, if they are known.
-        header: Whether the first line is a header, where the user says so.
+        width: The number of columns that the model takes.
+        features: The names of the model's features, if they are known.
+        header: Whether the first line is a header; None to detect it.
 
     Raises:
-        ValueError: Something in it is no number, or it can't be told whether there is a header. The message has the line.
+        ValueError: A field is not a number, or the header can't be detected. The message has the line number.
     """
     text = _decoded(content)
     separator = _separator(text, width)
@@ -82,7 +82,7 @@ def read_table(path: str, content: bytes, width: int, features: Sequence[str] | 
         header, doubt = _has_header(path, [fields for _, fields in sample], features, separator)
     names = sample.pop(0)[1] if header else None
     if not sample:
-        raise ValueError(f"{path} has no rows, only a header; --no-header takes its first line for data")
+        raise ValueError(f"{path} has no rows, only a header; --no-header reads its first line as data")
     return _numbers(path, sample, records, separator, names, doubt)
 
 
@@ -100,7 +100,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _separator(text: str, width: int) -> str:
-    """The character that cuts the first lines into as many fields as the model takes, or else into the most; " " for any blank space."""
+    """The character that splits the first lines into ``width`` fields, otherwise into the maximum; " " for any whitespace."""
     lines = [line for line, _ in zip(io.StringIO(text, newline=""), range(_SAMPLE), strict=False)]
 
     def fit(separator: str) -> tuple[bool, bool, int]:
@@ -116,7 +116,7 @@ def _separator(text: str, width: int) -> str:
 
 
 def _records(path: str, text: str, separator: str) -> Iterator[Record]:
-    """The records that are not blank."""
+    """The records, without blank lines."""
     if separator == " ":
         yield from ((number, line.split()) for number, line in enumerate(io.StringIO(text), start=1) if line.strip())
         return
@@ -132,7 +132,7 @@ def _records(path: str, text: str, separator: str) -> Iterator[Record]:
 
 
 def _has_header(path: str, records: Sequence[list[str]], features: Sequence[str] | None, separator: str) -> tuple[bool, str]:
-    """Whether the first record is a header, and what to tell the user about it."""
+    """Whether the first record is a header, and a warning about that, or an empty string."""
     first, rest = records[0], records[1:]
     if features and set(features) <= set(first):
         return True, ""
@@ -182,10 +182,10 @@ def _numbers(path: str, sample: list[Record], records: Iterator[Record], separat
 
 
 def _number(path: str, line: int, place: int, field: str, separator: str, names: list[str] | None) -> float:
-    """A finite number, with a decimal comma where commas do not separate; an error that says where it is none."""
+    """The finite number in a field, with a decimal comma if commas do not separate; a ValueError with the place if there is none."""
     where = f"{path}, line {line}, column {place + 1}" + (f" ({names[place]!r})" if names else "")
     if field.lower() in _MISSING:
-        raise ValueError(f"{where} is missing ({field!r}); a network needs a number there, so fill the gap or leave the line out")
+        raise ValueError(f"{where} is missing ({field!r}); a network needs a number there, so fill it in or remove the line")
     try:
         number = float(field if separator == "," else field.replace(",", "."))
     except ValueError:

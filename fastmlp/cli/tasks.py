@@ -1,4 +1,4 @@
-"""The data sets the command line can train on, with settings that suit each."""
+"""The data sets of the command line, each with default settings."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Data:
     """The training and test samples of a data set, each a vector."""
 
     x_train: NDArray[np.float32]
-    y_train: NDArray[Any]
+    y_train: NDArray[np.integer]
     x_test: NDArray[np.float32]
-    y_test: NDArray[Any]
+    y_test: NDArray[np.integer]
     image: tuple[int, ...] | None = None
-    """The shape of a sample before its pixels were scaled and flattened; None where nothing was done."""
+    """The shape of an image before it was scaled and flattened; None for other samples."""
 
     @property
     def classes(self) -> int:
@@ -49,12 +49,12 @@ class Task:
     batch_size: int = 32
     epochs: int = 100
     options: tuple[str, ...] = ("points_per_class", "noise")
-    """Arguments of ``load_data`` that can be set from the command line."""
+    """The arguments of ``load_data`` that are options of the command line."""
     images: bool = False
     """Whether samples are images, whose pixels are scaled to 0 … 1 and flattened."""
 
     def load(self, seed: int, **options: Any) -> Data:
-        """Loads the data set."""
+        """Load the data set."""
         module = import_module(f"fastmlp.datasets.{self.name}")
         seeded = {"seed": seed} if self.options else {}
         (x_train, y_train), (x_test, y_test) = module.load_data(**options, **seeded)
@@ -97,7 +97,7 @@ def network(
     engine: EngineName,
     name: str,
 ) -> Sequential:
-    """A compiled classifier; ``learning_rate`` None stands for the optimizer's default."""
+    """A compiled classifier; with ``learning_rate`` None, the optimizer's default applies."""
     from fastmlp import layers, models, optimizers
 
     model = models.Sequential([layers.Input((features,))], name=name)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fastmlp.models import Sequential
 
 _PIPED_LINES = 10
-"""Lines of progress where there is no terminal to redraw one on."""
+"""The number of progress lines without a terminal."""
 
 _EPILOG = f"""\
 {arguments.ABOUT_DATASETS}
@@ -31,8 +31,8 @@ a run can be reproduced to the last bit. Test samples are never trained on.
 """
 
 
-def add_parser(commands: Any) -> None:
-    """Adds ``train`` to the command's parser."""
+def add_parser(commands: arguments.Commands) -> None:
+    """Add ``train`` to the command's parser."""
     parser = commands.add_parser(
         "train",
         help="train a network on a data set",
@@ -53,8 +53,8 @@ def add_parser(commands: Any) -> None:
     training = parser.add_argument_group("training")
     training.add_argument("--optimizer", type=arguments.optimizer, metavar="NAME", help="sgd, rmsprop or adam")
     training.add_argument("--learning-rate", type=arguments.real(0), metavar="RATE", help="default: the optimizer's")
-    training.add_argument("--batch-size", type=arguments.count(1), metavar="ROWS", help="rows in a minibatch")
-    training.add_argument("--epochs", type=arguments.count(1), metavar="N", help="passes over the training rows")
+    training.add_argument("--batch-size", type=arguments.count(1), metavar="N", help="samples in a batch")
+    training.add_argument("--epochs", type=arguments.count(1), metavar="N", help="passes over the training samples")
     training.add_argument("--seed", type=arguments.count(0, 2**32 - 1), default=0, metavar="N", help="default: 0")
     training.add_argument("--threads", type=arguments.count(1), metavar="N", help="default: what this machine grants")
     training.add_argument("--engine", choices=arguments.ENGINES, default="native", help="'reference' is readable NumPy, and slow")
@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
     task = TASKS[options.dataset]
     data_options = arguments.data_options(options, task, parser)
-    # A long training must not end in an error that could have come first.
+    # An invalid path must be an error before the long training, not after it.
     if options.save is not None:
         _check_save(options.save)
     if options.plot is not None:
@@ -138,9 +138,9 @@ def _model(task: Task, data: Data, options: argparse.Namespace) -> Sequential:
 
 
 def _reading_images(model: Sequential, image: tuple[int, ...]) -> Sequential:
-    """The trained model with first layers that scale and flatten images of this shape; its training can be continued.
+    """The trained model with layers in front that scale and flatten images of this shape; its training can be continued.
 
-    It is trained without them: a dense layer that comes first skips the zeros of its input.
+    It was trained without them, because a dense layer that is the first layer skips the zeros of its input.
     """
     from fastmlp import layers, models
     from fastmlp._training.state import TrainingState
@@ -171,7 +171,7 @@ class _Watch:
         self._line.__exit__(*details)
 
     def callback(self) -> Callback:
-        """What ``fit`` calls."""
+        """The callback for ``fit``."""
         from fastmlp.callbacks import Callback
 
         watch = self
@@ -179,13 +179,13 @@ class _Watch:
         class Watcher(Callback):
             started = 0.0
 
-            def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+            def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
                 self.started = time.perf_counter()
 
-            def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+            def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
                 watch.seconds += time.perf_counter() - self.started
 
-            def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+            def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
                 logs = logs or {}
                 watch._line.show(epoch + 1, {name: logs[name] for name in ("loss", "accuracy", "val_accuracy")})
 
@@ -195,7 +195,7 @@ class _Watch:
 def _provenance(
     task: Task, data: Data, data_options: Mapping[str, Any], options: argparse.Namespace, results: Mapping[str, Any], seconds: float
 ) -> dict[str, Any]:
-    """The description of the training in the model's file."""
+    """The training, as recorded in the model file."""
     return {
         "command": "fastmlp train",
         "dataset": task.name,
@@ -228,7 +228,7 @@ def _report(
             f"{plural(epochs, 'epoch')}, batch size {options.batch_size or task.batch_size}, {type(optimizer).__name__.lower()} "
             f"at {optimizer.learning_rate:g}, seed {options.seed}",
         ),
-        ("time", f"{output.seconds(seconds)}, {len(data.x_train) * epochs / max(seconds, 1e-9):,.0f} rows a second"),
+        ("time", f"{output.seconds(seconds)}, {len(data.x_train) * epochs / max(seconds, 1e-9):,.0f} samples/s"),
         ("engine", _engine(options.engine)),
     ]
     if options.save is not None:
@@ -238,8 +238,8 @@ def _report(
     output.console().print(output.facts(f"{task.name}: {task.what}", rows))
 
 
-def _score(result: Mapping[str, float], rows: str) -> str:
-    return f"{result['accuracy']:.4f}  (loss {result['loss']:.4f}, {rows})"
+def _score(result: Mapping[str, float], samples: str) -> str:
+    return f"{result['accuracy']:.4f}  (loss {result['loss']:.4f}, {samples})"
 
 
 def _engine(name: str) -> str:

@@ -76,7 +76,7 @@ def test_training_without_arguments_learns_the_spiral(run):
     code, out, err = run("train")
     assert code == 0
     assert accuracy(out) >= 0.97
-    for fact in ("300 samples", "1,200 samples", "2-64-64-3, relu, 4,547 parameters", "rows a second", "100 epochs", "seed 0", "native"):
+    for fact in ("300 samples", "1,200 samples", "2-64-64-3, relu, 4,547 parameters", "samples/s", "100 epochs", "seed 0", "native"):
         assert fact in out
     assert re.findall(r"^spiral +(\d+)/100 ", err, re.MULTILINE) == [str(epoch) for epoch in range(10, 101, 10)]
 
@@ -173,7 +173,7 @@ def test_arguments_that_make_no_sense_end_with_code_2(run, arguments, message):
     [
         (["--save", "model.onnx"], "fastmlp: models are saved as .safetensors files: use 'model.onnx.safetensors' instead of 'model.onnx'"),
         (["--save", "missing/model.safetensors"], "missing does not exist; make it first"),
-        (["--plot", "picture.doc"], "fastmlp: --plot picture.doc: a picture's name ends in .png, .svg or .pdf"),
+        (["--plot", "picture.doc"], "fastmlp: --plot picture.doc: the name of a figure must end in .png, .svg or .pdf"),
         (["--plot", "missing/picture.png"], "fastmlp: --plot missing/picture.png: the folder missing does not exist"),
         (["--points", "2"], "puts 0 into the test set"),
     ],

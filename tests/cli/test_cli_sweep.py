@@ -142,7 +142,7 @@ def test_arguments_that_make_no_sense_end_with_code_2(run, arguments, message):
     [
         (["--out", "missing/sweep.csv"], "fastmlp: missing/sweep.csv: No such file or directory"),
         (["--out", "letter.csv"], "fastmlp: letter.csv is not the file of a sweep; choose another name"),
-        (["--plot", "picture.doc"], "fastmlp: --plot picture.doc: a picture's name ends in .png, .svg or .pdf"),
+        (["--plot", "picture.doc"], "fastmlp: --plot picture.doc: the name of a figure must end in .png, .svg or .pdf"),
         (["--points", "2"], "puts 0 into the test set"),
     ],
 )

@@ -267,7 +267,7 @@ def test_a_model_with_functions_of_ones_own_is_copied_and_stored_without_them(tm
     assert np.array_equal(copy.deepcopy(model).predict(x, verbose=0), model.predict(x, verbose=0))
     with pytest.warns(UserWarning, match="does not hold arctan, because files hold no Python code"):
         model.save(tmp_path / "m.safetensors")
-    with pytest.raises(ModelFileError, match=r"activation 'arctan'.* put it back with custom_objects={'arctan': \.\.\.}"):
+    with pytest.raises(ModelFileError, match=r"activation 'arctan'.* pass it as custom_objects={'arctan': \.\.\.}"):
         saving.load_model(tmp_path / "m.safetensors")
     again = saving.load_model(tmp_path / "m.safetensors", custom_objects={"arctan": (arctan, arctan_slope)})
     assert np.array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))

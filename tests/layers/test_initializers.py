@@ -118,7 +118,7 @@ def test_keras_spellings_are_known(name, cls):
             ValueError,
             "returned an array of shape (2,) for weights of shape (3,)",
         ),
-        (lambda: initializers.get(3), TypeError, "3 is not an initializer; give one of Zeros"),
+        (lambda: initializers.get(3), TypeError, "3 is not an initializer; pass one of Zeros"),
         (lambda: initializers.HeNormal(seed=-1), ValueError, "seed must be an integer ≥ 0, got -1"),
         (lambda: initializers.HeNormal(seed="a"), TypeError, "seed must be an integer ≥ 0, got 'a'"),
         (lambda: initializers.Constant(float("inf")), ValueError, "value must be finite, got inf"),

@@ -65,7 +65,7 @@ def test_constraints_are_known_by_name(name):
         (lambda: regularizers.L1("a"), TypeError, "l1 must be a number, got 'a'"),
         (lambda: regularizers.OrthogonalRegularizer(mode="row"), ValueError, "mode must be 'rows' or 'columns', got 'row'"),
         (lambda: regularizers.OrthogonalRegularizer()(np.ones(3)), ValueError, "is for matrices, not for weights of shape"),
-        (lambda: regularizers.get(3), TypeError, "3 is not a regularizer; give one of L1, L2"),
+        (lambda: regularizers.get(3), TypeError, "3 is not a regularizer; pass one of L1, L2"),
         (lambda: constraints.MaxNorm(-1), ValueError, "max_value must be a number ≥ 0, got -1"),
         (lambda: constraints.MaxNorm(axis="a"), TypeError, "axis must be an integer, a tuple of integers, or None, got 'a'"),
         (lambda: constraints.MaxNorm(axis=2)(W), ValueError, "MaxNorm(max_value=2.0, axis=2) can't be applied to weights of shape (2, 3)"),

@@ -183,7 +183,7 @@ def test_a_missing_loss_is_told_with_both_ways_to_load_the_file(tmp_path, loss, 
     with pytest.warns(UserWarning, match="does not hold"):
         model.save(path)
     name = loss.__name__ if loss is squares else type(loss).__name__
-    with pytest.raises(ModelFileError, match=rf"{name}.* put it back with custom_objects={{'{name}': \.\.\.}}; .*compile=False"):
+    with pytest.raises(ModelFileError, match=rf"{name}.* pass it as custom_objects={{'{name}': \.\.\.}}; .*compile=False"):
         saving.load_model(path)
     with pytest.raises(ModelFileError, match=name):
         saving.load_model(path, custom_objects={"another": squares})
@@ -300,5 +300,5 @@ def test_other_functions_are_refused_as_regularizers(given):
 
 def test_custom_objects_is_a_dict(tmp_path):
     fastmlp.Sequential([layers.Dense(1, input_shape=(2,))]).save(tmp_path / "m.safetensors")
-    with pytest.raises(TypeError, match="custom_objects must be a dict of names and objects"):
+    with pytest.raises(TypeError, match="custom_objects must be a dict of objects by name"):
         saving.load_model(tmp_path / "m.safetensors", custom_objects=[squares])

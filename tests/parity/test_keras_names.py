@@ -193,7 +193,7 @@ def answers(path, own, name, default):
     try:
         own(**needed, **{name: object()})
     except UnsupportedError as error:
-        return "not in fastmlp; " in str(error) or "leave" in str(error)
+        return any(advice in str(error) for advice in ("not in fastmlp; ", "omit", "remove"))
     except (TypeError, ValueError) as error:
         return "has no argument" not in str(error) and "unexpected keyword" not in str(error)
     return True

@@ -66,7 +66,7 @@ def test_data_with_more_features_have_no_boundary():
     model.compile("sgd", "sparse_categorical_crossentropy")
     history = model.fit(x, y, epochs=1, verbose=0)
     assert titles(plot_training(history, model, (x, y))) == ["Loss"]
-    with pytest.raises(ValueError, match=r"a decision boundary is drawn over two features; x has the shape \(30, 5\)"):
+    with pytest.raises(ValueError, match=r"a decision boundary needs x of shape \(samples, 2\), got \(30, 5\)"):
         plot_decision_boundary(model, x, y)
 
 

@@ -267,7 +267,7 @@ def test_a_missing_h5py_is_named_with_its_extra(tmp_path, monkeypatch):
     make().save(tmp_path / "model.h5")
     monkeypatch.setitem(sys.modules, "h5py", None)
     for work in (lambda: make().save(tmp_path / "model.keras"), lambda: fastmlp.load_model(tmp_path / "model.h5")):
-        with pytest.raises(ImportError, match=r'files of Keras need h5py: pip install "fastmlp\[keras\]"'):
+        with pytest.raises(ImportError, match=r'Keras files need h5py: pip install "fastmlp\[keras\]"'):
             work()
 
 

@@ -172,4 +172,4 @@ def _optimizer(root: Group, model: Model) -> tuple[Group, list[str]] | None:
     group = root.find("optimizer_weights")
     if group is None:
         return None
-    return group, group.texts("weight_names", most=3 + variables.MAX_SLOTS * len(model._weights))
+    return group, group.texts("weight_names", limit=3 + variables.MAX_SLOTS * len(model._weights))

@@ -224,7 +224,7 @@ def read_optimizer(group: Group, names: Sequence[str], model: Model) -> Optimize
         with quiet():
             first = model.optimizer.rule_for(model.plan.parameters).first
             slots[slot] = [first(slot, index, model._weights[index].read()) if array is None else array for index, array in weights]
-    iterations = group.whole_number(names[0])
+    iterations = group.integer(names[0])
     if not model.optimizer.follows_schedule:
         rate = group.floats(names[1], ())
         if rate != as_native(model.optimizer.learning_rate, np.float32):  # else the one of the configuration has more digits
