@@ -14,13 +14,13 @@ from fastmlp.errors import UnsupportedError
 
 T = TypeVar("T")
 
-_IMAGES = "networks are made of Dense layers; put a Flatten() before them"
-_SEQUENCES = "networks are made of Dense layers; give them a window of the sequence as columns"
-_AXES = "rows are vectors; take means or maxima of the data before fit"
-_PICTURES = "change the pictures with NumPy or Pillow before fit, or in a generator that gives batches"
+_IMAGES = "all networks are of Dense layers; put a Flatten() before them"
+_SEQUENCES = "all networks are of Dense layers; pass a window of the sequence as features"
+_AXES = "samples are vectors; compute means or maxima of the data before fit"
+_AUGMENTATION = "transform the images with NumPy or Pillow before fit, or in a generator of batches"
 _OTHER_FRAMEWORK = "nothing of another framework runs in a network; use Dense, or compute its output before fit"
 _OVERLAP = "use Precision and Recall"
-_FILES = "read the files into arrays, or give fit a generator"
+_FILES = "read the files into arrays, or pass fit a generator"
 _ONE_PROCESS = "fastmlp trains in one process; see fastmlp.set_num_threads"
 _FLOAT32 = "everything is float32"
 _NO_BACKEND = "fastmlp is its own backend; compute with NumPy"
@@ -40,7 +40,7 @@ _MODEL_AND_LAYER = {
     **_all("build_from_config get_build_config", "use get_config and from_config, which hold the input shape"),
     **_all("call symbolic_call stateless_call", "call the model or layer itself"),
     **_all("compute_dtype dtype dtype_policy input_dtype variable_dtype", _FLOAT32),
-    **_all("compute_mask supports_masking", "there are no masks; give rows that count less a sample_weight"),
+    **_all("compute_mask supports_masking", "there are no masks; use sample_weight"),
     **_all("compute_output_spec input_spec", "use compute_output_shape, or the model's output_shape"),
     **_all("jax_state_sync rematerialized_call", _COMPILED),
     **_all("load_own_variables save_own_variables", "use save_weights and load_weights"),
@@ -53,7 +53,7 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("DTypePolicy FloatDTypePolicy dtype_policies mixed_precision Quantizer quantizers", _FLOAT32),
         **_all("Function Operation KerasTensor InputSpec tree", "use Input, layers and Model"),
         **_all("StatelessScope SymbolicScope RematScope remat name_scope", _NO_VARIABLES),
-        **_all("applications", "networks are made of Dense layers; compute features with another library and train on those"),
+        **_all("applications", "all networks are of Dense layers; compute features with another library and train on those"),
         **_all("ops random", _NO_BACKEND),
         **_all("device distribution", _ONE_PROCESS),
         **_all("distillation", "train on the other model's predictions as y, with the loss 'kl_divergence' or 'mse'"),
@@ -72,7 +72,7 @@ TABLES: dict[str, dict[str, str]] = {
     },
     "constraints": {},
     "datasets": {
-        **_all("cifar10 cifar100", "networks are made of Dense layers; for a first data set of pictures use datasets.mnist"),
+        **_all("cifar10 cifar100", "all networks are of Dense layers; for a data set of images use datasets.mnist"),
     },
     "initializers": _all("STFT STFTInitializer stft", "it is for short-time Fourier transforms; set such values with layer.set_weights"),
     "layers": {
@@ -92,14 +92,18 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling2D GlobalMaxPooling3D", _AXES),
         **_all("GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool2D GlobalMaxPool3D", _AXES),
         **_all("SpatialDropout1D SpatialDropout2D SpatialDropout3D", "use Dropout"),
-        **_all("AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization", _PICTURES),
-        **_all("MaxNumBoundingBoxes MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter", _PICTURES),
-        **_all("RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale", _PICTURES),
-        **_all("RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness", _PICTURES),
-        **_all("RandomShear RandomTranslation RandomZoom Resizing Solarization", _PICTURES),
+        **_all("AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization", _AUGMENTATION),
+        **_all("MaxNumBoundingBoxes MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter", _AUGMENTATION),
+        **_all(
+            "RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale", _AUGMENTATION
+        ),
+        **_all(
+            "RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness", _AUGMENTATION
+        ),
+        **_all("RandomShear RandomTranslation RandomZoom Resizing Solarization", _AUGMENTATION),
         **_all("FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper", _OTHER_FRAMEWORK),
         **_all("MelSpectrogram STFTSpectrogram", "compute the spectrogram before fit"),
-        "EinsumDense": "use Dense: rows are vectors",
+        "EinsumDense": "use Dense, as samples are vectors",
         "GroupNormalization": "use LayerNormalization()",
         "HashedCrossing": "join the columns to strings, and use Hashing",
         "InputSpec": "use Input(shape=...)",
@@ -108,7 +112,7 @@ TABLES: dict[str, dict[str, str]] = {
         "ReversibleEmbedding": "use Embedding and Dense",
         "SpectralNormalization": "use BatchNormalization() or LayerNormalization(), or kernel_constraint=MaxNorm()",
         "TextVectorization": "make word counts (scipy.sparse matrices are welcome) before fit",
-        "UnitNormalization": "divide the rows by np.linalg.norm(x, axis=1, keepdims=True) before fit, or use RMSNormalization()",
+        "UnitNormalization": "divide x by np.linalg.norm(x, axis=1, keepdims=True) before fit, or use RMSNormalization()",
         "Wrapper": "use the layer inside it",
     },
     "losses": {
@@ -137,7 +141,7 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("array_to_img img_to_array load_img save_img", "use Pillow: np.asarray(Image.open(path))"),
         **_all("audio_dataset_from_directory image_dataset_from_directory text_dataset_from_directory", _FILES),
         "timeseries_dataset_from_array": "use np.lib.stride_tricks.sliding_window_view",
-        "bounding_boxes": "networks are made of Dense layers; there are no boxes",
+        "bounding_boxes": "all networks are of Dense layers, without boxes",
         "get_source_inputs": "use model.inputs",
         "is_keras_tensor": "tensors are what Input() and layers return; use isinstance(x, fastmlp._graph.symbolic.Tensor)",
         "legacy": "use the functions of fastmlp.utils",
@@ -155,7 +159,7 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("get_state_tree set_state_tree", "use get_weights and set_weights, or save and load_model"),
         **_all("jit_compile run_eagerly", _COMPILED),
         "losses": "the history's loss holds the penalties of regularizers",
-        "reset_metrics": "metrics start anew in every epoch and every call",
+        "reset_metrics": "metrics are reset in every epoch and every call",
     },
     "Layer": {
         **_MODEL_AND_LAYER,

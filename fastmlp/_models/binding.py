@@ -59,7 +59,7 @@ class NetworkBinding:
         self._forward: Callable[[Any], np.ndarray] | None = None  # the network, if model(x) can pass arrays to it directly
         self._configured = False  # whether the network knows the loss and the optimizer
         self._objective: ResolvedObjective | None = None
-        self._connecting = forks.Lock(threading.RLock)  # guards the network, and what it is configured for
+        self._connecting = forks.Lock(threading.RLock)  # guards the network and its configuration
         self._trained = False  # since compile
         self._outdated = False  # whether layers have been frozen or released since then
         self.models: weakref.WeakSet[NetworkBinding] = weakref.WeakSet()

@@ -39,7 +39,7 @@ class Functional(Model):
         trainable: False to freeze all layers.
 
     Raises:
-        ValueError: An output depends on an input that is not given, or two layers have the same name.
+        ValueError: An output depends on an input that is not in ``inputs``, or two layers have the same name.
 
     Example:
 

@@ -27,14 +27,14 @@ _TABLE_ROWS, _TABLE_COLUMNS = 20, 10
 _EPILOG = """\
 examples:
   fastmlp predict spiral.safetensors points.csv          two numbers a line, with or without a header
-  fastmlp predict digits.safetensors four.png mine.jpg   pictures of digits
-  fastmlp predict digits.safetensors images.npy --json   a NumPy array of rows or of 28 x 28 images
+  fastmlp predict digits.safetensors four.png mine.jpg   images of digits
+  fastmlp predict digits.safetensors images.npy --json   a NumPy array of samples or of 28 x 28 images
   zcat points.csv.gz | fastmlp predict spiral.safetensors - --out predictions.csv
 
 Text may be separated by commas, semicolons, tabs or blank space, and quoted. Its first line is a header if it has the names of the
 model's features, which are then found by name, or no numbers; --header and --no-header decide otherwise.
-A picture may have any size and colours, dark on light or light on dark, one digit in each. Models that `fastmlp train` made scale their
-input themselves: give it as it comes, pixels from 0 to 255.
+An image of a digit may have any size and colours, dark on light or light on dark. Models saved by `fastmlp train` scale their input
+themselves: pass pixels from 0 to 255.
 """
 
 
@@ -141,7 +141,7 @@ def _rows(name: str, model: Model, header: bool | None) -> NDArray[np.float32]:
     shape = model.input_shape[1:]
     if _is_image(path.name):
         if shape not in {(_IMAGE_PIXELS,), (_IMAGE_SIDE, _IMAGE_SIDE)}:
-            raise ValueError(f"{path} is a picture, but the model takes samples of shape {shape}, not 28 x 28 pixels")
+            raise ValueError(f"{path} is an image, but the model takes samples of shape {shape}, not 28 x 28 pixels")
         from fastmlp._data.images import load_digit
 
         values: NDArray[Any] = load_digit(path)[None]
@@ -150,7 +150,7 @@ def _rows(name: str, model: Model, header: bool | None) -> NDArray[np.float32]:
     elif name == STDIN or Path(name.lower().removesuffix(".gz")).suffix in _TEXT:
         values = _read_text(name, read_bytes(name), model, header)
     else:
-        raise ValueError(f"{path}: expected the name of a .npy, .csv or .csv.gz file, or of a picture ({', '.join(sorted(_IMAGES))})")
+        raise ValueError(f"{path}: expected the name of a .npy, .csv or .csv.gz file, or of an image ({', '.join(sorted(_IMAGES))})")
     return _fitted(path, values, shape).astype(np.float32).reshape(-1, *_sizes(shape))
 
 
@@ -164,7 +164,7 @@ def _fitted(path: Path, values: NDArray[Any], shape: tuple[int | None, ...]) -> 
         values = values[:, None]
     if values.ndim < 2 or values.shape[1:] not in accepted:
         found = f"{values.shape[1]} columns" if values.ndim == 2 else f"the shape {values.shape}"
-        wanted = f"{sizes[0]}" if len(sizes) == 1 else f"rows of shape {sizes}"
+        wanted = f"{sizes[0]}" if len(sizes) == 1 else f"samples of shape {sizes}"
         raise ValueError(f"{path} has {found}, but the model takes {wanted}")
     return values
 

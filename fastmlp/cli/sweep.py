@@ -45,7 +45,7 @@ def add_parser(commands: arguments.Commands) -> None:
     parser = commands.add_parser(
         "sweep",
         help="compare networks and settings on a data set",
-        description="Train every combination of the settings given, in parallel, and compare them on validation samples in one table.",
+        description="Train every combination of the settings, in parallel, and compare them on validation samples in one table.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -82,7 +82,7 @@ def read_table(path: str, content: bytes, width: int, features: Sequence[str] | 
         header, doubt = _has_header(path, [fields for _, fields in sample], features, separator)
     names = sample.pop(0)[1] if header else None
     if not sample:
-        raise ValueError(f"{path} has no rows, only a header; --no-header reads its first line as data")
+        raise ValueError(f"{path} has no samples, only a header; --no-header reads its first line as data")
     return _numbers(path, sample, records, separator, names, doubt)
 
 
@@ -146,7 +146,7 @@ def _has_header(path: str, records: Sequence[list[str]], features: Sequence[str]
         return False, f"{path}: the first line, {shown}, is taken for data; --header takes it for a header"
     if any(words) and any(numbers):
         raise ValueError(
-            f"{path}, line 1 has numbers and {first[words.index(True)]!r}: give --header if these are names of columns, or correct it"
+            f"{path}, line 1 has numbers and {first[words.index(True)]!r}: use --header if these are names of columns, or correct the line"
         )
     return any(words), ""
 

@@ -118,9 +118,10 @@ class Metric(Configurable):
         shape: int | Sequence[int] | str = (),
         initializer: str | Initializer | ArrayLike | None = None,
         dtype: DTypeLike | None = None,
+        aggregation: str | None = "sum",
         name: str | None = None,
     ) -> Variable:
-        """Alias of :meth:`add_weight`."""
+        """The same as :meth:`add_weight`; ``aggregation`` over devices is accepted for compatibility with Keras, as there is one."""
         return self.add_weight(shape, initializer, dtype, name)
 
     @property

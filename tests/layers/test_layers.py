@@ -194,7 +194,7 @@ def test_what_get_weights_returns_is_a_copy(engine):
         (lambda: layers.Embedding(4, 2, embeddings_regularizer="l3"), ValueError, "unknown regularizer 'l3'"),
         (lambda: layers.Embedding(4, 2, weights=np.zeros((2, 4))), ValueError, "has shape (4, 2), got (2, 4)"),
         (lambda: layers.Input((3,), dtype="float64"), UnsupportedError, "which computes in float32"),
-        (lambda: layers.Conv2D(8, 3), UnsupportedError, "layers.Conv2D is not in fastmlp; networks are made of Dense layers"),
+        (lambda: layers.Conv2D(8, 3), UnsupportedError, "layers.Conv2D is not in fastmlp; all networks are of Dense layers"),
         (lambda: layers.TextVectorization(), UnsupportedError, "make word counts (scipy.sparse matrices are welcome) before fit"),
         (lambda: layers.Dnese, AttributeError, "module 'fastmlp.layers' has no attribute 'Dnese'"),
         (lambda: layers.Dense(2, dtype="float64"), UnsupportedError, "which computes in float32; omit dtype"),

@@ -54,7 +54,7 @@ def test_every_attribute_of_keras_models_and_layers_works_or_names_the_nearest_a
 def test_what_is_not_here_can_be_imported_and_says_what_to_do_when_it_is_used():
     from fastmlp.layers import Conv2D
 
-    with pytest.raises(UnsupportedError, match=r"layers\.Conv2D is not in fastmlp; networks are made of Dense layers; put a Flatten\(\)"):
+    with pytest.raises(UnsupportedError, match=r"layers\.Conv2D is not in fastmlp; all networks are of Dense layers; put a Flatten\(\)"):
         Conv2D(32, 3)
     with pytest.raises(UnsupportedError, match=r"layers\.Conv2D is not in fastmlp"):
 
