@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fastmlp._base.configs import Config, StoredConfig
-from fastmlp._base.files import ModelSource, ModelTarget
+
+if TYPE_CHECKING:
+    from fastmlp._base.files import ModelSource, ModelTarget  # the module imports json and tempfile, which only saving needs
 
 __all__ = ["Storage", "provide", "storage"]
 

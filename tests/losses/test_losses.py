@@ -148,7 +148,7 @@ def test_a_model_takes_the_last_axis_only():
         (lambda: losses.get("ctc"), UnsupportedError, "the loss 'ctc' is not in fastmlp; it is for sequences"),
         (lambda: losses.get("msee"), ValueError, "unknown loss 'msee'; did you mean MeanSquaredError?"),
         (lambda: losses.get("zzz"), ValueError, "unknown loss 'zzz'; there are MeanSquaredError, MeanAbsoluteError"),
-        (lambda: losses.get(1), TypeError, "1 is not a loss; give one of MeanSquaredError"),
+        (lambda: losses.get(1), TypeError, "1 is not a loss; pass one of MeanSquaredError"),
         (lambda: losses.MeanSquaredError(reduction="total"), ValueError, "reduction must be 'sum_over_batch_size', 'mean', 'sum'"),
         (lambda: losses.CategoricalCrossentropy(label_smoothing=2), ValueError, "label_smoothing must be a number ≥ 0 and ≤ 1, got 2"),
         (lambda: losses.CategoricalCrossentropy(axis=2)([[1, 0]], [[0.5, 0.5]]), ValueError, "axis=2, but y_pred has shape (1, 2)"),
