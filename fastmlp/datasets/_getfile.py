@@ -1,4 +1,4 @@
-"""``utils.get_file``: a file from the network, kept in the cache, unpacked if wanted."""
+"""``utils.get_file``: downloads a file to the cache, and optionally extracts it."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ def get_file(
     cache_dir: str | os.PathLike[str] | None = None,
     force_download: bool = False,
 ) -> str:
-    """Download a file once and say where it is.
+    """Download a file if it is not in the cache, and return its path.
 
-    A download that broke off is continued by the next call. Give the file's hash where you know it: a file that is damaged or was exchanged
-    is then not used.
+    The next call resumes an interrupted download. Pass the hash of the file if you know it: files that are damaged or have been replaced
+    are then rejected.
 
     Args:
-        fname: The name to keep it under; by default the last part of ``origin``. With ``extract``, the name of the folder or the archive.
-        origin: The file's address.
-        untar: An older name for ``extract``.
-        md5_hash: An older name for ``file_hash``.
-        file_hash: The sha256 or md5 of the content, in hexadecimal.
-        cache_subdir: The folder in the cache, or an absolute path.
-        hash_algorithm: ``"sha256"``, ``"md5"``, or ``"auto"``, which tells them apart by their length.
-        extract: Whether to unpack a tar or zip archive; the result is then the folder.
+        fname: File name in the cache; by default the last part of ``origin``. With ``extract``, the name of the folder or the archive.
+        origin: URL of the file.
+        untar: Older name of ``extract``.
+        md5_hash: Older name of ``file_hash``.
+        file_hash: SHA-256 or MD5 of the content, in hexadecimal.
+        cache_subdir: Folder in the cache, or an absolute path.
+        hash_algorithm: ``"sha256"``, ``"md5"``, or ``"auto"``, which follows from the length of the hash.
+        extract: Whether to extract a tar or zip archive; the returned path is then that of the folder.
         archive_format: ``"tar"``, ``"zip"``, a list of both, or ``"auto"``.
         cache_dir: The cache; by default ``$FASTMLP_CACHE``, ``$XDG_CACHE_HOME/fastmlp`` or ``~/.cache/fastmlp``.
-        force_download: Whether to download it although it is there.
+        force_download: Whether to download the file even if it is in the cache.
 
     Returns:
         The path of the file or, with ``extract``, of the folder.
 
     Raises:
-        DownloadError: If it can't be downloaded.
-        ValueError: If the file has another hash, or is no archive of these formats.
+        DownloadError: If the file can't be downloaded.
+        ValueError: If the file has another hash, or is not an archive of these formats.
 
     Example:
 
@@ -65,11 +65,11 @@ def get_file(
     from fastmlp.datasets._download import download
 
     if not origin:
-        raise ValueError("origin is missing: give the address of the file to download")
+        raise ValueError("origin is missing: pass the URL of the file to download")
     name = os.fspath(fname) if fname else Path(urllib.parse.urlsplit(origin).path).name
     if not name or name in (".", "..") or Path(name).name != name:
         problem = f"fname={name!r} is a path" if name else f"origin {origin!r} ends without a file name"
-        raise ValueError(f"{problem}; give fname, the name to keep the file under, and its folder as cache_dir or cache_subdir")
+        raise ValueError(f"{problem}; pass a file name as fname, and its folder as cache_dir or cache_subdir")
     folder = (Path(cache_dir).expanduser() if cache_dir is not None else cache_folder("")) / cache_subdir
     extract = extract or untar
     target, unpacked = _places(folder, name, bool(fname)) if extract else (folder / name, folder)
@@ -85,7 +85,7 @@ def get_file(
         try:
             check(target)
         except ValueError:
-            target.unlink()  # damaged, or another version: it is downloaded anew
+            target.unlink()  # damaged, or another version: downloaded again
     fresh = not target.exists()
     if fresh:
         download([origin], target, check, None)
@@ -97,29 +97,29 @@ def get_file(
 
 
 def _places(folder: Path, name: str, named: bool) -> tuple[Path, Path]:
-    """Where an archive and its content are, as in Keras."""
+    """The paths of an archive and its extracted content, as in Keras."""
     if named and "." in name:
         return folder / name, folder / f"{name.partition('.')[0]}_extracted"
     return folder / f"{name}_archive", folder / name
 
 
 def _unpack(archive: Path, folder: Path, formats: Any) -> None:
-    """Unpack all of an archive, or nothing; members that would lie outside the folder are refused."""
-    wanted = ("tar", "zip") if formats == "auto" else (formats,) if isinstance(formats, str) else tuple(formats or ())
-    if unknown := set(wanted) - {"tar", "zip"}:
+    """Extract an archive completely or not at all; members outside the folder are rejected."""
+    allowed = ("tar", "zip") if formats == "auto" else (formats,) if isinstance(formats, str) else tuple(formats or ())
+    if unknown := set(allowed) - {"tar", "zip"}:
         raise ValueError(f"archive_format must be 'tar', 'zip' or 'auto', got {sorted(unknown)[0]!r}")
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
         inside = Path(scratch) / "content"
-        if "tar" in wanted and tarfile.is_tarfile(archive):
+        if "tar" in allowed and tarfile.is_tarfile(archive):
             if not hasattr(tarfile, "data_filter"):
-                raise UnsupportedError("Python before 3.11.4 can't unpack tar archives safely; unpack it yourself and leave extract out")
+                raise UnsupportedError("Python before 3.11.4 can't extract tar archives safely; omit extract, and extract it yourself")
             with tarfile.open(archive) as tar:
                 tar.extractall(inside, filter="data")
-        elif "zip" in wanted and zipfile.is_zipfile(archive):
+        elif "zip" in allowed and zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as zipped:
                 zipped.extractall(inside)
         else:
-            raise ValueError(f"{archive} is not an archive of the format {' or '.join(wanted) or 'None'}; leave extract out")
+            raise ValueError(f"{archive} is not an archive of the format {' or '.join(allowed) or 'None'}; omit extract")
         if folder.exists():
             shutil.rmtree(folder)
         inside.rename(folder)

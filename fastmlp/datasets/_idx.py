@@ -1,7 +1,7 @@
-"""Reads IDX files, the format of MNIST: a magic number, the shape, and the elements, all big-endian.
+"""Reader for IDX files, the format of MNIST: a magic number, the shape, and the elements, all big-endian.
 
-The magic number is two zero bytes, the code of the element type and the number of axes; each axis is a 32-bit length. Files may be
-compressed with gzip. Every length is checked against the size of the file before memory is taken for it.
+The magic number consists of two zero bytes, the code of the element type and the number of axes; the length of each axis is a 32-bit
+integer. Files may be compressed with gzip. Every length is checked against the size of the file before memory is allocated.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ __all__ = ["read_idx"]
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
 _DEFLATE_RATIO = 1032
-"""The most a deflate stream can expand: no gzip file of n bytes holds more than 1032·n."""
+"""Maximum expansion of a deflate stream: a gzip file of n bytes contains at most 1032·n."""
 _BLOCK = 1 << 20
 
 
 def read_idx(path: Path, sha256: str | None = None) -> NDArray[Any]:
-    """Reads one IDX file, plain or compressed with gzip.
+    """Read one IDX file, plain or compressed with gzip.
 
     Args:
         path: The file.
-        sha256: What the unpacked content must hash to, in hexadecimal; None accepts any content.
+        sha256: Expected hash of the unpacked content, in hexadecimal; None accepts any content.
 
     Returns:
-        An array with the shape and the element type the file declares, in the machine's byte order.
+        An array with the shape and element type that the file declares, in native byte order.
 
     Raises:
-        ValueError: The file is not IDX, is damaged, or has another hash. The message names the file.
+        ValueError: If the file is not IDX, is damaged, or has another hash. The message names the file.
     """
     with path.open("rb") as packed:
         compressed = packed.read(2) == _GZIP_MAGIC
@@ -49,7 +49,7 @@ def read_idx(path: Path, sha256: str | None = None) -> NDArray[Any]:
             with gzip.GzipFile(fileobj=packed) as unpacked:
                 return _read(cast(BinaryIO, unpacked), path, room, sha256)
         except EOFError:
-            raise ValueError(f"{path} is truncated: the compressed data end too early") from None
+            raise ValueError(f"{path} is truncated: the compressed data ends too early") from None
         except (gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path} is damaged: {error}") from None
 
@@ -63,21 +63,21 @@ def _read(stream: BinaryIO, path: Path, room: int, sha256: str | None) -> NDArra
     if len(lengths) < 4 * axes:
         raise ValueError(f"{path} is truncated: its header declares {axes} axes and ends before their lengths")
     shape = struct.unpack(f">{axes}I", lengths)
-    wanted = math.prod(shape) * dtype.itemsize
-    if wanted > room:
-        raise ValueError(f"{path} is truncated or damaged: it declares the shape {shape}, {wanted} bytes, more than the file can hold")
+    size = math.prod(shape) * dtype.itemsize
+    if size > room:
+        raise ValueError(f"{path} is truncated or damaged: it declares the shape {shape}, {size} bytes, more than the file can hold")
 
     data = np.empty(shape, dtype)
     digest = hashlib.sha256(magic + lengths)
     view = data.reshape(-1).view(np.uint8).data
-    for start in range(0, wanted, _BLOCK):
-        block = stream.read(min(_BLOCK, wanted - start))
+    for start in range(0, size, _BLOCK):
+        block = stream.read(min(_BLOCK, size - start))
         digest.update(block)
         view[start : start + len(block)] = block
-        if len(block) < min(_BLOCK, wanted - start):
-            raise ValueError(f"{path} is truncated: it declares the shape {shape}, {wanted} bytes, and holds {start + len(block)}")
+        if len(block) < min(_BLOCK, size - start):
+            raise ValueError(f"{path} is truncated: it declares the shape {shape}, {size} bytes, but has only {start + len(block)}")
     if stream.read(1):
-        raise ValueError(f"{path} is damaged: bytes follow the {wanted} that its shape {shape} declares")
+        raise ValueError(f"{path} is damaged: it has more than the {size} bytes that its shape {shape} declares")
     if sha256 is not None and digest.hexdigest() != sha256:
         raise ValueError(f"{path} is not the file expected here: its content has sha256 {digest.hexdigest()}, not {sha256}")
     return data.astype(dtype.newbyteorder("="), copy=False)

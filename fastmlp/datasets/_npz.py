@@ -1,6 +1,7 @@
-"""Reads .npz files whose arrays may hold Python lists, without running what a pickle might ask for.
+"""Safe reader for .npz files whose arrays may contain Python lists.
 
-NumPy stores lists of different lengths as pickles, which could name any function. Here a pickle may only name what arrays are made of.
+NumPy stores lists of different lengths as pickles, which could call any function. This reader allows only the functions and classes that
+are needed to restore arrays.
 """
 
 from __future__ import annotations
@@ -20,10 +21,17 @@ _MODULES = ("numpy", "numpy.core.multiarray", "numpy._core.multiarray")
 
 
 def read_npz(path: Path, names: tuple[str, ...]) -> list[np.ndarray]:
-    """The arrays of these names from an .npz file.
+    """Read arrays from an .npz file.
+
+    Args:
+        path: The file.
+        names: Names of the arrays.
+
+    Returns:
+        The arrays, in the order of ``names``.
 
     Raises:
-        ValueError: If an array is missing, the file is damaged, or a pickle in it asks for anything but arrays, lists and numbers.
+        ValueError: If an array is missing, the file is damaged, or a pickle in it contains anything but arrays, lists and numbers.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -46,7 +54,7 @@ def _read(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Refuses every name but those that an array is rebuilt with."""
+    """Rejects all functions and classes except those that restore arrays."""
 
     def __init__(self, stream: Any, path: Path) -> None:
         super().__init__(stream)
@@ -55,4 +63,4 @@ class _ArraysOnly(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module in _MODULES and name in _PARTS:
             return _PARTS[name]
-        raise ValueError(f"{self._path} asks for {module}.{name}; a data set has no need of that, so the file is not read")
+        raise ValueError(f"{self._path} contains a reference to {module}.{name}, which no data set needs; it was not loaded")

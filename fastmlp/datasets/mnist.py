@@ -1,11 +1,11 @@
 """MNIST: 70,000 handwritten digits of 28 × 28 pixels (LeCun, Bottou, Bengio and Haffner, 1998).
 
-The four IDX files are looked for, compressed with gzip or not, in
+The four IDX files, plain or compressed with gzip, are searched for in
 
-1. the folder ``$FASTMLP_DATA/mnist``, then ``$FASTMLP_DATA`` itself;
-2. the cache, ``$FASTMLP_CACHE/mnist``; without that variable ``$XDG_CACHE_HOME/fastmlp/mnist`` or ``~/.cache/fastmlp/mnist``.
+1. the folder ``$FASTMLP_DATA/mnist``, then ``$FASTMLP_DATA``;
+2. the cache, ``$FASTMLP_CACHE/mnist``, or if that variable is not set, ``$XDG_CACHE_HOME/fastmlp/mnist`` or ``~/.cache/fastmlp/mnist``.
 
-If they are in neither, they are downloaded to the cache, about 11 MB. Their content is checked against its known sha256 in every case.
+If they are not found, they are downloaded to the cache (about 11 MB). Their SHA-256 hashes are always verified.
 """
 
 from __future__ import annotations
@@ -31,32 +31,31 @@ _FILES: dict[str, tuple[tuple[int, ...], str]] = {
     "t10k-images-idx3-ubyte": ((10000, 28, 28), "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
     "t10k-labels-idx1-ubyte": ((10000,), "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
 }
-"""Shape, and sha256 of the unpacked file: mirrors compress differently, the content is the same everywhere."""
+"""Shape and SHA-256 of each unpacked file: mirrors compress differently, but the content is the same."""
 
 _MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 _LIMIT = 16 << 20
-"""Bytes: more than the largest of the compressed files."""
+"""Maximum bytes of a download, more than the largest compressed file."""
 
 
 def load_data(path: str | os.PathLike[str] | None = None) -> tuple[_Pair, _Pair]:
-    """The digits, downloaded once if they are not on this machine.
+    """Load the digits; they are downloaded on first use if they are not found on this machine.
 
     Args:
-        path: A folder with the four IDX files. Their content is then not compared with MNIST's, so other data in the same format can be
-            read too. None looks in ``FASTMLP_DATA`` and in the cache, then downloads. ``"mnist.npz"``, the default in Keras,
-            means None.
+        path: A folder with the four IDX files. Their hashes are then not verified, so other data in the same format can be read too. By
+            default, ``FASTMLP_DATA`` and the cache are searched before downloading. ``"mnist.npz"``, the default of Keras, means None.
 
     Returns:
         ``(x_train, y_train), (x_test, y_test)``: uint8 arrays ``(60000, 28, 28)``, ``(60000,)``, ``(10000, 28, 28)`` and ``(10000,)``.
-        Pixels run from 0, the background, to 255, the stroke.
+        Pixels range from 0 (background) to 255 (stroke).
 
     Raises:
-        FileNotFoundError: ``path`` lacks some of the files.
-        ValueError: A file is damaged, or is not the one expected.
-        DownloadError: The digits are not here and cannot be downloaded; the message says where to put the files by hand.
+        FileNotFoundError: If ``path`` lacks some of the files.
+        ValueError: If a file is damaged or has another hash.
+        DownloadError: If the digits are not found and can't be downloaded; the message explains how to install the files by hand.
 
     Example:
         >>> from fastmlp.datasets import mnist
@@ -73,12 +72,12 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[_Pair, _Pair]
 
 
 def local_folder() -> Path | None:
-    """The folder on this machine that ``load_data()`` reads the digits from, or None if it would have to download them."""
+    """The local folder that ``load_data()`` reads the digits from; None if it would download them."""
     return next((folder for folder in (*data_folders("mnist"), cache_folder("mnist")) if _has_all(folder)), None)
 
 
 def _read_other(folder: Path) -> tuple[_Pair, _Pair]:
-    """The files of a folder the caller named: any sizes that fit together."""
+    """Read the files of a folder that the caller passed, with any consistent sizes."""
     missing = [name for name in _FILES if _find(folder, name) is None]
     if missing:
         raise FileNotFoundError(f"{folder} must be a folder with the four IDX files of MNIST, plain or .gz; it lacks {', '.join(missing)}")
@@ -98,14 +97,14 @@ def _read(file: Path, name: str) -> NDArray[Any]:
 
 
 def _read_cached(name: str) -> NDArray[Any]:
-    """One file from the cache, downloaded if it is missing or damaged there."""
+    """Read one file from the cache; it is downloaded if it is missing or damaged."""
     folder = cache_folder("mnist")
     file = _find(folder, name)
     if file is not None:
         try:
             return _read(file, name)
         except ValueError:
-            file.unlink(missing_ok=True)  # what is in the cache can be fetched again
+            file.unlink(missing_ok=True)  # files in the cache can be downloaded again
     from fastmlp.datasets._download import download
 
     target = folder / f"{name}.gz"
@@ -130,7 +129,7 @@ def _has_all(folder: Path) -> bool:
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    """The file of that name, plain or .gz; some archives write ``-images.idx3-`` with a dot."""
+    """The file with this name, plain or .gz; some archives use a dot, ``-images.idx3-``."""
     for stem in (name, name.replace("-idx", ".idx")):
         for candidate in (folder / stem, folder / f"{stem}.gz"):
             if candidate.is_file():

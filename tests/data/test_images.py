@@ -144,15 +144,15 @@ def test_arrays_of_bytes_and_of_fractions_give_the_same():
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros(5, np.uint8), r"an image is an array \(height, width\).*got the shape \(5,\)"),
-        (np.zeros((4, 4, 2), np.uint8), r"got the shape \(4, 4, 2\)"),
-        (np.zeros((0, 4), np.uint8), r"got the shape \(0, 4\)"),
-        (np.full((4, 4), 1.5), r"an image of floats runs from 0 to 1, got 1\.5 to 1\.5"),
-        (np.full((4, 4), np.nan), "an image of floats runs from 0 to 1, got nan"),
-        (np.zeros((4, 4), np.int32), "an image is uint8, or floats from 0 to 1, got int32"),
-        (np.zeros((50, 50), np.uint8), "nothing drawn: the picture is all one colour"),
-        (np.random.default_rng(0).integers(100, 110, (50, 50), np.uint8), "nothing drawn"),
-        (np.zeros((50, 50, 4), np.uint8), "the picture is transparent everywhere"),
+        (np.zeros(5, np.uint8), r"an image must have shape \(height, width\).*got \(5,\)"),
+        (np.zeros((4, 4, 2), np.uint8), r"got \(4, 4, 2\)"),
+        (np.zeros((0, 4), np.uint8), r"got \(0, 4\)"),
+        (np.full((4, 4), 1.5), r"an image of floats must be in the range 0 to 1, got 1\.5 to 1\.5"),
+        (np.full((4, 4), np.nan), "an image of floats must be in the range 0 to 1, got nan"),
+        (np.zeros((4, 4), np.int32), "an image must be uint8, or floats from 0 to 1, got int32"),
+        (np.zeros((50, 50), np.uint8), "the image shows no digit: it is blank"),
+        (np.random.default_rng(0).integers(100, 110, (50, 50), np.uint8), "the image shows no digit"),
+        (np.zeros((50, 50, 4), np.uint8), "the image is completely transparent"),
     ],
 )
 def test_what_shows_no_digit_is_explained(array, message):
@@ -252,7 +252,7 @@ def test_two_digits_in_one_picture_warn(place):
     both = PIL.new("L", (700, 700), 255)
     both.paste(draw(4).convert("L"), (0, 0))
     both.paste(draw(4).convert("L"), place)
-    with pytest.warns(UserWarning, match="there seem to be several digits in one picture"):
+    with pytest.warns(UserWarning, match="the image seems to contain several digits"):
         prepare_digit(both)
 
 
