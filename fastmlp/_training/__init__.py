@@ -1,1 +1,1 @@
-"""What compile, fit, evaluate and predict do."""
+"""The implementation of compile, fit, evaluate and predict."""

@@ -1,4 +1,4 @@
-"""Loss and metrics over many batches: the engine's totals, and the metrics that Python computes from the engine's predictions."""
+"""Accumulation of loss and metrics over batches: totals of the engine, and metrics that Python computes from predictions."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from fastmlp.metrics import Metric
 from fastmlp.metrics.base import EngineMetric, from_json, to_json
 
 EngineCall: TypeAlias = Callable[[Batches, int, int, NDArray[np.float64]], int]
-"""Runs batches ``first`` … ``stop - 1``, or as many of them as take a short while, adds to totals, and returns the number of the next."""
+"""Runs batches ``first`` … ``stop - 1``, or as many as fit in a time limit, adds to the totals, and returns the index of the next batch."""
 
 WINDOW_SAMPLES = 1 << 16
-"""Predictions are kept for at most this many samples, until the metrics that Python computes have read them."""
+"""Maximum number of samples whose predictions are stored for the metrics that Python computes."""
 
 _lock = threading.RLock()
-"""Held while a metric reads predictions or changes its accumulator: all accumulators share the user's metric objects."""
+"""Protects metric objects, which several accumulators may share, while they read predictions or change accumulators."""
 _accumulators: weakref.WeakValueDictionary[int, MetricAccumulator] = weakref.WeakValueDictionary()
-"""The accumulator that uses a metric object, by the object's id."""
+"""By id of a metric object, the accumulator that uses it."""
 _thread = threading.local()
-"""In ``metrics``, those whose methods this thread is in."""
+"""``metrics`` contains the metrics whose methods are running in this thread."""
 
 
 def _reset_in_child() -> None:
-    """In a child process, where the thread that held the lock does not exist."""
+    """Called in a forked child process, where the thread that held the lock does not exist."""
     global _lock
     _lock = threading.RLock()
     _accumulators.clear()
@@ -48,12 +48,12 @@ if hasattr(os, "register_at_fork"):
 
 
 class MetricAccumulator:
-    """Adds up loss and metrics over the batches of an epoch or an evaluation.
+    """Accumulates loss and metrics over the batches of an epoch or an evaluation.
 
     Args:
         objective: The losses and metrics.
-        outputs: Columns of the predictions.
-        batch_size: Samples of a batch, for metrics that depend on batches; by default those of the batches run over.
+        outputs: Number of columns of the predictions.
+        batch_size: Samples per batch, for metrics that depend on batches; by default that of the batches passed to :meth:`use`.
     """
 
     def __init__(self, objective: ResolvedObjective, outputs: int, batch_size: int | None = None) -> None:
@@ -63,7 +63,7 @@ class MetricAccumulator:
         self._batch_size = batch_size
         self._batches: Batches | None = None
         self._in_python: dict[int, Metric] = {}
-        """The metrics that Python computes, by their place among the metrics of the objective."""
+        """The metrics that Python computes, by their index among the metrics of the objective."""
         in_python = {place: one.metric for place, one in enumerate(objective.metrics) if one.metric is not None and not one.in_engine}
         if any(metric is busy for metric in in_python.values() for busy in getattr(_thread, "metrics", ())):
             raise RuntimeError(errors.INSIDE_METRIC)
@@ -72,7 +72,7 @@ class MetricAccumulator:
         self._window = 0
 
     def _claim(self, place: int, metric: Metric) -> None:
-        """Reset a metric object and use it; an accumulator that is using it continues with a copy."""
+        """Reset a metric object and use it; another accumulator that uses it continues with a copy."""
         with _lock:
             other = _accumulators.get(id(metric))
             if other is not None:
@@ -94,7 +94,7 @@ class MetricAccumulator:
         return self
 
     def run(self, engine: EngineCall, first: int, stop: int) -> int:
-        """Call the engine to run from batch ``first`` on, at most to ``stop - 1``; returns the number of the next batch."""
+        """Run the engine from batch ``first`` to at most ``stop - 1``; returns the index of the next batch."""
         assert self._batches is not None
         if not self._in_python:
             return engine(self._batches, first, stop, self._totals)
@@ -103,7 +103,7 @@ class MetricAccumulator:
         return reached
 
     def _update_metrics(self, batches: Batches, first: int, stop: int) -> None:
-        """Update the metrics that Python computes with the predictions of batches ``first`` … ``stop - 1``."""
+        """Update the metrics that Python computes, with the predictions for batches ``first`` … ``stop - 1``."""
         assert batches.predictions is not None
         start, end = first * batches.batch_size, min(stop * batches.batch_size, len(batches.x))
         which = slice(start, end) if batches.order is None else batches.order[start:end]
@@ -129,7 +129,7 @@ class MetricAccumulator:
         return int(self._totals[1])
 
     def state(self) -> dict[str, Any]:
-        """The sums so far, as JSON values."""
+        """The accumulated sums, as JSON values."""
         return {"totals": to_json(self._totals), "metrics": [metric._fit_state() for metric in self._in_python.values()]}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -137,7 +137,10 @@ class MetricAccumulator:
         self._totals[:] = from_json(state["totals"])
         for metric, kept in zip(self._in_python.values(), state["metrics"], strict=True):
             if kept is None:
-                checks.warn(f"the metric {metric.name} is of your own, so its value of the interrupted epoch misses the batches before")
+                checks.warn(
+                    f"the state of the custom metric {metric.name} can't be restored, so its value for the interrupted epoch only includes "
+                    "the batches after resuming"
+                )
             else:
                 metric._restore_fit_state(kept)
 
@@ -160,19 +163,19 @@ class MetricAccumulator:
         return self._objective.as_logs(dict(zip(("loss", *names), [loss, *values], strict=True)))
 
     def finish(self) -> dict[str, Any]:
-        """The values at the end, where metrics may warn of the data they have read."""
+        """The final values; metrics may warn about the data they have read."""
         for metric in self._in_python.values():
             metric._in_pass = False
         return self.values()
 
     def logs(self) -> dict[str, Any]:
-        """The values sorted by name, as callbacks get them."""
+        """The values sorted by name, as passed to callbacks."""
         return dict(sorted(self.values().items()))
 
 
 @contextmanager
 def _inside(metric: Metric) -> Iterator[Metric]:
-    """While a method of the metric runs, which must not start an accumulator that uses the metric."""
+    """Marks that a method of the metric is running, which must not start an accumulator that uses the metric."""
     before = getattr(_thread, "metrics", ())
     _thread.metrics = (*before, metric)
     try:

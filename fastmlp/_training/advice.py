@@ -1,4 +1,4 @@
-"""Warnings of losses and metrics that don't fit a model's output, such as probabilities that are read as logits."""
+"""Warnings about losses and metrics that do not match a model's output, such as probabilities interpreted as logits."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ CLOSING = {
     "binary_crossentropy": "sigmoid",
     "binary_focal_crossentropy": "sigmoid",
 }
-"""The last activation that is fused with a loss."""
+"""By loss, the output activation that is fused with it."""
 
 PROBABILITIES, SCORES = "probabilities", "scores"
 _PASSES = ("branch", "activity", "dropout", "reshape")
-"""Ops that return their input unchanged when a model predicts, at most in another shape."""
+"""Ops that return their input unchanged in inference, apart from its shape."""
 _UNBOUNDED = ("batch_normalization", "layer_normalization", "rms_normalization", "normalization", "prelu", "embedding")
 
 
@@ -48,7 +48,7 @@ def _form_of_activation(node: Node) -> str | None:
 
 
 def warn_of_single_softmax(plan: Plan) -> None:
-    """Warn of a softmax over a single unit, which is always 1."""
+    """Warn about a softmax over a single unit, which is always 1."""
     for node in plan.nodes:
         if node.activation in ("softmax", "log_softmax") and plan.widths[node.output] == 1:
             checks.warn(
@@ -59,9 +59,9 @@ def warn_of_single_softmax(plan: Plan) -> None:
 
 
 def warn_of_loss(loss: Loss, form: str | None, closing: str, width: int) -> None:
-    """Warn of a loss that reads scores as probabilities, or probabilities as scores."""
-    wanted = CLOSING.get(loss.kind)
-    if wanted is None:
+    """Warn about a loss that interprets scores as probabilities, or probabilities as scores."""
+    activation = CLOSING.get(loss.kind)
+    if activation is None:
         return
     text = ""
     if loss.from_logits and form == PROBABILITIES:
@@ -69,17 +69,17 @@ def warn_of_loss(loss: Loss, form: str | None, closing: str, width: int) -> None
         text = f"the loss has from_logits=True, but the last layer {ending}; drop one of the two"
     elif not loss.from_logits and form == SCORES:
         text = (
-            f"{loss.kind} reads the output as probabilities, but the last layer has no {wanted}; "
-            f"add activation='{wanted}' there, or from_logits=True to the loss"
+            f"{loss.kind} reads the output as probabilities, but the last layer has no {activation}; "
+            f"add activation='{activation}' there, or from_logits=True to the loss"
         )
-    elif wanted == "softmax" and width == 1 and closing != "softmax":
+    elif activation == "softmax" and width == 1 and closing != "softmax":
         text = f"{loss.kind} of a single output is always 0; use Dense(1, activation='sigmoid') and binary_crossentropy"
     if text:
         checks.warn(text)
 
 
 def warn_of_metrics(loss: Loss, form: str | None, named: Iterable[tuple[str, Metric]]) -> None:
-    """Warn of metrics that read the scores of a loss with ``from_logits=True`` as probabilities."""
+    """Warn about metrics that interpret the scores of a model with ``from_logits=True`` as probabilities."""
     if not loss.from_logits or form == PROBABILITIES:
         return
     for name, metric in named:

@@ -1,4 +1,4 @@
-"""The arguments of ``fit``, ``evaluate`` and ``predict`` besides the data, checked, and the forms of their results."""
+"""Validation of the arguments of ``fit``, ``evaluate`` and ``predict`` other than data, and the format of their results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fastmlp.errors import NonFiniteLossError, NonFiniteWeightsError
 
 
 def refuse_beside(method: str, **arguments: object) -> None:
-    """An error if an argument that is only for arrays is passed beside an x that comes in batches."""
+    """Raises an error if an argument that is only for arrays is passed although x comes in batches."""
     given = [name for name, value in arguments.items() if value is not None and not (isinstance(value, float) and value == 0)]
     if given:
         raise ValueError(
@@ -24,7 +24,7 @@ def refuse_beside(method: str, **arguments: object) -> None:
 
 
 def with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None) -> Batches:
-    """The batches, with the rates of those from ``first`` to ``stop - 1``."""
+    """The batches, with the learning rates of batches ``first`` … ``stop - 1``."""
     if rates is None:
         return batches
     of_all = np.zeros(batches.count, np.float64)
@@ -33,7 +33,7 @@ def with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None
 
 
 def diverged(error: NonFiniteLossError, batch: int, epoch: int | None, compiled: CompileConfig) -> NonFiniteLossError:
-    """What to raise when the loss of a batch, or the weights after it, are not finite."""
+    """The error to raise when the loss of a batch, or the weights after it, are not finite."""
     rate, advice = compiled.optimizer.learning_rate, compiled.advice
     where = f"in epoch {epoch + 1}, batch {batch + 1}" if epoch is not None else "in this batch"
     what = f"the loss became NaN or infinite {where}; the weights are those before that batch. "
@@ -47,7 +47,7 @@ def diverged(error: NonFiniteLossError, batch: int, epoch: int | None, compiled:
 
 
 def result(values: dict[str, float], return_dict: bool) -> Any:
-    """The loss and metrics in the form in which they were asked for."""
+    """The loss and metrics as a dict, a list, or a single number."""
     if return_dict:
         return {name: values[name] for name in sorted(values)}  # as Keras orders them
     listed = list(values.values())

@@ -1,7 +1,6 @@
-"""The arguments of ``compile``, checked: an optimizer, an engine, and for each output a loss, its weight and metrics.
+"""The validated arguments of ``compile``: an optimizer, an engine, and for each output a loss, its weight and metrics.
 
-A model with one output is the case of a list of one. What differs then is how arguments are given, and that logs are named without the
-output's name.
+A model with one output has a list of one. Only the format of its arguments differs, and the names of its logs, which have no output name.
 """
 
 from __future__ import annotations
@@ -29,17 +28,17 @@ _ARGUMENTS = ("engine", "loss", "loss_weights", "metrics", "optimizer", "skip_ze
 
 
 class CompileConfig:
-    """The arguments of ``compile``, checked.
+    """The validated arguments of ``compile``.
 
     Args:
-        outputs: How the model's outputs are arranged.
+        outputs: The structure of the model's outputs.
         optimizer: A name or an object.
-        loss: One loss, which with several outputs is that of each, or a list or dict; None where an output is not trained.
+        loss: A loss, used for all outputs, or a list or dict with a loss for each output; None for outputs that are not trained.
         loss_weights: Factors of the losses, 1 by default: a number, or for several outputs a list or dict.
-        metrics: One or several; for several outputs a list with an entry for each, or a dict.
-        weighted_metrics: The same; these use the sample weights.
+        metrics: One or several metrics; for several outputs, a list with an entry for each, or a dict.
+        weighted_metrics: Like ``metrics``, but weighted by the sample weights.
         engine: ``native`` or ``reference``.
-        skip_zeros: When the first layer skips zeros: see :func:`fastmlp._engine.backends.check_skip_zeros`.
+        skip_zeros: Whether the first layer skips zeros; see :func:`fastmlp._engine.backends.check_skip_zeros`.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class CompileConfig:
 
     @property
     def resolvable(self) -> bool:
-        """Whether the objective follows from the network alone, without a look at the targets."""
+        """Whether the objective is determined by the network, without the targets."""
         return self.is_trained and all(output.resolvable for output in self.outputs)
 
     @property
@@ -86,7 +85,7 @@ class CompileConfig:
 
     @property
     def loss(self) -> Loss | list[Loss | None] | dict[str, Loss | None] | None:
-        """The losses, arranged as the outputs are; None where there is none, or where it follows from targets that are yet to come."""
+        """The losses, in the structure of the outputs; None for outputs without loss, or if the loss depends on targets not yet seen."""
         arranged: Loss | list[Loss | None] | dict[str, Loss | None] | None = self.form.arrange(
             [output.loss if output.is_trained else None for output in self.outputs]
         )
@@ -94,11 +93,11 @@ class CompileConfig:
 
     @property
     def advice(self) -> str:
-        """What else to look at when a loss becomes NaN or infinite."""
+        """Further advice of the losses, for the error about a loss that is not finite."""
         return "".join(dict.fromkeys(output.loss.advice for output in self.outputs if output.loss is not None))
 
     def metrics(self) -> list[tuple[str, str | Metric]]:
-        """The metrics of all outputs as they were given, with the names that they are going to have in logs."""
+        """The metrics of all outputs as passed to ``compile``, with their names in logs."""
         return [
             (self._log_name(key, metric if isinstance(metric, str) else metric.name), metric)
             for key, output in zip(self.form.keys, self.outputs, strict=True)
@@ -106,22 +105,22 @@ class CompileConfig:
         ]
 
     def see_targets(self, values: Sequence[Any], plan: Plan) -> None:
-        """Decide what ``"crossentropy"`` means, from the shapes of the first targets of each output."""
+        """Choose the loss for ``"crossentropy"`` from the shapes of the first targets of each output."""
         for output, value, buffer in zip(self.outputs, values, _buffers(plan), strict=True):
             output.see_targets(value, plan.row(buffer))
 
     def forget_targets(self) -> None:
-        """Decide anew at the next targets, because the last ones were wrong."""
+        """Choose the loss again when the next targets are passed, because the last ones were invalid."""
         for output in self.outputs:
             output.forget_targets()
 
     def check_axes(self, axes: Iterable[int]) -> None:
-        """Refuse losses along another axis than the last of their output; each output has so many axes, that of the samples included."""
+        """Raise an error for losses along an axis other than the last; ``axes`` counts the axes of each output, including samples."""
         for output, count in zip(self.outputs, axes, strict=True):
             output.check_axes(count)
 
     def warn(self, plan: Plan) -> None:
-        """Warn of losses and metrics that are most likely mistakes for a network."""
+        """Warn about losses and metrics that are probably mistakes for a network."""
         for output, buffer in zip(self.outputs, _buffers(plan), strict=True):
             output.warn(plan, buffer)
 
@@ -146,7 +145,7 @@ class CompileConfig:
         return ResolvedObjective(objectives, columns, tuple(metrics), self._log_names(metrics))
 
     def _log_name(self, key: str, name: str) -> str:
-        """What a loss or metric of an output is called in logs."""
+        """The name of a loss or metric of an output in logs."""
         return f"{key}_{name}" if self.form.count > 1 else name
 
     def _log_names(self, metrics: Iterable[ResolvedMetric]) -> tuple[str, ...]:
@@ -159,7 +158,7 @@ class CompileConfig:
         return ("loss", *losses, *sorted(set(names) - set(losses)))
 
     def direction(self, name: str, plan: Plan) -> bool | None:
-        """True if a higher value of the metric called ``name`` is better, False if a lower is, None if there is no such metric."""
+        """True if higher values of the metric ``name`` are better, False if lower ones are, None if there is no such metric."""
         losses = {self._log_name(key, "loss") for key, output in zip(self.form.keys, self.outputs, strict=True) if output.is_read}
         if name in {"loss", *losses}:
             return False
@@ -168,7 +167,7 @@ class CompileConfig:
     # As JSON values
 
     def get_config(self) -> Config:
-        """Everything, as JSON values; for several outputs, lists with an entry for each."""
+        """The arguments as JSON values; for several outputs, lists with an entry for each."""
         optimizer = optimizers.registry.serialize(self.optimizer)  # first, as custom objects are listed in this order
         by_output = [output.get_config() for output in self.outputs]
         arguments: Config = {name: [config[name] for config in by_output] for name in by_output[0]}
@@ -185,7 +184,7 @@ class CompileConfig:
 
     @classmethod
     def from_config(cls, outputs: Nest, config: StoredConfig) -> CompileConfig:
-        """What :meth:`get_config` described; anything malformed is a ValueError."""
+        """Inverse of :meth:`get_config`; raises ValueError if the configuration is malformed."""
         if not isinstance(config, Mapping) or not set(config) <= set(_ARGUMENTS) or "optimizer" not in config:
             raise ValueError(f"the compile configuration must have {', '.join(_ARGUMENTS)}, got {config!r:.200}")
         try:
@@ -207,7 +206,7 @@ def _for_each_output(outputs: Nest, argument: str, given: Any) -> list[Any]:
 
 
 def _for_only_output(outputs: Nest, argument: str, given: Any) -> Any:
-    """An argument of ``compile`` for a model with one output, which may come in a list of one or in a dict."""
+    """An argument of ``compile`` for a model with one output, which may be passed in a list of one or in a dict."""
     if isinstance(given, Mapping) and given and set(given) <= {*outputs.names, *outputs.keys}:
         (given,) = outputs.flatten(argument, given)
     if argument in ("metrics", "weighted_metrics"):
@@ -225,7 +224,7 @@ def _buffers(plan: Plan) -> tuple[int, ...]:
 
 
 def _side_by_side(outputs: Iterable[tuple[ResolvedOutput, int]], plan: Plan) -> tuple[OutputColumns, ...]:
-    """Where the outputs that are read, each with its buffer, stand in predictions, targets and weights of a batch."""
+    """The columns of each output (paired with its buffer) in the predictions, targets and weights of a batch."""
     columns: list[OutputColumns] = []
     predictions = targets = 0
     for index, (output, buffer) in enumerate(outputs):

@@ -1,4 +1,4 @@
-"""Constraints that are functions of the user's own: applied from Python between two batches, since engines know only their own."""
+"""Constraints that are user functions: applied in Python between batches, because engines only implement the built-in ones."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["ConstrainedTrainer", "function_constraints"]
 
 
 def function_constraints(plan: Plan) -> tuple[tuple[int, Parameter], ...]:
-    """The trainable parameters that functions constrain, with their indices."""
+    """The trainable parameters with constraints that are functions, and their indices."""
     return tuple((index, one) for index, one in enumerate(plan.parameters) if one.trainable and one.bounds and one.bounds.function)
 
 
 class ConstrainedTrainer:
-    """Trains one batch at a time and applies functions to parameters after each.
+    """Trains one batch at a time, and applies constraints that are functions after each batch.
 
     Args:
-        trainer: Takes the steps.
-        network: The network that it trains.
+        trainer: Trains the batches.
+        network: The network that is trained.
         constrained: The :func:`function_constraints` of its plan.
     """
 
@@ -49,7 +49,7 @@ class ConstrainedTrainer:
 
 
 def constrained(parameter: Parameter, w: np.ndarray) -> np.ndarray:
-    """The values of a parameter, constrained by its function."""
+    """The values of a parameter after applying its constraint."""
     assert parameter.bounds is not None
     assert parameter.bounds.function is not None
     with as_caller():

@@ -1,4 +1,4 @@
-"""The loop over the batches of one epoch or one evaluation: calls of the engine, and the callbacks between them."""
+"""The loop over the batches of one epoch or one evaluation: calls of the engine, with callbacks in between."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from fastmlp.callbacks import CallbackList
 __all__ = ["CHUNK_SECONDS", "BatchRun", "Model", "abandoning", "run_batches"]
 
 CHUNK_SECONDS = 0.05
-"""About how long a call of the engine takes. Between two calls Python runs callbacks, draws the progress line and notices Ctrl-C."""
+"""Approximate duration of a call of the engine. Between calls, Python runs callbacks, updates the progress line and handles Ctrl-C."""
 
 
 class Model(Protocol):
-    """What a loop reads and writes of a model."""
+    """The attributes of a model that the loop uses."""
 
     stop_training: bool
     fit_progress: FitState | None
@@ -26,29 +26,29 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BatchRun:
-    """Batches ``first`` … ``stop - 1``, and what adds up their loss and metrics. The data may run out before ``stop``."""
+    """Batches ``first`` … ``stop - 1``, and the accumulator of their loss and metrics. The data may end before ``stop``."""
 
     accumulator: MetricAccumulator
     first: int
     stop: int
     merged: int = 1
-    """How many of the user's batches each of these is."""
+    """The number of the user's batches that are merged into each of these."""
     done: int = 0
-    """How many are done already."""
+    """The number of batches that were completed before."""
 
 
 def run_batches(model: Model, engine: EngineCall, batches: BatchRun, listeners: CallbackList, phase: str) -> dict[str, Any]:
-    """Run batches in calls of about 50 ms, or one by one if a callback listens to batches.
+    """Run batches in calls of about 50 ms, or one by one if a callback has batch methods.
 
     Args:
-        model: ``stop_training`` ends the loop; ``fit_progress`` follows it.
+        model: ``stop_training`` ends the loop; ``fit_progress`` is updated.
         engine: A call of the engine.
         batches: The batches.
         listeners: The callbacks.
         phase: ``train`` or ``test``.
 
     Returns:
-        The logs at the end; empty if there was no batch.
+        The final logs; empty if there was no batch.
     """
     each = listeners.listens_to_batches(phase)
     before = getattr(listeners, f"on_{phase}_batch_begin")
@@ -62,7 +62,7 @@ def run_batches(model: Model, engine: EngineCall, batches: BatchRun, listeners: 
         limit = 1 if each else listeners._batches_until_pause() if phase == "train" else None
         reached = accumulator.run(engine, at, stop if limit is None else min(at + limit, stop))
         if reached == at:
-            break  # the data ran out
+            break  # end of the data
         at = reached
         if phase == "train" and model.fit_progress is not None:
             model.fit_progress.batches = at - first
@@ -79,7 +79,7 @@ def run_batches(model: Model, engine: EngineCall, batches: BatchRun, listeners: 
 
 @contextmanager
 def abandoning(listeners: CallbackList) -> Iterator[None]:
-    """Callbacks return what they hold if an exception ends the loop."""
+    """Lets callbacks release their resources if an exception ends the loop."""
     try:
         yield
     except BaseException:

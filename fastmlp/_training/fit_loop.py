@@ -1,4 +1,4 @@
-"""The epochs of a ``fit``: training, validation and the callbacks around them."""
+"""The loop over the epochs of ``fit``: training, validation and callbacks."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ __all__ = ["FitLoop", "Validation"]
 
 
 class Model(epoch_loop.Model, Protocol):
-    """What the loop reads and writes of a model."""
+    """The attributes of a model that the loop uses."""
 
     epochs_trained: int
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What is evaluated after epochs."""
+    """Validation after epochs."""
 
     evaluate: Callable[[CallbackList], MetricAccumulator]
     is_due: Callable[[int], bool]
-    """Whether to validate after an epoch, counted from 1."""
+    """Returns whether to validate after an epoch, counted from 1."""
 
 
 class FitLoop:
-    """The epochs of a ``fit``.
+    """The loop over the epochs of ``fit``.
 
     Args:
         model: The model.
         config: The arguments of its ``compile``.
         network: Its network.
-        begin_epoch: Returns the batches of the next epoch, of which so many are done already.
+        begin_epoch: Returns the batches of the next epoch, given the number of batches that were completed before.
         train: A call of the engine.
-        validation: What is evaluated, or None.
+        validation: Validation after epochs, or None.
         listeners: The callbacks.
-        progress: The position, which a callback may move when training begins.
+        progress: The position in training, which a callback may change at the start.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class FitLoop:
         self._begin_epoch, self._train, self._validation = begin_epoch, train, validation
         self._listeners, self._progress = listeners, progress
         self._last: dict[str, MetricAccumulator] = {}
-        """Of training and of validation."""
+        """The last accumulators of training and of validation."""
 
     def run(self, epochs: int) -> None:
-        """Train up to this epoch, counted from 1."""
+        """Train up to the final epoch index ``epochs``, as in ``fit``."""
         model, listeners = self._model, self._listeners
         model.stop_training = False
         model.fit_progress = self._progress
@@ -80,7 +80,7 @@ class FitLoop:
                     listeners.on_epoch_begin(epoch)
                     logs = self._train_epoch(epoch)
                     if not logs:
-                        break  # the data ran out
+                        break  # end of the data
                     logs = dict(sorted({**logs, **self._validate(epoch)}.items()))
                     listeners.on_epoch_end(epoch, logs)
                     if model.stop_training:
@@ -94,7 +94,7 @@ class FitLoop:
             model.fit_progress = None
 
     def _train_epoch(self, epoch: int) -> dict[str, Any]:
-        """The logs of training; empty if there were no data."""
+        """Train one epoch and return its logs, which are empty if there was no data."""
         batches = self._begin_epoch(self._progress.batches)
         accumulator = self._last["train"] = batches.accumulator
         self._progress.begin_epoch(epoch, accumulator)
@@ -113,7 +113,7 @@ class FitLoop:
         return logs
 
     def _validate(self, epoch: int) -> dict[str, Any]:
-        """The logs of validation, if it is due after this epoch."""
+        """Validate if it is due after this epoch, and return the logs."""
         if self._validation is None or not self._validation.is_due(epoch + 1):
             return {}
         accumulator = self._last["validation"] = self._validation.evaluate(self._listeners)

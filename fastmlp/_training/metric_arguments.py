@@ -1,4 +1,4 @@
-"""The metrics passed to ``compile``: from names to objects, their names in logs, and whether they can read an output."""
+"""The metrics passed to ``compile``: conversion of names to objects, names in logs, and compatibility with outputs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["ACCURACY", "CROSSENTROPY", "check_form", "higher_is_better", "metric
 
 ACCURACY = ("accuracy", "acc")
 CROSSENTROPY = ("crossentropy", "ce")
-"""Names that stand for different metrics of different outputs."""
+"""Names whose metric depends on the output."""
 
 
 def metric_list(argument: str, given: MetricsLike) -> list[str | Metric]:
-    """The metrics of one output, flat; an unknown name is an error here rather than in ``fit``."""
+    """The metrics of one output as a flat list; an unknown name raises an error here rather than in ``fit``."""
     if given is None:
         return []
     if isinstance(given, Mapping) and "class" not in given:
@@ -41,7 +41,7 @@ def metric_list(argument: str, given: MetricsLike) -> list[str | Metric]:
 
 
 def resolve_metric(identifier: str | Metric, loss: Loss, width: int) -> tuple[Metric, str]:
-    """The metric, and its name, for predictions with so many columns that are trained with this loss."""
+    """The metric object and its name, for predictions with ``width`` columns and this loss."""
     if isinstance(identifier, Metric):
         return identifier, identifier.name
     if identifier.lower() in ACCURACY + CROSSENTROPY:
@@ -51,7 +51,7 @@ def resolve_metric(identifier: str | Metric, loss: Loss, width: int) -> tuple[Me
 
 
 def higher_is_better(identifier: str | Metric) -> bool | None:
-    """Whether a higher value is better, of a metric whose output need not be known; None where neither is."""
+    """Whether higher values of a metric are better, for an unknown output; None if neither is."""
     if isinstance(identifier, str):
         if identifier.lower() in ACCURACY + CROSSENTROPY:
             return identifier.lower() in ACCURACY
@@ -60,7 +60,7 @@ def higher_is_better(identifier: str | Metric) -> bool | None:
 
 
 def unique_name(name: str, taken: Sequence[str], weighted: bool) -> str:
-    """The name of a metric in logs that have these names already."""
+    """A name for a metric in logs that differs from the names in ``taken``."""
     if name in taken and weighted:
         name = f"weighted_{name}"
     count = 1
@@ -72,12 +72,12 @@ def unique_name(name: str, taken: Sequence[str], weighted: bool) -> str:
 
 
 def reads_variances(metric: Metric) -> bool:
-    """Whether half of the predictions that it reads are variances."""
+    """Whether half of the predictions that the metric reads are variances."""
     return getattr(metric, "kind", None) == GAUSSIAN
 
 
 def check_form(metric: Metric, name: str, loss: Loss) -> None:
-    """An error if the metric reads targets or predictions of another form than the loss."""
+    """Raises an error if the metric reads targets or predictions in another form than the loss."""
     comparable = loss.kind != CIRCLE or not isinstance(metric, metrics.SparseCategoricalCrossentropy)
     if metric.sparse is None or (comparable and metric.sparse == loss.sparse and reads_variances(metric) == (loss.kind == GAUSSIAN)):
         return
@@ -87,8 +87,8 @@ def check_form(metric: Metric, name: str, loss: Loss) -> None:
 def _form_mismatch(metric: Metric, name: str, loss: Loss) -> str:
     if loss.kind == CIRCLE:
         return (
-            f"the metric {name!r} compares columns with classes, but with circle these are embeddings and class labels; use metrics of "
-            "your own, which get both"
+            f"the metric {name!r} compares columns with classes, but with circle these are embeddings and class labels; use a custom "
+            "metric, which receives both"
         )
     if loss.kind == GAUSSIAN:
         return f"the metric {name!r} compares columns, but with gaussian_nll half of the predictions are variances; use 'gaussian_nll'"

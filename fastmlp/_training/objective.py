@@ -1,4 +1,4 @@
-"""What is minimized and measured on a network: the engines' objectives, the metrics beside them, and their names in logs."""
+"""The losses and metrics of a network: objectives of the engines, metrics computed in Python, and their names in logs."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from fastmlp.metrics.base import EngineMetric
 __all__ = ["CIRCLE", "GAUSSIAN", "OVERLAPS", "OutputColumns", "ResolvedMetric", "ResolvedObjective", "runs_in_engine"]
 
 OVERLAPS = ("dice", "tversky")
-"""Losses that take all elements of a sample, or of a batch, together."""
+"""Losses computed over all elements of a sample, or of a batch."""
 
 CIRCLE = "sparse_circle"
 """Compares the samples of a batch; its labels may be any integers and do not refer to columns."""
 
 GAUSSIAN = "gaussian_nll"
-"""Its predictions have two columns for each target, so other losses and metrics can't read them."""
+"""Its predictions have two columns per target, so other losses and metrics can't read them."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputColumns:
-    """Where an output that has a loss stands in the arrays of a batch."""
+    """The columns of an output with a loss in the arrays of a batch."""
 
     predictions: slice = field(default_factory=lambda: slice(None))
     targets: slice = field(default_factory=lambda: slice(None))
     weights: int = 0
-    """Its column of the sample weights, where each loss has a column."""
+    """Its column of the sample weights, if each loss has a column."""
     labels: bool = False
-    """Whether its targets are integer labels in columns of float32."""
+    """Whether its targets are integer labels stored as float32 columns."""
     row: Shape = ()
-    """The shape of a sample's predictions, where they have more axes than one."""
+    """The shape of a sample's predictions if they have more than one axis, otherwise ``()``."""
     groups: int = 1
     """See :class:`fastmlp._engine.spec.Objective`."""
 
@@ -45,7 +45,7 @@ class OutputColumns:
         return y if y.ndim == 1 else y[:, self.targets]
 
     def metric_arguments(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """This output's predictions and targets, of all outputs' side by side, in the shapes and types that metrics read."""
+        """Extract this output's predictions and targets from those of all outputs, in the shapes and dtypes that metrics read."""
         p, y = p[:, self.predictions], self.of_targets(y)
         if self.labels:
             y = y.astype(np.int32)
@@ -75,51 +75,51 @@ class ResolvedMetric:
 
     @property
     def higher_is_better(self) -> bool | None:
-        """False for a loss, None where neither is better."""
+        """Whether higher values are better: False for a loss, None if neither is."""
         return self.metric.higher_is_better if self.metric is not None else False
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedObjective:
-    """The arguments of ``compile``, resolved for a network. A ``MetricAccumulator`` has the values that belong to it."""
+    """The arguments of ``compile``, resolved for a network. A ``MetricAccumulator`` computes the values."""
 
     objectives: tuple[Objective, ...]
-    """One for each output that has a loss, in the order of the outputs."""
+    """One for each output with a loss, in the order of the outputs."""
     columns: tuple[OutputColumns, ...]
-    """For each objective."""
+    """One for each objective."""
     metrics: tuple[ResolvedMetric, ...]
-    """In the order of the engines' totals. With several objectives each loss stands before the metrics of its output."""
+    """In the order of the engines' totals; with several objectives, each loss precedes the metrics of its output."""
     log_names: tuple[str, ...]
     """``loss`` and the names of the other logs, in the order in which ``evaluate`` lists them."""
 
     @property
     def row(self) -> Shape:
-        """The shape of a sample's predictions, where there is one objective and they have more axes than one."""
+        """The shape of a sample's predictions, for a single objective whose predictions have more than one axis, otherwise ``()``."""
         return self.columns[0].row if len(self.columns) == 1 else ()
 
     @property
     def depends_on_batches(self) -> bool:
-        """Whether a value depends on how the samples are cut into batches, so that batches may not be merged."""
+        """Whether a value depends on how the samples are divided into batches, so that batches must not be merged."""
         return any(
             one.loss == CIRCLE or (one.loss in OVERLAPS and not one.parameters[2]) or one.ignored is not None for one in self.objectives
         )
 
     def prediction_columns(self, plan: Plan) -> int:
-        """Columns of the predictions that engines hand out: those of all outputs that have a loss."""
+        """Number of columns of the predictions that engines return: those of all outputs with a loss."""
         return sum(plan.widths[plan.output if one.output is None else one.output] * one.groups for one in self.objectives)
 
     def new_totals(self) -> np.ndarray:
-        """Zeros for an engine to add to: the sum and the weight of the loss, then of each loss and metric of the outputs."""
+        """Zeros that an engine adds to: the weighted sum and the sum of weights of the loss, then of each output's loss and metrics."""
         losses = len(self.objectives) if len(self.objectives) > 1 else 0
         return np.zeros(2 + 2 * losses + 2 * sum(len(one.metrics) for one in self.objectives), np.float64)
 
     def as_logs(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values by name that are part of the logs, in their order."""
+        """The values that are part of the logs, in order."""
         return {name: values[name] for name in self.log_names}
 
 
 def runs_in_engine(metric: Metric | None, row: Shape, groups: int) -> TypeGuard[EngineMetric]:
-    """Whether the engines compute a metric, unless it compares along the last axis of flat rows of this shape."""
+    """Whether the engines compute a metric, for predictions of shape ``row`` per sample (``()`` for one axis)."""
     if not isinstance(metric, EngineMetric) or (row and groups == 1 and not metric.elementwise):
         return False
     return all(getattr(type(metric), name) is getattr(EngineMetric, name) for name in ("update_state", "result", "sample_values"))

@@ -1,4 +1,4 @@
-"""The arguments of ``compile`` for one output, a loss, its weight and metrics, and how they are resolved for a network."""
+"""The arguments of ``compile`` for one output: a loss, its weight and metrics, and their resolution for a network."""
 
 from __future__ import annotations
 
@@ -38,35 +38,35 @@ __all__ = ["OutputConfig", "ResolvedOutput"]
 
 @dataclass(frozen=True, slots=True)
 class ResolvedOutput:
-    """An output's objective, and the metrics in the order of ``compile``."""
+    """The objective and metrics of an output."""
 
     objective: Objective
     metrics: tuple[tuple[str, Metric, bool], ...]
-    """Name, metric, and whether it uses the sample weights; those that the engines compute are in the objective too, in this order."""
+    """Name, metric, and whether it is weighted, in the order of ``compile``; those that engines compute are also in the objective."""
     row: Shape
-    """The shape of a sample's predictions, where they have more axes than one."""
+    """The shape of a sample's predictions if they have more than one axis, otherwise ``()``."""
 
 
 class OutputConfig:
-    """The arguments of ``compile`` for one output, checked.
+    """The validated arguments of ``compile`` for one output.
 
     Args:
-        loss: A name, an object, ``"crossentropy"`` (which kind depends on the model and its targets), or None for an output that is not
+        loss: A name, an object, ``"crossentropy"`` (its kind is chosen by the model and the targets), or None for an output that is not
             trained.
-        weight: Factor of the loss, 1 if None.
+        weight: Factor of the loss; None is 1.
         metrics: One or several names or objects.
-        weighted_metrics: The same; these use the sample weights.
+        weighted_metrics: Like ``metrics``, but weighted by the sample weights.
     """
 
     def __init__(
         self, loss: LossLike | None, weight: float | None = None, metrics: MetricsLike = None, weighted_metrics: MetricsLike = None
     ) -> None:
         self.loss: Loss | None = None
-        """None where there is none, or where it follows from targets that are yet to come."""
+        """None if there is no loss, or if it depends on targets not yet seen."""
         self.any_crossentropy = isinstance(loss, str) and loss.lower() in CROSSENTROPY
-        """Whether the targets decide which cross-entropy the loss is."""
+        """Whether the kind of cross-entropy depends on the targets."""
         self.only_measured = False
-        """Whether there are metrics and no loss: then some loss of weight 0, which is no part of the logs, carries them."""
+        """Whether there are metrics but no loss; the engines then use a loss of weight 0 that is not part of the logs."""
         if loss is not None and not self.any_crossentropy:
             self.loss = losses.get(loss)
             if self.loss.reduction not in MEANS:
@@ -92,11 +92,11 @@ class OutputConfig:
 
     @property
     def resolvable(self) -> bool:
-        """Whether the objective follows from the network alone, without a look at the targets."""
+        """Whether the objective is determined by the network, without the targets."""
         return self.loss is not None or not self.is_read
 
     def see_targets(self, y: Any, row: Shape) -> None:
-        """Decide what ``"crossentropy"`` means, and which loss carries metrics, from the shape of the first targets.
+        """Choose the loss for ``"crossentropy"``, or for metrics without a loss, from the shape of the first targets.
 
         Args:
             y: The targets.
@@ -115,12 +115,12 @@ class OutputConfig:
             self.loss = losses.CategoricalCrossentropy()
 
     def forget_targets(self) -> None:
-        """Decide anew at the next targets, because the last ones were wrong."""
+        """Choose the loss again when the next targets are passed, because the last ones were invalid."""
         if self.any_crossentropy or self.only_measured:
             self.loss = None
 
     def _carrier(self, shape: tuple[int, ...], row: Shape) -> Loss:
-        """A loss that reads targets of the form that the metrics read."""
+        """A loss that reads targets in the same form as the metrics."""
         given = (*self.metrics, *self.weighted_metrics)
         known = [metric for metric in given if isinstance(metric, Metric)]
         known += [metrics.registry.named(name)() for name in given if isinstance(name, str) and name.lower() not in ACCURACY + CROSSENTROPY]
@@ -133,7 +133,7 @@ class OutputConfig:
         return losses.MeanSquaredError()
 
     def resolve(self, plan: Plan, buffer: int) -> ResolvedOutput:
-        """The objective of the output in a buffer of a network; the loss must be known."""
+        """The objective of the output in ``buffer``; the loss must be known."""
         loss = self._known_loss()
         row = plan.row(buffer) if plan.rows else ()
         row = () if len(row) == 1 else row
@@ -149,7 +149,7 @@ class OutputConfig:
         chosen = self._resolve_metrics(row[-1] if row else width)
         of_engine = [metric.to_spec(weighted) for _, metric, weighted in chosen if runs_in_engine(metric, row, groups)]
         for index, planned in enumerate(of_engine):
-            if not planned.from_logits and closing == CLOSING.get(planned.kind):  # the value that the loss of this name has
+            if not planned.from_logits and closing == CLOSING.get(planned.kind):  # computed from logits, like the loss of the same name
                 of_engine[index] = replace(planned, from_logits=True, source=last.inputs[0])
         objective = Objective(
             loss.kind,
@@ -182,10 +182,10 @@ class OutputConfig:
         return chosen
 
     def _read_along_last_axis(self, plan: Plan, predictions: int, row: Shape) -> tuple[int, int]:
-        """The buffer from which a loss reads predictions that have more axes than one per sample, and its number of rows per sample.
+        """The buffer that a loss reads if predictions have more than one axis, and the number of vectors per sample in it.
 
-        Plans end with a buffer of vectors along the last axis, which is unfolded. Losses of single elements may as well read the buffer
-        that was folded to these vectors; the user's functions, and losses that sum over all axes, read whole samples.
+        Plans end with a buffer of vectors along the last axis, which is unfolded to samples. Elementwise losses may also read the buffer
+        before it was folded to vectors; user functions, and losses that sum over all axes, read whole samples.
         """
         loss = self._known_loss()
         if loss.kind == CIRCLE:
@@ -208,7 +208,7 @@ class OutputConfig:
         return vectors, math.prod(row[:-1])
 
     def warn(self, plan: Plan, buffer: int) -> None:
-        """Warn of a loss or metrics that are most likely a mistake for the output in a buffer."""
+        """Warn about a loss or metrics that are probably mistakes for the output in ``buffer``."""
         if self.only_measured or not self.is_read:
             return
         loss, output = self._known_loss(), self.resolve(plan, buffer)
@@ -217,7 +217,7 @@ class OutputConfig:
         advice.warn_of_metrics(loss, form, [(name, metric) for name, metric, _ in output.metrics])
 
     def check_axes(self, count: int) -> None:
-        """Refuse a loss along another axis than the last of an output with so many axes, that of the samples included."""
+        """Raise an error for a loss along an axis other than the last; ``count`` is the number of axes, including samples."""
         if self.loss is not None and not self.loss.takes_axes(count):
             raise UnsupportedError(
                 f"training with {self.loss.name}(axis={self.loss.axis}) on an output of {count} axes is not in fastmlp; losses "
@@ -225,7 +225,7 @@ class OutputConfig:
             )
 
     def classes(self, y: np.ndarray, width: int) -> int | None:
-        """How many classes converted targets may be of; None where that can't be known."""
+        """The number of classes of converted targets; None if unknown."""
         if y.ndim == 1:
             return None if self.loss is not None and self.loss.kind == CIRCLE else width
         if y.shape[1] > 1:
@@ -233,7 +233,7 @@ class OutputConfig:
         return 2 if self.loss is not None and self.loss.of_two_classes else None
 
     def get_config(self) -> Config:
-        """Loss, weight and metrics as JSON values."""
+        """The loss, its weight and metrics, as JSON values."""
         loss: str | Mapping[str, Any] | None = None
         if self.is_trained:
             loss = "crossentropy" if self.loss is None else losses.serialize(self.loss)

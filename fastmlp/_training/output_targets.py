@@ -1,4 +1,4 @@
-"""Targets of the outputs of a model, as the engines read them."""
+"""Conversion of the targets of a model's outputs to the arrays that engines read."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from fastmlp.errors import UnsupportedError
 __all__ = ["name_of_output", "read_targets"]
 
 MAX_LABELS = 1 << 24
-"""Beside other targets, labels stand in a column of float32, which holds integers up to here."""
+"""With several outputs, labels are stored as float32, which represents all integers up to this one."""
 
 
 def name_of_output(outputs: Nest, argument: str, key: str) -> str:
-    """What to call an argument's part for an output in messages: ``y``, or ``y['price']`` with several outputs."""
+    """The name of an output's part of an argument in messages: ``y``, or ``y['price']`` with several outputs."""
     return f"{argument}[{key!r}]" if outputs.count > 1 else argument
 
 
 def read_targets(config: CompileConfig, objective: ResolvedObjective, values: Sequence[object], plan: Plan, name: str) -> np.ndarray:
-    """The targets of all outputs that have a loss: those of a single one as the engines read them alone, else side by side as float32.
+    """Convert the targets of all outputs with a loss; those of several outputs are concatenated along the last axis as float32.
 
     Args:
         config: The arguments of ``compile``.
-        objective: What they mean for the network.
-        values: The targets of each output; None for one that has no loss.
+        objective: The objective resolved for the network.
+        values: The targets of each output; None for outputs without a loss.
         plan: The network.
-        name: What to call the targets in messages.
+        name: Name of the targets in messages.
     """
     outputs = config.form
     given = zip(outputs.keys, config.outputs, values, plan.outputs or (plan.output,), strict=True)

@@ -1,4 +1,4 @@
-"""The loops of ``predict``: over arrays, in calls of about 50 ms, and over batches."""
+"""The loops of ``predict``: over arrays, in calls of about 50 ms, and over streams of batches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fastmlp.callbacks import CallbackList
 __all__ = ["predict_batches", "predict_samples"]
 
 FIRST_PREDICT_FLOPS = 1e9
-"""Work of the first call of ``predict``; later calls are sized by the clock."""
+"""Floating-point operations of the first call of the engine; the size of later calls depends on its time."""
 
 
 def predict_samples(
@@ -27,13 +27,13 @@ def predict_samples(
     arrange: Callable[[NDArray[np.float32]], Any],
     listeners: CallbackList,
 ) -> NDArray[np.float32]:
-    """The network's output for every sample, ``(samples, outputs)``.
+    """The network's outputs for all samples, ``(samples, outputs)``.
 
     Args:
         network: The network.
-        x: The samples as an engine reads them.
-        batch_size: Samples of a batch that callbacks are called for; calls of the engine take more if no callback listens to batches.
-        arrange: From the network's output to what callbacks get.
+        x: The converted samples.
+        batch_size: Samples per batch for callbacks; calls of the engine may process more if no callback has batch methods.
+        arrange: Converts the network's output to the structure passed to callbacks.
         listeners: The callbacks.
     """
     plan = network.plan
@@ -64,11 +64,11 @@ def predict_samples(
 
 
 def predict_batches(batches: Iterable[Any], predict: Callable[[Any], Any], listeners: CallbackList) -> Any:
-    """The model's output for all batches of a stream, arranged as its outputs are.
+    """The model's outputs for all batches of a stream, in the structure of its outputs.
 
     Args:
         batches: The batches, at least one.
-        predict: The model's output for one of them.
+        predict: Returns the model's output for one batch.
         listeners: The callbacks.
     """
     each = listeners.listens_to_batches("predict")
@@ -87,7 +87,7 @@ def predict_batches(batches: Iterable[Any], predict: Callable[[Any], Any], liste
 
 
 def _concatenate(parts: list[Any]) -> Any:
-    """Predictions of one batch after another as one: arrays, or lists or dicts of them."""
+    """Concatenate the predictions of batches, which are arrays, or lists or dicts of arrays."""
     if isinstance(parts[0], dict):
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     if isinstance(parts[0], (list, tuple)):

@@ -1,6 +1,6 @@
-"""How much each sample counts in the losses: sample weights and class weights, of arrays, batches and validation data.
+"""Sample weights and class weights, for arrays, batches and validation data.
 
-The engines read one weight per sample, ``(samples,)``, or with several losses one per sample and loss, ``(samples, losses)``.
+Engines read one weight per sample, ``(samples,)``, or with several losses one per sample and loss, ``(samples, losses)``.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ __all__ = ["check_one_kind_of_weight", "read_sample_weights", "with_class_weight
 
 
 def check_one_kind_of_weight(class_weight: ClassWeights | None, sample_weight: WeightData | None) -> None:
-    """An error if both are given."""
+    """Raises an error if both are passed."""
     if class_weight is not None and sample_weight is not None:
-        raise ValueError("give class_weight or sample_weight, not both")
+        raise ValueError("pass class_weight or sample_weight, not both")
 
 
 # Sample weights
 
 
 def read_sample_weights(config: CompileConfig, given: WeightData | None, name: str) -> np.ndarray | None:
-    """Sample weights as the engines read them; None for ones.
+    """Convert sample weights; None means that all are 1.
 
     Args:
         config: The arguments of ``compile``.
-        given: Weights for all outputs, or for each of them.
-        name: What to call them in messages.
+        given: Weights for all outputs, or for each output.
+        name: Name of the weights in messages.
     """
     if given is None:
         return None
@@ -81,29 +81,29 @@ def with_class_weights(
     *,
     check: bool = True,
 ) -> Samples:
-    """The samples, weighted by their classes.
+    """The samples, with sample weights that follow from their classes.
 
     Args:
         samples: Converted samples.
-        class_weight: Class to weight; with several outputs, such a mapping for each output whose classes are weighted.
+        class_weight: Maps classes to weights; with several outputs, a mapping for each output whose classes are weighted.
         config: The arguments of ``compile``.
-        objective: What they mean for the network.
+        objective: The objective resolved for the network.
         plan: The network.
-        check: Whether to warn of keys that are not classes.
+        check: Whether to warn about keys that are not classes.
     """
     if class_weight is None:
         return samples
     if objective.row:
-        raise UnsupportedError("class_weight is for predictions with a row of classes for each sample; give sample_weight")
+        raise UnsupportedError("class_weight needs one vector of classes per sample; pass sample_weight instead")
     if samples.weight is not None:
-        raise ValueError("give class_weight or sample_weight, not both; the batches of x have sample weights of their own")
+        raise ValueError("pass class_weight or sample weights, not both; the batches of x contain sample weights")
     weights: list[np.ndarray] = []
     columns = iter(zip(objective.objectives, objective.columns, strict=True))
     by_output = _by_output(config, class_weight)
     for (key, of_output), output, buffer in zip(by_output.items(), config.outputs, plan.outputs or (plan.output,), strict=True):
         if not output.is_read:
             if of_output is not None and of_output is not class_weight:
-                raise ValueError(f"class_weight has the output {key!r}, which has no loss; leave it out")
+                raise ValueError(f"class_weight has the output {key!r}, which has no loss; omit it")
             continue
         read, place = next(columns)
         if of_output is None:
@@ -120,7 +120,7 @@ def with_class_weights(
 
 
 def _by_output(config: CompileConfig, given: ClassWeights) -> dict[str, object]:
-    """The class weights of each output, None for those without."""
+    """The class weights of each output; None for outputs without class weights."""
     outputs = config.form
     if outputs.count == 1:
         return {outputs.keys[0]: given}
@@ -135,7 +135,7 @@ def _by_output(config: CompileConfig, given: ClassWeights) -> dict[str, object]:
 
 
 def _by_class(class_weight: object) -> dict[int, float]:
-    """Class weights, checked."""
+    """Validated class weights."""
     if isinstance(class_weight, str):
         raise TypeError(
             f"class_weight must be a dict from integer class label to weight, got {class_weight!r}; for weights that balance the classes: "
@@ -158,7 +158,7 @@ def _by_class(class_weight: object) -> dict[int, float]:
 
 
 def _warn_of_unknown_classes(by_class: Mapping[int, float], classes: int | None) -> None:
-    """Warn of weights for classes beyond the number of classes, where that is known."""
+    """Warn about weights for classes that do not exist, if the number of classes is known."""
     unknown = [] if classes is None else [label for label in by_class if label >= classes]
     if classes is not None and unknown:
         plural = "s" if len(unknown) > 1 else ""
@@ -169,10 +169,10 @@ def _warn_of_unknown_classes(by_class: Mapping[int, float], classes: int | None)
 
 
 def _of_samples(by_class: Mapping[int, float], y: np.ndarray) -> np.ndarray:
-    """The weight of each sample, ``(samples,)``; classes that are not mentioned weigh 1.
+    """The weight of each sample, ``(samples,)``; it is 1 for classes without an entry.
 
     Args:
-        by_class: Class to weight.
+        by_class: Maps classes to weights.
         y: Converted targets: labels ``(samples,)``, one-hot, or one column of zeros and ones.
     """
     weights = np.empty(len(y), np.float32)

@@ -1,8 +1,8 @@
-"""The state of a training: everything that training changes, captured from a model at one moment and restored into a model like it.
+"""The training state: everything that training changes, captured from a model between two batches and restored to a similar model.
 
-Saving, copying, :class:`~fastmlp.callbacks.BackupAndRestore` and :class:`~fastmlp.callbacks.LearningRateFinder` all use it, so a training
-that is stopped, saved and resumed ends with the same bits as one that was not stopped. It refuses to describe a model: layers and the
-arguments of ``compile`` are not state.
+Saving, copying, :class:`~fastmlp.callbacks.BackupAndRestore` and :class:`~fastmlp.callbacks.LearningRateFinder` use it, so training that
+is stopped, saved and resumed ends with the same bits as uninterrupted training. Layers and the arguments of ``compile`` are not part of the
+state.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Array: TypeAlias = NDArray[np.float32]
 
 
 class Accumulator(Protocol):
-    """What adds up an epoch: a :class:`~fastmlp._training.accumulators.MetricAccumulator`."""
+    """The accumulator of an epoch: a :class:`~fastmlp._training.accumulators.MetricAccumulator`."""
 
     def state(self) -> dict[str, Any]: ...
     def restore(self, state: Mapping[str, Any]) -> None: ...
@@ -39,7 +39,7 @@ class Source(Protocol):
 
 
 class StatefulCallback(Protocol):
-    """What a callback has for this module."""
+    """The methods of callbacks that this module uses."""
 
     def _fit_state(self) -> dict[str, Any]: ...
     def _restore_fit_state(self, state: Mapping[str, Any]) -> None: ...
@@ -56,9 +56,9 @@ class FitState:
     """The position of a running ``fit``, between two batches.
 
     Args:
-        source: Its batches.
-        listeners: Its callbacks.
-        epoch: The first epoch, counted from 0.
+        source: The batches.
+        listeners: The callbacks.
+        epoch: Index of the initial epoch.
     """
 
     def __init__(self, source: Source, listeners: Callbacks, epoch: int) -> None:
@@ -66,19 +66,19 @@ class FitState:
         self._listeners = listeners
         self.epoch = epoch
         self.batches = 0
-        """Batches done in the epoch."""
+        """Completed batches of the epoch."""
         self._accumulator: Accumulator | None = None
         self._interrupted: Mapping[str, Any] = {}
 
     def begin_epoch(self, epoch: int, accumulator: Accumulator) -> None:
-        """Called when an epoch begins, or continues after it was interrupted: then ``accumulator`` continues too."""
+        """Called when an epoch begins, or continues after an interruption; then ``accumulator`` is restored."""
         self.epoch = epoch
         self._accumulator = accumulator
         if self.batches:
             accumulator.restore(self._interrupted)
 
     def end_epoch(self) -> None:
-        """Called when all batches of the epoch are done."""
+        """Called after all batches of the epoch."""
         self._source.end_epoch()
         self.epoch += 1
         self.batches = 0
@@ -95,19 +95,19 @@ class FitState:
         }
 
     def check_data(self, position: Mapping[str, Any]) -> None:
-        """A ValueError if ``position`` is inside a pass over other data."""
+        """Raise ValueError if ``position`` is in the middle of a pass over other data."""
         inside_a_pass = position["batches"] or position["first"] is not None
         if inside_a_pass and position["data"] != self._source.describe():
             raise ValueError(f"an epoch of {position['data']}, but this fit has {self._source.describe()}")
 
     def restore(self, position: Mapping[str, Any], *, stopped: bool = False) -> None:
-        """Continue from a :meth:`position`; a fit that was ``stopped`` there trains no more epochs."""
+        """Continue from a :meth:`position`; if the fit was ``stopped`` there, it does not train further epochs."""
         self.epoch = sys.maxsize if stopped else position["epoch"]
         self.batches, self._interrupted = position["batches"], position["tally"]
         self._source.first, self._source.number = position["first"], position["number"]
 
     def named_callbacks(self) -> Iterator[tuple[str, StatefulCallback]]:
-        """Each callback with a name that it has in another run too: its class, and its number among those of the class."""
+        """Each callback with a name that is the same in another run: its class, and its index among callbacks of that class."""
         seen: Counter[str] = Counter()
         for callback in self._listeners.callbacks:
             name = type(callback).__name__
@@ -116,13 +116,13 @@ class FitState:
 
 
 class StatefulWeight(Protocol):
-    """What a :class:`~fastmlp._graph.weights.Weight` has for this module."""
+    """The method of :class:`~fastmlp._graph.weights.Weight` that this module uses."""
 
     def store(self, value: np.ndarray) -> None: ...
 
 
 class StatefulOptimizer(Protocol):
-    """What an :class:`~fastmlp.optimizers.Optimizer` has for this module."""
+    """The attributes of :class:`~fastmlp.optimizers.Optimizer` that this module uses."""
 
     rate_source: Any
 
@@ -131,7 +131,7 @@ class StatefulOptimizer(Protocol):
 
 
 class ConnectedModel(Protocol):
-    """What a model has for :class:`OptimizerState`."""
+    """The attributes of a model that :class:`OptimizerState` uses."""
 
     _configured: bool
     _network: Any
@@ -143,7 +143,7 @@ class ConnectedModel(Protocol):
 
 
 class StatefulModel(ConnectedModel, Protocol):
-    """What a :class:`~fastmlp.Model` has for :class:`TrainingState`."""
+    """The attributes of :class:`~fastmlp.Model` that :class:`TrainingState` uses."""
 
     fit_progress: FitState | None
     stop_training: bool
@@ -161,16 +161,16 @@ class StatefulModel(ConnectedModel, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OptimizerState:
-    """What the optimizer of a compiled model has counted and accumulated."""
+    """The iterations and slots of the optimizer of a compiled model."""
 
     iterations: int
-    """Batches trained on."""
+    """Number of batches trained on."""
     slots: dict[str, list[Array]]
-    """By name, an array for each weight that is learned, frozen or not; ``{}`` for an optimizer without slots, or for a fresh one."""
+    """By slot name, an array for each learned weight, frozen or not; empty for an optimizer without slots or before training."""
 
     @classmethod
     def capture(cls, model: ConnectedModel) -> Self | None:
-        """The state now; None before the network is configured for the optimizer, when there is none."""
+        """The current state; None before the network is configured for the optimizer."""
         network = model._network
         if network is None or not model._configured:
             return None
@@ -178,7 +178,7 @@ class OptimizerState:
         return cls(network.iterations, slots)
 
     def restore(self, model: ConnectedModel) -> None:
-        """Continue from here in a compiled model with the same weights; slots that its optimizer lacks are left out."""
+        """Restore the state in a compiled model with the same weights; slots that its optimizer lacks are ignored."""
         network = model._configured_network()
         for name, values in self.slots.items():
             if name in network.slot_names:
@@ -187,7 +187,7 @@ class OptimizerState:
         network.iterations = int(self.iterations)
 
     def check(self, model: ConnectedModel) -> None:
-        """A ValueError unless these are the slots of the model's optimizer, in the right shapes."""
+        """Raise ValueError unless these are the slots of the model's optimizer, with matching shapes."""
         network = model.network
         if tuple(self.slots) != (expected := tuple(network.slot_names)):
             raise ValueError(f"the optimizer's state should be {', '.join(expected) or 'empty'}, got {', '.join(self.slots) or 'none'}")
@@ -200,14 +200,14 @@ class OptimizerState:
 
 @dataclass(frozen=True, slots=True)
 class TensorNames:
-    """The names that the arrays of a :class:`TrainingState` have in a file."""
+    """The names of the arrays of a :class:`TrainingState` in a file."""
 
     weights: Sequence[str]
     """In the order of ``Model.get_weights()``."""
     learned: Sequence[str]
-    """Of the weights that have slots."""
+    """The weights that have slots."""
     optimizer: str
-    """What the names of slots begin with."""
+    """Prefix of the names of slots."""
 
     def of_slot(self, slot: str) -> list[str]:
         """The names of a slot's arrays."""
@@ -216,31 +216,31 @@ class TensorNames:
 
 @dataclass(frozen=True, slots=True)
 class TrainingState:
-    """Everything that training changes, at one moment between two batches."""
+    """Everything that training changes, between two batches."""
 
     weights: list[Array]
     """In the order of ``Model.get_weights()``."""
     slots: dict[str, list[Array]]
     """See :class:`OptimizerState`."""
     counters: dict[str, Any]
-    """``Model.training_state()``: iterations, epochs and the seed, from which every random number of a training follows."""
+    """``Model.training_state()``: iterations, epochs and the seed, which determine all random numbers of training."""
     learning_rate: Any = None
-    """A number or a schedule; None leaves the one that the optimizer has."""
+    """A number or a schedule; None keeps that of the optimizer."""
     position: dict[str, Any] | None = None
-    """The position of a running ``fit``, see :class:`FitState`; None outside."""
+    """The position of a running ``fit``, see :class:`FitState`; None outside ``fit``."""
     stopped: bool = False
-    """Whether that ``fit`` was asked to end."""
+    """Whether ``stop_training`` was set in that ``fit``."""
     callbacks: dict[str, dict[str, Any]] | None = None
-    """What its callbacks have to remember, by the names of :meth:`FitState.named_callbacks`; None without a ``fit``."""
+    """The states of callbacks, by the names of :meth:`FitState.named_callbacks`; None outside ``fit``."""
 
     @classmethod
     def capture(cls, model: StatefulModel, *, optimizer: bool = True, fit: bool = False) -> Self:
-        """The state of a model now.
+        """Capture the current state of a model.
 
         Args:
             model: The model, between two batches.
-            optimizer: Whether to include the optimizer's slots and iterations; without them the iterations are 0.
-            fit: Whether to include the position and the callbacks of the ``fit`` that is running.
+            optimizer: Whether to include the optimizer's slots and iterations; otherwise iterations are 0.
+            fit: Whether to include the position and the callbacks of the running ``fit``.
         """
         kept = OptimizerState.capture(model) if optimizer else None
         running = model.fit_progress if fit else None
@@ -255,10 +255,10 @@ class TrainingState:
         )
 
     def restore(self, model: StatefulModel) -> None:
-        """Continue from here, in a model that is built and, if the state has slots, compiled, as the one it was captured from was.
+        """Restore the state in a model that is built and, if the state has slots, compiled with the same optimizer.
 
         Raises:
-            ValueError: The slots are of another optimizer, or the counters are malformed.
+            ValueError: If the slots belong to another optimizer, or the counters are malformed.
         """
         for weight, value in zip(model._weights, self.weights, strict=True):
             weight.store(value)
@@ -275,14 +275,14 @@ class TrainingState:
         self.restore_learning_rate(model)
 
     def restore_learning_rate(self, model: StatefulModel) -> None:
-        """Give the optimizer the learning rate it had; a number does not replace a schedule."""
+        """Restore the learning rate of the optimizer; a number does not replace a schedule."""
         if self.learning_rate is not None and not (isinstance(self.learning_rate, float) and model.optimizer.follows_schedule):
             model.optimizer.rate_source = self.learning_rate
 
-    # As a file: a document of JSON values, and tensors
+    # File format: a document of JSON values, and tensors
 
     def document(self) -> dict[str, Any]:
-        """All but the arrays, as JSON values."""
+        """Everything except arrays, as JSON values."""
         return {
             "training": self.counters,
             "learning_rate": self.learning_rate if isinstance(self.learning_rate, float) else None,
@@ -293,7 +293,7 @@ class TrainingState:
         }
 
     def tensors(self, names: TensorNames) -> dict[str, Array]:
-        """The arrays by their names in a file."""
+        """The arrays by name in a file."""
         tensors = dict(zip(names.weights, self.weights, strict=True))
         for slot, values in self.slots.items():
             tensors |= zip(names.of_slot(slot), values, strict=True)
@@ -329,7 +329,7 @@ class TrainingState:
 
 
 def _arrays(state: Mapping[str, Any]) -> dict[str, list[np.ndarray]]:
-    """The values of a callback's state that are lists of arrays."""
+    """The entries of a callback's state that are lists of arrays."""
     return {name: value for name, value in state.items() if isinstance(value, list) and any(isinstance(item, np.ndarray) for item in value)}
 
 

@@ -1,4 +1,4 @@
-"""Loss and metrics over batches that come one by one."""
+"""Accumulation of loss and metrics over a stream of batches."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from fastmlp.errors import NonFiniteLossError
 
 
 class StreamAccumulator(MetricAccumulator):
-    """A :class:`MetricAccumulator` whose batches come one by one.
+    """A :class:`MetricAccumulator` for a stream of batches.
 
     Args:
         objective: The losses and metrics.
-        outputs: Columns of the predictions.
+        outputs: Number of columns of the predictions.
         batches: The batches of an epoch.
-        convert: Returns a batch as an engine reads it.
+        convert: Converts a batch to the arrays that an engine reads.
     """
 
     def __init__(self, objective: ResolvedObjective, outputs: int, batches: Iterator[object], convert: Callable[[object], Batches]) -> None:
@@ -26,7 +26,7 @@ class StreamAccumulator(MetricAccumulator):
         self._convert = convert
 
     def run(self, engine: EngineCall, first: int, stop: int) -> int:
-        """Call the engine to run the next batch; returns the number of the one after it, or ``first`` if there are no more."""
+        """Run the engine on the next batch; returns the index of the following batch, or ``first`` at the end of the stream."""
         batch = next(self._coming, None)
         if batch is None:
             return first

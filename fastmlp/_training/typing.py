@@ -20,9 +20,9 @@ LossWeights: TypeAlias = float | Sequence[float | None] | Mapping[str, float | N
 MetricsLike: TypeAlias = (
     MetricLike | Sequence[MetricLike | Sequence[MetricLike] | None] | Mapping[str, MetricLike | Sequence[MetricLike] | None] | None
 )
-"""One or several metrics, or those of each output."""
+"""One or several metrics, for all outputs or for each output."""
 
 CallbacksLike: TypeAlias = Callback | Sequence[Callback] | None
 
 ClassWeights: TypeAlias = Mapping[int, float] | Sequence[Mapping[int, float] | None] | Mapping[str, Mapping[int, float] | None]
-"""A weight for each class; with several outputs, for each output that has classes."""
+"""A weight for each class; with several outputs, a mapping for each output that has classes."""

@@ -1,7 +1,7 @@
-"""Splitting off validation samples, and detecting that they are unlike the training samples: then the data were sorted, most likely.
+"""Splits off validation samples, and warns if their distribution differs from that of the training samples, as for sorted data.
 
-Every test bounds the probability that a random split would look like this one by :data:`CHANCE`, so shuffled data raise no alarm; and what
-it reports is gross, so that data in no order but with a trend raise none either.
+The probability that a test warns about randomly ordered data is at most :data:`CHANCE`. Only large differences are reported, so that data
+with a slight trend does not cause warnings either.
 """
 
 from __future__ import annotations
@@ -24,22 +24,23 @@ from fastmlp.errors import UnsupportedError
 __all__ = ["split", "unpack_validation"]
 
 CHANCE = 1e-6
-"""The largest probability of a warning about data in random order, for each test."""
+"""Maximum probability of a warning about randomly ordered data, for each test."""
 ORDER_CHANCE = 1e-4
-"""The same for the test of whether all classes or targets stand in order, which is another condition, not the only one."""
+"""The same for the test of whether all classes or targets are sorted, which is only used in combination with other conditions."""
 GROSS_SHARE = 0.2
-"""The smallest difference between two distributions of classes (total variation) that is worth a warning."""
+"""Minimum total variation distance between two class distributions for a warning."""
 GROSS_RANGE = 0.5
-"""The same for targets that are numbers (Kolmogorov and Smirnov's distance)."""
+"""Minimum Kolmogorov–Smirnov distance between two distributions of numeric targets for a warning."""
 MAX_VALUES = 4096
-"""Samples of each part that numbers are compared by: more would only take longer."""
+"""Maximum number of samples of each set for comparing numeric values."""
 MAX_FEATURES = 256
+"""Maximum number of features that are compared."""
 MANY_CLASSES = 1 << 16
-"""Integer class labels up to this are counted by themselves, however few samples there are."""
+"""Integer class labels below this, plus the number of samples, are counted directly; others are counted by rank."""
 
 
 def split(samples: Samples, share: float, objective: ResolvedObjective) -> tuple[Samples, Samples]:
-    """The samples to train on, and the last ``share`` of them, to validate on; a warning if these differ grossly from the others."""
+    """The training samples, and the last ``share`` of the samples for validation; warns if the two differ greatly."""
     point = split_point(len(samples), share)
     train, validated = samples.part(0, point), samples.part(point, len(samples))
     with quiet():
@@ -53,13 +54,13 @@ def split(samples: Samples, share: float, objective: ResolvedObjective) -> tuple
 
 
 def split_point(samples: int, validation_split: float) -> int:
-    """The number of samples to train on; the others are for validation."""
+    """The number of training samples; the rest are for validation."""
     share = checks.check_float("validation_split", validation_split, 0.0, below=1.0)
     point = math.floor(samples * (1 - share))
     if point == 0 or point == samples:
         side = "train" if point == 0 else "validate"
         raise ValueError(
-            f"validation_split={share:g} of {samples} samples leaves none to {side} on; give more data or another validation_split"
+            f"validation_split={share:g} of {samples} samples leaves none to {side} on; pass more samples or another validation_split"
         )
     return point
 
@@ -75,7 +76,7 @@ def unpack_validation(data: object) -> tuple[Any, Any, Any]:
 
 
 def _findings(train: Samples, validated: Samples, objective: ResolvedObjective) -> Iterator[str]:
-    """What differs grossly, the most telling first."""
+    """Descriptions of large differences, the most informative first."""
     for columns in objective.columns:
         ours, theirs = (columns.of_targets(y) for y in (train.y, validated.y))
         yield from _of_targets(*((y[:, 0] if columns.labels else y) for y in (ours, theirs)))
@@ -84,7 +85,7 @@ def _findings(train: Samples, validated: Samples, objective: ResolvedObjective) 
 
 
 def _of_targets(train: np.ndarray, validated: np.ndarray) -> Iterator[str]:
-    """What differs between the targets of one output: class labels, one-hot classes, or a column for each question."""
+    """Differences between the targets of one output, which are class labels, one-hot classes, or several columns."""
     if train.ndim == 1:
         number, names = _numbering(train, validated)
         yield from _of_classes(_Classes(train, number), _Classes(validated, number), names=names)
@@ -95,7 +96,7 @@ def _of_targets(train: np.ndarray, validated: np.ndarray) -> Iterator[str]:
             ours, theirs = train[:, at], validated[:, at]
             where = "" if train.shape[1] == 1 else f"in column {at} of y "
             low, high = float(min(ours.min(), theirs.min())), float(max(ours.max(), theirs.max()))
-            if all(((part == low) | (part == high)).all() for y in (ours, theirs) for _, part in blocks(y)):  # no and yes
+            if all(((part == low) | (part == high)).all() for y in (ours, theirs) for _, part in blocks(y)):  # binary
                 yes = partial(np.equal, high)
                 yield from _of_classes(_Classes(ours, yes), _Classes(theirs, yes), where, (low, high))
             else:
@@ -103,7 +104,7 @@ def _of_targets(train: np.ndarray, validated: np.ndarray) -> Iterator[str]:
 
 
 def _numbering(train: np.ndarray, validated: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray | None]:
-    """How labels are counted: as they are, or where some are negative or far apart, by their ranks, with the labels of these."""
+    """How to count labels: directly, or by rank if some are negative or very large; in that case, also the labels by rank."""
     if min(train.min(), validated.min()) >= 0 and max(train.max(), validated.max()) < len(train) + len(validated) + MANY_CLASSES:
         return _labels, None
     kinds = np.union1d(train, validated)
@@ -123,11 +124,11 @@ def _is_one_hot(y: np.ndarray) -> bool:
 
 
 class _Classes:
-    """How often each class occurs in some targets, and how often it changes from one sample to the next.
+    """Counts of each class, and of changes of class between consecutive samples.
 
     Args:
         y: The targets.
-        number: Returns the integer class labels of some of them.
+        number: Converts targets to integer class labels.
     """
 
     def __init__(self, y: np.ndarray, number: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -145,7 +146,7 @@ class _Classes:
 
 
 def _of_classes(train: _Classes, validated: _Classes, where: str = "", names: Sequence[float] | np.ndarray | None = None) -> Iterator[str]:
-    """What differs between two parts that have classes."""
+    """Differences between two sets of class labels."""
     kinds = max(len(train.counts), len(validated.counts))
     ours, theirs = (np.pad(part.counts, (0, kinds - len(part.counts))) for part in (train, validated))
     n, m, total = int(ours.sum()), int(theirs.sum()), ours + theirs
@@ -175,7 +176,7 @@ def _of_classes(train: _Classes, validated: _Classes, where: str = "", names: Se
 
 
 def _of_numbers(train: np.ndarray, validated: np.ndarray, where: str) -> Iterator[str]:
-    """What differs between two parts of a target that is a number."""
+    """Differences between two sets of numeric targets."""
     ours, theirs = np.sort(_some(train)), np.sort(_some(validated))
     n, m, middle = len(ours), len(theirs), ours[len(ours) // 2]
     distance = max(_distance(ours, theirs), _distance(np.sort(np.abs(ours - middle)), np.sort(np.abs(theirs - middle))))
@@ -192,7 +193,7 @@ def _of_numbers(train: np.ndarray, validated: np.ndarray, where: str) -> Iterato
 
 
 def _of_features(train: np.ndarray, validated: np.ndarray) -> Iterator[str]:
-    """The feature whose values training never comes near: the samples are in its order."""
+    """The first feature whose ranges in the two sets do not overlap, as if the samples were sorted by it."""
     ours, theirs = _some(train)[:, :MAX_FEATURES], _some(validated)[:, :MAX_FEATURES]
     apart = np.flatnonzero((ours.max(axis=0) < theirs.min(axis=0)) | (theirs.max(axis=0) < ours.min(axis=0)))
     if apart.size and _log_chance_apart(len(ours), len(theirs)) < math.log(CHANCE / ours.shape[1]):
@@ -201,13 +202,13 @@ def _of_features(train: np.ndarray, validated: np.ndarray) -> Iterator[str]:
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:
-    """The largest difference between the shares of two ascending samples that lie below any number."""
+    """The Kolmogorov–Smirnov distance: the maximum difference between the distribution functions of two sorted samples."""
     values = np.concatenate([a, b])
     return float(np.abs(np.searchsorted(a, values, "right") / len(a) - np.searchsorted(b, values, "right") / len(b)).max())
 
 
 def _some(values: np.ndarray) -> np.ndarray:
-    """At most :data:`MAX_VALUES` samples, the first and the last among them."""
+    """At most :data:`MAX_VALUES` evenly spaced samples, including the first and the last."""
     return values if len(values) <= MAX_VALUES else values[np.linspace(0, len(values) - 1, MAX_VALUES).astype(np.int64)]
 
 
@@ -220,10 +221,10 @@ def _log_factorial(n: int) -> float:
 
 
 def _log_chance_apart(n: int, m: int) -> float:
-    """Logarithm of the chance that all ``m`` values drawn from ``n + m`` are the largest of all, or the smallest."""
+    """Logarithm of the probability that ``m`` values drawn from ``n + m`` are all the largest, or all the smallest."""
     return math.log(2) + _log_factorial(n) + _log_factorial(m) - _log_factorial(n + m)
 
 
 def _log_chance_without(n: int, m: int, count: int) -> float:
-    """Logarithm of the chance that ``m`` samples drawn from ``n + m`` have none of the ``count`` of a class."""
+    """Logarithm of the probability that ``m`` samples drawn from ``n + m`` contain none of the ``count`` samples of a class."""
     return _log_factorial(n) + _log_factorial(n + m - count) - _log_factorial(n - count) - _log_factorial(n + m)

@@ -106,7 +106,7 @@ def test_what_a_metric_of_ones_own_had_added_up_is_missed_with_a_warning(tmp_pat
 
     with pytest.raises(Killed):
         run("arrays", callbacks.BackupAndRestore(tmp_path, 2), Killer(11), watched=[Count(name="count")])
-    with pytest.warns(UserWarning, match="count is of your own, so its value of the interrupted epoch misses the batches before"):
+    with pytest.warns(UserWarning, match="the state of the custom metric count can't be restored"):
         _, history = run("arrays", callbacks.BackupAndRestore(tmp_path, 2), watched=[Count(name="count")])
     assert history.history["count"] == [40, 70, 70]  # 3 of the 7 batches of epoch 1 were done
 

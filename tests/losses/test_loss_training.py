@@ -367,8 +367,8 @@ def test_a_split_names_the_labels_that_training_lacks_whatever_they_are():
             ValueError,
             "y[0] is -16777216, but circle takes integer class labels from -16777215 to",
         ),
-        (lambda m: (m.compile("sgd", "circle", metrics=["mae"]), m.fit(X, LABELS)), ValueError, "use metrics of your own, which get both"),
-        (lambda m: (m.compile("sgd", "circle", metrics=["ce"]), m.fit(X, LABELS)), ValueError, "use metrics of your own, which get both"),
+        (lambda m: (m.compile("sgd", "circle", metrics=["mae"]), m.fit(X, LABELS)), ValueError, "use a custom metric, which receives both"),
+        (lambda m: (m.compile("sgd", "circle", metrics=["ce"]), m.fit(X, LABELS)), ValueError, "use a custom metric, which receives both"),
         (lambda m: (m.compile("sgd", losses.Dice(axis=0)), m.fit(X, ONE_HOT)), UnsupportedError, "dice(axis=0) on an output of 2 axes"),
     ],
 )

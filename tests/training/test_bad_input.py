@@ -276,7 +276,7 @@ def test_targets_in_all_usual_forms_are_read(engine, loss, model, y):
         ({"verbose": 3}, ValueError, "verbose must be 'auto', 0, 1 or 2, got 3"),
         ({"verbose": "yes"}, ValueError, "verbose must be 'auto', 0, 1 or 2, got 'yes'"),
         ({"shuffle": "batch"}, TypeError, "shuffle must be True or False, got 'batch'"),
-        ({"class_weight": {0: 1.0}, "sample_weight": np.ones(N)}, ValueError, "give class_weight or sample_weight, not both"),
+        ({"class_weight": {0: 1.0}, "sample_weight": np.ones(N)}, ValueError, "pass class_weight or sample_weight, not both"),
         ({"class_weight": [1, 2]}, TypeError, "class_weight must be a dict from integer class label to weight"),
         ({"class_weight": {"cat": 1.0}}, TypeError, "class_weight must map integer class labels to weights"),
         ({"class_weight": {0: math.nan}}, ValueError, "class_weight[0] must be finite, got nan"),

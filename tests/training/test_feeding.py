@@ -91,14 +91,14 @@ def test_batches_may_have_weights():
 
 def test_class_weights_beside_weights_in_the_batches_are_refused():
     model = made()
-    with pytest.raises(ValueError, match="give class_weight or sample_weight, not both; the batches of x have sample weights"):
+    with pytest.raises(ValueError, match="pass class_weight or sample weights, not both; the batches of x contain sample weights"):
         model.fit(batches(2, weighted=True), steps_per_epoch=5, class_weight={1: 3.0}, verbose=0)
 
     def weights_later():
         yield from batches()
         yield from batches(weighted=True)
 
-    with pytest.raises(ValueError, match="give class_weight or sample_weight, not both"):
+    with pytest.raises(ValueError, match="pass class_weight or sample_weight, not both"):
         model.fit(weights_later(), class_weight={1: 3.0}, verbose=0)
 
 
