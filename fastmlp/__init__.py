@@ -177,7 +177,7 @@ def __dir__() -> list[str]:
 
 
 class _ModulesOfKeras:
-    """Asked last for modules nobody found: programs from Keras import some that they do not use."""
+    """The last import finder, for modules of Keras that fastmlp lacks: Keras programs may import some without using them."""
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> Any:

@@ -28,7 +28,7 @@ class Variable(NDArrayOperatorsMixin):
     """An array whose values are changed with :meth:`assign`; otherwise it is used like a NumPy array.
 
     The weights of layers are variables: they show the current values at any time, also during training, and assigned values take effect in
-    the network. Indexing and ``value`` return read-only arrays, so that nobody writes into a copy by mistake; ``numpy()`` returns an
+    the network. Indexing and ``value`` return read-only arrays, so that a copy is not modified by mistake; ``numpy()`` returns an
     independent array.
 
     Args:

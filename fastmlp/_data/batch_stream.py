@@ -17,7 +17,7 @@ ENDLESS = sys.maxsize
 class BatchStream:
     """Epochs over data that comes in batches.
 
-    A batch is trained on by itself, by the same engine calls as a batch of arrays: the weights are those that arrays cut the same way give.
+    Each batch is trained separately, with the same engine calls as for arrays, so the weights are those of arrays with the same batches.
 
     Args:
         name: What to call it in messages.

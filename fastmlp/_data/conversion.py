@@ -26,11 +26,11 @@ def blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def describe_contents(array: np.ndarray, value: object = None) -> str:
-    """What an array that is not numbers holds, and what to do about it.
+    """Describe the contents of an array that is not numeric, with advice, for messages.
 
     Args:
         array: The array.
-        value: What it was made of, where that may be lists.
+        value: The object that it was converted from, which may be lists.
     """
     kind = array.dtype.kind
     first = array.flat[0] if kind == "O" and array.size else None

@@ -202,7 +202,7 @@ class NetworkMinimizer:
 
     Args:
         network: Of either engine, configured.
-        optimizer: The :class:`~fastmlp.optimizers.LBFGS` that has the settings, and is told where no step can be taken.
+        optimizer: The :class:`~fastmlp.optimizers.LBFGS` with the settings, which is notified if no step can be taken.
     """
 
     def __init__(self, network: Any, optimizer: Any) -> None:

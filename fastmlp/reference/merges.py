@@ -101,7 +101,7 @@ class Divide(Merge):
 
 
 class Concatenate(Merge):
-    """The columns of x, then those of y; each gets its columns of the gradient."""
+    """a = [x, y], concatenated along columns; dx and dy are the corresponding columns of the gradient."""
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Any) -> tuple[np.ndarray, Any]:
         x, y = inputs

@@ -22,7 +22,7 @@ WORD = 0xFFFFFFFF
 SHUFFLE_STREAM = 0xFFFFFFFF
 """Fourth word of a shuffle's counters. A dropout's holds its node's index, so the two never meet."""
 KEY_STREAM = 0xFFFFFFFE
-"""Fourth word of the counters that keys are made of."""
+"""Fourth word of the counters from which keys are derived."""
 
 Word = int | np.ndarray
 

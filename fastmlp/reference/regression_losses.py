@@ -163,6 +163,6 @@ def cosine_similarity_gradient(y: np.ndarray, p: np.ndarray, sign: float) -> np.
 
 
 def _scale(x: np.ndarray) -> np.ndarray:
-    """What makes the rows of x one long: 1/|x|, at most 10⁷."""
+    """The factor that normalizes each sample to length 1: 1/|x|, at most 10⁷."""
     with np.errstate(divide="ignore"):
         return np.minimum(1 / np.sqrt(np.square(x).sum(axis=1, keepdims=True)), x.dtype.type(1 / EPSILON))

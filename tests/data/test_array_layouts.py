@@ -106,7 +106,7 @@ def test_rows_that_are_all_the_same_array_are_read_as_such(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("lay", LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("dtype", ["u1", "i2", "i4", "i8", "u4", "f2", "f4", "f8"])
-def test_class_numbers_and_integers_in_any_layout_are_the_same(engine, lay, dtype):
+def test_integer_labels_and_integers_in_any_layout_are_the_same(engine, lay, dtype):
     labels = (np.arange(N) % 2).astype(dtype)
     whole = (np.arange(N * 3).reshape(N, 3) % 7).astype(dtype)
 

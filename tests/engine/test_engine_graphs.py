@@ -108,7 +108,7 @@ def test_threads_change_no_bit(graph, unfused):
 
 
 def two_losses():
-    """Class numbers beside numbers; each output has a branch of what both read, and one is read by the other."""
+    """Integer labels beside numbers; each output has a branch of what both read, and one is read by the other."""
     b = Builder(6)
     x = b.dense(0, 20, "relu")
     one, two = b.branches(x, 2)

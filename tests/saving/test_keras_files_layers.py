@@ -151,7 +151,7 @@ def test_glu_is_stored_where_keras_can_load_it(tmp_path):
             None,
             r"Keras has no loss like SparseCategoricalCrossentropy\(label_smoothing=\.\.\.\)",
         ),
-        ("crossentropy", None, "which loss 'crossentropy' means is told by the first targets"),
+        ("crossentropy", None, "the loss for 'crossentropy' depends on the first targets"),
     ],
 )
 def test_losses_and_metrics_that_keras_has_not_are_refused(tmp_path, loss, metric, message):

@@ -118,7 +118,7 @@ def test_any_value_that_is_not_finite_is_found_where_it_stands(x, data):
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=20), st.integers(10, 12))
-def test_one_hot_rows_say_the_same_as_class_numbers(labels, classes):
+def test_one_hot_targets_have_the_loss_of_integer_labels(labels, classes):
     one_hot = utils.to_categorical(labels, classes)
     assert one_hot.sum() == len(labels)
     np.testing.assert_array_equal(one_hot.argmax(axis=1), labels)

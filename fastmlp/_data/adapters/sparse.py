@@ -1,7 +1,7 @@
-"""Sparse matrices of SciPy: read into the rows without zeros that the engines visit, never into a dense array.
+"""SciPy's sparse matrices: converted to the CSR arrays that the engines read, never to a dense array.
 
-SciPy is not imported: whoever passes such a matrix has it. The values are converted to float32 once, the places to 64-bit row starts and
-32-bit columns; arrays that are so already are used as they are.
+SciPy is not imported here; it has been imported if such a matrix exists. Values are converted to float32 once, row starts to int64 and
+columns to int32; arrays that have these dtypes are not copied.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ def _write_measure(value: Any, kind: str) -> Any:
     if value is None or (kind == "metric" and value in _KERAS_NAMES):
         return value
     if isinstance(value, str) and kind == "loss":
-        raise UnsupportedError(f"which loss {value!r} means is told by the first targets; save the model after fit, or name the loss")
+        raise UnsupportedError(f"the loss for {value!r} depends on the first targets; save the model after fit, or pass a specific loss")
     config, name = value, ""
     if isinstance(value, str):
         named = metrics.get(value)
