@@ -166,7 +166,7 @@ def test_files_that_are_no_pictures_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"four\.png is not an image that Pillow can read"):
         load_digit(file)
     PIL.new("L", (10, 10)).save(file)
-    with pytest.raises(ValueError, match=r"four\.png: nothing drawn"):
+    with pytest.raises(ValueError, match=r"four\.png: the image shows no digit"):
         load_digit(file)
     draw(4).save(file)
     content = file.read_bytes()
@@ -269,7 +269,7 @@ def test_two_digits_in_one_picture_warn(place):
 def test_pictures_that_are_blank_or_nearly_so_show_nothing(array):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(ValueError, match="nothing drawn"):
+        with pytest.raises(ValueError, match="the image shows no digit"):
             prepare_digit(array)
 
 

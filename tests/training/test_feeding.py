@@ -98,7 +98,7 @@ def test_class_weights_beside_weights_in_the_batches_are_refused():
         yield from batches()
         yield from batches(weighted=True)
 
-    with pytest.raises(ValueError, match="pass class_weight or sample_weight, not both"):
+    with pytest.raises(ValueError, match="pass class_weight or sample weights, not both; the batches of x"):
         model.fit(weights_later(), class_weight={1: 3.0}, verbose=0)
 
 
