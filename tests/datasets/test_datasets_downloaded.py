@@ -315,7 +315,7 @@ def test_what_is_no_archive_is_not_unpacked(file_server):
     [
         ({}, "origin is missing"),
         ({"origin": "http://127.0.0.1:9/"}, "ends without a file name; pass a file name as fname"),
-        ({"origin": "http://127.0.0.1:9/a", "fname": "b/a"}, r"fname='b/a' is a path; pass a file name as fname.* as cache_dir or cache_subdir"),
+        ({"origin": "http://127.0.0.1:9/a", "fname": "b/a"}, r"fname='b/a' is a path; pass a file name.* as cache_dir or cache_subdir"),
         ({"origin": "http://127.0.0.1:9/a", "fname": ".."}, "is a path"),
     ],
 )
