@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import secrets
@@ -212,6 +211,8 @@ def blaming(path: str | os.PathLike[str], part: str) -> Iterator[None]:
 
 def parse_json(path: str | os.PathLike[str], text: str | bytes, what: str) -> dict[str, Any]:
     """The JSON object in ``text``, without duplicate keys, NaN or excessive nesting."""
+    import json  # only files need it
+
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:

@@ -46,16 +46,13 @@ NONE_IN_KERAS = {
     "metrics.BinaryFocalCrossentropy": "the loss of this name is compared",
     "metrics.CategoricalFocalCrossentropy": "the loss of this name is compared",
     "optimizers.LBFGS": "ends at known minima in test_optimizers.py",
-    "optimizers.Adam(catch_up)": "compared with the exact steps in test_engine_sparse.py",
+    **dict.fromkeys(("optimizers.Adam(catch_up)", "optimizers.AdamW(catch_up)"), "compared with the exact steps in test_engine_sparse.py"),
     "losses.SparseCategoricalCrossentropy(axis)": "Keras on JAX takes the last axis alone; compared with moved axes in test_losses.py",
     "losses.SparseCategoricalCrossentropy(label_smoothing)": "compared with PyTorch in test_golden_values.py",
 }
 NOTHING_TO_COMPUTE = {
     "layers.InputLayer": "says what a row looks like",
     "layers.IntegerLookup(vocabulary_dtype)": "can be 'int64' alone",
-    **dict.fromkeys(
-        (f"metrics.{kind}(default)" for kind in ("TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives")), "private"
-    ),
 }
 # Argument: a value that Keras takes and fastmlp refuses.
 REFUSED = {
