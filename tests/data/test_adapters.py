@@ -5,8 +5,6 @@ from __future__ import annotations
 import h5py
 import numpy as np
 import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 
@@ -59,8 +57,8 @@ SAMPLES = {
     },
     FrameAdapter: {
         "pandas": lambda x, folder: pd.DataFrame(columns(x)),
-        "polars": lambda x, folder: pl.DataFrame(columns(x)),
-        "pyarrow": lambda x, folder: pa.table(columns(x)),
+        "polars": lambda x, folder: pytest.importorskip("polars").DataFrame(columns(x)),
+        "pyarrow": lambda x, folder: pytest.importorskip("pyarrow").table(columns(x)),
     },
     SparseAdapter: {
         "a matrix": lambda x, folder: sp.csr_matrix(x),
@@ -112,7 +110,7 @@ STREAMS = {
 
 REFUSED = {
     LazyFrameAdapter: {
-        "a lazy frame": (lambda: pl.DataFrame(columns(X)).lazy(), TypeError, "make a frame of it first"),
+        "a lazy frame": (lambda: pytest.importorskip("polars").DataFrame(columns(X)).lazy(), TypeError, "make a frame of it first"),
         "groups": (lambda: pd.DataFrame(columns(X)).rolling(2), TypeError, "x must be an array or a frame, got a Rolling"),
     },
     UnsupportedDatasetAdapter: {
