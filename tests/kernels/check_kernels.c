@@ -26,6 +26,9 @@ static fm_gemm draw_gemm(trial *t) {
     return g;
 }
 
+/* The largest value of a general ReLU: a number or infinity. */
+static float draw_max_value(trial *t) { return coin(t) ? as_float(0x7F800000) : 4.0f * draw_alpha(t); }
+
 static void try_gemm_forward(trial *t) {
     fm_gemm g = draw_gemm(t);
     g.a_row = g.depth + pick(t, 0, 3);
@@ -35,8 +38,12 @@ static void try_gemm_forward(trial *t) {
     g.b = take_floats(t, g.panels * g.b_panel);
     g.epilogue = coin(t);
     g.bias = coin(t) ? take_floats(t, g.panels * FM_PANEL) : NULL;
-    g.activation = pick(t, 0, FM_LAST_OUTPUT_ACTIVATION);
+    g.activation = pick(t, 0, FM_ACTIVATION_COUNT - 1);
     g.alpha = draw_alpha(t);
+    g.threshold = draw_alpha(t);
+    g.max_value = draw_max_value(t);
+    if (g.activation > FM_LAST_OUTPUT_ACTIVATION && g.epilogue && coin(t))
+        g.derivative = take_room(t, g.rows * g.panels * FM_PANEL);
     t->kernels->gemm_forward(&g);
 }
 
@@ -103,7 +110,11 @@ static void try_spmm(trial *t) {
     s.c_panel = FM_PANEL;
     s.c = take_room(t, s.rows * s.c_row);
     s.bias = coin(t) ? take_floats(t, s.panels * FM_PANEL) : NULL;
-    s.activation = pick(t, 0, FM_LAST_OUTPUT_ACTIVATION);
+    s.activation = pick(t, 0, FM_ACTIVATION_COUNT - 1);
+    s.threshold = draw_alpha(t);
+    s.max_value = draw_max_value(t);
+    if (s.activation > FM_LAST_OUTPUT_ACTIVATION && s.epilogue && coin(t))
+        s.derivative = take_room(t, s.rows * s.panels * FM_PANEL);
     t->kernels->spmm(&s);
 }
 
@@ -135,7 +146,7 @@ static void try_elementwise(trial *t, void (*kernel)(const fm_elementwise *)) {
     const ptrdiff_t n = t->number % 100;
     fm_elementwise e = {.n = n, .y = take_floats(t, n), .activation = pick(t, 0, FM_ACTIVATION_COUNT - 1), .alpha = draw_alpha(t)};
     e.threshold = draw_alpha(t);
-    e.max_value = coin(t) ? as_float(0x7F800000) : 4.0f * draw_alpha(t);
+    e.max_value = draw_max_value(t);
     float *x = take_floats(t, n);
     e.x = x;
     e.out = coin(t) ? x : take_room(t, n);

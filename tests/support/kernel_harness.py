@@ -58,6 +58,9 @@ class Gemm(Structure):
         ("bias", Floats),
         ("activation", c_int),
         ("alpha", c_float),
+        ("threshold", c_float),
+        ("max_value", c_float),
+        ("derivative", Floats),
     ]
 
 
@@ -83,6 +86,9 @@ class Spmm(Structure):
         ("bias", Floats),
         ("activation", c_int),
         ("alpha", c_float),
+        ("threshold", c_float),
+        ("max_value", c_float),
+        ("derivative", Floats),
     ]
 
 

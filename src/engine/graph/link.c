@@ -13,6 +13,18 @@ static int depends_on_parameters(const fm_node *node) {
     return node && (node->kernel_trainable || node->bias_trainable || node->needs_input_grad || node->needs_other_grad);
 }
 
+/* An activation whose derivative needs its input is computed by the epilogue of the dense node before it, which saves the derivative in its own
+ * buffer: no other node reads that. */
+static void fuse_activation(fm_network *network, fm_node *node) {
+    fm_node *dense = node->spec.op == FM_OP_activation && node->spec.activation >= FM_OUTPUT_ACTIVATION_COUNT
+                         ? writer_of(network, node->spec.input, node->index)
+                         : NULL;
+    if (!dense || dense->spec.op != FM_OP_dense || dense->spec.activation != FM_ACTIVATION_linear || dense->spec.output == network->output)
+        return;
+    dense->fused = node;
+    node->fused = dense;
+}
+
 void fm_link_nodes(fm_network *network) {
     for (int b = 0; b < network->buffer_count; b++)
         network->root[b] = b;
@@ -24,12 +36,14 @@ void fm_link_nodes(fm_network *network) {
         network->penalizes_activity |= node->spec.op == FM_OP_activity;
         if (node->spec.op == FM_OP_branch)
             network->root[node->spec.output] = network->root[node->spec.input];
+        fuse_activation(network, node);
         if (node->spec.op == FM_OP_dense) {
             if (node->needs_input_grad) {
                 const int elementwise = producer->spec.op == FM_OP_dense || producer->spec.op == FM_OP_activation;
                 producer->activation_backward_fused = elementwise && producer->spec.activation != FM_ACTIVATION_linear &&
-                                                      producer->spec.activation < FM_OUTPUT_ACTIVATION_COUNT;
-                producer->grad_in_panels = producer->spec.op == FM_OP_dense;
+                                                      (producer->spec.activation < FM_OUTPUT_ACTIVATION_COUNT || producer->fused);
+                fm_node *target = fm_is_fused_activation(producer) ? writer_of(network, producer->spec.input, i) : producer;
+                target->grad_in_panels = target->spec.op == FM_OP_dense;
             }
             network->row_flops += 2.0 * (double)node->inputs * (double)node->units * (double)network->rows_per_sample[node->spec.output];
         }
@@ -108,12 +122,18 @@ static int is_left_to_loss(const fm_network *network, const fm_loss_term *terms,
     return 1;
 }
 
+/* True for a buffer in which there is the derivative of an activation instead of its input. */
+static int is_fused_input(fm_network *network, int buffer) {
+    const fm_node *writer = writer_of(network, buffer, network->node_count);
+    return writer && writer->spec.op == FM_OP_dense && writer->fused;
+}
+
 int fm_link_objectives(fm_network *network, const fm_loss_term *terms, int count) {
     find_needed(network, terms, count);
     find_reached(network);
     network->accumulates = must_accumulate(network);
     for (int t = 0; t < count; t++)
-        if (!is_left_to_loss(network, terms, count, t))
+        if (!is_left_to_loss(network, terms, count, t) || is_fused_input(network, terms[t].objective.source))
             return 0;
     find_moving(network);
     return 1;

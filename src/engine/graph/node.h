@@ -21,7 +21,11 @@ typedef struct fm_node {
     int aliases_input_grad; /* branch: the gradient of its output shares memory with that of its input, because it is the first to arrive there */
     int activation_backward_fused; /* the dense node above multiplies the gradient of its output by the activation's derivative in its dX epilogue */
     int grad_in_panels; /* dense: … and writes it as panels, and transposed if the gradient of the input is needed */
+    const struct fm_node *fused; /* dense: the activation node that its epilogue computes; that activation: the dense node; else NULL */
     const struct fm_node *producer; /* the node that writes its input; NULL for the network's input */
 } fm_node;
+
+/* True for an activation that the dense node before it computes. */
+static inline int fm_is_fused_activation(const fm_node *node) { return node->spec.op == FM_OP_activation && node->fused; }
 
 #endif

@@ -15,6 +15,11 @@ void fm_activation_backward(const fm_pass *pass, const fm_node *node, const fm_s
     const fm_row_shard shard = fm_shard_buffer(pass, node->spec.output);
     const float *grad = w->grad[node->spec.output];
     float *input_grad = w->grad[node->spec.input];
+    if (node->fused) { /* the dense node has saved the derivative */
+        const fm_elementwise multiply = fm_elementwise_of(node, shard, w->value[node->spec.input], grad, input_grad);
+        pass->network->kernels->multiply(&multiply);
+        return;
+    }
     if (node->activation_backward_fused) {
         fm_copy_shard(shard, grad, input_grad);
         return;

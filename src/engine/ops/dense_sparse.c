@@ -10,7 +10,9 @@ void fm_spmm_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_csr_rows *rows = &pass->workspace->csr;
     const fm_output_shard shard = fm_partition_output(pass->rows, node->panels, pass->worker);
-    const ptrdiff_t c_row = network->stride[node->spec.output];
+    const ptrdiff_t c_row = network->stride[node->spec.output], begin = shard.rows.begin * c_row + shard.panels.begin * FM_PANEL;
+    const fm_node *activation = node->fused ? node->fused : node;
+    float *derivative = fm_saved_derivative(pass, node);
     const fm_spmm product = {
         .rows = shard.rows.end - shard.rows.begin,
         .panels = shard.panels.end - shard.panels.begin,
@@ -21,13 +23,16 @@ void fm_spmm_forward(const fm_pass *pass, const fm_node *node) {
         .b = network->value + node->kernel + shard.panels.begin * node->inputs * FM_PANEL,
         .b_step = FM_PANEL,
         .b_panel = node->inputs * FM_PANEL,
-        .c = pass->workspace->value[node->spec.output] + shard.rows.begin * c_row + shard.panels.begin * FM_PANEL,
+        .c = pass->workspace->value[activation->spec.output] + begin,
         .c_row = c_row,
         .c_panel = FM_PANEL,
         .epilogue = 1,
         .bias = node->bias < 0 ? NULL : network->value + node->bias + shard.panels.begin * FM_PANEL,
-        .activation = node->spec.activation,
-        .alpha = node->spec.alpha,
+        .activation = activation->spec.activation,
+        .alpha = activation->spec.alpha,
+        .threshold = activation->spec.threshold,
+        .max_value = activation->spec.max_value,
+        .derivative = derivative ? derivative + begin : NULL,
     };
     network->kernels->spmm(&product);
 }

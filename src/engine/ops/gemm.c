@@ -40,16 +40,27 @@ ptrdiff_t fm_grad_panel_floats(const fm_network *network, const fm_workspace *wo
 
 ptrdiff_t fm_grad_t_panel_floats(const fm_node *node) { return node->panels * FM_PANEL * FM_PANEL; }
 
+float *fm_saved_derivative(const fm_pass *pass, const fm_node *node) {
+    return node->fused && node->has_grad && pass->training && (pass->workspace->room & FM_ROOM_FOR_GRADIENTS)
+               ? pass->workspace->value[node->spec.output]
+               : NULL;
+}
+
 void fm_gemm_forward(const fm_pass *pass, const fm_node *node) {
+    fm_gemm_forward_shard(pass, node, fm_partition_output(fm_rows(pass, node->spec.output), node->panels, pass->worker));
+}
+
+void fm_gemm_forward_shard(const fm_pass *pass, const fm_node *node, fm_output_shard shard) {
     const fm_network *network = pass->network;
     const ptrdiff_t batch_rows = fm_rows(pass, node->spec.output);
     const int from_input = node->spec.input == 0;
     const float *a = from_input ? pass->input : pass->workspace->value[node->spec.input];
     const ptrdiff_t a_row = from_input ? pass->input_row : network->stride[node->spec.input];
-    float *c = pass->workspace->value[node->spec.output];
+    const fm_node *activation = node->fused ? node->fused : node; /* what the epilogue computes, and where that goes */
+    float *c = pass->workspace->value[activation->spec.output];
+    float *derivative = fm_saved_derivative(pass, node);
     const ptrdiff_t c_row = network->stride[node->spec.output];
     const float *kernel = network->value + node->kernel;
-    const fm_output_shard shard = fm_partition_output(batch_rows, node->panels, pass->worker);
     /* A few rows read each weight once: nothing to keep in cache. */
     const ptrdiff_t block = batch_rows <= FM_PANEL ? node->inputs : kc_for_depth(node->inputs);
     for (ptrdiff_t row = shard.rows.begin; row < shard.rows.end; row += FM_MC)
@@ -69,8 +80,11 @@ void fm_gemm_forward(const fm_pass *pass, const fm_node *node) {
                 .accumulate = p > 0,
                 .epilogue = p + block >= node->inputs,
                 .bias = node->bias < 0 ? NULL : network->value + node->bias + shard.panels.begin * FM_PANEL,
-                .activation = node->spec.activation,
-                .alpha = node->spec.alpha,
+                .activation = activation->spec.activation,
+                .alpha = activation->spec.alpha,
+                .threshold = activation->spec.threshold,
+                .max_value = activation->spec.max_value,
+                .derivative = derivative ? derivative + row * c_row + shard.panels.begin * FM_PANEL : NULL,
             };
             network->kernels->gemm_forward(&product);
         }
@@ -80,8 +94,9 @@ void fm_gemm_forward(const fm_pass *pass, const fm_node *node) {
 static void dx_epilogue(const fm_pass *pass, const fm_node *node, ptrdiff_t k, ptrdiff_t rows, ptrdiff_t row_panel, const float *sums) {
     const fm_network *network = pass->network;
     const fm_workspace *workspace = pass->workspace;
-    const int input = node->spec.input;
-    const fm_node *producer = node->producer;
+    /* The node whose sums get their gradient: below an activation that a dense node computes it is that node, whose buffer has the derivative. */
+    const fm_node *producer = fm_is_fused_activation(node->producer) ? node->producer->fused : node->producer;
+    const int input = producer->spec.output;
     const ptrdiff_t b = row_panel * FM_PANEL, stride = network->stride[input];
     const int grad_in_panels = producer->grad_in_panels;
     const fm_transpose back = {
@@ -89,7 +104,7 @@ static void dx_epilogue(const fm_pass *pass, const fm_node *node, ptrdiff_t k, p
         .cols = rows,
         .in = sums,
         .in_row = FM_PANEL,
-        .values = producer->activation_backward_fused ? workspace->value[input] + b * stride + k : NULL,
+        .values = node->producer->activation_backward_fused ? workspace->value[input] + b * stride + k : NULL,
         .values_row = stride,
         .out = grad_in_panels
                    ? workspace->grad_panels[input] + k / FM_PANEL * fm_grad_panel_floats(network, workspace, producer) + b * FM_PANEL
@@ -100,7 +115,7 @@ static void dx_epilogue(const fm_pass *pass, const fm_node *node, ptrdiff_t k, p
                      ? workspace->grad_t_panels[input] + row_panel * fm_grad_t_panel_floats(producer) + k * FM_PANEL
                      : NULL,
         .out_t_row = FM_PANEL,
-        .activation = producer->spec.activation,
+        .activation = producer->fused ? FM_SAVED_DERIVATIVE : producer->spec.activation,
         .alpha = producer->spec.alpha,
     };
     network->kernels->transpose(&back);

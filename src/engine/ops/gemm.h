@@ -12,7 +12,12 @@ ptrdiff_t fm_packed_floats(const fm_network *network, ptrdiff_t depth);
 ptrdiff_t fm_grad_panel_floats(const fm_network *network, const fm_workspace *workspace, const fm_node *node);
 ptrdiff_t fm_grad_t_panel_floats(const fm_node *node);
 
+/* Where a dense node with an activation fused into it saves the activation's derivative for its backward pass; NULL if there is none. */
+float *fm_saved_derivative(const fm_pass *pass, const fm_node *node);
+
 void fm_gemm_forward(const fm_pass *pass, const fm_node *node);
+/* The rows and panels of a shard alone. */
+void fm_gemm_forward_shard(const fm_pass *pass, const fm_node *node, fm_output_shard shard);
 void fm_gemm_input_gradient(const fm_pass *pass, const fm_node *node);
 void fm_gemm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
 void fm_gemm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *step);

@@ -20,7 +20,10 @@ static void *take(fm_layout *layout, char *memory, ptrdiff_t rows, ptrdiff_t col
 static ptrdiff_t rows_of(const fm_network *network, const fm_workspace *w, int buffer) {
     for (int i = 0; i < network->node_count && (w->room & FM_ROOM_FOR_GRADIENTS); i++) {
         const fm_node *node = &network->nodes[i];
-        if (node->spec.op == FM_OP_dense && node->needs_input_grad && network->root[node->spec.input] == network->root[buffer])
+        if (node->spec.op != FM_OP_dense || !node->needs_input_grad)
+            continue;
+        const int saved = fm_is_fused_activation(node->producer) ? node->producer->spec.input : node->spec.input;
+        if (network->root[node->spec.input] == network->root[buffer] || saved == buffer)
             return FM_ROUND_UP(fm_capacity(network, w, buffer));
     }
     return fm_capacity(network, w, buffer);

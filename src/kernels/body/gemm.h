@@ -6,7 +6,10 @@
 
 #include <string.h>
 
-#define FM_MAX_NR_PANELS 4 /* a single row takes four panels at a time */
+/* One row or two take more panels at once: additions that wait for each other need about eight sums on their way. */
+#define FM_ROW_PANELS (FM_VECTORS == 1 ? 8 : 4)
+#define FM_TWO_ROW_PANELS (FM_VECTORS == 1 ? 4 : 2)
+#define FM_MAX_NR_PANELS FM_ROW_PANELS
 #define FM_ACCUMULATORS (FM_MR * FM_NR_PANELS > FM_MAX_NR_PANELS ? FM_MR * FM_NR_PANELS * FM_VECTORS : FM_MAX_NR_PANELS * FM_VECTORS)
 #define FM_MR_CASES_2 FM_MR_CASE(1) FM_MR_CASE(2)
 #define FM_MR_CASES_6 FM_MR_CASES_2 FM_MR_CASE(3) FM_MR_CASE(4) FM_MR_CASE(5) FM_MR_CASE(6)
@@ -46,8 +49,11 @@ typedef struct fm_output {
     ptrdiff_t row, panel;
     const float *bias;
     int activation;
-    float alpha;
+    float alpha, threshold, max_value;
+    float *derivative;
 } fm_output;
+#define FM_OUTPUT(g)                                                                                                                       \
+    ((fm_output){(g)->c, (g)->c_row, (g)->c_panel, (g)->bias, (g)->activation, (g)->alpha, (g)->threshold, (g)->max_value, (g)->derivative})
 
 FM_INLINE float *fm_output_at(const fm_output *out, ptrdiff_t row, ptrdiff_t panel, int j) {
     return out->c + (panel + j / FM_VECTORS) * out->panel + row * out->row + (j % FM_VECTORS) * V_LANES;
@@ -81,6 +87,30 @@ static __attribute__((noinline)) void fm_epilogue_activation(const fm_output *ou
     }
 }
 
+/* The same for those whose derivative needs their input, which is computed here as well, while the input is at hand: both share most of the
+ * work. */
+static __attribute__((noinline)) void fm_epilogue_input_activation(const fm_output *out, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t panel,
+                                                                   ptrdiff_t panels) {
+    const fm_constants constants = {v_set1(out->alpha), v_set1(out->threshold), v_set1(out->max_value)};
+    const ptrdiff_t derivative = out->derivative ? out->derivative - out->c : 0;
+    switch (out->activation) {
+#define FM_INPUT_ACTIVATION(name)                                                                                                          \
+    case FM_ACTIVATION_##name:                                                                                                             \
+        for (ptrdiff_t j = panel; j < panel + panels; j++)                                                                                 \
+            for (ptrdiff_t i = row; i < row + rows; i++) {                                                                                 \
+                float *c = fm_output_at(out, i, j, 0);                                                                                     \
+                for (int v = 0; v < FM_VECTORS; v++, c += V_LANES) {                                                                       \
+                    const vf z = v_load(c);                                                                                                \
+                    v_store(c, fm_##name(z, constants));                                                                                   \
+                    if (derivative)                                                                                                        \
+                        v_store(c + derivative, fm_##name##_derivative(z, constants));                                                     \
+                }                                                                                                                          \
+            }                                                                                                                              \
+        break;
+#include "../kernels.def"
+    }
+}
+
 /* The epilogue: bias, activation and stores. Adding the bias, or +0 without one, also turns −0, the result of underflow, into +0. */
 FM_INLINE void fm_epilogue(const int rows, const int panels, const fm_output *out, int epilogue, ptrdiff_t row, ptrdiff_t panel, vf *sums) {
     const int columns = panels * FM_VECTORS;
@@ -100,8 +130,12 @@ FM_INLINE void fm_epilogue(const int rows, const int panels, const fm_output *ou
 #pragma GCC unroll 16
         for (int j = 0; j < columns; j++)
             v_store(fm_output_at(out, row + i, panel, j), sums[i * columns + j]);
-    if (epilogue && out->activation != FM_ACTIVATION_relu && out->activation != FM_ACTIVATION_linear)
+    if (!epilogue || out->activation == FM_ACTIVATION_relu || out->activation == FM_ACTIVATION_linear)
+        return;
+    if (out->activation < FM_OUTPUT_ACTIVATION_COUNT)
         fm_epilogue_activation(out, row, rows, panel, panels);
+    else
+        fm_epilogue_input_activation(out, row, rows, panel, panels);
 }
 
 /* Prefetches lines that the next micro-kernel reads. */
@@ -118,7 +152,7 @@ FM_INLINE void fm_prefetch_rows(const int rows, const int panels, const float *f
 enum { FM_GEMM_FORWARD, FM_GEMM_DW, FM_GEMM_DX };
 
 FM_INLINE void fm_gemm_micro(const int product, const int rows, const int panels, const fm_gemm *g, ptrdiff_t row, ptrdiff_t panel) {
-    const fm_output out = {g->c, g->c_row, g->c_panel, g->bias, g->activation, g->alpha};
+    const fm_output out = FM_OUTPUT(g);
     vf sums[FM_ACCUMULATORS];
     fm_accumulators_begin(rows, panels, &out, g->accumulate, row, panel, sums);
     const float *b = g->b + panel * g->b_panel;
@@ -162,9 +196,17 @@ FM_INLINE void fm_gemm_panels(const int product, const int panels, const fm_gemm
 
 FM_INLINE void fm_gemm_all(const int product, const fm_gemm *g) {
     ptrdiff_t panel = 0;
-    if (g->rows == 1)
-        for (; panel + 4 <= g->panels; panel += 4)
+    if (g->rows == 1) {
+        for (; panel + FM_ROW_PANELS <= g->panels; panel += FM_ROW_PANELS)
+            fm_gemm_micro(product, 1, FM_ROW_PANELS, g, 0, panel);
+        if (FM_ROW_PANELS > 4 && panel + 4 <= g->panels) {
             fm_gemm_micro(product, 1, 4, g, 0, panel);
+            panel += 4;
+        }
+    } else if (g->rows == 2 && FM_TWO_ROW_PANELS > FM_NR_PANELS) {
+        for (; panel + FM_TWO_ROW_PANELS <= g->panels; panel += FM_TWO_ROW_PANELS)
+            fm_gemm_micro(product, 2, FM_TWO_ROW_PANELS, g, 0, panel);
+    }
     for (; panel + FM_NR_PANELS <= g->panels; panel += FM_NR_PANELS)
         fm_gemm_panels(product, FM_NR_PANELS, g, panel);
     if (FM_NR_PANELS > 1)
@@ -202,7 +244,11 @@ void FM_FUNCTION(transpose)(const fm_transpose *t) {
                 vf values[V_LANES];
                 for (int i = 0; i < V_LANES; i++)
                     values[i] = v_load(t->values + (r + i) * t->values_row + c);
-                fm_activation_backward_block(t->activation, t->alpha, block, values, V_LANES);
+                if (t->activation == FM_SAVED_DERIVATIVE)
+                    for (int i = 0; i < V_LANES; i++)
+                        block[i] = v_mul(block[i], values[i]);
+                else
+                    fm_activation_backward_block(t->activation, t->alpha, block, values, V_LANES);
             }
             for (int i = 0; i < V_LANES; i++)
                 v_store(t->out + c / FM_PANEL * t->out_panel + (r + i) * t->out_row + c % FM_PANEL, block[i]);

@@ -46,7 +46,7 @@ FM_INLINE vf fm_gelu_tanh_derivative(vf z, fm_constants k) {
 /* z·sigmoid(z) (Ramachandran et al. 2017, "Searching for activation functions"), also called swish. */
 FM_INLINE vf fm_silu(vf z, fm_constants k) {
     (void)k;
-    return v_mul(v_max(v_set1(-128.0f), z), v_sigmoid(z));
+    return v_mul(v_max(v_set1(-128.0f), z), v_sigmoid(fm_held(z, 128.0f)));
 }
 FM_INLINE vf fm_silu_derivative(vf z, fm_constants k) {
     (void)k;

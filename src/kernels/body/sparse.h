@@ -34,7 +34,7 @@ void FM_FUNCTION(compress)(const fm_compress *c) {
 
 /* One row × `panels` panels: each entry loads that many panels of b, so a row has as many independent chains as the registers allow. */
 FM_INLINE void fm_spmm_micro(const int panels, const fm_spmm *s, ptrdiff_t row, ptrdiff_t panel) {
-    const fm_output out = {s->c, s->c_row, s->c_panel, s->bias, s->activation, s->alpha};
+    const fm_output out = FM_OUTPUT(s);
     const int columns = panels * FM_VECTORS;
     const float *b = s->b + panel * s->b_panel;
     vf sums[FM_MAX_NR_PANELS * FM_VECTORS];

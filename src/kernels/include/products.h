@@ -28,8 +28,9 @@ typedef struct fm_gemm {
     int accumulate;         /* start from the values in c instead of 0 */
     int epilogue;        /* gemm_forward only: add the bias and apply the activation, after the last block of depth */
     const float *bias; /* [16·panels], or NULL */
-    int activation;    /* FM_ACTIVATION_* below FM_OUTPUT_ACTIVATION_COUNT, as in all kernels that do not read the activation's input */
-    float alpha;
+    int activation;    /* FM_ACTIVATION_* */
+    float alpha, threshold, max_value;
+    float *derivative; /* laid out like c, to get the activation's derivative where that needs the activation's input; or NULL */
 } fm_gemm;
 
 /* Packs the broadcast operand of gemm_dw, in(i, p) = in[i + p·in_step], to out[rows·depth] in the order in which its micro-kernels read
@@ -67,8 +68,12 @@ typedef struct fm_spmm {
     int epilogue;
     const float *bias; /* [16·panels], or NULL */
     int activation;
-    float alpha;
+    float alpha, threshold, max_value;
+    float *derivative; /* as in fm_gemm */
 } fm_spmm;
+
+/* The activation of an fm_transpose whose values are derivatives, computed in the epilogue of a product. */
+#define FM_SAVED_DERIVATIVE (-1)
 
 /* Transposes, with the epilogue of dX: times the activation's derivative.
  *
