@@ -1,18 +1,23 @@
-/* Predictions: each thread takes blocks of rows from the first layer to the last, so there are no barriers. */
+/* Predictions: many rows in blocks, which threads claim and take from the first layer to the last without waiting for each other; few rows all
+ * at once, each layer split between the threads. */
 #include "engine/data/gather.h"
 #include "engine/data/sparse.h"
 #include "engine/ops/norm.h"
 #include "engine/optim/deferred.h"
 #include "engine/run/executor.h"
+#include "engine/run/split.h"
 #include "engine/run/workspace.h"
 
 #include <string.h>
 
 #define BLOCK_BYTES (512 * 1024) /* of activations of a block: about the size of L2 */
-#define MAX_BLOCK_ROWS 480      /* enough rows to amortize reading the weights from memory */
+#define MAX_BLOCK_ROWS 480 /* enough rows to amortize reading the weights from memory */
 #define MAX_BLOCK_BYTES (64 << 20) /* … limited where rows are long */
-#define KEPT_BYTES (16 << 20)    /* larger workspaces are kept for one thread only */
-#define FLOPS_PER_THREAD 4e6     /* below this, waking a thread costs more than it saves */
+#define KEPT_BYTES (16 << 20) /* larger workspaces are kept for one thread only */
+#define MIN_SECONDS 4e-6 /* a shorter prediction is over before another thread could help */
+#define MIN_ROWS_PER_THREAD 8 /* fewer are too few for the micro-kernel to reuse the weights it loads: layers are split instead */
+#define MAX_SPLIT_ROWS 64 /* more rows outweigh reading all weights, even from L3 */
+#define L2_WEIGHT_BYTES (1 << 20) /* weights that a core reads from its L2 again and again */
 
 static ptrdiff_t block_rows(const fm_network *network) {
     ptrdiff_t row_bytes = 0;
@@ -132,13 +137,17 @@ static fm_status set_input(fm_pass *pass, const fm_input *input, ptrdiff_t first
     return FM_STATUS_OK;
 }
 
-static fm_status predict_block(fm_pass *pass, const fm_input *input, ptrdiff_t first, float *out) {
+/* Predicts the rows from `first` on; with more than one thread each layer is split between them. */
+static fm_status predict_block(fm_pass *pass, const fm_input *input, ptrdiff_t first, int threads, float *out) {
     const fm_network *network = pass->network;
     const ptrdiff_t width = network->width[network->output], stride = network->stride[network->output];
     const fm_status status = set_input(pass, input, first);
     if (status != FM_STATUS_OK)
         return status;
-    fm_forward(pass);
+    if (threads > 1)
+        fm_forward_split(pass, threads);
+    else
+        fm_forward(pass);
     const float *rows = pass->workspace->value[network->output];
     for (ptrdiff_t r = 0; r < pass->rows; r++)
         memcpy(out + (first + r) * width, rows + r * stride, (size_t)width * sizeof *out);
@@ -151,7 +160,9 @@ typedef struct prediction {
     float *out;
     int training, as_called; /* as in fm_pass */
     uint64_t draw;
-    int needs_all_rows;         /* some node computes across all rows */
+    int needs_all_rows; /* some node computes across all rows */
+    ptrdiff_t block; /* rows that a thread claims at once */
+    atomic_ptrdiff_t next_row; /* the first that is not claimed */
     atomic_int status; /* the last error of any thread */
 } prediction;
 
@@ -164,48 +175,90 @@ static fm_workspace *workspace_for(const prediction *p, ptrdiff_t rows, int *slo
     return fm_workspace_new(p->network, p->needs_all_rows || rows < block ? rows : block, FM_ROOM_FOR_NOISE, 0);
 }
 
-static void predict_task(void *argument, fm_worker worker) {
-    prediction *p = argument;
-    const fm_range rows = fm_partition_rows((ptrdiff_t)p->input->rows, worker);
-    if (rows.begin >= rows.end)
-        return;
-    int slot;
-    fm_workspace *workspace = workspace_for(p, rows.end - rows.begin, &slot);
-    if (!workspace) {
-        atomic_store(&p->status, FM_STATUS_NO_MEMORY);
-        return;
-    }
+static fm_pass pass_of(const prediction *p, fm_workspace *workspace, ptrdiff_t row, ptrdiff_t rows) {
+    return (fm_pass){
+        .network = p->network,
+        .workspace = workspace,
+        .rows = rows,
+        .training = p->training,
+        .as_called = p->as_called,
+        .draw = p->draw,
+        .first_row = row,
+        .worker = {0, 1},
+    };
+}
+
+/* Predicts rows one after the other, as many at once as the workspace has room for. */
+static fm_status predict_rows(const prediction *p, fm_workspace *workspace, fm_range rows) {
     fm_status status = FM_STATUS_OK;
     for (ptrdiff_t row = rows.begin; row < rows.end && status == FM_STATUS_OK; row += workspace->rows) {
-        fm_pass pass = {
-            .network = p->network,
-            .workspace = workspace,
-            .rows = rows.end - row < workspace->rows ? rows.end - row : workspace->rows,
-            .training = p->training,
-            .as_called = p->as_called,
-            .draw = p->draw,
-            .first_row = row,
-            .worker = {0, 1},
-        };
-        status = predict_block(&pass, p->input, row, p->out);
+        fm_pass pass = pass_of(p, workspace, row, rows.end - row < workspace->rows ? rows.end - row : workspace->rows);
+        status = predict_block(&pass, p->input, row, 1, p->out);
     }
+    return status;
+}
+
+/* All rows on this thread or, with more than one thread, each layer split between the threads. */
+static fm_status predict_here(const prediction *p, int threads) {
+    const ptrdiff_t rows = (ptrdiff_t)p->input->rows;
+    int slot;
+    fm_workspace *workspace = workspace_for(p, rows, &slot);
+    if (!workspace)
+        return FM_STATUS_NO_MEMORY;
+    const fm_fpmode mode = fm_fpmode_enter();
+    fm_pass pass = pass_of(p, workspace, 0, rows);
+    const fm_status status =
+        threads > 1 ? predict_block(&pass, p->input, 0, threads, p->out) : predict_rows(p, workspace, (fm_range){0, rows});
+    fm_fpmode_leave(mode);
+    return_workspace(p->network, workspace, slot);
+    return status;
+}
+
+/* Claims blocks of rows until none is left, and takes each from the first layer to the last. */
+static void predict_task(void *argument, fm_worker worker) {
+    (void)worker;
+    prediction *p = argument;
+    const ptrdiff_t rows = (ptrdiff_t)p->input->rows;
+    ptrdiff_t row = atomic_fetch_add(&p->next_row, p->block);
+    if (row >= rows)
+        return;
+    int slot;
+    fm_workspace *workspace = workspace_for(p, p->block, &slot);
+    fm_status status = workspace ? FM_STATUS_OK : FM_STATUS_NO_MEMORY;
+    for (; row < rows && status == FM_STATUS_OK; row = atomic_fetch_add(&p->next_row, p->block))
+        status = predict_rows(p, workspace, (fm_range){row, row + p->block < rows ? row + p->block : rows});
     if (status != FM_STATUS_OK)
         atomic_store(&p->status, status);
-    return_workspace(p->network, workspace, slot);
+    if (workspace)
+        return_workspace(p->network, workspace, slot);
+}
+
+/* Rows of a block, so that all threads get the same number of blocks. */
+static ptrdiff_t claimed_rows(ptrdiff_t rows, ptrdiff_t max_rows, int threads) {
+    const ptrdiff_t rounds = (rows + max_rows * threads - 1) / (max_rows * threads), blocks = rounds * threads;
+    return (rows + blocks - 1) / blocks;
+}
+
+/* Whether threads split layers instead of rows: each then reads a part of the weights, and waits for the others after every layer. */
+static int splits_layers(const fm_network *network, ptrdiff_t rows, int threads) {
+    const double weight_bytes = network->row_flops / 2 * sizeof(float);
+    return rows < MIN_ROWS_PER_THREAD * threads || (rows <= MAX_SPLIT_ROWS && weight_bytes > L2_WEIGHT_BYTES);
 }
 
 static fm_status run_prediction(prediction *p) {
-    if (p->input->rows == 0)
+    const ptrdiff_t rows = (ptrdiff_t)p->input->rows;
+    if (rows == 0)
         return FM_STATUS_OK;
-    const double flops = p->network->row_flops * (double)p->input->rows;
-    if (flops < 2 * FLOPS_PER_THREAD || p->needs_all_rows) {
-        const fm_fpmode mode = fm_fpmode_enter();
-        predict_task(p, (fm_worker){0, 1});
-        fm_fpmode_leave(mode);
-    } else {
-        const int threads = fm_get_threads();
-        fm_team_run(predict_task, p, flops < FLOPS_PER_THREAD * threads ? (int)(flops / FLOPS_PER_THREAD) : threads);
-    }
+    const double seconds = fm_forward_seconds(p->network, rows);
+    const int threads = seconds < MIN_SECONDS || p->needs_all_rows ? 1 : fm_get_threads();
+    if (threads == 1)
+        return predict_here(p, 1);
+    const ptrdiff_t max_rows = block_rows(p->network);
+    if (rows <= max_rows && splits_layers(p->network, rows, threads))
+        return predict_here(p, threads);
+    p->block = claimed_rows(rows, max_rows, threads);
+    const ptrdiff_t blocks = (rows + p->block - 1) / p->block;
+    fm_team_share(predict_task, p, blocks < threads ? (int)blocks : threads, seconds);
     return (fm_status)atomic_load(&p->status);
 }
 
