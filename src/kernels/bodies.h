@@ -18,6 +18,13 @@
 #define FM_INLINE static inline __attribute__((always_inline))
 #endif
 
+/* For functions that are called from many places, which GCC would otherwise clone for their arguments. */
+#if defined(__clang__)
+#define FM_ONE_COPY __attribute__((noinline))
+#else
+#define FM_ONE_COPY __attribute__((noinline, noclone))
+#endif
+
 #include FM_ISA_HEADER
 
 #define FM_VECTORS (FM_PANEL / V_LANES) /* vectors in a panel of 16 columns */

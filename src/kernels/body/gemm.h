@@ -70,8 +70,7 @@ FM_INLINE void fm_accumulators_begin(const int rows, const int panels, const fm_
 }
 
 /* The epilogue of all activations but relu and linear: applied to the elements just stored, still in L1. One copy for all micro-kernels. */
-static __attribute__((noinline)) void fm_epilogue_activation(const fm_output *out, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t panel,
-                                                             ptrdiff_t panels) {
+static FM_ONE_COPY void fm_epilogue_activation(const fm_output *out, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t panel, ptrdiff_t panels) {
     const vf alpha = v_set1(out->alpha);
     switch (out->activation) {
 #define FM_ACTIVATION(name)                                                                                                                \
@@ -89,8 +88,8 @@ static __attribute__((noinline)) void fm_epilogue_activation(const fm_output *ou
 
 /* The same for those whose derivative needs their input, which is computed here as well, while the input is at hand: both share most of the
  * work. */
-static __attribute__((noinline)) void fm_epilogue_input_activation(const fm_output *out, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t panel,
-                                                                   ptrdiff_t panels) {
+static FM_ONE_COPY void fm_epilogue_input_activation(const fm_output *out, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t panel,
+                                                     ptrdiff_t panels) {
     const fm_constants constants = {v_set1(out->alpha), v_set1(out->threshold), v_set1(out->max_value)};
     const ptrdiff_t derivative = out->derivative ? out->derivative - out->c : 0;
     switch (out->activation) {
@@ -196,14 +195,14 @@ FM_INLINE void fm_gemm_panels(const int product, const int panels, const fm_gemm
 
 FM_INLINE void fm_gemm_all(const int product, const fm_gemm *g) {
     ptrdiff_t panel = 0;
-    if (g->rows == 1) {
+    if (product == FM_GEMM_FORWARD && g->rows == 1) {
         for (; panel + FM_ROW_PANELS <= g->panels; panel += FM_ROW_PANELS)
             fm_gemm_micro(product, 1, FM_ROW_PANELS, g, 0, panel);
         if (FM_ROW_PANELS > 4 && panel + 4 <= g->panels) {
             fm_gemm_micro(product, 1, 4, g, 0, panel);
             panel += 4;
         }
-    } else if (g->rows == 2 && FM_TWO_ROW_PANELS > FM_NR_PANELS) {
+    } else if (product == FM_GEMM_FORWARD && g->rows == 2 && FM_TWO_ROW_PANELS > FM_NR_PANELS) {
         for (; panel + FM_TWO_ROW_PANELS <= g->panels; panel += FM_TWO_ROW_PANELS)
             fm_gemm_micro(product, 2, FM_TWO_ROW_PANELS, g, 0, panel);
     }
