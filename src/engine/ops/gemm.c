@@ -46,26 +46,35 @@ float *fm_saved_derivative(const fm_pass *pass, const fm_node *node) {
                : NULL;
 }
 
-void fm_gemm_forward(const fm_pass *pass, const fm_node *node) {
-    fm_gemm_forward_shard(pass, node, fm_partition_output(fm_rows(pass, node->spec.output), node->panels, pass->worker));
+/* The epilogue computes the activation node that is fused into the dense node, from its own output `at` on. */
+static void set_fused_epilogue(const fm_pass *pass, const fm_node *node, ptrdiff_t at, fm_gemm *product) {
+    const fm_node_spec *activation = &node->fused->spec;
+    float *derivative = fm_saved_derivative(pass, node);
+    product->c = pass->workspace->value[activation->output] + at;
+    product->activation = activation->activation;
+    product->alpha = activation->alpha;
+    product->threshold = activation->threshold;
+    product->max_value = activation->max_value;
+    product->derivative = derivative ? derivative + at : NULL;
 }
 
-void fm_gemm_forward_shard(const fm_pass *pass, const fm_node *node, fm_output_shard shard) {
+/* Inlined wherever it is called, so that a prediction of one row, which calls it for every layer, pays for nothing that it does not need. */
+static inline __attribute__((always_inline)) void forward_shard(const int is_fused, const fm_pass *pass, const fm_node *node,
+                                                                fm_output_shard shard) {
     const fm_network *network = pass->network;
     const ptrdiff_t batch_rows = fm_rows(pass, node->spec.output);
     const int from_input = node->spec.input == 0;
     const float *a = from_input ? pass->input : pass->workspace->value[node->spec.input];
     const ptrdiff_t a_row = from_input ? pass->input_row : network->stride[node->spec.input];
-    const fm_node *activation = node->fused ? node->fused : node; /* what the epilogue computes, and where that goes */
-    float *c = pass->workspace->value[activation->spec.output];
-    float *derivative = fm_saved_derivative(pass, node);
+    float *c = pass->workspace->value[node->spec.output];
     const ptrdiff_t c_row = network->stride[node->spec.output];
     const float *kernel = network->value + node->kernel;
     /* A few rows read each weight once: nothing to keep in cache. */
     const ptrdiff_t block = batch_rows <= FM_PANEL ? node->inputs : kc_for_depth(node->inputs);
     for (ptrdiff_t row = shard.rows.begin; row < shard.rows.end; row += FM_MC)
         for (ptrdiff_t p = 0; p < node->inputs && shard.panels.begin < shard.panels.end; p += block) {
-            const fm_gemm product = {
+            const ptrdiff_t at = row * c_row + shard.panels.begin * FM_PANEL;
+            fm_gemm product = {
                 .rows = smaller(FM_MC, shard.rows.end - row),
                 .depth = smaller(block, node->inputs - p),
                 .panels = shard.panels.end - shard.panels.begin,
@@ -74,20 +83,31 @@ void fm_gemm_forward_shard(const fm_pass *pass, const fm_node *node, fm_output_s
                 .b = kernel + (shard.panels.begin * node->inputs + p) * FM_PANEL,
                 .b_step = FM_PANEL,
                 .b_panel = node->inputs * FM_PANEL,
-                .c = c + row * c_row + shard.panels.begin * FM_PANEL,
+                .c = c + at,
                 .c_row = c_row,
                 .c_panel = FM_PANEL,
                 .accumulate = p > 0,
                 .epilogue = p + block >= node->inputs,
                 .bias = node->bias < 0 ? NULL : network->value + node->bias + shard.panels.begin * FM_PANEL,
-                .activation = activation->spec.activation,
-                .alpha = activation->spec.alpha,
-                .threshold = activation->spec.threshold,
-                .max_value = activation->spec.max_value,
-                .derivative = derivative ? derivative + row * c_row + shard.panels.begin * FM_PANEL : NULL,
+                .activation = node->spec.activation,
+                .alpha = node->spec.alpha,
             };
+            if (is_fused)
+                set_fused_epilogue(pass, node, at, &product);
             network->kernels->gemm_forward(&product);
         }
+}
+
+void fm_gemm_forward(const fm_pass *pass, const fm_node *node) {
+    const fm_output_shard shard = fm_partition_output(fm_rows(pass, node->spec.output), node->panels, pass->worker);
+    if (node->fused)
+        forward_shard(1, pass, node, shard);
+    else
+        forward_shard(0, pass, node, shard);
+}
+
+void fm_gemm_forward_shard(const fm_pass *pass, const fm_node *node, fm_output_shard shard) {
+    forward_shard(node->fused != NULL, pass, node, shard);
 }
 
 /* The epilogue of dX for [rows][16 of the batch]: transpose, times the derivative of the producer's activation. */

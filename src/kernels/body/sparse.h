@@ -33,12 +33,11 @@ void FM_FUNCTION(compress)(const fm_compress *c) {
 }
 
 /* One row × `panels` panels: each entry loads that many panels of b, so a row has as many independent chains as the registers allow. */
-FM_INLINE void fm_spmm_micro(const int panels, const fm_spmm *s, ptrdiff_t row, ptrdiff_t panel) {
-    const fm_output out = FM_OUTPUT(s);
+FM_INLINE void fm_spmm_micro(const int panels, const fm_spmm *s, const fm_output *out, ptrdiff_t row, ptrdiff_t panel) {
     const int columns = panels * FM_VECTORS;
     const float *b = s->b + panel * s->b_panel;
     vf sums[FM_MAX_NR_PANELS * FM_VECTORS];
-    fm_accumulators_begin(1, panels, &out, 0, row, panel, sums);
+    fm_accumulators_begin(1, panels, out, 0, row, panel, sums);
     for (ptrdiff_t e = s->begin[row]; e < s->end[row]; e++) {
         const float *terms = b + s->index[e] * s->b_step;
         const vf value = v_set1(s->value[e]);
@@ -46,19 +45,20 @@ FM_INLINE void fm_spmm_micro(const int panels, const fm_spmm *s, ptrdiff_t row, 
         for (int j = 0; j < columns; j++)
             sums[j] = v_fma(value, v_load(terms + (j / FM_VECTORS) * s->b_panel + (j % FM_VECTORS) * V_LANES), sums[j]);
     }
-    fm_epilogue(1, panels, &out, s->epilogue, row, panel, sums);
+    fm_epilogue(1, panels, out, s->epilogue, row, panel, sums);
 }
 
 /* Panels in the outer loop, so that their part of b stays in cache while the rows gather from it. */
 void FM_FUNCTION(spmm)(const fm_spmm *s) {
+    const fm_output out = FM_OUTPUT(s);
     ptrdiff_t panel = 0;
     for (; panel + 4 <= s->panels; panel += 4)
         for (ptrdiff_t row = 0; row < s->rows; row++)
-            fm_spmm_micro(4, s, row, panel);
+            fm_spmm_micro(4, s, &out, row, panel);
     for (; panel + 2 <= s->panels; panel += 2)
         for (ptrdiff_t row = 0; row < s->rows; row++)
-            fm_spmm_micro(2, s, row, panel);
+            fm_spmm_micro(2, s, &out, row, panel);
     for (; panel < s->panels; panel++)
         for (ptrdiff_t row = 0; row < s->rows; row++)
-            fm_spmm_micro(1, s, row, panel);
+            fm_spmm_micro(1, s, &out, row, panel);
 }
