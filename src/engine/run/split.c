@@ -1,4 +1,4 @@
-/* Forward passes of few rows: too few to share out, while the weights may be too many for one core's cache. The panels of each dense node are
+/* Forward passes of a few rows, whose weights may exceed the cache of one core. The panels of each dense node are
  * claimed by the threads that are there, first by the one that had them in the last call, so that each keeps its part of the weights in its
  * own L2 cache. A thread that is late finds fewer panels left; nothing waits for one that does not come. */
 #include "engine/run/split.h"
@@ -6,11 +6,11 @@
 #include "engine/ops/gemm.h"
 #include "engine/ops/ops.h"
 
-#define MIN_CHUNK_PANELS 4 /* panels that are claimed at once: a tile of one row takes that many or, better, twice as many */
+#define MIN_CHUNK_PANELS 4 /* panels claimed at once: as many as the micro-kernel of one row takes, or twice as many */
 #define MAX_CHUNK_PANELS 8
 #define MIN_SPLIT_SECONDS 1e-6 /* a shorter node costs more to split than it saves */
 
-/* The chunks of one thread: which are next, with the node that they belong to, so that a claim by a late thread is never of another node. */
+/* The next chunk of one thread, together with its node, so that a late thread never mistakes a chunk of one node for that of another. */
 typedef struct claims {
     _Alignas(64) _Atomic uint64_t next; /* node << 32 | chunk */
 } claims;
@@ -18,8 +18,8 @@ typedef struct claims {
 typedef struct split {
     const fm_pass *pass;
     int threads;
-    _Alignas(64) atomic_int node; /* being run; node_count when all are */
-    _Alignas(64) atomic_int done; /* chunks of it */
+    _Alignas(64) atomic_int node; /* being computed; node_count at the end */
+    _Alignas(64) atomic_int done; /* chunks of it that are computed */
     claims claims[FM_MAX_THREADS];
 } split;
 
@@ -101,7 +101,23 @@ static void split_task(void *argument, fm_worker worker) {
     atomic_store(&s->node, network->node_count);
 }
 
+/* The largest number of threads for which any node has a chunk each: others are not woken. */
+static int useful_threads(const fm_pass *pass, int threads) {
+    ptrdiff_t useful = 1;
+    for (int i = 0; i < pass->network->node_count; i++) {
+        const fm_node *node = &pass->network->nodes[i];
+        const ptrdiff_t chunks = is_split(pass, node) ? (node->panels + MIN_CHUNK_PANELS - 1) / MIN_CHUNK_PANELS : 1;
+        useful = chunks > useful ? chunks : useful;
+    }
+    return useful < threads ? (int)useful : threads;
+}
+
 void fm_forward_split(const fm_pass *pass, int threads) {
+    threads = useful_threads(pass, threads);
+    if (threads == 1) {
+        fm_forward(pass);
+        return;
+    }
     split s = {.pass = pass, .threads = threads, .node = -1};
     fm_team_share(split_task, &s, threads, fm_forward_seconds(pass->network, pass->rows));
 }
