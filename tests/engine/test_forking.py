@@ -72,7 +72,7 @@ def test_threads_of_a_child_that_predict_first_do_not_share_memory():
 WHILE_TRAINING = """
 kind = sys.argv[1]
 rng = np.random.default_rng(3)
-plan = perceptron((400, 24, 2))
+plan = perceptron((400, 200, 2))
 rows, per_row, size = 12_000, 6, 8
 columns = np.sort(np.argsort(rng.random((rows, 400)), axis=1)[:, :per_row], axis=1).astype(np.int32).ravel()
 x = SparseRows(np.arange(0, rows * per_row + 1, per_row), columns, rng.normal(size=len(columns)).astype(np.float32), 400)
