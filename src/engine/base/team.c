@@ -87,6 +87,14 @@ static inline void pause_briefly(void) {
 #endif
 }
 
+/* One turn of a wait that ends after SPINS + YIELDS turns. */
+static void wait_briefly(int turn) {
+    if (turn < SPINS)
+        pause_briefly();
+    else
+        sched_yield();
+}
+
 void fm_team_spin(int turn) {
     if (turn % PAUSES_PER_YIELD == PAUSES_PER_YIELD - 1)
         sched_yield();
@@ -164,10 +172,7 @@ static void finish_with(seat *s, int withdraws) {
     for (int turn = 0; turn < SPINS + YIELDS; turn++) {
         if (atomic_load(&s->state) == SEAT_FREE)
             return;
-        if (turn < SPINS)
-            pause_briefly();
-        else
-            sched_yield();
+        wait_briefly(turn);
     }
     pthread_mutex_lock(&team.mutex);
     atomic_store(&team.waiting, 1);
@@ -228,6 +233,7 @@ void fm_team_share(fm_team_task *task, void *argument, int count, double seconds
     team.finish = fm_now();
     pthread_mutex_unlock(&team.owner);
 }
+
 void fm_team_barrier(fm_worker worker) {
     if (worker.count == 1 || atomic_load_explicit(&team.deserted, memory_order_relaxed))
         return;
@@ -242,13 +248,10 @@ void fm_team_barrier(fm_worker worker) {
         }
         return;
     }
-    for (int i = 0; i < SPINS + YIELDS; i++) {
+    for (int turn = 0; turn < SPINS + YIELDS; turn++) {
         if (atomic_load_explicit(&team.phase, memory_order_acquire) != phase)
             return;
-        if (i < SPINS)
-            pause_briefly();
-        else
-            sched_yield();
+        wait_briefly(turn);
     }
     pthread_mutex_lock(&team.mutex);
     atomic_fetch_add(&team.sleepers, 1);

@@ -188,12 +188,12 @@ static fm_pass pass_of(const prediction *p, fm_workspace *workspace, ptrdiff_t r
     };
 }
 
-/* Predicts rows one after the other, as many at once as the workspace has room for. */
-static fm_status predict_rows(const prediction *p, fm_workspace *workspace, fm_range rows) {
+/* Predicts rows, as many at once as the workspace has room for; with more than one thread, each layer is split between them. */
+static fm_status predict_rows(const prediction *p, fm_workspace *workspace, fm_range rows, int threads) {
     fm_status status = FM_STATUS_OK;
     for (ptrdiff_t row = rows.begin; row < rows.end && status == FM_STATUS_OK; row += workspace->rows) {
         fm_pass pass = pass_of(p, workspace, row, rows.end - row < workspace->rows ? rows.end - row : workspace->rows);
-        status = predict_block(&pass, p->input, row, 1, p->out);
+        status = predict_block(&pass, p->input, row, threads, p->out);
     }
     return status;
 }
@@ -206,9 +206,7 @@ static fm_status predict_here(const prediction *p, int threads) {
     if (!workspace)
         return FM_STATUS_NO_MEMORY;
     const fm_fpmode mode = fm_fpmode_enter();
-    fm_pass pass = pass_of(p, workspace, 0, rows);
-    const fm_status status =
-        threads > 1 ? predict_block(&pass, p->input, 0, threads, p->out) : predict_rows(p, workspace, (fm_range){0, rows});
+    const fm_status status = predict_rows(p, workspace, (fm_range){0, rows}, threads);
     fm_fpmode_leave(mode);
     return_workspace(p->network, workspace, slot);
     return status;
@@ -226,7 +224,7 @@ static void predict_task(void *argument, fm_worker worker) {
     fm_workspace *workspace = workspace_for(p, p->block, &slot);
     fm_status status = workspace ? FM_STATUS_OK : FM_STATUS_NO_MEMORY;
     for (; row < rows && status == FM_STATUS_OK; row = atomic_fetch_add(&p->next_row, p->block))
-        status = predict_rows(p, workspace, (fm_range){row, row + p->block < rows ? row + p->block : rows});
+        status = predict_rows(p, workspace, (fm_range){row, row + p->block < rows ? row + p->block : rows}, 1);
     if (status != FM_STATUS_OK)
         atomic_store(&p->status, status);
     if (workspace)
