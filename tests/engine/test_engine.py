@@ -151,6 +151,15 @@ def test_train_returns_at_a_batch_boundary_when_its_time_is_up():
     assert network.train(batches, following, batches.count, 0.0, totals) == following + 1
 
 
+def test_measuring_the_threads_runs_no_batch_beyond_the_time_of_a_call(threads):
+    threads(2)
+    plan = perceptron((200, 300, 300, 10))
+    network = configured(_core, plan, objective_for(plan, "mse"))
+    batches = data_for(plan, "mse", 20_000, 32)
+    for batch in range(100):
+        assert network.train(batches, batch, batches.count, 0.0, np.zeros(2)) == batch + 1
+
+
 def test_a_run_cut_into_calls_ends_with_the_same_bits():
     plan = perceptron((20, 30, 4), rate=0.3)
     batches = data_for(plan, "mse", 100, 8)

@@ -72,6 +72,9 @@ typedef struct fm_autotune {
     double until_probe;        /* seconds of work until both are measured again */
     int threads;               /* thread count that [1] was measured with */
     int probes;                /* number of measurements */
+    int runs;                  /* runs of the measurement in progress, which may continue in the next call */
+    double best[2];            /* their seconds per row, as above */
+    double probe_seconds;      /* their time */
 } fm_autotune;
 
 #endif

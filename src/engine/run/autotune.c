@@ -9,44 +9,59 @@
 #define FLOPS_PER_PHASE 2e5
 
 #define PROBE_SECONDS 0.0005
+#define PROBE_RUNS 4
 #define PROBE_SHARE 50 /* one part in so many of the running time is spent on measuring; more while the choice is new */
 #define EARLY_PROBE_SHARE 5
 #define ALONE_PROBE_SHARE 15 /* while one thread is faster: perhaps threads of another library spin, which ends soon */
 #define SURPRISE 1.25 /* batches that take so many times what they took before are measured again at once */
 
 /* Measures one thread and many, each twice, because interruptions are common, and a thread just woken may still share a core with this
- * one. */
-static void probe(fm_run *r, int threads, int64_t stop, fm_autotune *autotune) {
-    double best[2] = {INFINITY, INFINITY};
-    for (int i = 0; i < 4; i++) {
-        const int many = i % 2 == 0;
-        fm_run_until(r, threads, many, stop, fm_now() + PROBE_SECONDS, autotune);
-        best[many] = fmin(best[many], autotune->seconds_per_row[many]);
+ * one. Ends with the call, whose time and batches may be too few, and continues in the next; 1 when all runs are done. */
+static int probe(fm_run *r, int threads, int64_t stop, double deadline, fm_autotune *autotune) {
+    if (autotune->runs == 0)
+        autotune->best[0] = autotune->best[1] = INFINITY;
+    for (double now = fm_now(); autotune->runs < PROBE_RUNS && r->batch < stop; autotune->runs++) {
+        const int many = autotune->runs % 2 == 0;
+        const double begin = now;
+        if (begin >= deadline && r->batch > r->first)
+            return 0;
+        fm_run_until(r, threads, many, stop, fmin(begin + PROBE_SECONDS, deadline), autotune);
+        autotune->best[many] = fmin(autotune->best[many], autotune->seconds_per_row[many]);
+        now = fm_now();
+        autotune->probe_seconds += now - begin;
     }
-    memcpy(autotune->seconds_per_row, best, sizeof best);
+    return autotune->runs == PROBE_RUNS;
+}
+
+/* Adopts what was measured, until it is measured again. */
+static void adopt(fm_autotune *autotune) {
+    memcpy(autotune->seconds_per_row, autotune->best, sizeof autotune->best);
+    const int is_alone = autotune->best[0] < autotune->best[1];
+    const int share = autotune->probes < 2 ? EARLY_PROBE_SHARE : is_alone ? ALONE_PROBE_SHARE : PROBE_SHARE;
+    autotune->until_probe = share * autotune->probe_seconds;
+    autotune->probe_seconds = 0.0;
+    autotune->runs = 0;
+    autotune->probes++;
 }
 
 /* Whether many threads are faster than one cannot be computed: cores may be two hyperthreads of one, or busy. Measures both for a few
  * batches, uses the faster one, and measures again from time to time. The bits do not depend on it. */
 void fm_run_autotuned(fm_run *r, int threads, fm_autotune *autotune) {
     const int64_t stop = r->stop, start = r->batch;
-    const double deadline = r->deadline, begin = fm_now();
+    const double deadline = r->deadline;
     if (autotune->threads != threads)
         *autotune = (fm_autotune){.threads = threads}; /* measured with another number of threads */
     if (threads > 1 && autotune->until_probe <= 0.0) {
-        probe(r, threads, stop, autotune);
-        const int is_alone = autotune->seconds_per_row[0] < autotune->seconds_per_row[1];
-        autotune->until_probe = (autotune->probes < 2 ? EARLY_PROBE_SHARE
-                                 : is_alone           ? ALONE_PROBE_SHARE
-                                                      : PROBE_SHARE) *
-                                (fm_now() - begin);
-        autotune->probes++;
+        if (!probe(r, threads, stop, deadline, autotune))
+            return;
+        adopt(autotune);
     }
     const double probed = fm_now();
+    if (r->batch > start && (r->batch >= stop || probed >= deadline))
+        return;
     const int many = autotune->seconds_per_row[1] <= autotune->seconds_per_row[0];
     const double expected = autotune->seconds_per_row[many];
-    if (r->batch == start || probed < deadline)
-        fm_run_until(r, threads, many, stop, deadline, autotune);
+    fm_run_until(r, threads, many, stop, deadline, autotune);
     if (autotune->seconds_per_row[many] > SURPRISE * expected)
         autotune->until_probe = 0.0;
     else
