@@ -122,6 +122,20 @@ def test_the_mean_square_never_falls_below_zero(isa, kind):
 
 
 @pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("among", ["each other", "zeros"])
+def test_the_root_and_the_quotient_of_a_step_are_rounded_correctly(isa, among):
+    """Adam moves a weight of 0 with a rate of −1 and a mean of 1, neither of which changes, to 1 / √v."""
+    v = np.arange(0x00800000, 0x7F800000, 1009, dtype=np.uint32).view(np.float32)  # normal numbers of all magnitudes
+    epsilon = 0.0
+    if among == "zeros":  # … of which a vector may hold any number
+        v[np.random.default_rng(5).random(len(v)) < 0.5] = 0.0
+        epsilon = 1.0
+    w = np.zeros_like(v)
+    kernels(isa)["update_adam"](n=len(v), w=w, g=np.zeros_like(v), slot=[np.ones_like(v), v, None], learning_rate=-1.0, epsilon=epsilon)
+    assert same_bits(w, np.float32(1.0) / (np.sqrt(v) + np.float32(epsilon)))
+
+
+@pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("power", [0.5, 0.7])
 def test_ftrl_makes_weights_of_their_gradients_alone(isa, power):
     still = np.zeros((1, 37), np.float32)

@@ -17,6 +17,10 @@
  * Everything else is rounded on its own. v never falls below zero: v − g² rounds to at most v, and 1 − β2 is at most 1.
  */
 
+#if !defined(V_HAS_SQRT_BY_FMA)
+#define v_sqrt_by_fma v_sqrt
+#endif
+
 enum {
     FM_RULE_SGD,
     FM_RULE_SGD_MOMENTUM,
@@ -106,7 +110,7 @@ FM_INLINE void fm_update_vector(const int rule, const fm_update_constants *k, vf
             const vf mean = slot[1 + has_momentum] = v_fma(k->one_minus_rho, g, v_mul(k->rho, slot[1 + has_momentum]));
             v = v_max(v_set1(0.0f), v_fnma(mean, mean, v));
         }
-        vf d = v_div(v_mul(k->learning_rate, g), v_sqrt(v_add(v, k->epsilon)));
+        vf d = v_div(v_mul(k->learning_rate, g), v_sqrt_by_fma(v_add(v, k->epsilon)));
         if (has_momentum)
             slot[1] = d = v_fma(k->momentum, slot[1], d);
         *w = v_sub(*w, d);
@@ -118,7 +122,7 @@ FM_INLINE void fm_update_vector(const int rule, const fm_update_constants *k, vf
         vf v = slot[1] = fm_mean_square(k, slot[1], g);
         if (rule == FM_RULE_AMSGRAD)
             slot[2] = v = v_max(slot[2], v);
-        *w = v_sub(*w, v_div(v_mul(m, k->learning_rate), v_add(v_sqrt(v), k->epsilon)));
+        *w = v_sub(*w, v_div(v_mul(m, k->learning_rate), v_add(v_sqrt_by_fma(v), k->epsilon)));
         break;
     }
     case FM_RULE_ADAGRAD:
@@ -141,7 +145,7 @@ FM_INLINE void fm_update_vector(const int rule, const fm_update_constants *k, vf
         slot[0] = fm_mean(k, slot[0], g);
         slot[1] = fm_mean_square(k, slot[1], g);
         const vf step = v_fma(k->learning_rate, g, v_mul(k->ahead, slot[0]));
-        *w = v_sub(*w, v_div(step, v_add(v_sqrt(v_mul(slot[1], k->correction)), k->epsilon)));
+        *w = v_sub(*w, v_div(step, v_add(v_sqrt_by_fma(v_mul(slot[1], k->correction)), k->epsilon)));
         break;
     }
     case FM_RULE_LION:
@@ -262,7 +266,7 @@ FM_INLINE void fm_zero_gradient_step(const int rule, const fm_update_constants *
     if (rule == FM_RULE_RMSPROP_MOMENTUM)
         row->w[v] = v_sub(row->w[v], row->slot_1[v]);
     if (rule == FM_RULE_ADAM)
-        row->w[v] = v_sub(row->w[v], v_div(v_mul(row->slot_0[v], learning_rate), v_add(v_sqrt(row->slot_1[v]), k->epsilon)));
+        row->w[v] = v_sub(row->w[v], v_div(v_mul(row->slot_0[v], learning_rate), v_add(v_sqrt_by_fma(row->slot_1[v]), k->epsilon)));
 }
 
 #define FM_ALL_LANES ((2u << (V_LANES - 1)) - 1)

@@ -20,14 +20,34 @@ static inline vf v_div(vf a, vf b) { return _mm512_div_ps(a, b); }
 static inline vf v_sqrt(vf a) { return _mm512_sqrt_ps(a); }
 static inline vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }   /* a·b + c */
 static inline vf v_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); } /* c − a·b */
-static inline vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); }              /* a > b ? a : b */
-static inline vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); }              /* a < b ? a : b */
+
+/* √a with the bits of v_sqrt, computed without the divider, which is busy with the division that follows in the steps of most optimizers: a
+ * Newton step from the 14 bits of an estimate, then one correction by the remainder a − s·s, which is exact (Markstein, "Computation of
+ * elementary functions on the IBM RISC System/6000 processor", 1990). It needs a remainder that does not underflow, so vectors with any other
+ * numbers than 0 and those from 2⁻¹⁰⁰ to 2¹²⁷ take v_sqrt. */
+#define V_HAS_SQRT_BY_FMA
+static inline vf v_sqrt_by_fma(vf a) {
+    const __m512i above = _mm512_sub_epi32(_mm512_castps_si512(a), _mm512_set1_epi32((127 - 100) << 23));
+    const vm usual = _mm512_cmplt_epu32_mask(above, _mm512_set1_epi32(227 << 23));
+    if ((vm)(usual | _mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_EQ_OQ)) != 0xFFFF)
+        return _mm512_sqrt_ps(a);
+    const vf half = _mm512_set1_ps(0.5f), estimate = _mm512_rsqrt14_ps(a);
+    vf root = _mm512_mul_ps(a, estimate), half_reciprocal = _mm512_mul_ps(half, estimate);
+    const vf error = _mm512_fnmadd_ps(root, half_reciprocal, half);
+    root = _mm512_fmadd_ps(root, error, root);
+    half_reciprocal = _mm512_fmadd_ps(half_reciprocal, error, half_reciprocal);
+    const vf remainder = _mm512_fnmadd_ps(root, root, a);
+    return _mm512_maskz_mov_ps(usual, _mm512_fmadd_ps(remainder, half_reciprocal, root));
+}
+
+static inline vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); } /* a > b ? a : b */
+static inline vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); } /* a < b ? a : b */
 
 static inline vm v_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 static inline vm v_le(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 static inline vm v_eq(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 static inline vf v_select(vm m, vf a, vf b) { return _mm512_mask_blend_ps(m, b, a); } /* m ? a : b */
-static inline unsigned v_bits(vm m) { return m; }                                     /* bit l is lane l */
+static inline unsigned v_bits(vm m) { return m; } /* bit l is lane l */
 
 static inline vi v_as_int(vf a) { return _mm512_castps_si512(a); }
 static inline vf v_as_float(vi a) { return _mm512_castsi512_ps(a); }
