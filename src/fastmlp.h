@@ -37,7 +37,7 @@ typedef enum fm_status {
 
 /* What a node does; engine/ops/ops.def has a row for each. */
 typedef enum fm_op {
-#define FM_OP(name, inputs, traits, validate, saved, forward, backward) FM_OP_##name,
+#define FM_OP(name, inputs, traits, validate, saved, forward, backward, update) FM_OP_##name,
 #include "engine/ops/ops.def"
     FM_OP_COUNT
 } fm_op;

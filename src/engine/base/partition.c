@@ -14,17 +14,20 @@ fm_range fm_partition_rows(ptrdiff_t rows, fm_worker worker) {
     return range;
 }
 
-/* Divides the axis that divides more evenly; panels if equal, so that a thread reads the same weights in every batch. */
+/* Divides the axis that divides more evenly. If both do, panels, so that a thread reads the same weights in every batch; but rows if there are
+ * twice as many, so that a thread reads the rows that it wrote itself. */
 fm_output_shard fm_partition_output(ptrdiff_t rows, ptrdiff_t panels, fm_worker worker) {
     if (worker.count == 1)
-        return (fm_output_shard){{0, rows}, {0, panels}};
+        return (fm_output_shard){{0, rows}, {0, panels}, 1};
     const ptrdiff_t units = FM_ROUND_UP(rows) / FM_PANEL;
     const ptrdiff_t max_units = (units + worker.count - 1) / worker.count;
     const ptrdiff_t max_panels = (panels + worker.count - 1) / worker.count;
-    fm_output_shard shard = {{0, rows}, {0, panels}};
-    if (max_panels * units <= max_units * panels)
-        shard.panels = fm_partition(panels, worker);
-    else
+    const ptrdiff_t share_of_rows = max_units * panels, share_of_panels = max_panels * units; /* the largest of any worker */
+    fm_output_shard shard = {
+        {0, rows}, {0, panels}, share_of_rows < share_of_panels || (share_of_rows == share_of_panels && units >= 2 * panels)};
+    if (shard.by_rows)
         shard.rows = fm_partition_rows(rows, worker);
+    else
+        shard.panels = fm_partition(panels, worker);
     return shard;
 }

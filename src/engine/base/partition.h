@@ -19,6 +19,7 @@ fm_range fm_partition_rows(ptrdiff_t rows, fm_worker worker);
 /* This worker's part of an output of rows × panels; rows are divided at multiples of 16. */
 typedef struct fm_output_shard {
     fm_range rows, panels;
+    int by_rows; /* the rows are divided, as fm_partition_rows does, and each worker has all panels */
 } fm_output_shard;
 fm_output_shard fm_partition_output(ptrdiff_t rows, ptrdiff_t panels, fm_worker worker);
 

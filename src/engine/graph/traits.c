@@ -5,7 +5,7 @@ static const struct {
     const char *name;
     int inputs, traits;
 } rows[] = {
-#define FM_OP(name, inputs, traits, validate, saved, forward, backward) {#name, inputs, traits},
+#define FM_OP(name, inputs, traits, validate, saved, forward, backward, update) {#name, inputs, traits},
 #include "engine/ops/ops.def"
 };
 

@@ -10,7 +10,7 @@ enum {
     FM_TRAIT_SHARES_INPUT = 4,    /* other nodes may read its input, too */
     FM_TRAIT_STOPS_GRADIENT = 8,  /* passes no gradient to its input */
     FM_TRAIT_NO_FOLD = 16,     /* computes across a whole row of the batch, so its input must not be folded */
-    FM_TRAIT_NO_BARRIER = 32,     /* its backward pass ends with an update that the nodes below need not wait for */
+    FM_TRAIT_ROWWISE = 32,        /* each worker computes its rows of the batch from the same rows of the inputs, forward and backward */
     FM_TRAIT_ACTIVATION = 64,     /* an activation across the columns of a row, which plans name as the activation of a node */
 };
 

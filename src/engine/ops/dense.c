@@ -62,15 +62,26 @@ static void prepare_gradient(const fm_pass *pass, const fm_node *node) {
     }
 }
 
+int fm_dense_is_rowwise(const fm_pass *pass, const fm_node *node) {
+    return fm_partition_output(fm_rows(pass, node->spec.output), node->panels, pass->worker).by_rows;
+}
+
+int fm_dense_is_backward_rowwise(const fm_pass *pass, const fm_node *node) {
+    return !node->needs_input_grad || !fm_partition_input_gradient(pass, node).by_rows;
+}
+
 void fm_dense_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+    (void)step;
     if (!node->grad_in_panels) {
         prepare_gradient(pass, node);
-        fm_team_barrier(pass->worker);
+        if (!fm_dense_is_backward_rowwise(pass, node))
+            fm_team_barrier(pass->worker);
     }
-    if (node->needs_input_grad) {
+    if (node->needs_input_grad)
         fm_gemm_input_gradient(pass, node);
-        fm_team_barrier(pass->worker); /* dX of all workers reads the weights, so they may change only now */
-    }
+}
+
+void fm_dense_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     fm_gemm_bias_update(pass, node, step);
     if (!node->kernel_trainable)
         return;

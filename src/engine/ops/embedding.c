@@ -98,7 +98,7 @@ static void visit_places(const fm_pass *pass, const fm_node *node, const fm_step
 
 /* The gradient of a row of the table is the sum over the positions that look it up. Each worker owns some rows of the table and scans
  * all positions for them. */
-void fm_embedding_backward(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+void fm_embedding_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     const fm_network *network = pass->network;
     float *gradient = pass->workspace->saved[node->index]; /* zero between batches */
     const fm_range own = fm_partition(entries_of(network, node), pass->worker);

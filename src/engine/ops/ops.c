@@ -12,7 +12,7 @@
 #include "engine/ops/softmax.h"
 
 const fm_op_functions fm_ops[FM_OP_COUNT] = {
-#define FM_OP(name, inputs, traits, validate, saved, forward, backward) {validate, saved, forward, backward},
+#define FM_OP(name, inputs, traits, validate, saved, forward, backward, update) {validate, saved, forward, backward, update},
 #include "engine/ops/ops.def"
 };
 

@@ -12,8 +12,9 @@ typedef struct fm_extent {
 typedef struct fm_op_functions {
     int (*validate)(const fm_plan *plan, const fm_node_spec *node);                         /* 1 if valid */
     fm_extent (*saved)(const fm_network *network, const fm_node *node, ptrdiff_t rows);     /* for this many rows of its output */
-    void (*forward)(const fm_pass *pass, const fm_node *node);                              /* a barrier follows */
-    void (*backward)(const fm_pass *pass, const fm_node *node, const fm_step *step);        /* a barrier came before */
+    void (*forward)(const fm_pass *pass, const fm_node *node);
+    void (*backward)(const fm_pass *pass, const fm_node *node, const fm_step *step);
+    void (*update)(const fm_pass *pass, const fm_node *node, const fm_step *step);
 } fm_op_functions;
 
 extern const fm_op_functions fm_ops[FM_OP_COUNT];

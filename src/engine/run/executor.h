@@ -13,7 +13,7 @@ static inline int fm_runs_forward(const fm_pass *pass, const fm_node *node) {
 /* Computes all buffers; ends with a barrier. */
 void fm_forward(const fm_pass *pass);
 
-/* Backpropagates from the sources of the losses and updates each node as soon as its gradient is known; ends without a barrier. */
+/* Backpropagates from the sources of the losses and updates the parameters; ends without a barrier. */
 void fm_backward(const fm_pass *pass, const fm_step *step);
 
 #endif
