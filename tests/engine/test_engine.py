@@ -20,7 +20,7 @@ from fastmlp._engine.spec import Metric, Node, Objective, Parameter, Plan, Updat
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])
-@pytest.mark.parametrize("widths", [(300, 200, 150, 10), (64, 700, 3), (500, 33, 640)])
+@pytest.mark.parametrize("widths", [(300, 200, 150, 10), (64, 700, 3), (500, 33, 640), (20, 40, 30, 20, 1), (2300, 17, 40, 2)])
 def test_the_number_of_threads_changes_no_bit(threads, widths, count):
     threads(1)
     alone = trained(widths, batch_size=120)
@@ -372,3 +372,17 @@ def test_memory_made_for_a_batch_fits_every_smaller_one(rows):
         train(network, data_for(plan, "mse", rows, 512))
     for index in range(len(plan.parameters)):
         assert same_bits(*[network.get_parameter(index) for network in networks])
+
+
+# Scanning
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_first_number_that_is_not_finite_is_found_wherever_it_is(threads, count):
+    threads(count)
+    values = np.zeros(1_000_003, np.float32)
+    assert _core.first_nonfinite(values) == -1
+    for at in (999_999, 700_001, 65_536, 65_535, 4_097, 0):  # later ones stay in the array
+        values[at] = np.inf if at % 2 else np.nan
+        assert _core.first_nonfinite(values) == at
+    assert _core.first_nonfinite(values[1:5_000]) == 4_096

@@ -65,6 +65,16 @@ def test_gradients_and_losses_agree(loss, hidden, weighted):
         assert_close(gradients_native, gradients_expected)
 
 
+@pytest.mark.parametrize("units", [1, 2, 5, 12, 13, 17, 33, 50])
+@pytest.mark.parametrize(("inputs", "rows"), [(3, 40), (70, 200), (1200, 240), (2000, 150)])
+def test_gradients_of_narrow_layers_agree(inputs, rows, units):
+    """Of few features, of many samples, and of long samples, fewer and more than a cache holds."""
+    plan = perceptron((inputs, units, 18, 3), "tanh", rate=0.0)
+    native, expected = both(plan, objective_for(plan, "mse"))
+    batches = data_for(plan, "mse", rows, rows)
+    assert_close(native.gradients(batches)[1], expected.gradients(batches)[1])
+
+
 @pytest.mark.parametrize("activation", EVERY_ACTIVATION)
 def test_every_activation_is_differentiated_alike(activation):
     """Below a dense layer, below dropout, below another activation, and as the last one."""

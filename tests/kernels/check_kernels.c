@@ -36,6 +36,7 @@ static void try_gemm_forward(trial *t) {
     g.b_step = FM_PANEL;
     g.b_panel = g.depth * FM_PANEL;
     g.b = take_floats(t, g.panels * g.b_panel);
+    g.streams = coin(t);
     g.epilogue = coin(t);
     g.bias = coin(t) ? take_floats(t, g.panels * FM_PANEL) : NULL;
     g.activation = pick(t, 0, FM_ACTIVATION_COUNT - 1);
@@ -52,6 +53,8 @@ static void try_gemm_dw(trial *t) {
     g.a_step = g.rows + pick(t, 0, 3);
     g.a = take_floats(t, g.depth * g.a_step);
     g.b = take_floats(t, g.depth * g.b_step);
+    g.updated_panel = g.rows * FM_PANEL;
+    g.updated = coin(t) ? take_floats(t, g.panels * g.updated_panel) : NULL;
     t->kernels->gemm_dw(&g);
 }
 

@@ -46,7 +46,7 @@ def test_forward_is_the_integer_product_at_every_size(isa, side):
             a, b, c, d = guarded(x, panels_of(w), np.zeros((rows, panels * PANEL), np.float32), bias, side=side)
             call(
                 rows=rows, depth=depth, panels=panels, a=a.array, a_row=depth, b=b.array, b_step=PANEL, b_panel=depth * PANEL,
-                c=c.array, c_row=panels * PANEL, c_panel=PANEL, epilogue=1, bias=d.array, activation=RELU,
+                c=c.array, c_row=panels * PANEL, c_panel=PANEL, epilogue=1, bias=d.array, activation=RELU, streams=depth % 2,
             )  # fmt: skip
             expected = np.maximum(x.astype(np.int64) @ w.astype(np.int64) + bias.astype(np.int64), 0)
             assert np.array_equal(c.array, expected), (rows, depth, panels)

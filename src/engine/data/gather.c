@@ -4,25 +4,54 @@
 #include "engine/graph/terms.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
+#define SCAN_BLOCK 4096
+#define SCAN_CHUNK (16 * SCAN_BLOCK) /* claimed at once by a thread */
+#define SCAN_FLOATS_PER_SECOND 2.5e9
+
 /* Adding 1 to the exponent carries into the sign bit where all its bits are set: for infinities and NaN. */
-int64_t fm_first_nonfinite(const float *values, int64_t n) {
-    const int64_t block = 4096;
-    for (int64_t begin = 0; begin < n; begin += block) {
-        const int64_t end = begin + block < n ? begin + block : n;
+static int64_t scan(const float *values, int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; block += SCAN_BLOCK) {
+        const int64_t block_end = block + SCAN_BLOCK < end ? block + SCAN_BLOCK : end;
         uint32_t carry = 0;
 #pragma GCC unroll 4
-        for (int64_t i = begin; i < end; i++) {
+        for (int64_t i = block; i < block_end; i++) {
             uint32_t bits;
             memcpy(&bits, values + i, sizeof bits);
             carry |= (bits & 0x7FFFFFFFu) + 0x00800000u;
         }
-        for (int64_t i = begin; carry >> 31 && i < end; i++)
+        for (int64_t i = block; carry >> 31 && i < block_end; i++)
             if (!(values[i] - values[i] == 0.0f))
                 return i;
     }
     return -1;
+}
+
+typedef struct scanning {
+    const float *values;
+    int64_t n;
+    _Atomic int64_t next, first; /* the first that is not claimed; the first found, or n */
+} scanning;
+
+static void scan_task(void *argument, fm_worker worker) {
+    (void)worker;
+    scanning *s = argument;
+    for (int64_t begin; (begin = atomic_fetch_add(&s->next, SCAN_CHUNK)) < atomic_load(&s->first);) {
+        const int64_t found = scan(s->values, begin, begin + SCAN_CHUNK < s->n ? begin + SCAN_CHUNK : s->n);
+        int64_t first = atomic_load(&s->first);
+        while (found >= 0 && found < first && !atomic_compare_exchange_weak(&s->first, &first, found))
+            ;
+    }
+}
+
+int64_t fm_first_nonfinite(const float *values, int64_t n) {
+    if (n <= SCAN_CHUNK)
+        return scan(values, 0, n);
+    scanning s = {.values = values, .n = n, .first = n};
+    fm_team_share(scan_task, &s, fm_get_threads(), (double)n / SCAN_FLOATS_PER_SECOND);
+    return s.first < n ? s.first : -1;
 }
 
 static int validate_row(const fm_csr *x, int64_t row, int64_t inputs) {
@@ -90,6 +119,24 @@ static int gather_targets(const fm_pass *pass, const fm_batches *b, int64_t from
     return 1;
 }
 
+#define PREFETCH_ROWS 12   /* the row that is prefetched lies so many ahead: shuffled rows are anywhere in memory */
+#define PREFETCH_FLOATS 128 /* of it; the hardware finds the rest of a long row */
+
+/* Always inlined, because GCC 12 takes a function that does nothing but prefetch for one without effect, and drops its calls. */
+static inline __attribute__((always_inline)) void prefetch(const float *first, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n && i < PREFETCH_FLOATS; i += FM_PANEL)
+        __builtin_prefetch(first + i);
+}
+
+static inline __attribute__((always_inline)) void prefetch_row(const fm_network *network, const fm_batches *b, int64_t from) {
+    if (from >= b->rows)
+        return;
+    if (b->x)
+        prefetch(b->x + from * network->width[0], network->width[0]);
+    if (!b->labels)
+        prefetch(b->y + from * network->target_columns, network->target_columns);
+}
+
 int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
     const fm_network *network = pass->network;
     const fm_workspace *w = pass->workspace;
@@ -97,8 +144,11 @@ int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
     const fm_range rows = fm_partition_rows(pass->rows, pass->worker);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
         int64_t from = batch * b->batch_size + i;
-        if (b->order)
+        if (b->order) {
+            if (i + PREFETCH_ROWS < rows.end)
+                prefetch_row(network, b, b->order[from + PREFETCH_ROWS]);
             from = b->order[from];
+        }
         if (from >= b->rows)
             return 0;
         if (b->x_csr) {

@@ -16,6 +16,7 @@ typedef struct fm_pass {
     uint64_t draw; /* number of the noise stream: see fm_noise_key */
     ptrdiff_t first_row; /* index of the first row among those of a call that is cut into passes */
     int only_needed; /* only nodes that the losses need are run */
+    int streams_input; /* the input is larger than caches, and read where the user has it */
     int sparse;   /* the input is the workspace's CSR */
     fm_worker worker;
 } fm_pass;

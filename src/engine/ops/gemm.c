@@ -86,6 +86,7 @@ static inline __attribute__((always_inline)) void forward_shard(const int is_fus
                 .c = c + at,
                 .c_row = c_row,
                 .c_panel = FM_PANEL,
+                .streams = from_input && pass->streams_input,
                 .accumulate = p > 0,
                 .epilogue = p + block >= node->inputs,
                 .bias = node->bias < 0 ? NULL : network->value + node->bias + shard.panels.begin * FM_PANEL,
@@ -141,15 +142,18 @@ static void dx_epilogue(const fm_pass *pass, const fm_node *node, ptrdiff_t k, p
     network->kernels->transpose(&back);
 }
 
+fm_output_shard fm_partition_input_gradient(const fm_pass *pass, const fm_node *node) {
+    return fm_partition_output(node->inputs, FM_ROUND_UP(fm_rows(pass, node->spec.output)) / FM_PANEL, pass->worker);
+}
+
 /* dX[b][k] = Σ_n dY[b][n]·W[k][n], vectorized over the batch: W is read in place, and dYᵀ was written by an epilogue. */
 void fm_gemm_input_gradient(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
-    const ptrdiff_t batch_rows = fm_rows(pass, node->spec.output);
     const fm_workspace *workspace = pass->workspace;
     const float *grad_t_panels = workspace->grad_t_panels[node->spec.output];
     const ptrdiff_t max_rows = fm_mc_for_depth(node->units);
     float *scratch = fm_scratch(pass);
-    const fm_output_shard shard = fm_partition_output(node->inputs, FM_ROUND_UP(batch_rows) / FM_PANEL, pass->worker);
+    const fm_output_shard shard = fm_partition_input_gradient(pass, node);
     const ptrdiff_t block = kc_for_depth(node->units);
     for (ptrdiff_t k = shard.rows.begin; k < shard.rows.end; k += max_rows)
         for (ptrdiff_t row_panel = shard.panels.begin; row_panel < shard.panels.end; row_panel += FM_NC_PANELS) {
@@ -202,8 +206,63 @@ void fm_gemm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step
 /* Whether packing a block of the inputs, which is read again for every NC columns, pays. */
 static int pays_to_pack(ptrdiff_t floats, ptrdiff_t panels) { return floats >= L1_FLOATS && panels >= FM_NC_PANELS; }
 
+#define NARROW_UNITS 12 /* so few units fill less of a panel than of a micro-kernel's rows */
+#define NARROW_PANELS 3 /* so few panels use too little of each cache line of a long row of inputs */
+#define LONG_ROW 1024
+#define LARGE_INPUT (256 << 10) /* in floats: half an L2 of 2 MiB */
+
+static int is_narrow(const fm_node *node, ptrdiff_t batch_rows) {
+    return node->units <= NARROW_UNITS ||
+           (node->panels <= NARROW_PANELS && node->inputs >= LONG_ROW && batch_rows * node->inputs >= LARGE_INPUT);
+}
+
+/* dW[k][n] = Σ_b X[b][k]·dY[b][n] of few units, vectorized over k and then transposed. */
+static void narrow_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+    const fm_network *network = pass->network;
+    const ptrdiff_t batch_rows = fm_rows(pass, node->spec.output);
+    const int from_input = node->spec.input == 0;
+    const float *x = from_input ? pass->input : pass->workspace->value[node->spec.input];
+    const ptrdiff_t x_row = from_input ? pass->input_row : network->stride[node->spec.input];
+    const ptrdiff_t grad_panel = fm_grad_panel_floats(network, pass->workspace, node);
+    float *sums = fm_scratch(pass), *gradient = sums + FM_SCRATCH_PANEL;
+    const fm_output_shard shard = fm_partition_output(node->inputs, node->panels, pass->worker);
+    const ptrdiff_t block = kc_for_depth(batch_rows);
+    for (ptrdiff_t k = shard.rows.begin; k < shard.rows.end; k += FM_MC)
+        for (ptrdiff_t panel = shard.panels.begin; panel < shard.panels.end; panel++) {
+            const ptrdiff_t rows = smaller(FM_MC, shard.rows.end - k), units = smaller(FM_PANEL, node->units - panel * FM_PANEL);
+            for (ptrdiff_t p = 0; p < batch_rows; p += block) {
+                const fm_gemm product = {
+                    .rows = units,
+                    .depth = smaller(block, batch_rows - p),
+                    .panels = FM_ROUND_UP(rows) / FM_PANEL,
+                    .a = pass->workspace->grad_panels[node->spec.output] + panel * grad_panel + p * FM_PANEL,
+                    .a_step = FM_PANEL,
+                    .b = x + p * x_row + k,
+                    .b_step = x_row,
+                    .b_panel = FM_PANEL,
+                    .c = sums,
+                    .c_row = FM_MC,
+                    .c_panel = FM_PANEL,
+                    .accumulate = p > 0,
+                };
+                network->kernels->gemm_dw(&product);
+            }
+            const fm_transpose transpose = {
+                .rows = rows,
+                .cols = units,
+                .in = sums,
+                .in_row = FM_MC,
+                .out = gradient,
+                .out_row = FM_PANEL,
+                .out_panel = FM_SCRATCH_PANEL,
+            };
+            network->kernels->transpose(&transpose);
+            fm_apply_step(network, step, node->kernel + (panel * node->inputs + k) * FM_PANEL, rows * FM_PANEL, gradient);
+        }
+}
+
 /* dW[k][n] = Σ_b X[b][k]·dY[b][n], with the optimizer's step as the epilogue of each block. */
-void fm_gemm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+static void wide_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     const fm_network *network = pass->network;
     const ptrdiff_t batch_rows = fm_rows(pass, node->spec.output);
     const int from_input = node->spec.input == 0;
@@ -237,6 +296,8 @@ void fm_gemm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_st
                     .c = scratch,
                     .c_row = FM_PANEL,
                     .c_panel = FM_SCRATCH_PANEL,
+                    .updated = p + block >= batch_rows ? network->value + node->kernel + (panel * node->inputs + k) * FM_PANEL : NULL,
+                    .updated_panel = node->inputs * FM_PANEL,
                     .accumulate = p > 0,
                 };
                 network->kernels->gemm_dw(&product);
@@ -246,4 +307,11 @@ void fm_gemm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_st
                               scratch + j * FM_SCRATCH_PANEL);
         }
     }
+}
+
+void fm_gemm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
+    if (is_narrow(node, fm_rows(pass, node->spec.output)))
+        narrow_kernel_update(pass, node, step);
+    else
+        wide_kernel_update(pass, node, step);
 }

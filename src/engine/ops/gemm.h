@@ -18,6 +18,8 @@ float *fm_saved_derivative(const fm_pass *pass, const fm_node *node);
 void fm_gemm_forward(const fm_pass *pass, const fm_node *node);
 /* The rows and panels of a shard alone. */
 void fm_gemm_forward_shard(const fm_pass *pass, const fm_node *node, fm_output_shard shard);
+/* How dX is divided: its rows are columns of the input, its panels 16 rows of the batch. */
+fm_output_shard fm_partition_input_gradient(const fm_pass *pass, const fm_node *node);
 void fm_gemm_input_gradient(const fm_pass *pass, const fm_node *node);
 void fm_gemm_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step);
 void fm_gemm_bias_update(const fm_pass *pass, const fm_node *node, const fm_step *step);

@@ -14,6 +14,7 @@
 #define MAX_BLOCK_ROWS 480 /* enough rows to amortize reading the weights from memory */
 #define MAX_BLOCK_BYTES (64 << 20) /* … limited where rows are long */
 #define KEPT_BYTES (16 << 20) /* larger workspaces are kept for one thread only */
+#define STREAMED_FLOATS (4 << 20) /* an input of 16 MiB has left the caches before it is read */
 #define MIN_SECONDS 4e-6 /* a shorter prediction is over before another thread could help */
 #define MIN_ROWS_PER_THREAD 8 /* fewer are too few for the micro-kernel to reuse the weights it loads: layers are split instead */
 #define MAX_SPLIT_ROWS 64 /* more rows outweigh reading all weights, even from L3 */
@@ -117,6 +118,7 @@ static fm_status set_input(fm_pass *pass, const fm_input *input, ptrdiff_t first
     if (input->x && network->direct_input && may_lie_there) {
         pass->input = input->x + first * width;
         pass->input_row = width;
+        pass->streams_input = pass->rows > FM_PANEL && (double)input->rows * (double)width > STREAMED_FLOATS;
     } else {
         if (fm_ensure_input(network, pass->workspace) != FM_STATUS_OK)
             return FM_STATUS_NO_MEMORY;

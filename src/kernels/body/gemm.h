@@ -23,11 +23,14 @@
 #error "write FM_MR_CASES for this FM_MR"
 #endif
 
+/* Terms between two branches: so many that a branch costs little, and large micro-kernels do not fill the instruction cache. */
+enum { FM_UNROLL = FM_MR == 12 ? 2 : 4 };
+
 /* sums[i][j] += Σ_p a(i, p)·b(p, j) over p < depth, the scalar operand at a + i·a_row + p·a_step. */
 FM_INLINE void fm_micro_kernel(const int rows, const int panels, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_step,
                                const float *b, ptrdiff_t b_step, ptrdiff_t b_panel, vf *sums) {
     const int columns = panels * FM_VECTORS;
-#pragma GCC unroll 4
+#pragma GCC unroll FM_UNROLL
     for (ptrdiff_t p = 0; p < depth; p++, a += a_step, b += b_step) {
         vf terms[FM_MAX_NR_PANELS * FM_VECTORS];
 #pragma GCC unroll 16
@@ -137,13 +140,13 @@ FM_INLINE void fm_epilogue(const int rows, const int panels, const fm_output *ou
         fm_epilogue_input_activation(out, row, rows, panel, panels);
 }
 
-/* Prefetches lines that the next micro-kernel reads. */
-FM_INLINE void fm_prefetch_rows(const int rows, const int panels, const float *first, ptrdiff_t row, ptrdiff_t panel) {
+/* Prefetches lines that are read soon, or written: those that another core has read must be taken from it first. */
+FM_INLINE void fm_prefetch_rows(const int rows, const int panels, const float *first, ptrdiff_t row, ptrdiff_t panel, const int write) {
 #pragma GCC unroll 32
     for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int j = 0; j < panels; j++)
-            __builtin_prefetch(first + i * row + j * panel);
+            __builtin_prefetch(first + i * row + j * panel, write);
 }
 #define FM_PREFETCH_DEPTH 64 /* shorter sums are finished before the lines arrive */
 
@@ -157,9 +160,18 @@ FM_INLINE void fm_gemm_micro(const int product, const int rows, const int panels
     const float *b = g->b + panel * g->b_panel;
     if (product == FM_GEMM_FORWARD) {
         if (g->depth >= FM_PREFETCH_DEPTH && row + 2 * rows <= g->rows)
-            fm_prefetch_rows(rows, panels, fm_output_at(&out, row + rows, panel, 0), g->c_row, g->c_panel);
-        fm_micro_kernel(rows, panels, g->depth, g->a + row * g->a_row, g->a_row, 1, b, FM_PANEL, g->b_panel, sums);
+            fm_prefetch_rows(rows, panels, fm_output_at(&out, row + rows, panel, 0), g->c_row, g->c_panel, 1);
+        const float *a = g->a + row * g->a_row;
+        ptrdiff_t depth = g->depth;
+        if (rows == FM_MR && panels == FM_NR_PANELS && g->streams && panel == 0 && row + 2 * rows <= g->rows)
+            for (; depth >= FM_PANEL; depth -= FM_PANEL, a += FM_PANEL, b += FM_PANEL * FM_PANEL) {
+                fm_prefetch_rows(rows, 1, a + rows * g->a_row, g->a_row, 0, 0);
+                fm_micro_kernel(rows, panels, FM_PANEL, a, g->a_row, 1, b, FM_PANEL, g->b_panel, sums);
+            }
+        fm_micro_kernel(rows, panels, depth, a, g->a_row, 1, b, FM_PANEL, g->b_panel, sums);
     } else if (product == FM_GEMM_DW) {
+        if (g->updated)
+            fm_prefetch_rows(rows, panels, g->updated + panel * g->updated_panel + row * FM_PANEL, FM_PANEL, g->updated_panel, 1);
         if (g->a_step == 0)
             fm_micro_kernel(rows, panels, g->depth, g->a + row * g->depth, 1, rows, b, g->b_step, g->b_panel, sums);
         else
@@ -169,7 +181,7 @@ FM_INLINE void fm_gemm_micro(const int product, const int rows, const int panels
         ptrdiff_t depth = g->depth;
         for (; depth >= FM_PANEL; depth -= FM_PANEL, a += g->a_step, b += FM_PANEL * g->b_step) {
             if (depth >= FM_PREFETCH_DEPTH) /* the next panel of weights is far away in memory */
-                fm_prefetch_rows(rows, 1, a + g->a_step, FM_PANEL, 0);
+                fm_prefetch_rows(rows, 1, a + g->a_step, FM_PANEL, 0, 0);
             fm_micro_kernel(rows, panels, FM_PANEL, a, FM_PANEL, 1, b, g->b_step, g->b_panel, sums);
         }
         fm_micro_kernel(rows, panels, depth, a, FM_PANEL, 1, b, g->b_step, g->b_panel, sums);
@@ -195,14 +207,14 @@ FM_INLINE void fm_gemm_panels(const int product, const int panels, const fm_gemm
 
 FM_INLINE void fm_gemm_all(const int product, const fm_gemm *g) {
     ptrdiff_t panel = 0;
-    if (product == FM_GEMM_FORWARD && g->rows == 1) {
+    if (product != FM_GEMM_DX && g->rows == 1) {
         for (; panel + FM_ROW_PANELS <= g->panels; panel += FM_ROW_PANELS)
             fm_gemm_micro(product, 1, FM_ROW_PANELS, g, 0, panel);
         if (FM_ROW_PANELS > 4 && panel + 4 <= g->panels) {
             fm_gemm_micro(product, 1, 4, g, 0, panel);
             panel += 4;
         }
-    } else if (product == FM_GEMM_FORWARD && g->rows == 2 && FM_TWO_ROW_PANELS > FM_NR_PANELS) {
+    } else if (product != FM_GEMM_DX && g->rows == 2 && FM_TWO_ROW_PANELS > FM_NR_PANELS) {
         for (; panel + FM_TWO_ROW_PANELS <= g->panels; panel += FM_TWO_ROW_PANELS)
             fm_gemm_micro(product, 2, FM_TWO_ROW_PANELS, g, 0, panel);
     }

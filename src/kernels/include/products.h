@@ -25,6 +25,9 @@ typedef struct fm_gemm {
     ptrdiff_t b_step, b_panel;
     float *c;
     ptrdiff_t c_row, c_panel;
+    int streams; /* gemm_forward only: a comes from memory and is in no cache, so rows are prefetched */
+    const float *updated; /* gemm_dw only: weights laid out like c, which the caller will update next, to be prefetched; or NULL */
+    ptrdiff_t updated_panel;
     int accumulate;         /* start from the values in c instead of 0 */
     int epilogue;        /* gemm_forward only: add the bias and apply the activation, after the last block of depth */
     const float *bias; /* [16·panels], or NULL */
