@@ -39,7 +39,8 @@ struct fm_network {
     int *root;         /* [buffer] the buffer whose values it aliases: itself, or the one that branches read */
     int direct_input; /* the input is read by one dense node only, with a kernel that no other uses, so it need not be copied to padded rows */
     int accumulates; /* gradients are accumulated in their array: some parameters are used by no node that gets a gradient, or by several */
-    double row_flops; /* of the forward pass of one row */
+    double row_flops; /* of the products of a forward pass of one row, with the lanes that pad panels */
+    double row_operations; /* what the rest of it costs, in flops that take as long */
 
     float *value; /* [size] kernels as panels, biases padded */
     float *slot[FM_SLOTS]; /* [size], or NULL */

@@ -7,6 +7,7 @@
 
 /* A phase between two barriers must be worth a barrier: some microseconds of work per thread. Where it just is, measuring decides. */
 #define FLOPS_PER_PHASE 2e5
+#define OPERATIONS_OF_UPDATE 50 /* what the step of one weight costs, in flops that take as long */
 
 #define PROBE_SECONDS 0.0005
 #define PROBE_RUNS 4
@@ -70,12 +71,14 @@ void fm_run_autotuned(fm_run *r, int threads, fm_autotune *autotune) {
 
 int fm_threads_for(const fm_network *network, const fm_batches *batches, int training) {
     const double rows = (double)(batches->rows < batches->batch_size ? batches->rows : batches->batch_size);
-    const double flops = network->row_flops * rows * (training ? 3 : 1);
+    const double work = training
+                            ? rows * (3 * network->row_flops + 2 * network->row_operations) + OPERATIONS_OF_UPDATE * (double)network->size
+                            : rows * (network->row_flops + network->row_operations);
     int nodes = 0;
     for (int i = 0; i < network->node_count; i++)
         nodes += !fm_is_fused_activation(&network->nodes[i]);
     const int phases = nodes * (training ? 3 : 1) + 2;
-    const int worth = (int)fmin(flops / phases / FLOPS_PER_PHASE, FM_MAX_THREADS);
+    const int worth = (int)fmin(work / phases / FLOPS_PER_PHASE, FM_MAX_THREADS);
     const int allowed = fm_get_threads();
     return worth < 2 ? 1 : worth < allowed ? worth : allowed;
 }

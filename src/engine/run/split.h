@@ -10,7 +10,8 @@
 
 /* About what a forward pass takes on one thread. */
 static inline double fm_forward_seconds(const fm_network *network, ptrdiff_t rows) {
-    return network->row_flops * (2.0 / FM_BYTES_PER_SECOND + (double)rows / FM_FLOPS_PER_SECOND); /* a weight is 2 operations and 4 bytes */
+    const double weights = network->row_flops * 2.0 / FM_BYTES_PER_SECOND; /* a weight is 2 operations and 4 bytes */
+    return weights + (double)rows * (network->row_flops + network->row_operations) / FM_FLOPS_PER_SECOND;
 }
 
 /* Runs the nodes like fm_forward for a single worker, with dense nodes that are worth it split into groups of panels, which up to `threads`
