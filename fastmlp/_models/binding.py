@@ -189,7 +189,7 @@ class NetworkBinding:
         shape = self._require_shape()
         self._network = network
         self._configured = False
-        direct = isinstance(network, _core.Network) and len(shape) == 1 and shape[0] > 1 and self._takes_arrays_directly()
+        direct = isinstance(network, _core.Network) and len(shape) == 1 and self._takes_arrays_directly()
         self._forward = network if direct else None
 
     def _takes_arrays_directly(self) -> bool:

@@ -232,7 +232,7 @@ cdef class Network:
             x = _numbers(x)
         array = x
         cdef int ndim = cnp.PyArray_NDIM(array)
-        if ndim == 1 and cnp.PyArray_DIM(array, 0) == self.inputs:
+        if ndim == 1 and self.inputs > 1 and cnp.PyArray_DIM(array, 0) == self.inputs:  # of one feature, it is as many samples
             _point(&c_input, array, 1)
             return self._predict(&c_input, None, _Predictions)
         if ndim != 2 or cnp.PyArray_DIM(array, 1) != self.inputs:
