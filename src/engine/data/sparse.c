@@ -20,12 +20,28 @@
 #define FINDING_UNITS 24.0
 #define MIN_SHARE 0.02
 
-int fm_may_skip(const fm_network *network) {
-    return network->direct_input && network->width[0] >= MIN_INPUTS && network->state.skip_below != 0.0;
+/* The factors of the rescaling before the first dense node; NULL if that is the first node. */
+static const float *factors_of(const fm_network *network) {
+    return network->first_dense == network->nodes ? NULL : network->value + network->nodes[0].kernel;
+}
+
+/* True if a zero of the input reaches the first dense node as zero. */
+static int keeps_zeros(const fm_network *network) {
+    const float *factor = factors_of(network);
+    const ptrdiff_t offset = network->nodes[0].bias;
+    int changes = 0;
+    for (ptrdiff_t c = 0; c < network->width[0] && factor; c++)
+        changes |= !isfinite(factor[c]) || (offset >= 0 && network->value[offset + c] != 0.0f);
+    return !changes;
+}
+
+int fm_may_skip(const fm_network *network, int listed) {
+    return network->first_dense && network->width[0] >= MIN_INPUTS && network->state.skip_below != 0.0 &&
+           (listed ? network->first_dense == network->nodes : keeps_zeros(network));
 }
 
 double fm_sparse_threshold(const fm_network *network, int listed) {
-    const double units = (double)network->nodes[0].units;
+    const double units = network->first_dense ? (double)network->first_dense->units : 0.0;
     if (listed)
         return MAX_SHARE * units / (units + LISTING_UNITS);
     return fmax(MIN_SHARE, MAX_SHARE * (units - FINDING_UNITS) / (units + FINDING_UNITS));
@@ -79,6 +95,9 @@ void fm_compress_row(const fm_network *network, fm_workspace *w, ptrdiff_t row, 
     network->kernels->compress(&compress);
     w->csr.begin[row] = begin;
     w->csr.end[row] = begin + count;
+    const float *factor = factors_of(network);
+    for (ptrdiff_t e = begin; factor && e < begin + count; e++)
+        w->compressed_value[e] *= factor[w->compressed_index[e]];
 }
 
 /* -- lists by column --------------------------------------------------------------------------------------------------------------- */

@@ -4,8 +4,9 @@
 
 #include "engine/graph/pass.h"
 
-/* False if this network never skips zeros: the first layer is narrow, or cannot. */
-int fm_may_skip(const fm_network *network);
+/* False if this network never skips zeros: the first layer is narrow, or cannot. Input that is CSR already (`listed`) is read in place, so
+ * that no rescaling can be applied to it. */
+int fm_may_skip(const fm_network *network, int listed);
 
 /* Density below which skipping zeros pays; `listed` if the input is CSR already. */
 double fm_sparse_threshold(const fm_network *network, int listed);
@@ -20,7 +21,7 @@ fm_status fm_ensure_csr(const fm_network *network, fm_workspace *workspace, int 
 fm_status fm_ensure_csc(const fm_network *network, fm_workspace *workspace);
 void fm_free_sparse(fm_workspace *workspace);
 
-/* Compresses one dense row. */
+/* Compresses one dense row, and applies the rescaling before the first dense node, if any. */
 void fm_compress_row(const fm_network *network, fm_workspace *workspace, ptrdiff_t row, const float *x);
 
 /* Builds this worker's shard of CSC from CSR. 0 if there is no memory. */

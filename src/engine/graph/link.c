@@ -40,6 +40,18 @@ static void count_work(fm_network *network, const fm_node *node) {
         network->row_flops += 2.0 * (double)node->inputs * columns;
 }
 
+static void find_first_dense(fm_network *network) {
+    const int first = network->nodes[0].spec.op == FM_OP_rescaling && network->node_count > 1;
+    const fm_node *dense = &network->nodes[first];
+    network->first_dense = NULL;
+    if (dense->spec.op != FM_OP_dense || (first && dense->spec.input != network->nodes[0].spec.output))
+        return;
+    for (int i = first + 1; i < network->node_count; i++)
+        if (network->nodes[i].spec.op == FM_OP_dense && network->nodes[i].kernel == dense->kernel)
+            return;
+    network->first_dense = dense;
+}
+
 void fm_link_nodes(fm_network *network) {
     for (int b = 0; b < network->buffer_count; b++)
         network->root[b] = b;
@@ -63,10 +75,7 @@ void fm_link_nodes(fm_network *network) {
         }
         count_work(network, node);
     }
-    const fm_node_spec *first = &network->nodes[0].spec;
-    network->direct_input = first->op == FM_OP_dense;
-    for (int i = 1; i < network->node_count && network->direct_input; i++)
-        network->direct_input = network->nodes[i].spec.op != FM_OP_dense || network->nodes[i].kernel != network->nodes[0].kernel;
+    find_first_dense(network);
 }
 
 /* -- what the loss needs and reaches ----------------------------------------------------------------------------------------------- */

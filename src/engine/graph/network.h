@@ -37,7 +37,8 @@ struct fm_network {
     int32_t *gathered; /* index arrays of the gather nodes */
     float *tables;     /* tables of the lookup and discretization nodes */
     int *root;         /* [buffer] the buffer whose values it aliases: itself, or the one that branches read */
-    int direct_input; /* the input is read by one dense node only, with a kernel that no other uses, so it need not be copied to padded rows */
+    /* The dense node that reads the input, directly or after a rescaling, with a kernel that no other node uses; NULL if there is none. */
+    const fm_node *first_dense;
     int accumulates; /* gradients are accumulated in their array: some parameters are used by no node that gets a gradient, or by several */
     double row_flops; /* of the products of a forward pass of one row, with the lanes that pad panels */
     double row_operations; /* what the rest of it costs, in flops that take as long */

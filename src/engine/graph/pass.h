@@ -35,6 +35,12 @@ static inline ptrdiff_t fm_room(const fm_pass *pass, int buffer) {
     return FM_ROUND_UP(pass->workspace->rows * pass->network->rows_per_sample[buffer]);
 }
 
+/* True for the dense node that reads the CSR input, and for a node before it, which fm_compress_row has applied. */
+static inline int fm_reads_csr(const fm_pass *pass, const fm_node *node) { return pass->sparse && node == pass->network->first_dense; }
+static inline int fm_is_applied_to_csr(const fm_pass *pass, const fm_node *node) {
+    return pass->sparse && node < pass->network->first_dense;
+}
+
 #define FM_SCRATCH_PANEL (FM_MC * FM_PANEL)
 
 /* This worker's scratch: [FM_NC_PANELS][FM_MC][16]. */

@@ -11,11 +11,8 @@ int fm_validate_dense(const fm_plan *plan, const fm_node_spec *node) {
            fm_is_vector(plan, node->bias, plan->widths[node->output], 0);
 }
 
-/* True for a node that reads the CSR input. */
-static int reads_csr(const fm_pass *pass, const fm_node *node) { return pass->sparse && node->spec.input == 0; }
-
 void fm_dense_forward(const fm_pass *pass, const fm_node *node) {
-    if (reads_csr(pass, node))
+    if (fm_reads_csr(pass, node))
         fm_spmm_forward(pass, node);
     else
         fm_gemm_forward(pass, node);
@@ -85,7 +82,7 @@ void fm_dense_update(const fm_pass *pass, const fm_node *node, const fm_step *st
     fm_gemm_bias_update(pass, node, step);
     if (!node->kernel_trainable)
         return;
-    if (reads_csr(pass, node))
+    if (fm_reads_csr(pass, node))
         fm_spmm_kernel_update(pass, node, step);
     else
         fm_gemm_kernel_update(pass, node, step);

@@ -24,7 +24,7 @@ int fm_may_defer(const fm_network *network) {
         optimizer->needs_full_gradient || optimizer->has_post_update)
         return 0;
     /* Without epsilon 0 is divided by 0, and that NaN must appear at once. */
-    return !network->state.unfused && !network->accumulates && network->nodes[0].kernel_trainable &&
+    return !network->state.unfused && !network->accumulates && network->first_dense->kernel_trainable &&
            (update->kind == FM_OPTIMIZER_sgd || (float)update->epsilon > 0.0f);
 }
 
@@ -119,7 +119,7 @@ void fm_list_stale(const fm_pass *pass) {
 
 /* Replays rows in some panels: those listed in `rows`, or `count` rows from `first` if that is NULL. */
 static void replay(const fm_network *network, const int32_t *rows, ptrdiff_t first, ptrdiff_t count, fm_range panels) {
-    const fm_node *node = &network->nodes[0];
+    const fm_node *node = network->first_dense;
     const fm_deferred *deferred = &network->deferred;
     const ptrdiff_t offset = node->kernel + (panels.begin * node->inputs + first) * FM_PANEL;
     const fm_step step = fm_step_of(network);
@@ -147,7 +147,7 @@ static void replay(const fm_network *network, const int32_t *rows, ptrdiff_t fir
 void fm_flush_stale(const fm_pass *pass) {
     if (!pass->network->deferred.steps)
         return;
-    const fm_column_shard shard = fm_shard_columns(pass, &pass->network->nodes[0]);
+    const fm_column_shard shard = fm_shard_columns(pass, pass->network->first_dense);
     for (int i = 0; i < shard.count; i++)
         replay(pass->network, shard.csc[i].stale_column, 0, shard.csc[i].stale, shard.panels);
     fm_team_barrier(pass->worker);
@@ -169,7 +169,7 @@ void fm_reset_deferred(fm_network *network) {
 
 void fm_flush_worker(fm_network *network, fm_worker worker) {
     const fm_range rows = fm_partition(network->width[0], worker);
-    replay(network, NULL, rows.begin, rows.end - rows.begin, (fm_range){0, network->nodes[0].panels});
+    replay(network, NULL, rows.begin, rows.end - rows.begin, (fm_range){0, network->first_dense->panels});
     fm_team_barrier(worker);
     if (worker.id == 0)
         fm_reset_deferred(network);
@@ -183,7 +183,7 @@ static void flush_task(void *argument, fm_worker worker) { fm_flush_worker(argum
 void fm_flush(fm_network *network) {
     if (!network->deferred.steps)
         return;
-    const double worth = (double)network->width[0] * (double)network->nodes[0].panels * FM_PANEL / SIZE_PER_THREAD;
+    const double worth = (double)network->width[0] * (double)network->first_dense->panels * FM_PANEL / SIZE_PER_THREAD;
     const int threads = fm_get_threads();
     fm_team_run(flush_task, network, worth < threads ? (int)worth : threads);
 }

@@ -7,7 +7,8 @@
 
 /* True for a node that a forward pass computes. */
 static inline int fm_runs_forward(const fm_pass *pass, const fm_node *node) {
-    return fm_ops[node->spec.op].forward && !fm_is_fused_activation(node) && (node->needed || !pass->only_needed);
+    return fm_ops[node->spec.op].forward && !fm_is_fused_activation(node) && !fm_is_applied_to_csr(pass, node) &&
+           (node->needed || !pass->only_needed);
 }
 
 /* Computes all buffers; ends with a barrier. */

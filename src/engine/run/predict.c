@@ -74,7 +74,7 @@ static void return_workspace(fm_network *network, fm_workspace *workspace, int s
 /* Compresses the rows of the input if the first one is sparse; 0 if it is not, or there is no memory. */
 static int compress_rows(const fm_pass *pass, const float *x, ptrdiff_t x_row) {
     const fm_network *network = pass->network;
-    if (!fm_may_skip(network))
+    if (!fm_may_skip(network, 0))
         return 0;
     ptrdiff_t nonzeros = 0;
     for (ptrdiff_t c = 0; c < network->width[0]; c++)
@@ -91,7 +91,7 @@ static fm_status set_csr_input(fm_pass *pass, const fm_csr *x, ptrdiff_t first) 
     const fm_network *network = pass->network;
     fm_workspace *w = pass->workspace;
     const ptrdiff_t count = pass->rows * network->width[0];
-    pass->sparse = fm_may_skip(network) && fm_is_sparse(network, (ptrdiff_t)(x->begin[first + pass->rows] - x->begin[first]), count, 1);
+    pass->sparse = fm_may_skip(network, 1) && fm_is_sparse(network, (ptrdiff_t)(x->begin[first + pass->rows] - x->begin[first]), count, 1);
     const fm_status status = pass->sparse ? fm_ensure_csr(network, w, 0) : fm_ensure_input(network, w);
     if (status != FM_STATUS_OK)
         return status;
@@ -115,7 +115,7 @@ static fm_status set_input(fm_pass *pass, const fm_input *input, ptrdiff_t first
         return set_csr_input(pass, input->x_csr, first);
     /* A stride of a large power of two maps rows to the same few cache sets, so many such rows are copied. */
     const int may_lie_there = stride == FM_ROUND_UP(width) || pass->rows <= FM_PANEL;
-    if (input->x && network->direct_input && may_lie_there) {
+    if (input->x && network->first_dense == network->nodes && may_lie_there) {
         pass->input = input->x + first * width;
         pass->input_row = width;
         pass->streams_input = pass->rows > FM_PANEL && (double)input->rows * (double)width > STREAMED_FLOATS;

@@ -41,7 +41,7 @@ static int chunks_of(const split *s, const fm_node *node) {
 static int first_chunk(const split *s, const fm_node *node, int thread) { return (int)((int64_t)chunks_of(s, node) * thread / s->threads); }
 
 static int is_split(const fm_pass *pass, const fm_node *node) {
-    return node->spec.op == FM_OP_dense && !(pass->sparse && node->spec.input == 0) && node->panels > MIN_CHUNK_PANELS &&
+    return node->spec.op == FM_OP_dense && !fm_reads_csr(pass, node) && node->panels > MIN_CHUNK_PANELS &&
            node_seconds(node, fm_rows(pass, node->spec.output)) >= MIN_SPLIT_SECONDS;
 }
 

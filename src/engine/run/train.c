@@ -26,7 +26,7 @@ static fm_status ensure_batch_memory(fm_run *r, int threads) {
 }
 
 static int is_sparse_input(const fm_network *network, const fm_batches *batches) {
-    if (!fm_may_skip(network) || (batches->rows > INT32_MAX && batches->batch_size > INT32_MAX))
+    if (!fm_may_skip(network, batches->x_csr != NULL) || (batches->rows > INT32_MAX && batches->batch_size > INT32_MAX))
         return 0;
     ptrdiff_t nonzeros, count;
     fm_sample_nonzeros(network, batches, &nonzeros, &count);
