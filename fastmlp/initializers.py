@@ -267,9 +267,11 @@ class VarianceScaling(Initializer):
         return math.sqrt(variance) / TRUNCATED_STDDEV * draw_truncated(shape, generator)
 
 
+_AXES = dict.fromkeys(("input_axes", "output_axes"), "the last axis of a weight is the outputs, the one before it the inputs")
+
+
 def _refuse_axes(initializer: Initializer, options: dict[str, object]) -> None:
-    advice = "the last axis of a weight is the outputs, the one before it the inputs"
-    checks.reject_unknown(type(initializer).__name__, options, dict.fromkeys(("input_axes", "output_axes"), advice))
+    checks.reject_unknown(type(initializer).__name__, options, _AXES)
 
 
 TRUNCATED_STDDEV = 0.87962566103423978

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from fastmlp._base import forks
@@ -10,6 +11,7 @@ _counts: dict[str, int] = {}
 _lock = forks.Lock()
 
 
+@functools.lru_cache(maxsize=1024)
 def snake_case(name: str) -> str:
     """``LeakyReLU`` becomes ``leaky_re_lu``, ``InputLayer`` becomes ``input_layer``."""
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))

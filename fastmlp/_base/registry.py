@@ -82,11 +82,11 @@ class Registry(Generic[T]):
 
     def get(self, identifier: Any) -> T:
         """The object for a name, a class, an object, a function or a ``{"class": …, "config": …}`` mapping."""
-        if isinstance(identifier, self.base):
-            return identifier
         if isinstance(identifier, str):
             own = custom.find(identifier)
             return self.named(identifier)() if own is None else self.get(own)
+        if isinstance(identifier, self.base):
+            return identifier
         if isinstance(identifier, type) and issubclass(identifier, self.base):
             return identifier()
         if isinstance(identifier, Mapping):

@@ -10,7 +10,6 @@ import difflib
 import functools
 import inspect
 from abc import ABCMeta
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -41,7 +40,7 @@ class Guarded(metaclass=Sealing):
     """An object that is notified when a setting is changed."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name.startswith("_") or "_sealed" not in self.__dict__:
+        if "_sealed" not in self.__dict__ or name.startswith("_"):
             object.__setattr__(self, name, value)
         elif isinstance(found := getattr(type(self), name, None), property) and found.fset is None:
             raise AttributeError(f"{name} of {type(self).__name__} can't be set")
@@ -70,12 +69,19 @@ class Guarded(metaclass=Sealing):
         refuse_misspelled(type(self).__name__, name, settings_of(type(self)))
 
 
-def refuse_misspelled(owner: str, name: str, known: Iterable[str]) -> None:
+def refuse_misspelled(owner: str, name: str, known: frozenset[str]) -> None:
     """Raise an AttributeError if a name is close to a known one, and so probably misspelled."""
-    close = difflib.get_close_matches(name.replace("_", ""), {one.replace("_", ""): one for one in known}, 1, 0.8)
-    if close and name not in known:
-        meant = next(one for one in known if one.replace("_", "") == close[0])
+    meant = _meant(name, known)
+    if meant is not None and name not in known:
         raise AttributeError(f"{owner} has no attribute {name!r}; did you mean {meant!r}?")
+
+
+@functools.lru_cache(maxsize=1024)  # every object of a class sets the same attributes
+def _meant(name: str, known: frozenset[str]) -> str | None:
+    """The known name that is closest to a name; None if none is close."""
+    plain = {one.replace("_", ""): one for one in sorted(known)}
+    close = difflib.get_close_matches(name.replace("_", ""), plain, 1, 0.8)
+    return plain[close[0]] if close else None
 
 
 @functools.cache

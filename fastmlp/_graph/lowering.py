@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -51,6 +51,23 @@ def each_weight(layers: Iterable[Any], path: str = "", seen: set[Weight] | None 
                 yield path, layer, weight
 
 
+@dataclass(slots=True, eq=False)
+class _Draft:
+    """A node whose buffers do not have their final numbers yet."""
+
+    op: str
+    inputs: tuple[int, ...]
+    output: int
+    fields: dict[str, Any]
+    """The other fields of the :class:`Node`."""
+
+    @property
+    def activation(self) -> str:
+        """The activation, ``linear`` without one."""
+        name: str = self.fields.get("activation", "linear")
+        return name
+
+
 class _Maker:
     """Makes the nodes of a graph's calls, and numbers their buffers."""
 
@@ -59,13 +76,12 @@ class _Maker:
         self.parameters: list[Parameter] = []
         self._index: dict[Weight, int] = {}
         for path, layer, weight in each_weight(graph.layers):
-            parameter = weight.parameter
             self._index[weight] = len(self.weights)
             self.weights.append(weight)
-            self.parameters.append(replace(parameter, name=path + parameter.name, trainable=layer.trains(weight)))
+            self.parameters.append(weight.parameter(path, trainable=layer.trains(weight)))
         widths = [math.prod(tensor.row) for tensor in graph.inputs]
         self.widths = [sum(widths)]
-        self.nodes: list[Node] = []
+        self.nodes: list[_Draft] = []
         self._folded: dict[int, int] = {}
         """For the output of an ``unfold``, its input."""
         self._calls = 0
@@ -143,7 +159,7 @@ class _Maker:
 
     def _groups_of(self, operation: Operation, buffer: int) -> int:
         """The number of parts of a sample that an operation is applied to separately; an elementwise activation takes its input's."""
-        if operation.op == "activation" and operation.activation.elementwise and buffer in self._folded:
+        if operation.op == "activation" and buffer in self._folded and operation.activation.elementwise:
             return self.widths[buffer] // self.widths[self._folded[buffer]]
         return operation.groups
 
@@ -184,7 +200,7 @@ class _Maker:
         if np.array_equal(columns, np.arange(self.widths[buffer])):
             return buffer
         if buffer in self._given and np.array_equal(columns, columns[0] + np.arange(len(columns))):
-            begin = next((node.column for node in self.nodes if node.output == buffer), 0)
+            begin = next((node.fields["column"] for node in self.nodes if node.output == buffer), 0)
             part = self._slice(begin + int(columns[0]), len(columns))
             self._given.add(part)
             return part
@@ -211,7 +227,7 @@ class _Maker:
             )
         lowest, highest = self._numbers[buffer]
         encodes, drops = operation.op == "category_encoding", operation.settings.get("drops", False)
-        count = _numbers_taken(operation, [weight.parameter for weight in layer._weights])
+        count = _numbers_taken(operation, [weight.parameter() for weight in layer._weights])
         if count is not None and (lowest < -drops or highest >= count):
             raise ValueError(
                 f"layer {layer.name!r} reads integers from 0 to {count - 1}, but the layer before it returns {lowest} to {highest}; "
@@ -235,7 +251,7 @@ class _Maker:
         if len(self.nodes) >= MAX_NODES:
             raise ValueError(f"the model has more than {MAX_NODES} nodes, with those of models inside it; make it smaller")
         output = self.new_buffer(columns)
-        self.nodes.append(Node(op, inputs, output, **fields))
+        self.nodes.append(_Draft(op, inputs, output, fields))
         if self._fixed.issuperset(inputs) and not any(self.parameters[index].trainable for index in fields.get("parameters", ())):
             self._fixed.add(output)
         if op in ("concatenate", "gather") and all(buffer in self._numbers for buffer in inputs):
@@ -314,15 +330,16 @@ def is_idle(operation: Operation) -> bool:
     return operation.op == "activation" and operation.activation.kind == "linear"
 
 
-def _fused(nodes: Sequence[Node], outputs: Sequence[int]) -> list[Node]:
+def _fused(nodes: Sequence[_Draft], outputs: Sequence[int]) -> list[_Draft]:
     """The nodes, with elementwise activations fused into the dense nodes before them that no other node reads."""
     readers = Counter([*(buffer for node in nodes for buffer in node.inputs), *outputs])
-    result: list[Node] = []
+    result: list[_Draft] = []
     writer: dict[int, int] = {}
     for node in nodes:
         below = writer.get(node.inputs[0], -1)
         if below >= 0 and readers[node.inputs[0]] == 1 and _fits_into_dense(node, result[below], last=node.output in outputs):
-            result[below] = replace(node, op="dense", inputs=result[below].inputs, parameters=result[below].parameters)
+            dense = result[below]
+            result[below] = _Draft("dense", dense.inputs, node.output, {**node.fields, "parameters": dense.fields["parameters"]})
             writer[node.output] = below
         else:
             writer[node.output] = len(result)
@@ -330,7 +347,7 @@ def _fused(nodes: Sequence[Node], outputs: Sequence[int]) -> list[Node]:
     return result
 
 
-def _fits_into_dense(node: Node, below: Node, *, last: bool) -> bool:
+def _fits_into_dense(node: _Draft, below: _Draft, *, last: bool) -> bool:
     if node.op != "activation" or node.activation not in backends.module("native").FUSED_ACTIVATIONS:
         return False
     if last and node.activation == "sigmoid":
@@ -338,21 +355,23 @@ def _fits_into_dense(node: Node, below: Node, *, last: bool) -> bool:
     return below.op == "dense" and below.activation == "linear"
 
 
-def _closed(nodes: Sequence[Node], outputs: list[int], maker: _Maker) -> list[Node]:
+def _closed(nodes: Sequence[_Draft], outputs: list[int], maker: _Maker) -> list[_Draft]:
     """The nodes, with a copy of the softmax or sigmoid for each output that other nodes read too, so that a loss can use its logits."""
-    readers = Counter([*(buffer for node in nodes for buffer in node.inputs), *outputs])
     result = list(nodes)
-    writer = {node.output: node for node in nodes}
+    closing = {node.output: node for node in nodes if node.op == "activation" and node.activation in ("softmax", "sigmoid")}
+    if closing.keys().isdisjoint(outputs):
+        return result
+    readers = Counter([*(buffer for node in nodes for buffer in node.inputs), *outputs])
     for index, buffer in enumerate(outputs):
-        node = writer.get(buffer)
-        if node is not None and node.op == "activation" and node.activation in ("softmax", "sigmoid") and readers[buffer] > 1:
+        node = closing.get(buffer)
+        if node is not None and readers[buffer] > 1:
             outputs[index] = maker.new_buffer(maker.widths[buffer])
             readers[buffer] -= 1
-            result.append(replace(node, output=outputs[index]))
+            result.append(_Draft(node.op, node.inputs, outputs[index], node.fields))
     return result
 
 
-def _needed(nodes: Sequence[Node], outputs: Iterable[int]) -> list[Node]:
+def _needed(nodes: Sequence[_Draft], outputs: Iterable[int]) -> list[_Draft]:
     """The nodes that an output depends on."""
     wanted = set(outputs)
     result = []
@@ -363,28 +382,28 @@ def _needed(nodes: Sequence[Node], outputs: Iterable[int]) -> list[Node]:
     return result[::-1]
 
 
-def _branched(nodes: Sequence[Node], outputs: list[int], maker: _Maker) -> list[Node]:
+def _branched(nodes: Sequence[_Draft], outputs: list[int], maker: _Maker) -> list[_Draft]:
     """The nodes, with a branch for each reader of a buffer that has several: nodes, or outputs."""
     readers = Counter([*(buffer for node in nodes if node.op != "slice" for buffer in node.inputs), *outputs])
-    result: list[Node] = []
+    result: list[_Draft] = []
 
     def branch(buffer: int) -> int:
         if readers[buffer] == 1:
             return buffer
-        result.append(Node("branch", (buffer,), maker.new_buffer(maker.widths[buffer])))
+        result.append(_Draft("branch", (buffer,), maker.new_buffer(maker.widths[buffer]), {}))
         return result[-1].output
 
     for node in nodes:
         inputs = node.inputs if node.op == "slice" else tuple(branch(buffer) for buffer in node.inputs)
-        result.append(replace(node, inputs=inputs))
+        result.append(_Draft(node.op, inputs, node.output, node.fields))
     outputs[:] = [branch(buffer) for buffer in outputs]
     return result
 
 
-def _numbered(maker: _Maker, nodes: Sequence[Node], outputs: Sequence[int], rows: tuple[Shape, ...]) -> tuple[Plan, list[Weight]]:
+def _numbered(maker: _Maker, nodes: Sequence[_Draft], outputs: Sequence[int], rows: tuple[Shape, ...]) -> tuple[Plan, list[Weight]]:
     """The plan, with buffers numbered in the order they are written; several outputs are concatenated into one more buffer."""
     number = {0: 0, **{node.output: index for index, node in enumerate(nodes, 1)}}
-    made = [replace(node, inputs=tuple(number[buffer] for buffer in node.inputs), output=number[node.output]) for node in nodes]
+    made = [Node(node.op, tuple(number[buffer] for buffer in node.inputs), number[node.output], **node.fields) for node in nodes]
     widths = [maker.widths[0], *(maker.widths[node.output] for node in nodes)]
     buffer, *others = ends = [number[output] for output in outputs]
     for other in others:

@@ -138,10 +138,14 @@ class Weight(Variable):
     def _living_layer(self) -> OwningLayer | None:
         return self.layer() if self.layer is not None else None
 
-    @property
-    def parameter(self) -> Parameter:
-        """The weight's entry in a plan."""
-        return Parameter(f"{self.owner}/{self.name}", self.shape, self._penalty, self._bounds, flat=self._flat)
+    def parameter(self, path: str = "", *, trainable: bool = True) -> Parameter:
+        """The weight's entry in a plan.
+
+        Args:
+            path: The names of the models around its layer, as a prefix of its name.
+            trainable: Whether its layer trains it.
+        """
+        return Parameter(f"{path}{self.owner}/{self._name}", self._shape, self._penalty, self._bounds, trainable, self._flat)
 
     def read(self) -> NDArray[np.float32]:
         value, home = self._value, self._home  # in this order: a value is only dropped once the weight has a home

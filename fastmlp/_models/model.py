@@ -34,7 +34,7 @@ from fastmlp.optimizers import Optimizer
 _COMPILE_IGNORED = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
 """Arguments of Keras' compile that change how, not what, is computed; fastmlp always runs compiled."""
 
-_SETTINGS = ("loss", "metrics", "optimizer", "stop_training", "trainable")
+_SETTINGS = frozenset({"loss", "metrics", "optimizer", "stop_training", "trainable"})
 """Attributes that programs set, or think they do."""
 
 

@@ -240,10 +240,10 @@ class TensorBoard(Callback):
 
         for weight in self.model._weights:
             values = weight.read()
-            self._write("train", histogram_pb(f"{weight.parameter.name}/histogram", values[np.isfinite(values)]), epoch)
+            self._write("train", histogram_pb(f"{weight.parameter().name}/histogram", values[np.isfinite(values)]), epoch)
             image = image_of(values) if self.write_images else None
             if image is not None:
-                self._write("train", image_summary(f"{weight.parameter.name}/image", image), epoch)
+                self._write("train", image_summary(f"{weight.parameter().name}/image", image), epoch)
         self._writers["train"].flush()
 
     def _write(self, part: str, summary: Any, step: int) -> None:

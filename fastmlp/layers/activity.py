@@ -46,5 +46,5 @@ class ActivityRegularization(Layer):
 
 def penalize(regularizer: regularizers.Regularizer | None) -> tuple[Operation, ...]:
     """The operation that adds a penalty on activities to the loss; none if the penalty is 0."""
-    penalty = Penalty() if regularizer is None else regularizer.penalty()
-    return () if penalty == Penalty() else (Operation("activity", settings={"penalty": penalty}),)
+    penalty = None if regularizer is None else regularizer.penalty()
+    return () if penalty in (None, Penalty()) else (Operation("activity", settings={"penalty": penalty}),)

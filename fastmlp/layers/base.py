@@ -84,6 +84,9 @@ class Layer(Configurable):
     ruled: ClassVar[tuple[str, ...]] = ()
     """The weights that have a regularizer and a constraint, as ``kernel_regularizer=`` and ``kernel_constraint=``."""
 
+    _rule_arguments: ClassVar[tuple[str, ...]] = ()
+    """The names of these arguments."""
+
     only_in_keras: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     """Arguments in Keras' files that this class does not have, each with the value that disables it."""
 
@@ -98,13 +101,13 @@ class Layer(Configurable):
                 argument: Converted[Any] = Converted(kind.get, kind.serialize)
                 argument.__set_name__(cls, name)
                 setattr(cls, name, argument)
-            cls.further_arguments = tuple(rules)
+            cls.further_arguments = cls._rule_arguments = tuple(rules)
 
     def __init__(self, *, name: str | None = None, **options: Any) -> None:
         shape = shapes.pop_input_shape(options)
         self._trainable = checks.check_bool("trainable", options.pop("trainable", True))
         checks.float32_only(options.pop("dtype", None))
-        for rule in [f"{weight}_{rule}" for weight in self.ruled for rule in _RULES]:
+        for rule in self._rule_arguments:
             setattr(self, rule, options.pop(rule, None))
         checks.reject_unknown(type(self), options, _UNSUPPORTED)
         if name is not None and (not isinstance(name, str) or not name):

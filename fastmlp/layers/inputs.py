@@ -15,6 +15,9 @@ from fastmlp.layers.base import Layer
 __all__ = ["Input", "InputLayer"]
 
 
+_UNSUPPORTED = dict.fromkeys(("sparse", "ragged", "tensor", "input_tensor", "optional"), "inputs are dense arrays")
+
+
 def is_integer(dtype: object) -> bool:
     """True for the integer dtypes that Keras has for Embedding and CategoryEncoding; here inputs are float32, which holds them exactly."""
     return str(getattr(dtype, "__name__", dtype)) in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "bool")
@@ -45,9 +48,7 @@ class InputLayer(Layer):
             raise ValueError("Input needs shape=, the shape of one sample: Input(shape=(784,))")
         if batch_size is not None:
             checks.check_int("batch_size", batch_size)
-        checks.reject_unknown(
-            "Input", options, dict.fromkeys(("sparse", "ragged", "tensor", "input_tensor", "optional"), "inputs are dense arrays")
-        )
+        checks.reject_unknown("Input", options, _UNSUPPORTED)
         super().__init__(name=name, dtype=None if is_integer(dtype) else dtype)
         self.build_rows(shapes.row_shape("shape", shape))
 

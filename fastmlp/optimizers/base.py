@@ -230,7 +230,7 @@ class Optimizer(Configurable):
                 raise
 
     def _refuse_unknown(self, name: str) -> None:
-        known = {*settings.settings_of(type(self)), "learning_rate", "iterations"}
+        known = settings.settings_of(type(self)) | {"learning_rate", "iterations"}
         settings.refuse_misspelled(type(self).__name__, name, known)
         if type(self).__module__.partition(".")[0] == "fastmlp":
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}; it has {', '.join(sorted(known))}")
@@ -317,8 +317,8 @@ class Optimizer(Configurable):
         Args:
             parameters: The parameters of the network, to determine which of them decay.
         """
-        names = {one.name.rpartition("/")[2] for one in parameters}
         for excluded in self._not_decayed if parameters else ():
+            names = {one.name.rpartition("/")[2] for one in parameters}
             if not any(re.search(excluded, name) for name in names):
                 checks.warn(
                     f"exclude_from_weight_decay got {excluded!r}, but no weight of the model has a matching name; the names are "
@@ -343,7 +343,8 @@ class Optimizer(Configurable):
 
     def rule_for(self, parameters: Sequence[Parameter]) -> Update:
         """The rule, with the parameters that it treats as matrices."""
-        return replace(self.rule(), matrices=self._matrices(parameters))
+        rule, matrices = self.rule(), self._matrices(parameters)
+        return replace(rule, matrices=matrices) if matrices else rule
 
     def _matrices(self, parameters: Sequence[Parameter]) -> tuple[int, ...]:
         return ()

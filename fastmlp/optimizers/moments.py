@@ -95,7 +95,8 @@ class Adam(_Moments):
         self.amsgrad, self.catch_up = amsgrad, catch_up
 
     def rule(self) -> Update:
-        return replace(super().rule(), amsgrad=self.amsgrad, rounded=self.catch_up == "rounded")
+        rounded = self.catch_up == "rounded"
+        return Update(self.kind, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon, amsgrad=self.amsgrad, rounded=rounded)
 
 
 class AdamW(Adam):

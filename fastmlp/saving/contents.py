@@ -130,7 +130,7 @@ def assign(path: str | os.PathLike[str], model: Model, weights: Iterable[Array |
     stored = {weight: value for weight, value in zip(model._weights, weights, strict=True) if value is not None}
     for weight, value in stored.items():
         weight.store(value)
-    warn_of_non_finite(path, {weight.parameter.name: value for weight, value in stored.items()})
+    warn_of_non_finite(path, {weight.parameter().name: value for weight, value in stored.items()})
 
 
 def warn_of_non_finite(path: str | os.PathLike[str], weights: Mapping[str, Array]) -> None:
