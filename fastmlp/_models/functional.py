@@ -152,14 +152,12 @@ class Functional(Model):
     def _input_widths(self) -> list[int]:
         return [int(np.prod(tensor.row)) for tensor in self._graph.inputs]
 
-    def _call(self, x: Any, training: bool | None) -> Any:
+    def _call(self, x: Any, training: bool | None, out: Any) -> Any:
         if isinstance(x, Mapping) and holds_tensors(x):
             x = self._inputs_form.flatten("x", x)
         if holds_tensors(x) or (self._inputs_form.count == 1 and not isinstance(x, Mapping)):
-            return super()._call(x, training)
-        network = self._connected_network()
-        inputs = self._inputs(choose_adapter(x), check_finite=False)
-        return self._as_tensors(self._arranged(self._apply(network, inputs, training)))
+            return super()._call(x, training, out)
+        return self._run(self._inputs(choose_adapter(x), check_finite=False), training, out)
 
     def _inputs(self, data: DataAdapter, prefix: str = "", *, check_finite: bool = True) -> np.ndarray | SparseRows:
         name = f"{prefix}x"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 import fastmlp._models.attributes as attributes
 import fastmlp._models.summary as summary
@@ -16,7 +17,9 @@ from fastmlp import _core
 from fastmlp._base import checks, custom_objects, keras_names, keywords, naming, settings
 from fastmlp._base.shapes import Shape
 from fastmlp._data.adapters import choose_adapter, unwrap_single
+from fastmlp._data.outputs import check_out
 from fastmlp._engine import backends
+from fastmlp._engine.spec import SparseRows
 from fastmlp._graph import lowering, symbolic
 from fastmlp._graph.nest import Nest
 from fastmlp._graph.symbolic import Graph, holds_tensors
@@ -130,15 +133,21 @@ class Model(Trainer):
 
     # Predicting
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(self, x: Any, training: bool | None = None, out: NDArray[np.float32] | None = None) -> Any:
         """The output for a few samples, as fast as possible: ``x`` is converted but not checked for NaN, which lead to NaN outputs.
 
         Args:
             x: ``(samples, features)``, also a sparse matrix, or one sample ``(features,)``.
             training: True to switch dropout on.
+            out: A float32 array ``(samples, outputs)``, C-contiguous, that the output is written to, for models with one output; a loop
+                that passes the same array in every call allocates none.
 
         Returns:
-            A float32 array ``(samples, outputs)``, which also has the method ``numpy()``.
+            A float32 array ``(samples, outputs)``, which also has the method ``numpy()``; with ``out``, that array.
+
+        Raises:
+            TypeError: x are not numbers, or ``out`` is not a float32 array.
+            ValueError: x do not fit the model, or ``out`` has another shape, is not C-contiguous, read-only, or shares memory with x.
 
         Example:
 
@@ -147,23 +156,37 @@ class Model(Trainer):
         >>> model = models.Sequential([layers.Dense(2, input_shape=(3,))])
         >>> model(np.zeros(3)).shape
         (1, 2)
+        >>> y = np.empty((1, 2), np.float32)
+        >>> model(np.zeros(3), out=y) is y
+        True
         """
         forward = self._forward
         if forward is None or training:
-            return self._call(x, training)
+            return self._call(x, training, out)
         try:
-            return forward(x)
+            return forward(x, out)
         except (TypeError, ValueError):
-            return self._call(x, training)  # which says more about what is wrong with x
+            return self._call(x, training, out)  # which says more about what is wrong with x or out
 
-    def _call(self, x: Any, training: bool | None) -> Any:
+    def _call(self, x: Any, training: bool | None, out: Any) -> Any:
         if holds_tensors(x):
+            if out is not None:
+                raise TypeError("out is for arrays: a model that is called on tensors computes nothing yet")
             return symbolic.apply(self, x, {"training": training})
         shape = self._row_shape()
         data = choose_adapter(unwrap_single(x, sample_shape=shape)).as_batch(shape)
-        inputs = self._inputs(data, check_finite=False)
+        return self._run(self._inputs(data, check_finite=False), training, out)
+
+    def _run(self, inputs: np.ndarray | SparseRows, training: bool | None, out: Any) -> Any:
+        """The output for samples as an engine reads them, written to ``out`` if that is not None."""
         network = self._connected_network()
-        return self._as_tensors(self._arranged(self._apply(network, inputs, training)))
+        if out is None:
+            return self._as_tensors(self._arranged(self._apply(network, inputs, training)))
+        if self._outputs_form.form != "single":
+            raise UnsupportedError(f"out is for models with one output, but this one has {self._outputs_form.count}; omit it")
+        check_out(out, (len(inputs), *self._require_plan().row()), inputs)
+        out[...] = self._arranged(self._apply(network, inputs, training))
+        return out
 
     def _apply(self, network: Any, inputs: Any, training: bool | None) -> np.ndarray:
         """Predictions as in training, or where that is None, with those layers as in training that were called so."""
@@ -244,8 +267,8 @@ class Model(Trainer):
                 state.restore(self)
 
     def _follow_layers(self) -> None:
-        """Describe the network anew if layers have been frozen or released since that was done."""
-        if self.plan is not None and lowering.make_plan(self.graph)[0] != self.plan:
+        """Describe the network anew if layers have been frozen or released, or models inside the model extended, since that was done."""
+        if self._plan_is_stale and self.plan is not None and lowering.make_plan(self.graph)[0] != self.plan:
             self._adopt(self.graph)
 
     @property

@@ -307,11 +307,15 @@ class Network:
             out[block] = self._output(x[block], state, training=False)
         return out
 
-    def __call__(self, x: Any) -> np.ndarray:
-        """Returns predictions (rows, outputs) for x (rows, inputs), or for one row (inputs,)."""
+    def __call__(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
+        """Returns predictions (rows, outputs) for x (rows, inputs), or for one row (inputs,), written to ``out`` if it is given."""
         if not isinstance(x, (np.ndarray, np.generic, list, tuple, SparseRows)):
             raise TypeError("x must be an array")  # the columns of frames have names, which only the model knows
-        return self.apply(x, training=False)
+        predictions = self.apply(x, training=False)
+        if out is None:
+            return predictions
+        out[:] = predictions
+        return out
 
     def apply(self, x: Any, training: bool | None, draw: int = 0) -> np.ndarray:
         """Runs x (rows, inputs), or one row (inputs,), through the network in one go.

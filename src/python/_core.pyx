@@ -47,6 +47,7 @@ cdef class _Task:
     cdef tuple functions  # user-defined losses, kept alive because C points to them
     cdef tuple slot_names
     cdef object update
+    cdef bint labels  # whether the targets of the only loss are integer class labels
     cdef int64_t target_columns, totals
     cdef int64_t predicted_columns  # of the outputs that have a loss, side by side
 
@@ -176,7 +177,7 @@ cdef class Network:
         return values
 
     cdef int _set(self, uint64_t task, fm_array which, int index, tuple shape, value, str what) except -1:
-        cdef cnp.ndarray array = _checked("value", value, np.float32, len(shape), False)
+        cdef cnp.ndarray array = _checked("value", value, _FLOAT32, len(shape), False)
         if value.shape != shape:
             raise ValueError(f"value has shape {value.shape}, but {what} {self.plan.parameters[index].name!r} has shape {shape}")
         if value.size == 0:
@@ -221,11 +222,11 @@ cdef class Network:
 
     # inference
 
-    def __call__(self, x):
+    def __call__(self, x, out=None):
         cdef cnp.ndarray array
         cdef fm_input c_input
         if type(x) is SparseRows:
-            return self.predict(x)
+            return self.predict(x, out)
         if not (type(x) is np.ndarray and cnp.PyArray_TYPE(<cnp.ndarray>x) == cnp.NPY_FLOAT32 and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>x)):
             if not isinstance(x, (np.ndarray, list, tuple)):
                 raise TypeError("x must be an array")  # the columns of frames have names, which only the model knows
@@ -234,11 +235,11 @@ cdef class Network:
         cdef int ndim = cnp.PyArray_NDIM(array)
         if ndim == 1 and self.inputs > 1 and cnp.PyArray_DIM(array, 0) == self.inputs:  # of one feature, it is as many samples
             _point(&c_input, array, 1)
-            return self._predict(&c_input, None, _Predictions)
+            return self._predict(&c_input, out, _Predictions)
         if ndim != 2 or cnp.PyArray_DIM(array, 1) != self.inputs:
             self._refuse(x)
         _point(&c_input, array, cnp.PyArray_DIM(array, 0))
-        return self._predict(&c_input, None, _Predictions)
+        return self._predict(&c_input, out, _Predictions)
 
     def predict(self, x, out=None):
         cdef fm_input c_input
@@ -269,7 +270,8 @@ cdef class Network:
                 self._refuse(x)
             c.rows, c.x, c.x_uint8, c.x_csr = _point_csr(csr, x), NULL, NULL, csr
             return 0
-        cdef cnp.ndarray array = _checked("x", x, np.uint8 if getattr(x, "dtype", None) == np.uint8 else np.float32, 2, False)
+        cdef bint is_bytes = isinstance(x, cnp.ndarray) and cnp.PyArray_TYPE(<cnp.ndarray>x) == cnp.NPY_UINT8
+        cdef cnp.ndarray array = _checked("x", x, _UINT8 if is_bytes else _FLOAT32, 2, False)
         if cnp.PyArray_DIM(array, 1) != self.inputs:
             self._refuse(x)
         _point(c, array, cnp.PyArray_DIM(array, 0))
@@ -279,6 +281,15 @@ cdef class Network:
         if x.ndim not in (1, 2):
             raise ValueError(f"x has shape {x.shape}, but the network takes (rows, {self.inputs}) or one row ({self.inputs},)")
         raise ValueError(f"x has {x.shape[-1]} columns, but the first layer expects {self.inputs}")
+
+    cdef int _check_apart(self, const fm_input *c, cnp.ndarray out) except -1:
+        """Raises ValueError if out shares memory with x: the engine would read rows that it has overwritten."""
+        cdef uintptr_t begin = <uintptr_t>c.x if c.x != NULL else <uintptr_t>c.x_uint8
+        cdef uintptr_t end = begin + c.rows * self.inputs * <int64_t>(sizeof(float) if c.x != NULL else 1)
+        cdef uintptr_t out_begin = <uintptr_t>cnp.PyArray_DATA(out)
+        if begin != 0 and begin < out_begin + cnp.PyArray_NBYTES(out) and out_begin < end:
+            raise ValueError("out shares memory with x; pass another array")
+        return 0
 
     cdef object _predict(self, const fm_input *c_input, out, type cls):
         cdef cnp.npy_intp[2] shape
@@ -290,9 +301,10 @@ cdef class Network:
             shape[0], shape[1] = rows, self.outputs
             result = cnp.PyArray_New(cls, 2, shape, cnp.NPY_FLOAT32, NULL, NULL, 0, 0, None)
         else:
-            result = _checked("out", out, np.float32, 2, True)
+            result = _checked("out", out, _FLOAT32, 2, True)
             if out.shape != (rows, self.outputs):
                 raise ValueError(f"out must have shape ({rows}, {self.outputs}), got {out.shape}")
+            self._check_apart(c_input, result)
         data = <float *>cnp.PyArray_DATA(result)
         if rows * self.row_work < HOLD_GIL_BELOW:
             status = fm_network_try_predict(self.network, c_input, data)
@@ -321,6 +333,7 @@ cdef class Network:
                 rules[p].undecayed, rules[p].matrix = p in update.undecayed, p in update.matrices
             c_update.parameters = rules
             task.objective, task.terms, task.functions = objective, terms, tuple(structs.functions.values())
+            task.labels = len(terms) == 1 and terms[0].sparse
             task.update, task.slot_names = update, _slot_names(&c_update)
             task.predicted_columns = sum(self.plan.widths[self._output_of(term)] * term.groups for term in terms)
             task.target_columns = sum(term.target_columns(self.plan.widths[self._output_of(term)]) for term in terms)
@@ -345,12 +358,12 @@ cdef class Network:
     cdef object _run(self, batches, int64_t first, int64_t stop, double seconds, totals, bint training):
         cdef fm_batches c_batches
         cdef fm_csr csr
-        cdef cnp.ndarray sums = _checked("totals", totals, np.float64, 1, True)
+        cdef cnp.ndarray sums = _checked("totals", totals, _FLOAT64, 1, True)
         cdef double *data = <double *>cnp.PyArray_DATA(sums)
         cdef int64_t following = first
         cdef fm_status status
         cdef _Task task = self._point_batches(&c_batches, &csr, batches)
-        if len(totals) != task.totals:
+        if cnp.PyArray_DIM(sums, 0) != task.totals:
             raise ValueError(f"totals must have {task.totals} elements, got {len(totals)}")
         if batches.predictions is not None:
             rows = min(stop * batches.batch_size, c_batches.rows) - first * batches.batch_size
@@ -400,24 +413,24 @@ cdef class Network:
         cdef int64_t rows = c_input.rows
         c.task, c.rows, c.batch_size, c.x, c.x_uint8, c.x_csr = task.number, rows, batches.batch_size, c_input.x, c_input.x_uint8, c_input.x_csr
         c.y, c.labels, c.sample_weight, c.order, c.rates, c.predictions = NULL, NULL, NULL, NULL, NULL, NULL
-        if len(task.terms) == 1 and task.terms[0].sparse:
-            c.labels = <const int32_t *>_rows_of("y", batches.y, np.int32, batches.y.ndim, rows)
+        if task.labels:
+            c.labels = <const int32_t *>_rows_of("y", batches.y, _INT32, batches.y.ndim, rows)
             if batches.y.size != rows * task.target_columns:
                 raise ValueError(f"y has shape {batches.y.shape}, but each row has {task.target_columns} labels")
         else:
-            c.y = <const float *>_rows_of("y", batches.y, np.float32, 2, rows)
-            if batches.y.shape[1] != task.target_columns:
+            c.y = <const float *>_rows_of("y", batches.y, _FLOAT32, 2, rows)
+            if cnp.PyArray_DIM(batches.y, 1) != task.target_columns:
                 raise ValueError(f"y has {batches.y.shape[1]} columns, but the network has {task.target_columns} outputs")
         c.weights = 1
         if batches.sample_weight is not None:
             c.weights = batches.sample_weight.shape[1] if batches.sample_weight.ndim == 2 else 1
-            c.sample_weight = <const float *>_rows_of("sample_weight", batches.sample_weight, np.float32, batches.sample_weight.ndim, rows)
+            c.sample_weight = <const float *>_rows_of("sample_weight", batches.sample_weight, _FLOAT32, batches.sample_weight.ndim, rows)
             if batches.sample_weight.ndim > 1 and c.weights != len(task.terms):
                 raise ValueError(f"sample_weight has {c.weights} columns, but there are {len(task.terms)} losses")
         if batches.order is not None:
-            c.order = <const uint32_t *>_rows_of("order", batches.order, np.uint32, 1, rows)
+            c.order = <const uint32_t *>_rows_of("order", batches.order, _UINT32, 1, rows)
         if batches.rates is not None:
-            array = _checked("rates", batches.rates, np.float64, 1, False)
+            array = _checked("rates", batches.rates, _FLOAT64, 1, False)
             if cnp.PyArray_DIM(array, 0) != batches.count:
                 raise ValueError(f"rates has {len(batches.rates)} elements, but there are {batches.count} batches")
             c.rates = <const double *>cnp.PyArray_DATA(array)

@@ -1,12 +1,20 @@
 # Checked arrays, pointers to them, and exceptions for statuses.
 
-cdef cnp.ndarray _checked(str name, array, dtype, ndim, bint writable):
-    """The array itself if C can read it; raises TypeError or ValueError otherwise."""
-    if not isinstance(array, np.ndarray):
+cdef cnp.dtype _FLOAT32 = np.dtype(np.float32), _FLOAT64 = np.dtype(np.float64), _UINT8 = np.dtype(np.uint8)
+cdef cnp.dtype _INT32 = np.dtype(np.int32), _INT64 = np.dtype(np.int64), _UINT32 = np.dtype(np.uint32)
+
+
+cdef cnp.ndarray _checked(str name, array, cnp.dtype dtype, int ndim, bint writable):
+    """The array itself if C can read it, with ``ndim`` axes, any number if that is negative; raises TypeError or ValueError otherwise."""
+    cdef int needed = cnp.NPY_ARRAY_C_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED | (cnp.NPY_ARRAY_WRITEABLE if writable else 0)
+    if not isinstance(array, cnp.ndarray):
         raise TypeError(f"{name} must be a NumPy array, got {type(array).__name__}")
+    cdef cnp.ndarray given = array
+    if given.descr is dtype and (ndim < 0 or cnp.PyArray_NDIM(given) == ndim) and cnp.PyArray_CHKFLAGS(given, needed):
+        return given  # at once: the checks below, in Python, take longer than a small network
     if array.dtype != dtype:
-        raise TypeError(f"{name} must have dtype {np.dtype(dtype)}, got {array.dtype}")
-    if ndim is not None and array.ndim != ndim:
+        raise TypeError(f"{name} must have dtype {dtype}, got {array.dtype}")
+    if ndim >= 0 and array.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimensions, got {array.ndim}")
     if not array.flags.c_contiguous:
         raise ValueError(f"{name} is not C-contiguous; pass np.ascontiguousarray({name})")
@@ -49,7 +57,7 @@ cdef int _raise(fm_status status) except -1:
     raise ValueError("the plan, objective or index does not fit the network")
 
 
-cdef void *_rows_of(str name, array, dtype, int ndim, int64_t rows) except NULL:
+cdef void *_rows_of(str name, array, cnp.dtype dtype, int ndim, int64_t rows) except NULL:
     cdef cnp.ndarray checked = _checked(name, array, dtype, ndim, False)
     if cnp.PyArray_DIM(checked, 0) != rows:
         raise ValueError(f"{name} has {len(array)} rows, but x has {rows}")
@@ -66,9 +74,9 @@ cdef void _point(fm_input *c, cnp.ndarray array, int64_t rows) noexcept:
 
 cdef int64_t _point_csr(fm_csr *c, x) except -1:
     """Points C at the arrays of a SparseRows; the number of its rows."""
-    cdef cnp.ndarray starts = _checked("x.starts", x.starts, np.int64, 1, False)
-    cdef cnp.ndarray columns = _checked("x.columns", x.columns, np.int32, 1, False)
-    cdef cnp.ndarray values = _checked("x.values", x.values, np.float32, 1, False)
+    cdef cnp.ndarray starts = _checked("x.starts", x.starts, _INT64, 1, False)
+    cdef cnp.ndarray columns = _checked("x.columns", x.columns, _INT32, 1, False)
+    cdef cnp.ndarray values = _checked("x.values", x.values, _FLOAT32, 1, False)
     if not len(starts) or len(columns) != len(values):
         raise ValueError(f"x has {len(starts)} row starts, {len(columns)} columns and {len(values)} values")
     c.begin, c.column = <const int64_t *>cnp.PyArray_DATA(starts), <const int32_t *>cnp.PyArray_DATA(columns)
@@ -77,7 +85,7 @@ cdef int64_t _point_csr(fm_csr *c, x) except -1:
 
 
 cdef float *_predictions_of(predictions, int64_t rows, int64_t columns) except? NULL:
-    cdef cnp.ndarray out = _checked("predictions", predictions, np.float32, 2, True)
-    if len(predictions) < rows or predictions.shape[1] != columns:
+    cdef cnp.ndarray out = _checked("predictions", predictions, _FLOAT32, 2, True)
+    if cnp.PyArray_DIM(out, 0) < rows or cnp.PyArray_DIM(out, 1) != columns:
         raise ValueError(f"predictions has shape {predictions.shape}, but these batches fill ({rows}, {columns})")
     return <float *>cnp.PyArray_DATA(out)

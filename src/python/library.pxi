@@ -116,7 +116,7 @@ def get_threads() -> int:
 
 def shuffle(seed: int, epoch: int, order) -> None:
     """Fills ``order``, uint32 ``(rows,)``, with the permutation for this seed and epoch."""
-    cdef cnp.ndarray array = _checked("order", order, np.uint32, 1, True)
+    cdef cnp.ndarray array = _checked("order", order, _UINT32, 1, True)
     cdef uint64_t c_seed = seed, c_epoch = epoch
     cdef uint32_t *data = <uint32_t *>cnp.PyArray_DATA(array)
     cdef int64_t rows = cnp.PyArray_DIM(array, 0)
@@ -126,7 +126,7 @@ def shuffle(seed: int, epoch: int, order) -> None:
 
 def first_nonfinite(values) -> int:
     """Flat index of the first NaN or infinity in a C-contiguous float32 array, or -1."""
-    cdef cnp.ndarray array = _checked("values", values, np.float32, None, False)
+    cdef cnp.ndarray array = _checked("values", values, _FLOAT32, -1, False)
     cdef const float *data = <const float *>cnp.PyArray_DATA(array)
     cdef int64_t size = cnp.PyArray_SIZE(array), found
     with nogil:
@@ -137,8 +137,8 @@ def first_nonfinite(values) -> int:
 def first_bad_row(starts, columns, width: int) -> int:
     """The first row whose columns do not ascend, or that leaves the array or the width; -1 if all are as in a SparseRows."""
     cdef fm_csr csr
-    csr.begin = <const int64_t *>cnp.PyArray_DATA(_checked("starts", starts, np.int64, 1, False))
-    csr.column = <const int32_t *>cnp.PyArray_DATA(_checked("columns", columns, np.int32, 1, False))
+    csr.begin = <const int64_t *>cnp.PyArray_DATA(_checked("starts", starts, _INT64, 1, False))
+    csr.column = <const int32_t *>cnp.PyArray_DATA(_checked("columns", columns, _INT32, 1, False))
     csr.entries = len(columns)
     cdef int64_t rows = len(starts) - 1, inputs = width, found
     with nogil:

@@ -21,8 +21,8 @@ cdef int _call_loss_function(void *context, const fm_loss *a) noexcept with gil:
             memcpy(cnp.PyArray_GETPTR2(<cnp.ndarray>y, r, 0), a.y + r * a.y_row, row_bytes)
             memcpy(cnp.PyArray_GETPTR2(<cnp.ndarray>predictions, r, 0), a.x + r * a.x_row, row_bytes)
         values, slopes = own.function(y, predictions)
-        memcpy(a.loss, _rows_of("loss", values, np.float32, 1, a.rows), a.rows * sizeof(float))
-        _rows_of("gradient", slopes, np.float32, 2, a.rows)
+        memcpy(a.loss, _rows_of("loss", values, _FLOAT32, 1, a.rows), a.rows * sizeof(float))
+        _rows_of("gradient", slopes, _FLOAT32, 2, a.rows)
         if slopes.shape[1] != a.cols:
             raise ValueError(f"gradient has {slopes.shape[1]} columns, but the predictions have {a.cols}")
         if a.grad != NULL:
