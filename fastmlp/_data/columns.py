@@ -26,15 +26,15 @@ class Columns:
     def __init__(self, names: Mapping[str, Names] | None = None) -> None:
         self.names: dict[str, Names] = dict(names or {})
 
-    def learn(self, values: Mapping[str, object], adapted: Mapping[str, Names]) -> None:
+    def learn(self, values: Mapping[str, DataAdapter], adapted: Callable[[], Mapping[str, Names]]) -> None:
         """Learn the names of the columns of frames that the model is trained on; names that are known already stay.
 
         Args:
-            values: The frames, by their keys.
-            adapted: The names of frames that layers were adapted to.
+            values: The data, by their keys.
+            adapted: Returns the names of frames that layers were adapted to.
         """
-        for key, value in values.items():
-            labels = choose_adapter(value).feature_names
+        for key, data in values.items():
+            labels = data.feature_names
             if not labels or key in self.names or (key.startswith("y") and len(labels) == 1):
                 continue
             names = tuple(map(str, labels))
@@ -42,7 +42,7 @@ class Columns:
                 repeated = next(name for name in names if names.count(name) > 1)
                 checks.warn(f"{key} has several columns called {repeated!r}, so columns are taken in their order, not by their names")
                 continue
-            self.names[key] = adapted.get(key, names)
+            self.names = {**self.names, key: adapted().get(key, names)}
 
     def describe(self) -> dict[str, str]:
         """The names of the features, as text: ``{"Features": "age, height"}``, with several inputs ``{"Features of 'a'": …}``."""
@@ -52,7 +52,7 @@ class Columns:
     @contextmanager
     def forgetting_on_failure(self, is_untrained: Callable[[], bool]) -> Iterator[None]:
         """A context that forgets the names it learned when it ends in an error before the model was trained with them."""
-        before = dict(self.names)
+        before = self.names
         try:
             yield
         except BaseException:

@@ -62,6 +62,7 @@ class NetworkBinding:
         self._connecting = forks.Lock(threading.RLock)  # guards the network and its configuration
         self._trained = False  # since compile
         self._outdated = False  # whether layers have been frozen or released since then
+        self._plan_is_stale = False  # whether the layers may differ from those of the plan
         self.models: weakref.WeakSet[NetworkBinding] = weakref.WeakSet()
         """The built models that contain this one."""
         self._shares_weights = False  # whether other models, whose training changes them, have some of the weights too
@@ -147,6 +148,7 @@ class NetworkBinding:
             self._arranges = type(self)._arranges or bool(self.plan.rows)
             self._integer_features = lowering.numbers_read(self.plan)
             self._constrained = function_constraints(self.plan)
+            self._plan_is_stale = False
         for weight in self._weights:
             weight.models.add(self)
         for layer in _every(self.layers):
@@ -162,6 +164,8 @@ class NetworkBinding:
         for layer in _every(self.layers) if self.plan is not None else ():
             layer.models.discard(self)
         self.plan, self._weights, self._integer_features = None, [], ()
+        for model in self.models:
+            model._plan_is_stale = True
 
     def _sync_shared_weights(self, network: Network, *, training: bool = False) -> None:
         """Copy weights that other models have changed into this network; before training, make it the one they read the weights from."""
@@ -186,6 +190,8 @@ class NetworkBinding:
         backends.set_skip_zeros(network, self._compiled.skip_zeros if self._compiled else "auto")
         for index, weight in enumerate(self._weights):
             weight.attach(network, index)
+        if not self._shares_weights:  # weights may be in the network of a model that no longer exists
+            self._sync_shared_weights(network, training=True)
         shape = self._require_shape()
         self._network = network
         self._configured = False
@@ -213,7 +219,8 @@ class NetworkBinding:
         if not self._trained:
             self._begin_training()
         network = self._configured_network()
-        self._sync_shared_weights(network, training=True)
+        if self._shares_weights:
+            self._sync_shared_weights(network, training=True)
         return network
 
     def _uses(self, optimizer: Optimizer) -> bool:
@@ -274,7 +281,7 @@ class NetworkBinding:
             return
         changed = lowering.make_plan(self.graph)[0] != self.plan
         if freezing:
-            self._outdated = changed and self._trained
+            self._outdated = self._plan_is_stale = changed and self._trained
         if changed and not self._outdated:
             state = OptimizerState.capture(self)
             self._adopt(self.graph)
@@ -323,11 +330,6 @@ class NetworkBinding:
 
     def _forget_objective(self) -> None:
         self._objective = None
-
-    def _objective_for(self, y: Sequence[Any]) -> ResolvedObjective:
-        assert self._compiled is not None
-        self._compiled.see_targets(y, self._require_plan())
-        return self._current_objective()
 
     def _require_compiled(self, method: str) -> CompileConfig:
         if self._compiled is None:

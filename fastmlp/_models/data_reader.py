@@ -59,20 +59,26 @@ class DataReader(NetworkBinding):
         inputs = self._inputs(choose_adapter(x), prefix)
         if y is None:
             raise ValueError(f"{prefix}y is missing: pass the targets, one for each sample of x")
-        y, sample_weight = (unwrap_single(value, samples=len(inputs)) for value in (y, sample_weight))
+        samples = len(inputs)
+        y, sample_weight = unwrap_single(y, samples=samples), unwrap_single(sample_weight, samples=samples)
         compiled = self._compiled
         assert compiled is not None
         undecided = not compiled.resolvable
         try:
             values = self._targets_of_outputs(y, f"{prefix}y", optional=not compiled.reads_all_outputs)
-            for index, (key, value) in enumerate(zip(compiled.form.keys, values, strict=True)):
-                if value is not None:
-                    name = name_of_output(compiled.form, f"{prefix}y", key)
-                    values[index] = self._columns.align(name, choose_adapter(value)).value
-            objective = self._objective_for(values)
+            if self._columns.names:
+                keys = [name_of_output(compiled.form, f"{prefix}y", key) for key in compiled.form.keys]
+                values = [
+                    None if value is None else self._columns.align(key, choose_adapter(value)).value
+                    for key, value in zip(keys, values, strict=True)
+                ]
+            if undecided:
+                compiled.see_targets(values, self._require_plan())
+            objective = self._current_objective()
             outputs = read_targets(compiled, objective, values, self._require_plan(), f"{prefix}y")
             weight = read_sample_weights(compiled, sample_weight, f"{prefix}sample_weight")
-            targets.check_lengths(**{f"{prefix}x": inputs, f"{prefix}y": outputs, f"{prefix}sample_weight": weight})
+            if not samples or len(outputs) != samples or (weight is not None and len(weight) != samples):
+                targets.check_lengths(**{f"{prefix}x": inputs, f"{prefix}y": outputs, f"{prefix}sample_weight": weight})
         except BaseException:
             if undecided:
                 compiled.forget_targets()
@@ -86,7 +92,7 @@ class DataReader(NetworkBinding):
 
     def _read_training_samples(self, x: Any, y: Any, sample_weight: Any) -> tuple[Samples, ResolvedObjective]:
         """The same for training data: the names of their columns become the model's."""
-        self._columns.learn(self._named(x, y), self._adapted_to())
+        self._columns.learn({key: choose_adapter(value) for key, value in self._named(x, y).items()}, self._adapted_to)
         return self._read_samples(x, y, sample_weight)
 
     def _read_validation_data(self, data: ValidationData, steps: int | None) -> Samples | BatchStream:

@@ -383,7 +383,7 @@ class Trainer(DataReader):
         return predict_batches(stream.epoch(), predict, listeners)
 
     def _accumulator(self, objective: ResolvedObjective, batch_size: int | None = None) -> MetricAccumulator:
-        return MetricAccumulator(objective, objective.prediction_columns(self._require_plan()), batch_size)
+        return MetricAccumulator(objective, batch_size)
 
     def _stream_accumulator(
         self, stream: BatchStream, batches: Any, objective: ResolvedObjective, class_weight: ClassWeights | None = None
@@ -394,7 +394,7 @@ class Trainer(DataReader):
             samples, _ = self._read_samples(*stream.parts(batch))
             return with_class_weights(samples, class_weight, config, objective, plan, check=False).batches(len(samples))
 
-        return StreamAccumulator(objective, objective.prediction_columns(plan), batches, convert)
+        return StreamAccumulator(objective, batches, convert)
 
 
 def _evaluation_call(network: Network) -> EngineCall:

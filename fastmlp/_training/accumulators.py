@@ -8,7 +8,6 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -52,22 +51,19 @@ class MetricAccumulator:
 
     Args:
         objective: The losses and metrics.
-        outputs: Number of columns of the predictions.
         batch_size: Samples per batch, for metrics that depend on batches; by default that of the batches passed to :meth:`use`.
     """
 
-    def __init__(self, objective: ResolvedObjective, outputs: int, batch_size: int | None = None) -> None:
+    def __init__(self, objective: ResolvedObjective, batch_size: int | None = None) -> None:
         self._objective = objective
-        self._outputs = outputs
-        self._totals = objective.new_totals()
+        self._totals = np.zeros(objective.totals, np.float64)
         self._batch_size = batch_size
         self._batches: Batches | None = None
         self._in_python: dict[int, Metric] = {}
         """The metrics that Python computes, by their index among the metrics of the objective."""
-        in_python = {place: one.metric for place, one in enumerate(objective.metrics) if one.metric is not None and not one.in_engine}
-        if any(metric is busy for metric in in_python.values() for busy in getattr(_thread, "metrics", ())):
+        if any(metric is busy for busy in getattr(_thread, "metrics", ()) for metric in objective.in_python.values()):
             raise RuntimeError(errors.INSIDE_METRIC)
-        for place, metric in in_python.items():
+        for place, metric in objective.in_python.items():
             self._claim(place, metric)
         self._window = 0
 
@@ -89,8 +85,9 @@ class MetricAccumulator:
         if self._in_python:
             self._window = max(1, WINDOW_SAMPLES // batches.batch_size)
             samples = min(len(batches.x), self._window * batches.batch_size)
-            predictions = np.empty((samples, self._outputs), np.float32)
-        self._batches = replace(batches, predictions=predictions, objective=self._objective.objectives)
+            predictions = np.empty((samples, self._objective.prediction_columns), np.float32)
+        x, y, weight, order = batches.x, batches.y, batches.sample_weight, batches.order
+        self._batches = Batches(x, y, weight, order, batches.batch_size, batches.rates, predictions, self._objective.objectives)
         return self
 
     def run(self, engine: EngineCall, first: int, stop: int) -> int:
@@ -146,21 +143,20 @@ class MetricAccumulator:
 
     def values(self) -> dict[str, Any]:
         """Loss and metrics so far, in the order in which ``evaluate`` lists them."""
-        with quiet():
-            loss, *means = (self._totals[0::2] / self._totals[1::2]).tolist()
-        names = [one.name for one in self._objective.metrics]
-        values = []
-        measured = 0
+        totals = self._totals.tolist()
+        values: dict[str, Any] = {"loss": _quotient(totals[0], totals[1])}
+        measured = 2
         for place, one in enumerate(self._objective.metrics):
             if place in self._in_python:
                 with _inside(self._in_python[place]) as metric:
-                    values.append(_plain(metric.result()))
+                    values[one.name] = _plain(metric.result())
                 continue
+            total, count = totals[measured : measured + 2]
             if isinstance(one.metric, EngineMetric):
-                one.metric.total, one.metric.count = self._totals[2 + 2 * measured : 4 + 2 * measured].tolist()
-            values.append(means[measured])
-            measured += 1
-        return self._objective.as_logs(dict(zip(("loss", *names), [loss, *values], strict=True)))
+                one.metric.total, one.metric.count = total, count
+            values[one.name] = _quotient(total, count)
+            measured += 2
+        return self._objective.as_logs(values)
 
     def finish(self) -> dict[str, Any]:
         """The final values; metrics may warn about the data they have read."""
@@ -170,7 +166,8 @@ class MetricAccumulator:
 
     def logs(self) -> dict[str, Any]:
         """The values sorted by name, as passed to callbacks."""
-        return dict(sorted(self.values().items()))
+        values = self.values()
+        return {name: values[name] for name in self._objective.sorted_names}
 
 
 @contextmanager
@@ -182,6 +179,14 @@ def _inside(metric: Metric) -> Iterator[Metric]:
         yield metric
     finally:
         _thread.metrics = before
+
+
+def _quotient(total: float, count: float) -> float:
+    """``total / count``, or what IEEE 754 says of a division by zero."""
+    if count:
+        return total / count
+    with quiet():
+        return float(np.divide(total, count))
 
 
 def _plain(value: object) -> float | np.ndarray:

@@ -142,7 +142,8 @@ class CompileConfig:
                 metrics.append(ResolvedMetric(self._log_name(key, "loss"), None, True, place))
             metrics += [ResolvedMetric(self._log_name(key, name), metric, weighted, place) for name, metric, weighted in output.metrics]
         objectives = tuple(output.objective for output, _ in resolved.values())
-        return ResolvedObjective(objectives, columns, tuple(metrics), self._log_names(metrics))
+        width = sum(plan.widths[plan.output if one.output is None else one.output] * one.groups for one in objectives)
+        return ResolvedObjective(objectives, columns, tuple(metrics), self._log_names(metrics), width)
 
     def _log_name(self, key: str, name: str) -> str:
         """The name of a loss or metric of an output in logs."""

@@ -50,15 +50,14 @@ def run_batches(model: Model, engine: EngineCall, batches: BatchRun, listeners: 
     Returns:
         The final logs; empty if there was no batch.
     """
-    each = listeners.listens_to_batches(phase)
-    before = getattr(listeners, f"on_{phase}_batch_begin")
-    after = getattr(listeners, f"on_{phase}_batch_end")
+    before, after = listeners.batch_methods(phase, "begin"), listeners.batch_methods(phase, "end")
+    each = bool(before or after)
     accumulator, first, stop = batches.accumulator, batches.first, batches.stop
     at = first + batches.done
     logs: dict[str, Any] = accumulator.logs() if batches.done else {}
     while at < stop:
-        if each:
-            before(at - first)
+        for method in before:
+            method(at - first, {})
         limit = 1 if each else listeners._batches_until_pause() if phase == "train" else None
         reached = accumulator.run(engine, at, stop if limit is None else min(at + limit, stop))
         if reached == at:
@@ -67,8 +66,8 @@ def run_batches(model: Model, engine: EngineCall, batches: BatchRun, listeners: 
         if phase == "train" and model.fit_progress is not None:
             model.fit_progress.batches = at - first
         logs = accumulator.logs()
-        if each:
-            after(at - 1 - first, logs)
+        for method in after:
+            method(at - 1 - first, logs)
         if phase == "train":
             listeners._pause(at - 1 - first, logs, accumulator.samples)
         listeners.advance((at - first) * batches.merged, logs)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeGuard
 
 import numpy as np
 
 from fastmlp._base.shapes import Shape
-from fastmlp._engine.spec import Objective, Plan
+from fastmlp._engine.spec import Objective
 from fastmlp.metrics import Metric
 from fastmlp.metrics.base import EngineMetric
 
@@ -79,7 +80,7 @@ class ResolvedMetric:
         return self.metric.higher_is_better if self.metric is not None else False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ResolvedObjective:
     """The arguments of ``compile``, resolved for a network. A ``MetricAccumulator`` computes the values."""
 
@@ -91,31 +92,41 @@ class ResolvedObjective:
     """In the order of the engines' totals; with several objectives, each loss precedes the metrics of its output."""
     log_names: tuple[str, ...]
     """``loss`` and the names of the other logs, in the order in which ``evaluate`` lists them."""
+    prediction_columns: int
+    """Number of columns of the predictions that engines return: those of all outputs with a loss."""
 
     @property
     def row(self) -> Shape:
         """The shape of a sample's predictions, for a single objective whose predictions have more than one axis, otherwise ``()``."""
         return self.columns[0].row if len(self.columns) == 1 else ()
 
-    @property
+    @cached_property
     def depends_on_batches(self) -> bool:
         """Whether a value depends on how the samples are divided into batches, so that batches must not be merged."""
         return any(
             one.loss == CIRCLE or (one.loss in OVERLAPS and not one.parameters[2]) or one.ignored is not None for one in self.objectives
         )
 
-    def prediction_columns(self, plan: Plan) -> int:
-        """Number of columns of the predictions that engines return: those of all outputs with a loss."""
-        return sum(plan.widths[plan.output if one.output is None else one.output] * one.groups for one in self.objectives)
+    @cached_property
+    def in_python(self) -> dict[int, Metric]:
+        """The metrics that Python computes from predictions, by their index in :attr:`metrics`."""
+        return {place: one.metric for place, one in enumerate(self.metrics) if one.metric is not None and not one.in_engine}
 
-    def new_totals(self) -> np.ndarray:
-        """Zeros that an engine adds to: the weighted sum and the sum of weights of the loss, then of each output's loss and metrics."""
+    @cached_property
+    def totals(self) -> int:
+        """Number of totals that an engine adds to: the weighted sum and the sum of weights of the loss, then of each output's loss and
+        metrics."""
         losses = len(self.objectives) if len(self.objectives) > 1 else 0
-        return np.zeros(2 + 2 * losses + 2 * sum(len(one.metrics) for one in self.objectives), np.float64)
+        return 2 + 2 * losses + 2 * sum(len(one.metrics) for one in self.objectives)
 
     def as_logs(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The values that are part of the logs, in order."""
         return {name: values[name] for name in self.log_names}
+
+    @cached_property
+    def sorted_names(self) -> tuple[str, ...]:
+        """The names of logs in the order in which callbacks get them."""
+        return tuple(sorted(self.log_names))
 
 
 def runs_in_engine(metric: Metric | None, row: Shape, groups: int) -> TypeGuard[EngineMetric]:

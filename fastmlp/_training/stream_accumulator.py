@@ -15,13 +15,12 @@ class StreamAccumulator(MetricAccumulator):
 
     Args:
         objective: The losses and metrics.
-        outputs: Number of columns of the predictions.
         batches: The batches of an epoch.
         convert: Converts a batch to the arrays that an engine reads.
     """
 
-    def __init__(self, objective: ResolvedObjective, outputs: int, batches: Iterator[object], convert: Callable[[object], Batches]) -> None:
-        super().__init__(objective, outputs)
+    def __init__(self, objective: ResolvedObjective, batches: Iterator[object], convert: Callable[[object], Batches]) -> None:
+        super().__init__(objective)
         self._coming = batches
         self._convert = convert
 

@@ -150,6 +150,7 @@ class CallbackList(Callback):
             self.progress = ProgbarLogger()
             self.callbacks.append(self.progress)
         self.callbacks.sort(key=lambda callback: callback._runs_last)
+        self._pausing = [callback for callback in self.callbacks if type(callback)._pause is not Callback._pause]
         self.set_model(model)
         self.set_params(cast(Params, {"verbose": verbose, **(params or {})}))
 
@@ -165,14 +166,13 @@ class CallbackList(Callback):
 
     def listens_to_batches(self, phase: str) -> bool:
         """Whether a callback overrides a batch method of the phase ``"train"``, ``"test"`` or ``"predict"``."""
-        names = [f"on_{phase}_batch_begin", f"on_{phase}_batch_end"]
-        if phase == "train":
-            names += ["on_batch_begin", "on_batch_end"]
-        return any(
-            getattr(getattr(callback, name, None), "__func__", None) is not getattr(Callback, name)
-            for callback in self.callbacks
-            for name in names
-        )
+        return bool(self.batch_methods(phase, "begin") or self.batch_methods(phase, "end"))
+
+    def batch_methods(self, phase: str, moment: str) -> list[Callable[[int, Logs], None]]:
+        """The methods to call at the ``"begin"`` or the ``"end"`` of each batch, without those of callbacks that do not override them."""
+        name = f"on_{phase}_batch_{moment}"
+        names = (name, f"on_batch_{moment}") if phase == "train" else (name,)
+        return [getattr(callback, name) for callback in self.callbacks if any(_overrides(callback, one) for one in names)]
 
     def advance(self, step: int, logs: Logs) -> None:
         """Draw in the progress line that ``step`` steps of the epoch are done."""
@@ -183,7 +183,7 @@ class CallbackList(Callback):
         return min((limit for callback in self.callbacks if (limit := callback._batches_until_pause()) is not None), default=None)
 
     def _pause(self, batch: int, logs: Logs, samples: int) -> None:
-        for callback in self.callbacks:
+        for callback in self._pausing:
             callback._pause(batch, logs, samples)
 
     def _accepts_divergence(self, batch: int) -> bool:
@@ -194,6 +194,11 @@ class CallbackList(Callback):
         """End the progress line, and close all files, before an exception is shown."""
         for callback in self.callbacks:
             callback._abandon()
+
+
+def _overrides(callback: Callback, name: str) -> bool:
+    """Whether a callback has a method of its own of this name."""
+    return getattr(getattr(callback, name, None), "__func__", None) is not getattr(Callback, name)
 
 
 def _broadcast(name: str) -> Callable[..., None]:
