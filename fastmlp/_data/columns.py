@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from fastmlp._base import checks
-from fastmlp._data.adapters import DataAdapter, choose_adapter
+from fastmlp._data.adapters import DataAdapter
 
 __all__ = ["Columns", "Names", "check_names"]
 

@@ -72,7 +72,7 @@ class ModelLike(Protocol):
     """A model, as far as its layers and weights are concerned."""
 
     name: str
-    _forward: Callable[[Any], np.ndarray] | None
+    _forward: Callable[[Any, Any], np.ndarray] | None
     _shares_weights: bool
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar, Literal, TypeAlias, Unpack
 
 from fastmlp._base.arguments import Boolean, Choice, Divisor, Integer, Real
