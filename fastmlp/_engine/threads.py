@@ -1,13 +1,15 @@
 """The number of threads of the native engine: ``set_num_threads``, else ``FASTMLP_NUM_THREADS``, else the CPUs available to the process.
 
 The latter is the minimum of the CPU affinity and the CPU quota of the control group (a container's limit), read once, when the first native
-network is created. A network too small to benefit runs on one thread regardless.
+network is created. A worker of joblib (loky) has as many threads as joblib leaves to each: its ``OMP_NUM_THREADS``, if that is less.
+A network too small to benefit runs on one thread regardless.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import sys
 from pathlib import Path
 
 from fastmlp._base import checks, forks
@@ -82,11 +84,22 @@ def default_count() -> tuple[int, str]:
             raise ValueError(f"FASTMLP_NUM_THREADS must be an integer ≥ 1, got {wanted!r}")
         return int(wanted), "FASTMLP_NUM_THREADS"
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    reason = "CPUs available to this process"
     quota = cgroup_cpus()
     if quota is not None and quota < cpus:
         # Whole CPUs only: a thread beyond the quota is paused while the others wait for it at every barrier.
-        return max(1, math.floor(quota)), f"the control group's quota is {quota:g} CPUs"
-    return cpus, "CPUs available to this process"
+        cpus, reason = max(1, math.floor(quota)), f"the control group's quota is {quota:g} CPUs"
+    share = _share_of_worker()
+    return (share, "this worker process's share of the CPUs, OMP_NUM_THREADS") if share is not None and share < cpus else (cpus, reason)
+
+
+def _share_of_worker() -> int | None:
+    """The number of threads that joblib leaves to a worker process; None in other processes."""
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is None or not processes.current_process().name.startswith("LokyProcess"):
+        return None
+    share = os.environ.get("OMP_NUM_THREADS", "").strip()
+    return int(share) if share.isdecimal() and int(share) else None
 
 
 def cgroup_cpus(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> float | None:

@@ -213,3 +213,7 @@ class RMSNormalization(Layer):
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         return (Operation("rms_normalization", groups=math.prod(input_shape[:-1]), settings={"epsilon": self.epsilon}),)
+
+
+NORMALIZATIONS: dict[str, type[Layer]] = {"batch": BatchNormalization, "layer": LayerNormalization, "rms": RMSNormalization}
+"""The normalizations for a hidden layer, by short names."""

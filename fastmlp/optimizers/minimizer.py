@@ -197,6 +197,41 @@ def _between(low: tuple[float, float, float], high: tuple[float, float, float]) 
     return min(max(t, min(a, b) + margin), max(a, b) - margin)
 
 
+class NetworkLoss:
+    """A network's loss over all samples and its gradient, as a function of all parameters in one vector of float64.
+
+    Args:
+        network: Of either engine, configured.
+        batches: One batch of all samples.
+    """
+
+    def __init__(self, network: Any, batches: Batches | None = None) -> None:
+        self.network, self.batches = network, batches
+
+    def __call__(self, x: np.ndarray) -> Evaluation:
+        """Value and gradient at ``x``, where the network's parameters are then; the value is infinite where it overflows."""
+        self.move(x)
+        try:
+            with as_caller():
+                value, gradients = self.network.gradients(self.batches)
+        except NonFiniteLossError:
+            return math.inf, np.zeros_like(x)
+        return value, np.concatenate([gradient.ravel() for gradient in gradients]).astype(np.float64)
+
+    def parameters(self) -> np.ndarray:
+        """The network's parameters."""
+        network = self.network
+        return np.concatenate([network.get_parameter(i).ravel() for i in range(len(network.plan.parameters))]).astype(np.float64)
+
+    def move(self, x: np.ndarray) -> None:
+        """Set the network's parameters."""
+        at = 0
+        for index, parameter in enumerate(self.network.plan.parameters):
+            size = math.prod(parameter.shape)
+            self.network.set_parameter(index, as_native(x[at : at + size], np.float32).reshape(parameter.shape))
+            at += size
+
+
 class NetworkMinimizer:
     """L-BFGS on a network's loss over all samples.
 
@@ -210,8 +245,8 @@ class NetworkMinimizer:
         if bounded:
             raise ValueError(f"LBFGS knows no constraints, but {bounded[0]} has one; use another optimizer")
         self.network, self.optimizer = network, optimizer
-        self._batches: Batches | None = None
-        self._minimizer = Minimizer(self._evaluate, optimizer.history, optimizer.rate)
+        self._loss = NetworkLoss(network)
+        self._minimizer = Minimizer(self._loss, optimizer.history, optimizer.rate)
 
     def train(self, batches: Batches, first: int, stop: int, seconds: float, totals: np.ndarray) -> int:
         """One step, in the place of the network's own ``train``; adds loss and metrics of before the step to the totals."""
@@ -219,33 +254,17 @@ class NetworkMinimizer:
             raise ValueError(
                 f"LBFGS needs all {len(batches.x)} rows in one batch, but a batch has {batches.batch_size}; let one batch have all of them"
             )
-        network, self._batches = self.network, batches
+        network, self._loss.batches = self.network, batches
         network.evaluate(batches, 0, 1, seconds, totals)
-        x = np.concatenate([network.get_parameter(i).ravel() for i in range(len(network.plan.parameters))]).astype(np.float64)
-        value, gradient = self._evaluate(x)
+        x = self._loss.parameters()
+        value, gradient = self._loss(x)
         if not math.isfinite(value):
             raise NonFiniteLossError(batch=first)
         self._minimizer.first_step = self.optimizer.rate
         with quiet():
             stepped = self._minimizer.step(x, value, gradient)
-        self._move(x if stepped is None else stepped[0])
+        self._loss.move(x if stepped is None else stepped[0])
         network.iterations += 1
         if self._minimizer.stuck:
             self.optimizer.give_up()
         return stop
-
-    def _evaluate(self, x: np.ndarray) -> Evaluation:
-        self._move(x)
-        try:
-            with as_caller():
-                value, gradients = self.network.gradients(self._batches)
-        except NonFiniteLossError:
-            return math.inf, np.zeros_like(x)
-        return value, np.concatenate([gradient.ravel() for gradient in gradients]).astype(np.float64)
-
-    def _move(self, x: np.ndarray) -> None:
-        at = 0
-        for index, parameter in enumerate(self.network.plan.parameters):
-            size = math.prod(parameter.shape)
-            self.network.set_parameter(index, as_native(x[at : at + size], np.float32).reshape(parameter.shape))
-            at += size

@@ -21,7 +21,7 @@ LAYERS = (
     ("_models",),
     ("saving", "utils"),
     ("backend", "models", "sweep"),
-    ("plotting",),
+    ("plotting", "sklearn"),
     ("cli",),
     ("__main__",),
 )

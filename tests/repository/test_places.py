@@ -85,12 +85,14 @@ KNOWN = {
         **dict.fromkeys(("linear", "relu", "sigmoid", "tanh", "softmax"), "what other code begins with, fuses, or compares with"),
         **dict.fromkeys(("glu", "log_softmax", "sparsemax"), "ops, which look at whole rows"),
         "hard_sigmoid": "hard_silu is made of it",
+        "exponential": "the output for counts in scikit-learn's estimators",
         "threshold": "also what other things call a limit",
     },
     "loss": {
         "GaussianNLL": "its predictions have twice as many columns as its targets",
         **dict.fromkeys(("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"), "fused with the activation"),
         "MeanSquaredError": "what a model without a loss takes its metrics to go with",
+        "Poisson": "one of the losses of scikit-learn's estimators",
         **dict.fromkeys(("Dice", "Tversky", "Circle"), "one value for a whole batch"),
     },
     "optimizer": {
@@ -104,6 +106,7 @@ KNOWN = {
     },
     "metric": {
         **dict.fromkeys(("BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"), "computed by the engines, as losses are"),
+        "R2Score": "also a function of scikit-learn",
         "Accuracy": "the name by which compile chooses among the others",
         **dict.fromkeys(("Precision", "Recall"), "also parts of curves"),
     },

@@ -1,0 +1,18 @@
+"""Estimators for scikit-learn: its own multilayer perceptrons on fastmlp's engine, with the same parameters and attributes.
+
+Needs scikit-learn ≥ 1.6: ``pip install "fastmlp[sklearn]"``.
+
+Example:
+
+>>> from sklearn.datasets import load_iris
+>>> from fastmlp.sklearn import MLPClassifier
+>>> x, y = load_iris(return_X_y=True)
+>>> classifier = MLPClassifier(max_iter=500, random_state=0).fit(x, y)
+>>> classifier.score(x, y) > 0.95
+True
+"""
+
+from fastmlp.sklearn._classifier import MLPClassifier
+from fastmlp.sklearn._regressor import MLPRegressor
+
+__all__ = ["MLPClassifier", "MLPRegressor"]
