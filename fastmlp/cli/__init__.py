@@ -22,6 +22,7 @@ examples:
   fastmlp train                                  learn three spiral arms, in a second or two
   fastmlp train spiral --plot spiral.png         the same, with curves and the decision boundary
   fastmlp train mnist --save digits.safetensors  handwritten digits (downloads 11 MB the first time)
+  fastmlp train mnist --to-accuracy 0.99         a recipe that classifies 99 % of the test digits correctly
   fastmlp predict digits.safetensors four.png    which digit is in an image?
   fastmlp info digits.safetensors                what is in a file
   fastmlp sweep --hidden 16 64,64 --epochs 20 50  which network, how many epochs?

@@ -90,7 +90,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     from fastmlp.utils import split_dataset
 
     data = task.load(0, **data_options)
-    build = functools.partial(network, data.features, data.classes, engine=options.engine, name=task.name)
+    build = functools.partial(network, data.shape, data.classes, engine=options.engine, name=task.name)
     validation, test = split_dataset((data.x_test, data.y_test), 0.5, shuffle=True, seed=0)
     bar = _Bar(task.name, options.out)
     try:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import math
 import sys
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import fastmlp.cli.arguments as arguments
-from fastmlp._base.progress import ProgressLine
+from fastmlp._base.progress import ProgressLine, note
 
 if TYPE_CHECKING:
     from fastmlp.callbacks import Callback
@@ -25,6 +27,7 @@ examples:
   fastmlp train
   fastmlp train moons --hidden 16,16 --activation tanh --epochs 200 --plot moons.png
   fastmlp train mnist --dropout 0.2 --epochs 20 --threads 4 --save digits.safetensors
+  fastmlp train mnist --to-accuracy 0.99
 
 A seed determines the data, the initial weights, the order of the samples and the dropout, so that
 a run can be reproduced to the last bit. Test samples are never trained on.
@@ -51,6 +54,14 @@ def add_parser(commands: arguments.Commands) -> None:
         "--dropout", type=arguments.real(0, 1), default=0.0, metavar="RATE", help="fraction dropped after each hidden layer"
     )
     training = parser.add_argument_group("training")
+    training.add_argument(
+        "--to-accuracy",
+        nargs="?",
+        type=arguments.real(0, 1),
+        const=0.99,
+        metavar="FRACTION",
+        help="use the fastest recipe for this test accuracy (mnist: up to 0.99, the default), and fail below it; other options change it",
+    )
     training.add_argument("--optimizer", type=arguments.optimizer, metavar="NAME", help="sgd, rmsprop or adam")
     training.add_argument("--learning-rate", type=arguments.real(0), metavar="RATE", help="default: the optimizer's")
     training.add_argument("--batch-size", type=arguments.count(1), metavar="N", help="samples in a batch")
@@ -66,9 +77,7 @@ def add_parser(commands: arguments.Commands) -> None:
 
 
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    from fastmlp.cli.tasks import TASKS
-
-    task = TASKS[options.dataset]
+    task = _task(options, parser)
     data_options = arguments.data_options(options, task, parser)
     # An invalid path must be an error before the long training, not after it.
     if options.save is not None:
@@ -84,15 +93,15 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         threads.set_num_threads(options.threads)
     data = task.load(options.seed, **data_options)
     model = _model(task, data, options)
-    epochs = options.epochs or task.epochs
-    progress = _Watch(task.name, epochs)
+    x, y = (task.batches(data, options.seed), None) if task.deformed else (data.x_train, data.y_train)
+    progress = _Watch(task.name, task.epochs)
     with progress:
         history = model.fit(
-            data.x_train,
-            data.y_train,
-            batch_size=options.batch_size or task.batch_size,
-            epochs=epochs,
-            validation_data=(data.x_test, data.y_test),
+            x,
+            y,
+            batch_size=None if task.deformed else task.batch_size,
+            epochs=task.epochs,
+            validation_data=(data.x_test, data.y_test) if options.to_accuracy is None else None,
             verbose=0,
             callbacks=progress.callback(),
         )
@@ -103,14 +112,34 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.save is not None:
         from fastmlp.saving import save_model
 
-        whole = model if data.image is None else _reading_images(model, data.image)
-        save_model(whole, options.save, provenance=_provenance(task, data, data_options, options, results, progress.seconds))
+        save_model(model, options.save, provenance=_provenance(task, data, data_options, options, results, progress.seconds))
     if options.plot is not None:
         from fastmlp.plotting import plot_training
 
         plot_training(history, model, (data.x_train, data.y_train), (data.x_test, data.y_test)).savefig(options.plot)
-    _report(task, data, model, options, results, epochs, progress.seconds)
+    _report(task, data, model, options, results, progress.seconds)
+    reached = results["test"]["accuracy"]
+    if options.to_accuracy is not None and reached < options.to_accuracy:
+        note(f"fastmlp: the test accuracy is {reached:.4f}, less than the {options.to_accuracy:g} of --to-accuracy")
+        return 1
     return 0
+
+
+def _task(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Task:
+    """The data set with its default settings, or with those of the fastest recipe for an accuracy, and the options that were given."""
+    from fastmlp.cli.tasks import RECIPES, TASKS
+
+    task, target = TASKS[options.dataset], options.to_accuracy
+    if target is not None:
+        recipes = RECIPES.get(task.name)
+        if recipes is None:
+            parser.error(f"--to-accuracy does not apply to {task.name}: there are recipes for {', '.join(RECIPES)}")
+        if target > max(recipes):
+            parser.error(f"argument --to-accuracy: must be a number ≤ {max(recipes)}, which the best recipe reaches, got {target:g}")
+        task = next(recipe for accuracy, recipe in recipes.items() if accuracy >= target)
+    names = ("hidden", "optimizer", "learning_rate", "batch_size", "epochs")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    return dataclasses.replace(task, **given)
 
 
 def _check_save(path: str) -> None:
@@ -122,39 +151,18 @@ def _check_save(path: str) -> None:
 def _model(task: Task, data: Data, options: argparse.Namespace) -> Sequential:
     from fastmlp.cli.tasks import network
 
-    hidden = task.hidden if options.hidden is None else options.hidden
-    optimizer = options.optimizer or task.optimizer
     return network(
-        data.features,
+        data.shape,
         data.classes,
-        hidden,
+        task.hidden,
         options.activation,
         options.dropout,
-        optimizer,
-        options.learning_rate,
+        task.optimizer,
+        task.schedule(len(data.x_train)),
         options.engine,
         task.name,
+        task.label_smoothing,
     )
-
-
-def _reading_images(model: Sequential, image: tuple[int, ...]) -> Sequential:
-    """The trained model with layers in front that scale and flatten images of this shape; its training can be continued.
-
-    It was trained without them, because a dense layer that is the first layer skips the zeros of its input.
-    """
-    from fastmlp import layers, models
-    from fastmlp._training.state import TrainingState
-    from fastmlp.layers import registry
-
-    config = model.get_config()
-    first = (layers.InputLayer(image), layers.Rescaling(1 / 255), layers.Flatten())
-    config["layers"] = [*map(registry.serialize, first), *config["layers"][1:]]
-    whole = models.Sequential.from_config(config)
-    compiled = model.get_compile_config()
-    assert compiled is not None
-    whole.compile_from_config(compiled)
-    TrainingState.capture(model).restore(whole)
-    return whole
 
 
 class _Watch:
@@ -184,10 +192,12 @@ class _Watch:
 
             def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
                 watch.seconds += time.perf_counter() - self.started
+                self.started = math.inf
 
             def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
                 logs = logs or {}
-                watch._line.show(epoch + 1, {name: logs[name] for name in ("loss", "accuracy", "val_accuracy")})
+                watch.seconds += max(0.0, time.perf_counter() - self.started)  # 0 if the epoch ended with a test
+                watch._line.show(epoch + 1, {name: logs[name] for name in ("loss", "accuracy", "val_accuracy") if name in logs})
 
         return Watcher()
 
@@ -202,7 +212,7 @@ def _provenance(
         "dataset_options": dict(data_options),
         "classes": [str(k) for k in range(data.classes)],
         "seed": options.seed,
-        "batch_size": options.batch_size or task.batch_size,
+        "batch_size": task.batch_size,
         "training_rows": len(data.x_train),
         "test_rows": len(data.x_test),
         "training_seconds": round(seconds, 3),
@@ -211,24 +221,22 @@ def _provenance(
     }
 
 
-def _report(
-    task: Task, data: Data, model: Sequential, options: argparse.Namespace, results: Mapping[str, Any], epochs: int, seconds: float
-) -> None:
+def _report(task: Task, data: Data, model: Sequential, options: argparse.Namespace, results: Mapping[str, Any], seconds: float) -> None:
     import fastmlp.cli.output as output
     from fastmlp.cli.output import plural
 
-    widths = [data.features, *(task.hidden if options.hidden is None else options.hidden), data.classes]
-    optimizer = model.optimizer
+    widths = [data.features, *task.hidden, data.classes]
+    optimizer = type(model.optimizer).__name__.lower()
+    rate = f"in one cycle up to {task.learning_rate:g}" if task.one_cycle else f"at {model.optimizer.learning_rate:g}"
     rows: list[tuple[str, object]] = [
         ("test accuracy", _score(results["test"], plural(len(data.x_test), "sample"))),
         ("train accuracy", _score(results["train"], plural(len(data.x_train), "sample"))),
         ("network", f"{'-'.join(map(str, widths))}, {options.activation}, {plural(model.count_params(), 'parameter')}"),
         (
             "training",
-            f"{plural(epochs, 'epoch')}, batch size {options.batch_size or task.batch_size}, {type(optimizer).__name__.lower()} "
-            f"at {optimizer.learning_rate:g}, seed {options.seed}",
+            f"{plural(task.epochs, 'epoch')}, batch size {task.batch_size}, {optimizer} {rate}, seed {options.seed}",
         ),
-        ("time", f"{output.seconds(seconds)}, {len(data.x_train) * epochs / max(seconds, 1e-9):,.0f} samples/s"),
+        ("time", f"{output.seconds(seconds)}, {len(data.x_train) * task.epochs / max(seconds, 1e-9):,.0f} samples/s"),
         ("engine", _engine(options.engine)),
     ]
     if options.save is not None:

@@ -1,4 +1,4 @@
-"""Reader for IDX files, the format of MNIST: a magic number, the shape, and the elements, all big-endian.
+"""Reader and writer for IDX files, the format of MNIST: a magic number, the shape, and the elements, all big-endian.
 
 The magic number consists of two zero bytes, the code of the element type and the number of axes; the length of each axis is a 32-bit
 integer. Files may be compressed with gzip. Every length is checked against the size of the file before memory is allocated.
@@ -11,13 +11,14 @@ import hashlib
 import math
 import struct
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["read_idx"]
+__all__ = ["read_idx", "write_idx"]
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -47,14 +48,22 @@ def read_idx(path: Path, sha256: str | None = None) -> NDArray[Any]:
             return _read(packed, path, room, sha256)
         try:
             with gzip.GzipFile(fileobj=packed) as unpacked:
-                return _read(cast(BinaryIO, unpacked), path, room, sha256)
+                return _read(unpacked, path, room, sha256)
         except EOFError:
             raise ValueError(f"{path} is truncated: the compressed data ends too early") from None
         except (gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path} is damaged: {error}") from None
 
 
-def _read(stream: BinaryIO, path: Path, room: int, sha256: str | None) -> NDArray[Any]:
+def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
+    """Write an array of bytes as an IDX file that is not compressed."""
+    header = struct.pack(f">2xBB{array.ndim}I", 0x08, array.ndim, *array.shape)
+    with path.open("wb") as file:
+        file.write(header)
+        file.write(np.ascontiguousarray(array).data)
+
+
+def _read(stream: BufferedIOBase, path: Path, room: int, sha256: str | None) -> NDArray[Any]:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or magic[3] == 0:
         raise ValueError(f"{path} is not an IDX file: it begins with the bytes {magic.hex(' ') or '(none)'}")
@@ -71,11 +80,11 @@ def _read(stream: BinaryIO, path: Path, room: int, sha256: str | None) -> NDArra
     digest = hashlib.sha256(magic + lengths)
     view = data.reshape(-1).view(np.uint8).data
     for start in range(0, size, _BLOCK):
-        block = stream.read(min(_BLOCK, size - start))
+        block = view[start : start + _BLOCK]
+        length = stream.readinto(block)
+        if length < len(block):
+            raise ValueError(f"{path} is truncated: it declares the shape {shape}, {size} bytes, but has only {start + length}")
         digest.update(block)
-        view[start : start + len(block)] = block
-        if len(block) < min(_BLOCK, size - start):
-            raise ValueError(f"{path} is truncated: it declares the shape {shape}, {size} bytes, but has only {start + len(block)}")
     if stream.read(1):
         raise ValueError(f"{path} is damaged: it has more than the {size} bytes that its shape {shape} declares")
     if sha256 is not None and digest.hexdigest() != sha256:

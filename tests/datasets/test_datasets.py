@@ -226,6 +226,34 @@ def test_files_are_found_in_the_data_folder(small_mnist, monkeypatch, tmp_path, 
     assert same(mnist.load_data("mnist.npz"), small_mnist)  # what Keras programs may say
 
 
+def test_compressed_files_are_unpacked_once(small_mnist, monkeypatch, tmp_path):
+    put(tmp_path, small_mnist)
+    monkeypatch.setenv("FASTMLP_DATA", str(tmp_path))
+    assert same(mnist.load_data(), small_mnist)
+    copies = {path.name: path for path in (tmp_path / "cache" / "mnist-unpacked").iterdir()}
+    assert {name: path.read_bytes() for name, path in copies.items()} == {name: idx(array) for name, array in small_mnist.items()}
+    monkeypatch.setattr(gzip, "GzipFile", None)
+    assert same(mnist.load_data(), small_mnist)
+
+
+def test_a_damaged_copy_is_replaced(small_mnist, monkeypatch, tmp_path):
+    put(tmp_path, small_mnist)
+    monkeypatch.setenv("FASTMLP_DATA", str(tmp_path))
+    mnist.load_data()
+    copy = tmp_path / "cache" / "mnist-unpacked" / "train-images-idx3-ubyte"
+    copy.write_bytes(copy.read_bytes()[:-1] + b"x")
+    assert same(mnist.load_data(), small_mnist)
+    assert copy.read_bytes() == idx(small_mnist[copy.name])
+
+
+def test_files_are_read_if_there_is_no_place_for_copies(small_mnist, monkeypatch, tmp_path):
+    put(tmp_path, small_mnist)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FASTMLP_DATA", str(tmp_path))
+    monkeypatch.setenv("FASTMLP_CACHE", str(tmp_path / "file"))
+    assert same(mnist.load_data(), small_mnist)
+
+
 def test_missing_files_are_downloaded_once_into_the_cache(small_mnist, server, tmp_path, capfd):
     serve(server, small_mnist)
     assert same(mnist.load_data(), small_mnist)
