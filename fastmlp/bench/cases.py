@@ -176,6 +176,7 @@ INFERENCE = {
     for case in (
         InferenceCase("policy-1", _POLICY, "regress", rows=1, repeats=2000),
         InferenceCase("mnist-1", _MNIST, "classify", rows=1, repeats=1000, data="mnist"),
+        InferenceCase("mnist-dense-1", _MNIST, "classify", rows=1, repeats=1000),
         InferenceCase("mnist-10000", _MNIST, "classify", rows=10000, repeats=5, data="mnist"),
         InferenceCase("wide-1024", _WIDE, "classify", rows=1024, repeats=5),
     )

@@ -53,6 +53,8 @@ class Report:
         yield "instruction set", str(build_info()["isa"])
         for threads in sorted({1, self.threads}):
             yield f"FMA peak, {threads} thread{'s' * (threads > 1)}", f"{self.peak[threads]:,.1f} GFLOP/s"
+        if "AMD" in processor() and any("torch" in result.timings for result in self.results):
+            yield "torch", "as installed: its MKL takes a slow path on AMD processors"
 
     def sections(self) -> list[Section]:
         """The tables of the training and inference cases, if not empty."""
