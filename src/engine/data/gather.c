@@ -90,28 +90,53 @@ int fm_load_csr_row(const fm_pass *pass, const fm_csr *x, int64_t from, ptrdiff_
     return 1;
 }
 
-/* Gathers targets and weights of row `from`. 0 if a label is out of range. */
-static int gather_targets(const fm_pass *pass, const fm_batches *b, int64_t from, ptrdiff_t row) {
+static inline int64_t source_of(const fm_batches *b, int64_t batch, ptrdiff_t row) {
+    const int64_t at = batch * b->batch_size + row;
+    return b->order ? b->order[at] : at;
+}
+
+#define SHORT_ROW 64 /* floats for which a call of memcpy takes longer than the copy */
+
+static inline void copy_row(float *to, const float *from, ptrdiff_t n) {
+    if (n > SHORT_ROW) {
+        memcpy(to, from, (size_t)n * sizeof *to);
+        return;
+    }
+    ptrdiff_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        memcpy(to + i, from + i, 4 * sizeof *to);
+    for (; i < n; i++)
+        to[i] = from[i];
+}
+
+/* A label of term `o`, from y or an integer, to *to; 0 if it is out of range. */
+static inline int load_label(const fm_objective *o, ptrdiff_t width, int is_pair, const float *y, int32_t label, int32_t *to) {
+    const int ignored = o->ignores && (y ? *y == (float)o->ignored : label == o->ignored);
+    const int any = ignored || is_pair;
+    if (y && !ignored && !(any ? fabsf(*y) < 0x1p31f : *y >= 0.0f && *y < (float)width))
+        return 0;
+    *to = ignored ? o->ignored : y ? (int32_t)*y : label;
+    return any || (*to >= 0 && *to < width);
+}
+
+/* Gathers targets and weights of a term for this worker's rows. 0 if a label is out of range. */
+static int gather_term(const fm_pass *pass, const fm_batches *b, int64_t batch, fm_range rows, int t) {
     const fm_network *network = pass->network;
-    for (int t = 0; t < network->term_count; t++) {
-        const fm_loss_term *term = &network->terms[t];
-        const fm_target_arrays *targets = &pass->workspace->targets[t];
-        const fm_objective *o = &term->objective;
-        const ptrdiff_t width = network->width[o->output], rows_per_sample = network->rows_per_sample[o->output],
-                        columns = term->columns / rows_per_sample;
+    const fm_loss_term *term = &network->terms[t];
+    const fm_target_arrays *targets = &pass->workspace->targets[t];
+    const fm_objective *o = &term->objective;
+    const ptrdiff_t width = network->width[o->output], stride = network->stride[o->output],
+                    rows_per_sample = network->rows_per_sample[o->output], columns = term->columns / rows_per_sample;
+    const int has_labels = fm_has_labels(o->loss), is_pair = fm_is_pair_loss(o->loss);
+    for (ptrdiff_t row = rows.begin; row < rows.end; row++) {
+        const int64_t from = source_of(b, batch, row);
+        const float *y = b->labels ? NULL : b->y + from * network->target_columns + term->column;
         for (ptrdiff_t i = 0, to = row * rows_per_sample; i < rows_per_sample; i++, to++) {
-            const float *y = b->labels ? NULL : b->y + from * network->target_columns + term->column + i * columns;
-            if (fm_has_labels(o->loss)) {
-                const int ignored = o->ignores && (y ? *y == (float)o->ignored : b->labels[from * rows_per_sample + i] == o->ignored);
-                const int any = ignored || fm_is_pair_loss(o->loss);
-                if (y && !ignored && !(any ? fabsf(*y) < 0x1p31f : *y >= 0.0f && *y < (float)width))
-                    return 0;
-                targets->labels[to] = ignored ? o->ignored : y ? (int32_t)*y : b->labels[from * rows_per_sample + i];
-                if (!any && (targets->labels[to] < 0 || targets->labels[to] >= width))
-                    return 0;
-            } else {
-                memcpy(targets->y + to * network->stride[o->output], y, (size_t)columns * sizeof *y);
-            }
+            if (!has_labels)
+                copy_row(targets->y + to * stride, y + i * columns, columns);
+            else if (!load_label(o, width, is_pair, y ? y + i * columns : NULL, y ? 0 : b->labels[from * rows_per_sample + i],
+                                 &targets->labels[to]))
+                return 0;
             if (b->sample_weight)
                 targets->weight[to] = b->sample_weight[from * b->weights + (b->weights > 1 ? t : 0)];
         }
@@ -119,7 +144,7 @@ static int gather_targets(const fm_pass *pass, const fm_batches *b, int64_t from
     return 1;
 }
 
-#define PREFETCH_ROWS 12   /* the row that is prefetched lies so many ahead: shuffled rows are anywhere in memory */
+#define PREFETCH_ROWS 12    /* the row that is prefetched lies so many ahead: shuffled rows are anywhere in memory */
 #define PREFETCH_FLOATS 128 /* of it; the hardware finds the rest of a long row */
 
 /* Always inlined, because GCC 12 takes a function that does nothing but prefetch for one without effect, and drops its calls. */
@@ -143,31 +168,29 @@ int fm_gather(const fm_pass *pass, const fm_batches *b, int64_t batch) {
     const ptrdiff_t inputs = network->width[0], x_row = network->stride[0];
     const fm_range rows = fm_partition_rows(pass->rows, pass->worker);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
-        int64_t from = batch * b->batch_size + i;
-        if (b->order) {
-            if (i + PREFETCH_ROWS < rows.end)
-                prefetch_row(network, b, b->order[from + PREFETCH_ROWS]);
-            from = b->order[from];
-        }
+        const int64_t from = source_of(b, batch, i);
         if (from >= b->rows)
             return 0;
+        if (b->order && i + PREFETCH_ROWS < rows.end)
+            prefetch_row(network, b, source_of(b, batch, i + PREFETCH_ROWS));
+        float *row = w->value[0] + i * x_row;
         if (b->x_csr) {
             if (!fm_load_csr_row(pass, b->x_csr, from, i))
                 return 0;
-        } else {
-            float *row = w->value[0] + i * x_row;
-            if (b->x_uint8) {
-                const fm_from_uint8 convert = {inputs, b->x_uint8 + from * inputs, row};
-                network->kernels->from_uint8(&convert);
-            }
-            if (pass->sparse)
-                fm_compress_row(network, pass->workspace, i, b->x ? b->x + from * inputs : row);
-            else if (b->x)
-                memcpy(row, b->x + from * inputs, (size_t)inputs * sizeof *row);
+            continue;
         }
-        if (!gather_targets(pass, b, from, i))
-            return 0;
+        if (b->x_uint8) {
+            const fm_from_uint8 convert = {inputs, b->x_uint8 + from * inputs, row};
+            network->kernels->from_uint8(&convert);
+        }
+        if (pass->sparse)
+            fm_compress_row(network, pass->workspace, i, b->x ? b->x + from * inputs : row);
+        else if (b->x)
+            copy_row(row, b->x + from * inputs, inputs);
     }
+    for (int t = 0; t < network->term_count; t++)
+        if (!gather_term(pass, b, batch, rows, t))
+            return 0;
     return 1;
 }
 
