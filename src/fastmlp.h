@@ -258,8 +258,8 @@ typedef struct fm_batches {
         predictions; /* [rows of the batches run][outputs of the losses, side by side] to write, in the order of the batches from *next on; or NULL */
 } fm_batches;
 
-/* Applies all deferred updates. Rows of the first kernel defer their updates while their input is zero; reading parameters, slots or
- * predictions flushes them, so no bit depends on it. Only with the hyperparameter `rounded` do the bits depend on when they are flushed. */
+/* Applies all deferred updates. Rows of the first kernel defer their updates while their input is zero, rows of the table of an embedding
+ * while they are not looked up; reading parameters, slots or predictions flushes them, so no bit depends on it. Only with the hyperparameter `rounded` do the bits depend on when they are flushed. */
 fm_status fm_network_flush(fm_network *network);
 
 /* Trains on the batches *next … stop − 1 and returns at a batch boundary once `seconds` have passed, after at least one batch. The

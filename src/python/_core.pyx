@@ -157,7 +157,7 @@ cdef class Network:
         return fm_network_is_mine(self.network)
 
     def flush(self) -> None:
-        """Applies the deferred updates of rows of the first kernel. Only with ``Update.rounded`` do bits depend on when that happens."""
+        """Applies the deferred updates of rows of the first kernel or of embeddings. Only with ``Update.rounded`` do bits depend on when that happens."""
         cdef fm_status status
         with nogil:
             status = fm_network_flush(self.network)

@@ -17,6 +17,7 @@ typedef struct fm_pass {
     ptrdiff_t first_row; /* index of the first row among those of a call that is cut into passes */
     int only_needed; /* only nodes that the losses need are run */
     int streams_input; /* the input is larger than caches, and read where the user has it */
+    int deferred; /* updates of rows without a gradient are deferred */
     int sparse;   /* the input is the workspace's CSR */
     fm_worker worker;
 } fm_pass;

@@ -15,13 +15,21 @@ typedef struct fm_loss_term {
 
 #define FM_MAX_DEFERRED_STEPS 4096
 
-/* Deferred updates of rows of the first kernel: optim/deferred.c. */
+/* A parameter of whose rows a batch reads only some: the first kernel, if the input is sparse, or the table of an embedding. */
+typedef struct fm_deferred_table {
+    ptrdiff_t kernel; /* its offset */
+    ptrdiff_t rows, panels;
+    uint32_t *done; /* [rows] number of the deferred steps applied to each row */
+} fm_deferred_table;
+
+/* Deferred updates of rows without a gradient: optim/deferred.c. */
 typedef struct fm_deferred {
     char *memory;         /* NULL until needed */
+    int count;
+    fm_deferred_table *tables; /* [count] */
     ptrdiff_t steps;      /* number of steps since all rows were current; 0: none is stale */
     float *learning_rate; /* [FM_MAX_DEFERRED_STEPS] of each of these steps */
     float max_learning_rate;
-    uint32_t *done; /* [inputs] number of these steps applied to each row */
     ptrdiff_t horizon;                   /* adam with `rounded`: steps after which momentum has vanished; 0: replay every step */
     float (*series)[FM_SERIES];        /* [FM_MAX_DEFERRED_STEPS] the sum to apply to a row with so many steps applied */
     const float (*weights)[FM_SERIES]; /* [horizon] weights in a row's sum of the learning rates of its next step, the one after, … */

@@ -45,9 +45,29 @@ static void look_up(const float *table, ptrdiff_t entries, ptrdiff_t columns, pt
     }
 }
 
+/* Brings the rows that the batch looks up up to date. Each worker owns some rows of the table. */
+static void flush_looked_up(const fm_pass *pass, const fm_node *node) {
+    const ptrdiff_t entries = entries_of(pass->network, node);
+    fm_deferred_table *table = fm_table_at(pass->network, node->kernel);
+    const fm_range own = fm_partition(entries, pass->worker);
+    if (!table || !pass->network->deferred.steps)
+        return;
+    for (ptrdiff_t r = 0; r < pass->rows; r++) {
+        const float *numbers = numbers_of(pass, node, r);
+        for (ptrdiff_t p = 0; p < node->inputs; p++) {
+            const ptrdiff_t entry = index_of(numbers[p], entries);
+            if (entry >= own.begin && entry < own.end)
+                fm_flush_row(pass->network, table, entry);
+        }
+    }
+    fm_team_barrier(pass->worker);
+}
+
 void fm_embedding_forward(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const ptrdiff_t entries = entries_of(network, node), columns = columns_of(network, node);
+    if (pass->deferred)
+        flush_looked_up(pass, node);
     const fm_range rows = fm_partition_rows(pass->rows, pass->worker);
     for (ptrdiff_t r = rows.begin; r < rows.end; r++) {
         const float *numbers = numbers_of(pass, node, r);
@@ -77,9 +97,11 @@ static void step_rows(const fm_pass *pass, const fm_node *node, const fm_step *s
 }
 
 /* Visits the positions, in the order of rows and columns, that look up one of the worker's rows of the table: adds to the gradient of
- * the row, or with a step applies that. */
-static void visit_places(const fm_pass *pass, const fm_node *node, const fm_step *step, float *gradient, fm_range own) {
+ * the row, or with a step applies that, once to each row if the table marks the rows that have taken it. */
+static void visit_places(const fm_pass *pass, const fm_node *node, const fm_step *step, const fm_deferred_table *table, float *gradient,
+                         fm_range own) {
     const fm_network *network = pass->network;
+    const uint32_t steps = (uint32_t)network->deferred.steps;
     const ptrdiff_t entries = entries_of(network, node), columns = columns_of(network, node);
     for (ptrdiff_t r = 0; r < pass->rows; r++) {
         const float *numbers = numbers_of(pass, node, r);
@@ -88,9 +110,11 @@ static void visit_places(const fm_pass *pass, const fm_node *node, const fm_step
             const ptrdiff_t entry = index_of(numbers[p], entries);
             if (entry < own.begin || entry >= own.end)
                 continue;
-            if (step)
+            if (step && !(table && table->done[entry] > steps)) {
                 step_rows(pass, node, step, gradient, (fm_range){entry, entry + 1});
-            else
+                if (table)
+                    table->done[entry] = steps + 1;
+            } else if (!step)
                 add_to_row(gradient, entries, columns, entry, grad + p * columns);
         }
     }
@@ -102,11 +126,13 @@ void fm_embedding_update(const fm_pass *pass, const fm_node *node, const fm_step
     const fm_network *network = pass->network;
     float *gradient = pass->workspace->saved[node->index]; /* zero between batches */
     const fm_range own = fm_partition(entries_of(network, node), pass->worker);
-    visit_places(pass, node, NULL, gradient, own);
-    /* If rows without a gradient do not change, only rows that were looked up take a step; repeating it at every position changes
-     * nothing, because the gradient is cleared. */
-    if (step->update && fm_zero_gradient_is_noop(network) && pass->rows * node->inputs < entries_of(network, node))
-        visit_places(pass, node, step, gradient, own);
+    visit_places(pass, node, NULL, NULL, gradient, own);
+    /* If rows without a gradient do not change, or change later, only rows that were looked up take a step. Repeating it at every position
+     * changes nothing in the first case, because the gradient is cleared. */
+    const fm_deferred_table *table = pass->deferred ? fm_table_at(pass->network, node->kernel) : NULL;
+    const int changes_no_other = fm_zero_gradient_is_noop(network) && pass->rows * node->inputs < entries_of(network, node);
+    if (step->update && (table || changes_no_other))
+        visit_places(pass, node, step, table, gradient, own);
     else
         step_rows(pass, node, step, gradient, own);
 }

@@ -1,4 +1,5 @@
-/* Deferred updates: rows of the first kernel skip optimizer steps while their input is zero, and replay them before anything reads them.
+/* Deferred updates: rows of the first kernel skip optimizer steps while their input is zero, and rows of the table of an embedding while they
+ * are not looked up; they replay these steps before anything reads them.
  *
  * A word that does not occur in a batch has a zero gradient, but momentum still moves its weights and the running means still decay.
  * Doing that in every step would make the cost of a step proportional to the size of the vocabulary. Instead a row replays the steps it
@@ -24,8 +25,28 @@ int fm_may_defer(const fm_network *network) {
         optimizer->needs_full_gradient || optimizer->has_post_update)
         return 0;
     /* Without epsilon 0 is divided by 0, and that NaN must appear at once. */
-    return !network->state.unfused && !network->accumulates && network->first_dense->kernel_trainable &&
-           (update->kind == FM_OPTIMIZER_sgd || (float)update->epsilon > 0.0f);
+    return !network->state.unfused && !network->accumulates && (update->kind == FM_OPTIMIZER_sgd || (float)update->epsilon > 0.0f);
+}
+
+/* The first kernel, if the input may be sparse; else the table of an embedding. */
+static int is_table(const fm_network *network, const fm_node *node) {
+    return (network->first_dense ? node == network->first_dense : node->spec.op == FM_OP_embedding) && node->kernel_trainable;
+}
+
+static ptrdiff_t rows_of(const fm_network *network, const fm_node *node) { return network->shape[node->spec.kernel][0]; }
+
+#define TABLE_ROWS_PER_LOOKUP 4 /* … or more, for the updates that are saved to outweigh the marks that are kept */
+
+int fm_may_defer_tables(const fm_network *network, ptrdiff_t batch_rows) {
+    if (fm_zero_gradient_is_noop(network))
+        return 0; /* rows that are not looked up need no update at all */
+    for (int i = 0; i < network->node_count; i++) {
+        const fm_node *node = &network->nodes[i];
+        if (node->spec.op == FM_OP_embedding && is_table(network, node) &&
+            rows_of(network, node) / TABLE_ROWS_PER_LOOKUP >= batch_rows * node->inputs)
+            return 1;
+    }
+    return 0;
 }
 
 /* The number of steps after which Adam's momentum has decayed to 2⁻³⁰, or 0 if the series would not be exact up to rounding: the
@@ -68,7 +89,15 @@ fm_status fm_ensure_deferred(fm_network *network) {
     const ptrdiff_t horizon = horizon_of(&network->update);
     fm_layout layout = {0, 0};
     const size_t rates = fm_layout_add(&layout, FM_MAX_DEFERRED_STEPS, 1, sizeof(float));
-    const size_t done = fm_layout_add(&layout, network->width[0], 1, sizeof(uint32_t));
+    int count = 0;
+    ptrdiff_t rows = 0;
+    for (int i = 0; i < network->node_count; i++)
+        if (is_table(network, &network->nodes[i])) {
+            rows += rows_of(network, &network->nodes[i]);
+            count++;
+        }
+    const size_t tables = fm_layout_add(&layout, count, 1, sizeof *deferred->tables);
+    const size_t done = fm_layout_add(&layout, rows, 1, sizeof(uint32_t));
     const size_t series = fm_layout_add(&layout, horizon ? FM_MAX_DEFERRED_STEPS : 0, 1, sizeof *deferred->series);
     const size_t weights = fm_layout_add(&layout, horizon, 1, sizeof *deferred->weights);
     const size_t decay = fm_layout_add(&layout, horizon ? FM_MAX_DEFERRED_STEPS + 1 : 0, 1, sizeof *deferred->decay);
@@ -76,8 +105,17 @@ fm_status fm_ensure_deferred(fm_network *network) {
     if (!deferred->memory)
         return FM_STATUS_NO_MEMORY;
     deferred->learning_rate = (float *)(deferred->memory + rates);
-    deferred->done = (uint32_t *)(deferred->memory + done);
     deferred->horizon = horizon;
+    deferred->tables = (fm_deferred_table *)(deferred->memory + tables);
+    uint32_t *marks = (uint32_t *)(deferred->memory + done);
+    for (int i = 0; i < network->node_count; i++) {
+        const fm_node *node = &network->nodes[i];
+        if (!is_table(network, node))
+            continue;
+        const ptrdiff_t panels = FM_ROUND_UP(network->shape[node->spec.kernel][1]) / FM_PANEL;
+        deferred->tables[deferred->count++] = (fm_deferred_table){node->kernel, rows_of(network, node), panels, marks};
+        marks += rows_of(network, node);
+    }
     if (horizon) {
         float (*table)[FM_SERIES] = (float (*)[FM_SERIES])(deferred->memory + weights);
         float (*decays)[2] = (float (*)[2])(deferred->memory + decay);
@@ -113,22 +151,22 @@ void fm_list_stale(const fm_pass *pass) {
     own->stale = 0;
     for (ptrdiff_t i = 0; deferred->steps && i < own->count; i++) {
         own->stale_column[own->stale] = own->column[i];
-        own->stale += deferred->done[own->column[i]] < (uint32_t)deferred->steps;
+        own->stale += deferred->tables[0].done[own->column[i]] < (uint32_t)deferred->steps;
     }
 }
 
 /* Replays rows in some panels: those listed in `rows`, or `count` rows from `first` if that is NULL. */
-static void replay(const fm_network *network, const int32_t *rows, ptrdiff_t first, ptrdiff_t count, fm_range panels) {
-    const fm_node *node = network->first_dense;
+static void replay(const fm_network *network, const fm_deferred_table *table, const int32_t *rows, ptrdiff_t first, ptrdiff_t count,
+                   fm_range panels) {
     const fm_deferred *deferred = &network->deferred;
-    const ptrdiff_t offset = node->kernel + (panels.begin * node->inputs + first) * FM_PANEL;
+    const ptrdiff_t offset = table->kernel + (panels.begin * table->rows + first) * FM_PANEL;
     const fm_step step = fm_step_of(network);
     fm_replay replay = {
         .update = step.constants,
         .rows = count,
         .panels = panels.end - panels.begin,
-        .panel = node->inputs * FM_PANEL,
-        .done = deferred->done + first,
+        .panel = table->rows * FM_PANEL,
+        .done = table->done + first,
         .steps = deferred->steps,
         .learning_rate = deferred->learning_rate,
         .max_learning_rate = deferred->max_learning_rate,
@@ -149,7 +187,7 @@ void fm_flush_stale(const fm_pass *pass) {
         return;
     const fm_column_shard shard = fm_shard_columns(pass, pass->network->first_dense);
     for (int i = 0; i < shard.count; i++)
-        replay(pass->network, shard.csc[i].stale_column, 0, shard.csc[i].stale, shard.panels);
+        replay(pass->network, &pass->network->deferred.tables[0], shard.csc[i].stale_column, 0, shard.csc[i].stale, shard.panels);
     fm_team_barrier(pass->worker);
 }
 
@@ -158,18 +196,38 @@ void fm_mark_current(const fm_pass *pass, ptrdiff_t steps) {
     if (fm_zero_gradient_is_noop(pass->network))
         return;
     for (ptrdiff_t i = 0; i < own->count; i++)
-        pass->network->deferred.done[own->column[i]] = (uint32_t)steps;
+        pass->network->deferred.tables[0].done[own->column[i]] = (uint32_t)steps;
+}
+
+fm_deferred_table *fm_table_at(fm_network *network, ptrdiff_t kernel) {
+    fm_deferred *deferred = &network->deferred;
+    for (int i = 0; i < deferred->count; i++)
+        if (deferred->tables[i].kernel == kernel)
+            return &deferred->tables[i];
+    return NULL;
+}
+
+void fm_flush_row(const fm_network *network, fm_deferred_table *table, ptrdiff_t row) {
+    if (table->done[row] >= (uint32_t)network->deferred.steps)
+        return;
+    replay(network, table, NULL, row, 1, (fm_range){0, table->panels});
+    table->done[row] = (uint32_t)network->deferred.steps;
 }
 
 void fm_reset_deferred(fm_network *network) {
-    memset(network->deferred.done, 0, (size_t)network->width[0] * sizeof *network->deferred.done);
-    network->deferred.steps = 0;
-    network->deferred.max_learning_rate = 0.0f;
+    fm_deferred *deferred = &network->deferred;
+    for (int i = 0; i < deferred->count; i++)
+        memset(deferred->tables[i].done, 0, (size_t)deferred->tables[i].rows * sizeof *deferred->tables[i].done);
+    deferred->steps = 0;
+    deferred->max_learning_rate = 0.0f;
 }
 
 void fm_flush_worker(fm_network *network, fm_worker worker) {
-    const fm_range rows = fm_partition(network->width[0], worker);
-    replay(network, NULL, rows.begin, rows.end - rows.begin, (fm_range){0, network->first_dense->panels});
+    for (int i = 0; i < network->deferred.count; i++) {
+        const fm_deferred_table *table = &network->deferred.tables[i];
+        const fm_range rows = fm_partition(table->rows, worker);
+        replay(network, table, NULL, rows.begin, rows.end - rows.begin, (fm_range){0, table->panels});
+    }
     fm_team_barrier(worker);
     if (worker.id == 0)
         fm_reset_deferred(network);
@@ -181,9 +239,12 @@ static void flush_task(void *argument, fm_worker worker) { fm_flush_worker(argum
 #define SIZE_PER_THREAD 65536 /* parameters for which waking another thread pays */
 
 void fm_flush(fm_network *network) {
-    if (!network->deferred.steps)
+    const fm_deferred *deferred = &network->deferred;
+    if (!deferred->steps)
         return;
-    const double worth = (double)network->width[0] * (double)network->first_dense->panels * FM_PANEL / SIZE_PER_THREAD;
+    double worth = 0.0;
+    for (int i = 0; i < deferred->count; i++)
+        worth += (double)deferred->tables[i].rows * (double)deferred->tables[i].panels * FM_PANEL / SIZE_PER_THREAD;
     const int threads = fm_get_threads();
     fm_team_run(flush_task, network, worth < threads ? (int)worth : threads);
 }

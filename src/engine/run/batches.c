@@ -146,6 +146,7 @@ static void run_task(void *argument, fm_worker worker) {
             .input_row = network->stride[0],
             .training = r->training,
             .only_needed = 1,
+            .deferred = r->deferred,
             .sparse = r->sparse,
             .worker = worker,
         };
@@ -171,7 +172,7 @@ static void run_task(void *argument, fm_worker worker) {
         const int interrupted = atomic_load(&r->interrupted);
         if (r->training || interrupted) {
             const int failed = interrupted || atomic_load(&r->non_finite);
-            if (r->deferred)
+            if (r->deferred && r->sparse)
                 fm_mark_current(&pass, failed ? r->deferred_steps : r->deferred_steps + 1);
             if (failed)
                 return;

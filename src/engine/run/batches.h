@@ -16,7 +16,7 @@ typedef struct fm_run {
     int updating; /* parameters are updated */
     int unfused;    /* gradients are stored before the update */
     int sparse;   /* the input is CSR */
-    int deferred;     /* updates of rows of the first kernel are deferred while their input is zero */
+    int deferred;     /* updates of rows without a gradient are deferred */
     ptrdiff_t deferred_steps; /* number of deferred steps before this batch */
     int lends;         /* some loss is user-defined, so the lock is lent */
     double penalty; /* of the parameters before the update */

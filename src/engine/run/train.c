@@ -62,7 +62,9 @@ static fm_status run_locked(fm_run *r, int64_t *next) {
     const int threads = fm_threads_for(network, b, r->training);
     fm_status status = ensure_batch_memory(r, threads);
     r->sparse = is_sparse_input(network, b);
-    r->deferred = r->sparse && r->updating && fm_may_defer(network);
+    r->deferred = r->updating && fm_may_defer(network) &&
+                  (r->sparse ? network->first_dense->kernel_trainable
+                             : fm_may_defer_tables(network, (ptrdiff_t)(b->rows < b->batch_size ? b->rows : b->batch_size)));
     for (int t = 0; t < network->term_count; t++)
         r->lends |= network->terms[t].objective.function != NULL;
     r->unfused = network->state.unfused || network->accumulates || network->optimizer.needs_full_gradient || (r->sparse && !r->deferred);
