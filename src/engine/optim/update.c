@@ -26,6 +26,8 @@ static double clip_factor(double square, double scale, double longest) {
     return norm > longest ? longest / norm : 1.0 + (norm - norm); /* NaN and infinity stay */
 }
 
+#define CHUNK 2048 /* weights that stay in L1 with their gradient and slots between the adjustment and the rule */
+
 static void update_with_full_gradient(const fm_pass *pass, const fm_step *step) {
     const fm_network *network = pass->network;
     const fm_update_spec *update = &network->update;
@@ -51,17 +53,20 @@ static void update_with_full_gradient(const fm_pass *pass, const fm_step *step) 
         if (!network->trainable[p])
             continue;
         const fm_parameter_shard s = fm_shard_parameter(network, p, pass->worker);
-        fm_adjust adjust = fm_adjustment(network, step, p, s.offset, s.n, network->gradient + s.offset);
         double factor = 1.0;
         if (update->clipnorm != 0.0)
             factor = clip_factor(fm_sum_of(network, p, squares), mean, update->clipnorm);
         else if (update->global_clipnorm != 0.0)
             factor = clip_factor(square, mean, update->global_clipnorm);
-        adjust.l1 = adjust.l2 = 0.0f;
-        adjust.scale = (float)(factor * mean);
-        network->kernels->adjust(&adjust);
-        if (step->update)
-            fm_apply_rule(network, step, s.offset, s.n, adjust.g);
+        for (ptrdiff_t at = s.offset; at < s.offset + s.n; at += CHUNK) {
+            const ptrdiff_t left = s.offset + s.n - at, n = left < CHUNK ? left : CHUNK;
+            fm_adjust adjust = fm_adjustment(network, step, p, at, n, network->gradient + at);
+            adjust.l1 = adjust.l2 = 0.0f;
+            adjust.scale = (float)(factor * mean);
+            network->kernels->adjust(&adjust);
+            if (step->update)
+                fm_apply_rule(network, step, at, n, adjust.g);
+        }
     }
     if (!step->update)
         fm_step_layerwise(pass, step);
