@@ -62,9 +62,10 @@ class Adam(_Moments):
         weight_decay: See :class:`Optimizer`.
         catch_up: How to apply deferred updates to sparse input. Where a batch has non-zeros in few of the features, as for bags of words,
             or looks up few of the rows of an :class:`~fastmlp.layers.Embedding`, the steps that weights of absent features take by their
-            momentum are deferred until the feature occurs again or the weights are read. ``"exact"`` then takes every missed step, bit for bit; ``"rounded"`` takes them in one sum, equal up to rounding and
-            much faster if most features are rare. Updates are not deferred if weights also change for other reasons (weight decay,
-            penalties, constraints, EMA) or whole gradients are needed (clipping, accumulation, amsgrad).
+            momentum are deferred until the feature occurs again or the weights are read. ``"exact"`` then takes every missed step, bit
+            for bit; ``"rounded"`` takes them in one sum, equal up to rounding and much faster if most features are rare. Updates are not
+            deferred if weights also change for other reasons (weight decay, penalties, constraints, EMA) or whole gradients are needed
+            (clipping, accumulation, amsgrad).
 
     Example:
 
