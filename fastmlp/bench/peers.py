@@ -76,7 +76,7 @@ def _threads() -> int:
 def _seconds(run: Callable[[], object]) -> float:
     """The time of `run` after a warm-up: the best of some."""
     run()
-    times = []
+    times: list[float] = []
     while len(times) < 2 or (sum(times) < 0.05 and len(times) < 100):
         start = time.perf_counter()
         run()
