@@ -144,6 +144,9 @@ class Zeros(Constant):
     def __init__(self) -> None:
         super().__init__(0.0)
 
+    def sample(self, shape: Shape, draw_seed: Callable[[], int]) -> NDArray[np.float32]:
+        return np.zeros(shape, np.float32)
+
 
 class Ones(Constant):
     """Every element is 1."""
@@ -466,6 +469,7 @@ registry: Registry[Initializer] = Registry(
     ),
     "initializers",
     FunctionInitializer,
+    immutable=True,
 )
 
 serialize, deserialize = registry.serialize, registry.deserialize

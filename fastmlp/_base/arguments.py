@@ -175,13 +175,18 @@ class Converted(Argument[T]):
     Args:
         convert: Converts the value passed to the value stored, or raises a TypeError or ValueError.
         describe: Converts a stored value to a JSON value; by default it is one.
-        omit: See :class:`Argument`.
+        optional, omit: See :class:`Argument`.
     """
 
     def __init__(
-        self, convert: Callable[[Any], T], describe: Callable[[Any], Any] = lambda value: value, *, omit: object = _NOTHING
+        self,
+        convert: Callable[[Any], T],
+        describe: Callable[[Any], Any] = lambda value: value,
+        *,
+        optional: bool = False,
+        omit: object = _NOTHING,
     ) -> None:
-        super().__init__(omit=omit)
+        super().__init__(optional=optional, omit=omit)
         self._convert, self._describe = convert, describe
 
     def check(self, value: object) -> T:

@@ -7,6 +7,7 @@ has passed or registered; nothing is imported by name.
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any, ClassVar, Generic, TypeVar
@@ -63,6 +64,7 @@ class Registry(Generic[T]):
         classes: The classes, which can be referred to by their names and ``aliases``.
         module: The module of Keras that has them, whose names :mod:`fastmlp._base.keras_names` knows alternatives for.
         of_function: The class that wraps a user's function, and stores it as ``function``; None if functions are not accepted.
+        immutable: Whether nothing can change in an object once it is made, so that a name always refers to the same one.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class Registry(Generic[T]):
         classes: Iterable[type[T]],
         module: str | None = None,
         of_function: Callable[[Any], T] | None = None,
+        *,
+        immutable: bool = False,
     ) -> None:
         self.kind = kind
         self.base = base
@@ -79,12 +83,13 @@ class Registry(Generic[T]):
         self._by_name = {plain(name): cls for cls in self.classes.values() for name in (cls.__name__, *vars(cls).get("aliases", ()))}
         self._module = module
         self._of_function = of_function
+        self._make: Callable[[type[T]], T] = functools.cache(_make) if immutable else _make
 
     def get(self, identifier: Any) -> T:
         """The object for a name, a class, an object, a function or a ``{"class": …, "config": …}`` mapping."""
         if isinstance(identifier, str):
             own = custom.find(identifier)
-            return self.named(identifier)() if own is None else self.get(own)
+            return self._make(self.named(identifier)) if own is None else self.get(own)
         if isinstance(identifier, self.base):
             return identifier
         if isinstance(identifier, type) and issubclass(identifier, self.base):
@@ -167,6 +172,10 @@ def classes_in(base: type[C], *modules: ModuleType) -> list[type[C]]:
     """The subclasses of ``base`` that modules export, in the order in which they are defined."""
     exported = [one for module in modules for name, one in vars(module).items() if name in module.__all__]
     return [one for one in exported if isinstance(one, type) and issubclass(one, base)]
+
+
+def _make(cls: type[C]) -> C:
+    return cls()
 
 
 def _article(noun: str) -> str:

@@ -13,7 +13,7 @@ from fastmlp._engine.spec import Batches, SparseRows
 DEFAULT_BATCH_SIZE = 32
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Samples:
     """Checked data: the arrays an engine reads."""
 

@@ -13,7 +13,7 @@ import numpy as np
 import fastmlp._engine.threads as threads
 from fastmlp._base import checks
 from fastmlp._engine.network import Network
-from fastmlp._engine.spec import Plan, Update
+from fastmlp._engine.spec import Plan
 
 NAMES = ("native", "reference")
 DEFAULT = "native"
@@ -80,9 +80,9 @@ def set_skip_zeros(network: Network, value: SkipZeros) -> None:
         network.set_skip_below(_SKIP_BELOW[value] if isinstance(value, (bool, str)) else value)
 
 
-def flush(network: Network, update: Update) -> None:
+def flush(network: Network) -> None:
     """Flushes deferred updates at the end of an epoch, so that results do not depend on when weights are read."""
-    if update.rounded and hasattr(network, "flush"):
+    if hasattr(network, "flush"):
         network.flush()
 
 

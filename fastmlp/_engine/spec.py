@@ -449,7 +449,7 @@ class SparseRows:
         return SparseRows(self.starts[start : max(start, stop) + 1], self.columns, self.values, self.width)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batches:
     """Checked arrays, and how they are cut into minibatches: batch ``i`` is rows ``order[i·batch_size : (i+1)·batch_size]``.
 

@@ -7,7 +7,6 @@ depends on, and insert branches where a tensor is read several times, since in a
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -330,9 +329,17 @@ def is_idle(operation: Operation) -> bool:
     return operation.op == "activation" and operation.activation.kind == "linear"
 
 
+def _readers(nodes: Iterable[_Draft], outputs: Iterable[int]) -> dict[int, int]:
+    """The number of readers of each buffer that is read: nodes, and outputs."""
+    readers: dict[int, int] = {}
+    for buffer in (*(buffer for node in nodes for buffer in node.inputs), *outputs):
+        readers[buffer] = readers.get(buffer, 0) + 1
+    return readers
+
+
 def _fused(nodes: Sequence[_Draft], outputs: Sequence[int]) -> list[_Draft]:
     """The nodes, with elementwise activations fused into the dense nodes before them that no other node reads."""
-    readers = Counter([*(buffer for node in nodes for buffer in node.inputs), *outputs])
+    readers = _readers(nodes, outputs)
     result: list[_Draft] = []
     writer: dict[int, int] = {}
     for node in nodes:
@@ -361,7 +368,7 @@ def _closed(nodes: Sequence[_Draft], outputs: list[int], maker: _Maker) -> list[
     closing = {node.output: node for node in nodes if node.op == "activation" and node.activation in ("softmax", "sigmoid")}
     if closing.keys().isdisjoint(outputs):
         return result
-    readers = Counter([*(buffer for node in nodes for buffer in node.inputs), *outputs])
+    readers = _readers(nodes, outputs)
     for index, buffer in enumerate(outputs):
         node = closing.get(buffer)
         if node is not None and readers[buffer] > 1:
@@ -384,7 +391,7 @@ def _needed(nodes: Sequence[_Draft], outputs: Iterable[int]) -> list[_Draft]:
 
 def _branched(nodes: Sequence[_Draft], outputs: list[int], maker: _Maker) -> list[_Draft]:
     """The nodes, with a branch for each reader of a buffer that has several: nodes, or outputs."""
-    readers = Counter([*(buffer for node in nodes if node.op != "slice" for buffer in node.inputs), *outputs])
+    readers = _readers([node for node in nodes if node.op != "slice"], outputs)
     result: list[_Draft] = []
 
     def branch(buffer: int) -> int:

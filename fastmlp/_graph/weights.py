@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastmlp import _core
 from fastmlp._base import checks, seeding
 from fastmlp._base.numeric import as_native
 from fastmlp._base.shapes import Shape
@@ -162,7 +163,7 @@ class Weight(Variable):
             raise ValueError(f"the {self.name} of layer {self.owner!r} must be an array of numbers: {error}") from error
         if np.ndim(value) != len(self.shape) or array.shape != self.shape:
             raise ValueError(f"the {self.name} of layer {self.owner!r} has shape {self.shape}, got {np.shape(value)}")
-        if not np.isfinite(array).all():
+        if _core.first_nonfinite(array) >= 0:
             where = ", ".join(str(i) for i in np.argwhere(~np.isfinite(array))[0])
             raise ValueError(
                 f"the {self.name} of layer {self.owner!r} can't hold NaN or Inf: element [{where}] of the new value is not finite"

@@ -153,7 +153,7 @@ class NetworkBinding:
             weight.models.add(self)
         for layer in _every(self.layers):
             layer.models.add(self)
-        sharing = {model for weight in self._weights for model in weight.models} if self._weights else set()
+        sharing = {model for weight in self._weights if len(weight.models) > 1 for model in weight.models}
         for model in sharing if len(sharing) > 1 else ():
             model._forward, model._shares_weights = None, True
 
@@ -237,7 +237,7 @@ class NetworkBinding:
         """Work done once, at the first training step after ``compile``."""
         assert self._compiled is not None
         self._compiled.optimizer.begin(self)
-        if self._weights and not self.count_trainable():
+        if self._weights and not any(parameter.trainable for parameter in self._require_plan().parameters):
             checks.warn("the model has no trainable weights, so training changes nothing; set trainable = True on some layers")
         self._trained = True
 

@@ -92,7 +92,8 @@ class DataReader(NetworkBinding):
 
     def _read_training_samples(self, x: Any, y: Any, sample_weight: Any) -> tuple[Samples, ResolvedObjective]:
         """The same for training data: the names of their columns become the model's."""
-        self._columns.learn({key: choose_adapter(value) for key, value in self._named(x, y).items()}, self._adapted_to)
+        if not type(x) is type(y) is np.ndarray:  # arrays have no names
+            self._columns.learn({key: choose_adapter(value) for key, value in self._named(x, y).items()}, self._adapted_to)
         return self._read_samples(x, y, sample_weight)
 
     def _read_validation_data(self, data: ValidationData, steps: int | None) -> Samples | BatchStream:

@@ -336,12 +336,13 @@ class Trainer(DataReader):
     def _training_call(self, network: Network) -> EngineCall:
         """Trains the network on batches."""
         optimizer, seconds = self._require_compiled("fit").optimizer, epoch_loop.CHUNK_SECONDS
+        trainer = self._step_trainer(network)
 
         def train(batches: Batches, first: int, stop: int, totals: NDArray[np.float64]) -> int:
             network.learning_rate = optimizer.rate
             if self._shares_weights:  # a callback may have trained another model
                 self._sync_shared_weights(network, training=True)
-            return self._step_trainer(network).train(batches, first, stop, seconds, totals)
+            return trainer.train(batches, first, stop, seconds, totals)
 
         return train
 

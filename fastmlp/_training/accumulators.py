@@ -6,7 +6,7 @@ import copy
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -61,11 +61,15 @@ class MetricAccumulator:
         self._batches: Batches | None = None
         self._in_python: dict[int, Metric] = {}
         """The metrics that Python computes, by their index among the metrics of the objective."""
-        if any(metric is busy for busy in getattr(_thread, "metrics", ()) for metric in objective.in_python.values()):
-            raise RuntimeError(errors.INSIDE_METRIC)
-        for place, metric in objective.in_python.items():
-            self._claim(place, metric)
+        if objective.in_python:
+            self._claim_metrics(objective.in_python)
         self._window = 0
+
+    def _claim_metrics(self, metrics: Mapping[int, Metric]) -> None:
+        if any(metric is busy for busy in getattr(_thread, "metrics", ()) for metric in metrics.values()):
+            raise RuntimeError(errors.INSIDE_METRIC)
+        for place, metric in metrics.items():
+            self._claim(place, metric)
 
     def _claim(self, place: int, metric: Metric) -> None:
         """Reset a metric object and use it; another accumulator that uses it continues with a copy."""
@@ -80,14 +84,13 @@ class MetricAccumulator:
             metric._in_pass = True
 
     def use(self, batches: Batches) -> MetricAccumulator:
-        """Run over these batches from now on."""
-        predictions = None
+        """Run over these batches from now on, whose ``predictions`` and ``objective`` are set."""
         if self._in_python:
             self._window = max(1, WINDOW_SAMPLES // batches.batch_size)
             samples = min(len(batches.x), self._window * batches.batch_size)
-            predictions = np.empty((samples, self._objective.prediction_columns), np.float32)
-        x, y, weight, order = batches.x, batches.y, batches.sample_weight, batches.order
-        self._batches = Batches(x, y, weight, order, batches.batch_size, batches.rates, predictions, self._objective.objectives)
+            batches.predictions = np.empty((samples, self._objective.prediction_columns), np.float32)
+        batches.objective = self._objective.objectives
+        self._batches = batches
         return self
 
     def run(self, engine: EngineCall, first: int, stop: int) -> int:
@@ -143,6 +146,14 @@ class MetricAccumulator:
 
     def values(self) -> dict[str, Any]:
         """Loss and metrics so far, in the order in which ``evaluate`` lists them."""
+        return self._named(self._objective.log_names)
+
+    def logs(self) -> dict[str, Any]:
+        """The values sorted by name, as passed to callbacks."""
+        return self._named(self._objective.sorted_names)
+
+    def _named(self, names: Sequence[str]) -> dict[str, Any]:
+        """The values with these names, in this order."""
         totals = self._totals.tolist()
         values: dict[str, Any] = {"loss": _quotient(totals[0], totals[1])}
         measured = 2
@@ -156,18 +167,13 @@ class MetricAccumulator:
                 one.metric.total, one.metric.count = total, count
             values[one.name] = _quotient(total, count)
             measured += 2
-        return self._objective.as_logs(values)
+        return {name: values[name] for name in names}
 
     def finish(self) -> dict[str, Any]:
         """The final values; metrics may warn about the data they have read."""
         for metric in self._in_python.values():
             metric._in_pass = False
         return self.values()
-
-    def logs(self) -> dict[str, Any]:
-        """The values sorted by name, as passed to callbacks."""
-        values = self.values()
-        return {name: values[name] for name in self._objective.sorted_names}
 
 
 @contextmanager

@@ -78,9 +78,9 @@ def warn_of_loss(loss: Loss, form: str | None, closing: str, width: int) -> None
         checks.warn(text)
 
 
-def warn_of_metrics(loss: Loss, form: str | None, named: Iterable[tuple[str, Metric]]) -> None:
+def warn_of_metrics(form: str | None, named: Iterable[tuple[str, Metric]]) -> None:
     """Warn about metrics that interpret the scores of a model with ``from_logits=True`` as probabilities."""
-    if not loss.from_logits or form == PROBABILITIES:
+    if form == PROBABILITIES:
         return
     for name, metric in named:
         advice = metric.advice_for_logits()

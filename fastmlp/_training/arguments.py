@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,8 @@ def with_rates(batches: Batches, first: int, stop: int, rates: np.ndarray | None
         return batches
     of_all = np.zeros(batches.count, np.float64)
     of_all[first:stop] = rates
-    return replace(batches, rates=of_all)
+    batches.rates = of_all
+    return batches
 
 
 def diverged(error: NonFiniteLossError, batch: int, epoch: int | None, compiled: CompileConfig) -> NonFiniteLossError:

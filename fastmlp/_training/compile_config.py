@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from fastmlp import optimizers
@@ -68,7 +69,7 @@ class CompileConfig:
         if outputs.form == "dict" and isinstance(loss, Mapping) and set(loss) <= set(outputs.keys):
             self._loss_order = tuple(loss)  # as Keras lists them
 
-    @property
+    @cached_property
     def is_trained(self) -> bool:
         """Whether there is a loss to minimize."""
         return any(output.is_trained for output in self.outputs)
@@ -78,7 +79,7 @@ class CompileConfig:
         """Whether the objective is determined by the network, without the targets."""
         return self.is_trained and all(output.resolvable for output in self.outputs)
 
-    @property
+    @cached_property
     def reads_all_outputs(self) -> bool:
         """Whether each output has a loss or metrics."""
         return all(output.is_read for output in self.outputs)

@@ -68,7 +68,7 @@ def run_batches(model: Model, engine: EngineCall, batches: BatchRun, listeners: 
         logs = accumulator.logs()
         for method in after:
             method(at - 1 - first, logs)
-        if phase == "train":
+        if phase == "train" and listeners.pausing:
             listeners._pause(at - 1 - first, logs, accumulator.samples)
         listeners.advance((at - first) * batches.merged, logs)
         if phase == "train" and model.stop_training:

@@ -106,7 +106,8 @@ class FitLoop:
                 raise diverged(error, batch, epoch, self._config) from None
             logs = {**accumulator.logs(), "loss": math.nan}
             self._model.stop_training = True
-        backends.flush(self._network, self._config.optimizer.rule())
+        if self._config.optimizer.rounds_updates:
+            backends.flush(self._network)
         if logs:
             self._progress.end_epoch()
             self._model.epochs_trained += 1

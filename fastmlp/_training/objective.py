@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 
@@ -118,10 +117,6 @@ class ResolvedObjective:
         metrics."""
         losses = len(self.objectives) if len(self.objectives) > 1 else 0
         return 2 + 2 * losses + 2 * sum(len(one.metrics) for one in self.objectives)
-
-    def as_logs(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values that are part of the logs, in order."""
-        return {name: values[name] for name in self.log_names}
 
     @cached_property
     def sorted_names(self) -> tuple[str, ...]:

@@ -211,10 +211,10 @@ class OutputConfig:
         """Warn about a loss or metrics that are probably mistakes for the output in ``buffer``."""
         if self.only_measured or not self.is_read:
             return
-        loss, output = self._known_loss(), self.resolve(plan, buffer)
-        form = advice.output_form(plan, buffer)
+        loss, form = self._known_loss(), advice.output_form(plan, buffer)
         advice.warn_of_loss(loss, form, _last_node(plan, buffer)[0].activation, plan.widths[buffer])
-        advice.warn_of_metrics(loss, form, [(name, metric) for name, metric, _ in output.metrics])
+        if loss.from_logits:
+            advice.warn_of_metrics(form, [(name, metric) for name, metric, _ in self.resolve(plan, buffer).metrics])
 
     def check_axes(self, count: int) -> None:
         """Raise an error for a loss along an axis other than the last; ``count`` is the number of axes, including samples."""

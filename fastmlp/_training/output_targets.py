@@ -36,14 +36,16 @@ def read_targets(config: CompileConfig, objective: ResolvedObjective, values: Se
         name: Name of the targets in messages.
     """
     outputs = config.form
-    given = zip(outputs.keys, config.outputs, values, plan.outputs or (plan.output,), strict=True)
-    used = [(name_of_output(outputs, name, key), value, buffer) for key, output, value, buffer in given if output.is_read]
+    objectives = iter(objective.objectives)
     arrays: dict[str, np.ndarray] = {}
-    for (called, value, buffer), read in zip(used, objective.objectives, strict=True):
+    for key, output, value, buffer in zip(outputs.keys, config.outputs, values, plan.outputs or (plan.output,), strict=True):
+        if not output.is_read:
+            continue
+        read, called = next(objectives), name_of_output(outputs, name, key)
         if value is None:
             raise ValueError(f"{called} is missing: pass the targets, one for each sample of x")
         array = targets.as_targets(value, read.loss, plan.row(buffer), name=called, ignored=read.ignored)
-        if len(used) == 1:
+        if len(objective.objectives) == 1:
             return array
         if not len(array):
             raise ValueError(f"{called} has no samples")

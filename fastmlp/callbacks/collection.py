@@ -150,7 +150,7 @@ class CallbackList(Callback):
             self.progress = ProgbarLogger()
             self.callbacks.append(self.progress)
         self.callbacks.sort(key=lambda callback: callback._runs_last)
-        self._pausing = [callback for callback in self.callbacks if type(callback)._pause is not Callback._pause]
+        self.pausing = [callback for callback in self.callbacks if type(callback)._pause is not Callback._pause]
         self.set_model(model)
         self.set_params(cast(Params, {"verbose": verbose, **(params or {})}))
 
@@ -183,7 +183,7 @@ class CallbackList(Callback):
         return min((limit for callback in self.callbacks if (limit := callback._batches_until_pause()) is not None), default=None)
 
     def _pause(self, batch: int, logs: Logs, samples: int) -> None:
-        for callback in self._pausing:
+        for callback in self.pausing:
             callback._pause(batch, logs, samples)
 
     def _accepts_divergence(self, batch: int) -> bool:

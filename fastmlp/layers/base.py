@@ -98,7 +98,7 @@ class Layer(Configurable):
         if "ruled" in vars(cls):
             rules = {f"{weight}_{rule}": kind for weight in cls.ruled for rule, kind in _RULES.items()}
             for name, kind in rules.items():
-                argument: Converted[Any] = Converted(kind.get, kind.serialize)
+                argument: Converted[Any] = Converted(kind.get, kind.serialize, optional=True)
                 argument.__set_name__(cls, name)
                 setattr(cls, name, argument)
             cls.further_arguments = cls._rule_arguments = tuple(rules)

@@ -63,7 +63,7 @@ class Dense(Layer):
     use_bias = Boolean()
     kernel_initializer = Converted(initializers.get, initializers.serialize)
     bias_initializer = Converted(initializers.get, initializers.serialize)
-    activity_regularizer = Converted(regularizers.get, regularizers.serialize, omit=None)
+    activity_regularizer = Converted(regularizers.get, regularizers.serialize, optional=True, omit=None)
 
     def __init__(
         self,

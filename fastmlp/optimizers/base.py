@@ -255,6 +255,11 @@ class Optimizer(Configurable):
         """Whether the learning rate follows a schedule, and so can't be set."""
         return self._schedule is not None
 
+    @property
+    def rounds_updates(self) -> bool:
+        """Whether deferred updates are equal to others only up to rounding, so that bits depend on when they are made."""
+        return False
+
     def count_scalars(self) -> int:
         """How many scalars ``summary`` counts besides the slots, as Keras: the iterations, and the learning rate unless scheduled."""
         return 1 if self.follows_schedule else 2

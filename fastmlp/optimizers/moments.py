@@ -95,8 +95,12 @@ class Adam(_Moments):
         self.amsgrad, self.catch_up = amsgrad, catch_up
 
     def rule(self) -> Update:
-        rounded = self.catch_up == "rounded"
-        return Update(self.kind, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon, amsgrad=self.amsgrad, rounded=rounded)
+        amsgrad, rounded = self.amsgrad, self.rounds_updates
+        return Update(self.kind, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon, amsgrad=amsgrad, rounded=rounded)
+
+    @property
+    def rounds_updates(self) -> bool:
+        return self.catch_up == "rounded"
 
 
 class AdamW(Adam):
