@@ -129,6 +129,8 @@ def reject_unknown(owner: str | Callable[..., Any], given: Mapping[str, Any], un
 
 def float32_only(dtype: Any) -> None:
     """Raise an error for any ``dtype`` other than None and float32, or Keras' policy of that name."""
+    if dtype is None:
+        return
     if isinstance(dtype, Mapping) and isinstance(dtype.get("config"), Mapping):
         dtype = dtype["config"].get("name")
     if dtype is not None and dtype != "float32" and getattr(dtype, "__name__", "") != "float32":

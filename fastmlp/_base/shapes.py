@@ -58,9 +58,14 @@ def batch_axis(shape: Any) -> BatchShape:
     return tuple(shape[:1]) if len(shape) > 1 else ()
 
 
+_SHAPES = ("input_shape", "input_dim", "batch_input_shape")
+
+
 def pop_input_shape(options: dict[str, Any]) -> Shape | None:
     """Remove the shape of a sample from a layer's keyword arguments: ``input_shape``, ``input_dim`` or ``batch_input_shape``."""
-    values = {name: options.pop(name, None) for name in ("input_shape", "input_dim", "batch_input_shape")}
+    if options.keys().isdisjoint(_SHAPES):
+        return None
+    values = {name: options.pop(name, None) for name in _SHAPES}
     given = {name: value for name, value in values.items() if value is not None}
     if len(given) > 1:
         raise ValueError(f"{' and '.join(given)} mean the same; pass only one of them")

@@ -149,7 +149,7 @@ class _Maker:
                 width = layer.units  # which the activation may change
             if operation.activation.kind == "glu":
                 width //= 2
-            if operation.op not in (*_WITHOUT_WEIGHTS, "dense"):
+            if operation.op not in _WITHOUT_ROLES:
                 settings["roles"] = tuple(weight.name for weight in layer._weights)
             buffer = self._unfold(self._node(operation.op, (self._fold(buffer, groups),), width, **settings), groups)
             if operation.op in _TABLES:
@@ -259,7 +259,7 @@ class _Maker:
         return output
 
 
-_JOINS = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "average", "concatenate", "dot")
+_JOINS = frozenset({"add", "subtract", "multiply", "divide", "maximum", "minimum", "average", "concatenate", "dot"})
 
 
 def spread(row: Shape, to: Shape) -> np.ndarray:
@@ -275,11 +275,13 @@ def side_by_side(rows: Sequence[Shape], axis: int) -> np.ndarray:
 
 
 _TABLES = ("lookup", "discretization")
-_WITHOUT_WEIGHTS = ("activation", "activity", *_TABLES)
+_WITHOUT_WEIGHTS = frozenset({"activation", "activity", *_TABLES})
 """Operations without weights, whose output is as wide as their input."""
+_WITHOUT_ROLES = _WITHOUT_WEIGHTS | {"dense"}
+"""Operations whose weights, if any, are a kernel and a bias."""
 _OF_TRAINING = ("dropout", "alpha_dropout", "gaussian_dropout", "gaussian_noise", "batch_normalization")
 """Operations that differ in training."""
-READS_NUMBERS = ("embedding", "category_encoding", "lookup")
+READS_NUMBERS = frozenset({"embedding", "category_encoding", "lookup"})
 
 
 def _numbers_given(op: str, table: Table) -> tuple[int, int]:

@@ -158,14 +158,16 @@ class NetworkBinding:
             model._forward, model._shares_weights = None, True
 
     def _forget_plan(self) -> None:
+        for model in self.models:
+            model._plan_is_stale = True
+        if self.plan is None:
+            return
         self._disconnect()
         for weight in self._weights:
             weight.models.discard(self)
-        for layer in _every(self.layers) if self.plan is not None else ():
+        for layer in _every(self.layers):
             layer.models.discard(self)
         self.plan, self._weights, self._integer_features = None, [], ()
-        for model in self.models:
-            model._plan_is_stale = True
 
     def _sync_shared_weights(self, network: Network, *, training: bool = False) -> None:
         """Copy weights that other models have changed into this network; before training, make it the one they read the weights from."""

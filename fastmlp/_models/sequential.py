@@ -62,7 +62,7 @@ class Sequential(Model):
 
     @property
     def layers(self) -> list[Layer]:
-        return cast(list[Layer], self._layers[self._row_shape() is not None :])  # models have what layers have
+        return cast("list[Layer]", self._layers[self._row_shape() is not None :])  # models have what layers have
 
     def add(self, layer: Layer | Model | Tensor, rebuild: bool = True) -> None:
         """Append a layer. The other layers keep their weights; the optimizer is reset.
