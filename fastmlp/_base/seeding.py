@@ -1,12 +1,15 @@
 """The process's random stream, from which models, initializers and others without a seed of their own draw one.
 
 By default it is the operating system's entropy. After :func:`set_seed`, objects that are created in the same order get the same seeds.
+:func:`seeded` does that for a block of code, without changing the stream for others.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from fastmlp._base import forks
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
 _lock = forks.Lock()
 _stream: np.random.Generator | None = None
+_own: ContextVar[np.random.Generator | None] = ContextVar("_own", default=None)
+"""The stream of the block of :func:`seeded` that is running."""
 
 
 def set_seed(seed: int) -> None:
@@ -25,6 +30,18 @@ def set_seed(seed: int) -> None:
 
     with _lock.lock:
         _stream = np.random.Generator(np.random.PCG64(seed))
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw the seeds of objects that this thread creates in the block from a stream that starts from ``seed``."""
+    import numpy as np
+
+    token = _own.set(np.random.Generator(np.random.PCG64(seed)))
+    try:
+        yield
+    finally:
+        _own.reset(token)
 
 
 def position() -> Mapping[str, Any] | None:
@@ -56,6 +73,9 @@ class Counter:
 
 def draw_seed() -> int:
     """The next unsigned 64-bit seed of the stream."""
+    own = _own.get()
+    if own is not None:
+        return int(own.integers(0, 2**64, dtype="uint64"))
     with _lock.lock:
         if _stream is None:
             return int.from_bytes(os.urandom(8), "little")

@@ -14,5 +14,6 @@ True
 
 from fastmlp.sklearn._classifier import MLPClassifier
 from fastmlp.sklearn._regressor import MLPRegressor
+from fastmlp.sklearn._sequential import SequentialClassifier, SequentialRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "SequentialClassifier", "SequentialRegressor"]

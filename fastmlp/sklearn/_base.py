@@ -18,13 +18,12 @@ import fastmlp.sklearn._network as networks
 from fastmlp.callbacks.base import Logs
 from fastmlp.layers.normalization import NORMALIZATIONS
 from fastmlp.models import Sequential
-from fastmlp.sklearn._data import MERGED_SAMPLES, NOT_FINITE, as_float32, merged
+from fastmlp.sklearn._data import MERGED_SAMPLES, NOT_FINITE, SEEDS, as_float32, merged
 from fastmlp.sklearn._network import Output
 from fastmlp.sklearn._solvers import Monitor, minimize
 
 AUTO_BATCH = 200
 """The batch size ``"auto"``, unless there are fewer samples."""
-SEEDS = 2**31 - 1
 
 CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],

@@ -303,9 +303,6 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         if reset or "_labels" not in vars(self):
             self._labels = ClassLabels(y)
             self.classes_ = self._labels.classes
-        unseen = self._labels.unseen(y)
-        if unseen is not None:
-            raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {unseen}.")
         return self._labels.encode(y)
 
     def _check_same_classes(self, y: Any) -> None:

@@ -10,6 +10,8 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 MERGED_SAMPLES = 1000
 """Up to this many samples, a training set that is one batch is sorted and its duplicates are merged."""
+SEEDS = 2**31 - 1
+"""The seeds that are drawn from ``random_state`` are less."""
 NOT_FINITE = "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed"
 """The error of scikit-learn."""
 
@@ -43,13 +45,15 @@ class ClassLabels:
         """The number of outputs of a network with one logistic output for two classes."""
         return len(self.classes) if self.multilabel or len(self.classes) > 2 else 1
 
-    def unseen(self, y: Any) -> np.ndarray | None:
-        """The classes of ``y``, if it has others than these; else None."""
-        found = np.arange(y.shape[1]) if self.multilabel and np.ndim(y) == 2 else unique_labels(y)
-        return None if np.isin(found, self.classes).all() else found
-
     def encode(self, y: Any) -> np.ndarray:
-        """Indices of classes as int32 ``(samples,)``; for multilabel targets, float32 0 and 1 ``(samples, classes)``."""
+        """Indices of classes as int32 ``(samples,)``; for multilabel targets, float32 0 and 1 ``(samples, classes)``.
+
+        Raises:
+            ValueError: ``y`` has other classes.
+        """
+        found = np.arange(y.shape[1]) if self.multilabel and np.ndim(y) == 2 else unique_labels(y)
+        if not np.isin(found, self.classes).all():
+            raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes}. 'y' has {found}.")
         if self.multilabel:
             return np.asarray(y.toarray() if sparse.issparse(y) else y).astype(np.float32)
         return np.searchsorted(self.classes, y).astype(np.int32)
