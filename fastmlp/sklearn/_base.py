@@ -130,8 +130,9 @@ class MultilayerPerceptron(BaseEstimator, ABC):
 
     def _assign(self, given: dict[str, Any]) -> None:
         """Assign the arguments of the constructor, the local variables there."""
-        for name in self._get_param_names():
-            setattr(self, name, given[name])
+        for name, value in given.items():
+            if name not in ("self", "__class__"):
+                setattr(self, name, value)
 
     # What a classifier and a regressor do differently
 
@@ -190,9 +191,9 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         generator = check_random_state(self.random_state)
         structure = self._structure(hidden)
         if first or "_model" not in vars(self):
-            self._dtype = x.dtype
-            self._start(x.shape[1], hidden, self._make_output(encoded), generator, keep_weights=not first)
-            self._built = structure
+            self.__dict__.pop("_model", None)
+            self._dtype, self._built = x.dtype, structure
+            self._start([x.shape[1], *hidden], self._make_output(encoded), generator, keep_weights=not first)
         elif structure != self._built:
             raise ValueError(
                 "the parameters of the network have changed since the last call, so its weights can't be kept: set warm_start=False "
@@ -217,23 +218,38 @@ class MultilayerPerceptron(BaseEstimator, ABC):
             "loss": self.loss,
         }
 
-    def _start(self, features: int, hidden: list[int], output: Output, generator: Any, keep_weights: bool) -> None:
-        """Make the network with new weights, and reset the attributes that describe training."""
+    def _start(self, sizes: list[int], output: Output, generator: Any, keep_weights: bool) -> None:
+        """Draw weights for the network, and reset the attributes that describe training."""
         self._output = output
         self.n_iter_ = self.t_ = 0
-        self.n_outputs_, self.out_activation_, self.n_layers_ = output.units, output.name, len(hidden) + 2
-        sizes = [features, *hidden, output.units]
-        weights = (self.coefs_, self.intercepts_) if keep_weights else None
-        self._forget_arrays()
-        self._model = networks.build_network(features, hidden, output, self.activation, self.dropout, self.normalization)
-        coefs, intercepts = weights or networks.initial_weights(sizes, self.activation, generator)
-        self._set_arrays(coefs, intercepts)
-        self._model.seed = int(generator.randint(SEEDS))
+        self.n_outputs_, self.out_activation_, self.n_layers_ = output.units, output.name, len(sizes) + 1
+        if not keep_weights:
+            self._forget_arrays()
+            self._arrays = networks.initial_weights([*sizes, output.units], self.activation, generator)
+        self._seed = int(generator.randint(SEEDS))
+        self.__dict__.pop("_best_weights", None)
         self.loss_curve_: list[float] = []
         self._no_improvement_count = 0
         self.best_loss_ = None if self.early_stopping else np.inf
         self.validation_scores_: list[float] | None = None
         self.best_validation_score_: float | None = None
+
+    def _build(self, penalty: float) -> Sequential:
+        """The network, with this L2 penalty."""
+        if "_model" in vars(self):
+            networks.set_penalty(self._model, penalty)
+        else:
+            self._model = self._new_network(penalty)
+            self._model.seed = self._seed
+            self._set_arrays(*self._arrays)
+            self._forget_arrays()
+        return self._model
+
+    def _new_network(self, penalty: float = 0.0, *, predicts: bool = False) -> Sequential:
+        hidden = networks.hidden_sizes(self.hidden_layer_sizes)
+        return networks.build_network(
+            self.n_features_in_, hidden, self._output, self.activation, self.dropout, self.normalization, penalty, predicts=predicts
+        )
 
     def _split(
         self, x: Any, y: Any, encoded: np.ndarray, weight: np.ndarray | None, eval_set: Any, generator: Any
@@ -277,7 +293,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):
 
     def _train(self, x: Any, encoded: np.ndarray, weight: np.ndarray | None, validation: Validation | None, incremental: bool) -> None:
         """Train the network: the whole of ``fit`` is one call of the network's own."""
-        model, samples = self._model, len(encoded)
+        samples = len(encoded)
         batch_size = self._batch_size(samples)
         if batch_size == samples <= MERGED_SAMPLES:
             x, encoded, weight = merged(x, encoded, weight)
@@ -288,11 +304,10 @@ class MultilayerPerceptron(BaseEstimator, ABC):
             raise ValueError("the sum of the sample weights must be > 0")
         if weight is not None:  # the mean weight is 1, so that the mean over a batch is that over its weights
             weight = None if np.all(weight == weight[0]) else as_float32(weight * (rows / total))
-        y = self._targets(encoded)
-        networks.set_penalty(model, self.alpha / 2 * rows / (total * batch_size))
+        y, model = self._targets(encoded), self._build(self.alpha / 2 * rows / (total * batch_size))
         if not incremental or not model.compiled:
             metrics = ["mse"] if self._sums_columns else None
-            optimizer = networks.make_optimizer(self.get_params(deep=False))
+            optimizer = networks.make_optimizer(self)
             model.compile(optimizer, self._output.loss, loss_weights=self._output.weight, weighted_metrics=metrics)
         constant = self._loss_constant(y, weight)
         self.n_iter_ = 0
@@ -419,15 +434,12 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         """
         check_is_fitted(self)
         self._load_edited_weights()
-        hidden = networks.hidden_sizes(self.hidden_layer_sizes)
-        model = networks.build_network(
-            self.n_features_in_, hidden, self._output, self.activation, self.dropout, self.normalization, engine_output=False
-        )
+        model = self._new_network(predicts=True)
         model.set_weights(self._model.get_weights())
         return model
 
     def __sklearn_is_fitted__(self) -> bool:
-        return self._has_weights()
+        return "_model" in vars(self)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

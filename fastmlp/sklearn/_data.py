@@ -10,6 +10,8 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 MERGED_SAMPLES = 1000
 """Up to this many samples, a training set that is one batch is sorted and its duplicates are merged."""
+NUMBERS = "biuf"
+"""Kinds of dtypes whose values can be compared with each other."""
 SEEDS = 2**31 - 1
 """The seeds that are drawn from ``random_state`` are less."""
 NOT_FINITE = "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed"
@@ -29,8 +31,9 @@ class ClassLabels:
     """
 
     def __init__(self, y: Any, classes: Any = None) -> None:
-        check_classification_targets(y)
         kind = type_of_target(y)
+        if not kind.startswith(("binary", "multi")):
+            check_classification_targets(y)  # says what is wrong
         if kind == "multiclass-multioutput":
             raise ValueError(
                 "Multioutput target data is not supported: y has several columns with more than two classes; use "
@@ -51,12 +54,17 @@ class ClassLabels:
         Raises:
             ValueError: ``y`` has other classes.
         """
-        found = np.arange(y.shape[1]) if self.multilabel and np.ndim(y) == 2 else unique_labels(y)
-        if not np.isin(found, self.classes).all():
-            raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes}. 'y' has {found}.")
         if self.multilabel:
+            if np.ndim(y) != 2 or y.shape[1] != len(self.classes):
+                raise ValueError(f"y must be a label indicator matrix of {len(self.classes)} columns, got shape {np.shape(y)}")
             return np.asarray(y.toarray() if sparse.issparse(y) else y).astype(np.float32)
-        return np.searchsorted(self.classes, y).astype(np.int32)
+        y = np.asarray(y)
+        comparable = (y.dtype.kind in NUMBERS) == (self.classes.dtype.kind in NUMBERS)
+        codes = np.searchsorted(self.classes, y) if comparable else np.zeros(y.shape, np.intp)
+        found = self.classes[np.minimum(codes, len(self.classes) - 1)] == y
+        if not np.all(found):
+            raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes}. 'y' has {unique_labels(y)}.")
+        return codes.astype(np.int32)
 
     def targets(self, encoded: np.ndarray, outputs: int, *, indices: bool) -> np.ndarray:
         """The encoded labels as a loss reads them: indices, or float32 0 and 1 ``(samples, outputs)``."""

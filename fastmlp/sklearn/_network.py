@@ -89,7 +89,15 @@ def for_each_layer(name: str, value: Any, count: int) -> list[Any]:
 
 
 def build_network(
-    features: int, hidden: Sequence[int], output: Output, activation: Any, dropout: Any, normalization: Any, engine_output: bool = True
+    features: int,
+    hidden: Sequence[int],
+    output: Output,
+    activation: Any,
+    dropout: Any,
+    normalization: Any,
+    penalty: float = 0.0,
+    *,
+    predicts: bool = False,
 ) -> Sequential:
     """A network whose weights are 0.
 
@@ -100,9 +108,11 @@ def build_network(
         activation: The activation of the hidden layers, or a list.
         dropout: The dropout rate after them, or a list.
         normalization: ``"batch"``, ``"layer"``, ``"rms"`` or None, or a list.
-        engine_output: Whether the output layer has the activation that training needs; else the one of predictions.
+        penalty: The factor of the sum of squared coefficients in the loss.
+        predicts: Whether the output layer has the activation of predictions; else that of training, which may return scores.
     """
     count = len(hidden)
+    options: dict[str, Any] = {"kernel_initializer": "zeros", "kernel_regularizer": regularizers.L2(penalty) if penalty else None}
     hidden_activations = [
         OUR_ACTIVATIONS.get(one, one) if isinstance(one, str) else one for one in for_each_layer("activation", activation, count)
     ]
@@ -111,16 +121,16 @@ def build_network(
     chain: list[Any] = [layers.Input(shape=(features,))]
     for units, function, rate, normalized in zip(hidden, hidden_activations, rates, normalizations, strict=True):
         if normalized is None:
-            chain.append(layers.Dense(units, activation=function, kernel_initializer="zeros"))
+            chain.append(layers.Dense(units, activation=function, **options))
         else:
-            chain.append(layers.Dense(units, kernel_initializer="zeros"))
+            chain.append(layers.Dense(units, **options))
             chain += [NORMALIZATIONS[normalized](), layers.Activation(function)]
         if rate:
             chain.append(layers.Dropout(rate))
     last = output.activation
-    if not engine_output:
+    if predicts:
         last = {"logistic": "sigmoid", "exp": "exponential", "identity": "linear"}.get(output.name, output.name)
-    chain.append(layers.Dense(output.units, activation=last, kernel_initializer="zeros"))
+    chain.append(layers.Dense(output.units, activation=last, **options))
     return models.Sequential(chain)
 
 
@@ -154,19 +164,18 @@ def set_penalty(model: Sequential, factor: float) -> None:
             before.kernel_regularizer = regularizers.L2(factor) if factor else None
 
 
-def make_optimizer(parameters: dict[str, Any]) -> Optimizer:
-    """The optimizer of an estimator with these parameters."""
-    given, rate = parameters["optimizer"], parameters["learning_rate_init"]
-    if not isinstance(parameters["learning_rate"], str):
-        rate = parameters["learning_rate"]
+def make_optimizer(estimator: Any) -> Optimizer:
+    """The optimizer of an estimator."""
+    given, rate = estimator.optimizer, estimator.learning_rate_init
+    if not isinstance(estimator.learning_rate, str):
+        rate = estimator.learning_rate
     if isinstance(given, str):
         found: Any = type(optimizers.get(given))
         return found(learning_rate=rate)
     if given is not None:  # a copy: the parameter stays as it is
         return type(given).from_config(given.get_config())
-    if parameters["solver"] == "lbfgs":
+    if estimator.solver == "lbfgs":
         return optimizers.LBFGS()
-    if parameters["solver"] == "sgd":
-        momentum = parameters["momentum"]
-        return optimizers.SGD(rate, momentum=momentum, nesterov=parameters["nesterovs_momentum"] and momentum > 0)
-    return optimizers.Adam(rate, beta_1=parameters["beta_1"], beta_2=parameters["beta_2"], epsilon=parameters["epsilon"])
+    if estimator.solver == "sgd":
+        return optimizers.SGD(rate, momentum=estimator.momentum, nesterov=estimator.nesterovs_momentum and estimator.momentum > 0)
+    return optimizers.Adam(rate, beta_1=estimator.beta_1, beta_2=estimator.beta_2, epsilon=estimator.epsilon)

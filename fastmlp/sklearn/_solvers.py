@@ -66,8 +66,9 @@ class Monitor(Callback):
         if self._score is not None:
             self._keep_score(math.nan if self.diverged else self._score())
         if not e.early_stopping:
-            e._no_improvement_count = e._no_improvement_count + 1 if e.loss_ > e.best_loss_ - e.tol else 0
-            e.best_loss_ = min(e.best_loss_, e.loss_)
+            best = math.inf if e.best_loss_ is None else e.best_loss_
+            e._no_improvement_count = e._no_improvement_count + 1 if e.loss_ > best - e.tol else 0
+            e.best_loss_ = min(best, e.loss_)
         if self._follows_rate and e.learning_rate == "invscaling":
             self.model.optimizer.learning_rate = e.learning_rate_init / (e.t_ + 1) ** e.power_t
         if e._no_improvement_count > e.n_iter_no_change:
