@@ -90,6 +90,17 @@ FIELDS = {
     "gemm_dx": lambda: gemm(a_step=COLUMNS * PANEL, b_step=COLUMNS, b_panel=PANEL, c_row=COLUMNS, c_panel=PANEL),
     "compress": mostly_zeros,
     "spmm": sparse_rows,
+    "gemm_dx_few": lambda: {
+        "rows": 1,
+        "depth": 512,
+        "cols": 512,
+        "grad": floats(512),
+        "grad_panel": 16,
+        "w": floats(512 * 512),
+        "w_panel": 512 * 16,
+        "c": floats(512),
+        "c_row": 512,
+    },
     "transpose": lambda: {
         "rows": ROWS,
         "cols": COLUMNS,

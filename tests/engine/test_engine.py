@@ -28,6 +28,16 @@ def test_the_number_of_threads_changes_no_bit(threads, widths, count):
     assert same_bits(alone, trained(widths, batch_size=120))
 
 
+@pytest.mark.parametrize("hidden", ["relu", "gelu"])
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 9])
+def test_the_number_of_threads_changes_no_bit_of_small_batches(threads, batch_size, hidden):
+    widths = (300, 1500, 700, 650, 10)
+    threads(1)
+    alone = trained(widths, batch_size, hidden=hidden, rate=0.0, rows=20)
+    threads(2)
+    assert same_bits(alone, trained(widths, batch_size, hidden=hidden, rate=0.0, rows=20))
+
+
 USES_THREADS = """
 import os, sys, time
 sys.path.insert(0, sys.argv[1])

@@ -66,9 +66,9 @@ def test_gradients_and_losses_agree(loss, hidden, weighted):
 
 
 @pytest.mark.parametrize("units", [1, 2, 5, 12, 13, 17, 33, 50])
-@pytest.mark.parametrize(("inputs", "rows"), [(3, 40), (70, 200), (1200, 240), (2000, 150)])
+@pytest.mark.parametrize(("inputs", "rows"), [(70, 1), (70, 3), (70, 8), (70, 9), (3, 40), (70, 200), (1200, 240), (2000, 150)])
 def test_gradients_of_narrow_layers_agree(inputs, rows, units):
-    """Of few features, of many samples, and of long samples, fewer and more than a cache holds."""
+    """Of few samples, of few features, of many samples, and of long samples, fewer and more than a cache holds."""
     plan = perceptron((inputs, units, 18, 3), "tanh", rate=0.0)
     native, expected = both(plan, objective_for(plan, "mse"))
     batches = data_for(plan, "mse", rows, rows)

@@ -79,6 +79,26 @@ static void try_gemm_dx(trial *t) {
     t->kernels->gemm_dx(&g);
 }
 
+/* Panels of rows × columns, with +0 in the pads of the last one. */
+static float *take_panels(trial *t, ptrdiff_t rows, ptrdiff_t columns) {
+    float *panels = take_floats(t, FM_ROUND_UP(columns) * rows);
+    for (ptrdiff_t c = columns; c < FM_ROUND_UP(columns); c++)
+        for (ptrdiff_t r = 0; r < rows; r++)
+            panels[c / FM_PANEL * rows * FM_PANEL + r * FM_PANEL + c % FM_PANEL] = 0.0f;
+    return panels;
+}
+
+static void try_gemm_dx_few(trial *t) {
+    fm_gemm_dx_few g = {.rows = 1 + t->number % 9, .depth = 1 + t->number / 9 % 40, .cols = pick(t, 1, 50)};
+    g.grad_panel = g.rows * FM_PANEL;
+    g.grad = take_panels(t, g.rows, g.depth);
+    g.w_panel = g.cols * FM_PANEL;
+    g.w = take_panels(t, g.cols, g.depth);
+    g.c_row = FM_ROUND_UP(g.cols) + FM_PANEL * pick(t, 0, 2);
+    g.c = take_room(t, g.rows * g.c_row);
+    t->kernels->gemm_dx_few(&g);
+}
+
 static void try_compress(trial *t) {
     const ptrdiff_t n = t->number % 100;
     const fm_compress c = {

@@ -28,7 +28,7 @@ wide="$portable -DV_LANES=16 -DFM_MR=12 -DFM_NR_PANELS=2"
 flags_of() {
     case $1 in
     avx2) echo -mavx2 -mfma ;;
-    avx512) echo -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma ;;
+    avx512) echo -mprfchw -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma ;;
     portable) echo $portable ;;
     esac
 }

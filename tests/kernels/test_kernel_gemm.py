@@ -168,6 +168,24 @@ def test_every_activation_can_end_a_product(isa):
         assert same_bits(fused, apart)
 
 
+def test_the_input_gradient_of_a_few_samples_is_the_integer_product(isa):
+    call = kernels(isa)["gemm_dx_few"]
+    rng = np.random.default_rng(0)
+    for rows in (1, 2, 3, 8):
+        for depth in (1, 7, 15, 16, 17, 40):
+            for cols in (1, 5, 15, 16, 17, 31, 33, 48):
+                grad, w = integers(rng, rows, depth), integers(rng, cols, depth)
+                g, weights, c = guarded(panels_of(grad), panels_of(w), np.full((rows, round_up(cols)), 9, np.float32))
+                call(
+                    rows=rows, depth=depth, cols=cols, grad=g.array, grad_panel=rows * PANEL, w=weights.array, w_panel=cols * PANEL,
+                    c=c.array, c_row=round_up(cols),
+                )  # fmt: skip
+                assert np.array_equal(c.array[:, :cols], grad @ w.T), (rows, depth, cols)
+                assert not c.array[:, cols:].any()
+                for memory in (g, weights, c):
+                    memory.check()
+
+
 def test_transposes_move_every_element_and_apply_the_derivative(isa):
     call = kernels(isa)["transpose"]
     rng = np.random.default_rng(0)

@@ -95,6 +95,20 @@ class Spmm(Structure):
     ]
 
 
+class GemmDxFew(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("depth", c_ssize_t),
+        ("cols", c_ssize_t),
+        ("grad", Floats),
+        ("grad_panel", c_ssize_t),
+        ("w", Floats),
+        ("w_panel", c_ssize_t),
+        ("c", Floats),
+        ("c_row", c_ssize_t),
+    ]
+
+
 class Transpose(Structure):
     _fields_ = [
         ("rows", c_ssize_t),
@@ -408,6 +422,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "pack": Pack,
     "compress": Compress,
     "spmm": Spmm,
+    "gemm_dx_few": GemmDxFew,
     "transpose": Transpose,
     "column_sums": ColumnSums,
     "from_uint8": FromUint8,

@@ -45,7 +45,7 @@ static void prepare_gradient(const fm_pass *pass, const fm_node *node) {
     }
     if (workspace->grad_panels[output] != grad)
         copy_to_panels(pass, node, shard, grad + shard.begin);
-    if (node->needs_input_grad) {
+    if (fm_reads_grad_t(pass, node)) {
         const fm_transpose transpose = {
             .rows = node->units,
             .cols = shard.rows,

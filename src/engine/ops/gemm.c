@@ -6,6 +6,8 @@
  */
 #include "engine/ops/gemm.h"
 
+#include <string.h>
+
 #define L1_FLOATS (8 << 10) /* 32 KiB */
 
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
@@ -111,12 +113,23 @@ void fm_gemm_forward_shard(const fm_pass *pass, const fm_node *node, fm_output_s
     forward_shard(node->fused != NULL, pass, node, shard);
 }
 
+#define FEW_ROWS 8 /* so few samples fill less than half of the lanes of a product that is vectorized over samples */
+
+static int is_of_few(const fm_pass *pass, const fm_node *node) { return fm_rows(pass, node->spec.output) <= FEW_ROWS; }
+
+int fm_reads_grad_t(const fm_pass *pass, const fm_node *node) { return node->needs_input_grad && !is_of_few(pass, node); }
+
+/* The node whose sums get the gradient of the node's input: below an activation that a dense node computes it is that node, whose buffer has the
+ * derivative. */
+static const fm_node *gradient_target(const fm_node *node) {
+    return fm_is_fused_activation(node->producer) ? node->producer->fused : node->producer;
+}
+
 /* The epilogue of dX for [rows][16 of the batch]: transpose, times the derivative of the producer's activation. */
 static void dx_epilogue(const fm_pass *pass, const fm_node *node, ptrdiff_t k, ptrdiff_t rows, ptrdiff_t row_panel, const float *sums) {
     const fm_network *network = pass->network;
     const fm_workspace *workspace = pass->workspace;
-    /* The node whose sums get their gradient: below an activation that a dense node computes it is that node, whose buffer has the derivative. */
-    const fm_node *producer = fm_is_fused_activation(node->producer) ? node->producer->fused : node->producer;
+    const fm_node *producer = gradient_target(node);
     const int input = producer->spec.output;
     const ptrdiff_t b = row_panel * FM_PANEL, stride = network->stride[input];
     const int grad_in_panels = producer->grad_in_panels;
@@ -132,7 +145,7 @@ static void dx_epilogue(const fm_pass *pass, const fm_node *node, ptrdiff_t k, p
                    : workspace->grad[input] + b * stride + k,
         .out_row = grad_in_panels ? FM_PANEL : stride,
         .out_panel = grad_in_panels ? fm_grad_panel_floats(network, workspace, producer) : FM_PANEL,
-        .out_t = grad_in_panels && producer->needs_input_grad
+        .out_t = grad_in_panels && fm_reads_grad_t(pass, producer)
                      ? workspace->grad_t_panels[input] + row_panel * fm_grad_t_panel_floats(producer) + k * FM_PANEL
                      : NULL,
         .out_t_row = FM_PANEL,
@@ -143,11 +156,65 @@ static void dx_epilogue(const fm_pass *pass, const fm_node *node, ptrdiff_t k, p
 }
 
 fm_output_shard fm_partition_input_gradient(const fm_pass *pass, const fm_node *node) {
+    if (is_of_few(pass, node))
+        return (fm_output_shard){fm_partition_rows(node->inputs, pass->worker), {0, 1}, 1};
     return fm_partition_output(node->inputs, FM_ROUND_UP(fm_rows(pass, node->spec.output)) / FM_PANEL, pass->worker);
 }
 
+#define FEW_COLUMNS (FM_NC_PANELS * FM_SCRATCH_PANEL / FEW_ROWS / FM_PANEL * FM_PANEL) /* of dX that fit in scratch */
+
+/* Multiplies a row of dX by the derivative of the producer's activation and writes it where that reads its gradient. */
+static void finish_row(const fm_pass *pass, const fm_node *node, ptrdiff_t b, fm_range columns, float *grad) {
+    const fm_network *network = pass->network;
+    const fm_workspace *workspace = pass->workspace;
+    const fm_node *producer = gradient_target(node);
+    const int input = producer->spec.output;
+    const ptrdiff_t stride = network->stride[input], n = FM_ROUND_UP(columns.end - columns.begin);
+    if (node->producer->activation_backward_fused) {
+        const fm_elementwise backward = {
+            .n = n,
+            .x = workspace->value[input] + b * stride + columns.begin,
+            .y = grad,
+            .out = grad,
+            .activation = producer->spec.activation,
+            .alpha = producer->spec.alpha,
+        };
+        (producer->fused ? network->kernels->multiply : network->kernels->activation_backward)(&backward);
+    }
+    if (!producer->grad_in_panels) {
+        memcpy(workspace->grad[input] + b * stride + columns.begin, grad, (size_t)n * sizeof *grad);
+        return;
+    }
+    const ptrdiff_t panel = fm_grad_panel_floats(network, workspace, producer);
+    for (ptrdiff_t k = 0; k < n; k += FM_PANEL)
+        memcpy(workspace->grad_panels[input] + (columns.begin + k) / FM_PANEL * panel + b * FM_PANEL, grad + k, FM_PANEL * sizeof *grad);
+}
+
+/* dX of a few samples. */
+static void input_gradient_of_few(const fm_pass *pass, const fm_node *node) {
+    const fm_network *network = pass->network;
+    const fm_range own = fm_partition_input_gradient(pass, node).rows;
+    for (ptrdiff_t k = own.begin; k < own.end; k += FEW_COLUMNS) {
+        const fm_range columns = {k, k + smaller(FEW_COLUMNS, own.end - k)};
+        const fm_gemm_dx_few product = {
+            .rows = fm_rows(pass, node->spec.output),
+            .depth = node->units,
+            .cols = columns.end - columns.begin,
+            .grad = pass->workspace->grad_panels[node->spec.output],
+            .grad_panel = fm_grad_panel_floats(network, pass->workspace, node),
+            .w = network->value + node->kernel + k * FM_PANEL,
+            .w_panel = node->inputs * FM_PANEL,
+            .c = fm_scratch(pass),
+            .c_row = FEW_COLUMNS,
+        };
+        network->kernels->gemm_dx_few(&product);
+        for (ptrdiff_t b = 0; b < product.rows; b++)
+            finish_row(pass, node, b, columns, product.c + b * product.c_row);
+    }
+}
+
 /* dX[b][k] = Σ_n dY[b][n]·W[k][n], vectorized over the batch: W is read in place, and dYᵀ was written by an epilogue. */
-void fm_gemm_input_gradient(const fm_pass *pass, const fm_node *node) {
+static void input_gradient_of_many(const fm_pass *pass, const fm_node *node) {
     const fm_network *network = pass->network;
     const fm_workspace *workspace = pass->workspace;
     const float *grad_t_panels = workspace->grad_t_panels[node->spec.output];
@@ -179,6 +246,13 @@ void fm_gemm_input_gradient(const fm_pass *pass, const fm_node *node) {
             for (ptrdiff_t s = 0; s < row_panels; s++)
                 dx_epilogue(pass, node, k, rows, row_panel + s, scratch + s * FM_SCRATCH_PANEL);
         }
+}
+
+void fm_gemm_input_gradient(const fm_pass *pass, const fm_node *node) {
+    if (is_of_few(pass, node))
+        input_gradient_of_few(pass, node);
+    else
+        input_gradient_of_many(pass, node);
 }
 
 /* db[n] = Σ_b dY[b][n]. */

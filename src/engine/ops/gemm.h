@@ -18,6 +18,9 @@ float *fm_saved_derivative(const fm_pass *pass, const fm_node *node);
 void fm_gemm_forward(const fm_pass *pass, const fm_node *node);
 /* The rows and panels of a shard alone. */
 void fm_gemm_forward_shard(const fm_pass *pass, const fm_node *node, fm_output_shard shard);
+/* Whether dX of this pass reads the gradient of the output transposed. */
+int fm_reads_grad_t(const fm_pass *pass, const fm_node *node);
+
 /* How dX is divided: its rows are columns of the input, its panels 16 rows of the batch. */
 fm_output_shard fm_partition_input_gradient(const fm_pass *pass, const fm_node *node);
 void fm_gemm_input_gradient(const fm_pass *pass, const fm_node *node);

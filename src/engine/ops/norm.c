@@ -100,7 +100,8 @@ static void batch_norm_forward(const fm_pass *pass, const fm_node *node, const f
         .variance = variance + columns.begin,
     };
     network->kernels->column_moments(&moments);
-    const fm_output_shard shard = {{0, fm_rows(pass, node->spec.output)}, {columns.begin / FM_PANEL, columns.end / FM_PANEL}};
+    const fm_output_shard shard = {.rows = {0, fm_rows(pass, node->spec.output)},
+                                   .panels = {columns.begin / FM_PANEL, columns.end / FM_PANEL}};
     batch_norm_shard(pass, node, shard, x, mean, variance, 1, out);
 }
 
@@ -181,7 +182,8 @@ static void batch_norm_backward(const fm_pass *pass, const fm_node *node, ptrdif
     const float *mean = own ? w->saved[node->index] : vector_at(network, node->mean, 0);
     const float *variance = own ? mean + grad_row : vector_at(network, node->variance, 0);
     if (!own && node->needs_input_grad)
-        batch_norm_shard(pass, node, (fm_output_shard){{0, fm_rows(pass, node->spec.output)}, {c / FM_PANEL, (c + n) / FM_PANEL}},
+        batch_norm_shard(pass, node,
+                         (fm_output_shard){.rows = {0, fm_rows(pass, node->spec.output)}, .panels = {c / FM_PANEL, (c + n) / FM_PANEL}},
                          w->grad[node->spec.output], NULL, variance, 0, w->grad[node->spec.input]);
     const fm_batch_norm_backward arguments = {
         .rows = fm_rows(pass, node->spec.output),
@@ -204,7 +206,7 @@ static void batch_norm_backward(const fm_pass *pass, const fm_node *node, ptrdif
 
 static void prelu_backward(const fm_pass *pass, const fm_node *node, ptrdiff_t c, ptrdiff_t n) {
     const fm_workspace *w = pass->workspace;
-    const fm_output_shard shard = {{0, fm_rows(pass, node->spec.output)}, {c / FM_PANEL, (c + n) / FM_PANEL}};
+    const fm_output_shard shard = {.rows = {0, fm_rows(pass, node->spec.output)}, .panels = {c / FM_PANEL, (c + n) / FM_PANEL}};
     fm_prelu arguments = prelu(pass, node, shard, w->value[node->spec.input], node->needs_input_grad ? w->grad[node->spec.input] : NULL);
     arguments.grad = w->grad[node->spec.output] + c;
     arguments.grad_row = pass->network->stride[node->spec.output];

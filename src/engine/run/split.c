@@ -47,7 +47,8 @@ static int is_split(const fm_pass *pass, const fm_node *node) {
 
 static void run_chunk(split *s, const fm_node *node, int chunk) {
     const ptrdiff_t panel = (ptrdiff_t)chunk * chunk_panels(s, node), end = panel + chunk_panels(s, node);
-    const fm_output_shard shard = {{0, fm_rows(s->pass, node->spec.output)}, {panel, end < node->panels ? end : node->panels}};
+    const fm_output_shard shard = {.rows = {0, fm_rows(s->pass, node->spec.output)},
+                                   .panels = {panel, end < node->panels ? end : node->panels}};
     fm_gemm_forward_shard(s->pass, node, shard);
     atomic_fetch_add(&s->done, 1);
 }

@@ -229,6 +229,27 @@ void FM_FUNCTION(gemm_forward)(const fm_gemm *g) { fm_gemm_all(FM_GEMM_FORWARD, 
 void FM_FUNCTION(gemm_dw)(const fm_gemm *g) { fm_gemm_all(FM_GEMM_DW, g); }
 void FM_FUNCTION(gemm_dx)(const fm_gemm *g) { fm_gemm_all(FM_GEMM_DX, g); }
 
+/* Sums stay in L1 between the panels, so that those of many columns, which do not wait for each other, are on their way at once. */
+void FM_FUNCTION(gemm_dx_few)(const fm_gemm_dx_few *g) {
+    for (ptrdiff_t p = 0; p < g->depth; p += V_LANES) {
+        const float *w = g->w + p / FM_PANEL * g->w_panel + p % FM_PANEL;
+        const float *grad = g->grad + p / FM_PANEL * g->grad_panel + p % FM_PANEL;
+        for (ptrdiff_t j = 0; j < FM_ROUND_UP(g->cols); j += V_LANES) {
+            vf terms[V_LANES];
+            for (int i = 0; i < V_LANES; i++)
+                terms[i] = j + i < g->cols ? v_load(w + (j + i) * FM_PANEL) : v_set1(0.0f);
+            v_transpose(terms);
+            for (ptrdiff_t i = 0; i < g->rows; i++) {
+                vf sum = p ? v_load(g->c + i * g->c_row + j) : v_set1(0.0f);
+#pragma GCC unroll 16
+                for (int l = 0; l < V_LANES; l++)
+                    sum = v_fma(v_set1(grad[i * FM_PANEL + l]), terms[l], sum);
+                v_store(g->c + i * g->c_row + j, v_add(sum, v_set1(0.0f)));
+            }
+        }
+    }
+}
+
 void FM_FUNCTION(pack)(const fm_pack *k) {
     float *out = k->out;
     for (ptrdiff_t row = 0, rows; row < k->rows; row += rows) {

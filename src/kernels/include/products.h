@@ -36,6 +36,21 @@ typedef struct fm_gemm {
     float *derivative; /* laid out like c, to get the activation's derivative where that needs the activation's input; or NULL */
 } fm_gemm;
 
+/* The product of gemm_dx for a few samples, vectorized over columns of the input, for which blocks of the weights are transposed in registers:
+ * c[i][j] = Σ_p grad(i, p)·w(j, p), p ascending from +0, for i < rows, j < cols and p < depth rounded up to 16; rows, cols, depth ≥ 1.
+ *
+ * grad(i, p) is at grad + (p / 16)·grad_panel + i·16 + p % 16, w(j, p) at w + (p / 16)·w_panel + j·16 + p % 16, c[i][j] at c + i·c_row + j.
+ * Both have +0 in the pads of the last panel. Columns of c from cols to the next multiple of 16 become +0. */
+typedef struct fm_gemm_dx_few {
+    ptrdiff_t rows, depth, cols;
+    const float *grad;
+    ptrdiff_t grad_panel;
+    const float *w;
+    ptrdiff_t w_panel;
+    float *c;
+    ptrdiff_t c_row;
+} fm_gemm_dx_few;
+
 /* Packs the broadcast operand of gemm_dw, in(i, p) = in[i + p·in_step], to out[rows·depth] in the order in which its micro-kernels read
  * it. */
 typedef struct fm_pack {
