@@ -97,8 +97,10 @@ class Validation:
             return float(e._score_of(predicted, self._encoded, self._weight)) if np.isfinite(predicted).all() else np.nan
         from sklearn.metrics import check_scoring
 
-        scorer = check_scoring(e, scoring=e.scoring)
-        return float(scorer(e, *self._given, **({} if self._weight is None else {"sample_weight": self._weight})))
+        weights = {} if self._weight is None or callable(e.scoring) else {"sample_weight": self._weight}
+        scored = copy.copy(e)
+        scored.__dict__.pop("feature_names_in_", None)  # the samples were checked, and no longer have names
+        return float(check_scoring(scored, scoring=e.scoring)(scored, *self._given, **weights))
 
 
 class MultilayerPerceptron(BaseEstimator, ABC):

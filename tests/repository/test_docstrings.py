@@ -30,6 +30,7 @@ def test_the_public_modules_have_examples():
         "fastmlp.callbacks",
         "fastmlp.optimizers",
         "fastmlp.losses",
+        "fastmlp.sklearn",
         "fastmlp.utils",
     ):
         assert any(test.examples for test in finder.find(importlib.import_module(name))), name

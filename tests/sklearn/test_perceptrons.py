@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 
 import joblib
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
+import sklearn
 import sklearn.neural_network as theirs
 from scipy import sparse
 from sklearn.base import clone
@@ -24,6 +26,10 @@ from fastmlp import callbacks, losses, optimizers
 from fastmlp.sklearn import MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+NEEDS_1_7 = pytest.mark.skipif(
+    "loss" not in theirs.MLPRegressor().get_params(), reason="compares with what scikit-learn's estimators have since 1.7"
+)
 
 X_DIGITS, Y_DIGITS = load_digits(return_X_y=True)
 X_DIGITS = X_DIGITS / 16
@@ -76,7 +82,7 @@ def test_initial_weights_are_those_of_scikit_learn(activation):
         ("MLPClassifier", X_LABELS, Y_LABELS, {"activation": "tanh"}),
         ("MLPRegressor", X_DIABETES, Y_DIABETES, {"alpha": 1.0}),
         ("MLPRegressor", X_DIABETES, np.stack([Y_DIABETES, Y_DIABETES**2], axis=1), {}),
-        ("MLPRegressor", X_DIABETES, counts(), {"loss": "poisson"}),
+        pytest.param("MLPRegressor", X_DIABETES, counts(), {"loss": "poisson"}, marks=NEEDS_1_7),
     ],
 )
 def test_the_loss_follows_that_of_scikit_learn(name, x, y, settings):
@@ -86,6 +92,7 @@ def test_the_loss_follows_that_of_scikit_learn(name, x, y, settings):
     np.testing.assert_allclose(ours.loss_curve_, original.loss_curve_, rtol=0.05, atol=0.01)
 
 
+@NEEDS_1_7
 def test_full_batches_give_the_losses_of_scikit_learn():
     settings = {"batch_size": len(X_DIABETES), "max_iter": 20, "random_state": 0, "alpha": 0.5}
     weight = np.random.default_rng(1).uniform(0.5, 2, len(X_DIABETES))
@@ -221,6 +228,24 @@ def test_early_stopping_follows_the_chosen_score(scoring):
     classifier = MLPClassifier(random_state=0, early_stopping=True, scoring=scoring, max_iter=10).fit(X_DIGITS, Y_DIGITS)
     assert classifier.best_validation_score_ < 0
     assert len(classifier.validation_scores_) == 10
+
+
+def test_scores_by_a_scorer_do_not_warn_of_feature_names():
+    pandas = pytest.importorskip("pandas")
+    x = pandas.DataFrame(X_IRIS, columns=["a", "b", "c", "d"])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "X does not have valid feature names")
+        classifier = MLPClassifier(early_stopping=True, scoring="roc_auc_ovr", max_iter=3, random_state=0)
+        classifier.fit(x, Y_IRIS, sample_weight=np.ones(150))
+    assert list(classifier.feature_names_in_) == ["a", "b", "c", "d"]
+
+
+def test_sample_weights_are_routed():
+    with sklearn.config_context(enable_metadata_routing=True):
+        classifier = MLPClassifier(max_iter=60, random_state=0).set_fit_request(sample_weight=True).set_score_request(sample_weight=False)
+        weight = np.where(Y_IRIS == 0, 1.0, 0.0)
+        search = GridSearchCV(classifier, {"alpha": [0.1]}, cv=2).fit(X_IRIS, Y_IRIS, sample_weight=weight)
+    assert set(search.predict(X_IRIS)) == {0}
 
 
 def test_partial_fit_with_early_stopping_keeps_the_best_weights():
