@@ -41,7 +41,8 @@ class ClassLabels:
             )
         self.multilabel = kind.startswith("multilabel")
         self._sparse = sparse.issparse(y)
-        self.classes = np.arange(y.shape[1]) if self.multilabel else np.unique(y if classes is None else classes)
+        shape = y.shape if self._sparse else np.shape(y)
+        self.classes = np.arange(shape[1]) if self.multilabel else np.unique(y if classes is None else classes)
 
     @property
     def columns(self) -> int:

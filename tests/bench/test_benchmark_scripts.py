@@ -54,6 +54,7 @@ def test_every_script_says_how_it_is_used(name, tmp_path):
         (["rows_from_disk.py", "--quick", "--plot", "p.png"], "ns a row"),
         (["latency.py", "--quick"], "policy, model(x)"),
         (["threads.py", "speedup", "--quick"], "speed-up"),
+        (["estimators.py", "--quick"], "grid search"),
         (["threads.py", "crowd", "--quick"], "of one alone"),
         (["roofline.py", "--quick", "--plot", "p.png"], "of the roof"),
     ],
