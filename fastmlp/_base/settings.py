@@ -25,7 +25,7 @@ class Sealing(ABCMeta):
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
         item = super().__call__(*args, **options)
-        if isinstance(item, Guarded):
+        if type(item) is cls or isinstance(item, Guarded):
             item.__dict__["_sealed"] = True
         return item
 

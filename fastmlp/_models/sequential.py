@@ -160,20 +160,20 @@ class Sequential(Model):
             layer = layer.call.layer
         if isinstance(layer, type) and issubclass(layer, Layer):
             raise TypeError(f"add takes a layer, got the class {layer.__name__}; create a layer: {layer.__name__}(...)")
-        if not isinstance(layer, (Layer, Model)):
+        is_layer = isinstance(layer, Layer)
+        if not is_layer and not isinstance(layer, Model):
             raise TypeError(f"add takes a layer such as layers.Dense(10), or a model, got {layer!r:.80}")
         if layer is self:
             raise ValueError("a model can't be a layer of itself")
-        if isinstance(layer, Layer):
+        if is_layer:
             layer.check_in_model()
         if any(other.name == layer.name for other in self._layers):
             raise ValueError(f"the model has a layer called {layer.name!r} already; pass another name= to the new one")
-        if isinstance(layer, InputLayer) and self._layers:
+        if self._layers and isinstance(layer, InputLayer):
             raise ValueError("Input must be the first layer of a model, but this one has layers already")
-        row = _row_before(layer)
-        if not self._layers and row is not None:
+        if not self._layers and (row := _row_before(layer)) is not None:
             self._layers.append(InputLayer(row))
-        if isinstance(layer, Layer):
+        if is_layer:
             layer._chains.add(self)
         self._layers.append(layer)
 

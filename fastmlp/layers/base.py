@@ -259,8 +259,8 @@ class Layer(Configurable):
 
     def new_weight(self, name: str, shape: Shape, initializer: Initializer, *, flat: bool = False) -> Weight:
         """A new trainable weight, with the layer's regularizer and constraint of that name."""
-        rules = (getattr(self, f"{name}_{rule}", None) for rule in _RULES)
-        return Weight(self.name, name, shape, initializer, *rules, flat=flat)
+        regularizer, constraint = getattr(self, f"{name}_regularizer", None), getattr(self, f"{name}_constraint", None)
+        return Weight(self.name, name, shape, initializer, regularizer, constraint, flat=flat)
 
     def compute_output_shape(self, input_shape: BatchShapeLike) -> BatchShape:
         """The output shape for inputs of a shape, both with the batch axis in front.

@@ -93,7 +93,7 @@ class Dense(Layer):
         self.kernel_initializer = kernel_initializer
         self.bias_initializer = bias_initializer
         self.activity_regularizer = activity_regularizer
-        if isinstance(self.activity_regularizer, regularizers.OrthogonalRegularizer):
+        if activity_regularizer is not None and isinstance(self.activity_regularizer, regularizers.OrthogonalRegularizer):
             raise UnsupportedError("OrthogonalRegularizer is a penalty on weights; activity_regularizer must be L1, L2 or L1L2")
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
