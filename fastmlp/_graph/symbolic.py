@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import weakref
     from types import EllipsisType
 
-    import numpy as np
+    from fastmlp._engine.network import Network
 
 __all__ = [
     "Call",
@@ -72,7 +72,7 @@ class ModelLike(Protocol):
     """A model, as far as its layers and weights are concerned."""
 
     name: str
-    _forward: Callable[[Any, Any], np.ndarray] | None
+    _forward: Network | None
     _shares_weights: bool
 
     @property

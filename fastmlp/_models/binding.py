@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,7 +56,7 @@ class NetworkBinding:
         self._compiled: CompileConfig | None = None
         self._training_lock = forks.Lock()  # held by a call that trains
         self._constrained: Sequence[tuple[int, Parameter]] = ()  # parameters with constraints that are functions
-        self._forward: Callable[[Any, Any], np.ndarray] | None = None  # the network, if model(x) can pass arrays to it directly
+        self._forward: Network | None = None  # the network, if model(x) can pass arrays to it directly
         self._configured = False  # whether the network knows the loss and the optimizer
         self._objective: ResolvedObjective | None = None
         self._connecting = forks.Lock(threading.RLock)  # guards the network and its configuration

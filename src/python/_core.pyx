@@ -225,9 +225,9 @@ cdef class Network:
     def __call__(self, x, out=None):
         cdef cnp.ndarray array
         cdef fm_input c_input
-        if type(x) is SparseRows:
-            return self.predict(x, out)
-        if not (type(x) is np.ndarray and cnp.PyArray_TYPE(<cnp.ndarray>x) == cnp.NPY_FLOAT32 and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>x)):
+        if not (type(x) is _Array and cnp.PyArray_TYPE(<cnp.ndarray>x) == cnp.NPY_FLOAT32 and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>x)):
+            if type(x) is SparseRows:
+                return self.predict(x, out)
             if not isinstance(x, (np.ndarray, list, tuple)):
                 raise TypeError("x must be an array")  # the columns of frames have names, which only the model knows
             x = _numbers(x)
