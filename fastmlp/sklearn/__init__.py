@@ -12,6 +12,13 @@ Example:
 True
 """
 
+try:
+    from sklearn import __version__ as _version
+except ImportError as error:
+    raise ImportError('fastmlp.sklearn needs scikit-learn: pip install "fastmlp[sklearn]"') from error
+if tuple(map(int, _version.split(".")[:2])) < (1, 6):
+    raise ImportError(f'fastmlp.sklearn needs scikit-learn 1.6 or later, but {_version} is installed: pip install -U "scikit-learn>=1.6"')
+
 from fastmlp.sklearn._classifier import MLPClassifier
 from fastmlp.sklearn._regressor import MLPRegressor
 from fastmlp.sklearn._sequential import SequentialClassifier, SequentialRegressor

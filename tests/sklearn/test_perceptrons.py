@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import re
+import subprocess
+import sys
 import warnings
 
 import joblib
@@ -300,6 +303,15 @@ def test_worker_processes_share_the_cores():
     for jobs in (2, 4):
         shares = joblib.Parallel(n_jobs=jobs)(joblib.delayed(fastmlp.get_num_threads)() for _ in range(jobs))
         assert max(shares) <= max(1, joblib.cpu_count() // jobs)
+
+
+@pytest.mark.parametrize(
+    ("module", "advice"), [("None", r"fastmlp\[sklearn\]"), ("types.SimpleNamespace(__version__='1.5.2')", "1.6 or later")]
+)
+def test_the_import_says_which_scikit_learn_it_needs(module, advice):
+    code = f"import sys, types; sys.modules['sklearn'] = {module}; import fastmlp.sklearn"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert re.search(f"ImportError: fastmlp.sklearn needs scikit-learn.*{advice}", done.stderr)
 
 
 def test_a_model_for_fastmlp_is_saved_and_loaded(tmp_path):
