@@ -364,7 +364,7 @@ class Trainer(DataReader):
         else:
             size = batch_size or (-(-len(samples) // steps) if steps else DEFAULT_BATCH_SIZE)
             merged = 1 if listeners.listens_to_batches("test") or objective.depends_on_batches else max(1, EVALUATION_SAMPLES // size)
-            samples = samples.part(0, steps * size) if steps else samples
+            samples = samples.part(0, steps * size) if steps and steps * size < len(samples) else samples
             accumulator = self._accumulator(objective, size).use(samples.batches(size * merged))
             batches = BatchRun(accumulator, 0, -(-len(samples) // (size * merged)), merged)
         logs = run_batches(self, engine, batches, listeners, "test")

@@ -24,7 +24,7 @@ class Model(Protocol):
     fit_progress: FitState | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BatchRun:
     """Batches ``first`` … ``stop - 1``, and the accumulator of their loss and metrics. The data may end before ``stop``."""
 

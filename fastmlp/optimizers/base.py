@@ -330,17 +330,20 @@ class Optimizer(Configurable):
                     f"{', '.join(sorted(names))}"
                 )
         pattern = "|".join(self._not_decayed)
-        return replace(
-            self.rule_for(parameters),
-            weight_decay=self.weight_decay or 0.0,
-            undecayed=tuple(i for i, one in enumerate(parameters) if pattern and re.search(pattern, one.name.rpartition("/")[2])),
-            clipnorm=self.clipnorm or 0.0,
-            global_clipnorm=self.global_clipnorm or 0.0,
-            clipvalue=self.clipvalue or 0.0,
-            accumulate=self.gradient_accumulation_steps or 1,
-            ema_momentum=self.ema_momentum if self.use_ema else None,
-            ema_overwrite_frequency=self.ema_overwrite_frequency or 0,
-        )
+        undecayed = tuple(i for i, one in enumerate(parameters) if pattern and re.search(pattern, one.name.rpartition("/")[2]))
+        options = {
+            "weight_decay": self.weight_decay,
+            "undecayed": undecayed or None,
+            "clipnorm": self.clipnorm,
+            "global_clipnorm": self.global_clipnorm,
+            "clipvalue": self.clipvalue,
+            "accumulate": self.gradient_accumulation_steps,
+            "ema_momentum": self.ema_momentum if self.use_ema else None,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
+        }
+        used: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+        rule = self.rule_for(parameters)
+        return replace(rule, **used) if used else rule
 
     def trainer(self, network: Network) -> Trainer:
         """The object that trains the network: by default the network itself."""
