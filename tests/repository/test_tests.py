@@ -26,6 +26,7 @@ FILES = {
     "test_forking.py": (("_base.naming", "_base.seeding"), "holds their locks while it forks"),
     "test_images.py": (("_data.images",), "looks at pixels of which the command that reads pictures prints nothing"),
     "test_progress.py": (("_base.progress",), "is about the line itself, which fit, downloads and sweeps draw"),
+    "test_repeated_work.py": (("_graph.lowering", "_graph.weights"), "counts calls of functions that users can't see"),
     "test_state.py": (("_training.state",), "restores a state within a process; users do it through files"),
 }
 """Files that import other private modules, and why."""
