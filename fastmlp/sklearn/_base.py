@@ -283,7 +283,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         return x, y, _check_sample_weight(given[2], x) if len(given) == 3 else None
 
     def _batch_size(self, samples: int) -> int:
-        if self._uses_lbfgs:
+        if self._uses_lbfgs or getattr(self.optimizer, "full_batch", False):
             return samples
         if isinstance(self.batch_size, str):
             return min(AUTO_BATCH, samples)

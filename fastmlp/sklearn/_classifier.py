@@ -85,9 +85,9 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         The score for early stopping and ``validation_scores_``: a scorer of scikit-learn, 'loss' for the negative loss, None for the
         accuracy.
     callbacks : Callback, list or None, default=None
-        Callbacks of :mod:`fastmlp.callbacks`.
+        Callbacks of :mod:`fastmlp.callbacks`. Solver 'lbfgs' calls none; ``optimizer=LBFGS()`` does.
     progress : bool, default=False
-        Whether to show a progress bar.
+        Whether to show a progress bar; not with solver 'lbfgs'.
 
     Attributes
     ----------

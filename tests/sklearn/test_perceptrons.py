@@ -263,6 +263,9 @@ def test_callbacks_see_the_validation_samples():
     history = callbacks.History()
     MLPClassifier(max_iter=3, callbacks=history).fit(X_IRIS, Y_IRIS, eval_set=(X_IRIS, Y_IRIS))
     assert len(history.history["val_loss"]) == 3
+    history = callbacks.History()
+    MLPClassifier(max_iter=4, optimizer=optimizers.LBFGS(), callbacks=history).fit(X_DIGITS, Y_DIGITS)
+    assert len(history.history["loss"]) == 4
 
 
 def test_sparse_samples_train_the_same_network():
