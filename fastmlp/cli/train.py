@@ -105,8 +105,9 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             verbose=0,
             callbacks=progress.callback(),
         )
-    results = {
-        "train": model.evaluate(data.x_train, data.y_train, verbose=0, return_dict=True),
+    last_epoch = {name: values[-1] for name, values in history.history.items()}
+    results = {  # a recipe's whole run should be short, so the training samples are not evaluated after it
+        "train": model.evaluate(data.x_train, data.y_train, verbose=0, return_dict=True) if options.to_accuracy is None else last_epoch,
         "test": model.evaluate(data.x_test, data.y_test, verbose=0, return_dict=True),
     }
     if options.save is not None:
@@ -228,9 +229,10 @@ def _report(task: Task, data: Data, model: Sequential, options: argparse.Namespa
     widths = [data.features, *task.hidden, data.classes]
     optimizer = type(model.optimizer).__name__.lower()
     rate = f"in one cycle up to {task.learning_rate:g}" if task.one_cycle else f"at {model.optimizer.learning_rate:g}"
+    in_training = "" if options.to_accuracy is None else " in the last epoch"
     rows: list[tuple[str, object]] = [
         ("test accuracy", _score(results["test"], plural(len(data.x_test), "sample"))),
-        ("train accuracy", _score(results["train"], plural(len(data.x_train), "sample"))),
+        ("train accuracy", _score(results["train"], plural(len(data.x_train), "sample") + in_training)),
         ("network", f"{'-'.join(map(str, widths))}, {options.activation}, {plural(model.count_params(), 'parameter')}"),
         (
             "training",
