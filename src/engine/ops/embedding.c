@@ -101,7 +101,6 @@ static void step_rows(const fm_pass *pass, const fm_node *node, const fm_step *s
 static void visit_places(const fm_pass *pass, const fm_node *node, const fm_step *step, const fm_deferred_table *table, float *gradient,
                          fm_range own) {
     const fm_network *network = pass->network;
-    const uint32_t steps = (uint32_t)network->deferred.steps;
     const ptrdiff_t entries = entries_of(network, node), columns = columns_of(network, node);
     for (ptrdiff_t r = 0; r < pass->rows; r++) {
         const float *numbers = numbers_of(pass, node, r);
@@ -110,10 +109,10 @@ static void visit_places(const fm_pass *pass, const fm_node *node, const fm_step
             const ptrdiff_t entry = index_of(numbers[p], entries);
             if (entry < own.begin || entry >= own.end)
                 continue;
-            if (step && !(table && table->done[entry] > steps)) {
+            if (step && !(table && table->done[entry] > (uint32_t)step->deferred)) {
                 step_rows(pass, node, step, gradient, (fm_range){entry, entry + 1});
                 if (table)
-                    table->done[entry] = steps + 1;
+                    table->done[entry] = (uint32_t)step->deferred + 1;
             } else if (!step)
                 add_to_row(gradient, entries, columns, entry, grad + p * columns);
         }

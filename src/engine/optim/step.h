@@ -12,7 +12,8 @@ typedef struct fm_step {
     float decay;    /* learning rate · weight decay, of matrices and */
     float vector_decay; /* … of others */
     uint64_t taken; /* number of steps before this one */
-    int last;       /* this batch completes a step: with gradient accumulation, the last of several */
+    ptrdiff_t deferred; /* number of deferred steps before this one: network->deferred.steps counts this one as soon as a worker is done */
+    int last; /* this batch completes a step: with gradient accumulation, the last of several */
 } fm_step;
 
 /* This iteration's constants of the optimizer. */

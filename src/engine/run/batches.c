@@ -150,7 +150,7 @@ static void run_task(void *argument, fm_worker worker) {
             .sparse = r->sparse,
             .worker = worker,
         };
-        const fm_step step = fm_step_of(network);
+        fm_step step = fm_step_of(network);
         if (!fm_gather(&pass, r->batches, r->batch))
             atomic_store(&r->bad_row, 1);
         fm_team_barrier(worker);
@@ -176,6 +176,7 @@ static void run_task(void *argument, fm_worker worker) {
                 fm_mark_current(&pass, failed ? r->deferred_steps : r->deferred_steps + 1);
             if (failed)
                 return;
+            step.deferred = r->deferred_steps;
             backward_and_update(r, &pass, &step);
         }
         if (worker.id == 0) {
