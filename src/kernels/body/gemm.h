@@ -192,10 +192,23 @@ FM_INLINE void fm_gemm_micro(const int product, const int rows, const int panels
 /* MR of the next micro-kernel if `left` rows are left. */
 FM_INLINE ptrdiff_t fm_next_mr(ptrdiff_t left) { return left >= 2 * FM_MR ? FM_MR : left > FM_MR ? (left + 1) / 2 : left; }
 
+#define FM_FETCHED_FLOATS (1536 << 10) /* weights that are in no L2: the next panels are prefetched into it */
+
 /* All rows of NR columns, so that the panels stay in L1 while the rows pass over them. */
 FM_INLINE void fm_gemm_panels(const int product, const int panels, const fm_gemm *g, ptrdiff_t panel) {
+    const int fetches =
+        product == FM_GEMM_FORWARD && g->panels * g->b_panel > FM_FETCHED_FLOATS && g->rows >= 4 * FM_MR && panel + 2 * panels <= g->panels;
+    const ptrdiff_t share = fetches ? g->depth * FM_MR / (g->rows - FM_MR) + 1 : 0; /* of the next panels, for each micro-kernel */
+    ptrdiff_t fetched = 0;
     for (ptrdiff_t row = 0; row < g->rows;) {
         const ptrdiff_t rows = fm_next_mr(g->rows - row);
+        if (fetches && fetched < g->depth) {
+            const ptrdiff_t left = g->depth - fetched;
+            for (ptrdiff_t p = fetched; p < fetched + (left < share ? left : share); p++)
+                for (int j = 0; j < panels; j++)
+                    __builtin_prefetch(g->b + (panel + panels + j) * g->b_panel + p * FM_PANEL, 0, 2);
+            fetched += share;
+        }
 #define FM_MR_CASE(n)                                                                                                                      \
     case n:                                                                                                                                \
         fm_gemm_micro(product, n, panels, g, row, panel);                                                                                  \
