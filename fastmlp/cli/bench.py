@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 training cases (a row is a step):             inference cases (a row is a call):
-  spiral       2-64-64-3, batches of 32         policy-1     17-64-64-6, 1 sample
-  policy       17-64-64-6, batches of 64        mnist-1      784-512-10, 1 sample
-  mnist        784-512-10, batches of 128       mnist-10000  784-512-10, 10,000 samples
-  mnist-dense  the same, zeros not skipped      wide-1024    1024-2048-2048-1000, 1,024 samples
-  tabular      54-256-256-7, batches of 256
+  spiral       2-64-64-3, batches of 32         policy-1       17-64-64-6, 1 sample
+  policy       17-64-64-6, batches of 64        mnist-1        784-512-10, 1 sample
+  mnist        784-512-10, batches of 128       mnist-dense-1  the same, a sample without zeros
+  mnist-dense  the same, zeros not skipped      mnist-10000    784-512-10, 10,000 samples
+  tabular      54-256-256-7, batches of 256     wide-1024      1024-2048-2048-1000, 1,024 samples
   wide         1024-2048-2048-1000, batches of 512
   text         20000-16-16-2, batches of 512, a sparse matrix of words (needs scipy)
   text-wide    20000-256-2, the same
