@@ -60,14 +60,25 @@ static void set_fused_epilogue(const fm_pass *pass, const fm_node *node, ptrdiff
     product->derivative = derivative ? derivative + at : NULL;
 }
 
+/* The rows that a node reads: those of the network's input, which may lie with the user, or of a buffer. */
+typedef struct fm_rows_of_input {
+    const float *first;
+    ptrdiff_t row; /* floats from row to row */
+} fm_rows_of_input;
+
+static inline __attribute__((always_inline)) fm_rows_of_input rows_of_input(const fm_pass *pass, const fm_node *node) {
+    const int input = node->spec.input;
+    if (input == 0)
+        return (fm_rows_of_input){pass->input, pass->input_row};
+    return (fm_rows_of_input){pass->workspace->value[input], pass->network->stride[input]};
+}
+
 /* Inlined wherever it is called, so that a prediction of one row, which calls it for every layer, pays for nothing that it does not need. */
 static inline __attribute__((always_inline)) void forward_shard(const int is_fused, const fm_pass *pass, const fm_node *node,
                                                                 fm_output_shard shard) {
     const fm_network *network = pass->network;
     const ptrdiff_t batch_rows = fm_rows(pass, node->spec.output);
-    const int from_input = node->spec.input == 0;
-    const float *a = from_input ? pass->input : pass->workspace->value[node->spec.input];
-    const ptrdiff_t a_row = from_input ? pass->input_row : network->stride[node->spec.input];
+    const fm_rows_of_input a = rows_of_input(pass, node);
     float *c = pass->workspace->value[node->spec.output];
     const ptrdiff_t c_row = network->stride[node->spec.output];
     const float *kernel = network->value + node->kernel;
@@ -80,15 +91,15 @@ static inline __attribute__((always_inline)) void forward_shard(const int is_fus
                 .rows = smaller(FM_MC, shard.rows.end - row),
                 .depth = smaller(block, node->inputs - p),
                 .panels = shard.panels.end - shard.panels.begin,
-                .a = a + row * a_row + p,
-                .a_row = a_row,
+                .a = a.first + row * a.row + p,
+                .a_row = a.row,
                 .b = kernel + (shard.panels.begin * node->inputs + p) * FM_PANEL,
                 .b_step = FM_PANEL,
                 .b_panel = node->inputs * FM_PANEL,
                 .c = c + at,
                 .c_row = c_row,
                 .c_panel = FM_PANEL,
-                .streams = from_input && pass->streams_input,
+                .streams = node->spec.input == 0 && pass->streams_input,
                 .accumulate = p > 0,
                 .epilogue = p + block >= node->inputs,
                 .bias = node->bias < 0 ? NULL : network->value + node->bias + shard.panels.begin * FM_PANEL,
@@ -294,9 +305,7 @@ static int is_narrow(const fm_node *node, ptrdiff_t batch_rows) {
 static void narrow_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     const fm_network *network = pass->network;
     const ptrdiff_t batch_rows = fm_rows(pass, node->spec.output);
-    const int from_input = node->spec.input == 0;
-    const float *x = from_input ? pass->input : pass->workspace->value[node->spec.input];
-    const ptrdiff_t x_row = from_input ? pass->input_row : network->stride[node->spec.input];
+    const fm_rows_of_input x = rows_of_input(pass, node);
     const ptrdiff_t grad_panel = fm_grad_panel_floats(network, pass->workspace, node);
     float *sums = fm_scratch(pass), *gradient = sums + FM_SCRATCH_PANEL;
     const fm_output_shard shard = fm_partition_output(node->inputs, node->panels, pass->worker);
@@ -311,8 +320,8 @@ static void narrow_kernel_update(const fm_pass *pass, const fm_node *node, const
                     .panels = FM_ROUND_UP(rows) / FM_PANEL,
                     .a = pass->workspace->grad_panels[node->spec.output] + panel * grad_panel + p * FM_PANEL,
                     .a_step = FM_PANEL,
-                    .b = x + p * x_row + k,
-                    .b_step = x_row,
+                    .b = x.first + p * x.row + k,
+                    .b_step = x.row,
                     .b_panel = FM_PANEL,
                     .c = sums,
                     .c_row = FM_MC,
@@ -339,9 +348,7 @@ static void narrow_kernel_update(const fm_pass *pass, const fm_node *node, const
 static void wide_kernel_update(const fm_pass *pass, const fm_node *node, const fm_step *step) {
     const fm_network *network = pass->network;
     const ptrdiff_t batch_rows = fm_rows(pass, node->spec.output);
-    const int from_input = node->spec.input == 0;
-    const float *x = from_input ? pass->input : pass->workspace->value[node->spec.input];
-    const ptrdiff_t x_row = from_input ? pass->input_row : network->stride[node->spec.input];
+    const fm_rows_of_input x = rows_of_input(pass, node);
     const float *grad = pass->workspace->grad_panels[node->spec.output];
     const ptrdiff_t grad_panel = fm_grad_panel_floats(pass->network, pass->workspace, node);
     float *scratch = fm_scratch(pass);
@@ -352,7 +359,7 @@ static void wide_kernel_update(const fm_pass *pass, const fm_node *node, const f
         const ptrdiff_t rows = smaller(max_rows, shard.rows.end - k);
         const int packs = pays_to_pack(rows * batch_rows, shard.panels.end - shard.panels.begin);
         for (ptrdiff_t p = 0; packs && p < batch_rows; p += block) {
-            const fm_pack pack = {rows, smaller(block, batch_rows - p), x + p * x_row + k, x_row, packed + p * rows};
+            const fm_pack pack = {rows, smaller(block, batch_rows - p), x.first + p * x.row + k, x.row, packed + p * rows};
             network->kernels->pack(&pack);
         }
         for (ptrdiff_t panel = shard.panels.begin; panel < shard.panels.end; panel += FM_NC_PANELS) {
@@ -362,8 +369,8 @@ static void wide_kernel_update(const fm_pass *pass, const fm_node *node, const f
                     .rows = rows,
                     .depth = smaller(block, batch_rows - p),
                     .panels = panels,
-                    .a = packs ? packed + p * rows : x + p * x_row + k,
-                    .a_step = packs ? 0 : x_row,
+                    .a = packs ? packed + p * rows : x.first + p * x.row + k,
+                    .a_step = packs ? 0 : x.row,
                     .b = grad + panel * grad_panel + p * FM_PANEL,
                     .b_step = FM_PANEL,
                     .b_panel = grad_panel,
