@@ -83,24 +83,27 @@ typedef struct fm_node_spec {
     int activation; /* activation nodes: FM_ACTIVATION_*; dense nodes: one whose derivative is a function of its output */
     float
         alpha; /* negative slope of leaky_relu and general_relu, alpha of elu, celu and squareplus, value of threshold; factor of a scale node */
-    float threshold, max_value; /* general_relu; the threshold also of the shrinks and of threshold */
+    float threshold,
+        max_value; /* general_relu; the threshold also of the shrinks and of threshold; the maximum also of robust scaling, where it is > 0 */
     float rate; /* dropouts; the standard deviation of gaussian noise */
-    int mean, variance; /* batch normalization, normalization */
+    int mean, variance; /* batch normalization, normalization; the mean also the center of robust scaling */
     float epsilon; /* the normalizations */
     double momentum; /* of the moving statistics */
     fm_mode mode;
     float l1, l2; /* activity: adds l1·Σ|x| + l2·Σx² to the loss of a row and passes x through */
     int other; /* buffer: second input */
     int column; /* slice */
-    const int32_t *gathered; /* [columns of the output] gather; copied */
+    const int32_t *gathered; /* [columns of the output] gather, missing; copied */
     int depth; /* dot: the length of the vectors */
     int drops; /* category encoding: −1 is dropped instead of becoming NaN */
     fm_table table; /* lookup, discretization */
+    const int32_t *edge_counts; /* [columns of the input] piecewise linear: number of edges of each column, 0 or ≥ 2; copied */
+    const float *edges; /* [sum of edge_counts] the edges of the columns, end to end, ascending; copied */
 } fm_node_spec;
 
 /* Nodes in topological order. A buffer is written once and read by at most one node, except that any number of branches or slices may
- * read it. Nodes may share parameters. Embeddings, category encodings, lookups and discretizations pass no gradient, so what they read
- * must not depend on trainable parameters. */
+ * read it. Nodes may share parameters. Embeddings, category encodings, lookups, discretizations and encodings of numbers
+ * (robust_scaling, missing, piecewise_linear) pass no gradient, so what they read must not depend on trainable parameters. */
 typedef struct fm_plan {
     int buffer_count, node_count, parameter_count;
     const int64_t *widths; /* [buffer_count] columns of each buffer; buffer 0 is the input */

@@ -150,6 +150,11 @@ class Node:
     - ``"category_encoding"``: integers become columns, in the mode ``"one_hot"``, ``"multi_hot"`` or ``"count"``.
     - ``"lookup"``: each column of the input, an integer, is replaced by what ``table`` says.
     - ``"discretization"``: each column is replaced by how many of the ``table``'s keys are no larger.
+    - ``"robust_scaling"``: ``z = (input - center) * scale``, which ``z / sqrt(1 + (z / max_value)²)`` keeps below ``max_value``; 0 where
+      the input is NaN.
+    - ``"missing"``: 1 where the input is NaN, 0 elsewhere, in the columns ``gathered``.
+    - ``"piecewise_linear"``: each column, of B + 1 ``edges``, becomes B: ``(input - edge) / (next edge - edge)``, clipped to 0 … 1; but the
+      first goes down to -1, and the last up to 2. All 0 where the input is NaN.
     - ``"add"``, ``"subtract"``, ``"multiply"``, ``"divide"``, ``"maximum"``, ``"minimum"``: of two inputs, element by element;
       where two are equal, each has half a part in the gradient of the last two.
     - ``"dot"``: each input is vectors of length ``depth``, end to end; the product of each vector of the first with each of the second.
@@ -163,8 +168,9 @@ class Node:
     - ``"branch"``: the input, for one of several readers.
     - ``"slice"``: columns ``column … column + width`` of buffer 0.
 
-    The last two read the network's input, or what slices and branches give of it. What ``embedding``, ``category_encoding``, ``lookup`` and
-    ``discretization`` read depends on no parameter that is trained: no gradient goes through them.
+    The last two read the network's input, or what slices and branches give of it. What ``embedding``, ``category_encoding``, ``lookup``,
+    ``discretization``, ``robust_scaling``, ``missing`` and ``piecewise_linear`` read depends on no parameter that is trained: no gradient
+    goes through them.
     """
 
     op: str
@@ -180,7 +186,7 @@ class Node:
     threshold: float = 0.0
     """Where ``general_relu``, the shrinks and ``threshold`` begin to let their input through; but for ``threshold`` at least 0."""
     max_value: float = math.inf
-    """The maximum of ``general_relu``, ≥ 0."""
+    """The maximum of ``general_relu``, ≥ 0; that of a robust scaling, > 0 and finite."""
     penalty: Penalty | None = None
     """Of an activity node: its l1 and l2."""
     functions: tuple[Function, Function] | None = None
@@ -190,7 +196,7 @@ class Node:
     width: int = 0
     """Columns of the output of a slice, a fold, an unfold or a pool."""
     gathered: tuple[int, ...] = ()
-    """The columns of the input that a gather reads, one for each of its own."""
+    """The columns of the input that a gather or ``missing`` reads, one for each of its own."""
     depth: int = 0
     """Of a dot node: the length of the vectors."""
     roles: tuple[str, ...] = ()
@@ -209,6 +215,9 @@ class Node:
     """``category_encoding``: whether -1 counts for no column, instead of being no number of the range."""
     table: Table | None = None
     """Of a lookup or a discretization."""
+    edges: tuple[tuple[float, ...], ...] = ()
+    """``piecewise_linear``: for each column of the input, the ascending edges of its bins; none, or at least two. Two neighbours differ by
+    a normal number of float32."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,7 @@ class _Maker:
                 continue
             if operation.op in READS_NUMBERS:
                 self._check_numbers(layer, operation, buffer)
-            elif operation.op == "discretization":
+            elif operation.op in _WITHOUT_GRADIENT:
                 self._check_fixed(layer, buffer)
             if operation.op == "gather":
                 buffer = self._gather(buffer, operation.settings["gathered"])
@@ -141,7 +141,7 @@ class _Maker:
             if training and operation.op in _OF_TRAINING and not settings.get("mode"):
                 settings["mode"] = "training"
             groups = self._groups_of(operation, buffer)
-            width = self.widths[buffer] // groups
+            width = _columns_after(operation, self.widths[buffer] // groups)
             if operation.op not in _WITHOUT_WEIGHTS:
                 settings["parameters"] = tuple(self._index[weight] for weight in layer._weights)
                 width = math.prod(call.outputs[0].row) // groups
@@ -236,7 +236,7 @@ class _Maker:
     def _check_fixed(self, layer: Any, buffer: int) -> None:
         if buffer not in self._fixed:
             raise ValueError(
-                f"layer {layer.name!r} returns bin numbers, through which no gradient flows, so no layer before it may be trainable, "
+                f"no gradient flows through layer {layer.name!r}, so no layer before it may be trainable, "
                 f"but {self._writer(buffer)} is; put it before that layer, or freeze the layers before it"
             )
 
@@ -275,13 +275,25 @@ def side_by_side(rows: Sequence[Shape], axis: int) -> np.ndarray:
 
 
 _TABLES = ("lookup", "discretization")
-_WITHOUT_WEIGHTS = frozenset({"activation", "activity", *_TABLES})
-"""Operations without weights, whose output is as wide as their input."""
+_ENCODINGS = ("robust_scaling", "missing", "piecewise_linear")
+_WITHOUT_GRADIENT = frozenset({"discretization", *_ENCODINGS})
+"""Operations that read any numbers, and through which no gradient flows."""
+_WITHOUT_WEIGHTS = frozenset({"activation", "activity", *_TABLES, *_ENCODINGS})
+"""Operations without weights, whose width follows from that of their input."""
 _WITHOUT_ROLES = _WITHOUT_WEIGHTS | {"dense"}
 """Operations whose weights, if any, are a kernel and a bias."""
 _OF_TRAINING = ("dropout", "alpha_dropout", "gaussian_dropout", "gaussian_noise", "batch_normalization")
 """Operations that differ in training."""
 READS_NUMBERS = frozenset({"embedding", "category_encoding", "lookup"})
+
+
+def _columns_after(operation: Operation, width: int) -> int:
+    """The columns of an operation without weights that reads ``width`` columns."""
+    if operation.op == "missing":
+        return len(operation.settings["gathered"])
+    if operation.op == "piecewise_linear":
+        return sum(len(edges) - 1 for edges in operation.settings["edges"] if edges)
+    return width
 
 
 def _numbers_given(op: str, table: Table) -> tuple[int, int]:

@@ -5,8 +5,8 @@ loss with respect to its output; the operation returns the gradients with respec
 and with respect to its parameters. That is all there is to backpropagation (Rumelhart, Hinton, Williams, 1986, "Learning
 representations by back-propagating errors"): every operation knows its own derivative, and the chain rule combines them.
 
-The most basic operations are here; ``normalization.py``, ``noise.py``, ``merges.py``, ``arrangements.py`` and ``categories.py`` have the
-others. To add an operation, write its class and add a row to ``OPERATIONS``.
+The most basic operations are here; ``normalization.py``, ``noise.py``, ``merges.py``, ``arrangements.py``, ``categories.py`` and
+``numeric.py`` have the others. To add an operation, write its class and add a row to ``OPERATIONS``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from fastmlp.reference.lookup import lookup
 from fastmlp.reference.merges import MERGES
 from fastmlp.reference.noise import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
 from fastmlp.reference.normalization import BatchNormalization, LayerNormalization, Normalization, PReLU, Rescaling, RMSNormalization
+from fastmlp.reference.numeric import Missing, PiecewiseLinear, RobustScaling
 from fastmlp.reference.operation import Arrays, Operation, Pass
 
 __all__ = ["OPERATIONS", "Operation", "Pass"]
@@ -133,5 +134,8 @@ OPERATIONS: dict[str, type[Operation]] = {
     "category_encoding": CategoryEncoding,
     "lookup": Lookup,
     "discretization": Discretization,
+    "robust_scaling": RobustScaling,
+    "missing": Missing,
+    "piecewise_linear": PiecewiseLinear,
     "activity": Activity,
 }

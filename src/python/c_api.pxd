@@ -101,6 +101,8 @@ cdef extern from "fastmlp.h" nogil:
         double momentum
         fm_mode mode
         fm_table table
+        const int32_t *edge_counts
+        const float *edges
 
     ctypedef struct fm_plan:
         int buffer_count, node_count, parameter_count

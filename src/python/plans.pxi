@@ -11,10 +11,11 @@ _MODES = {
     "count": FM_MODE_COUNT,
 }
 _METHODS = {"floormod": FM_BUCKETING_FLOORMOD, "farmhash": FM_BUCKETING_FARMHASH, "siphash": FM_BUCKETING_SIPHASH}
+_GATHERS = ("gather", "missing")
 _PLACES = {
     **dict.fromkeys(("kernel", "gamma", "scale", "alpha", "embeddings"), 0),
     **dict.fromkeys(("bias", "beta", "offset"), 1),
-    **dict.fromkeys(("mean", "moving_mean"), 2),
+    **dict.fromkeys(("mean", "moving_mean", "center"), 2),
     **dict.fromkeys(("variance", "moving_variance"), 3),
 }
 
@@ -54,8 +55,10 @@ cdef class _PlanStructs:
         for i, node in enumerate(plan.nodes):
             _fill_node(&self.nodes[i], node, constant, self.kept)
             constant += len(node.constants)
-            if node.op == "gather" and len(node.gathered) != plan.widths[node.output]:
+            if node.op in _GATHERS and len(node.gathered) != plan.widths[node.output]:
                 raise ValueError(f"node {i} gathers {len(node.gathered)} columns into {plan.widths[node.output]}")
+            if node.op == "piecewise_linear" and len(node.edges) != plan.widths[node.inputs[0]]:
+                raise ValueError(f"node {i} has edges for {len(node.edges)} columns, but reads {plan.widths[node.inputs[0]]}")
         self.plan.buffer_count, self.plan.node_count, self.plan.parameter_count = buffers, nodes, total
         self.plan.widths, self.plan.nodes, self.plan.output = self.widths, self.nodes, plan.output
         self.plan.shapes, self.plan.trainable = self.shapes, self.trainable
@@ -74,9 +77,13 @@ cdef int _fill_node(fm_node_spec *c, node, int constant, list kept) except -1:
         raise ValueError(f"a node {node.op!r} reads {fm_op_inputs(c.op)} buffers, got {len(node.inputs)}")
     c.input, c.other, c.output = node.inputs[0], node.inputs[-1], node.output
     c.column, c.depth, c.drops = node.column, node.depth, node.drops
-    if node.op == "gather":
+    if node.op in _GATHERS:
         kept.append(np.array(node.gathered, np.int32))
         c.gathered = <const int32_t *>cnp.PyArray_DATA(<cnp.ndarray>kept[-1])
+    if node.op == "piecewise_linear":
+        kept += [np.array([len(edges) for edges in node.edges], np.int32), np.array([edge for edges in node.edges for edge in edges], np.float32)]
+        c.edge_counts = <const int32_t *>cnp.PyArray_DATA(<cnp.ndarray>kept[-2])
+        c.edges = <const float *>cnp.PyArray_DATA(<cnp.ndarray>kept[-1])
     if node.table is not None:
         _fill_table(&c.table, node.table, kept)
     c.kernel = c.bias = c.mean = c.variance = -1

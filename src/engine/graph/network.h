@@ -34,8 +34,6 @@ struct fm_network {
     ptrdiff_t size;        /* floats in each parameter array */
     int output;
     int penalizes_activity; /* some node adds an activity penalty to the loss */
-    int32_t *gathered; /* index arrays of the gather nodes */
-    float *tables;     /* tables of the lookup and discretization nodes */
     int *root;         /* [buffer] the buffer whose values it aliases: itself, or the one that branches read */
     /* The dense node that reads the input, directly or after a rescaling, with a kernel that no other node uses; NULL if there is none. */
     const fm_node *first_dense;
@@ -46,7 +44,7 @@ struct fm_network {
     float *value; /* [size] kernels as panels, biases padded */
     float *slot[FM_SLOTS]; /* [size], or NULL */
     float *gradient; /* [size], NULL until needed */
-    char *slot_memory, *gradient_memory, *plan_memory, *value_memory;
+    char *slot_memory, *gradient_memory, *plan_memory, *constant_memory, *value_memory;
 
     fm_deferred deferred;
 

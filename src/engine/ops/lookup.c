@@ -4,8 +4,6 @@
 #include "engine/graph/validate.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define EXACT_INT_LIMIT 16777216.0f /* 2^24: integers below it are exact in a float */
 #define DIGITS 9 /* maximum length of such a number as text, with its sign */
@@ -92,8 +90,6 @@ static uint64_t siphash(const uint8_t *text, int length, const uint64_t key[2]) 
 
 /* -- tables ------------------------------------------------------------------------------------------------------------------------ */
 
-static int has_table(fm_op op) { return op == FM_OP_lookup || op == FM_OP_discretization; }
-
 int fm_validate_lookup(const fm_plan *plan, const fm_node_spec *node) {
     const fm_table *table = &node->table;
     const int looks_up = node->op == FM_OP_lookup;
@@ -106,33 +102,6 @@ int fm_validate_lookup(const fm_plan *plan, const fm_node_spec *node) {
     }
     return fm_validate_same_width(plan, node) && table->buckets >= 0 && (float)table->buckets <= EXACT_INT_LIMIT &&
            fabsf((float)table->first) <= EXACT_INT_LIMIT && table->method >= FM_BUCKETING_FLOORMOD && table->method <= FM_BUCKETING_SIPHASH;
-}
-
-int fm_copy_tables(fm_network *network) {
-    size_t total = 0;
-    for (int i = 0; i < network->node_count; i++) {
-        const fm_node_spec *spec = &network->nodes[i].spec;
-        if (has_table(spec->op) && __builtin_add_overflow(total, 2 * (size_t)spec->table.entries, &total))
-            return 0;
-    }
-    if (total >= PTRDIFF_MAX / sizeof(float))
-        return 0;
-    float *to = network->tables = malloc((total + 1) * sizeof *to);
-    for (int i = 0; to && i < network->node_count; i++) {
-        fm_node_spec *spec = &network->nodes[i].spec;
-        const size_t entries = has_table(spec->op) ? (size_t)spec->table.entries : 0;
-        if (!entries)
-            continue;
-        memcpy(to, spec->table.keys, entries * sizeof *to);
-        spec->table.keys = to;
-        to += entries;
-        if (spec->op == FM_OP_lookup) {
-            memcpy(to, spec->table.values, entries * sizeof *to);
-            spec->table.values = to;
-            to += entries;
-        }
-    }
-    return network->tables != NULL;
 }
 
 /* Number of keys ≤ x; all of them if x is NaN. */

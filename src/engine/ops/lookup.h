@@ -5,9 +5,6 @@
 #include "engine/graph/pass.h"
 
 int fm_validate_lookup(const fm_plan *plan, const fm_node_spec *node);
-
-/* Copies the tables of all nodes into the network's memory. 0 if there is none. */
-int fm_copy_tables(fm_network *network);
 void fm_lookup_forward(const fm_pass *pass, const fm_node *node);
 
 #endif

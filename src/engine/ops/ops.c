@@ -9,6 +9,7 @@
 #include "engine/ops/lookup.h"
 #include "engine/ops/merge.h"
 #include "engine/ops/norm.h"
+#include "engine/ops/numeric.h"
 #include "engine/ops/softmax.h"
 
 const fm_op_functions fm_ops[FM_OP_COUNT] = {

@@ -2,9 +2,9 @@
 #include "engine/run/network.h"
 #include "engine/base/arena.h"
 #include "engine/data/sparse.h"
+#include "engine/graph/constants.h"
 #include "engine/graph/link.h"
 #include "engine/graph/validate.h"
-#include "engine/ops/lookup.h"
 #include "engine/ops/ops.h"
 #include "engine/optim/deferred.h"
 #include "engine/optim/state.h"
@@ -20,23 +20,6 @@
 static ptrdiff_t padded_stride(ptrdiff_t width) {
     const ptrdiff_t stride = FM_ROUND_UP(width);
     return stride % 256 == 0 ? stride + FM_PANEL : stride;
-}
-
-/* Copies the index arrays of gather nodes into the network's memory. 0 if there is none. */
-static int copy_gathered(fm_network *network) {
-    ptrdiff_t total = 0;
-    for (int i = 0; i < network->node_count; i++)
-        total += network->nodes[i].spec.op == FM_OP_gather ? network->nodes[i].units : 0;
-    int32_t *to = network->gathered = malloc((size_t)(total + 1) * sizeof *to);
-    for (int i = 0; to && i < network->node_count; i++) {
-        fm_node *node = &network->nodes[i];
-        if (node->spec.op == FM_OP_gather) {
-            memcpy(to, node->spec.gathered, (size_t)node->units * sizeof *to);
-            node->spec.gathered = to;
-            to += node->units;
-        }
-    }
-    return network->gathered != NULL;
 }
 
 /* The arrays of a network that have an element for each buffer, node or parameter, in one allocation. */
@@ -113,7 +96,7 @@ static fm_status build(fm_network *network, const fm_plan *plan) {
         set_node(network, &plan->nodes[i], i);
     if (!fm_count_rows(network))
         return FM_STATUS_BAD_PLAN;
-    if (!copy_gathered(network) || !fm_copy_tables(network))
+    if (!fm_copy_constants(network))
         return FM_STATUS_NO_MEMORY;
     fm_link_nodes(network);
     return FM_STATUS_OK;
@@ -121,8 +104,7 @@ static fm_status build(fm_network *network, const fm_plan *plan) {
 
 static void free_plan(fm_network *network) {
     free(network->value_memory);
-    free(network->gathered);
-    free(network->tables);
+    free(network->constant_memory);
     free(network->plan_memory);
     free(network);
 }
