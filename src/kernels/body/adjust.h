@@ -31,22 +31,33 @@ void FM_FUNCTION(combine)(const fm_combine *c) {
     }
 }
 
-void FM_FUNCTION(column_norms)(const fm_norms *s) {
-    for (ptrdiff_t c = 0; c < s->cols; c += FM_PANEL)
-        for (int v = 0; v < FM_PANEL; v += V_LANES) {
-            const float *x = s->x + c / FM_PANEL * s->x_panel + v;
-            vf absolute = v_set1(0.0f), square = v_set1(0.0f);
-            for (ptrdiff_t r = 0; r < s->rows; r++) {
-                const vf value = v_load(x + r * FM_PANEL);
-                absolute = v_add(absolute, v_magnitude(value));
-                square = v_fma(value, value, square);
-            }
-            if (s->absolute)
-                v_store(s->absolute + c + v, absolute);
-            if (s->square)
-                v_store(s->square + c + v, square);
+FM_INLINE void fm_column_norms_at(const fm_norms *s, ptrdiff_t c, int vectors) {
+    const vf zero = v_set1(0.0f);
+    const float *x[FM_COLUMN_VECTORS];
+    vf absolute[FM_COLUMN_VECTORS], square[FM_COLUMN_VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        const ptrdiff_t at = c + v * V_LANES;
+        x[v] = s->x + at / FM_PANEL * s->x_panel + at % FM_PANEL;
+        absolute[v] = square[v] = zero;
+    }
+    for (ptrdiff_t r = 0; r < s->rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            const vf value = v_load(x[v] + r * FM_PANEL);
+            absolute[v] = v_add(absolute[v], v_magnitude(value));
+            square[v] = v_fma(value, value, square[v]);
         }
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        if (s->absolute)
+            v_store(s->absolute + c + v * V_LANES, absolute[v]);
+        if (s->square)
+            v_store(s->square + c + v * V_LANES, square[v]);
+    }
 }
+
+void FM_FUNCTION(column_norms)(const fm_norms *s) { FM_BY_COLUMNS(fm_column_norms_at, s, FM_ROUND_UP(s->cols)); }
 
 /* V_LANES rows, or as many as there are, from x on. */
 FM_INLINE void fm_row_norms(const fm_norms *s, const float *x, ptrdiff_t rows, float *square) {

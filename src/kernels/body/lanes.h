@@ -69,6 +69,18 @@ FM_INLINE vf fm_max_rows(vf r[V_LANES]) {
     return r[0];
 }
 
+/* A sum over rows is one chain of additions for each vector of columns. Four vectors at once hide the latency of the additions, and read more of a row. `function` gets the arguments, the first
+ * column and the number of vectors, 4 or 1. */
+#define FM_COLUMN_VECTORS 4
+#define FM_BY_COLUMNS(function, arguments, cols)                                                                                           \
+    do {                                                                                                                                   \
+        ptrdiff_t column = 0;                                                                                                              \
+        for (; column + FM_COLUMN_VECTORS * V_LANES <= (cols); column += FM_COLUMN_VECTORS * V_LANES)                                      \
+            function(arguments, column, FM_COLUMN_VECTORS);                                                                                \
+        for (; column < (cols); column += V_LANES)                                                                                         \
+            function(arguments, column, 1);                                                                                                \
+    } while (0)
+
 /* The maximum of a row, as the lanes of one vector. Lanes beyond the columns are left alone: a maximum with a constant would drop a NaN,
  * in more lanes with wider vectors. */
 FM_INLINE vf fm_row_max(const float *x, ptrdiff_t cols, vm tail) {

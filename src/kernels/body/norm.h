@@ -10,79 +10,114 @@ FM_INLINE vf fm_inverse_root(vf variance, float epsilon) {
     return v_select(v_eq(root, zero), zero, v_div(v_set1(1.0f), root));
 }
 
-void FM_FUNCTION(column_moments)(const fm_column_moments *m) {
+FM_INLINE void fm_column_moments_at(const fm_column_moments *m, ptrdiff_t c, int vectors) {
     const ptrdiff_t rows = m->rows, stride = m->x_row;
-    const vf count = v_set1((float)rows);
-    for (ptrdiff_t c = 0; c < m->cols; c += V_LANES) {
-        const float *x = m->x + c;
-        vf sum = v_set1(0.0f), squares = v_set1(0.0f);
-        for (ptrdiff_t r = 0; r < rows; r++)
-            sum = v_add(sum, v_load(x + r * stride));
-        const vf mean = v_div(sum, count);
-        for (ptrdiff_t r = 0; r < rows; r++) {
-            const vf off = v_sub(v_load(x + r * stride), mean);
-            squares = v_fma(off, off, squares);
+    const float *x = m->x + c;
+    const vf zero = v_set1(0.0f), count = v_set1((float)rows);
+    vf sum[FM_COLUMN_VECTORS] = {zero, zero, zero, zero}, squares[FM_COLUMN_VECTORS] = {zero, zero, zero, zero};
+    for (ptrdiff_t r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            sum[v] = v_add(sum[v], v_load(x + r * stride + v * V_LANES));
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++)
+        sum[v] = v_div(sum[v], count);
+    for (ptrdiff_t r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            const vf off = v_sub(v_load(x + r * stride + v * V_LANES), sum[v]);
+            squares[v] = v_fma(off, off, squares[v]);
         }
-        v_store(m->mean + c, mean);
-        v_store(m->variance + c, v_div(squares, count));
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        v_store(m->mean + c + v * V_LANES, sum[v]);
+        v_store(m->variance + c + v * V_LANES, v_div(squares[v], count));
     }
 }
+
+void FM_FUNCTION(column_moments)(const fm_column_moments *m) { FM_BY_COLUMNS(fm_column_moments_at, m, m->cols); }
 
 /* out = (x − centre)·scale + offset, the three from a vector of columns. */
-void FM_FUNCTION(batch_norm)(const fm_batch_norm *n) {
+FM_INLINE void fm_batch_norm_at(const fm_batch_norm *n, ptrdiff_t first, int vectors) {
     const vf zero = v_set1(0.0f);
-    for (ptrdiff_t c = 0; c < n->cols; c += V_LANES) {
-        vf centre = zero, scale = zero, offset = zero;
+    vf centre[FM_COLUMN_VECTORS], scale[FM_COLUMN_VECTORS], offset[FM_COLUMN_VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        const ptrdiff_t c = first + v * V_LANES;
+        const vf mean = n->mean ? v_load(n->mean + c) : zero, beta = n->beta ? v_load(n->beta + c) : zero;
+        centre[v] = offset[v] = zero;
         switch (n->kind) {
         case FM_NORMALIZE_BATCH:
-            scale = fm_inverse_root(v_load(n->variance + c), n->epsilon);
-            scale = n->gamma ? v_mul(scale, v_load(n->gamma + c)) : scale;
-            centre = n->mean ? v_load(n->mean + c) : zero;
-            offset = n->beta ? v_load(n->beta + c) : zero;
+            scale[v] = fm_inverse_root(v_load(n->variance + c), n->epsilon);
+            scale[v] = n->gamma ? v_mul(scale[v], v_load(n->gamma + c)) : scale[v];
+            centre[v] = mean;
+            offset[v] = beta;
             break;
         case FM_NORMALIZE_STANDARD:
-            scale = v_div(v_set1(1.0f), v_max(v_set1(n->epsilon), v_sqrt(v_load(n->variance + c))));
-            centre = n->mean ? v_load(n->mean + c) : zero;
+            scale[v] = v_div(v_set1(1.0f), v_max(v_set1(n->epsilon), v_sqrt(v_load(n->variance + c))));
+            centre[v] = mean;
             break;
         case FM_NORMALIZE_INVERSE:
-            scale = v_max(v_set1(n->epsilon), v_sqrt(v_load(n->variance + c)));
-            offset = n->mean ? v_load(n->mean + c) : zero;
+            scale[v] = v_max(v_set1(n->epsilon), v_sqrt(v_load(n->variance + c)));
+            offset[v] = mean;
             break;
-        case FM_NORMALIZE_SCALE:
-            scale = v_load(n->gamma + c);
-            offset = n->beta ? v_load(n->beta + c) : zero;
-            break;
+        default: /* FM_NORMALIZE_SCALE */
+            scale[v] = v_load(n->gamma + c);
+            offset[v] = beta;
         }
-        for (ptrdiff_t r = 0; r < n->rows; r++)
-            v_store(n->out + r * n->out_row + c, v_fma(v_sub(v_load(n->x + r * n->x_row + c), centre), scale, offset));
     }
+    for (ptrdiff_t r = 0; r < n->rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            const vf x = v_load(n->x + r * n->x_row + first + v * V_LANES);
+            v_store(n->out + r * n->out_row + first + v * V_LANES, v_fma(v_sub(x, centre[v]), scale[v], offset[v]));
+        }
 }
 
-void FM_FUNCTION(batch_norm_backward)(const fm_batch_norm_backward *n) {
+void FM_FUNCTION(batch_norm)(const fm_batch_norm *n) { FM_BY_COLUMNS(fm_batch_norm_at, n, n->cols); }
+
+FM_INLINE void fm_batch_norm_backward_at(const fm_batch_norm_backward *n, ptrdiff_t c, int vectors) {
     const ptrdiff_t rows = n->rows;
-    const vf count = v_set1((float)rows);
-    for (ptrdiff_t c = 0; c < n->cols; c += V_LANES) {
-        const float *x = n->x + c, *grad = n->grad + c;
-        const vf mean = v_load(n->mean + c), inverse = fm_inverse_root(v_load(n->variance + c), n->epsilon);
-        vf dbeta = v_set1(0.0f), dgamma = v_set1(0.0f);
-        for (ptrdiff_t r = 0; r < rows; r++) {
-            const vf g = v_load(grad + r * n->grad_row);
-            dbeta = v_add(dbeta, g);
-            dgamma = v_fma(g, v_mul(v_sub(v_load(x + r * n->x_row), mean), inverse), dgamma);
-        }
-        v_store(n->dbeta + c, dbeta);
-        v_store(n->dgamma + c, dgamma);
-        if (!n->out)
-            continue;
-        const vf scale = n->gamma ? v_mul(inverse, v_load(n->gamma + c)) : inverse;
-        const vf shift = v_div(dbeta, count), slope = v_div(dgamma, count);
-        for (ptrdiff_t r = 0; r < rows; r++) {
-            const vf normal = v_mul(v_sub(v_load(x + r * n->x_row), mean), inverse);
-            const vf rest = v_fnma(normal, slope, v_sub(v_load(grad + r * n->grad_row), shift));
-            v_store(n->out + r * n->out_row + c, v_mul(rest, scale));
-        }
+    const float *x = n->x + c, *grad = n->grad + c;
+    const vf zero = v_set1(0.0f), count = v_set1((float)rows);
+    vf mean[FM_COLUMN_VECTORS], inverse[FM_COLUMN_VECTORS];
+    vf dbeta[FM_COLUMN_VECTORS] = {zero, zero, zero, zero}, dgamma[FM_COLUMN_VECTORS] = {zero, zero, zero, zero};
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        mean[v] = v_load(n->mean + c + v * V_LANES);
+        inverse[v] = fm_inverse_root(v_load(n->variance + c + v * V_LANES), n->epsilon);
     }
+    for (ptrdiff_t r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            const vf g = v_load(grad + r * n->grad_row + v * V_LANES), off = v_sub(v_load(x + r * n->x_row + v * V_LANES), mean[v]);
+            dbeta[v] = v_add(dbeta[v], g);
+            dgamma[v] = v_fma(g, v_mul(off, inverse[v]), dgamma[v]);
+        }
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        v_store(n->dbeta + c + v * V_LANES, dbeta[v]);
+        v_store(n->dgamma + c + v * V_LANES, dgamma[v]);
+    }
+    if (!n->out)
+        return;
+    vf scale[FM_COLUMN_VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        scale[v] = n->gamma ? v_mul(inverse[v], v_load(n->gamma + c + v * V_LANES)) : inverse[v];
+        dbeta[v] = v_div(dbeta[v], count);
+        dgamma[v] = v_div(dgamma[v], count);
+    }
+    for (ptrdiff_t r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            const vf normal = v_mul(v_sub(v_load(x + r * n->x_row + v * V_LANES), mean[v]), inverse[v]);
+            const vf rest = v_fnma(normal, dgamma[v], v_sub(v_load(grad + r * n->grad_row + v * V_LANES), dbeta[v]));
+            v_store(n->out + r * n->out_row + c + v * V_LANES, v_mul(rest, scale[v]));
+        }
 }
+
+void FM_FUNCTION(batch_norm_backward)(const fm_batch_norm_backward *n) { FM_BY_COLUMNS(fm_batch_norm_backward_at, n, n->cols); }
 
 /* The lanes of Σ_c (x − mean), or of its square. */
 FM_INLINE vf fm_row_moment(const float *x, ptrdiff_t cols, vm tail, vf mean, int square) {
@@ -182,40 +217,63 @@ void FM_FUNCTION(layer_norm_backward)(const fm_layer_norm_backward *n) {
     }
 }
 
+FM_INLINE void fm_layer_norm_parameter_gradients_at(const fm_layer_norm_parameter_gradients *n, ptrdiff_t c, int vectors) {
+    const vf zero = v_set1(0.0f);
+    vf dbeta[FM_COLUMN_VECTORS] = {zero, zero, zero, zero}, dgamma[FM_COLUMN_VECTORS] = {zero, zero, zero, zero};
+    for (ptrdiff_t r = 0; r < n->rows; r++) {
+        const vf mean = v_set1(n->mean[r]), scale = v_set1(n->scale[r]);
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            const vf g = v_load(n->grad + r * n->grad_row + c + v * V_LANES);
+            dbeta[v] = v_add(dbeta[v], g);
+            dgamma[v] = v_fma(g, v_mul(v_sub(v_load(n->x + r * n->x_row + c + v * V_LANES), mean), scale), dgamma[v]);
+        }
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        v_store(n->dbeta + c + v * V_LANES, dbeta[v]);
+        v_store(n->dgamma + c + v * V_LANES, dgamma[v]);
+    }
+}
+
 void FM_FUNCTION(layer_norm_parameter_gradients)(const fm_layer_norm_parameter_gradients *n) {
-    for (ptrdiff_t c = 0; c < n->cols; c += V_LANES) {
-        vf dbeta = v_set1(0.0f), dgamma = v_set1(0.0f);
-        for (ptrdiff_t r = 0; r < n->rows; r++) {
-            const vf g = v_load(n->grad + r * n->grad_row + c);
-            const vf normal = v_mul(v_sub(v_load(n->x + r * n->x_row + c), v_set1(n->mean[r])), v_set1(n->scale[r]));
-            dbeta = v_add(dbeta, g);
-            dgamma = v_fma(g, normal, dgamma);
-        }
-        v_store(n->dbeta + c, dbeta);
-        v_store(n->dgamma + c, dgamma);
-    }
+    FM_BY_COLUMNS(fm_layer_norm_parameter_gradients_at, n, n->cols);
 }
 
-void FM_FUNCTION(prelu)(const fm_prelu *p) {
-    for (ptrdiff_t c = 0; c < p->cols; c += V_LANES) {
-        const vf alpha = v_load(p->alpha + c), zero = v_set1(0.0f);
-        for (ptrdiff_t r = 0; r < p->rows; r++) {
-            const vf x = v_load(p->x + r * p->x_row + c);
-            v_store(p->out + r * p->out_row + c, v_select(v_lt(zero, x), x, v_mul(alpha, x)));
+FM_INLINE void fm_prelu_at(const fm_prelu *p, ptrdiff_t c, int vectors) {
+    const vf zero = v_set1(0.0f);
+    vf alpha[FM_COLUMN_VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++)
+        alpha[v] = v_load(p->alpha + c + v * V_LANES);
+    for (ptrdiff_t r = 0; r < p->rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            const vf x = v_load(p->x + r * p->x_row + c + v * V_LANES);
+            v_store(p->out + r * p->out_row + c + v * V_LANES, v_select(v_lt(zero, x), x, v_mul(alpha[v], x)));
         }
-    }
 }
 
-void FM_FUNCTION(prelu_backward)(const fm_prelu *p) {
-    for (ptrdiff_t c = 0; c < p->cols; c += V_LANES) {
-        const vf alpha = v_load(p->alpha + c), zero = v_set1(0.0f), one = v_set1(1.0f);
-        vf dalpha = zero;
-        for (ptrdiff_t r = 0; r < p->rows; r++) {
-            const vf x = v_load(p->x + r * p->x_row + c), g = v_load(p->grad + r * p->grad_row + c);
-            dalpha = v_fma(g, v_select(v_lt(x, zero), x, zero), dalpha);
+void FM_FUNCTION(prelu)(const fm_prelu *p) { FM_BY_COLUMNS(fm_prelu_at, p, p->cols); }
+
+FM_INLINE void fm_prelu_backward_at(const fm_prelu *p, ptrdiff_t c, int vectors) {
+    const vf zero = v_set1(0.0f), one = v_set1(1.0f);
+    vf alpha[FM_COLUMN_VECTORS], dalpha[FM_COLUMN_VECTORS] = {zero, zero, zero, zero};
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++)
+        alpha[v] = v_load(p->alpha + c + v * V_LANES);
+    for (ptrdiff_t r = 0; r < p->rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            const ptrdiff_t at = c + v * V_LANES;
+            const vf x = v_load(p->x + r * p->x_row + at), g = v_load(p->grad + r * p->grad_row + at);
+            dalpha[v] = v_fma(g, v_select(v_lt(x, zero), x, zero), dalpha[v]);
             if (p->out)
-                v_store(p->out + r * p->out_row + c, v_mul(g, v_select(v_lt(zero, x), one, v_select(v_lt(x, zero), alpha, zero))));
+                v_store(p->out + r * p->out_row + at, v_mul(g, v_select(v_lt(zero, x), one, v_select(v_lt(x, zero), alpha[v], zero))));
         }
-        v_store(p->dalpha + c, dalpha);
-    }
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++)
+        v_store(p->dalpha + c + v * V_LANES, dalpha[v]);
 }
+
+void FM_FUNCTION(prelu_backward)(const fm_prelu *p) { FM_BY_COLUMNS(fm_prelu_backward_at, p, p->cols); }
