@@ -242,7 +242,7 @@ void FM_FUNCTION(layer_norm_parameter_gradients)(const fm_layer_norm_parameter_g
 
 FM_INLINE void fm_prelu_at(const fm_prelu *p, ptrdiff_t c, int vectors) {
     const vf zero = v_set1(0.0f);
-    vf alpha[FM_COLUMN_VECTORS];
+    vf alpha[FM_COLUMN_VECTORS] = {zero, zero, zero, zero};
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++)
         alpha[v] = v_load(p->alpha + c + v * V_LANES);
@@ -258,7 +258,7 @@ void FM_FUNCTION(prelu)(const fm_prelu *p) { FM_BY_COLUMNS(fm_prelu_at, p, p->co
 
 FM_INLINE void fm_prelu_backward_at(const fm_prelu *p, ptrdiff_t c, int vectors) {
     const vf zero = v_set1(0.0f), one = v_set1(1.0f);
-    vf alpha[FM_COLUMN_VECTORS], dalpha[FM_COLUMN_VECTORS] = {zero, zero, zero, zero};
+    vf alpha[FM_COLUMN_VECTORS] = {zero, zero, zero, zero}, dalpha[FM_COLUMN_VECTORS] = {zero, zero, zero, zero};
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++)
         alpha[v] = v_load(p->alpha + c + v * V_LANES);
