@@ -89,6 +89,10 @@ class DataAdapter:
         check_finite = check_finite and self.scans_values
         return as_float32(name, array, check_finite=check_finite, sample_shape=sample_shape, columns=self.feature_names)
 
+    def columns(self) -> Iterator[tuple[Hashable, Any]] | None:
+        """The names of the columns of a frame, each with the column; None for data without names."""
+        return None
+
     def select_features(self, places: Sequence[int]) -> DataAdapter:
         """The features in these places, of data whose features have names."""
         raise NotImplementedError(f"the features of a {type(self.value).__name__} have no names")

@@ -51,6 +51,9 @@ class FrameAdapter(DataAdapter):
             array[:, place] = column
         return array
 
+    def columns(self) -> Iterator[tuple[Hashable, Any]] | None:
+        return None if self._is_single else self._columns()
+
     def _columns(self) -> Iterator[tuple[Hashable, Any]]:
         """The labels of a table and its columns."""
         frame, library = self.value, _library(self.value)

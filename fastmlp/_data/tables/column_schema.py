@@ -1,0 +1,86 @@
+"""What is learned of one column of a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import Any
+
+from fastmlp._base import checks
+from fastmlp._base.configs import Config, StoredConfig
+
+__all__ = ["ENCODINGS", "KINDS", "ColumnSchema"]
+
+KINDS = {"number": "numbers", "boolean": "booleans", "date": "dates", "duration": "durations", "category": "categories"}
+"""What a column can hold: its kind, and the plural for messages."""
+ENCODINGS = ("numeric", "one_hot", "embedded", "constant", "dropped")
+"""What becomes of a column; one that was constant or that the user dropped becomes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSchema:
+    """What is learned of one column of a table."""
+
+    name: str
+    kind: str
+    """A key of :data:`KINDS`."""
+    encoding: str
+    """One of :data:`ENCODINGS`."""
+    missing: bool = False
+    """Whether values were missing."""
+    origin: float = 0.0
+    """Subtracted from a number in float64, before it is converted to float32; of dates in days since 1970."""
+    center: float = 0.0
+    """The median, in float32 and after the origin was subtracted."""
+    scale: float = 0.0
+    """The factor by which numbers are scaled; 0 if all that are not missing are equal."""
+    edges: tuple[float, ...] = ()
+    """The ascending edges of the bins of a number; none without bins."""
+    categories: tuple[str | None, ...] = ()
+    """The labels of categories in the order of their codes, None for missing values."""
+
+    @property
+    def codes(self) -> int:
+        """The number of codes of a category: with that of unknown ones, if it is embedded."""
+        return len(self.categories) + (self.encoding == "embedded")
+
+    def get_config(self) -> Config:
+        """The fields that do not have their default, as JSON values."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        kept = {name: value for name, value in values.items() if name in ("name", "kind", "encoding") or value not in (0, ())}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
+
+    @classmethod
+    def from_config(cls, config: StoredConfig) -> ColumnSchema:
+        """The schema that :meth:`get_config` described; a ValueError if it is malformed."""
+        if not isinstance(config, Mapping) or not all(isinstance(config.get(name), str) for name in ("name", "kind", "encoding")):
+            raise ValueError(f"a column of the schema must have a name, a kind and an encoding, got {config!r:.80}")
+        values: dict[str, Any] = dict(config)
+        what = f"of column {values['name']!r:.60} in the schema"
+        if unknown := set(values) - {field.name for field in fields(cls)}:
+            raise ValueError(f"the setting {min(unknown)!r:.60} {what} is unknown")
+        if values["kind"] not in KINDS or values["encoding"] not in ENCODINGS:
+            raise ValueError(f"the kind {values['kind']!r:.60} or the encoding {values['encoding']!r:.60} {what} is unknown")
+        if values["encoding"] not in ("constant", "dropped", *(("one_hot", "embedded") if values["kind"] == "category" else ("numeric",))):
+            raise ValueError(f"the encoding {values['encoding']!r} {what} is not one of a {values['kind']}")
+        checks.check_bool(f"missing {what}", values.get("missing", False))
+        for name in ("origin", "center", "scale"):
+            values[name] = checks.check_float(f"{name} {what}", values.get(name, 0.0))
+        values["edges"] = _edges(f"edges {what}", values.get("edges", []))
+        values["categories"] = _categories(f"categories {what}", values.get("categories", []))
+        return cls(**values)
+
+
+def _edges(name: str, given: Any) -> tuple[float, ...]:
+    numbers = isinstance(given, list) and all(isinstance(edge, (int, float)) and math.isfinite(edge) for edge in given)
+    if not numbers or any(a >= b for a, b in pairwise(given)) or len(given) == 1:
+        raise ValueError(f"{name} must be a list of ascending numbers, got {given!r:.80}")
+    return tuple(map(float, given))
+
+
+def _categories(name: str, given: Any) -> tuple[str | None, ...]:
+    if not isinstance(given, list) or not all(label is None or isinstance(label, str) for label in given) or len(set(given)) < len(given):
+        raise ValueError(f"{name} must be a list of different strings, got {given!r:.80}")
+    return tuple(given)
