@@ -63,8 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from fastmlp.cli import bench, info, predict, sweep, train
+    from fastmlp.cli.suggestions import Parser
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="fastmlp",
         description="Train multilayer perceptrons on the CPU, and use them.",
         epilog=_EXAMPLES,

@@ -133,7 +133,7 @@ def _rows(name: str, model: Model, header: bool | None) -> NDArray[np.float32]:
     """The samples of one file in the shape the model takes."""
     import numpy as np
 
-    from fastmlp.cli.table import STDIN, read_bytes
+    from fastmlp.cli.tables.text import STDIN, read_bytes
 
     path = Path(name)
     if name != STDIN and not path.is_file():
@@ -188,7 +188,8 @@ def _read_npy(path: Path) -> NDArray[Any]:
 
 def _read_text(name: str, content: bytes, model: Model, header: bool | None) -> NDArray[np.float64]:
     """The samples of a text, with the columns in the order of the model's features."""
-    from fastmlp.cli.table import STDIN, read_table
+    from fastmlp.cli.tables.matrix import read_table
+    from fastmlp.cli.tables.text import STDIN
 
     width = math.prod(_sizes(model.input_shape[1:]))
     features = model.feature_names

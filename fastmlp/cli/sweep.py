@@ -58,7 +58,7 @@ def add_parser(commands: arguments.Commands) -> None:
     network.add_argument("--dropout", type=arguments.real(0, 1), metavar="RATE", help="fraction dropped after each hidden layer", **several)
     training = parser.add_argument_group("training (one value or several)")
     training.add_argument("--optimizer", type=arguments.optimizer, metavar="NAME", help="sgd, rmsprop, adam, ...", **several)
-    training.add_argument("--learning-rate", type=arguments.real(0), metavar="RATE", help="default: the optimizer's", **several)
+    training.add_argument("--learning-rate", "--lr", type=arguments.real(0), metavar="RATE", help="default: the optimizer's", **several)
     training.add_argument("--batch-size", type=arguments.count(1), metavar="N", help="samples in a batch", **several)
     training.add_argument("--epochs", type=arguments.count(1), metavar="N", help="passes over the training samples", **several)
     runs = parser.add_argument_group("runs")

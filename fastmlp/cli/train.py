@@ -63,7 +63,7 @@ def add_parser(commands: arguments.Commands) -> None:
         help="use the fastest recipe for this test accuracy (mnist: up to 0.99, the default), and fail below it; other options change it",
     )
     training.add_argument("--optimizer", type=arguments.optimizer, metavar="NAME", help="sgd, rmsprop or adam")
-    training.add_argument("--learning-rate", type=arguments.real(0), metavar="RATE", help="default: the optimizer's")
+    training.add_argument("--learning-rate", "--lr", type=arguments.real(0), metavar="RATE", help="default: the optimizer's")
     training.add_argument("--batch-size", type=arguments.count(1), metavar="N", help="samples in a batch")
     training.add_argument("--epochs", type=arguments.count(1), metavar="N", help="passes over the training samples")
     training.add_argument("--seed", type=arguments.count(0, 2**32 - 1), default=0, metavar="N", help="default: 0")
@@ -71,7 +71,7 @@ def add_parser(commands: arguments.Commands) -> None:
     training.add_argument("--engine", choices=arguments.ENGINES, default="native", help="'reference' is readable NumPy, and slow")
     arguments.add_data_options(parser)
     results = parser.add_argument_group("results")
-    results.add_argument("--save", metavar="FILE", help="write the trained model to FILE (.safetensors)")
+    results.add_argument("--save", "--out", metavar="FILE", help="write the trained model to FILE (.safetensors)")
     results.add_argument("--plot", metavar="FILE", help="draw loss, accuracy and, for 2-D data, the decision boundary (.png, .svg, .pdf)")
     parser.set_defaults(run=lambda options: _run(options, parser))
 

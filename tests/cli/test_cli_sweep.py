@@ -123,7 +123,7 @@ def test_a_learning_rate_that_is_too_high_is_a_row(run):
         (["--hidden", "16", "a,b"], "argument --hidden: expected integers with commas between, such as 64,64, got 'a,b'"),
         (["--hidden", "16", "64", "16"], "--hidden has the same value twice"),
         (["--epochs", "5", "0"], "argument --epochs: must be an integer ≥ 1, got 0"),
-        (["--learning-rate"], "argument --learning-rate: expected at least one argument"),
+        (["--learning-rate"], "argument --learning-rate/--lr: expected at least one argument"),
         (["--activation", "relu", "rleu"], "argument --activation: unknown activation 'rleu'"),
         (["--seeds", "0"], "argument --seeds: must be an integer ≥ 1"),
         (["--workers", "0"], "argument --workers: must be an integer ≥ 1, got 0"),

@@ -1,0 +1,1 @@
+"""Users' own tables on the command line."""
