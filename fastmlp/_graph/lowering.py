@@ -18,7 +18,7 @@ from fastmlp._base.shapes import Shape
 from fastmlp._data.conversion import IntegerFeatures
 from fastmlp._engine import backends
 from fastmlp._engine.spec import EXACT_INT_LIMIT, Node, Parameter, Plan, Table
-from fastmlp._graph.operation import Operation
+from fastmlp._graph.operation import PARALLEL, Operation
 from fastmlp._graph.symbolic import Call, Graph, Tensor
 from fastmlp._graph.weights import Weight
 
@@ -123,9 +123,16 @@ class _Maker:
         return [buffers[tensor] for tensor in graph.outputs]
 
     def _layer(self, call: Call, inputs: Sequence[int], training: bool | None) -> int:
+        return self._chain(call, call.layer.operations(call.inputs[0].row), inputs, training)
+
+    def _chain(self, call: Call, operations: Sequence[Operation], inputs: Sequence[int], training: bool | None) -> int:
+        """The buffer of the output of a layer's operations, one after another."""
         layer, buffer = call.layer, inputs[0]
-        for operation in layer.operations(call.inputs[0].row):
+        for operation in operations:
             if is_idle(operation):
+                continue
+            if operation.op == PARALLEL:
+                buffer = self._concatenated([self._chain(call, branch, (buffer,), training) for branch in operation.branches])
                 continue
             if operation.op in _JOINS:
                 buffer = self._join(operation, call, inputs)
@@ -142,15 +149,18 @@ class _Maker:
                 settings["mode"] = "training"
             groups = self._groups_of(operation, buffer)
             width = _columns_after(operation, self.widths[buffer] // groups)
+            weights = [weight for weight in layer._weights if operation.weights is None or weight.name in operation.weights]
             if operation.op not in _WITHOUT_WEIGHTS:
-                settings["parameters"] = tuple(self._index[weight] for weight in layer._weights)
+                settings["parameters"] = tuple(self._index[weight] for weight in weights)
                 width = math.prod(call.outputs[0].row) // groups
-            if operation.op == "dense":
+            if operation.columns is not None:
+                width = operation.columns // groups
+            elif operation.op == "dense":
                 width = layer.units  # which the activation may change
             if operation.activation.kind == "glu":
                 width //= 2
             if operation.op not in _WITHOUT_ROLES:
-                settings["roles"] = tuple(weight.name for weight in layer._weights)
+                settings["roles"] = tuple(weight.name for weight in weights)
             buffer = self._unfold(self._node(operation.op, (self._fold(buffer, groups),), width, **settings), groups)
             if operation.op in _TABLES:
                 self._numbers[buffer] = _numbers_given(operation.op, operation.settings["table"])
@@ -184,15 +194,19 @@ class _Maker:
         join, row = operation.op, call.outputs[0].row
         if join == "dot":
             return self._dot(operation, call, inputs)
-        if join != "concatenate":
-            inputs = [self._gather(buffer, spread(tensor.row, row)) for buffer, tensor in zip(inputs, call.inputs, strict=True)]
-        buffer, *others = inputs
-        for other in others:
-            width = self.widths[buffer] + (self.widths[other] if join == "concatenate" else 0)
-            buffer = self._node("add" if join == "average" else join, (buffer, other), width)
         if join == "concatenate":
-            buffer = self._gather(buffer, side_by_side([tensor.row for tensor in call.inputs], operation.settings["axis"]))
+            columns = side_by_side([tensor.row for tensor in call.inputs], operation.settings["axis"])
+            return self._gather(self._concatenated(inputs), columns)
+        buffer, *others = [self._gather(buffer, spread(tensor.row, row)) for buffer, tensor in zip(inputs, call.inputs, strict=True)]
+        for other in others:
+            buffer = self._node("add" if join == "average" else join, (buffer, other), self.widths[buffer])
         return self._node("scale", (buffer,), self.widths[buffer], alpha=1 / len(inputs)) if join == "average" else buffer
+
+    def _concatenated(self, buffers: Sequence[int]) -> int:
+        buffer, *others = buffers
+        for other in others:
+            buffer = self._node("concatenate", (buffer, other), self.widths[buffer] + self.widths[other])
+        return buffer
 
     def _gather(self, buffer: int, columns: np.ndarray) -> int:
         """The selected columns of a buffer; the buffer itself if they are all of its columns in order."""
@@ -326,7 +340,7 @@ def numbers_read(plan: Plan) -> tuple[IntegerFeatures, ...]:
         elif node.op in READS_NUMBERS:
             end, count = start + plan.widths[node.inputs[0]], _numbers_taken(node, [plan.parameters[index] for index in node.parameters])
             if count is not None:
-                found.append(IntegerFeatures(start, end, 0, count - 1))
+                found.append(IntegerFeatures(start, end, -int(node.drops), count - 1))
             elif node.table is not None:
                 known = None if node.table.buckets else node.table.keys
                 found.append(IntegerFeatures(start, end, 1 - EXACT_INT_LIMIT, EXACT_INT_LIMIT - 1, known))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from fastmlp import layers, losses, models
+from fastmlp import activations, initializers, layers, losses, models
 from fastmlp._engine.spec import Node, Objective
+from fastmlp._graph.operation import Operation, parallel
+from fastmlp._graph.weights import Weight
 
 
 def nodes(*items, loss=None):
@@ -62,3 +65,63 @@ def test_a_second_activation_stays_a_node():
 def test_the_loss_absorbs_the_activation_that_belongs_to_it(closing, loss, objective):
     found = nodes(closing, loss=loss)
     assert (found.loss, found.source, found.from_logits) == (objective.loss, objective.source, objective.from_logits)
+
+
+def columns(*which):
+    return Operation("gather", settings={"gathered": np.array(which)})
+
+
+def dense(units, *weights):
+    return Operation("dense", weights=weights, columns=units)
+
+
+class Branches(layers.Layer):
+    """A layer of parallel chains of operations, with the weights ``a`` (2, 4) and ``b`` (3, 1)."""
+
+    def __init__(self, units, *branches, **options):
+        super().__init__(**options)
+        self._units, self._branches = units, branches
+
+    def make_weights(self, row):
+        return [Weight(self.name, name, shape, initializers.get("ones")) for name, shape in (("a", (2, 4)), ("b", (3, 1)))]
+
+    def row_after(self, row):
+        return (self._units,)
+
+    def operations(self, row):
+        return (parallel(*self._branches), Operation("activation", activations.get("tanh")))
+
+
+def test_branches_of_a_layer_have_their_own_columns_weights_and_widths():
+    made = nodes(Branches(8, (columns(1, 2), dense(4, "a")), (), (dense(1, "b"),)))
+    assert made == (
+        Node("slice", (0,), 1, column=1, width=2),
+        Node("dense", (1,), 2, (0,)),
+        Node("branch", (0,), 3),
+        Node("dense", (3,), 4, (1,)),
+        Node("branch", (0,), 5),
+        Node("concatenate", (2, 5), 6),
+        Node("concatenate", (6, 4), 7),
+        Node("activation", (7,), 8, activation="tanh"),
+    )
+
+
+def test_branches_behind_another_layer_read_its_output_and_may_hold_branches():
+    inner = parallel((dense(1, "b"),), (columns(2, 0), dense(4, "a")))
+    start, x = [np.array([[1.0, 2, 3], [0, 0, 0]]), np.zeros(3), np.full((2, 4), 0.1), np.full((3, 1), 0.2)], np.array([[0.1, 9]])
+
+    def trained(engine):
+        model = models.Sequential([layers.Input((2,)), layers.Dense(3), Branches(8, (inner,), ())])
+        model.set_weights(start)
+        model.compile("sgd", "mse", engine=engine)
+        np.testing.assert_allclose(model.predict(x, verbose=0), np.tanh([[0.12, *[0.04] * 4, 0.1, 0.2, 0.3]]), rtol=1e-6)
+        model.fit(x, np.arange(8.0)[None], epochs=3, verbose=0)
+        return model.get_weights()
+
+    for native, reference, before in zip(trained("native"), trained("reference"), start, strict=True):
+        np.testing.assert_allclose(native, reference, rtol=1e-5)
+        assert not np.allclose(native, before)
+
+
+def test_a_single_branch_needs_no_concatenation():
+    assert [node.op for node in nodes(Branches(4, (columns(0, 1), dense(4, "a"))))] == ["slice", "dense"]
