@@ -60,15 +60,35 @@ def _first_text(value: Sequence[object] | np.ndarray) -> str | bytes | None:
 
 
 def as_float32(
-    name: str, array: np.ndarray, *, check_finite: bool = True, sample_shape: Shape | None = None, columns: Sequence[Hashable] | None = None
+    name: str,
+    array: np.ndarray,
+    *,
+    check_finite: bool = True,
+    sample_shape: Shape | None = None,
+    columns: Sequence[Hashable] | None = None,
+    gaps: np.ndarray | None = None,
 ) -> np.ndarray:
-    """``array`` (two axes) as C-contiguous float32; NaN, Inf and values float32 can't hold are errors that say where."""
+    """``array`` (two axes) as C-contiguous float32; NaN, Inf and values float32 can't hold are errors that say where.
+
+    ``gaps`` says of each feature whether it may be NaN.
+    """
     result = as_native(array, np.float32)
     if check_finite and array.dtype.kind == "f":
         at = _core.first_nonfinite(result)
+        if at >= 0 and gaps is not None:
+            at = _first_refused(result, gaps)
         if at >= 0:
-            raise ValueError(_not_finite(name, array, at, sample_shape, columns))
+            raise ValueError(_not_finite(name, array, at, sample_shape, columns, gaps))
     return result
+
+
+def _first_refused(inputs: np.ndarray, gaps: np.ndarray) -> int:
+    """The index of the first number that is not finite, and no NaN where there may be one; -1 if there is none."""
+    for first, part in blocks(inputs):
+        at = _core.first_nonfinite(np.where(np.isnan(part) & gaps, np.float32(0), part))
+        if at >= 0:
+            return first * inputs.shape[1] + at
+    return -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +133,14 @@ def _shown(value: float) -> str:
     return str(int(value)) if abs(value) < 1e15 and value == int(value) else f"{value:g}"
 
 
-def _not_finite(name: str, array: np.ndarray, at: int, sample_shape: Shape | None, columns: Sequence[Hashable] | None) -> str:
+def _not_finite(
+    name: str, array: np.ndarray, at: int, sample_shape: Shape | None, columns: Sequence[Hashable] | None, gaps: np.ndarray | None
+) -> str:
     places = np.unravel_index(at, array.shape if sample_shape is None else (len(array), *sample_shape))
     where = f"{places[0]}, {columns[int(places[1])]!r}" if columns else ", ".join(map(str, places))
     value = array.ravel()[at] if array.flags.c_contiguous else array[np.unravel_index(at, array.shape)]
-    return describe_not_finite(name, where, value, int(array.size - np.isfinite(array).sum()))
+    allowed = 0 if gaps is None else int((np.isnan(array) & gaps).sum())
+    return describe_not_finite(name, where, value, int(array.size - np.isfinite(array).sum()) - allowed)
 
 
 def describe_not_finite(name: str, where: str, value: float, count: int) -> str:

@@ -347,6 +347,23 @@ def numbers_read(plan: Plan) -> tuple[IntegerFeatures, ...]:
     return tuple(found)
 
 
+def gaps_read(plan: Plan) -> np.ndarray | None:
+    """Of each feature of the network's input, whether it may be missing, NaN: it is if only encodings read it. None if none may."""
+    begin = {0: 0}
+    encoded, others = np.zeros((2, plan.widths[0]), bool)
+    for node in plan.nodes:
+        for buffer in node.inputs:
+            start = begin.get(buffer)
+            if start is None:
+                continue
+            if node.op in ("slice", "branch"):
+                begin[node.output] = start + node.column
+            else:
+                (encoded if node.op in _ENCODINGS else others)[start : start + plan.widths[buffer]] = True
+    gaps = encoded & ~others
+    return gaps if gaps.any() else None
+
+
 def is_as_in_training(plan: Plan) -> bool:
     """Whether some layer is called with ``training=True``, so that model(x) differs from predict."""
     return any(node.mode == "training" for node in plan.nodes)

@@ -51,6 +51,7 @@ class NetworkBinding:
         self.plan: Plan | None = None
         self._trainable = True
         self._integer_features: tuple[conversion.IntegerFeatures, ...] = ()
+        self._gaps: np.ndarray | None = None
         self._weights: list[Weight] = []
         self._network: Network | None = None
         self._compiled: CompileConfig | None = None
@@ -146,7 +147,7 @@ class NetworkBinding:
             self._forget_plan()
             self.plan, self._weights = lowering.make_plan(graph)
             self._arranges = type(self)._arranges or bool(self.plan.rows)
-            self._integer_features = lowering.numbers_read(self.plan)
+            self._integer_features, self._gaps = lowering.numbers_read(self.plan), lowering.gaps_read(self.plan)
             self._constrained = function_constraints(self.plan)
             self._plan_is_stale = False
         for weight in self._weights:
@@ -167,7 +168,7 @@ class NetworkBinding:
             weight.models.discard(self)
         for layer in _every(self.layers):
             layer.models.discard(self)
-        self.plan, self._weights, self._integer_features = None, [], ()
+        self.plan, self._weights, self._integer_features, self._gaps = None, [], (), None
 
     def _sync_shared_weights(self, network: Network, *, training: bool = False) -> None:
         """Copy weights that other models have changed into this network; before training, make it the one they read the weights from."""

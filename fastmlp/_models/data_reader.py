@@ -121,7 +121,7 @@ class DataReader(NetworkBinding):
             data = self._columns.align(name, data)
         if shape is None:
             return self._build_for(data, prefix, check_finite=check_finite)
-        inputs = data.as_inputs(shape, name=name, check_finite=check_finite)
+        inputs = data.as_inputs(shape, name=name, check_finite=check_finite, gaps=self._gaps)
         for numbers in self._integer_features:
             conversion.check_integer_features(name, inputs, numbers)
         return inputs

@@ -173,7 +173,8 @@ class Functional(Model):
             of_input = self._columns.align(label, choose_adapter(value))
             if isinstance(of_input, SparseAdapter):
                 raise UnsupportedError(f"{label} is a sparse matrix, which only models with one input take; pass {label}.toarray()")
-            part = of_input.as_inputs(tensor.row, name=label, check_finite=check_finite)
+            gaps = None if self._gaps is None else self._gaps[begin : begin + math.prod(tensor.row)]
+            part = of_input.as_inputs(tensor.row, name=label, check_finite=check_finite, gaps=gaps)
             assert isinstance(part, np.ndarray)
             parts.append(part)
             for numbers in self._integer_features:

@@ -23,6 +23,7 @@ from fastmlp.layers.inputs import *
 from fastmlp.layers.lookup import *
 from fastmlp.layers.merging import *
 from fastmlp.layers.normalization import *
+from fastmlp.layers.numeric import *
 from fastmlp.layers.pooling import *
 from fastmlp.layers.preprocessing import *
 from fastmlp.layers.regularization import *

@@ -187,7 +187,7 @@ class Normalization(Layer):
         count, mean, variance = 0, np.zeros(()), np.zeros(())
         names: Sequence[Hashable] | None = None
         largest = 0.0
-        for batch in _batches(data):
+        for batch in batches_of(data):
             labels = choose_adapter(batch).feature_names
             if names and labels and labels != names:
                 raise ValueError(f"adapt got batches with the columns {names!r:.80} and {labels!r:.80}")
@@ -253,16 +253,21 @@ class Normalization(Layer):
         }
 
 
-def _batches(given: Any) -> Iterator[Any]:
+def batches_of(given: Any) -> Iterator[Any]:
     """Batches of rows from an array, or from anything that gives batches."""
     data = choose_adapter(given)
     is_array = hasattr(given, "shape") or hasattr(given, "to_numpy")
-    if not is_array and isinstance(given, (list, tuple)) and given and np.ndim(given[0]) < 2:
-        is_array = True  # rows as lists
+    if not is_array and isinstance(given, (list, tuple)) and given:
+        is_array = _is_row(given[0])
     if not is_array and not isinstance(data, StreamAdapter) and not isinstance(given, Iterable):
         raise TypeError(f"adapt takes an array, or an iterable of batches, got {given!r:.60}")
     for batch in [given] if is_array else data if isinstance(data, StreamAdapter) else given:
         yield batch[0] if isinstance(batch, tuple) else batch
+
+
+def _is_row(item: Any) -> bool:
+    """Whether an item of a list is a row, as a list or a tuple, and not a batch of rows or a tuple that begins with one."""
+    return np.ndim(item[0]) == 0 if isinstance(item, tuple) and item else np.ndim(item) < 2
 
 
 def _rows(batch: ArrayLike, *, whole: bool = False) -> NDArray[np.float64]:

@@ -40,7 +40,7 @@ def test_normalization_learns_columns(engine):
 def test_normalization_learns_from_batches_and_frames_as_from_one_array(engine):
     x = rng.normal(3, 2, (100, 2)).astype(np.float32)
     learned = []
-    for data in (x, [x[:30], x[30:]], ((x[i : i + 10], None) for i in range(0, 100, 10)), x.tolist()):
+    for data in (x, [x[:30], x[30:]], ((x[i : i + 10], None) for i in range(0, 100, 10)), [(x[:30], None), (x[30:], None)], x.tolist()):
         layer = layers.Normalization()
         layer.adapt(data)
         learned.append(np.concatenate(layer.get_weights()))

@@ -42,6 +42,9 @@ FIRST = {
         layers.Flatten(),
     ],
 }
+EDGES = [np.linspace(-1, 2, count).tolist() if count else [] for count in range(INPUTS)]
+EDGES[1] = [0.25, 0.5, 2.0]
+FIRST["piecewise_linear"] = lambda: [layers.PiecewiseLinearEncoding(edges=EDGES)]
 ALONG_THE_LAST_AXIS = {
     "folded": lambda: [
         *(layers.Dense(24), layers.Reshape((4, 6)), layers.Dense(5, "relu"), layers.LayerNormalization(), layers.BatchNormalization()),

@@ -27,6 +27,7 @@ REQUIRED = {
     "RepeatVector": (2,),
     "Permute": ((1,),),
     "GetItem": ([[0, 2, None]],),
+    "PiecewiseLinearEncoding": (4, [[-1.0, 0.5, 1.0], [], [0.0, 2.0]]),
     **dict.fromkeys(("Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise"), (0.4,)),
 }
 OTHER_VALUES = {
@@ -37,6 +38,7 @@ OTHER_VALUES = {
     "output_mode": ["count", "one_hot"],
     "name": ["another"],
     "dims": [(2,), "x"],
+    "edges": [[[0.0, 1.0, 3.0], [], [0.5, 1.0]], [[0.0, 1.0]] * 3, "x"],
     "key": [[[1, 3, None]], [0], "x"],
 }
 KINDS = [

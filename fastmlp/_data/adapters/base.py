@@ -64,13 +64,16 @@ class DataAdapter:
         """The shape of the data, samples first; raises what :meth:`as_array` raises."""
         return self.as_array(name).shape
 
-    def as_inputs(self, sample_shape: Shape, *, name: str = "x", check_finite: bool = True) -> np.ndarray | SparseRows:
+    def as_inputs(
+        self, sample_shape: Shape, *, name: str = "x", check_finite: bool = True, gaps: np.ndarray | None = None
+    ) -> np.ndarray | SparseRows:
         """All samples as an engine reads them: ``(samples, features)``, float32 or uint8, C-contiguous, or without zeros.
 
         Args:
             sample_shape: The shape of a sample that the model expects, without the batch axis.
             name: What to call the data in messages.
             check_finite: Whether NaN and Inf are errors.
+            gaps: Of each feature, whether it may be NaN nevertheless: ``(features,)``. Sparse matrices may not.
 
         Raises:
             ValueError: For a wrong rank or width, for NaN or Inf.
@@ -87,7 +90,7 @@ class DataAdapter:
         if array.itemsize == 1 and array.dtype.kind == "u":
             return as_native(array, np.uint8)
         check_finite = check_finite and self.scans_values
-        return as_float32(name, array, check_finite=check_finite, sample_shape=sample_shape, columns=self.feature_names)
+        return as_float32(name, array, check_finite=check_finite, sample_shape=sample_shape, columns=self.feature_names, gaps=gaps)
 
     def columns(self) -> Iterator[tuple[Hashable, Any]] | None:
         """The names of the columns of a frame, each with the column; None for data without names."""

@@ -53,7 +53,7 @@ class SparseAdapter(DataAdapter):
     def shape(self, name: str) -> Shape:
         return tuple(self.value.shape)
 
-    def as_inputs(self, sample_shape: Shape, *, name: str = "x", check_finite: bool = True) -> SparseRows:
+    def as_inputs(self, sample_shape: Shape, *, name: str = "x", check_finite: bool = True, gaps: np.ndarray | None = None) -> SparseRows:
         shape = tuple(self.value.shape)
         if len(sample_shape) != 1:
             raise ValueError(

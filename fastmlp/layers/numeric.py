@@ -1,0 +1,179 @@
+"""Layers that encode numbers, which helps networks on tables: a Dense layer alone is slow to learn steps and thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastmlp._base.arguments import Converted, Integer
+from fastmlp._base.numeric import quiet
+from fastmlp._base.shapes import Shape
+from fastmlp._data.adapters import choose_adapter
+from fastmlp._graph.operation import Operation
+from fastmlp.layers.base import Layer, LayerOptions
+from fastmlp.layers.preprocessing import batches_of
+
+__all__ = ["PiecewiseLinearEncoding"]
+
+Edges = tuple[float, ...]
+
+_FLOAT32 = np.finfo(np.float32)
+
+
+def edges_of(values: NDArray[np.floating], bins: int) -> Edges:
+    """The edges of at most ``bins`` bins of a feature, which are some of its values, ascending; none if it is constant.
+
+    If there are at most ``bins + 1`` distinct values, they are the edges. Otherwise the bins have equal shares of a distribution halfway
+    between that of the values and that of the distinct values, in which no value has more than the share of a bin. So a value that many
+    samples have, such as 0, takes no bins from the others, and neither do a few outliers take them from the bulk.
+
+    Args:
+        values: One number for each sample; NaN and infinities are ignored.
+        bins: The maximum number of bins, ≥ 1.
+    """
+    limit = _FLOAT32.max / 2  # so that no bin is too wide for float32
+    distinct, counts = np.unique(np.clip(values[np.isfinite(values)], -limit, limit).astype(np.float32), return_counts=True)
+    if distinct.size > bins + 1:
+        shares = np.minimum(counts / counts.sum() + 1 / distinct.size, 2 / bins).cumsum()
+        places = shares.searchsorted(np.linspace(0, shares[-1], bins + 1)[1:-1])
+        distinct = distinct[np.unique([0, *places, distinct.size - 1])]
+    edges = distinct[np.diff(distinct, prepend=-np.inf) >= _FLOAT32.tiny]
+    return tuple(edges.tolist()) if edges.size > 1 else ()
+
+
+def _checked_edges(given: object) -> tuple[Edges, ...]:
+    """Edges that were passed to the constructor, rounded to float32."""
+    if not isinstance(given, (list, tuple, np.ndarray)):
+        raise TypeError(f"edges must be a list with the edges of each feature, got {given!r:.80}")
+    return tuple(_edges_of_feature(index, edges) for index, edges in enumerate(given))
+
+
+def _edges_of_feature(feature: int, given: Any) -> Edges:
+    try:
+        with quiet():
+            edges = np.asarray(given, np.float64).astype(np.float32)
+    except (TypeError, ValueError):
+        raise TypeError(f"edges[{feature}] must be a list of numbers, got {given!r:.80}") from None
+    with quiet():
+        widths = np.diff(edges) if edges.ndim == 1 else np.zeros(1)
+    if edges.ndim != 1 or edges.size == 1 or not ((widths >= _FLOAT32.tiny) & (widths <= _FLOAT32.max)).all():
+        raise ValueError(f"edges[{feature}] must be at least two ascending numbers that differ in float32, or none, got {given!r:.80}")
+    return tuple(edges.tolist())
+
+
+def _as_lists(edges: tuple[Edges, ...] | None) -> list[list[float]] | None:
+    return None if edges is None else [list(part) for part in edges]
+
+
+class PiecewiseLinearEncoding(Layer):
+    """Replaces each feature by its places in bins: 1 in the bins below the value, 0 in those above it, linear from 0 to 1 in its own.
+
+    For edges e₀ < e₁ < … < e_B, the outputs are ``(x − e_b) / (e_b₊₁ − e_b)``, b = 0 … B − 1, clipped to [0, 1]. The first is clipped to
+    [−1, 1] instead, the last to [0, 2], so that values outside of the bins can be told apart. A missing value, NaN, becomes 0 in all bins.
+    A linear layer on top is a piecewise linear function of each feature, which has bends where the data are dense.
+
+    Samples ``(features,)`` become ``(Σ bins,)``; the outputs of the first feature come first. A feature with two values has one bin, a
+    constant one has none. No gradient passes through the layer, so layers before it can't be trained: it usually is the first.
+
+    Gorishniy, Rubachev, Babenko 2022, "On Embeddings for Numerical Features in Tabular Deep Learning".
+
+    Args:
+        num_bins: The maximum number of bins of each feature that :meth:`adapt` finds, ≥ 1.
+        edges: The edges of the bins of each feature: ascending numbers, at least two, or none for a feature to leave out. By default
+            :meth:`adapt` finds them.
+        options: See :class:`Layer`.
+
+    Raises:
+        ValueError: Edges do not ascend; or, when the layer is built, they do not fit the features, or are not known yet.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastmlp import layers
+    >>> encoding = layers.PiecewiseLinearEncoding(num_bins=2)
+    >>> encoding.adapt(np.array([[0.0], [1.0], [3.0]]))
+    >>> encoding([[0.5], [2.0], [4.0], [np.nan]])
+    array([[0.5, 0. ],
+           [1. , 0.5],
+           [1. , 1.5],
+           [0. , 0. ]], dtype=float32)
+    """
+
+    in_keras = False
+    weightless = True
+
+    num_bins = Integer()
+    edges = Converted(_checked_edges, _as_lists, optional=True)
+
+    def __init__(self, num_bins: int = 32, edges: Sequence[ArrayLike] | None = None, **options: Unpack[LayerOptions]) -> None:
+        super().__init__(**options)
+        self.num_bins = num_bins
+        self.edges = edges
+        self.feature_names: tuple[str, ...] | None = None
+        """The columns of the frame that :meth:`adapt` was called on; a model that starts with this layer selects them in other frames."""
+
+    def adapt(self, data: ArrayLike | Iterable[ArrayLike | tuple[ArrayLike, ...]]) -> None:
+        """Find the edges of each feature's bins, which replace previous ones.
+
+        Args:
+            data: An array ``(samples, features)``, or an iterable of such batches, or of tuples whose first item is a batch. NaN does not
+                count.
+
+        Raises:
+            ValueError: There are no samples, no feature has two values, or values are infinite.
+            RuntimeError: The layer is part of a model, and the number of bins would change.
+        """
+        parts = [(choose_adapter(batch).feature_names, _rows(batch)) for batch in batches_of(data)]
+        rows = np.concatenate([part for _, part in parts]) if parts else np.zeros((0, 0), np.float32)
+        if not rows.size:
+            raise ValueError("adapt got no samples; pass training data")
+        edges = tuple(edges_of(column, self.num_bins) for column in rows.T)
+        if not any(edges):
+            raise ValueError("no feature of the data has two different values, so there are no bins")
+        changes: dict[str, Any] = {"edges": edges}
+        if self.models or self.calls:
+            if (len(edges),) != self.input_row or (_width(edges),) != self.output_row:
+                raise RuntimeError(
+                    f"layer {self.name!r} is part of a model and maps samples of shape {self.input_row} to {self.output_row}, but for this "
+                    f"data it would map ({len(edges)},) to ({_width(edges)},); make a new layer and a new model"
+                )
+        else:
+            changes |= {"input_row": None, "output_row": None}
+        names = parts[0][0]
+        self._take_effect(changes | {"feature_names": None if names is None else tuple(map(str, names))})
+
+    def row_after(self, input_shape: Shape) -> Shape:
+        edges, features = self._known_edges(), self.require_vector(input_shape)
+        if len(edges) != features:
+            raise ValueError(f"layer {self.name!r} has edges for {len(edges)} features, but samples have {features}")
+        if not any(edges):
+            raise ValueError(f"layer {self.name!r} has no bins: pass edges of at least one feature")
+        return (_width(edges),)
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        return (Operation("piecewise_linear", settings={"edges": self._known_edges()}),)
+
+    def _known_edges(self) -> tuple[Edges, ...]:
+        if self.edges is None:
+            raise ValueError(f"layer {self.name!r} has no edges yet: call adapt(data), or pass edges=")
+        return self.edges
+
+
+def _width(edges: Iterable[Edges]) -> int:
+    return sum(len(part) - 1 for part in edges if part)
+
+
+def _rows(batch: ArrayLike) -> NDArray[np.float32]:
+    """The rows of a batch as float32, with NaN."""
+    array = choose_adapter(batch).as_array("data")
+    if array.ndim != 2:
+        raise ValueError(f"adapt takes (samples, features), got shape {array.shape}; reshape it: data.reshape(len(data), -1)")
+    with quiet():
+        rows = array.astype(np.float32)
+    if np.isinf(rows).any():
+        r, c = np.argwhere(np.isinf(rows))[0]
+        raise ValueError(f"data[{r}, {c}] is {array[r, c]}; remove these samples, or replace the values by NaN")
+    return rows
