@@ -14,7 +14,7 @@
 
 /* The density below which skipping zeros pays, by units of the layer: in a wide layer one non-zero costs 2.5 times as much as in a dense
  * micro-kernel, and its place in the CSR as much as a few dozen units. Fitted to benchmarks/zero_skipping.py on Intel Sapphire Rapids:
- * docs/performance.md. */
+ * docs/skipping-zeros.md. */
 #define MAX_SHARE 0.4
 #define LISTING_UNITS 40.0
 #define FINDING_UNITS 24.0
