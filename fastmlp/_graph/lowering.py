@@ -349,6 +349,8 @@ def numbers_read(plan: Plan) -> tuple[IntegerFeatures, ...]:
 
 def gaps_read(plan: Plan) -> np.ndarray | None:
     """Of each feature of the network's input, whether it may be missing, NaN: it is if only encodings read it. None if none may."""
+    if not any(node.op in _ENCODINGS for node in plan.nodes):
+        return None
     begin = {0: 0}
     encoded, others = np.zeros((2, plan.widths[0]), bool)
     for node in plan.nodes:

@@ -59,6 +59,10 @@ class Nest:
             return dict(zip(self.keys, values, strict=True))
         return list(values) if self.form == "list" else values[0]
 
+    def names_all(self, values: Mapping[str, Any]) -> bool:
+        """Whether the keys of a dict are those of inputs or outputs, by which it is taken apart."""
+        return set(values) <= set(self.keys) or set(values) <= set(self.names)
+
     def flatten(self, name: str, values: Any, *, optional: bool = False) -> list[Any]:
         """The values as a list, from a list or a dict; a single value may be passed alone.
 

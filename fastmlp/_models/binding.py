@@ -21,12 +21,13 @@ from fastmlp._engine.spec import Parameter, Plan
 from fastmlp._graph import lowering
 from fastmlp._graph.symbolic import Graph
 from fastmlp._graph.weights import Weight
+from fastmlp._models.table_inputs import encoders_of
 from fastmlp._training import advice
 from fastmlp._training.compile_config import CompileConfig
 from fastmlp._training.constraining import ConstrainedTrainer, function_constraints
 from fastmlp._training.objective import ResolvedObjective
 from fastmlp._training.state import OptimizerState
-from fastmlp.layers import InputLayer, Layer, assign_all
+from fastmlp.layers import InputLayer, Layer, TableEncoder, assign_all
 from fastmlp.optimizers import Optimizer
 from fastmlp.variables import Variable
 
@@ -52,6 +53,7 @@ class NetworkBinding:
         self._trainable = True
         self._integer_features: tuple[conversion.IntegerFeatures, ...] = ()
         self._gaps: np.ndarray | None = None
+        self._encoders: Mapping[int, TableEncoder] = {}  # by the index of the input that is a table
         self._weights: list[Weight] = []
         self._network: Network | None = None
         self._compiled: CompileConfig | None = None
@@ -148,6 +150,7 @@ class NetworkBinding:
             self.plan, self._weights = lowering.make_plan(graph)
             self._arranges = type(self)._arranges or bool(self.plan.rows)
             self._integer_features, self._gaps = lowering.numbers_read(self.plan), lowering.gaps_read(self.plan)
+            self._encoders = encoders_of(graph)
             self._constrained = function_constraints(self.plan)
             self._plan_is_stale = False
         for weight in self._weights:
@@ -168,7 +171,7 @@ class NetworkBinding:
             weight.models.discard(self)
         for layer in _every(self.layers):
             layer.models.discard(self)
-        self.plan, self._weights, self._integer_features, self._gaps = None, [], (), None
+        self.plan, self._weights, self._integer_features, self._gaps, self._encoders = None, [], (), None, {}
 
     def _sync_shared_weights(self, network: Network, *, training: bool = False) -> None:
         """Copy weights that other models have changed into this network; before training, make it the one they read the weights from."""
@@ -204,7 +207,7 @@ class NetworkBinding:
     def _takes_arrays_directly(self) -> bool:
         """Whether model(x) may pass an array to the network unchecked, and return the network's output unchanged."""
         plan = self._require_plan()
-        return not (self._shares_weights or self._integer_features or plan.rows or lowering.is_as_in_training(plan))
+        return not (self._shares_weights or self._encoders or self._integer_features or plan.rows or lowering.is_as_in_training(plan))
 
     def _disconnect(self) -> None:
         with self._connecting.lock:

@@ -22,6 +22,7 @@ from fastmlp._training import validation
 from fastmlp._training.objective import ResolvedObjective
 from fastmlp._training.output_targets import name_of_output, read_targets
 from fastmlp._training.sample_weights import read_sample_weights
+from fastmlp.layers import TableEncoder
 
 __all__ = ["DataReader", "unbuilt_after_failure"]
 
@@ -93,7 +94,9 @@ class DataReader(NetworkBinding):
     def _read_training_samples(self, x: Any, y: Any, sample_weight: Any) -> tuple[Samples, ResolvedObjective]:
         """The same for training data: the names of their columns become the model's."""
         if not type(x) is type(y) is np.ndarray:  # arrays have no names
-            self._columns.learn({key: choose_adapter(value) for key, value in self._named(x, y).items()}, self._adapted_to)
+            tables = self._tables()
+            named = {key: choose_adapter(value) for key, value in self._named(x, y).items() if key not in tables}
+            self._columns.learn(named, self._adapted_to)
         return self._read_samples(x, y, sample_weight)
 
     def _read_validation_data(self, data: ValidationData, steps: int | None) -> Samples | BatchStream:
@@ -114,6 +117,8 @@ class DataReader(NetworkBinding):
     def _inputs(self, data: DataAdapter, prefix: str = "", *, check_finite: bool = True) -> np.ndarray | SparseRows:
         """x as an engine reads it, ``(samples, features)``."""
         name = f"{prefix}x"
+        if self._encoders:
+            return self._encoders[0].read_table(unwrap_single(data.value), name, single=not check_finite)
         shape = self._row_shape()
         if type(data.value) is not np.ndarray:
             if isinstance(data.value, (list, tuple)):
@@ -166,12 +171,15 @@ class DataReader(NetworkBinding):
         >>> bool((model.predict(frame, verbose=0) == model.predict(frame[["height", "age"]], verbose=0)).all())
         True
         """
-        found = {key: list(names) for key, names in self._columns.names.items() if key.startswith("x")}
+        found = {key: list(names) for key, names in self.column_names().items() if key.startswith("x")}
         return found.get("x") if set(found) <= {"x"} else {key[3:-2]: names for key, names in found.items()}
 
     @feature_names.setter
     def feature_names(self, names: Any) -> None:
         given = {} if names is None else self._named(names, None)
+        if fixed := self._tables().keys() & given.keys():
+            encoder = self._tables()[min(fixed)]
+            raise ValueError(f"feature_names are those of the table that layer {encoder.name!r} was adapted to, and can't be changed")
         self._set_columns({key: value for key, value in self._columns.names.items() if not key.startswith("x")} | given)
 
     def _adapted_to(self) -> dict[str, Names]:
@@ -183,6 +191,18 @@ class DataReader(NetworkBinding):
         found = {key: getattr(layer, "feature_names", None) for key, layer in firsts}
         return {key: tuple(names) for key, names in found.items() if isinstance(names, (list, tuple))}
 
+    def _tables(self) -> dict[str, TableEncoder]:
+        """The encoders of the inputs that are tables, by the names of their data in messages."""
+        if not self._encoders:
+            return {}
+        names = list(self._named_inputs())
+        return {names[index]: encoder for index, encoder in self._encoders.items()}
+
+    def column_names(self) -> dict[str, Names]:
+        """The names of features and targets, by the names of their data in messages."""
+        of_tables = {key: encoder.feature_names for key, encoder in self._tables().items()}
+        return {**self._columns.names, **{key: tuple(names) for key, names in of_tables.items() if names is not None}}
+
     def _named_inputs(self) -> dict[str, Tensor]:
         """The input tensors, by the names of their data in messages."""
         tensors = list(self.graph.inputs)
@@ -190,10 +210,11 @@ class DataReader(NetworkBinding):
 
     def _set_columns(self, names: Mapping[str, Any]) -> None:
         """Set names of features and targets that are not learned from data."""
-        widths: dict[str, int] = {}
+        widths, tables = dict[str, int](), self._tables()
         if self.built:
             widths = {key: math.prod(tensor.row) for key, tensor in self._named_inputs().items()}
-        self._columns.names = {key: check_names(key, value, widths.get(key)) for key, value in names.items() if value is not None}
+        given = {key: value for key, value in names.items() if value is not None and key not in tables}
+        self._columns.names = {key: check_names(key, value, widths.get(key)) for key, value in given.items()}
 
     @property
     def feature_names_in_(self) -> np.ndarray:

@@ -163,13 +163,17 @@ class Functional(Model):
         name = f"{prefix}x"
         if data.value is None:
             raise ValueError(f"{name} is missing (None)")
-        values = self._inputs_form.flatten(name, data.value)
+        values = self._values_of_inputs(name, data.value)
         if self._inputs_form.count == 1:
             return super()._inputs(data if values[0] is data.value else choose_adapter(values[0]), prefix, check_finite=check_finite)
         parts: list[np.ndarray] = []
         begin = 0
-        for key, value, tensor in zip(self._inputs_form.keys, values, self._graph.inputs, strict=True):
+        for index, (key, value, tensor) in enumerate(zip(self._inputs_form.keys, values, self._graph.inputs, strict=True)):
             label = f"{name}[{key!r}]"
+            if index in self._encoders:
+                parts.append(self._encoders[index].read_table(value, label, single=not check_finite))
+                begin += parts[-1].shape[1]
+                continue
             of_input = self._columns.align(label, choose_adapter(value))
             if isinstance(of_input, SparseAdapter):
                 raise UnsupportedError(f"{label} is a sparse matrix, which only models with one input take; pass {label}.toarray()")
@@ -182,15 +186,22 @@ class Functional(Model):
                     own = replace(numbers, begin=numbers.begin - begin, end=numbers.end - begin)
                     conversion.check_integer_features(label, part, own)
             begin += part.shape[1]
-            _same_length({f"{name}[{self._inputs_form.keys[0]!r}]": parts[0], label: part})
+        _same_length({f"{name}[{key!r}]": part for key, part in zip(self._inputs_form.keys, parts, strict=True)})
         return np.concatenate(parts, axis=1)
+
+    def _values_of_inputs(self, name: str, x: Any, *, optional: bool = False) -> list[Any]:
+        """The data of each input; a dict is the table of a model whose only input is one."""
+        if isinstance(x, Mapping) and self._encoders and self._inputs_form.count == 1 and not self._inputs_form.names_all(x):
+            return [x]
+        return self._inputs_form.flatten(name, x, optional=optional)
 
     def _named(self, x: object, y: object) -> dict[str, Any]:
         named: dict[str, Any] = {}
         for name, form, given in (("x", self._inputs_form, x), ("y", self._outputs_form, y)):
             if given is None:
                 continue
-            values = form.flatten(name, given, optional=True)
+            flatten = self._values_of_inputs if name == "x" else form.flatten
+            values = flatten(name, given, optional=True)
             keys = [name] if form.count == 1 else [f"{name}[{key!r}]" for key in form.keys]
             named |= {key: value for key, value in zip(keys, values, strict=True) if value is not None}
         return named

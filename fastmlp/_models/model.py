@@ -17,6 +17,7 @@ from fastmlp import _core
 from fastmlp._base import checks, custom_objects, keras_names, keywords, naming, settings
 from fastmlp._base.shapes import Shape
 from fastmlp._data.adapters import choose_adapter, unwrap_single
+from fastmlp._data.columns import Columns
 from fastmlp._data.outputs import check_out
 from fastmlp._engine import backends
 from fastmlp._engine.spec import SparseRows
@@ -174,7 +175,9 @@ class Model(Trainer):
                 raise TypeError("out is for arrays: a model that is called on tensors computes nothing yet")
             return symbolic.apply(self, x, {"training": training})
         shape = self._row_shape()
-        data = choose_adapter(unwrap_single(x, sample_shape=shape)).as_batch(shape)
+        data = choose_adapter(unwrap_single(x, sample_shape=shape))
+        if not self._encoders:
+            data = data.as_batch(shape)
         return self._run(self._inputs(data, check_finite=False), training, out)
 
     def _run(self, inputs: np.ndarray | SparseRows, training: bool | None, out: Any) -> Any:
@@ -339,7 +342,7 @@ class Model(Trainer):
             show_trainable,
             self._connections_to_show(),
             expand_nested,
-            self._columns.describe(),
+            Columns(self.column_names()).describe(),
         )
 
     def _connections_to_show(self) -> Graph | None:

@@ -28,6 +28,7 @@ from fastmlp.layers.pooling import *
 from fastmlp.layers.preprocessing import *
 from fastmlp.layers.regularization import *
 from fastmlp.layers.reshaping import *
+from fastmlp.layers.table import *
 
 _names = names_from(__name__, globals())
 

@@ -53,7 +53,7 @@ class Contents:
     state: TrainingState
     """Without slots before the first update, when all are zero, and if the optimizer's state is not saved."""
     columns: dict[str, list[str]]
-    """The names of the features and targets, known from data frames: ``{"x": ["age", "height"]}``; {} without any."""
+    """The names of the features and targets, known from tables: ``{"x": ["age", "height"]}``; {} without any."""
 
     @classmethod
     def of(cls, model: Model, include_optimizer: bool = True) -> Contents:
@@ -73,7 +73,7 @@ class Contents:
                 model.get_config(),
                 model.get_compile_config(),
                 state if state.counters["iterations"] else replace(state, slots={}),
-                {key: list(names) for key, names in model._columns.names.items()},
+                {key: list(names) for key, names in model.column_names().items()},
             )
 
 

@@ -150,7 +150,7 @@ def test_edges_are_saved_copied_and_pickled(tmp_path):
 
 def test_keras_files_have_no_place_for_it(tmp_path):
     model = sequential(PiecewiseLinearEncoding(edges=EDGES), Dense(2))
-    with pytest.raises(UnsupportedError, match="PiecewiseLinearEncoding, which can't be saved in Keras' files"):
+    with pytest.raises(UnsupportedError, match=r"a PiecewiseLinearEncoding; save the model as \.safetensors"):
         model.save(tmp_path / "model.keras")
 
 

@@ -121,6 +121,7 @@ KNOWN = {
         **dict.fromkeys(("Add", "Subtract", "Multiply", "Divide", "Maximum", "Minimum"), "operations of tensors in Keras' files"),
         "Concatenate": "how models with several inputs begin",
         "Identity": "also an initializer",
+        "TableEncoder": "what models read tables with",
         "IntegerLookup": "its vocabulary is a file of its own in Keras' files",
     },
 }

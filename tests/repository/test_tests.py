@@ -26,8 +26,11 @@ FILES = {
     "test_diskreads.py": (("_data.adapters.memory_maps",), "can't make the machine's memory smaller than a file"),
     "test_forking.py": (("_base.naming", "_base.seeding"), "holds their locks while it forks"),
     "test_images.py": (("_data.images",), "looks at pixels of which the command that reads pictures prints nothing"),
+    "test_lowering.py": (("_graph.operation", "_graph.weights"), "makes a layer of operations that no public layer has in this order"),
     "test_progress.py": (("_base.progress",), "is about the line itself, which fit, downloads and sweeps draw"),
     "test_repeated_work.py": (("_graph.lowering", "_graph.weights"), "counts calls of functions that users can't see"),
+    "test_table_encoder.py": (("_data.tables.constants",), "compares with the formulas, whose constants may be tuned"),
+    "test_tables.py": (("_data.tables",), "looks at the matrix, of which a model shows only what becomes of it"),
     "test_state.py": (("_training.state",), "restores a state within a process; users do it through files"),
 }
 """Files that import other private modules, and why."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp._data.tables import constants
+from fastmlp._data.tables.bins import edges_of
 from fastmlp._data.tables.column_schema import KINDS, ColumnSchema
 from fastmlp._data.tables.columns import Column, as_label
 from fastmlp._data.tables.values import float32_of, numbers_of
@@ -77,7 +78,9 @@ def _number(label: str, name: str, numbers: NDArray[np.generic], kind: str, bins
     spread = high - low if high - low >= _SMALLEST_SPREAD else (float(values[-1]) - float(values[0])) / 2
     if spread < _SMALLEST_SPREAD:
         return ColumnSchema(name, kind, "numeric" if missing else "constant", missing=missing, origin=origin, center=center)
-    edges = _edges(values, bins) if kind != "boolean" else ()
+    edges = edges_of(values, bins) if bins and kind != "boolean" else ()
+    if len(edges) < 3:
+        edges = ()  # a single bin is what scaling is already
     return ColumnSchema(name, kind, "numeric", missing, origin, float(np.float32(center)), float(np.float32(1 / spread)), edges)
 
 
@@ -96,16 +99,3 @@ def _value_at(ascending: NDArray[np.floating], share: float) -> float:
     below = int(place)
     above = min(below + 1, len(ascending) - 1)
     return float(ascending[below]) + (place - below) * (float(ascending[above]) - float(ascending[below]))
-
-
-def _edges(ascending: NDArray[np.float32], bins: int) -> tuple[float, ...]:
-    """The edges of at most so many bins with equally many distinct values; none unless there are at least two bins.
-
-    Distinct, because a value that most samples have would otherwise leave the others one bin.
-    """
-    distinct = np.unique(ascending)
-    if len(distinct) > bins + 1:
-        distinct = np.unique(np.percentile(distinct.astype(np.float64), np.linspace(0, 100, bins + 1)).astype(np.float32))
-    kept = np.append(True, np.diff(distinct) >= np.finfo(np.float32).tiny)
-    edges = tuple(distinct[kept].tolist())
-    return edges if bins >= 2 and len(edges) >= 3 else ()

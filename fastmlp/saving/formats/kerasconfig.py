@@ -338,7 +338,7 @@ def _write_layer(data: Mapping[str, Any]) -> dict[str, Any]:
     if name in kerasops.LAYERS:
         return kerasops.write(name, config["name"])
     if name not in LAYERS:
-        raise UnsupportedError(f"the layer {config.get('name')!r} is of class {name}, which can't be saved in Keras' files yet")
+        raise not_in_keras("layer", f"{config.get('name')!r}, a {name}")
     common = {"dtype": "float32"} if name in ("InputLayer", "Discretization") else {"trainable": True, "dtype": dict(_DTYPE)}
     if name == "Hashing" and config["output_mode"] == "int":
         common["dtype"] = "int64"
