@@ -10,7 +10,7 @@ import numpy as np
 from fastmlp._base import checks
 from fastmlp._data.adapters import DataAdapter
 
-__all__ = ["Columns", "Names", "check_names"]
+__all__ = ["Columns", "Names", "check_class_names", "check_names"]
 
 Names = tuple[str, ...]
 _SHOWN = 10
@@ -98,6 +98,28 @@ def check_names(key: str, names: object, width: int | None = None) -> Names:
     return tuple(map(str, listed))
 
 
+def check_class_names(names: object, classes: int | None) -> list[str | int | float]:
+    """Labels of classes as a list of JSON values, if they are different.
+
+    Args:
+        names: What the user passed.
+        classes: The number of classes; None if it is not known yet, 0 for a model with several outputs.
+
+    Raises:
+        ValueError: They are not a list of different strings, numbers or booleans, or not one for each class.
+    """
+    listed = names if isinstance(names, (list, tuple)) else names.tolist() if isinstance(names, np.ndarray) else []
+    labels = [label.item() if isinstance(label, np.generic) else label for label in listed]
+    fits = all(isinstance(label, (str, int, float)) and label == label for label in labels)
+    if not labels or not fits or len(set(labels)) < len(labels):
+        raise ValueError(f"class_names must be a list of different strings, numbers or booleans, got {names!r:.80}")
+    if classes == 0:
+        raise ValueError("class_names are for models with one output, but this one has several")
+    if classes not in (None, len(labels)):
+        raise ValueError(f"the model has {classes} classes, but {len(labels)} names are given in class_names: {_listed(labels)}")
+    return labels
+
+
 def _are_numbers(names: Names) -> bool:
     """Whether a frame was given no names, which pandas then numbers."""
     return names == tuple(map(str, range(len(names))))
@@ -113,7 +135,7 @@ def _difference(name: str, given: Names, known: Names) -> str:
     )
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Sequence[object]) -> str:
     return _cut(list(map(repr, names)))
 
 

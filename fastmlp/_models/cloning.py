@@ -63,6 +63,8 @@ def clone_model(
             clone.compile_from_config(compiled)
     if input_tensors is None:
         clone._set_columns(model._columns.names)
+    if clone._number_of_classes() in (None, model._number_of_classes()):
+        clone.class_names = model.class_names
     return clone
 
 

@@ -14,7 +14,7 @@ from fastmlp._data import conversion, targets
 from fastmlp._data.adapters import DataAdapter, StreamAdapter, choose_adapter, unwrap_single
 from fastmlp._data.batch_sampler import Samples
 from fastmlp._data.batch_stream import BatchStream
-from fastmlp._data.columns import Columns, Names, check_names
+from fastmlp._data.columns import Columns, Names, check_class_names, check_names
 from fastmlp._engine.spec import SparseRows
 from fastmlp._graph.symbolic import Tensor
 from fastmlp._models.binding import NetworkBinding
@@ -54,6 +54,7 @@ class DataReader(NetworkBinding):
     def __init__(self) -> None:
         super().__init__()
         self._columns = Columns()
+        self._class_names: list[Any] | None = None
 
     def _read_samples(self, x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[Samples, ResolvedObjective]:
         """The data as arrays that an engine reads, and the objective of the model, which may follow from the targets."""
@@ -181,6 +182,36 @@ class DataReader(NetworkBinding):
             encoder = self._tables()[min(fixed)]
             raise ValueError(f"feature_names are those of the table that layer {encoder.name!r} was adapted to, and can't be changed")
         self._set_columns({key: value for key, value in self._columns.names.items() if not key.startswith("x")} | given)
+
+    @property
+    def class_names(self) -> list[Any] | None:
+        """The labels of the classes in the order of the outputs, for programs that show predictions; None by default.
+
+        A model with a single column of predictions has two classes, that of small and that of large ones. Set it to a list of different
+        strings, numbers or booleans; files, copies and clones keep it. It is forgotten when the number of columns changes.
+
+        Example:
+
+        >>> from fastmlp import layers, models
+        >>> model = models.Sequential([layers.Dense(3, activation="softmax", input_shape=(2,))])
+        >>> model.class_names = ["red", "green", "blue"]
+        >>> index = int(model.predict([[0.0, 1.0]], verbose=0).argmax())
+        >>> model.class_names[index] in ("red", "green", "blue")
+        True
+        """
+        names, classes = self._class_names, self._number_of_classes()
+        return None if names is None or classes not in (None, len(names)) else list(names)
+
+    @class_names.setter
+    def class_names(self, names: Any) -> None:
+        self._class_names = None if names is None else check_class_names(names, self._number_of_classes())
+
+    def _number_of_classes(self) -> int | None:
+        """The number of classes that predictions distinguish; None before the model is built, 0 if it has several outputs."""
+        plan = self.plan
+        if plan is None:
+            return None
+        return 0 if plan.outputs else max(plan.widths[plan.output], 2)
 
     def _adapted_to(self) -> dict[str, Names]:
         """The names of the features in the frames that the first layers were adapted to, or that models inside this one were trained on."""

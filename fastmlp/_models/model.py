@@ -449,6 +449,7 @@ class Model(Trainer):
             "history": self.history,
             "custom_objects": found,
             "columns": self._columns.names,
+            "class_names": self.class_names,
             "attributes": attributes.of_subclass(self, config, found),
         }
         return _unpickle, (type(self), config, state)
@@ -491,4 +492,5 @@ def _unpickle(cls: type[Model], config: dict[str, Any], state: dict[str, Any]) -
         history.set_model(model)
     model.history = history
     model._set_columns(state["columns"])
+    model.class_names = state["class_names"]
     return model

@@ -30,7 +30,7 @@ __all__ = [
     "exclusively",
     "learned",
     "make",
-    "name_columns",
+    "name",
     "number_inputs",
     "trained",
     "warn_of_non_finite",
@@ -54,6 +54,8 @@ class Contents:
     """Without slots before the first update, when all are zero, and if the optimizer's state is not saved."""
     columns: dict[str, list[str]]
     """The names of the features and targets, known from tables: ``{"x": ["age", "height"]}``; {} without any."""
+    class_names: list[str | int | float] | None
+    """``Model.class_names``."""
 
     @classmethod
     def of(cls, model: Model, include_optimizer: bool = True) -> Contents:
@@ -74,6 +76,7 @@ class Contents:
                 model.get_compile_config(),
                 state if state.counters["iterations"] else replace(state, slots={}),
                 {key: list(names) for key, names in model.column_names().items()},
+                model.class_names,
             )
 
 
@@ -139,12 +142,15 @@ def warn_of_non_finite(path: str | os.PathLike[str], weights: Mapping[str, Array
         checks.warn(f"{os.fspath(path)}: {', '.join(names)} held NaN or Inf when it was saved")
 
 
-def name_columns(path: str | os.PathLike[str], model: Model, columns: object) -> None:
-    """Gives the model the names of its columns, as :class:`Contents` has them."""
+def name(path: str | os.PathLike[str], model: Model, described: Mapping[str, object]) -> None:
+    """Gives the model the names of its columns and classes, which a file's document has by the names in :class:`Contents`, or lacks."""
     with blaming(path, "its list of column names"):
+        columns = described.get("columns", {})
         if not isinstance(columns, Mapping):
             raise ValueError(f"it must be an object, got {columns!r:.80}")
         model._set_columns(columns)
+    with blaming(path, "its list of class names"):
+        model.class_names = described.get("class_names")
 
 
 def exclusively(model: Model, method: str) -> AbstractContextManager[None]:

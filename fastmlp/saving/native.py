@@ -18,6 +18,7 @@ slots. The document beside them (stored as :mod:`fastmlp._base.model_file` descr
     non_finite        names of tensors that held NaN or Inf when they were saved
     provenance        the argument of save_model
     columns           names of features and targets, {"x": ["age", "height"]}; missing in older files
+    class_names       Model.class_names; missing in older files
 
 It is JSON: a file cannot run code.
 """
@@ -148,6 +149,7 @@ def _save(model: Model, target: Path, include_optimizer: bool, provenance: Mappi
         "non_finite": [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()],
         "provenance": dict(provenance),
         "columns": held.columns,
+        "class_names": held.class_names,
     }
     model_file.write(target, document, tensors)
 
@@ -249,7 +251,7 @@ def _load(path: str | os.PathLike[str], compile: bool) -> Model:
             training = {"training": {**document["training"], "iterations": 0}, "slots": []}
         tensors = file.read({*names.weights, *(name for slot in training["slots"] for name in names.of_slot(slot))})
         _check_finite(file, tensors, document["non_finite"])
-        contents.name_columns(path, model, document.get("columns", {}))
+        contents.name(path, model, document)
         contents.warn_of_non_finite(path, {name: tensors[name] for name in names.weights})
         with blaming(path, "its compile configuration or training state"):
             if compiled is not None:

@@ -25,7 +25,8 @@ def ours(held: Contents, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What Keras has no place for, and fastmlp needs to go on exactly where training stopped."""
     import fastmlp
 
-    described = {"version": fastmlp.__version__, "training": held.state.counters, "provenance": dict(provenance), "columns": held.columns}
+    described: dict[str, Any] = {"version": fastmlp.__version__, "training": held.state.counters, "provenance": dict(provenance)}
+    described |= {"columns": held.columns, "class_names": held.class_names}
     options = held.compile["optimizer"]["config"] if held.compile else {}
     return {**described, "optimizer": {name: options[name] for name in sorted(kerascompile.OUR_OPTIMIZER & set(options))}}
 
@@ -57,7 +58,7 @@ def restore(
     """
     contents.check_widths(path, model, model.count_params())
     contents.assign(path, model, weights)
-    contents.name_columns(path, model, (stored or {}).get("columns", {}))
+    contents.name(path, model, stored or {})
     state: OptimizerState | None = None
     with blaming(path, "its compile configuration"):
         assert model.plan is not None
@@ -131,4 +132,5 @@ def description(
             "training": stored["training"] if stored else None,
             "provenance": stored["provenance"] if stored else {},
             "columns": stored.get("columns", {}) if stored else {},
+            "class_names": stored.get("class_names") if stored else None,
         }
