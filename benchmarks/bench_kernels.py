@@ -92,6 +92,15 @@ def normalized(**more):
     return rows(grad=floats(SIZE), grad_row=COLUMNS, gamma=floats(COLUMNS), **more)
 
 
+def periodic(**more):
+    """8 numbers in each row, 16 frequencies: rows of 256 sines and cosines."""
+    return {"rows": ROWS, "inputs": 8, "frequencies": 16, "x": floats(ROWS * 8), "x_row": 8, "c": floats(128), "panel": 128} | {
+        "out": floats(SIZE),
+        "out_row": COLUMNS,
+        **more,
+    }
+
+
 def matrix():
     return {"rows": ROWS, "cols": COLUMNS, "x": floats(SIZE), "x_panel": ROWS * PANEL}
 
@@ -177,6 +186,8 @@ FIELDS = {
     },
     "prelu": lambda: rows(alpha=floats(COLUMNS)),
     "prelu_backward": lambda: rows(alpha=floats(COLUMNS), grad=floats(SIZE), grad_row=COLUMNS, dalpha=floats(COLUMNS)),
+    "periodic": lambda: periodic(),
+    "periodic_backward": lambda: periodic(grad=floats(SIZE), grad_row=COLUMNS, dc=floats(128), dx=floats(ROWS * 8), dx_row=8),
     "gaussian_noise": lambda: rows(stddev=1.0),
     "alpha_dropout": lambda: {"n": SIZE, "x": floats(SIZE), "mask": floats(SIZE), "out": floats(SIZE), "kept": 0.9, "dropped": -0.1},
     **{f"replay_{name}": replay for name in ("sgd", "rmsprop", "adam")},

@@ -79,7 +79,8 @@ typedef struct fm_table {
 typedef struct fm_node_spec {
     fm_op op;
     int input, output; /* buffers */
-    int kernel, bias; /* dense. Other ops store gamma, the scale, PReLU's alpha and embeddings as kernel; beta and the offset as bias */
+    int kernel,
+        bias; /* dense. Other ops store gamma, the scale, PReLU's alpha, embeddings and the coefficients of periodic nodes as kernel; beta and the offset as bias */
     int activation; /* activation nodes: FM_ACTIVATION_*; dense nodes: one whose derivative is a function of its output */
     float
         alpha; /* negative slope of leaky_relu and general_relu, alpha of elu, celu and squareplus, value of threshold; factor of a scale node */

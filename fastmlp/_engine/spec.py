@@ -155,6 +155,7 @@ class Node:
     - ``"missing"``: 1 where the input is NaN, 0 elsewhere, in the columns ``gathered``.
     - ``"piecewise_linear"``: each column, of B + 1 ``edges``, becomes B: ``(input - edge) / (next edge - edge)``, clipped to 0 … 1; but the
       first goes down to -1, and the last up to 2. All 0 where the input is NaN.
+    - ``"periodic"``: each column becomes the sines, then the cosines, of 2π times its multiples by a row of ``coefficients``.
     - ``"add"``, ``"subtract"``, ``"multiply"``, ``"divide"``, ``"maximum"``, ``"minimum"``: of two inputs, element by element;
       where two are equal, each has half a part in the gradient of the last two.
     - ``"dot"``: each input is vectors of length ``depth``, end to end; the product of each vector of the first with each of the second.

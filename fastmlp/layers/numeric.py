@@ -8,16 +8,18 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastmlp._base.arguments import Converted, Integer
+from fastmlp import initializers
+from fastmlp._base.arguments import Converted, Integer, Real
 from fastmlp._base.numeric import quiet
 from fastmlp._base.shapes import Shape
 from fastmlp._data.adapters import choose_adapter
 from fastmlp._data.tables.bins import edges_of
 from fastmlp._graph.operation import Operation
-from fastmlp.layers.base import Layer, LayerOptions
+from fastmlp._graph.weights import Weight
+from fastmlp.layers.base import Layer, LayerOptions, LayerWeight
 from fastmlp.layers.preprocessing import batches_of
 
-__all__ = ["PiecewiseLinearEncoding"]
+__all__ = ["PeriodicEmbedding", "PiecewiseLinearEncoding"]
 
 Edges = tuple[float, ...]
 
@@ -157,3 +159,48 @@ def _rows(batch: ArrayLike) -> NDArray[np.float32]:
         r, c = np.argwhere(np.isinf(rows))[0]
         raise ValueError(f"data[{r}, {c}] is {array[r, c]}; remove these samples, or replace the values by NaN")
     return rows
+
+
+class PeriodicEmbedding(Layer):
+    """Replaces each feature by sines and cosines of its multiples, whose frequencies are learned.
+
+    Samples ``(features,)`` become ``(features, 2·frequencies)``: for the feature x with coefficients c₁ … c_k, ``sin(2π·c₁·x)``, …,
+    ``sin(2π·c_k·x)``, then the cosines. With a Dense layer along the last axis and a Flatten on top, this is the embedding "PLR (lite)" of
+    the paper. Features should have about mean 0 and variance 1: put a Normalization before it.
+
+    Gorishniy, Rubachev, Babenko 2022, "On Embeddings for Numerical Features in Tabular Deep Learning".
+
+    Args:
+        frequencies: The number of coefficients of each feature, ≥ 1.
+        sigma: The standard deviation of the normal distribution that the coefficients are drawn from, > 0. The larger, the faster the
+            outputs change with the feature. The most important argument to tune, from 0.01 to 10.
+        options: See :class:`Layer`.
+
+    Example:
+
+    >>> from fastmlp import layers, models
+    >>> stack = [layers.PeriodicEmbedding(16, sigma=0.1), layers.Dense(8, "relu"), layers.Flatten(), layers.Dense(1)]
+    >>> model = models.Sequential([layers.Input((5,)), layers.Normalization(), *stack])
+    >>> model.layers[1].output_shape
+    (None, 5, 32)
+    """
+
+    in_keras = False
+    coefficients = LayerWeight("The coefficients ``(features, frequencies)``, a :class:`~fastmlp.Variable`.")
+
+    frequencies = Integer()
+    sigma = Real(above=0)
+
+    def __init__(self, frequencies: int = 16, sigma: float = 0.1, **options: Unpack[LayerOptions]) -> None:
+        super().__init__(**options)
+        self.frequencies, self.sigma = frequencies, sigma
+
+    def make_weights(self, input_shape: Shape) -> list[Weight]:
+        shape = (self.require_vector(input_shape), self.frequencies)
+        return [self.new_weight("coefficients", shape, initializers.RandomNormal(stddev=self.sigma))]
+
+    def row_after(self, input_shape: Shape) -> Shape:
+        return (self.require_vector(input_shape), 2 * self.frequencies)
+
+    def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
+        return (Operation("periodic"),)

@@ -1,4 +1,4 @@
-"""Operations that encode the numbers of a table's columns, where NaN is a missing value."""
+"""Operations that encode the numbers of a table's columns. All but the last pass no gradient, and take NaN for a missing value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from fastmlp._engine.spec import Node
 from fastmlp.reference.operation import Arrays, Pass
 
-__all__ = ["Missing", "PiecewiseLinear", "RobustScaling"]
+__all__ = ["Missing", "Periodic", "PiecewiseLinear", "RobustScaling"]
 
 
 class Encoding:
@@ -64,3 +64,34 @@ class PiecewiseLinear(Encoding):
         low, high = np.zeros(len(edges) - 1), np.ones(len(edges) - 1)
         low[0], high[-1] = -1, 2
         return np.where(np.isnan(x), 0, ((x - edges[:-1]) / np.diff(edges)).clip(low, high))
+
+
+class Periodic:
+    """Each number becomes sines and cosines of its multiples, whose coefficients are learned (Gorishniy, Rubachev, Babenko 2022).
+
+    Shapes: x (rows, width), c (width, K), a (rows, width·2K): for each column of x, sin(2π·c·x), then cos(2π·c·x). Whole turns are taken
+    off before the multiplication by 2π, in float64, where products of float32 are exact.
+    """
+
+    LIMIT = 2.0**20
+    """Beyond so many turns, as for none."""
+
+    def __init__(self, node: Node, index: int) -> None:
+        pass
+
+    def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
+        (x,) = inputs
+        (c,) = parameters
+        turns = x[:, :, None].astype(np.float64) * c
+        turns = np.where(np.abs(turns) > self.LIMIT, 0, turns)
+        angles = 2 * np.pi * (turns - np.round(turns))
+        sines, cosines = np.sin(angles).astype(x.dtype), np.cos(angles).astype(x.dtype)
+        return np.concatenate([sines, cosines], axis=2).reshape(len(x), -1), (x, sines, cosines)
+
+    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
+        """With v = 2π·(dsin·cos − dcos·sin), dc = the sum of x·v over the rows, dx = the sum of c·v over the coefficients."""
+        x, sines, cosines = saved
+        (c,) = parameters
+        dsines, dcosines = np.split(doutput.reshape(len(x), *c.shape[:1], -1), 2, axis=2)
+        slopes = (2 * np.pi * (dsines * cosines - dcosines * sines)).astype(x.dtype)
+        return [(c * slopes).sum(axis=2)], [(x[:, :, None] * slopes).sum(axis=0)]

@@ -12,4 +12,5 @@
 #include "body/loss_rows.h"
 #include "body/noise.h"
 #include "body/norm.h"
+#include "body/periodic.h"
 #include "body/row_activation.h"

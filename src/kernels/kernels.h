@@ -21,6 +21,7 @@
 #include "include/norm.h"
 #include "include/optimizers.h"
 #include "include/peak.h"
+#include "include/periodic.h"
 #include "include/products.h"
 #include "include/random.h"
 #include "include/rowwise.h"

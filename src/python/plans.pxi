@@ -13,7 +13,7 @@ _MODES = {
 _METHODS = {"floormod": FM_BUCKETING_FLOORMOD, "farmhash": FM_BUCKETING_FARMHASH, "siphash": FM_BUCKETING_SIPHASH}
 _GATHERS = ("gather", "missing")
 _PLACES = {
-    **dict.fromkeys(("kernel", "gamma", "scale", "alpha", "embeddings"), 0),
+    **dict.fromkeys(("kernel", "gamma", "scale", "alpha", "embeddings", "coefficients"), 0),
     **dict.fromkeys(("bias", "beta", "offset"), 1),
     **dict.fromkeys(("mean", "moving_mean", "center"), 2),
     **dict.fromkeys(("variance", "moving_variance"), 3),

@@ -190,3 +190,11 @@ def test_encodings_read_nothing_that_is_trained(op):
     with pytest.raises(ValueError, match="does not fit"):
         _core.Network(Plan((1, 1, 1), (dense, node), (kernel,), 2))
     _core.Network(Plan((1, 1, 1), (dense, node), (Parameter("kernel", (1, 1), trainable=False),), 2))
+
+
+@pytest.mark.parametrize(("columns", "shape"), [(12, (2, 4)), (13, (2, 3)), (12, (3, 2)), (12, (1, 6))])
+def test_the_native_engine_refuses_coefficients_that_do_not_fit(columns, shape):
+    node = Node("periodic", (0,), 1, (0,), roles=("coefficients",))
+    with pytest.raises(ValueError, match="does not fit"):
+        _core.Network(Plan((2, columns), (node,), (Parameter("coefficients", shape),), 1))
+    _core.Network(Plan((2, 12), (node,), (Parameter("coefficients", (2, 3)),), 1))

@@ -367,6 +367,29 @@ static void try_prelu_backward(trial *t) {
     t->kernels->prelu_backward(&p);
 }
 
+static fm_periodic draw_periodic(trial *t) {
+    fm_periodic p = {.rows = 1 + t->number % 7, .inputs = 1 + t->number % 3, .frequencies = 1 + t->number % 37};
+    const ptrdiff_t columns = 2 * p.inputs * p.frequencies, panels = (p.frequencies + FM_PANEL - 1) / FM_PANEL;
+    p.x_row = p.dx_row = draw_stride(t, p.inputs);
+    p.out_row = p.grad_row = draw_stride(t, columns);
+    p.panel = p.inputs * FM_PANEL;
+    p.x = take_floats(t, p.rows * p.x_row);
+    p.c = take_floats(t, panels * p.panel);
+    p.out = take_floats(t, p.rows * p.out_row);
+    return p;
+}
+static void try_periodic(trial *t) {
+    const fm_periodic p = draw_periodic(t);
+    t->kernels->periodic(&p);
+}
+static void try_periodic_backward(trial *t) {
+    fm_periodic p = draw_periodic(t);
+    p.grad = take_floats(t, p.rows * p.grad_row);
+    p.dc = take_room(t, (p.frequencies + FM_PANEL - 1) / FM_PANEL * p.panel);
+    p.dx = coin(t) ? take_room(t, p.rows * p.dx_row) : NULL;
+    t->kernels->periodic_backward(&p);
+}
+
 static void try_gaussian_noise(trial *t) {
     fm_gaussian_noise n = {.rows = 1 + t->number % 5, .cols = 1 + t->number % 139, .first_row = pick(t, 0, 1000), .node = draw(t) % 9};
     n.step = draw(t);

@@ -1,4 +1,4 @@
-"""Layers that encode numbers: bins in which numbers are interpolated."""
+"""Layers that encode numbers: bins in which numbers are interpolated, sines and cosines of learned frequencies."""
 
 import copy
 import pickle
@@ -8,7 +8,7 @@ import pytest
 
 from fastmlp import layers, models
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers import Concatenate, Dense, Input, PiecewiseLinearEncoding
+from fastmlp.layers import Concatenate, Dense, Input, PeriodicEmbedding, PiecewiseLinearEncoding
 from fastmlp.layers.numeric import edges_of
 
 ENGINES = ("native", "reference")
@@ -221,3 +221,112 @@ def test_frozen_layers_may_stand_before_it():
     model = sequential(Dense(3, trainable=False), layers.Rescaling(2.0), PiecewiseLinearEncoding(edges=EDGES), Dense(1))
     model.compile("sgd", "mse")
     model.fit(np.ones((4, 3)), np.ones(4), verbose=0)
+
+
+# Periodic embeddings
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_number_becomes_sines_and_cosines_of_its_multiples(engine, seeded):
+    layer = PeriodicEmbedding(5, sigma=2.0)
+    model = sequential(layer, width=2)
+    model.compile("sgd", "mse", engine=engine)
+    x = np.random.default_rng(0).normal(size=(7, 2)).astype(np.float32)
+    angles = 2 * np.pi * x[:, :, None].astype(np.float64) * layer.coefficients.numpy()
+    expected = np.concatenate([np.sin(angles), np.cos(angles)], axis=2)
+    assert model.output_shape == (None, 2, 10)
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=0, atol=2e-7)
+    np.testing.assert_allclose(layer(x), expected, rtol=0, atol=2e-7)
+
+
+def test_coefficients_are_drawn_with_the_deviation_sigma(seeded):
+    layer = PeriodicEmbedding(2000, sigma=0.05, input_shape=(10,))
+    assert layer.compute_output_shape((None, 10)) == (None, 10, 4000)
+    layer.build((None, 10))
+    assert layer.count_params() == 20_000
+    assert layer.weight_shapes == {"coefficients": (10, 2000)}
+    assert layer.coefficients.numpy().std() == pytest.approx(0.05, rel=0.03)
+    assert abs(layer.coefficients.numpy().mean()) < 0.002
+
+
+def test_a_network_learns_the_frequency_of_a_wave(seeded):
+    x = np.random.default_rng(0).normal(size=(1000, 1))
+    y = np.sin(9 * x[:, 0])
+    model = sequential(PeriodicEmbedding(16, sigma=1.0), Dense(8, "relu"), layers.Flatten(), Dense(1), width=1)
+    model.compile("adam", "mse")
+    model.optimizer.learning_rate = 0.01
+    before = model.layers[0].coefficients.numpy()
+    history = model.fit(x, y, epochs=60, verbose=0).history["loss"]
+    assert history[-1] < 0.02
+    assert not np.allclose(before, model.layers[0].coefficients.numpy(), atol=0.01)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_frozen_coefficients_stay_while_layers_before_them_are_trained(engine, seeded):
+    first, periodic = Dense(2), PeriodicEmbedding(4, trainable=False)
+    model = sequential(first, periodic, layers.Flatten(), Dense(1))
+    model.compile("adam", "mse", engine=engine)
+    before = [first.kernel.numpy(), periodic.coefficients.numpy()]
+    model.fit(np.ones((30, 3)), np.ones(30), verbose=0)
+    assert not np.array_equal(before[0], first.kernel.numpy())
+    np.testing.assert_array_equal(before[1], periodic.coefficients.numpy())
+
+
+def test_coefficients_may_be_shared(seeded):
+    one, other = Input((2,)), Input((2,))
+    shared = PeriodicEmbedding(3)
+    y = Dense(1)(layers.Flatten()(layers.Add()([shared(one), shared(other)])))
+    states = []
+    x = list(np.random.default_rng(0).normal(size=(2, 40, 2)))
+    weights = models.Model([one, other], y).get_weights()
+    for engine in ENGINES:
+        model = models.Model([one, other], y)
+        model.set_weights(weights)
+        model.compile("sgd", "mse", engine=engine)
+        model.fit(x, np.ones(40), epochs=3, shuffle=False, verbose=0)
+        states.append(model.get_weights())
+        assert not np.array_equal(weights[0], states[-1][0])
+    for native, reference in zip(*states, strict=True):
+        np.testing.assert_allclose(native, reference, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "lamb", "adafactor", "muon"])
+def test_every_kind_of_optimizer_trains_coefficients(optimizer, seeded):
+    x = np.random.default_rng(0).normal(size=(64, 3))
+    weights = None
+    states = []
+    for engine in ENGINES:
+        model = sequential(PeriodicEmbedding(5), layers.Flatten(), Dense(1))
+        weights = weights or model.get_weights()
+        model.set_weights(weights)
+        model.compile(optimizer, "mse", engine=engine)
+        model.fit(x, x[:, 0], epochs=2, shuffle=False, verbose=0)
+        states.append(model.get_weights())
+        assert not np.array_equal(weights[0], states[-1][0])
+    for native, reference in zip(*states, strict=True):
+        np.testing.assert_allclose(native, reference, rtol=1e-3, atol=1e-5)
+
+
+def test_periodic_embeddings_are_saved_copied_and_refused_by_keras_files(tmp_path, seeded):
+    model = sequential(PeriodicEmbedding(5, sigma=3.0), layers.Flatten(), Dense(1))
+    x = np.ones((2, 3))
+    expected = model.predict(x, verbose=0)
+    model.save(tmp_path / "model.safetensors")
+    for other in (models.load_model(tmp_path / "model.safetensors"), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert other.layers[0].sigma == 3.0
+        np.testing.assert_array_equal(other.predict(x, verbose=0), expected)
+    with pytest.raises(UnsupportedError, match=r"Keras has no layer like .*, a PeriodicEmbedding"):
+        model.save(tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: PeriodicEmbedding(0), "frequencies"),
+        (lambda: PeriodicEmbedding(sigma=0.0), "sigma"),
+        (lambda: models.Sequential([Input((2, 3)), PeriodicEmbedding()]), "needs samples that are vectors, got shape"),
+    ],
+)
+def test_periodic_embeddings_that_can_not_be_are_refused(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()

@@ -411,6 +411,25 @@ class Activity(Structure):
     ]
 
 
+class Periodic(Structure):
+    _fields_ = [
+        ("rows", c_ssize_t),
+        ("inputs", c_ssize_t),
+        ("frequencies", c_ssize_t),
+        ("x", Floats),
+        ("x_row", c_ssize_t),
+        ("c", Floats),
+        ("panel", c_ssize_t),
+        ("out", Floats),
+        ("out_row", c_ssize_t),
+        ("grad", Floats),
+        ("grad_row", c_ssize_t),
+        ("dc", Floats),
+        ("dx", Floats),
+        ("dx_row", c_ssize_t),
+    ]
+
+
 class Peak(Structure):
     _fields_ = [("iterations", c_ssize_t), ("factor", c_float), ("term", c_float), ("out", Floats), ("count", Sizes)]
 
@@ -437,6 +456,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "layer_norm_parameter_gradients": LayerNormParameterGradients,
     "prelu": Prelu,
     "prelu_backward": Prelu,
+    **dict.fromkeys(("periodic", "periodic_backward"), Periodic),
     "gaussian_noise": GaussianNoise,
     "alpha_dropout": AlphaDropout,
     "adjust": Adjust,

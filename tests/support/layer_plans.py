@@ -54,6 +54,8 @@ ALONG_THE_LAST_AXIS = {
     "maximum_pool": lambda: [layers.Dense(36), layers.Reshape((12, 3)), layers.RMSNormalization(), layers.GlobalMaxPooling1D()],
     "gather": lambda: [layers.Dense(7, "tanh"), layers.RepeatVector(3), layers.GetItem([[None, None, 2], [1, 6, None]]), layers.Flatten()],
 }
+ALONG_THE_LAST_AXIS["periodic"] = lambda: [layers.Dense(5, "tanh"), layers.PeriodicEmbedding(21), layers.Dense(4, "relu"), layers.Flatten()]
+ALONG_THE_LAST_AXIS["periodic_first"] = lambda: [layers.PeriodicEmbedding(17), layers.Flatten()]
 TABLES = ("lookup", "lookup_masked", "hashing", "hashing_salted")
 WHOLE = ("embedding", "one_hot", "multi_hot", "count", *TABLES)
 KINDS = (*ALONG_THE_LAST_AXIS, *MIDDLE, *(f"{name}_first" for name in MIDDLE), *FIRST)

@@ -34,7 +34,7 @@ static void count_work(fm_network *network, const fm_node *node) {
     const double rows = (double)network->rows_per_sample[node->spec.output], columns = (double)FM_ROUND_UP(node->units) * rows;
     const int is_activation = node->spec.op == FM_OP_dense || node->spec.op == FM_OP_activation;
     const int is_cheap = is_activation ? node->spec.activation == FM_ACTIVATION_linear || node->spec.activation == FM_ACTIVATION_relu
-                                       : !fm_op_is_activation(node->spec.op);
+                                       : !fm_op_is_activation(node->spec.op) && node->spec.op != FM_OP_periodic;
     network->row_operations += columns * (is_cheap ? OPERATIONS_OF_COPY : OPERATIONS_OF_ACTIVATION);
     if (node->spec.op == FM_OP_dense)
         network->row_flops += 2.0 * (double)node->inputs * columns;

@@ -10,6 +10,7 @@
 #include "engine/ops/merge.h"
 #include "engine/ops/norm.h"
 #include "engine/ops/numeric.h"
+#include "engine/ops/periodic.h"
 #include "engine/ops/softmax.h"
 
 const fm_op_functions fm_ops[FM_OP_COUNT] = {
