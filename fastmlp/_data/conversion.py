@@ -25,21 +25,36 @@ def blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         yield first, array[first : first + BLOCK_SAMPLES]
 
 
-def describe_contents(array: np.ndarray, value: object = None) -> str:
+TABLE_ADVICE = "begin the model with a layers.TableEncoder, after encoder.adapt(table)"
+"""What to do about features that are categories, dates or missing."""
+
+
+def is_features(name: str) -> bool:
+    """Whether data of this name in messages are x, or a column of it."""
+    return name.rpartition(" of ")[2].removeprefix("val_")[:1] == "x"
+
+
+def describe_contents(name: str, array: np.ndarray, value: object = None) -> str:
     """Describe the contents of an array that is not numeric, with advice, for messages.
 
     Args:
+        name: What to call the data in messages.
         array: The array.
         value: The object that it was converted from, which may be lists.
     """
     kind = array.dtype.kind
     first = array.flat[0] if kind == "O" and array.size else None
     if kind in "mM" or "datetime" in str(array.dtype) or type(first).__name__ in _DATES:
-        return "dates or times; turn them into numbers first"
+        return "dates or times; turn them into numbers first" + (f", or {TABLE_ADVICE}" if is_features(name) else "")
     if kind in "UST" or isinstance(first, str):
         text = _first_text(value if isinstance(value, (list, tuple)) else array)
         example = "" if text is None else f" such as {text!r:.40}"
-        return f"strings{example}; turn them into numbers first, for example with layers.StringLookup or layers.Hashing"
+        advice = "for example with layers.StringLookup or layers.Hashing"
+        if is_features(name):
+            advice = f"or {TABLE_ADVICE}; words become numbers with layers.StringLookup or layers.Hashing"
+        elif name.removeprefix("val_") == "y":
+            advice = f"such as integer class labels: np.unique({name}, return_inverse=True)[1]"
+        return f"strings{example}; turn them into numbers first, {advice}"
     if kind == "O":
         kinds = sorted({type(item).__name__ for item in array.flat[:1000]})
         return (
@@ -140,7 +155,8 @@ def _not_finite(
     where = f"{places[0]}, {columns[int(places[1])]!r}" if columns else ", ".join(map(str, places))
     value = array.ravel()[at] if array.flags.c_contiguous else array[np.unravel_index(at, array.shape)]
     allowed = 0 if gaps is None else int((np.isnan(array) & gaps).sum())
-    return describe_not_finite(name, where, value, int(array.size - np.isfinite(array).sum()) - allowed)
+    message = describe_not_finite(name, where, value, int(array.size - np.isfinite(array).sum()) - allowed)
+    return message + (f"; or {TABLE_ADVICE}, if they are missing" if columns and np.isnan(value) and is_features(name) else "")
 
 
 def describe_not_finite(name: str, where: str, value: float, count: int) -> str:

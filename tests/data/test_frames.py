@@ -62,8 +62,12 @@ def test_columns_of_several_types_become_numbers(library):
 @pytest.mark.parametrize(
     ("column", "error", "message"),
     [
-        (["a", "b"], TypeError, "column 'height' of x holds strings such as 'a'; turn them into numbers first"),
-        ([datetime.datetime(2020, 1, 1), datetime.datetime(2021, 1, 1)], TypeError, "column 'height' of x holds dates or times"),
+        (["a", "b"], TypeError, "'height' of x holds strings such as 'a'; .* layers.TableEncoder"),
+        (
+            [datetime.datetime(2020, 1, 1), datetime.datetime(2021, 1, 1)],
+            TypeError,
+            "'height' of x holds dates or times; .* a layers.TableEncoder",
+        ),
     ],
 )
 def test_a_column_that_is_not_numbers_is_named(library, column, error, message):
@@ -77,14 +81,14 @@ def test_a_column_with_missing_values_is_named(library):
     table = frame(library, {"age": [1.0, 2.0, 3.0], "height": [1, None, None], "sex": [0, 1, 0]})
     if library == "pandas":
         table = table.astype({"height": "Int64"})
-    with pytest.raises(ValueError, match="column 'height' of x has 2 missing values; fill or drop them first"):
+    with pytest.raises(ValueError, match=r"'height' of x has 2 missing values; fill or drop them first, or .* layers\.TableEncoder"):
         trained(X, Y).predict(table, verbose=0)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_nan_in_a_column_of_floats_is_found_by_row_and_name(library):
     table = frame(library, {"age": [1.0, 2.0, 3.0], "height": np.array([1, 2, np.nan]), "sex": [0, 1, 0]})
-    with pytest.raises(ValueError, match=r"x\[2, 'height'\] is NaN"):
+    with pytest.raises(ValueError, match=r"x\[2, 'height'\] is NaN; .* begin the model with a layers\.TableEncoder"):
         trained(X, Y).predict(table, verbose=0)
 
 
@@ -99,7 +103,7 @@ def test_a_categorical_column_is_named(library):
         table = table.cast({"height": module.Categorical})
     else:
         table = table.set_column(1, "height", table["height"].dictionary_encode())
-    with pytest.raises(TypeError, match="column 'height' of x is categorical; encode it first"):
+    with pytest.raises(TypeError, match=r"'height' of x is categorical; .* a layers\.TableEncoder, after encoder\.adapt\(table\)"):
         trained(X, Y).predict(table, verbose=0)
 
 
@@ -115,8 +119,14 @@ def test_nullable_and_arrow_columns_of_pandas_are_read():
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_targets_that_are_strings_are_told(library):
-    with pytest.raises(TypeError, match="y holds strings such as 'no'; turn them into numbers first"):
+    with pytest.raises(TypeError, match=r"y holds strings such as 'no'; .* integer class labels: np\.unique\(y"):
         trained(X[:2], series(library, ["no", "yes"]))
+
+
+def test_tables_without_a_library_are_told_of_the_layer_that_reads_them():
+    for table in ({"age": [1.0], "sex": ["m"]}, [[1.0, 2.0, "m"]]):
+        with pytest.raises((TypeError, ValueError), match=r"begin the model with a layers\.TableEncoder"):
+            trained(X, Y).predict(table, verbose=0)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

@@ -9,7 +9,7 @@ import numpy as np
 from fastmlp._base import checks
 from fastmlp._base.shapes import Shape
 from fastmlp._data.adapters.base import DataAdapter, Selection
-from fastmlp._data.conversion import describe_contents
+from fastmlp._data.conversion import TABLE_ADVICE, describe_contents, is_features
 from fastmlp.errors import UnsupportedError
 
 
@@ -30,7 +30,7 @@ class ArrayAdapter(DataAdapter):
         if type(array) is not np.ndarray:
             array = self._read(name)
         if array.dtype.kind not in "biuf":
-            raise TypeError(f"{name} must be numbers, but holds {describe_contents(array, self.value)}")
+            raise TypeError(f"{name} must be numbers, but holds {describe_contents(name, array, self.value)}")
         if array.ndim == 0:
             raise ValueError(f"{name} must be an array whose first axis is that of the samples, got the single value {array[()]}")
         return array
@@ -41,7 +41,8 @@ class ArrayAdapter(DataAdapter):
         if value is None:
             raise ValueError(f"{name} is missing (None)")
         if isinstance(value, dict):
-            hint = "; weights of classes are class_weight" if name.endswith("sample_weight") else ""
+            hint = f"; if it is a table, {TABLE_ADVICE}" if is_features(name) else ""
+            hint = "; weights of classes are class_weight" if name.endswith("sample_weight") else hint
             raise UnsupportedError(f"{name} is a dict, which is for models with several inputs or outputs; this one takes one array{hint}")
         if isinstance(value, (str, bytes)):
             raise TypeError(f"{name} must be an array of numbers, got {value!r:.60}")

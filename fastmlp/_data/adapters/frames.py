@@ -13,7 +13,7 @@ import numpy as np
 from fastmlp._base.shapes import Shape
 from fastmlp._data.adapters.arrays import ArrayAdapter
 from fastmlp._data.adapters.base import DataAdapter, Selection
-from fastmlp._data.conversion import describe_contents
+from fastmlp._data.conversion import TABLE_ADVICE, describe_contents, is_features
 
 LIBRARIES = ("pandas", "polars", "pyarrow")
 
@@ -118,16 +118,16 @@ def _numbers(what: str, column: Any) -> np.ndarray:
     missing = _missing(column)
     kind = _named_type(column)
     if kind.startswith(("categor", "enum", "dictionary")):
-        raise TypeError(
-            f"{what} is categorical; encode it first: one column for each category (get_dummies, to_dummies), or integer codes for y"
-        )
+        advice = TABLE_ADVICE if is_features(what) else "turn it into integer class labels, such as its codes"
+        raise TypeError(f"{what} is categorical; {advice}")
     if missing:
+        advice = f", or {TABLE_ADVICE}" if is_features(what) else ""
         raise ValueError(
-            f"{what} has {missing} missing value{'s' if missing > 1 else ''}; fill or drop {'them' if missing > 1 else 'it'} first"
+            f"{what} has {missing} missing value{'s' if missing > 1 else ''}; fill or drop {'them' if missing > 1 else 'it'} first{advice}"
         )
     array = _as_numpy(column)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{what} holds {describe_contents(array)}")
+        raise TypeError(f"{what} holds {describe_contents(what, array)}")
     return array
 
 
