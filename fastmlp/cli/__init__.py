@@ -23,7 +23,9 @@ examples:
   fastmlp train spiral --plot spiral.png         the same, with curves and the decision boundary
   fastmlp train mnist --save digits.safetensors  handwritten digits (downloads 11 MB the first time)
   fastmlp train mnist --to-accuracy 0.99         a recipe that classifies 99 % of the test digits correctly
+  fastmlp train houses.csv --target price --out houses.safetensors  your own table
   fastmlp predict digits.safetensors four.png    which digit is in an image?
+  fastmlp evaluate houses.safetensors new.csv    how good are predictions for another file?
   fastmlp info digits.safetensors                what is in a file
   fastmlp sweep --hidden 16 64,64 --epochs 20 50  which network, how many epochs?
   fastmlp bench --quick                          how fast is it here?
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from fastmlp.cli import bench, info, predict, sweep, train
+    from fastmlp.cli import bench, evaluate, info, predict, sweep, train
     from fastmlp.cli.suggestions import Parser
 
     parser = Parser(
@@ -74,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (train, sweep, predict, info, bench):
+    for command in (train, sweep, predict, evaluate, info, bench):
         command.add_parser(commands)
     return parser
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    from fastmlp.cli.tables.kinds import Kind
     from fastmlp.cli.tasks import Task
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -47,6 +48,38 @@ def data_options(options: argparse.Namespace, task: Task, parser: argparse.Argum
     for name in given.keys() - set(task.options):
         parser.error(f"--{name.removesuffix('_per_class')} does not apply to {task.name}")
     return given
+
+
+def dataset_or_file(text: str) -> str:
+    """The name of a data set, of a file that exists or that ends as tables do, or ``-``."""
+    from fastmlp.cli.suggestions import did_you_mean
+    from fastmlp.cli.tables.names import is_table
+
+    if text in DATASETS or is_table(text) or Path(text).is_file():
+        return text
+    hint = did_you_mean(text, DATASETS, f"; data sets are {', '.join(DATASETS)}, and files end in .csv, .csv.gz, .tsv, .txt or .parquet")
+    raise argparse.ArgumentTypeError(f"invalid choice: {text!r} is neither a data set nor a file{hint}")
+
+
+def column_kind(text: str) -> tuple[str, Kind]:
+    """A column and its kind: ``zip=category``."""
+    from fastmlp.cli.suggestions import did_you_mean
+    from fastmlp.cli.tables.kinds import KINDS
+
+    name, _, given = text.rpartition("=")
+    if not name:
+        raise argparse.ArgumentTypeError(f"expected COLUMN=KIND, such as zip=category, got {text!r}")
+    kind = next((kind for kind in KINDS if kind == given), None)
+    if kind is None:
+        raise argparse.ArgumentTypeError(f"the kind must be one of {', '.join(KINDS)}, got {given!r}{did_you_mean(given, KINDS)}")
+    return name, kind
+
+
+def add_header(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add ``--header`` and ``--no-header``."""
+    first = parser.add_mutually_exclusive_group()
+    first.add_argument("--header", dest="header", action="store_true", default=None, help="the first line of a text has names, no values")
+    first.add_argument("--no-header", dest="header", action="store_false", help="the first line of a text has values, no names")
 
 
 def check_plot(path: str) -> None:

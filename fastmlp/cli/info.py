@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from fastmlp._base.configs import StoredConfig
+    from fastmlp._models.model import Model
     from fastmlp.cli.arguments import Commands
 
 
@@ -33,9 +36,33 @@ def _run(options: argparse.Namespace) -> int:
     console = output.console()
     model.summary(print_fn=lambda text: console.print(text.rstrip("\n"), markup=False, soft_wrap=True))
     console.print(output.facts(Path(options.model).name, _facts(Path(options.model), document)))
-    if document["provenance"]:
-        console.print(output.facts("provenance", _flat(document["provenance"])))
+    provenance = dict(document["provenance"])
+    for table in _tables(model, provenance):
+        console.print(table)
+    if provenance:
+        console.print(output.facts("provenance", _flat(provenance)))
     return 0
+
+
+def _tables(model: Model, provenance: dict[str, Any]) -> Iterator[Table]:
+    """The features and scores of a model of tables; they are removed from the provenance."""
+    from fastmlp.cli.tables.networks import described_features
+
+    features = described_features(model)
+    if features is None:
+        return
+    from fastmlp.cli.tables.report import features_table, scores_table
+
+    yield features_table(features.values())
+    if provenance.get("command") != "fastmlp train":
+        return
+    table, scores = provenance.pop("table"), provenance.pop("scores")
+    yield scores_table(f"scores on {provenance['test_rows']:,} test rows", scores)
+    for name in ("target", "id"):
+        if table.get(name):
+            provenance[name] = table[name]
+    if table.get("left_out"):
+        provenance["left_out"] = [f"{name} ({reason})" for name, reason in table["left_out"].items()]
 
 
 def _facts(path: Path, document: StoredConfig) -> Iterator[tuple[str, object]]:
@@ -45,6 +72,8 @@ def _facts(path: Path, document: StoredConfig) -> Iterator[tuple[str, object]]:
     yield "saved", f"{document['created']} by {writer}".lstrip()
     for key, names in document.get("columns", {}).items():
         yield {"x": "features", "y": "targets"}.get(key, key), ", ".join(names)
+    if document.get("class_names"):
+        yield "classes", ", ".join(map(str, document["class_names"]))
     compiled, training = document["compile"], document["training"]
     if compiled is None:
         yield "compiled", "no"

@@ -48,6 +48,16 @@ def seconds(value: float) -> str:
     return f"{int(value) // 60} min {int(value) % 60:02} s"
 
 
+def engine(name: str) -> str:
+    """The engine with its instruction set and threads."""
+    if name == "reference":
+        return "reference (NumPy)"
+    from fastmlp import build_info
+
+    info = build_info()
+    return f"native, {info['isa']}, {plural(info['threads'], 'thread')}"
+
+
 def plural(count: int, noun: str) -> str:
     """``1 epoch``, ``2 epochs``, ``12,000 samples``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

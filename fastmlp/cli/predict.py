@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
+
+import fastmlp.cli.arguments as arguments
+from fastmlp.cli.answers import Answers, classes_of, for_classes, write
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,12 +18,10 @@ if TYPE_CHECKING:
 
     from fastmlp._base.configs import StoredConfig
     from fastmlp._models.model import Model
-    from fastmlp.cli.arguments import Commands
 
 _IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 _TEXT = {".csv", ".tsv", ".txt"}
 _IMAGE_SIDE, _IMAGE_PIXELS = 28, 28 * 28
-_TABLE_ROWS, _TABLE_COLUMNS = 20, 10
 
 _EPILOG = """\
 examples:
@@ -30,7 +29,9 @@ examples:
   fastmlp predict digits.safetensors four.png mine.jpg   images of digits
   fastmlp predict digits.safetensors images.npy --json   a NumPy array of samples or of 28 x 28 images
   zcat points.csv.gz | fastmlp predict spiral.safetensors - --out predictions.csv
+  fastmlp predict churn.safetensors new.csv --proba --id customer --out churn.csv   a table, by a model of tables
 
+A model that was trained on a file finds its columns by their names, ignores others, and refuses a file that lacks one.
 Text may be separated by commas, semicolons, tabs or blank space, and quoted. Its first line is a header if it has the names of the
 model's features, which are then found by name, or no numbers; --header and --no-header decide otherwise.
 An image of a digit may have any size and colours, dark on light or light on dark. Models saved by `fastmlp train` scale their input
@@ -38,7 +39,7 @@ themselves: pass pixels from 0 to 255.
 """
 
 
-def add_parser(commands: Commands) -> None:
+def add_parser(commands: arguments.Commands) -> None:
     """Add ``predict`` to the command's parser."""
     parser = commands.add_parser(
         "predict",
@@ -49,35 +50,23 @@ def add_parser(commands: Commands) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("model", metavar="MODEL", help="a file saved by fastmlp (.safetensors)")
-    parser.add_argument("data", metavar="DATA", nargs="+", help=".npy, .csv, .csv.gz, - for the standard input, or images of digits")
-    first = parser.add_mutually_exclusive_group()
-    first.add_argument("--header", dest="header", action="store_true", default=None, help="the first line of a text has names, no numbers")
-    first.add_argument("--no-header", dest="header", action="store_false", help="the first line of a text has numbers, no names")
+    parser.add_argument(
+        "data", metavar="DATA", nargs="+", help=".npy, .csv, .csv.gz, .parquet, - for the standard input, or images of digits"
+    )
+    arguments.add_header(parser)
     parser.add_argument("--out", metavar="FILE", help="write the predictions to FILE: JSON if its name ends in .json, else CSV")
+    parser.add_argument("--proba", action="store_true", help="the probabilities of all classes too (models of tables; others always)")
+    parser.add_argument("--id", metavar="COLUMN", help="a column to repeat beside the predictions (default: that of --id in training)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--csv", action="store_true", help="print CSV")
     parser.set_defaults(run=_run)
 
 
-@dataclass(frozen=True, slots=True)
-class _Predictions:
-    """The predictions: a name for each sample, and a column for each output."""
-
-    rows: list[str]
-    columns: list[str]
-    values: NDArray[np.float32]
-    classifies: bool
-
-    def classes(self) -> list[str]:
-        """The predicted class of each sample; empty for a model that is not a classifier."""
-        return [self.columns[k] for k in self.values.argmax(axis=1)] if self.classifies else []
-
-
 def _run(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from fastmlp._base.files import replacing
+    from fastmlp.cli.tables.stored import StoredTable
     from fastmlp.errors import UnsupportedError
     from fastmlp.saving import describe, load_model
 
@@ -87,6 +76,14 @@ def _run(options: argparse.Namespace) -> int:
         raise UnsupportedError(f"{options.model} has several inputs or outputs; use it from Python: fastmlp.load_model(...).predict(x)")
     if provenance.get("preparation") not in (None, {"flatten": False, "divide_by": 1.0}):
         raise ValueError(f"{options.model} was written by an older fastmlp, whose models did not scale their input; train it again")
+    stored = StoredTable.of(model, provenance)
+    if stored is not None:
+        from fastmlp.cli.tables.prediction import predict
+
+        write(predict(model, stored, options), options)
+        return 0
+    if options.id is not None:
+        raise ValueError(f"--id is for models of tables, and {options.model} is none")
     divided = False
     names: list[str] = []
     parts: list[NDArray[Any]] = []
@@ -100,17 +97,7 @@ def _run(options: argparse.Namespace) -> int:
         names += [short] if single else [f"{short}:{i}" if len(options.data) > 1 else str(i) for i in range(len(rows))]
     if divided:
         print("fastmlp: the model does not begin with a layer that scales its input; dividing pixels by 255", file=sys.stderr)
-    predictions = _predict(model, np.concatenate(parts), names, provenance)
-    as_json = options.json or (options.out is not None and not options.csv and Path(options.out).suffix.lower() == ".json")
-    if options.out is not None:
-        with replacing(Path(options.out)) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            (_print_json if as_json else _print_csv)(predictions, file)
-    elif as_json:
-        _print_json(predictions, sys.stdout)
-    elif options.csv:
-        _print_csv(predictions, sys.stdout)
-    else:
-        _print_table(predictions)
+    write(_predict(model, np.concatenate(parts), names, provenance), options)
     return 0
 
 
@@ -133,7 +120,8 @@ def _rows(name: str, model: Model, header: bool | None) -> NDArray[np.float32]:
     """The samples of one file in the shape the model takes."""
     import numpy as np
 
-    from fastmlp.cli.tables.text import STDIN, read_bytes
+    from fastmlp.cli.tables.names import STDIN
+    from fastmlp.cli.tables.text import read_bytes
 
     path = Path(name)
     if name != STDIN and not path.is_file():
@@ -189,7 +177,7 @@ def _read_npy(path: Path) -> NDArray[Any]:
 def _read_text(name: str, content: bytes, model: Model, header: bool | None) -> NDArray[np.float64]:
     """The samples of a text, with the columns in the order of the model's features."""
     from fastmlp.cli.tables.matrix import read_table
-    from fastmlp.cli.tables.text import STDIN
+    from fastmlp.cli.tables.names import STDIN
 
     width = math.prod(_sizes(model.input_shape[1:]))
     features = model.feature_names
@@ -213,67 +201,7 @@ def _read_text(name: str, content: bytes, model: Model, header: bool | None) -> 
 # Predicting
 
 
-def _predict(model: Model, x: NDArray[np.float32], rows: Sequence[str], provenance: StoredConfig) -> _Predictions:
-    import numpy as np
-
-    values = model.predict(x, verbose=0)
-    assert model.plan is not None
-    closing = model.plan.nodes[-1].activation
-    binary = closing == "sigmoid" and values.shape[1] == 1
-    if binary:
-        values = np.concatenate([1 - values, values], axis=1)
-    names = provenance.get("classes")
-    if not isinstance(names, list) or len(names) != values.shape[1]:
-        names = list(range(values.shape[1]))
-    return _Predictions(list(rows), [str(name) for name in names], values, classifies=closing == "softmax" or binary)
-
-
-def _print_json(predictions: _Predictions, file: TextIO) -> None:
-    records: list[dict[str, Any]] = [{"row": row} for row in predictions.rows]
-    for record, name in zip(records, predictions.classes(), strict=False):
-        record["class"] = name
-    for record, values in zip(records, predictions.values.tolist(), strict=True):
-        record |= {"probabilities": dict(zip(predictions.columns, values, strict=True))} if predictions.classifies else {"outputs": values}
-    print(json.dumps(records, indent=1), file=file)
-
-
-def _print_csv(predictions: _Predictions, file: TextIO) -> None:
-    import csv
-
-    writer = csv.writer(file, lineterminator="\n")
-    kind = "p" if predictions.classifies else "output"
-    writer.writerow(["row", *(["class"] if predictions.classifies else []), *(f"{kind}_{name}" for name in predictions.columns)])
-    classes = predictions.classes()
-    for i, row in enumerate(predictions.rows):
-        writer.writerow([row, *classes[i : i + 1], *(f"{value:.6g}" for value in predictions.values[i].tolist())])
-
-
-def _print_table(predictions: _Predictions) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    import fastmlp.cli.output as output
-
-    table = Table()
-    table.add_column("row", overflow="fold")
-    if predictions.classifies:
-        table.add_column("class", style="bold green")
-    shown = predictions.columns[:_TABLE_COLUMNS]
-    for name in shown:
-        table.add_column(Text(f"p({name})" if predictions.classifies else f"output {name}"), justify="right")
-    classes = predictions.classes()
-    for i, row in enumerate(predictions.rows[:_TABLE_ROWS]):
-        best = int(predictions.values[i].argmax()) if predictions.classifies else -1
-        cells = [
-            Text(f"{value:.4f}", style="bold" if k == best else "") for k, value in enumerate(predictions.values[i, : len(shown)].tolist())
-        ]
-        table.add_row(Text(row), *(Text(name) for name in classes[i : i + 1]), *cells)
-    console = output.console()
-    console.print(table)
-    hidden = []
-    if len(predictions.rows) > _TABLE_ROWS:
-        hidden.append(output.plural(len(predictions.rows) - _TABLE_ROWS, "more row"))
-    if len(predictions.columns) > _TABLE_COLUMNS:
-        hidden.append(output.plural(len(predictions.columns) - _TABLE_COLUMNS, "more column"))
-    if hidden:
-        console.print(f"and {' and '.join(hidden)}: --csv or --json print all")
+def _predict(model: Model, x: NDArray[np.float32], rows: Sequence[str], provenance: StoredConfig) -> Answers:
+    classes = classes_of(model, provenance)
+    values = for_classes(model.predict(x, verbose=0), classes)
+    return Answers(list(rows), classes or [str(k) for k in range(values.shape[1])], values, classifies=bool(classes))

@@ -1,25 +1,19 @@
-"""``fastmlp train``: train on a data set, evaluate on its test samples, save and plot the result."""
+"""``fastmlp train``: train on a data set or on a file, evaluate on test samples, save and plot the result."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import math
-import sys
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import fastmlp.cli.arguments as arguments
-from fastmlp._base.progress import ProgressLine, note
+from fastmlp._base.progress import note
+from fastmlp.cli.watch import Watch
 
 if TYPE_CHECKING:
-    from fastmlp.callbacks import Callback
     from fastmlp.cli.tasks import Data, Task
     from fastmlp.models import Sequential
-
-_PIPED_LINES = 10
-"""The number of progress lines without a terminal."""
 
 _EPILOG = f"""\
 {arguments.ABOUT_DATASETS}
@@ -28,6 +22,15 @@ examples:
   fastmlp train moons --hidden 16,16 --activation tanh --epochs 200 --plot moons.png
   fastmlp train mnist --dropout 0.2 --epochs 20 --threads 4 --save digits.safetensors
   fastmlp train mnist --to-accuracy 0.99
+  fastmlp train houses.csv --target price --drop id,notes --out houses.safetensors
+  fastmlp train adult.csv.gz --no-header --target 15 --plot adult.png
+  zcat log.tsv.gz | fastmlp train - --target outcome --id ticket --task classification
+
+A file may be CSV (separated by commas, semicolons, tabs or blanks, packed by gzip or not), or Parquet with pyarrow. What its columns
+hold is detected and shown: numbers (also 1,234.5 and 1.234,5, $5 and 12%), dates, true and false, or categories; empty fields, ?, NA and
+similar ones are missing values. Columns that are constant, that count the rows, or that have a different text in most rows are left
+out. A target of words is predicted by its classes, one of numbers as a number. By default the network has two layers of 256, dropout of
+0.1, and trains with adam until the validation loss has not decreased for 16 epochs, 256 at most.
 
 A seed determines the data, the initial weights, the order of the samples and the dropout, so that
 a run can be reproduced to the last bit. Test samples are never trained on.
@@ -38,21 +41,26 @@ def add_parser(commands: arguments.Commands) -> None:
     """Add ``train`` to the command's parser."""
     parser = commands.add_parser(
         "train",
-        help="train a network on a data set",
-        description="Train a network on a data set and evaluate it on test samples. Without arguments: three spiral arms.",
+        help="train a network on a data set or a file",
+        description="Train a network on a data set, or on a file with a table, and evaluate it on test samples. "
+        "Without arguments: three spiral arms.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    arguments.add_dataset(parser)
+    parser.add_argument(
+        "dataset",
+        nargs="?",
+        default="spiral",
+        type=arguments.dataset_or_file,
+        metavar="DATASET|FILE",
+        help=f"{', '.join(arguments.DATASETS)}, or a file: .csv, .csv.gz, .tsv, .txt, .parquet, or - for the standard input",
+    )
+    _add_file_options(parser)
     network = parser.add_argument_group("network")
     network.add_argument("--hidden", type=arguments.hidden, metavar="64,64", help="units of the hidden layers, or 'none'")
-    network.add_argument(
-        "--activation", type=arguments.activation, default="relu", metavar="NAME", help="of the hidden layers (default: relu)"
-    )
-    network.add_argument(
-        "--dropout", type=arguments.real(0, 1), default=0.0, metavar="RATE", help="fraction dropped after each hidden layer"
-    )
+    network.add_argument("--activation", type=arguments.activation, metavar="NAME", help="of the hidden layers (default: relu)")
+    network.add_argument("--dropout", type=arguments.real(0, 1), metavar="RATE", help="fraction dropped after each hidden layer")
     training = parser.add_argument_group("training")
     training.add_argument(
         "--to-accuracy",
@@ -76,14 +84,45 @@ def add_parser(commands: arguments.Commands) -> None:
     parser.set_defaults(run=lambda options: _run(options, parser))
 
 
+def _add_file_options(parser: argparse.ArgumentParser) -> None:
+    table = parser.add_argument_group("table (FILE only; COLUMN is a name, or a number from 1)")
+    table.add_argument("--target", metavar="COLUMN", help="the column to predict")
+    table.add_argument("--task", choices=("classification", "regression"), help="default: by the values of the target")
+    table.add_argument("--drop", action="append", default=[], metavar="A,B", help="columns to leave out")
+    table.add_argument("--id", metavar="COLUMN", help="a column that identifies rows; it is left out, and repeated in predictions")
+    table.add_argument(
+        "--kind",
+        action="append",
+        default=[],
+        type=arguments.column_kind,
+        metavar="COLUMN=KIND",
+        help="what a column holds, if it is not detected: number, boolean, date or category",
+    )
+    table.add_argument("--test-fraction", type=arguments.real(0.01, 1), metavar="FRACTION", help="of rows for the test (default: 0.2)")
+    arguments.add_header(table)
+
+
+_FILE_OPTIONS = ("target", "task", "drop", "id", "kind", "test_fraction", "header")
+_DATASET_OPTIONS = ("points", "classes", "noise", "to_accuracy")
+
+
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    task = _task(options, parser)
-    data_options = arguments.data_options(options, task, parser)
     # An invalid path must be an error before the long training, not after it.
+    file = options.dataset not in arguments.DATASETS
+    for name in _DATASET_OPTIONS if file else _FILE_OPTIONS:
+        if getattr(options, name) not in (None, []):
+            parser.error(f"--{name.replace('_', '-')} does not apply to {'files' if file else options.dataset}")
     if options.save is not None:
         _check_save(options.save)
     if options.plot is not None:
         arguments.check_plot(options.plot)
+    if file:
+        from fastmlp.cli.tables.training import run
+
+        return run(options, parser)
+    options.activation, options.dropout = options.activation or "relu", options.dropout or 0.0
+    task = _task(options, parser)
+    data_options = arguments.data_options(options, task, parser)
 
     from fastmlp import utils
     from fastmlp._engine import threads
@@ -94,7 +133,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     data = task.load(options.seed, **data_options)
     model = _model(task, data, options)
     x, y = (task.batches(data, options.seed), None) if task.deformed else (data.x_train, data.y_train)
-    progress = _Watch(task.name, task.epochs)
+    progress = Watch(task.name, task.epochs)
     with progress:
         history = model.fit(
             x,
@@ -166,43 +205,6 @@ def _model(task: Task, data: Data, options: argparse.Namespace) -> Sequential:
     )
 
 
-class _Watch:
-    """Draws the progress line of training, and times training without the evaluation on the test samples."""
-
-    def __init__(self, name: str, epochs: int) -> None:
-        self.seconds = 0.0
-        self._line = ProgressLine(epochs, name=name, unit="epoch", lines=_PIPED_LINES, stream=sys.stderr)
-
-    def __enter__(self) -> None:
-        self._line.__enter__()
-
-    def __exit__(self, *details: object) -> None:
-        self._line.__exit__(*details)
-
-    def callback(self) -> Callback:
-        """The callback for ``fit``."""
-        from fastmlp.callbacks import Callback
-
-        watch = self
-
-        class Watcher(Callback):
-            started = 0.0
-
-            def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-                self.started = time.perf_counter()
-
-            def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
-                watch.seconds += time.perf_counter() - self.started
-                self.started = math.inf
-
-            def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-                logs = logs or {}
-                watch.seconds += max(0.0, time.perf_counter() - self.started)  # 0 if the epoch ended with a test
-                watch._line.show(epoch + 1, {name: logs[name] for name in ("loss", "accuracy", "val_accuracy") if name in logs})
-
-        return Watcher()
-
-
 def _provenance(
     task: Task, data: Data, data_options: Mapping[str, Any], options: argparse.Namespace, results: Mapping[str, Any], seconds: float
 ) -> dict[str, Any]:
@@ -239,7 +241,7 @@ def _report(task: Task, data: Data, model: Sequential, options: argparse.Namespa
             f"{plural(task.epochs, 'epoch')}, batch size {task.batch_size}, {optimizer} {rate}, seed {options.seed}",
         ),
         ("time", f"{output.seconds(seconds)}, {len(data.x_train) * task.epochs / max(seconds, 1e-9):,.0f} samples/s"),
-        ("engine", _engine(options.engine)),
+        ("engine", output.engine(options.engine)),
     ]
     if options.save is not None:
         rows.append(("model", options.save))
@@ -250,13 +252,3 @@ def _report(task: Task, data: Data, model: Sequential, options: argparse.Namespa
 
 def _score(result: Mapping[str, float], samples: str) -> str:
     return f"{result['accuracy']:.4f}  (loss {result['loss']:.4f}, {samples})"
-
-
-def _engine(name: str) -> str:
-    if name == "reference":
-        return "reference (NumPy)"
-    from fastmlp import build_info
-    from fastmlp.cli.output import plural
-
-    info = build_info()
-    return f"native, {info['isa']}, {plural(info['threads'], 'thread')}"

@@ -11,7 +11,7 @@ from fastmlp.cli import main
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["trian"], "invalid choice: 'trian' (choose from train, sweep, predict, info, bench); did you mean 'train'?"),
+        (["trian"], "invalid choice: 'trian' (choose from train, sweep, predict, evaluate, info, bench); did you mean 'train'?"),
         (["--versio"], "unrecognized arguments: --versio; did you mean '--version'?"),
         (["train", "--epoch=3"], "unrecognized arguments: --epoch=3; did you mean '--epochs'?"),
         (["train", "--leraning-rate", "0.1"], "unrecognized arguments: --leraning-rate; did you mean '--learning-rate'?"),

@@ -109,6 +109,7 @@ KNOWN = {
         "R2Score": "also a function of scikit-learn",
         "Accuracy": "the name by which compile chooses among the others",
         **dict.fromkeys(("Precision", "Recall"), "also parts of curves"),
+        "AUC": "also a score of tables on the command line",
     },
     "kind of data": {
         "ArrayAdapter": "what the others make of their data, and what choose_adapter looks for first",

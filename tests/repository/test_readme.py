@@ -52,7 +52,18 @@ def test_programs_run(program, tmp_path, monkeypatch):
         assert namespace["action"].shape == (1, 6)
 
 
+def write_tables(folder: Path) -> None:
+    """The files of the commands that are about a reader's own table."""
+    rows = [(40 + 7 * k % 110, ("north", "south", "harbour")[k % 3], k % 5 or "") for k in range(200)]
+    lines = [f"{size},{district},{rooms}" for size, district, rooms in rows]
+    prices = [2000 * size + 30_000 * (district == "harbour") for size, district, _ in rows]
+    priced = [f"{line},{price}" for line, price in zip(lines, prices, strict=True)]
+    (folder / "houses.csv").write_text("\n".join(["size,district,rooms,price", *priced]))
+    (folder / "new.csv").write_text("\n".join(["size,district,rooms", *lines[:20]]))
+
+
 def test_commands_run_in_the_order_they_are_shown(tmp_path):
+    write_tables(tmp_path)
     commands = [part.strip() for _, line in COMMANDS for part in line.split("&&") if part.strip().startswith("fastmlp")]
     assert len(commands) >= 4
     for command in dict.fromkeys(commands):

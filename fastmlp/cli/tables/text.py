@@ -11,14 +11,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["MISSING", "SAMPLE", "STDIN", "TEXT_ENDINGS", "Record", "Text", "read_bytes"]
+from fastmlp.cli.tables.names import STDIN
 
-STDIN = "-"
-TEXT_ENDINGS = (".csv", ".tsv", ".tab", ".txt")
+__all__ = ["MISSING", "SAMPLE", "Record", "Text", "read_bytes"]
+
 MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "?", "-"})
 """Fields, in lower case, that stand for a missing value."""
 SAMPLE = 50
 """The number of records that are examined to detect the separator and the header."""
+_HEAD = 10_000
+"""The number of characters that are examined to detect what is no text."""
 _SEPARATORS = "\t;|,"
 """In the order of preference where several fit: commas may also be in numbers, as 1,5 or 1,500."""
 _ENCODINGS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -74,6 +76,8 @@ class Text:
             if content.startswith(start):
                 raise ValueError(f"{path} is {what}")
         text = _decoded(content)
+        if "\0" in text[:_HEAD]:
+            raise ValueError(f"{path} is not a text: it has bytes of zero")
         return cls(path, text, _separator(text, width, names))
 
     def records(self) -> Iterator[Record]:

@@ -1,0 +1,37 @@
+"""The network and the training that are used for tables by default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["LINEAR", "TableSettings", "for_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class TableSettings:
+    """How a table is learned."""
+
+    hidden: tuple[int, ...] = (256, 256)
+    activation: str = "relu"
+    dropout: float = 0.1
+    optimizer: str = "adam"
+    learning_rate: float | None = 1e-3
+    """None for the optimizer's default."""
+    batch_size: int = 256
+    epochs: int = 256
+    """The maximum."""
+    patience: int = 16
+    """Training stops after so many epochs without a lower loss on the validation rows, with the weights of the best epoch."""
+    validation_fraction: float = 0.2
+    """Of the rows that are not for the test."""
+    bins: bool = True
+    """Whether numbers may be encoded by bins."""
+
+
+LINEAR = TableSettings(hidden=(), dropout=0.0, learning_rate=1e-2, epochs=100, patience=5, bins=False)
+"""A logistic or linear regression, for comparison."""
+
+
+def for_rows(rows: int) -> TableSettings:
+    """The settings for a number of training rows."""
+    return TableSettings(batch_size=32 if rows < 2_000 else 128 if rows < 10_000 else 256)
