@@ -38,8 +38,11 @@ class BatchSequence(Protocol):
     def on_epoch_end(self) -> None: ...
 
 
-InputData: TypeAlias = ArrayLike | SparseMatrix | Sequence[ArrayLike] | Mapping[str, ArrayLike]
-"""Features of samples: an array, lists, a frame, a sparse matrix, or several of them for a model with several inputs."""
+Table: TypeAlias = Mapping[str, Sequence[object]] | Mapping[str, object] | Sequence[Mapping[str, object]] | Sequence[Sequence[object]]
+"""A table for a model that begins with a TableEncoder: a dict of columns or of the values of a sample, a list of dicts or of rows."""
+
+InputData: TypeAlias = ArrayLike | SparseMatrix | Sequence[ArrayLike] | Mapping[str, ArrayLike] | Table
+"""Features of samples: an array, lists, a frame, a sparse matrix, a table, or several of them for a model with several inputs."""
 
 TargetData: TypeAlias = ArrayLike | Sequence[ArrayLike | None] | Mapping[str, ArrayLike | None]
 """Targets of samples; None for an output that has no loss."""

@@ -13,7 +13,7 @@ from fastmlp._base.arguments import Converted, Integer, Real
 from fastmlp._base.numeric import quiet
 from fastmlp._base.shapes import Shape
 from fastmlp._data.adapters import choose_adapter
-from fastmlp._data.tables.bins import edges_of
+from fastmlp._data.tables.bins import checked_edges, edges_of
 from fastmlp._graph.operation import Operation
 from fastmlp._graph.weights import Weight
 from fastmlp.layers.base import Layer, LayerOptions, LayerWeight
@@ -23,27 +23,12 @@ __all__ = ["PeriodicEmbedding", "PiecewiseLinearEncoding"]
 
 Edges = tuple[float, ...]
 
-_FLOAT32 = np.finfo(np.float32)
-
 
 def _checked_edges(given: object) -> tuple[Edges, ...]:
     """Edges that were passed to the constructor, rounded to float32."""
     if not isinstance(given, (list, tuple, np.ndarray)):
         raise TypeError(f"edges must be a list with the edges of each feature, got {given!r:.80}")
-    return tuple(_edges_of_feature(index, edges) for index, edges in enumerate(given))
-
-
-def _edges_of_feature(feature: int, given: Any) -> Edges:
-    try:
-        with quiet():
-            edges = np.asarray(given, np.float64).astype(np.float32)
-    except (TypeError, ValueError):
-        raise TypeError(f"edges[{feature}] must be a list of numbers, got {given!r:.80}") from None
-    with quiet():
-        widths = np.diff(edges) if edges.ndim == 1 else np.zeros(1)
-    if edges.ndim != 1 or edges.size == 1 or not ((widths >= _FLOAT32.tiny) & (widths <= _FLOAT32.max)).all():
-        raise ValueError(f"edges[{feature}] must be at least two ascending numbers that differ in float32, or none, got {given!r:.80}")
-    return tuple(edges.tolist())
+    return tuple(checked_edges(f"edges[{index}]", edges) for index, edges in enumerate(given))
 
 
 def _as_lists(edges: tuple[Edges, ...] | None) -> list[list[float]] | None:

@@ -24,6 +24,13 @@ from fastmlp.layers.base import Layer, LayerOptions, LayerWeight
 __all__ = ["TableEncoder"]
 
 
+_UNUSED = {
+    "constant": "nothing, it is constant",
+    "unique": "nothing, no category is repeated",
+    "dropped": "nothing, it is dropped",
+}
+
+
 def _kinds(given: Mapping[Any, str] | None) -> dict[str, str]:
     if not isinstance(given, Mapping) or not all(kind in (*KINDS, "drop") for kind in given.values()):
         raise ValueError(f"kinds must map names of columns to {', '.join(map(repr, KINDS))} or 'drop', got {given!r:.80}")
@@ -50,7 +57,7 @@ class TableEncoder(Layer):
     ==============================  =================================================================================================
 
     A missing category is a category of its own if there were any in the table. Booleans count as 0 and 1, dates as days since the earliest
-    one, durations in days. Strings are categories, also those that look like numbers.
+    one, durations in days. Strings are categories; :meth:`adapt` warns if nearly all of them are numbers.
 
     Args:
         bins: The maximum number of bins of a number. By default 32 if the table has at least 2,000 rows, otherwise there are none; 0 for
@@ -178,8 +185,8 @@ class TableEncoder(Layer):
             bins = f", {len(column.edges) - 1} bins" if column.edges else ""
             return f"scaled{', missing or not' if column.missing else ''}{bins}"
         count = f"{len(column.categories)} categories{' with missing' if column.missing else ''}"
-        encodings = {"one_hot": f"one-hot, {count}", "embedded": f"vectors of {self.embedding_dim}, {count}"}
-        return encodings.get(column.encoding, "nothing, it is constant" if column.encoding == "constant" else "nothing, it is dropped")
+        encodings = {"one_hot": f"one-hot, {count}", "embedded": f"vectors of {self.embedding_dim}, {count}", **_UNUSED}
+        return encodings[column.encoding]
 
     def _columns_of(self, column: ColumnSchema) -> int:
         """The number of columns that a column of the table becomes."""

@@ -151,6 +151,14 @@ def test_nullable_and_arrow_columns_of_pandas_are_numbers():
         assert_same(learned({"a": full}).read({"a": full}), [[1], [0]])
 
 
+def test_batches_and_tables_of_several_chunks_of_pyarrow_are_read():
+    pyarrow = pytest.importorskip("pyarrow")
+    table = frame("pyarrow")
+    schema = learned(table)
+    assert_same(schema.read(table.to_batches()[0]), EXPECTED)
+    assert_same(schema.read(pyarrow.concat_tables([table.slice(0, 2), table.slice(2)])), EXPECTED)
+
+
 def test_times_with_a_zone_are_compared_as_instants():
     pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
     pyarrow = pytest.importorskip("pyarrow")
@@ -175,6 +183,15 @@ def test_values_of_other_types_are_categories_or_durations():
     assert_same(schema.read(table), [[0.5, 1.5, 0, 2], [np.nan, 2, 1, 3], [0.25, np.nan, 0, 2]])
 
 
+def test_strings_that_are_numbers_are_categories_with_a_warning_that_names_the_others():
+    numbers = list(map(str, range(100)))
+    with pytest.warns(UserWarning, match=r"column 'mpg' of the table holds strings that are numbers, but for '\?', 'n/a', which become"):
+        learned({"mpg": [*numbers, *numbers, "?", "n/a", None]})
+    for silent in ([f"0{number}" for number in numbers], ["1", "2", "?"] * 9, [*numbers, *"abcdefghijkl"]):
+        learned({"mpg": silent, "x": range(len(silent))})
+    learned({"mpg": numbers * 2}, kinds={"mpg": "category"})
+
+
 def test_categories_are_compared_as_text():
     schema = learned({"zip": [12, 7, 12, 99]}, kinds={"zip": "category"})
     assert schema.columns[0].categories == ("12", "7", "99")
@@ -194,7 +211,7 @@ def test_many_categories_are_embedded_and_rare_ones_share_a_code_with_unknown_on
 
 
 def test_a_column_of_names_is_left_out():
-    assert learned({"name": [f"n{i}" for i in range(20)], "a": range(20)}).columns[0].encoding == "constant"
+    assert learned({"name": [f"n{i}" for i in range(20)], "a": range(20)}).columns[0].encoding == "unique"
 
 
 def test_numbers_are_scaled_by_their_quartiles_or_their_range():
@@ -341,9 +358,11 @@ def test_rows_may_be_named_tuples():
         {"columns": [{"name": "a", "kind": "number", "encoding": "numeric"}] * 2},
         *(
             {"columns": [{"name": "a", "kind": "number", "encoding": "numeric", **wrong}]}
-            for wrong in ({"kind": "x"}, {"encoding": "x"}, {"encoding": "one_hot"}, {"kind": "category"}, {"x": 1}, {"scale": "1"},
-                          {"edges": [2, 1]}, {"edges": [1]}, {"edges": ["1"]}, {"categories": ["a", "a"]}, {"categories": [1]},
-                          {"center": float("inf")}, {"missing": 3})
+            for wrong in (
+                *({"kind": "x"}, {"encoding": "x"}, {"encoding": "one_hot"}, {"kind": "category"}, {"x": 1}, {"missing": 3}),
+                *({"scale": "1"}, {"scale": 1e39}, {"center": float("inf")}, {"categories": ["a", "a"]}, {"categories": [1]}),
+                *({"edges": edges} for edges in ([2, 1], [1], ["x"], [1, 1 + 1e-12], [[1, 2]])),
+            )
         ),
     ],
 )  # fmt: skip

@@ -65,7 +65,7 @@ def test_both_engines_give_the_same_numbers():
         "a": np.where(generator.random(400) < 0.1, np.nan, generator.normal(size=400)),
         "b": generator.normal(size=400) ** 3,
         "c": generator.integers(0, 5, 400).astype(str),
-        "d": generator.integers(0, 20, 400).astype(str),
+        "d": [f"d{number}" for number in generator.integers(0, 20, 400)],
         "e": generator.random(400) < 0.3,
     }
     y = (table["b"] > 0).astype(np.float32)
@@ -121,6 +121,7 @@ def test_summary_shows_what_becomes_of_each_column(capsys):
         "job     category  nothing, it is dropped",
         "same    category  nothing, it is constant",
     ]
+    assert adapted({"n": list("abcdefghijkl"), "x": range(12)}).describe()[0]["becomes"] == "nothing, no category is repeated"
     described = adapted().describe()
     assert [row["columns"] for row in described] == [2, 4, 3, 0]
     assert described[1] == {

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["edges_of"]
+from fastmlp._base.numeric import quiet
+
+__all__ = ["checked_edges", "edges_of"]
 
 _FLOAT32 = np.finfo(np.float32)
 
@@ -29,3 +33,17 @@ def edges_of(values: NDArray[np.floating], bins: int) -> tuple[float, ...]:
         distinct = distinct[np.unique([0, *places, distinct.size - 1])]
     edges = distinct[np.diff(distinct, prepend=-np.inf) >= _FLOAT32.tiny]
     return tuple(edges.tolist()) if edges.size > 1 else ()
+
+
+def checked_edges(name: str, given: Any) -> tuple[float, ...]:
+    """Edges that an engine can use, rounded to float32; a TypeError or ValueError if they are none."""
+    try:
+        with quiet():
+            edges = np.asarray(given, np.float64).astype(np.float32)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a list of numbers, got {given!r:.80}") from None
+    with quiet():
+        widths = np.diff(edges) if edges.ndim == 1 else np.zeros(1)
+    if edges.ndim != 1 or edges.size == 1 or not ((widths >= _FLOAT32.tiny) & (widths <= _FLOAT32.max)).all():
+        raise ValueError(f"{name} must be at least two ascending numbers that differ in float32, or none, got {given!r:.80}")
+    return tuple(edges.tolist())

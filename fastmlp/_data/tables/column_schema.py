@@ -5,18 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from itertools import pairwise
 from typing import Any
 
 from fastmlp._base import checks
 from fastmlp._base.configs import Config, StoredConfig
+from fastmlp._data.tables.bins import checked_edges
 
-__all__ = ["ENCODINGS", "KINDS", "ColumnSchema"]
+__all__ = ["ENCODINGS", "KINDS", "UNUSED", "ColumnSchema"]
 
 KINDS = {"number": "numbers", "boolean": "booleans", "date": "dates", "duration": "durations", "category": "categories"}
 """What a column can hold: its kind, and the plural for messages."""
-ENCODINGS = ("numeric", "one_hot", "embedded", "constant", "dropped")
-"""What becomes of a column; one that was constant or that the user dropped becomes nothing."""
+UNUSED = ("constant", "unique", "dropped")
+"""Why a column becomes nothing: its values are equal, its categories are all different, or the user dropped it."""
+ENCODINGS = ("numeric", "one_hot", "embedded", *UNUSED)
+"""What becomes of a column."""
+
+
+_LARGEST = 3.4e38
+"""Numbers up to this are finite in float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +69,14 @@ class ColumnSchema:
             raise ValueError(f"the setting {min(unknown)!r:.60} {what} is unknown")
         if values["kind"] not in KINDS or values["encoding"] not in ENCODINGS:
             raise ValueError(f"the kind {values['kind']!r:.60} or the encoding {values['encoding']!r:.60} {what} is unknown")
-        if values["encoding"] not in ("constant", "dropped", *(("one_hot", "embedded") if values["kind"] == "category" else ("numeric",))):
+        if values["encoding"] not in (*UNUSED, *(("one_hot", "embedded") if values["kind"] == "category" else ("numeric",))):
             raise ValueError(f"the encoding {values['encoding']!r} {what} is not one of a {values['kind']}")
         checks.check_bool(f"missing {what}", values.get("missing", False))
-        for name in ("origin", "center", "scale"):
-            values[name] = checks.check_float(f"{name} {what}", values.get(name, 0.0))
-        values["edges"] = _edges(f"edges {what}", values.get("edges", []))
+        for name, limit in (("origin", math.inf), ("center", _LARGEST), ("scale", _LARGEST)):
+            values[name] = checks.check_float(f"{name} {what}", values.get(name, 0.0), -limit, limit)
+        values["edges"] = checked_edges(f"edges {what}", values.get("edges", []))
         values["categories"] = _categories(f"categories {what}", values.get("categories", []))
         return cls(**values)
-
-
-def _edges(name: str, given: Any) -> tuple[float, ...]:
-    numbers = isinstance(given, list) and all(isinstance(edge, (int, float)) and math.isfinite(edge) for edge in given)
-    if not numbers or any(a >= b for a, b in pairwise(given)) or len(given) == 1:
-        raise ValueError(f"{name} must be a list of ascending numbers, got {given!r:.80}")
-    return tuple(map(float, given))
 
 
 def _categories(name: str, given: Any) -> tuple[str | None, ...]:

@@ -10,6 +10,7 @@ import datetime
 import decimal
 import math
 import numbers
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,11 +66,9 @@ def read_column(name: str, given: Any) -> Column:
     if library == "pandas":
         return _of_pandas(name, given)
     if library == "pyarrow":
-        if str(given.type).startswith("dictionary"):
-            given = given.cast(given.type.value_type)  # to_numpy of a dictionary repeats values where some are missing
-        return _of_array(name, np.asarray(given.to_numpy(zero_copy_only=False)))
+        return _of_pyarrow(name, given)
     if library == "polars":
-        return _of_array(name, np.asarray(given.to_numpy()))
+        return _of_polars(name, given)
     if isinstance(given, np.ndarray) or hasattr(given, "__array__"):
         if checks.is_masked(given):
             raise ValueError(f"{name} has masked elements; fill them first: {name}.filled(numpy.nan)")
@@ -80,8 +79,8 @@ def read_column(name: str, given: Any) -> Column:
 def _of_pandas(name: str, series: Any) -> Column:
     kind = series.dtype
     if hasattr(series, "cat") and hasattr(kind, "categories"):
-        values = [*series.cat.categories, None]
-        return Column("values", np.asarray(series.cat.codes.to_numpy(), np.intp) % len(values), values)  # -1 becomes the index of None
+        codes, categories = np.asarray(series.cat.codes.to_numpy(), np.intp), list(series.cat.categories)
+        return Column("values", codes % (len(categories) + 1), [*categories, None])  # also if they are numbers
     if isinstance(kind, np.dtype):
         return _of_array(name, np.asarray(series.to_numpy()))
     if getattr(kind, "tz", None) is not None and str(kind).startswith("datetime64"):
@@ -91,7 +90,37 @@ def _of_pandas(name: str, series: Any) -> Column:
         if series.isna().any():
             return _of_array(name, np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan)))
         return _of_array(name, np.asarray(series.to_numpy(dtype=plain)))
-    return _of_objects(name, np.asarray(series.to_numpy(dtype=object)).tolist())
+    codes, values = series.factorize()
+    return _of_codes(name, np.asarray(codes, np.intp), list(values))
+
+
+def _of_pyarrow(name: str, given: Any) -> Column:
+    kind = str(given.type)
+    if kind.startswith("dictionary"):
+        given = given.cast(given.type.value_type)  # to_numpy of a dictionary repeats values where some are missing
+    if "string" in kind:
+        whole = given.combine_chunks() if hasattr(given, "combine_chunks") else given
+        encoded = whole.dictionary_encode()
+        return _of_codes(name, encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.intp), encoded.dictionary.to_pylist())
+    return _of_array(name, np.asarray(given.to_numpy(zero_copy_only=False)))
+
+
+def _of_polars(name: str, given: Any) -> Column:
+    if str(given.dtype).startswith(("String", "Categorical", "Enum")):
+        values = given.cast(_polars().String).unique().drop_nulls()
+        codes = given.cast(_polars().String).cast(_polars().Enum(values)).to_physical().cast(_polars().Int64).fill_null(-1)
+        return _of_codes(name, codes.to_numpy().astype(np.intp), values.to_list())
+    return _of_array(name, np.asarray(given.to_numpy()))
+
+
+def _polars() -> Any:
+    """The library, which is there if an object of it is."""
+    return sys.modules["polars"]
+
+
+def _of_codes(name: str, codes: NDArray[np.intp], values: list[Any]) -> Column:
+    """A column whose distinct values are known: indices, −1 for missing ones."""
+    return _of_distinct(name, codes % (len(values) + 1), [*values, None])  # −1 becomes the index of None
 
 
 def _of_array(name: str, array: NDArray[Any]) -> Column:
@@ -119,27 +148,24 @@ def _of_objects(name: str, objects: list[Any]) -> Column:
     except TypeError:
         row = next(row for row, value in enumerate(objects) if not _is_hashable(value))
         raise TypeError(f"{name} holds {describe_value(objects[row])} in row {row}, but a column has one value for each sample") from None
-    present = [value for value in distinct if not is_missing(value)]
-    if not present:
-        return _nothing(len(objects))
-    types = {type(value) for value in present}
-    for content, classes in _CONTENTS.items():
-        if all(issubclass(one, classes) for one in types):
-            return _typed(name, content, objects, distinct)
     places = dict(zip(distinct, range(len(distinct)), strict=True))
-    return Column("values", np.fromiter(map(places.__getitem__, objects), np.intp, len(objects)), list(distinct))
+    return _of_distinct(name, np.fromiter(map(places.__getitem__, objects), np.intp, len(objects)), list(distinct))
 
 
-def _typed(name: str, content: str, objects: list[Any], distinct: dict[Any, Any]) -> Column:
-    """A column of objects that are all numbers, booleans, dates or durations, or missing."""
-    if content in ("numbers", "booleans"):
-        if any(isinstance(value, (complex, np.complexfloating)) for value in distinct):
-            raise TypeError(f"{name} holds complex values; make a column of the real and one of the imaginary parts")
-        numbers = {value: math.nan if is_missing(value) else _as_number(value) for value in distinct}
-        return Column(content, np.array([numbers[value] for value in objects], np.float64))
-    convert, kind = (_as_date, "datetime64[us]") if content == "dates" else (_as_duration, "timedelta64[us]")
-    times = {value: None if is_missing(value) else convert(value) for value in distinct}
-    return Column(content, np.array([times[value] for value in objects], kind))
+def _of_distinct(name: str, codes: NDArray[np.intp], values: list[Any]) -> Column:
+    """A column of any objects: numbers if all distinct ones are, and so on."""
+    missing = [is_missing(value) for value in values]
+    types = {type(value) for value, absent in zip(values, missing, strict=True) if not absent}
+    if not types:
+        return _nothing(len(codes))
+    content = next((content for content, classes in _CONTENTS.items() if all(issubclass(one, classes) for one in types)), "values")
+    if content == "values":
+        return Column(content, codes, values)
+    if any(issubclass(one, (complex, np.complexfloating)) for one in types):
+        raise TypeError(f"{name} holds complex values; make a column of the real and one of the imaginary parts")
+    convert, kind = _CONVERSIONS[content]
+    converted = [None if absent else convert(value) for value, absent in zip(values, missing, strict=True)]
+    return Column(content, np.array(converted, kind)[codes])
 
 
 def _as_number(value: Any) -> float:
@@ -161,6 +187,15 @@ def _as_duration(value: Any) -> Any:
     if isinstance(value, datetime.time):
         return datetime.timedelta(hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond)
     return np.timedelta64(value, "us")
+
+
+_CONVERSIONS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "numbers": (_as_number, "float64"),
+    "booleans": (float, "float64"),
+    "dates": (_as_date, "datetime64[us]"),
+    "durations": (_as_duration, "timedelta64[us]"),
+}
+"""How Python's objects become the values of an array, in which None is NaN or NaT."""
 
 
 def _nothing(samples: int) -> Column:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmlp._base import checks
 from fastmlp._data.tables import constants
 from fastmlp._data.tables.bins import edges_of
 from fastmlp._data.tables.column_schema import KINDS, ColumnSchema
@@ -38,11 +40,33 @@ def learn_column(label: str, name: str, column: Column, kind: str | None, *, bin
     guessed = _KIND_OF[column.content]
     if kind == "drop":
         return ColumnSchema(name, guessed, "dropped")
+    if kind is None and column.content == "values":
+        _warn_of_numbers(label, name, column.values, max_one_hot)
     if (kind or guessed) == "category":
         return _category(name, column, max_one_hot)
     reason = None if kind is None else f"kinds={{{name!r}: {kind!r}}} says that it holds {KINDS[kind]}"
     kind = kind or guessed
     return _number(label, name, numbers_of(label, column, kind, reason), kind, bins)
+
+
+def _warn_of_numbers(label: str, name: str, values: Sequence[object], max_one_hot: int) -> None:
+    """Warn if most of many strings are numbers, as in a file where ``?`` stands for a missing one."""
+    texts = [value for value in values if isinstance(value, str)]
+    others = [text for text in texts if not _is_number(text)]
+    if len(texts) > max(max_one_hot, 10 * len(others)):
+        but = f", but for {', '.join(map(repr, others[:3]))}{', ...' if len(others) > 3 else ''}" if others else ""
+        checks.warn(
+            f"{label} holds strings that are numbers{but}, which become {len(texts)} categories; convert them to numbers, and those that "
+            f"stand for missing values to None, or say that they are categories: TableEncoder(kinds={{{name!r}: 'category'}})"
+        )
+
+
+def _is_number(text: str) -> bool:
+    """Whether a string is a number, and not a code such as 01234."""
+    try:
+        return np.isfinite(float(text)) and not (text[:1] == "0" and text[1:].isdigit())
+    except ValueError:
+        return False
 
 
 def _category(name: str, column: Column, max_one_hot: int) -> ColumnSchema:
@@ -58,8 +82,8 @@ def _category(name: str, column: Column, max_one_hot: int) -> ColumnSchema:
     if len(found) > max_one_hot:
         encoding = "embedded"
         labels = [label for label, count in found.most_common(constants.MAX_CATEGORIES) if count >= constants.MIN_COUNT]
-        if not labels:  # as many categories as samples, such as names
-            return ColumnSchema(name, "category", "constant")
+        if not labels:
+            return ColumnSchema(name, "category", "unique")
     ordered = (*sorted(label for label in labels if label is not None), *([None] if None in labels else []))
     return ColumnSchema(name, "category", encoding, missing=None in found, categories=ordered)
 

@@ -43,6 +43,13 @@ class TableSchema:
         self.numbers, self.one_hot, self.embedded = (
             tuple(column for column in self.columns if column.encoding == encoding) for encoding in ("numeric", "one_hot", "embedded")
         )
+        self._codes: list[tuple[str, dict[str | None, int], int]] = []  # the codes of labels, and that of unknown ones
+        for columns in (self.one_hot, self.embedded):
+            first = 0
+            for column in columns:
+                known = {label: first + index for index, label in enumerate(column.categories)}
+                self._codes.append((column.name, known, first + len(known) if column.encoding == "embedded" else -1))
+                first += column.codes
 
     @classmethod
     def learn(
@@ -105,18 +112,12 @@ class TableSchema:
         table = open_table(given, title, columns=len(self.columns) if single else None)
         places = self._places(table)
         matrix = np.empty((table.samples, self.width), np.float32)
-        at = 0
-        for column in self.numbers:
+        for at, column in enumerate(self.numbers):
             place = places[column.name]
             label = table.label(place)
             matrix[:, at] = float32_of(label, numbers_of(label, table.read(place), column.kind), column.origin)
-            at += 1
-        for columns in (self.one_hot, self.embedded):
-            first = 0
-            for column in columns:
-                matrix[:, at] = codes_of(table.read(places[column.name]), column, first)
-                first += column.codes
-                at += 1
+        for at, (name, known, unknown) in enumerate(self._codes, len(self.numbers)):
+            matrix[:, at] = codes_of(table.read(places[name]), known, unknown)
         return matrix
 
     def _places(self, table: Table) -> dict[str, int]:

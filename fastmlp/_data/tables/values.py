@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp._base.numeric import quiet
-from fastmlp._data.tables.column_schema import KINDS, ColumnSchema
+from fastmlp._data.tables.column_schema import KINDS
 from fastmlp._data.tables.columns import Column, as_label, describe_value, is_missing
 
 __all__ = ["codes_of", "float32_of", "numbers_of"]
@@ -91,10 +91,7 @@ def float32_of(label: str, numbers: NDArray[Any], origin: float) -> NDArray[np.f
     return result
 
 
-def codes_of(column: Column, schema: ColumnSchema, first: int) -> NDArray[np.float32]:
-    """A column as codes ``(samples,)`` of the categories in ``schema``, counted from ``first``."""
-    known: dict[str | None, int] = {category: first + index for index, category in enumerate(schema.categories)}
-    unknown = first + len(schema.categories) if schema.encoding == "embedded" else -1
+def codes_of(column: Column, known: Mapping[str | None, int], unknown: int) -> NDArray[np.float32]:
+    """A column as codes ``(samples,)``: those that are ``known`` by their labels, ``unknown`` for other ones."""
     values, indices = column.distinct()
-    codes = np.fromiter((known.get(as_label(value), unknown) for value in values), np.float32, len(values))
-    return codes[indices]
+    return np.fromiter((known.get(as_label(value), unknown) for value in values), np.float32, len(values))[indices]
