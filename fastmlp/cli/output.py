@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -13,13 +14,16 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 120
 WIDE_PIPE = 160
 """The width of the widest table, so that cells are not wrapped without a terminal."""
-_ASCII = str.maketrans({"µ": "u", "×": "x", "±": "+/-", "–": "-", "−": "-", "·": "*"})
+_ASCII = str.maketrans({"µ": "u", "×": "x", "±": "+/-", "–": "-", "−": "-", "·": "*", "²": "2"})
 
 
 def console(*, stderr: bool = False) -> Console:
     """A console for the terminal, or of fixed width if the output is piped."""
     from rich.console import Console
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of columns and classes may have characters that the terminal lacks.
+        sys.stdout.reconfigure(errors="replace")
     made = Console(stderr=stderr, highlight=False, soft_wrap=False)
     if not made.is_terminal:
         made.width = PIPE_WIDTH

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import subprocess
 import sys
 
 import numpy as np
@@ -270,6 +272,16 @@ def test_a_name_that_is_no_file_and_no_data_set_gets_a_suggestion(run, tmp_path)
     assert err.startswith("fastmlp: there is no file")
 
 
+def test_a_terminal_that_lacks_characters_of_the_table_is_no_error(tmp_path):
+    file = write(tmp_path / "houses.csv", records("größe", PRICES))
+    plain = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "fastmlp", "train", file, "--target", "größe", "--epochs", "2"]
+    done = subprocess.run(command, capture_output=True, env=plain, timeout=60)
+    assert done.returncode == 0
+    assert b"gr??e" in done.stdout
+    assert b"R2" in done.stdout
+
+
 # predict
 
 
@@ -431,10 +443,20 @@ def test_the_target_of_an_evaluation_may_have_another_name(run, classifier, tmp_
 
 
 def test_classes_that_the_model_does_not_know_are_refused(run, classifier, tmp_path):
-    file = write(tmp_path / "other.csv", records("label", ["dear.", *LABELS[1:]]))
+    file = write(tmp_path / "other.csv", records("label", ["free", *LABELS[1:]]))
     code, _, err = run("evaluate", classifier, file)
     assert code == 1
-    assert "1 row of column 'label' has the class 'dear.', but the model knows 'cheap', 'dear'" in err
+    assert "1 row of column 'label' has the class 'free', but the model knows 'cheap', 'dear'" in err
+
+
+def test_classes_in_another_spelling_are_taken_for_the_same_with_a_word(run, classifier, tmp_path):
+    file = write(tmp_path / "other.csv", records("label", [f"{label.title()}." for label in LABELS]))
+    code, out, err = run("evaluate", classifier, file)
+    assert (code, out) == run("evaluate", classifier, classifier.parent / "houses.csv")[:2]
+    assert sorted(err.splitlines()) == [
+        "fastmlp: the class 'Cheap.' is taken for 'cheap'",
+        "fastmlp: the class 'Dear.' is taken for 'dear'",
+    ]
 
 
 def test_classes_that_are_numbers_are_compared_as_numbers(run, tmp_path):

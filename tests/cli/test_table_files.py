@@ -269,6 +269,8 @@ def test_kinds_that_are_given_are_used(table):
     assert readings["zip"].values.tolist() == ["01234", "99999"]
     with pytest.raises(ValueError, match="no value of column 'y' is a date, such as 'a'"):
         kinds_of(found, {"y": "date"}, ".")
+    answers = kinds_of(table("answer,y\nYes,1\nno,2\n,3\n"), {"answer": "boolean"}, ".")["answer"]
+    assert np.array_equal(answers.values, [1, 0, np.nan], equal_nan=True)
 
 
 def test_columns_of_parquet_files_keep_their_types(tmp_path):
@@ -385,6 +387,13 @@ def test_a_class_with_one_row_is_for_training():
     first, second = split(np.array([0] * 10 + [1]), np.arange(11), 0.5, True, np.random.default_rng(0))
     assert 10 in first
     assert 10 not in second
+
+
+def test_small_classes_leave_a_row_for_the_second_part():
+    y = np.array([0, 0, 1, 2, 2, 3])
+    first, second = split(y, np.arange(6), 0.1, True, np.random.default_rng(0))
+    assert len(second) == 1
+    assert set(y[first]) == {0, 1, 2, 3}
 
 
 def test_equal_seeds_split_equally():

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BOOLEANS", "DATE", "Decimal", "Field", "Order", "booleans", "dates", "is_number", "numbers"]
+__all__ = ["DATE", "Decimal", "Field", "Order", "booleans", "dates", "is_number", "numbers"]
 
 Field: TypeAlias = str | None
 """A field without blanks around it; None if the value is missing."""
@@ -21,7 +21,7 @@ Order: TypeAlias = Literal["dmy", "mdy"]
 """Whether the day or the month comes first, in dates that do not begin with the year."""
 
 DATE = "datetime64[s]"
-BOOLEANS = {"true": 1.0, "false": 0.0}
+_BOOLEANS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0, "1": 1.0, "0": 0.0}
 
 _CURRENCY = "$€£¥"
 
@@ -88,8 +88,8 @@ def _number(text: str, decimal: str) -> float:
 
 
 def booleans(fields: Sequence[Field]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """1 for true and 0 for false, in any case; see :func:`numbers`."""
-    values = np.array([math.nan if field is None else BOOLEANS.get(field.lower(), math.nan) for field in fields], np.float64)
+    """1 for true and 0 for false, or for similar words, in any case; see :func:`numbers`."""
+    values = np.array([math.nan if field is None else _BOOLEANS.get(field.lower(), math.nan) for field in fields], np.float64)
     return values, _wrong(fields, np.isnan(values))
 
 

@@ -125,8 +125,6 @@ def convert(column: Column, kind: Kind, notation: Notation) -> Reading:
         values, wrong = (column.distinct, wrong) if column.distinct.dtype.kind == "M" else formats.dates(fields, notation.order)
     elif kind == "boolean":
         values, wrong = formats.booleans(fields)
-        if wrong.all():
-            values, wrong = formats.numbers(fields, notation.decimal)
     elif column.distinct.dtype.kind == "f":
         wrong = np.isinf(column.distinct)
         values = np.where(wrong, np.nan, column.distinct)
@@ -148,9 +146,9 @@ def _of_text(column: Column, fields: list[Field], counts: NDArray[np.intp], know
         numbers, wrong = formats.numbers(fields, mark)
         if counts[wrong].sum() <= (known * (1 - _NUMBERS) if mark == decimal else 0):
             return _reading(column, "number", Notation(mark), numbers, wrong)
-    booleans, wrong = formats.booleans(fields)
-    if not wrong.any():
-        return _reading(column, "boolean", Notation(decimal), booleans, wrong)
+    # Other words for true and false are categories, as they are for programs that read the file.
+    if all(field is None or field.lower() in ("true", "false") for field in fields):
+        return convert(column, "boolean", Notation(decimal))
     sample = [field for field in fields if field is not None][:_SAMPLE]
     if any(not formats.dates(sample, order)[1].all() for order in get_args(Order)):
         orders: tuple[Order, Order] = ("mdy", "dmy") if any("/" in field for field in sample) else ("dmy", "mdy")

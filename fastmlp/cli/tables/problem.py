@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -190,13 +190,14 @@ def split(
         y: The targets of all rows.
         rows: The indices of the rows to split.
         fraction: The fraction of the second part.
-        stratified: Whether each class has this fraction, rounded; the first part has at least one row of each class.
+        stratified: Whether each class has this fraction, rounded; the first part has at least one row of each class. The second part has at
+            least one row in all.
         random: The source of randomness.
 
     Returns:
         The indices of both parts, each in ascending order.
     """
-    groups: Collection[NDArray[np.intp]] = [rows[y[rows] == value] for value in np.unique(y[rows])] if stratified else [rows]
+    groups = [rows[y[rows] == value] for value in np.unique(y[rows])] if stratified else [rows]
     second: list[NDArray[np.intp]] = []
     owed = 0.0
     for group in groups:
@@ -205,5 +206,7 @@ def split(
         count = min(int(share + 0.5), len(group) - 1)
         owed = share - count if count < len(group) - 1 else 0.0
         second.append(random.permutation(group)[:count])
+    if not any(map(len, second)):
+        second.append(random.permutation(max(groups, key=len))[:1])
     taken = np.sort(np.concatenate(second))
     return np.setdiff1d(rows, taken, assume_unique=True), taken

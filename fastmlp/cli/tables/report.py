@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastmlp.cli.output import plural
+from fastmlp.cli.output import plural, writable
 from fastmlp.cli.tables.kinds import Reading
 from fastmlp.cli.tables.scores import Scores, formatted, headline
 
@@ -98,7 +98,7 @@ def scores_table(title: str, scores: Mapping[str, Scores]) -> Table:
     result.add_column("")
     names = list(dict.fromkeys(name for values in scores.values() for name in values))
     for name in names:
-        result.add_column(headline(name), justify="right")
+        result.add_column(writable(headline(name)), justify="right")
     for place, (who, values) in enumerate(scores.items()):
         cells = [formatted(name, values[name]) if name in values else "" for name in names]
         result.add_row(*(Text(text, style="" if place else "bold") for text in (who, *cells)))

@@ -185,7 +185,13 @@ class StoredTable:
             return self.classes.index(label)
         values, wrong = numbers(self.classes, ".")
         found = np.flatnonzero(values == numbers([label], self.decimal or ".")[0])
-        return int(found[0]) if len(found) and not wrong.any() else None
+        if len(found) and not wrong.any():
+            return int(found[0])
+        similar = [code for code, known in enumerate(self.classes) if _plain(known) == _plain(label)]
+        if len(similar) != 1:
+            return None
+        note(f"fastmlp: the class {label!r:.40} is taken for {self.classes[similar[0]]!r:.40}")
+        return similar[0]
 
 
 def _is_description(stored: Mapping[str, Any], outputs: int) -> bool:
@@ -202,6 +208,11 @@ def _is_description(stored: Mapping[str, Any], outputs: int) -> bool:
         and len(usual) == outputs
         and all(isinstance(value, float) for value in usual)
     )
+
+
+def _plain(label: str) -> str:
+    """A label without what differs between files of the same data: the case, and a full stop at the end, as in the test file of adult."""
+    return label.removesuffix(".").casefold()
 
 
 def _hint(name: str, spare: list[str]) -> str:
