@@ -24,6 +24,7 @@ _FILES = "read the files into arrays, or pass fit a generator"
 _ONE_PROCESS = "fastmlp trains in one process; see fastmlp.set_num_threads"
 _FLOAT32 = "everything is float32"
 _NO_BACKEND = "fastmlp is its own backend; compute with NumPy"
+_NO_OPERATION = "write it with other functions of fastmlp.ops, or compute with NumPy"
 _ONE_STEP = "a step is compiled code; use callbacks, a loss of your own or train_on_batch"
 _COMPILED = "a network is compiled code already"
 _NO_VARIABLES = "there are no gradients to record; see fastmlp.Variable"
@@ -54,7 +55,7 @@ TABLES: dict[str, dict[str, str]] = {
         **_all("Function Operation KerasTensor InputSpec tree", "use Input, layers and Model"),
         **_all("StatelessScope SymbolicScope RematScope remat name_scope", _NO_VARIABLES),
         **_all("applications", "all networks are of Dense layers; compute features with another library and train on those"),
-        **_all("ops random", _NO_BACKEND),
+        "random": _NO_BACKEND,
         **_all("device distribution", _ONE_PROCESS),
         **_all("distillation", "train on the other model's predictions as y, with the loss 'kl_divergence' or 'mse'"),
         **_all("export", "use model.save"),
@@ -124,6 +125,25 @@ TABLES: dict[str, dict[str, str]] = {
     "models": {
         "save_model": "use model.save",
     },
+    "ops": {
+        **_all("image linalg nn numpy", "use the functions of fastmlp.ops itself"),
+        **_all("adaptive_average_pool adaptive_max_pool allclose angle append argpartition argsort array array_split", _NO_OPERATION),
+        **_all("associative_scan average_pool bartlett batch_normalization bincount bitwise_and bitwise_invert", _NO_OPERATION),
+        **_all("bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor blackman cbrt cdist cholesky", _NO_OPERATION),
+        **_all("cholesky_inverse cond conj conjugate conv conv_transpose copy corrcoef correlate cross ctc_decode", _NO_OPERATION),
+        **_all("ctc_loss cumprod custom_gradient deg2rad depth_to_space depthwise_conv det diag diagflat diagonal diff", _NO_OPERATION),
+        **_all("digitize dot_product_attention dsplit dstack dtype eig eigh empty empty_like erfc erfinv", _NO_OPERATION),
+        **_all("extract_sequences fabs fft fft2 fliplr flipud fmax fmin fmod fold fori_loop gcd geomspace get_item", _NO_OPERATION),
+        **_all("hamming hanning heaviside histogram hsplit hypot i0 ifft2 imag in_top_k inv irfft isclose isin isneginf", _NO_OPERATION),
+        **_all("isposinf isreal istft jvp kaiser kron layer_normalization lcm ldexp left_shift logaddexp2 logdet logspace", _NO_OPERATION),
+        **_all("lstsq lu_factor map matrix_rank max_pool median meshgrid moments multi_hot nanargmax nanargmin nancumprod", _NO_OPERATION),
+        **_all("nancumsum nanmax nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar", _NO_OPERATION),
+        **_all("nextafter nonzero percentile pinv polar psnr ptp qr quantile rad2deg real rearrange rfft right_shift", _NO_OPERATION),
+        **_all("rms_normalization rot90 saturate_cast scan scatter scatter_update searchsorted segment_max segment_min", _NO_OPERATION),
+        **_all("segment_prod segment_sum select separable_conv signbit sinc slice slice_update slogdet solve", _NO_OPERATION),
+        **_all("solve_triangular sort space_to_depth sparsemax stft svd switch trace trapezoid tri tril triu unfold", _NO_OPERATION),
+        **_all("unique unravel_index vander vectorize vectorized_map view view_as_complex view_as_real vsplit while_loop", _NO_OPERATION),
+    },
     "optimizers": {
         "LossScaleOptimizer": "everything is float32, so no loss needs a scale; use the optimizer inside it",
         **_all("MultiOptimizer OptimizerMap", "train the parts as models of their own, or use one optimizer for all weights"),
@@ -171,7 +191,8 @@ TABLES: dict[str, dict[str, str]] = {
 
 
 ABSENT_MODULES = {
-    *_all("applications distillation distribution dtype_policies export legacy mixed_precision ops preprocessing", ""),
+    *_all("applications distillation distribution dtype_policies export legacy mixed_precision preprocessing", ""),
+    *_all("ops.image ops.linalg ops.nn ops.numpy", ""),
     *_all("quantizers random tree visualization wrappers optimizers.legacy datasets.cifar10 datasets.cifar100", ""),
 }
 """The names among them that are modules in Keras."""

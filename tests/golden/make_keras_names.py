@@ -22,6 +22,7 @@ MODULES = (
     "losses",
     "metrics",
     "models",
+    "ops",
     "optimizers",
     "optimizers.schedules",
     "regularizers",

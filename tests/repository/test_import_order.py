@@ -13,6 +13,8 @@ PACKAGE = ROOT / "fastmlp"
 LAYERS = (
     ("errors", "_engine.spec", "_plotting"),
     ("_base",),
+    ("_program",),
+    ("ops",),
     ("_data", "constraints", "config", "datasets", "initializers", "reference", "regularizers"),
     ("_engine", "_training.state", "losses", "variables"),
     ("activations", "bench", "callbacks", "metrics", "optimizers"),

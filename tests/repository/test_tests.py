@@ -12,6 +12,7 @@ FOLDERS = {
     "engine": ENGINES,
     "kernels": ENGINES,
     "reference": ("_engine.spec",),
+    "ops": ("_program",),
     "graph": ("_engine.spec",),
     "support": (*ENGINES, "_base.model_file"),
 }
@@ -25,6 +26,7 @@ FILES = {
     "test_cli_recipes.py": (("_data.deformations",), "looks at the deformed images, of which the command prints nothing"),
     "test_diskreads.py": (("_data.adapters.memory_maps",), "can't make the machine's memory smaller than a file"),
     "test_forking.py": (("_base.naming", "_base.seeding"), "holds their locks while it forks"),
+    "test_golden_ops.py": (("_program",), "differentiates single functions by any seed"),
     "test_images.py": (("_data.images",), "looks at pixels of which the command that reads pictures prints nothing"),
     "test_lowering.py": (("_graph.operation", "_graph.weights"), "makes a layer of operations that no public layer has in this order"),
     "test_progress.py": (("_base.progress",), "is about the line itself, which fit, downloads and sweeps draw"),
