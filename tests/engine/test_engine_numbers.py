@@ -1,4 +1,4 @@
-"""Encodings of numbers in the engines: robust scaling, missing values, bins in which numbers are interpolated."""
+"""Encodings of numbers in the engines: robust scaling, missing values, bins in which numbers are interpolated, sines and cosines."""
 
 import numpy as np
 import pytest
@@ -107,29 +107,53 @@ def encoded_table():
     return Plan((5, 5, 5, 5, 5, 2, 106, 7, 113, 40, 3), nodes, tuple(Parameter(*item) for item in shapes.items()), 10)
 
 
-def samples(rows, batch_size):
+def waves(count=19):
+    """Sines and cosines of what a dense node returns, and of the input."""
+    shapes = {"0/kernel": (5, 3), "1/coefficients": (3, count), "2/coefficients": (5, 2), "3/kernel": (6 * count + 20, 3)}
+    nodes = (
+        *(Node("branch", (0,), i) for i in (1, 2)),
+        Node("dense", (1,), 3, (0,), activation="tanh"),
+        *(Node("periodic", (3 - i,), 4 + i, (1 + i,), roles=("coefficients",)) for i in (0, 1)),
+        Node("concatenate", (4, 5), 6),
+        Node("dense", (6,), 7, (3,)),
+    )
+    widths = (5, 5, 5, 3, 6 * count, 20, 6 * count + 20, 3)
+    return Plan(widths, nodes, tuple(Parameter(*item) for item in shapes.items()), 7)
+
+
+def samples(rows, batch_size, x=table):
     rng = np.random.default_rng(2)
-    return Batches(table(rows), rng.normal(size=(rows, 3)).astype(np.float32), None, rng.permutation(rows).astype(np.uint32), batch_size)
+    return Batches(x(rows), rng.normal(size=(rows, 3)).astype(np.float32), None, rng.permutation(rows).astype(np.uint32), batch_size)
 
 
-def test_engines_train_alike_on_encoded_numbers():
-    plan = encoded_table()
-    batches = samples(90, 16)
+def plain(rows):
+    return np.random.default_rng(3).normal(size=(rows, 5)).astype(np.float32)
+
+
+every_plan = pytest.mark.parametrize(
+    ("plan", "x"), [(encoded_table(), table), (waves(), plain), (waves(1), plain)], ids=["table", "waves", "one_wave"]
+)
+
+
+@every_plan
+def test_engines_train_alike_on_encoded_numbers(plan, x):
     networks = [configured(engine, plan, objective_for(plan, "mse")) for engine in ENGINES]
-    gradients = [network.gradients(samples(40, 40))[1] for network in networks]
+    gradients = [network.gradients(samples(40, 40, x))[1] for network in networks]
     for left, right in zip(*gradients, strict=True):
-        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-6)
-    totals = [train(network, batches, epochs=3) for network in networks]
+        assert right.any()
+        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-6 * np.abs(right).max())
+    totals = [train(network, samples(90, 16, x), epochs=3) for network in networks]
     np.testing.assert_allclose(totals[0], totals[1], rtol=1e-4)
 
 
-def test_the_number_of_threads_changes_no_bit(threads):
-    plan = encoded_table()
-    batches = samples(900, 300)
+@every_plan
+def test_the_number_of_threads_changes_no_bit(threads, plan, x):
+    batches = samples(900, 300, x)
     states = []
-    for count in (1, 2, 5):
+    for count, unfused in ((1, False), (2, False), (5, True)):
         threads(count)
         network = configured(_core, plan, objective_for(plan, "mse"))
+        network.set_unfused(unfused)
         train(network, batches, epochs=2)
         states.append([*state_of(network), network.predict(batches.x)])
     assert all(same_bits(states[0], state) for state in states[1:])
