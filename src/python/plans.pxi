@@ -81,7 +81,7 @@ cdef int _fill_node(fm_node_spec *c, node, int constant, list kept) except -1:
         kept.append(np.array(node.gathered, np.int32))
         c.gathered = <const int32_t *>cnp.PyArray_DATA(<cnp.ndarray>kept[-1])
     if node.op == "piecewise_linear":
-        kept += [np.array([len(edges) for edges in node.edges], np.int32), np.array([edge for edges in node.edges for edge in edges], np.float32)]
+        kept += [np.array(list(map(len, node.edges)), np.int32), np.concatenate([(), *node.edges]).astype(np.float32)]
         c.edge_counts = <const int32_t *>cnp.PyArray_DATA(<cnp.ndarray>kept[-2])
         c.edges = <const float *>cnp.PyArray_DATA(<cnp.ndarray>kept[-1])
     if node.table is not None:

@@ -43,11 +43,14 @@ static void copy_arrays(copier *to, fm_node *node) {
 
 int fm_copy_constants(fm_network *network) {
     copier to = {{0, 0}, NULL};
-    for (int i = 0; i < network->node_count; i++)
-        copy_arrays(&to, &network->nodes[i]);
-    to.memory = network->constant_memory = fm_layout_allocate(&to.layout);
-    to.layout = (fm_layout){0, 0};
-    for (int i = 0; to.memory && i < network->node_count; i++)
-        copy_arrays(&to, &network->nodes[i]);
-    return to.memory != NULL;
+    for (int copies = 0; copies < 2; copies++) {
+        to.layout = (fm_layout){0, 0};
+        for (int i = 0; i < network->node_count; i++)
+            copy_arrays(&to, &network->nodes[i]);
+        if (!copies)
+            to.memory = network->constant_memory = fm_layout_allocate(&to.layout);
+        if (!to.memory)
+            return 0;
+    }
+    return 1;
 }
