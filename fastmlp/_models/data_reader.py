@@ -229,6 +229,11 @@ class DataReader(NetworkBinding):
         names = list(self._named_inputs())
         return {names[index]: encoder for index, encoder in self._encoders.items()}
 
+    def _input_names(self) -> tuple[str, ...] | None:
+        """The names of the features that an engine reads, of a model with one input; None where there are none."""
+        encoder = self._tables().get("x")
+        return self._columns.names.get("x") if encoder is None else encoder.input_names
+
     def column_names(self) -> dict[str, Names]:
         """The names of features and targets, by the names of their data in messages."""
         of_tables = {key: encoder.feature_names for key, encoder in self._tables().items()}

@@ -152,7 +152,7 @@ class Trainer(DataReader):
             if validation_data is not None:
                 held_out = self._read_validation_data(validation_data, validation_steps)
             elif validation_split:
-                samples, held_out = validation.split(samples, validation_split, objective)
+                samples, held_out = validation.split(samples, validation_split, objective, self._input_names())
             samples = with_class_weights(samples, class_weight, config, objective, self._require_plan())
             network = self._training_network()
             if config.optimizer.full_batch:

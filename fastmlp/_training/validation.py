@@ -39,12 +39,19 @@ MANY_CLASSES = 1 << 16
 """Integer class labels below this, plus the number of samples, are counted directly; others are counted by rank."""
 
 
-def split(samples: Samples, share: float, objective: ResolvedObjective) -> tuple[Samples, Samples]:
-    """The training samples, and the last ``share`` of the samples for validation; warns if the two differ greatly."""
+def split(samples: Samples, share: float, objective: ResolvedObjective, names: Sequence[str] | None = None) -> tuple[Samples, Samples]:
+    """The training samples, and the last ``share`` of the samples for validation; warns if the two differ greatly.
+
+    Args:
+        samples: All samples.
+        share: The fraction of them to validate on.
+        objective: The losses that the targets are for.
+        names: The names of the features, where they are known.
+    """
     point = split_point(len(samples), share)
     train, validated = samples.part(0, point), samples.part(point, len(samples))
     with quiet():
-        finding = next(_findings(train, validated, objective), None)
+        finding = next(_findings(train, validated, objective, names), None)
     if finding is not None:
         checks.warn(
             f"validation_split takes the last {len(validated)} of {len(samples)} samples, and {finding}; shuffle x and y together "
@@ -75,13 +82,13 @@ def unpack_validation(data: object) -> tuple[Any, Any, Any]:
     return x, y, weight[0] if weight else None
 
 
-def _findings(train: Samples, validated: Samples, objective: ResolvedObjective) -> Iterator[str]:
+def _findings(train: Samples, validated: Samples, objective: ResolvedObjective, names: Sequence[str] | None) -> Iterator[str]:
     """Descriptions of large differences, the most informative first."""
     for columns in objective.columns:
         ours, theirs = (columns.of_targets(y) for y in (train.y, validated.y))
         yield from _of_targets(*((y[:, 0] if columns.labels else y) for y in (ours, theirs)))
     if not isinstance(train.x, SparseRows) and not isinstance(validated.x, SparseRows):
-        yield from _of_features(train.x, validated.x)
+        yield from _of_features(train.x, validated.x, names)
 
 
 def _of_targets(train: np.ndarray, validated: np.ndarray) -> Iterator[str]:
@@ -192,13 +199,14 @@ def _of_numbers(train: np.ndarray, validated: np.ndarray, where: str) -> Iterato
         yield f"{where}their targets are {_range(theirs)}, those of the training samples {_range(ours)}"
 
 
-def _of_features(train: np.ndarray, validated: np.ndarray) -> Iterator[str]:
+def _of_features(train: np.ndarray, validated: np.ndarray, names: Sequence[str] | None) -> Iterator[str]:
     """The first feature whose ranges in the two sets do not overlap, as if the samples were sorted by it."""
     ours, theirs = _some(train)[:, :MAX_FEATURES], _some(validated)[:, :MAX_FEATURES]
     apart = np.flatnonzero((ours.max(axis=0) < theirs.min(axis=0)) | (theirs.max(axis=0) < ours.min(axis=0)))
     if apart.size and _log_chance_apart(len(ours), len(theirs)) < math.log(CHANCE / ours.shape[1]):
         at = int(apart[0])
-        yield f"in feature {at} of x they have {_range(np.sort(theirs[:, at]))}, the training samples {_range(np.sort(ours[:, at]))}"
+        feature = repr(names[at]) if names else at
+        yield f"in feature {feature} of x they have {_range(np.sort(theirs[:, at]))}, the training samples {_range(np.sort(ours[:, at]))}"
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -143,6 +143,11 @@ class TableEncoder(Layer):
         """The names of the columns of the table; None before :meth:`adapt`, and if they have no names."""
         return list(self._schema.names) if self._schema is not None and self._schema.named else None
 
+    @property
+    def input_names(self) -> tuple[str, ...] | None:
+        """The names of the columns of the table in the order in which a model reads them: numbers, then categories."""
+        return self._schema.order if self._schema is not None and self._schema.named else None
+
     def describe(self) -> list[dict[str, Any]]:
         """The columns of the table, in order: ``name``, ``kind``, ``missing`` (whether there were missing values), ``categories`` (their
         number), ``columns`` (how many columns it becomes) and ``becomes``, which says what they are."""

@@ -95,6 +95,15 @@ def test_rows_and_arrays_of_objects_are_read_in_the_order_of_their_columns():
         assert_same(learned(numbers).read(table), numbers)
 
 
+def test_columns_that_pandas_has_numbered_have_no_names_but_are_found_by_their_numbers():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame([[1.0, 10], [2, 20]])
+    schema = learned(table)
+    assert not schema.named
+    assert_same(schema.read(table[[1, 0]]), table)
+    assert_same(schema.read(table.rename(columns={0: "a", 1: "b"})), table)
+
+
 def test_a_structured_array_has_the_names_of_its_fields():
     array = np.array([(1, "a"), (2, "b")], [("size", "i4"), ("kind", "U1")])
     assert learned(array).names == ("size", "kind")

@@ -84,6 +84,12 @@ def test_validation_split_and_train_on_batch_take_tables():
     assert len(model.train_on_batch(part(0, 32), Y[:32])) == 2
 
 
+def test_a_warning_about_sorted_samples_names_the_column():
+    order = np.argsort(COLUMNS["age"])[: int(np.isfinite(COLUMNS["age"]).sum())]
+    with pytest.warns(UserWarning, match=r"in feature 'age' of x they have"):
+        new_model().fit({name: values[order] for name, values in COLUMNS.items()}, Y[order], validation_split=0.2, verbose=0)
+
+
 def test_batches_of_a_stream_are_tables():
     def batches():
         for begin in range(0, N, 32):

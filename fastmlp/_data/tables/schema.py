@@ -43,6 +43,9 @@ class TableSchema:
         self.numbers, self.one_hot, self.embedded = (
             tuple(column for column in self.columns if column.encoding == encoding) for encoding in ("numeric", "one_hot", "embedded")
         )
+        self.names = tuple(column.name for column in self.columns)
+        self.order = tuple(column.name for column in (*self.numbers, *self.one_hot, *self.embedded))
+        """The names of the columns of the matrix."""
         self._codes: list[tuple[str, dict[str | None, int], int]] = []  # the codes of labels, and that of unknown ones
         for columns in (self.one_hot, self.embedded):
             first = 0
@@ -80,7 +83,7 @@ class TableSchema:
             learn_column(table.label(index), name, table.read(index), kinds.get(name), bins=bins, max_one_hot=max_one_hot)
             for index, name in enumerate(names)
         ]
-        schema = cls(columns, named=table.names is not None)
+        schema = cls(columns, named=names != tuple(map(str, range(table.count))))  # which pandas gives to columns without names
         if not schema.width:
             raise ValueError(
                 f"no column of the table varies in its {table.samples} rows, so there is nothing to learn from: {_listed(names)}"
@@ -90,12 +93,7 @@ class TableSchema:
     @property
     def width(self) -> int:
         """The number of columns of the matrix."""
-        return len(self.numbers) + len(self.one_hot) + len(self.embedded)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of all columns of the table."""
-        return tuple(column.name for column in self.columns)
+        return len(self.order)
 
     def read(self, given: Any, title: str = "x", *, single: bool = False) -> NDArray[np.float32]:
         """A table as the matrix ``(samples, width)``.
@@ -122,21 +120,22 @@ class TableSchema:
 
     def _places(self, table: Table) -> dict[str, int]:
         """The index in a table of each column that is read."""
-        if table.names is None or not self.named:
+        found = {} if table.names is None else {name: index for index, name in enumerate(table.names)}
+        missing = [name for name in self.order if name not in found]
+        if not missing:
+            return found
+        if table.names is None or not self.named:  # in their order
             if table.count != len(self.columns):
                 raise ValueError(
                     f"{table.title} has {table.count} columns, but the encoder was adapted to {len(self.columns)}: {_listed(self.names)}"
                 )
             return {name: index for index, name in enumerate(self.names)}
-        places = {name: index for index, name in enumerate(table.names)}
-        if missing := [column.name for column in (*self.numbers, *self.one_hot, *self.embedded) if column.name not in places]:
-            missing.sort(key=self.names.index)
-            spare = [name for name in table.names if name not in self.names]
-            raise ValueError(
-                f"{table.title} lacks {_with_advice(missing, spare)}, which the encoder was adapted to; add "
-                f"{'it' if len(missing) == 1 else 'them'}, with missing values (None or NaN) if the values are not known"
-            )
-        return places
+        missing.sort(key=self.names.index)
+        spare = [name for name in table.names if name not in self.names]
+        raise ValueError(
+            f"{table.title} lacks {_with_advice(missing, spare)}, which the encoder was adapted to; add "
+            f"{'it' if len(missing) == 1 else 'them'}, with missing values (None or NaN) if the values are not known"
+        )
 
     def get_config(self) -> Config:
         """What was learned, as JSON values."""
