@@ -258,8 +258,12 @@ def test_columns_that_say_nothing_are_useless(table):
     assert kind_of(table, "a", "a").useless == "constant"
     assert kind_of(table, "", "?").useless == "no values"
     assert kind_of(table, *words).useless == "text: 40 different values"
-    assert kind_of(table, *map(str, range(5, 30)), name="PassengerId").useless == "row numbers"
-    assert kind_of(table, *map(str, range(5, 30)), name="hour").useless == ""
+    assert kind_of(table, *map(str, range(5, 30)), name="row").useless == "row numbers"
+    for name in ("id", "customer_id", "PassengerId", "Unnamed: 0"):
+        assert kind_of(table, *(str(7 * k % 30) for k in range(30)), name=name).useless == "keys"
+        assert kind_of(table, "1", "2", "2", name=name).useless == ""
+    for name in ("hour", "grid", "valid", "x", "candid"):
+        assert kind_of(table, *map(str, range(5, 30)), name=name).useless == ""
     assert kind_of(table, "a", "").useless == ""
 
 
@@ -285,6 +289,7 @@ def test_columns_of_parquet_files_keep_their_types(tmp_path):
         "c": pa.array(["12", "b", None]).dictionary_encode(),
         "t": pa.array(moments),
         "price": pa.array(["1", "2", "4"]),
+        "__index_level_0__": pa.array([7, 8, 9]),
     }
     pq.write_table(pa.table(columns), tmp_path / "table.parquet")
     readings = kinds_of(read_columns(str(tmp_path / "table.parquet")), {}, ".")
@@ -333,6 +338,9 @@ def test_the_task_is_decided_by_the_values_of_the_target(table, targets, task, c
 def test_the_task_can_be_chosen(table):
     assert posed(table, [0, 1, 2] * 5, task="regression").y.tolist() == [0, 1, 2] * 5
     assert posed(table, [3, 5, 10] * 5, task="classification").classes == ["3", "5", "10"]
+    assert posed(table, [3, 5, 10] * 5).reason == "'y' has numbers from 3 to 10; --task classification predicts one of 3 classes"
+    assert posed(table, [0, 1, 2] * 5).reason == "'y' has 3 classes, 0 to 2; --task regression predicts a number"
+    assert posed(table, range(101)).reason == "'y' has numbers from 0 to 100"
     with pytest.raises(ValueError, match="a regression needs numbers in the target 'y', which has 'a'"):
         posed(table, ["a", "b"] * 10, task="regression")
 

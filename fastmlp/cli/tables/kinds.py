@@ -28,8 +28,10 @@ _TEXT = 0.5
 """With more different values than this fraction of the rows, words are free text or keys, from which a network learns nothing."""
 _TEXT_VALUES = 20
 """The minimum number of different values of free text."""
-_KEY = re.compile(r"(.*[\W_])?(id|key|index|row|nr|no|number|0)|.*[a-z]I[dD]|column_1", re.IGNORECASE)
-"""Names of columns that count rows, such as id, PassengerId, row and pandas' "Unnamed: 0"."""
+_KEY = re.compile(r"(?i:(.*[\W_])?(id|key|index)|unnamed: 0)|.*[a-z]I[dD]")
+"""Names of columns that tell rows apart if all their values are different: id, customer_id, PassengerId, pandas' "Unnamed: 0"."""
+_COUNTER = re.compile(r"(?i:(.*[\W_])?(row|nr|no|number))|column_1")
+"""Names of columns that count the rows if their values do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +167,12 @@ def _useless(name: str, found: Reading, different: int, known: int, rows: int) -
         return "constant"
     if found.kind == "category" and different > max(_TEXT * known, _TEXT_VALUES):
         return f"text: {different:,} different values"
-    if found.kind == "number" and _KEY.fullmatch(name) and (np.diff(found.values) == 1).all():
-        return "row numbers"
+    if found.kind == "number" and different == rows:
+        counts = bool((np.diff(found.values) == 1).all())
+        if _KEY.fullmatch(name) and (counts or bool((found.values % 1 == 0).all())):
+            return "keys"
+        if _COUNTER.fullmatch(name) and counts:
+            return "row numbers"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,12 @@ from fastmlp.cli.tables.columns import Column
 
 __all__ = ["read_parquet"]
 
+_INDEX = re.compile(r"__index_level_\d+__")
+"""The names by which pandas writes an index."""
+
 
 def read_parquet(path: str) -> tuple[list[str], list[Column]]:
-    """The names and the columns of a file; those of lists and structures become text.
+    """The names and the columns of a file, without an index of pandas; columns of lists and structures become text.
 
     Raises:
         ImportError: pyarrow is not installed.
@@ -28,7 +32,8 @@ def read_parquet(path: str) -> tuple[list[str], list[Column]]:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{path} is not a Parquet file that pyarrow can read: {error}") from None
-    return list(table.column_names), [_column(column) for column in table.columns]
+    kept = [place for place, name in enumerate(table.column_names) if not _INDEX.fullmatch(name)]
+    return [table.column_names[place] for place in kept], [_column(table.column(place)) for place in kept]
 
 
 def _column(chunks: Any) -> Column:

@@ -20,6 +20,8 @@ TaskKind: TypeAlias = Literal["classification", "regression"]
 
 MINIMUM_ROWS = 10
 MAXIMUM_CLASSES = 1000
+_FEW_CLASSES = 100
+"""The maximum number of different numbers with which a regression says that it could be a classification."""
 _NUMBERED_CLASSES = 20
 """The maximum number of different integers 0, 1, 2 … or 1, 2, 3 … that are classes rather than numbers."""
 
@@ -142,7 +144,8 @@ def _task(table: NamedTable, target: str, reading: Reading, wanted: TaskKind | N
         return "classification", classes
     if len(values) <= _NUMBERED_CLASSES and values[0] in (0, 1) and np.array_equal(np.diff(values), np.ones(len(values) - 1)):
         return "classification", f"{classes}, {values[0]:g} to {values[-1]:g}; --task regression predicts a number"
-    return "regression", f"{numbers}; --task classification predicts one of {different:,} classes"
+    hint = f"; --task classification predicts one of {different} classes" if different <= _FEW_CLASSES else ""
+    return "regression", numbers + hint
 
 
 def _labels(column: Column, reading: Reading) -> list[str | None]:

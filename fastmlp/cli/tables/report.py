@@ -26,6 +26,7 @@ _CONSEQUENCES = {
     "--id": "left out; predictions repeat it",
     "constant": "left out: constant",
     "no values": "left out: it has no values",
+    "keys": "left out: keys of the rows; --kind NAME=number keeps it",
     "row numbers": "left out: row numbers; --kind NAME=number keeps it",
 }
 
