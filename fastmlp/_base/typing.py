@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["BatchSource", "InputData", "Mode", "SparseMatrix", "TargetData", "ValidationData", "Verbose", "WeightData"]
+__all__ = ["BatchSource", "InputData", "Mode", "SparseMatrix", "Table", "TargetData", "ValidationData", "Verbose", "WeightData"]
 
 
 class SparseMatrix(Protocol):

@@ -138,7 +138,8 @@ class Model(Trainer):
         """The output for a few samples, as fast as possible: ``x`` is converted but not checked for NaN, which lead to NaN outputs.
 
         Args:
-            x: ``(samples, features)``, also a sparse matrix, or one sample ``(features,)``.
+            x: ``(samples, features)``, also a sparse matrix, or one sample ``(features,)``; a table, or a dict of the values of one
+                sample, if the model begins with a TableEncoder.
             training: True to switch dropout on.
             out: A float32 array ``(samples, outputs)``, C-contiguous, that the output is written to, for models with one output; a loop
                 that passes the same array in every call allocates none.

@@ -86,6 +86,7 @@ class Trainer(DataReader):
                 float64 and integers are converted to float32 once, whole. A memory map of float32 or uint8 is read sample by sample and may
                 be larger than memory. A sparse matrix of ``scipy.sparse`` is read without its zeros and never made dense; the weights
                 become what ``x.toarray()`` would give, bit for bit. Frames of pandas, polars and pyarrow are read column by column. A
+                model that begins with a :class:`~fastmlp.layers.TableEncoder` takes tables: also dicts of columns and lists of rows. A
                 generator, a :class:`~fastmlp.utils.PyDataset` or a DataLoader yields batches ``(x, y)`` or ``(x, y, sample_weight)``; y is
                 then omitted. With several inputs, a list or dict of arrays.
             y: Targets of the model's ``output_shape``: ``(samples, outputs)``, or ``(samples,)`` with one output; integer class labels

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -278,3 +280,28 @@ def test_models_without_an_encoder_are_called_directly():
     model = models.Sequential([layers.Input((3,)), layers.Dense(2)])
     model(np.zeros((1, 3), np.float32))
     assert model._forward is not None
+
+
+def test_census_incomes_are_predicted_from_the_raw_file(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    folder = Path(os.environ.get("FASTMLP_DATA", "nowhere")) / "tabular"
+    if not folder.is_dir():
+        pytest.skip("real data are looked for in the folder that FASTMLP_DATA names")
+    train, test = (
+        pandas.read_csv(folder / f"adult-{part}.csv.gz", header=None, skipinitialspace=True, na_values="?").add_prefix("c")
+        for part in ("train", "test")
+    )
+    y, y_test = (table.pop("c14").str.startswith(">50K") for table in (train, test))
+    utils.set_random_seed(0)
+    encoder = layers.TableEncoder()
+    encoder.adapt(train)
+    model = models.Sequential([encoder, layers.Dense(64, activation="relu"), layers.Dense(1, activation="sigmoid")])
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy", "auc"])
+    model.fit(train, y, epochs=2, batch_size=128, validation_split=0.1, verbose=0)
+    _, accuracy, auc = model.evaluate(test, y_test, verbose=0)
+    assert accuracy > 0.855
+    assert auc > 0.91
+    model.save(tmp_path / "adult.safetensors")
+    loaded = models.load_model(tmp_path / "adult.safetensors")
+    np.testing.assert_array_equal(loaded.predict(test, verbose=0), model.predict(test, verbose=0))
+    np.testing.assert_array_equal(loaded(test.iloc[:3]), model.predict(test, verbose=0)[:3])
