@@ -273,7 +273,12 @@ def test_a_table_without_rows_is_read_as_a_matrix_without_rows():
         assert learned(COLUMNS).read(table[:0] if library != "pyarrow" else table.slice(0, 0)).shape == (0, 7)
 
 
-SCHEMA = {"age": [31, 45, 27], "Work class": ["a", "b", "a"], "since": [datetime.date(2020, 1, day) for day in (1, 2, 5)]}
+SCHEMA = {
+    "age": [31, 45, 27],
+    "Work class": ["a", "b", "a"],
+    "since": [datetime.date(2020, 1, day) for day in (1, 2, 5)],
+    "for": [1 * DAY, 2 * DAY, 5 * DAY],
+}
 
 
 @pytest.mark.parametrize(
@@ -289,6 +294,8 @@ SCHEMA = {"age": [31, 45, 27], "Work class": ["a", "b", "a"], "since": [datetime
         ),
         ({"since": [None, None, 3]}, r"column 'since' of x holds the number 3\S* in row 2, but it held dates"),
         ({"since": ["2020-01-01", "soon", ""]}, r"holds the string 'soon' in row 1, but it held dates"),
+        ({"for": [None, "x", 1 * DAY]}, r"column 'for' of x holds the string 'x' in row 1, but it held durations"),
+        ({"for": [None, 2.5, 1]}, r"column 'for' of x holds the number 2.5 in row 1, but it held durations"),
         ({"age": [1, np.inf, 2]}, r"column 'age' of x is inf in row 1"),
         ({"age": [1, 1e39, 2]}, r"column 'age' of x is 1e\+39, which is too large for float32"),
         ({"age": [1, 10**400, 2]}, r"column 'age' of x is inf in row 1"),
@@ -307,8 +314,8 @@ def test_a_value_that_does_not_fit_is_named_with_its_column_and_row(change, mess
 
 def test_missing_columns_are_named_with_similar_ones_that_are_there():
     with pytest.raises(ValueError, match=r"x lacks the columns 'age', 'Work class' \(did you mean 'work_class'\?\), which the encoder"):
-        learned(SCHEMA).read({"since": [None], "work_class": ["a"]})
-    with pytest.raises(ValueError, match=r"x has 2 columns, but the encoder was adapted to 3: 'age', 'Work class', 'since'"):
+        learned(SCHEMA).read({"since": [None], "for": [None], "work_class": ["a"]})
+    with pytest.raises(ValueError, match=r"x has 2 columns, but the encoder was adapted to 4: 'age', 'Work class', 'since', 'for'"):
         learned(SCHEMA).read([[1, 2]])
 
 

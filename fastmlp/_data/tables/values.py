@@ -41,17 +41,17 @@ def numbers_of(label: str, column: Column, kind: str, reason: str | None = None)
     if column.content == "durations" and kind == "duration":
         return np.asarray(column.array / _DAY)
     wanted = reason or f"it held {KINDS[kind]} when the encoder was adapted"
-    if column.content != "values" or kind not in _PARSERS:
-        row = int(np.argmin(column.array != column.array))
-        raise ValueError(_wrong(label, column.distinct()[0][column.distinct()[1][row]], row, wanted))
+    if column.content != "values":
+        row = int(np.argmin(column.array != column.array))  # the first that is not missing
+        raise ValueError(_wrong(label, column.array[row], row, wanted))
     parsed = np.empty(len(column.values))
     for index, value in enumerate(column.values):
         try:
             parsed[index] = np.nan if is_missing(value) else _PARSERS[kind](value)
         except (TypeError, ValueError, KeyError):
-            row = int(np.argmax(column.array == index))
-            if (column.array == index).any():
-                raise ValueError(_wrong(label, value, row, wanted)) from None
+            here = column.array == index
+            if here.any():
+                raise ValueError(_wrong(label, value, int(np.argmax(here)), wanted)) from None
     return parsed[column.array]
 
 
@@ -72,6 +72,7 @@ _PARSERS: Mapping[str, Callable[[Any], float]] = {
     "boolean": lambda value: _BOOLEANS[str(value).strip().lower()],
     "date": _date,
 }
+"""How values that are not of a kind are read as such: the texts of a CSV file. Durations have none."""
 
 
 def float32_of(label: str, numbers: NDArray[Any], origin: float) -> NDArray[np.float32]:
