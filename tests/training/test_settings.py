@@ -14,6 +14,14 @@ from fastmlp.optimizers import schedules
 X = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
 Y = X[:, :1]
 
+
+def learned_table():
+    """What a TableEncoder learned of X."""
+    encoder = layers.TableEncoder()
+    encoder.adapt(X)
+    return encoder.get_config()["schema"]
+
+
 REQUIRED = {
     "Activation": ("tanh",),
     "Dense": (3,),
@@ -28,6 +36,7 @@ REQUIRED = {
     "Permute": ((1,),),
     "GetItem": ([[0, 2, None]],),
     "PiecewiseLinearEncoding": (4, [[-1.0, 0.5, 1.0], [], [0.0, 2.0]]),
+    "TableEncoder": (None, 10, 8, None, learned_table()),
     **dict.fromkeys(("Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise"), (0.4,)),
 }
 OTHER_VALUES = {
