@@ -80,7 +80,11 @@ def add_parser(commands: arguments.Commands) -> None:
     arguments.add_data_options(parser)
     results = parser.add_argument_group("results")
     results.add_argument("--save", "--out", metavar="FILE", help="write the trained model to FILE (.safetensors)")
-    results.add_argument("--plot", metavar="FILE", help="draw loss, accuracy and, for 2-D data, the decision boundary (.png, .svg, .pdf)")
+    results.add_argument(
+        "--plot",
+        metavar="FILE",
+        help="draw loss, accuracy, and the decision boundary of 2-D data or the predictions for a file's test rows (.png, .svg, .pdf)",
+    )
     parser.set_defaults(run=lambda options: _run(options, parser))
 
 

@@ -177,6 +177,22 @@ def test_a_plot_is_written(run, tmp_path, ending):
     assert (tmp_path / f"run.{ending}").stat().st_size > 5000
 
 
+def test_the_plot_compares_predictions_with_the_targets_of_the_test_rows(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    from fastmlp.cli.tables.plot import plot_table
+
+    history = {"loss": [1.0, 0.5], "val_loss": [1.1, 0.6], "accuracy": [0.5, 0.8], "val_accuracy": [0.5, 0.7]}
+    y, probabilities = np.array([0, 0, 0, 1]), np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.1, 0.9]])
+    figure = plot_table(history, "y", ["$", "a$b$"], y, probabilities)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Loss", "Accuracy", "Test rows"]
+    assert [text.get_text() for text in figure.axes[-1].texts] == ["67%", "33%", "100%"]
+    figure.savefig(tmp_path / "classes.png")
+    figure = plot_table({"loss": [1.0]}, "price in $_x$", [], np.arange(4.0), np.arange(4.0)[:, None] + 1)
+    assert len(figure.axes) == 2
+    assert figure.axes[-1].collections[0].get_offsets().tolist() == [[k, k + 1] for k in range(4)]
+    figure.savefig(tmp_path / "numbers.png")
+
+
 def test_a_file_comes_from_the_standard_input(run, tmp_path, monkeypatch):
     content = write(tmp_path / "houses.csv", records("label", LABELS)).read_bytes()
     model = tmp_path / "model.safetensors"

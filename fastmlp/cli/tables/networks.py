@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fastmlp.callbacks import Callback, History
     from fastmlp.models import Sequential
 
-__all__ = ["Rows", "constant_score", "described_features", "learn", "make_encoder", "network", "predicted", "score"]
+__all__ = ["Rows", "constant_score", "described_features", "features_of", "learn", "make_encoder", "network", "predicted", "score"]
 
 Rows = NDArray[np.intp]
 """Indices of rows."""

@@ -86,9 +86,10 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
         save_model(model, options.save, provenance=_provenance(problem, parts, chosen, options, history, scores, watch.seconds))
     if options.plot is not None:
-        from fastmlp.plotting import plot_history
+        from fastmlp.cli.tables.plot import plot_table
 
-        plot_history(history).savefig(options.plot)
+        values = networks.predicted(model, networks.features_of(problem, parts.test), problem.classes)
+        plot_table(history, problem.target, problem.classes, problem.y[parts.test], values).savefig(options.plot)
     console.print(scores_table(f"scores on {plural(len(parts.test), 'test row')}", scores))
     console.print(output.facts(name, _facts(problem, parts, chosen, options, model, history, watch.seconds)))
     _warn(scores)
