@@ -310,6 +310,8 @@ class Objective:
     """A label whose rows do not count: the loss of a batch is the mean over its other rows."""
     groups: int = 1
     """Rows of the buffers it reads for each row of the batch, where these are folded: each has its own targets; the loss is their mean."""
+    mixes_rows: bool = False
+    """Whether ``function`` returns losses that depend on several rows, so that the rows of a batch can't be weighted."""
 
     @property
     def sparse(self) -> bool:

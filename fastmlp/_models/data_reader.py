@@ -78,7 +78,7 @@ class DataReader(NetworkBinding):
                 compiled.see_targets(values, self._require_plan())
             objective = self._current_objective()
             outputs = read_targets(compiled, objective, values, self._require_plan(), f"{prefix}y")
-            weight = read_sample_weights(compiled, sample_weight, f"{prefix}sample_weight")
+            weight = read_sample_weights(compiled, objective, sample_weight, f"{prefix}sample_weight")
             if not samples or len(outputs) != samples or (weight is not None and len(weight) != samples):
                 targets.check_lengths(**{f"{prefix}x": inputs, f"{prefix}y": outputs, f"{prefix}sample_weight": weight})
         except BaseException:

@@ -392,7 +392,13 @@ class Model(Trainer):
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """The arguments of ``compile``, as JSON values; None if it was not called."""
+        self._record_losses()
         return self._compiled.get_config() if self._compiled else None
+
+    def _record_losses(self) -> None:
+        """Record custom losses, so that copies and files have their programs."""
+        if self._compiled is not None and self.plan is not None:
+            self._compiled.record_losses(self.plan)
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """Compile as :meth:`get_compile_config` described."""
@@ -442,6 +448,7 @@ class Model(Trainer):
         storage().load_weights(self, filepath, skip_mismatch)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        self._record_losses()
         with custom_objects.collecting() as found:
             config = self.get_config()
         state = {

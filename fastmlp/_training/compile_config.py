@@ -20,6 +20,7 @@ from fastmlp._training.output_config import OutputConfig, ResolvedOutput
 from fastmlp._training.typing import LossesLike, LossWeights, MetricsLike, OptimizerLike
 from fastmlp.errors import UnsupportedError
 from fastmlp.losses import Loss
+from fastmlp.losses.custom import FunctionLoss
 from fastmlp.metrics import Metric
 from fastmlp.optimizers import Optimizer
 
@@ -124,6 +125,12 @@ class CompileConfig:
         """Warn about losses and metrics that are probably mistakes for a network."""
         for output, buffer in zip(self.outputs, _buffers(plan), strict=True):
             output.warn(plan, buffer)
+
+    def record_losses(self, plan: Plan) -> None:
+        """Record custom losses for the outputs of a network, so that :meth:`get_config` has their programs."""
+        for output, buffer in zip(self.outputs, _buffers(plan), strict=True):
+            if isinstance(output.loss, FunctionLoss):
+                output.loss.recorded(plan.row(buffer))
 
     # Resolved for a network
 

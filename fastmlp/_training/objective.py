@@ -103,7 +103,8 @@ class ResolvedObjective:
     def depends_on_batches(self) -> bool:
         """Whether a value depends on how the samples are divided into batches, so that batches must not be merged."""
         return any(
-            one.loss == CIRCLE or (one.loss in OVERLAPS and not one.parameters[2]) or one.ignored is not None for one in self.objectives
+            one.loss == CIRCLE or one.mixes_rows or (one.loss in OVERLAPS and not one.parameters[2]) or one.ignored is not None
+            for one in self.objectives
         )
 
     @cached_property

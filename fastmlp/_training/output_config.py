@@ -158,11 +158,12 @@ class OutputConfig:
             tuple(of_engine),
             loss.parameters,
             loss.label_smoothing,
-            loss.on_rows(row) if isinstance(loss, FunctionLoss) else None,
+            loss.on_rows(plan.row(buffer)) if isinstance(loss, FunctionLoss) else None,
             predictions,
             self.weight,
             loss.ignore_class,
             groups,
+            isinstance(loss, FunctionLoss) and loss.depends_on_batch(plan.row(buffer)),
         )
         return ResolvedOutput(objective, tuple(chosen), row)
 

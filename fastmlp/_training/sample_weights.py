@@ -35,16 +35,18 @@ def check_one_kind_of_weight(class_weight: ClassWeights | None, sample_weight: W
 # Sample weights
 
 
-def read_sample_weights(config: CompileConfig, given: WeightData | None, name: str) -> np.ndarray | None:
+def read_sample_weights(config: CompileConfig, objective: ResolvedObjective, given: WeightData | None, name: str) -> np.ndarray | None:
     """Convert sample weights; None means that all are 1.
 
     Args:
         config: The arguments of ``compile``.
+        objective: The objective resolved for the network.
         given: Weights for all outputs, or for each output.
         name: Name of the weights in messages.
     """
     if given is None:
         return None
+    _check_weighable(objective, name)
     outputs = config.form
     of_each = isinstance(given, Mapping) or (isinstance(given, (list, tuple)) and len(given) == outputs.count and np.ndim(given[0]) > 0)
     if outputs.count == 1 or not of_each:
@@ -57,6 +59,16 @@ def read_sample_weights(config: CompileConfig, given: WeightData | None, name: s
         return None
     samples = check_lengths(**{f"{name}[{index}]": weight for index, weight in enumerate(weights) if weight is not None})
     return np.stack([np.ones(samples, np.float32) if weight is None else weight for weight in weights], axis=1)
+
+
+def _check_weighable(objective: ResolvedObjective, name: str) -> None:
+    """Raise an error for weights of samples whose losses can't be told apart."""
+    for one in objective.objectives:
+        if one.mixes_rows:
+            raise UnsupportedError(
+                f"{name} needs a loss for each sample, but {one.loss} mixes the samples of a batch; return one value for each sample from "
+                "it, without a mean over the first axis"
+            )
 
 
 def _as_weights(value: object, name: str) -> np.ndarray:
@@ -93,6 +105,7 @@ def with_class_weights(
     """
     if class_weight is None:
         return samples
+    _check_weighable(objective, "class_weight")
     if objective.row:
         raise UnsupportedError("class_weight needs one vector of classes per sample; pass sample_weight instead")
     if samples.weight is not None:

@@ -102,6 +102,8 @@ class Loss(Configurable):
         weight = None if sample_weight is None else as_native(sample_weight, np.float32)
         if weight is not None and weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
             weight = weight[..., 0]
+        if weight is not None and 0 < weight.ndim == values.ndim - 1:  # a loss of the user's own, of elements
+            weight = weight[..., None]
         counted = self.mask(y_true, values)
         if counted is not None:
             share = counted.size / max(int(counted.sum()), 1) if self.reduction in MEANS else 1.0

@@ -1,14 +1,24 @@
-"""Custom losses: user functions that return value and gradient. The gradient is checked once against finite differences."""
+"""Custom losses: user functions that return values only, which are recorded and differentiated, or value and gradient.
+
+A gradient that the user returns is checked once against finite differences.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastmlp._base import custom_objects, naming
+from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.numeric import as_caller, as_native, quiet
+from fastmlp._base.shapes import Shape
 from fastmlp.losses.base import Loss
+
+if TYPE_CHECKING:
+    from fastmlp.losses.recorded import RecordedLoss
 
 STEP = 1e-3
 """Step of the finite differences, relative to the prediction where that is above one."""
@@ -19,29 +29,31 @@ MAX_SAMPLES, MAX_OUTPUTS = 64, 32
 
 
 class FunctionLoss(Loss):
-    """A loss computed in Python; ``compile(loss=function)`` creates one.
+    """A custom loss; ``compile(loss=function)`` creates one.
 
-    The rest of the training step stays in the engine. The function costs one call from C into Python per batch, with targets and
-    predictions copied into arrays: about ten microseconds, during which the engine's threads wait. Configurations and files store its
-    name.
+    The rest of the training step stays in the engine. The loss costs one call from C into Python per batch, with targets and
+    predictions copied into arrays: about ten microseconds, during which the engine's threads wait.
+
+    A function that returns values only is called once with symbolic values, recorded as a program and differentiated; configurations and
+    files store the program. Of a function that returns its gradient too they store the name.
 
     Args:
-        function: Takes ``y_true`` and ``y_pred``, float32 arrays ``(samples, outputs)``, and returns the loss of each sample,
-            ``(samples,)``, and its derivative with respect to ``y_pred``, ``(samples, outputs)``. The loss of a sample must depend on that
-            sample alone. fastmlp applies sample weights and takes the mean.
+        function: Takes ``y_true`` and ``y_pred``, float32 arrays ``(samples, outputs)``, and returns the loss of each sample, of each
+            element, or of the whole batch, computed with :mod:`fastmlp.ops`, operators or functions of NumPy. Or it returns the loss of
+            each sample, ``(samples,)``, and its derivative with respect to ``y_pred``, ``(samples, outputs)``; then the loss of a sample
+            must depend on that sample alone. fastmlp applies sample weights and takes the mean.
         of: The user's :class:`Loss` object whose method ``call`` is ``function``.
 
     Raises:
-        TypeError: While training, if the function returns anything but two arrays.
+        TypeError: While training, if the function can't be recorded, and does not return two arrays either.
         ValueError: While training, if a shape is wrong or the gradient differs from finite differences in the first batch.
 
     Example:
 
     >>> import numpy as np
-    >>> from fastmlp import layers, models
+    >>> from fastmlp import layers, models, ops
     >>> def fourth_power(y_true, y_pred):
-    ...     error = y_pred - y_true
-    ...     return (error**4).sum(axis=1), 4 * error**3
+    ...     return ops.mean((y_pred - y_true) ** 4, axis=-1)
     >>> model = models.Sequential([layers.Dense(1, input_shape=(2,))])
     >>> model.compile(optimizer="adam", loss=fourth_power)
     >>> history = model.fit(np.eye(2), np.ones(2), verbose=0)
@@ -52,6 +64,10 @@ class FunctionLoss(Loss):
         super().__init__(name=self.title) if of is None else super().__init__(of.reduction, of.name)
         self.function, self.of = function, of
         self._is_checked = False
+        self._recorded: dict[Shape, RecordedLoss | None] = {}
+        """By the shape of a sample's predictions; None where the function returns the gradient too, or can't be recorded."""
+        self._refusal: Exception | None = None
+        """Why it can't be recorded."""
 
     @property
     def kind(self) -> str:  # type: ignore[override]
@@ -62,9 +78,29 @@ class FunctionLoss(Loss):
     def sparse(self) -> bool:
         return False
 
-    def on_rows(self, row: tuple[int, ...]) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-        """:meth:`evaluate` for the flat samples of an engine, if the function expects samples of shape ``row``; () for vectors."""
-        if not row:
+    def recorded(self, row: Shape) -> RecordedLoss | None:
+        """The loss as a program, for predictions of this shape per sample; None if the function returns the gradient too, or may."""
+        if row not in self._recorded:
+            from fastmlp.losses.recorded import recorded
+
+            self._recorded[row] = None
+            try:
+                self._recorded[row] = recorded(self.function, row)
+            except Exception as error:  # a function that returns its gradient may do what can't be recorded
+                self._refusal = error
+        return self._recorded[row]
+
+    def depends_on_batch(self, row: Shape) -> bool:
+        """Whether the loss of a sample depends on the other samples of its batch."""
+        recorded = self.recorded(row)
+        return recorded is not None and recorded.of_batch
+
+    def on_rows(self, row: Shape) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        """Value and gradient for the flat samples of an engine, if a sample's predictions have the shape ``row``."""
+        recorded = self.recorded(row)
+        if recorded is not None:
+            return recorded.evaluate
+        if len(row) == 1:
             return self.evaluate
 
         def flat(y: np.ndarray, p: np.ndarray) -> object:
@@ -88,15 +124,42 @@ class FunctionLoss(Loss):
 
     def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
         p = as_native(y_pred, np.float32)
-        value, _ = self._answer(self._rows(np.asarray(y_true), p), p.reshape(-1, p.shape[-1]))
+        y, rows = self._rows(np.asarray(y_true), p), p.reshape(-1, p.shape[-1])
+        recorded = self.recorded(rows.shape[1:])
+        value = recorded.evaluate(y, rows)[0] if recorded is not None else self._answer(y, rows)[0]
         return as_native(value, np.float32).reshape(p.shape[:-1])
+
+    def stored(self) -> Config:
+        """The loss as JSON values: with its program, if it was recorded, otherwise by name."""
+        program = self._program()
+        if program is not None:
+            return {**self._described(), "program": program.document()}
+        if self.of is None:
+            return custom_objects.describe_function(self.function)
+        return {"class": custom_objects.note(type(self.of)), "config": self.of.get_config()}
+
+    def __reduce__(self) -> Any:
+        return super().__reduce__() if self._program() is None else (StoredLoss, (self.stored(),))
+
+    def _program(self) -> RecordedLoss | None:
+        """The program, if it was recorded for predictions of a single shape."""
+        programs = [one for one in self._recorded.values() if one is not None]
+        return programs[0] if len(programs) == 1 else None
+
+    def _described(self) -> Config:
+        """The name and arguments, beside a program that makes them unnecessary."""
+        if self.of is None:
+            return {"class": custom_objects.FUNCTION, "config": {"name": custom_objects.get_registered_name(self.function)}}
+        return {"class": custom_objects.get_registered_name(type(self.of)), "config": self.of.get_config()}
 
     def _answer(self, y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         answer = self.function(y, p)
         if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+            if self._refusal is not None and isinstance(answer, (np.ndarray, np.generic, float)):
+                raise self._refusal
             raise TypeError(
-                f"the loss function {self.title} must return two arrays, the loss of each sample (samples,) and its gradient with respect "
-                f"to y_pred (samples, outputs), but returned {type(answer).__name__}; fastmlp does not differentiate it"
+                f"the loss function {self.title} must return one array, the loss of each sample (samples,), or two, that and its gradient "
+                f"with respect to y_pred (samples, outputs), but returned {type(answer).__name__}"
             )
         value, gradient = np.asarray(answer[0]), np.asarray(answer[1])
         if value.shape != p.shape[:1]:
@@ -140,3 +203,53 @@ class FunctionLoss(Loss):
                 f"{gradient[row, column]:g}, but finite differences give {measured:g} (the largest deviation); the loss of a sample must "
                 "depend on that sample alone, and fastmlp takes the mean over the samples"
             )
+
+
+class StoredLoss(FunctionLoss):
+    """A custom loss from a file or a copy, which hold its program instead of the function.
+
+    Args:
+        config: What :meth:`FunctionLoss.stored` returned.
+
+    Raises:
+        ValueError: It is malformed.
+    """
+
+    def __init__(self, config: StoredConfig) -> None:
+        from fastmlp.losses.recorded import read
+
+        program = read(config["program"])
+        self._config = {"class": str(config["class"]), "config": dict(config["config"])}
+        is_function = config["class"] == custom_objects.FUNCTION
+        name = str(config["config"].get("name") if is_function else config["class"])
+        super().__init__(self._refuse)
+        self.title = name if name.endswith(">") else name.rpartition(">")[2]  # a lambda's, or without a package
+        self.name = self.title if is_function else str(config["config"].get("name") or naming.snake_case(self.title))
+        self._recorded = {program.row: program}
+
+    def _refuse(self, y: Any, p: Any) -> Any:
+        (row,) = self._recorded
+        raise ValueError(
+            f"the loss {self.title} was saved as a program for predictions of shape {('samples', *row)}, and there are none of that shape "
+            f"here; pass the function, with custom_objects={{{self.title!r}: ...}}".replace("'samples'", "samples")
+        )
+
+    def recorded(self, row: Shape) -> RecordedLoss | None:
+        if row not in self._recorded:
+            self._refuse(None, None)
+        return self._recorded[row]
+
+    def _described(self) -> Config:
+        return self._config
+
+
+def is_stored(config: object) -> bool:
+    """Whether a configuration holds the program of a loss that is not among the custom objects."""
+    if not isinstance(config, Mapping) or "program" not in config:
+        return False
+    if not isinstance(config.get("class"), str) or not isinstance(config.get("config"), Mapping):
+        raise ValueError(f"the configuration of a custom loss must have a class and a config, got {config!r:.200}")
+    name = config["config"].get("name") if config["class"] == custom_objects.FUNCTION else config["class"]
+    if not isinstance(name, str):
+        raise ValueError(f"the configuration of a custom loss must have its name, got {config!r:.80}")
+    return custom_objects.find(name) is None

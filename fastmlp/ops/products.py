@@ -14,8 +14,16 @@ from fastmlp._program.recording import TraceError, where_called
 from fastmlp.ops._operands import apply, axis_of, floating, shape_of, shown
 
 __all__ = [
-    *("binary_crossentropy", "categorical_crossentropy", "dot", "einsum", "inner", "matmul", "outer", "sparse_categorical_crossentropy"),
-    *("tensordot", "vdot"),
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "dot",
+    "einsum",
+    "inner",
+    "matmul",
+    "outer",
+    "sparse_categorical_crossentropy",
+    "tensordot",
+    "vdot",
 ]
 
 _EPSILON = 1e-7

@@ -28,8 +28,29 @@ from fastmlp.ops._operands import (
 )
 
 __all__ = [
-    *("all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumsum", "log_softmax", "logsumexp", "max", "mean"),
-    *("min", "norm", "normalize", "one_hot", "prod", "softmax", "std", "sum", "top_k", "var"),
+    "all",
+    "amax",
+    "amin",
+    "any",
+    "argmax",
+    "argmin",
+    "average",
+    "count_nonzero",
+    "cumsum",
+    "log_softmax",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "norm",
+    "normalize",
+    "one_hot",
+    "prod",
+    "softmax",
+    "std",
+    "sum",
+    "top_k",
+    "var",
 ]
 
 

@@ -325,7 +325,12 @@ def write_object(module: str, name: str, config: Mapping[str, Any]) -> dict[str,
 def write_custom(data: Mapping[str, Any]) -> dict[str, Any]:
     """A function or an object of a class of the user's own."""
     name, config = data["class"], data["config"]
+    if "program" in data:  # of which Keras' files hold the name only
+        named = config["name"] if name == custom_objects.FUNCTION else name
+        custom_objects.note(custom_objects.get_custom_objects().get(named, data["program"]), named)
     if name == custom_objects.FUNCTION:
+        if config["name"] == "<lambda>":
+            raise UnsupportedError(f"Keras' files hold functions by name, and a lambda has none; define it with def, or {OTHER_FILES}")
         return {"module": "builtins", "class_name": "function", "config": config["name"], "registered_name": "function"}
     arguments = {key: _write_argument(key, value) for key, value in config.items()}
     return {"module": None, "class_name": name.rpartition(">")[2], "config": arguments, "registered_name": name}
