@@ -46,7 +46,8 @@ An :class:`Activation` names a function, which the engines compute as part of a 
 >>> activations.relu([-2.0, 3.0, 8.0], max_value=6.0)
 array([0., 3., 6.], dtype=float32)
 
-A user-defined activation is a pair of functions, the value and its derivative; see :func:`custom`.
+A user-defined activation is a function of arrays, ``lambda z: z * ops.sigmoid(z)``, or a pair of functions, the value and its derivative;
+see :func:`custom`.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,8 +68,11 @@ from fastmlp._base.custom_activation import Derivative, Value
 from fastmlp._base.custom_objects import CustomObjectScope
 from fastmlp._base.numeric import as_native
 from fastmlp._engine import backends
-from fastmlp._engine.spec import Function, Node, Plan
+from fastmlp._engine.spec import BackwardFunction, Function, Node, Plan
 from fastmlp.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from fastmlp.ops._activation import RecordedActivation
 
 __all__ = [
     "Activation",
@@ -122,7 +126,7 @@ class ActivationFields(TypedDict):
     alpha: float
     threshold: float
     max_value: float
-    functions: tuple[Function, Function] | None
+    functions: tuple[Function, BackwardFunction] | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -135,7 +139,7 @@ class Activation:
             default_value of ``threshold``.
         threshold: The threshold of ``general_relu``, ``hard_shrink``, ``soft_shrink`` and ``threshold``.
         max_value: The maximum of ``general_relu``.
-        functions: Value and derivative of a ``custom`` activation.
+        functions: Of a ``custom`` activation: its value, and from z and the gradient of the value the gradient by z.
 
     Example:
 
@@ -148,12 +152,13 @@ class Activation:
     alpha: float = 0.0
     threshold: float = 0.0
     max_value: float = math.inf
-    functions: tuple[Function, Function] | None = None
+    functions: tuple[Function, BackwardFunction] | None = None
 
     @property
     def elementwise(self) -> bool:
-        """False for softmax, log_softmax, sparsemax and glu, whose outputs depend on all features of a sample."""
-        return self.kind not in backends.module("native").ROWWISE_ACTIVATIONS
+        """False for softmax, log_softmax, sparsemax, glu, and user-defined functions whose outputs depend on all features of a sample."""
+        recorded = self._recorded
+        return not recorded.rowwise if recorded is not None else self.kind not in backends.module("native").ROWWISE_ACTIVATIONS
 
     def width(self, features: int) -> int:
         """The number of output features for this number of input features.
@@ -161,11 +166,20 @@ class Activation:
         Raises:
             ValueError: ``glu`` gets an odd number of features.
         """
+        recorded = self._recorded
+        if recorded is not None:
+            recorded.prepare(features)
         if self.kind != "glu":
             return features
         if features % 2:
             raise ValueError(f"glu splits the features into two halves, so their number must be even, got {features}")
         return features // 2
+
+    @property
+    def _recorded(self) -> RecordedActivation | None:
+        """The user-defined function, if fastmlp found its derivative."""
+        owner = getattr(self.functions[0], "__self__", None) if self.functions is not None else None
+        return owner if owner is not None and hasattr(owner, "documents") else None
 
     def fields(self) -> ActivationFields:
         """The fields of a :class:`~fastmlp._engine.spec.Node` that computes the function."""
@@ -197,22 +211,33 @@ class Activation:
             axis = _only_axis(*arguments, **options)
         elif arguments or options or self == threshold:
             return make(_NAME_OF.get(self.kind, self.kind), *arguments, **options)(x)
+        if getattr(x, "is_symbolic", False):
+            return cast("NDArray[np.float32]", self._applied(x, axis))
         if x is _PROBE:
             return cast("NDArray[np.float32]", self)  # _read, which passed the probe, knows
         array = np.asarray(x)
         if array.dtype.kind not in "biuf":
             raise TypeError(f"x must hold real numbers, got dtype {array.dtype}")
         array = as_native(array, np.float32)
-        if self.functions is not None:
-            return self.functions[0](array)
         rows = np.moveaxis(array, axis, -1) if not self.elementwise else array.reshape(1, -1)
         if rows.size == 0:
             return array
+        if self.functions is not None:
+            return self.functions[0](array) if self.elementwise else np.moveaxis(self.functions[0](rows), -1, axis)
         features = rows.shape[-1]
         outputs = self.width(features)
         network = backends.module("native").Network(Plan((features, outputs), (Node("activation", (0,), 1, **self.fields()),), (), 1))
         result = network.predict(as_native(rows, np.float32).reshape(-1, features)).reshape(*rows.shape[:-1], outputs)
         return result.reshape(array.shape) if self.elementwise else np.moveaxis(result, -1, axis)
+
+    def _applied(self, x: Any, axis: int) -> Any:
+        """The function of a symbolic value."""
+        from fastmlp.ops.activations import applied
+
+        recorded = self._recorded
+        if recorded is not None and recorded.function is not None:
+            return recorded.function(x)
+        return applied(self.kind, x, axis, self.alpha, self.threshold, self.max_value)
 
     def __repr__(self) -> str:
         changed = (field for field in dataclasses.fields(self) if field.name == "kind" or getattr(self, field.name) != field.default)
@@ -357,9 +382,12 @@ ArrayFunction: TypeAlias = Callable[[NDArray[np.float32]], ArrayLike]
 def custom(value: ArrayFunction, derivative: ArrayFunction) -> Activation:
     """An activation from two user-defined functions; ``Dense(8, activation=(value, derivative))`` is short for it.
 
+    Where ``value`` uses only what :mod:`fastmlp.ops` can record, pass it alone, ``Dense(8, activation=value)``: fastmlp finds the
+    derivative, and files hold the function as a program.
+
     The native engine can't call Python, so a model with such an activation runs on the reference engine, in NumPy, whatever engine
     ``compile`` selects; for small layers this is about six times slower. Each function is called once per batch. Such a model can't be
-    saved, because files never contain code; save its weights instead.
+    saved with the functions, because files never contain code.
 
     Args:
         value: Returns f(z), element by element, for a float32 array z of any shape, and does not modify z.
@@ -380,7 +408,7 @@ def custom(value: ArrayFunction, derivative: ArrayFunction) -> Activation:
         if not callable(function):
             raise TypeError(f"{name} must be a function of an array, got {function!r}")
     checked = Value(value)
-    return Activation("custom", functions=(checked, Derivative(checked, derivative)))
+    return Activation("custom", functions=(checked, Derivative(checked, derivative).backward))
 
 
 class ActivationLayer(Protocol):
@@ -401,7 +429,8 @@ def get(identifier: ActivationLike) -> Activation:
 
     Args:
         identifier: A name, None (linear), an :class:`Activation`, an activation layer, a configuration, a pair of functions (see
-            :func:`custom`), or a function that only calls an activation: ``lambda x: activations.relu(x, max_value=6)``.
+            :func:`custom`), a function that only calls an activation, ``lambda x: activations.relu(x, max_value=6)``, or any other function
+            of arrays, which is recorded and differentiated, and runs on the reference engine: ``lambda x: x * ops.sigmoid(x)``.
 
     Raises:
         ValueError: Nothing has this name.
@@ -428,7 +457,10 @@ def get(identifier: ActivationLike) -> Activation:
         return of_layer
     if callable(identifier):
         return _read(identifier)
-    raise TypeError(f"activation must be one of {', '.join(_BY_NAME)}, or a pair of functions (value, derivative), got {identifier!r}")
+    raise TypeError(
+        f"activation must be one of {', '.join(_BY_NAME)}, a function of arrays, or a pair of functions (value, derivative), "
+        f"got {identifier!r}"
+    )
 
 
 def _named(name: str) -> Activation:
@@ -452,18 +484,30 @@ def _named(name: str) -> Activation:
 
 
 def _read(function: Callable[[Any], Any]) -> Activation:
-    """The activation that a user-defined function does nothing but call."""
+    """The activation that a user-defined function does nothing but call, or the function itself, recorded."""
     try:
         result = function(_PROBE)
-    except (TypeError, AttributeError):  # a function that computes something itself can't do so with the probe
+    except Exception:  # a function that computes something itself can't do so with the probe
         result = None
     if isinstance(result, Activation):
         return result
-    raise TypeError(f"a user-defined function needs its derivative too, activation=(value, derivative); got only {function!r}")
+    from fastmlp.ops._activation import RecordedActivation
+
+    return _of_recorded(RecordedActivation(function, getattr(function, "__name__", type(function).__name__)))
+
+
+def _of_recorded(recorded: RecordedActivation) -> Activation:
+    return Activation("custom", functions=(recorded.value, recorded.backward))
 
 
 def serialize(activation: Activation) -> str | Config:
     """The activation's name, or its name and arguments where these differ from the defaults."""
+    recorded = activation._recorded
+    if recorded is not None and (programs := recorded.documents()):
+        name = recorded.name if recorded.function is None else custom_objects.get_registered_name(recorded.function)
+        return {"class": custom_objects.FUNCTION, "config": {"name": name}, "programs": programs}
+    if recorded is not None:
+        return custom_objects.describe_function(recorded.function, recorded.name)
     if activation.functions is not None:
         value = activation.functions[0]
         return custom_objects.describe_function(activation, getattr(value, "name", None))
@@ -501,6 +545,11 @@ def _deserialize(data: str | StoredConfig) -> Activation:
         return get(data)
     name, config = data.get("class"), data.get("config")
     if name == custom_objects.FUNCTION and isinstance(config, Mapping):
+        own_name = config.get("name")
+        if "programs" in data and isinstance(own_name, str) and custom_objects.find(own_name) is None:
+            from fastmlp.ops._activation import RecordedActivation
+
+            return _of_recorded(RecordedActivation.read(own_name, data["programs"]))
         return get(custom_objects.named_function("activation", config))
     maker = _MAKERS.get(name) if isinstance(name, str) else None
     if maker is None or not isinstance(config, Mapping) or set(config) != set(inspect.signature(maker).parameters):

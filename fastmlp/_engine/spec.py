@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Function = Callable[["np.ndarray"], "np.ndarray"]
+BackwardFunction = Callable[["np.ndarray", "np.ndarray"], "np.ndarray"]
 
 __all__ = [
     "EXACT_INT_LIMIT",
@@ -190,8 +191,9 @@ class Node:
     """The maximum of ``general_relu``, ≥ 0; that of a robust scaling, > 0 and finite."""
     penalty: Penalty | None = None
     """Of an activity node: its l1 and l2."""
-    functions: tuple[Function, Function] | None = None
-    """Of a ``custom`` activation, which only the reference engine runs: value and derivative of an array of inputs."""
+    functions: tuple[Function, BackwardFunction] | None = None
+    """Of a ``custom`` activation, which only the reference engine runs: the value of an array z of inputs, and from z and the gradient of
+    the value the gradient by z."""
     column: int = 0
     """Where a slice begins."""
     width: int = 0

@@ -17,6 +17,7 @@ __all__ = [
     "Instruction",
     "Operand",
     "Recorder",
+    "ShapeError",
     "TraceError",
     "Value",
     "apply",
@@ -37,6 +38,10 @@ _PACKAGES = (str(Path(__file__).parents[1]), str(Path(np.__file__).parent))
 
 class TraceError(TypeError, ValueError):
     """A function can't be recorded; the message names the line."""
+
+
+class ShapeError(TraceError):
+    """Shapes or dtypes do not fit."""
 
 
 def where_called() -> str:
@@ -113,6 +118,7 @@ class Value:
     """A value of a program under construction: an array without numbers. Operators record operations."""
 
     __slots__ = ("number", "recorder")
+    is_symbolic = True
     __hash__ = object.__hash__
 
     def __init__(self, recorder: Recorder, number: int) -> None:
@@ -284,7 +290,7 @@ def apply(name: str, *inputs: Operand, **attributes: Any) -> Any:
     except TraceError:
         raise
     except (TypeError, ValueError) as error:
-        raise TraceError(f"{error}{where_called()}") from None
+        raise ShapeError(f"{error}{where_called()}") from None
     options = {key: DTYPES[value] if OPS[name].attributes[key] == "dtype" else value for key, value in attributes.items()}
     with np.errstate(all="ignore"):
         return OPS[name].forward(*inputs, **options)

@@ -51,7 +51,7 @@ class Activation(_ActivationLayer):
     """An activation function as a layer.
 
     Args:
-        activation: A name (``"sigmoid"``), an activation, or a pair of functions (value, derivative); see :mod:`fastmlp.activations`.
+        activation: A name (``"sigmoid"``), an activation, or a function of arrays; see :mod:`fastmlp.activations`.
         options: See :class:`Layer`.
 
     Example:

@@ -30,7 +30,7 @@ class Dense(Layer):
 
     Args:
         units: The number of outputs, ≥ 1. With the activation ``glu`` the layer has half as many outputs.
-        activation: A name (``"relu"``), an activation, a pair of functions (value, derivative), or None for linear; see
+        activation: A name (``"relu"``), an activation, a function of arrays, or None for linear; see
             :mod:`fastmlp.activations`.
         use_bias: Whether a bias is added.
         kernel_initializer: Initializer of the kernel ``(inputs, units)``.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import fastmlp.ops.elementwise as e
+from fastmlp.errors import UnsupportedError
 from fastmlp.ops._operands import axis_of, elementwise, floating, shape_of
 from fastmlp.ops.arranging import split
+from fastmlp.ops.reductions import log_softmax, softmax
 
 __all__ = [
     "celu",
@@ -175,6 +178,38 @@ def sparse_sigmoid(x: Any) -> Any:
     x = floating(x)
     inner = e.multiply(0.5, e.add(x, 1.0))
     return e.where(e.less_equal(x, -1.0), 0.0, e.where(e.less(x, 1.0), inner, 1.0))
+
+
+def applied(kind: str, x: Any, axis: int, alpha: float, low: float, high: float) -> Any:
+    """An activation of :mod:`fastmlp.activations` by its kind and constants, of a symbolic value.
+
+    Raises:
+        UnsupportedError: It has no counterpart among the functions that can be recorded.
+    """
+    with_constants: dict[str, Callable[[], Any]] = {
+        "linear": lambda: x,
+        "exponential": lambda: e.exp(x),
+        "tanh": lambda: e.tanh(x),
+        "mish": lambda: e.multiply(x, e.tanh(softplus(x))),
+        "gelu": lambda: gelu(x, approximate=False),
+        "gelu_tanh": lambda: gelu(x),
+        "general_relu": lambda: e.where(e.greater(x, low), e.minimum(x, high), e.multiply(alpha, e.subtract(x, low))),
+        "leaky_relu": lambda: leaky_relu(x, alpha),
+        "elu": lambda: elu(x, alpha),
+        "celu": lambda: celu(x, alpha),
+        "squareplus": lambda: squareplus(x, alpha),
+        "hard_shrink": lambda: hard_shrink(x, low),
+        "soft_shrink": lambda: soft_shrink(x, low),
+        "threshold": lambda: threshold(x, low, alpha),
+        "softmax": lambda: softmax(x, axis),
+        "log_softmax": lambda: log_softmax(x, axis),
+        "glu": lambda: glu(x, axis),
+    }
+    if kind in with_constants:
+        return with_constants[kind]()
+    if kind not in __all__:
+        raise UnsupportedError(f"the activation {kind} of a symbolic value is not in fastmlp; write it with functions of fastmlp.ops")
+    return globals()[kind](x)
 
 
 def glu(x: Any, axis: int = -1) -> Any:

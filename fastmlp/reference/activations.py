@@ -426,9 +426,9 @@ class Activation(NamedTuple):
     """Whether the constants are alpha, threshold and max_value of the node, and not alpha alone."""
 
 
-def of_functions(value: Callable[[np.ndarray], Any], derivative: Callable[[np.ndarray], Any]) -> Activation:
-    """A user-defined activation, from its value and its derivative."""
-    return Activation(lambda z, alpha: value(z), lambda z, da, alpha: da * derivative(z), reads_input=True)
+def of_functions(value: Callable[[np.ndarray], Any], backward: Callable[[np.ndarray, np.ndarray], Any]) -> Activation:
+    """A user-defined activation, from its value, and the gradient by its input from that by its output."""
+    return Activation(lambda z, alpha: value(z), lambda z, da, alpha: backward(z, da), reads_input=True)
 
 
 ACTIVATIONS = {

@@ -81,8 +81,8 @@ class Network:
 
     def _operation(self, node: Node, index: int) -> Operation:
         if node.functions is not None:
-            value, derivative = node.functions
-            node = replace(node, functions=(self._lock.lent(value), self._lock.lent(derivative)))
+            value, backward = node.functions
+            node = replace(node, functions=(self._lock.lent(value), self._lock.lent(backward)))
         operation: Operation = lookup("op", OPERATIONS, node.op)(node, index)
         return operation
 

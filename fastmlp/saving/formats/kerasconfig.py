@@ -325,9 +325,9 @@ def write_object(module: str, name: str, config: Mapping[str, Any]) -> dict[str,
 def write_custom(data: Mapping[str, Any]) -> dict[str, Any]:
     """A function or an object of a class of the user's own."""
     name, config = data["class"], data["config"]
-    if "program" in data:  # of which Keras' files hold the name only
+    if not data.keys().isdisjoint(("program", "programs")):  # of which Keras' files hold the name only
         named = config["name"] if name == custom_objects.FUNCTION else name
-        custom_objects.note(custom_objects.get_custom_objects().get(named, data["program"]), named)
+        custom_objects.note(custom_objects.get_custom_objects().get(named, data), named)
     if name == custom_objects.FUNCTION:
         if config["name"] == "<lambda>":
             raise UnsupportedError(f"Keras' files hold functions by name, and a lambda has none; define it with def, or {OTHER_FILES}")
