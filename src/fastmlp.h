@@ -98,13 +98,13 @@ typedef struct fm_node_spec {
     int depth; /* dot: the length of the vectors */
     int drops; /* category encoding: −1 is dropped instead of becoming NaN */
     fm_table table; /* lookup, discretization */
-    const int32_t *edge_counts; /* [columns of the input] piecewise linear: number of edges of each column, 0 or ≥ 2; copied */
+    const int32_t *edge_counts; /* [columns of the input] piecewise linear nodes: number of edges of each column, 0 or ≥ 2; copied */
     const float *edges; /* [sum of edge_counts] the edges of the columns, end to end, ascending; copied */
 } fm_node_spec;
 
 /* Nodes in topological order. A buffer is written once and read by at most one node, except that any number of branches or slices may
  * read it. Nodes may share parameters. Embeddings, category encodings, lookups, discretizations and encodings of numbers
- * (robust_scaling, missing, piecewise_linear) pass no gradient, so what they read must not depend on trainable parameters. */
+ * (robust_scaling, missing, piecewise_linear, piecewise_linear_embedding) pass no gradient, so what they read must not depend on trainable parameters. */
 typedef struct fm_plan {
     int buffer_count, node_count, parameter_count;
     const int64_t *widths; /* [buffer_count] columns of each buffer; buffer 0 is the input */

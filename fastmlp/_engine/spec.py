@@ -157,6 +157,8 @@ class Node:
     - ``"piecewise_linear"``: each column, of B + 1 ``edges``, becomes B: ``(input - edge) / (next edge - edge)``, clipped to 0 … 1; but the
       first goes down to -1, and the last up to 2. All 0 where the input is NaN.
     - ``"periodic"``: each column becomes the sines, then the cosines, of 2π times its multiples by a row of ``coefficients``.
+    - ``"piecewise_linear_embedding"``: each column that has edges becomes a vector: its first row of ``embeddings``, plus the product of
+      its encoding in bins as above with its other rows.
     - ``"add"``, ``"subtract"``, ``"multiply"``, ``"divide"``, ``"maximum"``, ``"minimum"``: of two inputs, element by element;
       where two are equal, each has half a part in the gradient of the last two.
     - ``"dot"``: each input is vectors of length ``depth``, end to end; the product of each vector of the first with each of the second.
@@ -171,8 +173,8 @@ class Node:
     - ``"slice"``: columns ``column … column + width`` of buffer 0.
 
     The last two read the network's input, or what slices and branches give of it. What ``embedding``, ``category_encoding``, ``lookup``,
-    ``discretization``, ``robust_scaling``, ``missing`` and ``piecewise_linear`` read depends on no parameter that is trained: no gradient
-    goes through them.
+    ``discretization``, ``robust_scaling``, ``missing``, ``piecewise_linear`` and ``piecewise_linear_embedding`` read depends on no
+    parameter that is trained: no gradient goes through them.
     """
 
     op: str
@@ -219,8 +221,8 @@ class Node:
     table: Table | None = None
     """Of a lookup or a discretization."""
     edges: tuple[tuple[float, ...], ...] = ()
-    """``piecewise_linear``: for each column of the input, the ascending edges of its bins; none, or at least two. Two neighbours differ by
-    a normal number of float32."""
+    """``piecewise_linear`` and its embedding: for each column of the input, the ascending edges of its bins; none, or at least two. Two
+    neighbours differ by a normal number of float32."""
 
 
 @dataclass(frozen=True, slots=True)

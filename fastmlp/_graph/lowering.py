@@ -160,7 +160,7 @@ class _Maker:
             if operation.activation.kind == "glu":
                 width //= 2
             if operation.op not in _WITHOUT_ROLES:
-                settings["roles"] = tuple(weight.name for weight in weights)
+                settings.setdefault("roles", tuple(weight.name for weight in weights))
             buffer = self._unfold(self._node(operation.op, (self._fold(buffer, groups),), width, **settings), groups)
             if operation.op in _TABLES:
                 self._numbers[buffer] = _numbers_given(operation.op, operation.settings["table"])
@@ -290,7 +290,9 @@ def side_by_side(rows: Sequence[Shape], axis: int) -> np.ndarray:
 
 _TABLES = ("lookup", "discretization")
 _ENCODINGS = ("robust_scaling", "missing", "piecewise_linear")
-_WITHOUT_GRADIENT = frozenset({"discretization", *_ENCODINGS})
+_READS_NAN = frozenset({"piecewise_linear_embedding", *_ENCODINGS})
+"""Operations for which NaN is a missing value."""
+_WITHOUT_GRADIENT = frozenset({"discretization", *_READS_NAN})
 """Operations that read any numbers, and through which no gradient flows."""
 _WITHOUT_WEIGHTS = frozenset({"activation", "activity", *_TABLES, *_ENCODINGS})
 """Operations without weights, whose width follows from that of their input."""
@@ -349,7 +351,7 @@ def numbers_read(plan: Plan) -> tuple[IntegerFeatures, ...]:
 
 def gaps_read(plan: Plan) -> np.ndarray | None:
     """Of each feature of the network's input, whether it may be missing, NaN: it is if only encodings read it. None if none may."""
-    if not any(node.op in _ENCODINGS for node in plan.nodes):
+    if not any(node.op in _READS_NAN for node in plan.nodes):
         return None
     begin = {0: 0}
     encoded, others = np.zeros((2, plan.widths[0]), bool)
@@ -361,7 +363,7 @@ def gaps_read(plan: Plan) -> np.ndarray | None:
             if node.op in ("slice", "branch"):
                 begin[node.output] = start + node.column
             else:
-                (encoded if node.op in _ENCODINGS else others)[start : start + plan.widths[buffer]] = True
+                (encoded if node.op in _READS_NAN else others)[start : start + plan.widths[buffer]] = True
     gaps = encoded & ~others
     return gaps if gaps.any() else None
 

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from fastmlp import initializers
+from fastmlp import activations, initializers
 from fastmlp._base import settings
 from fastmlp._base.arguments import Converted, Integer
 from fastmlp._base.configs import Config, StoredConfig
@@ -19,6 +19,7 @@ from fastmlp._engine.spec import Constant
 from fastmlp._graph import symbolic
 from fastmlp._graph.operation import Operation, parallel
 from fastmlp._graph.weights import Weight
+from fastmlp.layers import numeric
 from fastmlp.layers.base import Layer, LayerOptions, LayerWeight
 
 __all__ = ["TableEncoder"]
@@ -50,7 +51,8 @@ class TableEncoder(Layer):
     ==============================  =================================================================================================
     numbers, booleans, dates, ...   a number, scaled by its quartiles and smoothly clipped to ±3; 0 where it is missing
     numbers with missing values     also a column that is 1 where they are missing
-    numbers, of 2,000 samples       also a column for each of up to ``bins`` bins; see :class:`PiecewiseLinearEncoding`
+    numbers, of 2,000 samples       also a vector that is trained, a function with bends at the edges of up to ``bins`` bins; see
+                                    :class:`PiecewiseLinearEmbedding`
     up to 8 categories              one-hot; all 0 for an unknown category
     more categories                 a vector that is trained; unknown categories share one with those seen only once
     constants, names                nothing
@@ -62,6 +64,8 @@ class TableEncoder(Layer):
     Args:
         bins: The maximum number of bins of a number. By default 32 if the table has at least 2,000 rows, otherwise there are none; 0 for
             none.
+        bin_dim: The size of the vectors of numbers in bins, after a ReLU; 0 for a column for each bin instead, as of
+            :class:`PiecewiseLinearEncoding`.
         max_one_hot: The maximum number of categories of a column that is encoded one-hot.
         embedding_dim: The size of the vectors of categories.
         kinds: The kinds of some columns by name, instead of those that :meth:`adapt` guesses: ``{"zip": "category", "id": "drop"}``. There
@@ -88,8 +92,10 @@ class TableEncoder(Layer):
     in_keras = False
     ruled = ("embeddings",)
     embeddings = LayerWeight("The vectors of categories ``(categories, embedding_dim)``; None if no column has that many categories.")
+    number_embeddings = LayerWeight("The table of numbers ``(Σ (1 + bins), bin_dim)``, see PiecewiseLinearEmbedding; None without bins.")
 
-    bins = Integer(0, optional=True)
+    bins = Integer(0, numeric.MAX_BINS, optional=True)
+    bin_dim = Integer(0)
     max_one_hot = Integer(0)
     embedding_dim = Integer()
     kinds = Converted(_kinds, optional=True)
@@ -97,6 +103,7 @@ class TableEncoder(Layer):
     def __init__(
         self,
         bins: int | None = None,
+        bin_dim: int = constants.BIN_DIM,
         max_one_hot: int = constants.MAX_ONE_HOT,
         embedding_dim: int = constants.EMBEDDING_DIM,
         kinds: Mapping[str, str] | None = None,
@@ -104,7 +111,7 @@ class TableEncoder(Layer):
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
-        self.bins, self.max_one_hot, self.embedding_dim, self.kinds = bins, max_one_hot, embedding_dim, kinds
+        self.bins, self.bin_dim, self.max_one_hot, self.embedding_dim, self.kinds = bins, bin_dim, max_one_hot, embedding_dim, kinds
         self._schema: TableSchema | None = None
         if schema is not None:
             self._begin(TableSchema.from_config(schema))
@@ -187,7 +194,8 @@ class TableEncoder(Layer):
 
     def _becomes(self, column: ColumnSchema) -> str:
         if column.encoding == "numeric":
-            bins = f", {len(column.edges) - 1} bins" if column.edges else ""
+            vector = f"vector of {self.bin_dim} in " if self.bin_dim else ""
+            bins = f", {vector}{len(column.edges) - 1} bins" if column.edges else ""
             return f"scaled{', missing or not' if column.missing else ''}{bins}"
         count = f"{len(column.categories)} categories{' with missing' if column.missing else ''}"
         encodings = {"one_hot": f"one-hot, {count}", "embedded": f"vectors of {self.embedding_dim}, {count}", **_UNUSED}
@@ -196,7 +204,7 @@ class TableEncoder(Layer):
     def _columns_of(self, column: ColumnSchema) -> int:
         """The number of columns that a column of the table becomes."""
         if column.encoding == "numeric":
-            return 1 + column.missing + max(len(column.edges) - 1, 0)
+            return 1 + column.missing + (self.bin_dim or len(column.edges) - 1 if column.edges else 0)
         return {"one_hot": column.codes, "embedded": self.embedding_dim}.get(column.encoding, 0)
 
     def _sizes(self, schema: TableSchema) -> tuple[int, int, int]:
@@ -241,8 +249,14 @@ class TableEncoder(Layer):
         return (self._sizes(schema)[1],)
 
     def make_weights(self, input_shape: Shape) -> list[Weight]:
-        vectors = self._sizes(self._learned())[2]
-        return [self.new_weight("embeddings", (vectors, self.embedding_dim), initializers.get("uniform"))] if vectors else []
+        schema = self._learned()
+        weights = []
+        if vectors := self._sizes(schema)[2]:
+            weights.append(self.new_weight("embeddings", (vectors, self.embedding_dim), initializers.get("uniform")))
+        edges = [column.edges for column in schema.numbers]
+        if self.bin_dim and (rows := numeric.rows_of_table(edges)):
+            weights.append(self.new_weight("number_embeddings", (rows, self.bin_dim), numeric.table_initializer(edges)))
+        return weights
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
         schema = self._learned()
@@ -266,8 +280,16 @@ class TableEncoder(Layer):
             branches.append((_columns(numbers + one_hot, embedded), Operation("embedding", weights=("embeddings",), columns=width)))
         edges = tuple(column.edges for column in schema.numbers)
         if any(edges):
-            branches.append((_columns(0, numbers), Operation("piecewise_linear", settings={"edges": edges})))
+            branches.append((_columns(0, numbers), *self._in_bins(edges)))
         return (parallel(*branches),)
+
+    def _in_bins(self, edges: tuple[tuple[float, ...], ...]) -> tuple[Operation, ...]:
+        if not self.bin_dim:
+            return (Operation("piecewise_linear", settings={"edges": edges}),)
+        columns = sum(map(bool, edges)) * self.bin_dim
+        settings = {"edges": edges, "roles": ("embeddings",)}
+        embedding = Operation("piecewise_linear_embedding", settings=settings, weights=("number_embeddings",), columns=columns)
+        return embedding, Operation("activation", activations.relu)
 
     def _change_setting(self, name: str, value: object) -> None:
         settings.Guarded._change_setting(self, name, value)

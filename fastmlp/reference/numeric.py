@@ -9,7 +9,7 @@ import numpy as np
 from fastmlp._engine.spec import Node
 from fastmlp.reference.operation import Arrays, Pass
 
-__all__ = ["Missing", "Periodic", "PiecewiseLinear", "RobustScaling"]
+__all__ = ["Missing", "Periodic", "PiecewiseLinear", "PiecewiseLinearEmbedding", "RobustScaling"]
 
 
 class Encoding:
@@ -55,15 +55,38 @@ class PiecewiseLinear(Encoding):
 
     def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
         (x,) = inputs
-        parts = [self._bins(x[:, [column]], np.array(edges, np.float32)) for column, edges in enumerate(self.node.edges) if edges]
-        return np.concatenate(parts, axis=1).astype(x.dtype), x
+        return np.concatenate(in_bins(x, self.node), axis=1).astype(x.dtype), x
 
-    @staticmethod
-    def _bins(x: np.ndarray, edges: np.ndarray) -> np.ndarray:
-        """One column, (rows, 1), in its bins, (rows, bins)."""
-        low, high = np.zeros(len(edges) - 1), np.ones(len(edges) - 1)
-        low[0], high[-1] = -1, 2
-        return np.where(np.isnan(x), 0, ((x - edges[:-1]) / np.diff(edges)).clip(low, high))
+
+class PiecewiseLinearEmbedding(Encoding):
+    """Each column becomes a vector, t₀ + encoding·T: the encoding in bins of :class:`PiecewiseLinear`, and rows of a table of its own.
+
+    Shapes: x (rows, length), table (Σ (1 + bins), columns), where t₀ is the first row of each column of x; a (rows, length·columns).
+    """
+
+    def forward(self, inputs: Arrays, parameters: Arrays, now: Pass) -> tuple[np.ndarray, Any]:
+        (x,), (table,) = inputs, parameters
+        ones = np.ones((len(x), 1), x.dtype)
+        encodings = [np.concatenate((ones, part), axis=1).astype(table.dtype) for part in in_bins(x, self.node)]
+        tables = np.split(table, np.cumsum([part.shape[1] for part in encodings])[:-1])
+        return np.concatenate([part @ rows for part, rows in zip(encodings, tables, strict=True)], axis=1), (x, encodings)
+
+    def backward(self, saved: Any, parameters: Arrays, doutput: np.ndarray) -> tuple[Arrays, Arrays]:
+        x, encodings = saved
+        gradients = np.split(doutput, len(encodings), axis=1)
+        dtable = np.concatenate([part.T @ gradient for part, gradient in zip(encodings, gradients, strict=True)])
+        return [np.zeros_like(x)], [dtable]
+
+
+def in_bins(x: np.ndarray, node: Node) -> Arrays:
+    """The columns of x, (rows, length), that have edges, each in its bins, (rows, bins)."""
+    return [_in_bins(x[:, [column]], np.array(edges, np.float32)) for column, edges in enumerate(node.edges) if edges]
+
+
+def _in_bins(x: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    low, high = np.zeros(len(edges) - 1), np.ones(len(edges) - 1)
+    low[0], high[-1] = -1, 2
+    return np.where(np.isnan(x), 0, ((x - edges[:-1]) / np.diff(edges)).clip(low, high))
 
 
 class Periodic:

@@ -23,7 +23,7 @@ from fastmlp.reference.lookup import lookup
 from fastmlp.reference.merges import MERGES
 from fastmlp.reference.noise import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
 from fastmlp.reference.normalization import BatchNormalization, LayerNormalization, Normalization, PReLU, Rescaling, RMSNormalization
-from fastmlp.reference.numeric import Missing, Periodic, PiecewiseLinear, RobustScaling
+from fastmlp.reference.numeric import Missing, Periodic, PiecewiseLinear, PiecewiseLinearEmbedding, RobustScaling
 from fastmlp.reference.operation import Arrays, Operation, Pass
 
 __all__ = ["OPERATIONS", "Operation", "Pass"]
@@ -137,6 +137,7 @@ OPERATIONS: dict[str, type[Operation]] = {
     "robust_scaling": RobustScaling,
     "missing": Missing,
     "piecewise_linear": PiecewiseLinear,
+    "piecewise_linear_embedding": PiecewiseLinearEmbedding,
     "periodic": Periodic,
     "activity": Activity,
 }

@@ -12,6 +12,7 @@ _MODES = {
 }
 _METHODS = {"floormod": FM_BUCKETING_FLOORMOD, "farmhash": FM_BUCKETING_FARMHASH, "siphash": FM_BUCKETING_SIPHASH}
 _GATHERS = ("gather", "missing")
+_BINNED = ("piecewise_linear", "piecewise_linear_embedding")
 _PLACES = {
     **dict.fromkeys(("kernel", "gamma", "scale", "alpha", "embeddings", "coefficients"), 0),
     **dict.fromkeys(("bias", "beta", "offset"), 1),
@@ -57,7 +58,7 @@ cdef class _PlanStructs:
             constant += len(node.constants)
             if node.op in _GATHERS and len(node.gathered) != plan.widths[node.output]:
                 raise ValueError(f"node {i} gathers {len(node.gathered)} columns into {plan.widths[node.output]}")
-            if node.op == "piecewise_linear" and len(node.edges) != plan.widths[node.inputs[0]]:
+            if node.op in _BINNED and len(node.edges) != plan.widths[node.inputs[0]]:
                 raise ValueError(f"node {i} has edges for {len(node.edges)} columns, but reads {plan.widths[node.inputs[0]]}")
         self.plan.buffer_count, self.plan.node_count, self.plan.parameter_count = buffers, nodes, total
         self.plan.widths, self.plan.nodes, self.plan.output = self.widths, self.nodes, plan.output
@@ -80,7 +81,7 @@ cdef int _fill_node(fm_node_spec *c, node, int constant, list kept) except -1:
     if node.op in _GATHERS:
         kept.append(np.array(node.gathered, np.int32))
         c.gathered = <const int32_t *>cnp.PyArray_DATA(<cnp.ndarray>kept[-1])
-    if node.op == "piecewise_linear":
+    if node.op in _BINNED:
         kept += [np.array(list(map(len, node.edges)), np.int32), np.concatenate([(), *node.edges]).astype(np.float32)]
         c.edge_counts = <const int32_t *>cnp.PyArray_DATA(<cnp.ndarray>kept[-2])
         c.edges = <const float *>cnp.PyArray_DATA(<cnp.ndarray>kept[-1])

@@ -6,9 +6,9 @@ import pickle
 import numpy as np
 import pytest
 
-from fastmlp import layers, models
+from fastmlp import layers, models, utils
 from fastmlp.errors import UnsupportedError
-from fastmlp.layers import Concatenate, Dense, Input, PeriodicEmbedding, PiecewiseLinearEncoding
+from fastmlp.layers import Concatenate, Dense, Input, PeriodicEmbedding, PiecewiseLinearEmbedding, PiecewiseLinearEncoding
 from fastmlp.layers.numeric import edges_of
 
 ENGINES = ("native", "reference")
@@ -172,7 +172,7 @@ def test_edges_learned_anew_take_effect_in_the_models_that_have_them():
     layer.adapt(np.array([[0.0], [1.0], [3.0]]))
     np.testing.assert_array_equal(model.predict(np.array([[1.5]]), verbose=0), [[1, 0.25]])
     for data in (np.array([[0.0], [1.0]]), np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 2.0]])):
-        with pytest.raises(RuntimeError, match="part of a model and maps samples of shape"):
+        with pytest.raises(RuntimeError, match="part of a model and reads 1 features in 2 bins"):
             layer.adapt(data)
     np.testing.assert_array_equal(model.predict(np.array([[1.5]]), verbose=0), [[1, 0.25]])
 
@@ -330,3 +330,62 @@ def test_periodic_embeddings_are_saved_copied_and_refused_by_keras_files(tmp_pat
 def test_periodic_embeddings_that_can_not_be_are_refused(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+# -- PiecewiseLinearEmbedding --
+
+
+def test_an_embedding_is_a_dense_layer_of_its_own_on_the_encoding_of_each_feature():
+    edges = [[-1.0, 0.0, 2.0], [], [0.0, 1.0]]
+    x = np.array([[-3.0, 5.0, 0.25], [np.nan, 5.0, np.nan], [0.5, 0.0, 9.0]], np.float32)
+    embedding = PiecewiseLinearEmbedding(2, edges=edges, activation="tanh")
+    vectors = embedding(x)
+    table = embedding.get_weights()[0].astype(np.float64)
+    encoding = PiecewiseLinearEncoding(edges=edges)(x)
+    expected = np.tanh(np.stack([table[0] + encoding[:, :2] @ table[1:3], table[3] + encoding[:, 2:] @ table[4:]], axis=1))
+    np.testing.assert_allclose(vectors, expected, rtol=1e-5, atol=1e-6)
+    assert embedding.output_shape == (None, 2, 2)
+
+
+def test_an_embedding_learns_steps_that_a_dense_layer_cannot():
+    utils.set_random_seed(0)
+    x = np.random.default_rng(0).uniform(-1, 1, (2000, 1)).astype(np.float32)
+    y = (np.floor(8 * x[:, 0]) % 2).astype(np.float32)
+
+    def accuracy(*first):
+        model = sequential(*first, Dense(1, "sigmoid"), width=1)
+        model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+        model.fit(x, y, epochs=30, batch_size=64, verbose=0)
+        return model.evaluate(x, y, verbose=0)[1]
+
+    embedding = PiecewiseLinearEmbedding(16, num_bins=64)
+    embedding.adapt(x)
+    assert accuracy(embedding, layers.Flatten()) > 0.93
+    assert accuracy(Dense(16, "relu")) < 0.7
+
+
+def test_an_embedding_is_saved_copied_and_penalized_like_other_layers(tmp_path):
+    embedding = PiecewiseLinearEmbedding(3, edges=EDGES, embeddings_regularizer="l2", embeddings_initializer="ones")
+    model = sequential(embedding, layers.Flatten(), Dense(1))
+    model.compile("adam", "mse")
+    model.fit(X, np.zeros(len(X)), epochs=2, verbose=0)
+    model.save(tmp_path / "model.safetensors")
+    for again in (models.load_model(tmp_path / "model.safetensors"), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
+        assert again.layers[0].get_config() == embedding.get_config()
+        assert again.layers[0].embeddings_regularizer.l2 == 0.01
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: PiecewiseLinearEmbedding(0), ValueError, "dim"),
+        (lambda: PiecewiseLinearEmbedding(2, 256), ValueError, "up to 255 bins, got 256"),
+        (lambda: PiecewiseLinearEmbedding(2, edges=[list(range(300))]), ValueError, "up to 255 bins, got 299"),
+        (lambda: PiecewiseLinearEmbedding(2, activation="softmax"), ValueError, "must be elementwise"),
+        (lambda: PiecewiseLinearEmbedding(2)(X), ValueError, "has no edges yet"),
+    ],
+)
+def test_an_embedding_that_cannot_be_is_refused(make, error, message):
+    with pytest.raises(error, match=message):
+        make()

@@ -51,11 +51,25 @@ def test_many_categories_become_vectors_that_are_trained():
 
 def test_bins_are_the_piecewise_linear_encoding():
     x = np.array([[0.0, 5], [1, 5], [2, np.nan], [5, 6]])
-    encoder = adapted(x, bins=3)
+    encoder = adapted(x, bins=3, bin_dim=0)
     np.testing.assert_allclose(
         encoder([[0.5, np.nan], [9, 5.5], [np.nan, 5]])[:, 3:], [[0.5, 0, 0], [1, 1, 2], [0, 0, 0]], rtol=1e-6
     )  # the second has two values
     assert [row["becomes"] for row in encoder.describe()] == ["scaled, 3 bins", "scaled, missing or not"]
+
+
+def test_numbers_in_bins_become_vectors_that_are_trained():
+    x = np.array([[0.0, 5], [1, 5], [2, np.nan], [5, 6]])
+    encoder = adapted(x, bins=3, bin_dim=4)
+    embedding = layers.PiecewiseLinearEmbedding(4, edges=[[0, 1, 2, 5], []])
+    embedding.build((None, 2))
+    embedding.set_weights(encoder.get_weights())
+    given = [[0.5, np.nan], [9, 5.5], [np.nan, 5]]
+    np.testing.assert_array_equal(encoder(given)[:, 3:], embedding(given)[:, 0])
+    assert encoder.number_embeddings.shape == (4, 4)
+    assert encoder.embeddings is None
+    assert [row["becomes"] for row in encoder.describe()] == ["scaled, vector of 4 in 3 bins", "scaled, missing or not"]
+    assert [row["columns"] for row in encoder.describe()] == [5, 2]
 
 
 def test_both_engines_give_the_same_numbers():
@@ -90,7 +104,8 @@ def test_both_engines_give_the_same_numbers():
 
 def test_the_default_bins_are_those_of_tables_with_enough_rows():
     x = np.arange(constants.SAMPLES_FOR_BINS, dtype=np.float32)[:, None]
-    assert adapted(x).output_shape == (None, 1 + constants.BINS)
+    assert adapted(x).output_shape == (None, 1 + constants.BIN_DIM)
+    assert adapted(x, bin_dim=0).output_shape == (None, 1 + constants.BINS)
     assert adapted(x, bins=0).output_shape == adapted(x[1:]).output_shape == (None, 1)
 
 

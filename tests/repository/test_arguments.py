@@ -20,6 +20,7 @@ REQUIRED = {
     "Discretization": {"bin_boundaries": [0.5]},
     "Dot": {"axes": 1},
     "Embedding": {"input_dim": 7, "output_dim": 2},
+    "PiecewiseLinearEmbedding": {"dim": 3},
     "GaussianNoise": {"stddev": 0.1},
     "GetItem": {"key": [0]},
     "Hashing": {"num_bins": 5},

@@ -39,6 +39,7 @@ NOT_NUMBERS = {"name", "dtype", "seed", "options"}
 NONE_IN_KERAS = {
     **dict.fromkeys(("layers.GetItem", "layers.Divide"), "operators of tensors, compared with NumPy's in test_shapes.py"),
     "layers.PeriodicEmbedding": "compared with float64 in test_kernel_periodic.py",
+    "layers.PiecewiseLinearEmbedding": "compared with its formula in test_engine_bins.py",
     "layers.PiecewiseLinearEncoding": "compared with its formula in test_engine_numbers.py",
     "layers.TableEncoder": "compared with its formulas in test_table_encoder.py",
     "losses.Quantile": "compared with PyTorch in test_golden_values.py",

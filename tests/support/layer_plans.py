@@ -44,7 +44,13 @@ FIRST = {
 }
 EDGES = [np.linspace(-1, 2, count).tolist() if count else [] for count in range(INPUTS)]
 EDGES[1] = [0.25, 0.5, 2.0]
+FEW_EDGES = EDGES[:9] + [[]] * (INPUTS - 9)
 FIRST["piecewise_linear"] = lambda: [layers.PiecewiseLinearEncoding(edges=EDGES)]
+FIRST["piecewise_linear_embedding"] = lambda: [layers.PiecewiseLinearEmbedding(5, edges=EDGES, activation="tanh"), layers.Flatten()]
+FIRST["piecewise_linear_embedding_wide"] = lambda: [
+    layers.PiecewiseLinearEmbedding(21, edges=FEW_EDGES, activation=None),
+    layers.Flatten(),
+]
 ALONG_THE_LAST_AXIS = {
     "folded": lambda: [
         *(layers.Dense(24), layers.Reshape((4, 6)), layers.Dense(5, "relu"), layers.LayerNormalization(), layers.BatchNormalization()),

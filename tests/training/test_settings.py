@@ -35,8 +35,9 @@ REQUIRED = {
     "RepeatVector": (2,),
     "Permute": ((1,),),
     "GetItem": ([[0, 2, None]],),
+    "PiecewiseLinearEmbedding": (3, 4, [[-1.0, 0.5, 1.0], [], [0.0, 2.0]]),
     "PiecewiseLinearEncoding": (4, [[-1.0, 0.5, 1.0], [], [0.0, 2.0]]),
-    "TableEncoder": (None, 10, 8, None, learned_table()),
+    "TableEncoder": (None, 4, 10, 8, None, learned_table()),
     **dict.fromkeys(("Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise"), (0.4,)),
 }
 OTHER_VALUES = {

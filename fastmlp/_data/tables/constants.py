@@ -4,6 +4,8 @@ from __future__ import annotations
 
 BINS = 32
 """The number of bins of a number column by default, in an encoding that has bins."""
+BIN_DIM = 16
+"""The size of the vector of a number in bins by default."""
 SAMPLES_FOR_BINS = 2000
 """With fewer samples, there are no bins by default: they cost more by overfitting than they gain."""
 MAX_ONE_HOT = 8

@@ -31,6 +31,7 @@ static void copy_arrays(copier *to, fm_node *node) {
         spec->table.values = copied(to, spec->table.values, spec->op == FM_OP_lookup ? (ptrdiff_t)spec->table.entries : 0);
         break;
     case FM_OP_piecewise_linear:
+    case FM_OP_piecewise_linear_embedding:
         for (ptrdiff_t c = 0; c < node->inputs; c++)
             edges += spec->edge_counts[c];
         spec->edges = copied(to, spec->edges, edges);

@@ -18,24 +18,28 @@ int fm_validate_robust_scaling(const fm_plan *plan, const fm_node_spec *node) {
 }
 
 /* Widths of bins are normal numbers, so that no quotient is NaN, not even where denormals are flushed. */
-int fm_validate_piecewise_linear(const fm_plan *plan, const fm_node_spec *node) {
+int64_t fm_count_bins(const fm_plan *plan, const fm_node_spec *node) {
     const float *edges = node->edges;
-    int64_t units = 0;
+    int64_t bins = 0;
     for (int64_t c = 0; c < plan->widths[node->input] && node->edge_counts; c++) {
         const int32_t count = node->edge_counts[c];
         if (count == 0)
             continue;
         if (count < 2 || !edges)
-            return 0;
+            return -1;
         for (int32_t i = 1; i < count; i++) {
             const float width = edges[i] - edges[i - 1];
             if (!(width >= FLT_MIN && width <= FLT_MAX))
-                return 0;
+                return -1;
         }
         edges += count;
-        units += count - 1;
+        bins += count - 1;
     }
-    return units == plan->widths[node->output];
+    return bins;
+}
+
+int fm_validate_piecewise_linear(const fm_plan *plan, const fm_node_spec *node) {
+    return fm_count_bins(plan, node) == plan->widths[node->output];
 }
 
 static const float *input_row(const fm_pass *pass, const fm_node *node, ptrdiff_t row) {

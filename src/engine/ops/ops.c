@@ -3,6 +3,7 @@
 #include "engine/graph/validate.h"
 #include "engine/ops/activation.h"
 #include "engine/ops/arrange.h"
+#include "engine/ops/bin_embedding.h"
 #include "engine/ops/dense.h"
 #include "engine/ops/dropout.h"
 #include "engine/ops/embedding.h"
