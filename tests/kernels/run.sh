@@ -50,7 +50,7 @@ finish() {
 kernels() {
     local out=$1 isa=$2 primitives=$3 goal
     shift 3
-    for goal in speed size; do
+    for goal in speed size compactness; do
         compile "$out/${isa}_for_$goal.o" "$@" "-DFM_ISA_NAME=$isa" "-DFM_ISA_HEADER=\"isa/$primitives.h\"" -c "$sources/kernels/for_$goal.c"
     done
 }

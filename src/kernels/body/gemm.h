@@ -27,8 +27,8 @@
 enum { FM_UNROLL = FM_MR == 12 ? 2 : 4 };
 
 /* sums[i][j] += Σ_p a(i, p)·b(p, j) over p < depth, the scalar operand at a + i·a_row + p·a_step. */
-FM_INLINE void fm_micro_kernel(const int rows, const int panels, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_step,
-                               const float *b, ptrdiff_t b_step, ptrdiff_t b_panel, vf *sums) {
+FM_SPECIALIZED void fm_micro_kernel(const int rows, const int panels, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_step,
+                                    const float *b, ptrdiff_t b_step, ptrdiff_t b_panel, vf *sums) {
     const int columns = panels * FM_VECTORS;
 #pragma GCC unroll FM_UNROLL
     for (ptrdiff_t p = 0; p < depth; p++, a += a_step, b += b_step) {
@@ -58,12 +58,12 @@ typedef struct fm_output {
 #define FM_OUTPUT(g)                                                                                                                       \
     ((fm_output){(g)->c, (g)->c_row, (g)->c_panel, (g)->bias, (g)->activation, (g)->alpha, (g)->threshold, (g)->max_value, (g)->derivative})
 
-FM_INLINE float *fm_output_at(const fm_output *out, ptrdiff_t row, ptrdiff_t panel, int j) {
+FM_SPECIALIZED float *fm_output_at(const fm_output *out, ptrdiff_t row, ptrdiff_t panel, int j) {
     return out->c + (panel + j / FM_VECTORS) * out->panel + row * out->row + (j % FM_VECTORS) * V_LANES;
 }
 
-FM_INLINE void fm_accumulators_begin(const int rows, const int panels, const fm_output *out, int accumulate, ptrdiff_t row, ptrdiff_t panel,
-                                     vf *sums) {
+FM_SPECIALIZED void fm_accumulators_begin(const int rows, const int panels, const fm_output *out, int accumulate, ptrdiff_t row,
+                                          ptrdiff_t panel, vf *sums) {
     const int columns = panels * FM_VECTORS;
 #pragma GCC unroll 32
     for (int i = 0; i < rows; i++)
@@ -114,7 +114,8 @@ static FM_ONE_COPY void fm_epilogue_input_activation(const fm_output *out, ptrdi
 }
 
 /* The epilogue: bias, activation and stores. Adding the bias, or +0 without one, also turns −0, the result of underflow, into +0. */
-FM_INLINE void fm_epilogue(const int rows, const int panels, const fm_output *out, int epilogue, ptrdiff_t row, ptrdiff_t panel, vf *sums) {
+FM_SPECIALIZED void fm_epilogue(const int rows, const int panels, const fm_output *out, int epilogue, ptrdiff_t row, ptrdiff_t panel,
+                                vf *sums) {
     const int columns = panels * FM_VECTORS;
 #pragma GCC unroll 16
     for (int j = 0; j < columns; j++) {
@@ -141,7 +142,8 @@ FM_INLINE void fm_epilogue(const int rows, const int panels, const fm_output *ou
 }
 
 /* Prefetches lines that are read soon, or written: those that another core has read must be taken from it first. */
-FM_INLINE void fm_prefetch_rows(const int rows, const int panels, const float *first, ptrdiff_t row, ptrdiff_t panel, const int write) {
+FM_SPECIALIZED void fm_prefetch_rows(const int rows, const int panels, const float *first, ptrdiff_t row, ptrdiff_t panel,
+                                     const int write) {
 #pragma GCC unroll 32
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
@@ -153,7 +155,7 @@ FM_INLINE void fm_prefetch_rows(const int rows, const int panels, const float *f
 /* The three products differ in how they traverse their operands, and only the forward one has an epilogue. */
 enum { FM_GEMM_FORWARD, FM_GEMM_DW, FM_GEMM_DX };
 
-FM_INLINE void fm_gemm_micro(const int product, const int rows, const int panels, const fm_gemm *g, ptrdiff_t row, ptrdiff_t panel) {
+FM_SPECIALIZED void fm_gemm_micro(const int product, const int rows, const int panels, const fm_gemm *g, ptrdiff_t row, ptrdiff_t panel) {
     const fm_output out = FM_OUTPUT(g);
     vf sums[FM_ACCUMULATORS];
     fm_accumulators_begin(rows, panels, &out, g->accumulate, row, panel, sums);
@@ -190,12 +192,12 @@ FM_INLINE void fm_gemm_micro(const int product, const int rows, const int panels
 }
 
 /* MR of the next micro-kernel if `left` rows are left. */
-FM_INLINE ptrdiff_t fm_next_mr(ptrdiff_t left) { return left >= 2 * FM_MR ? FM_MR : left > FM_MR ? (left + 1) / 2 : left; }
+FM_SPECIALIZED ptrdiff_t fm_next_mr(ptrdiff_t left) { return left >= 2 * FM_MR ? FM_MR : left > FM_MR ? (left + 1) / 2 : left; }
 
 #define FM_FETCHED_FLOATS (1536 << 10) /* weights that are in no L2: the next panels are prefetched into it */
 
 /* All rows of NR columns, so that the panels stay in L1 while the rows pass over them. */
-FM_INLINE void fm_gemm_panels(const int product, const int panels, const fm_gemm *g, ptrdiff_t panel) {
+FM_SPECIALIZED void fm_gemm_panels(const int product, const int panels, const fm_gemm *g, ptrdiff_t panel) {
     const int fetches =
         product == FM_GEMM_FORWARD && g->panels * g->b_panel > FM_FETCHED_FLOATS && g->rows >= 4 * FM_MR && panel + 2 * panels <= g->panels;
     const ptrdiff_t share = fetches ? g->depth * FM_MR / (g->rows - FM_MR) + 1 : 0; /* of the next panels, for each micro-kernel */
@@ -218,7 +220,7 @@ FM_INLINE void fm_gemm_panels(const int product, const int panels, const fm_gemm
     }
 }
 
-FM_INLINE void fm_gemm_all(const int product, const fm_gemm *g) {
+FM_SPECIALIZED void fm_gemm_all(const int product, const fm_gemm *g) {
     ptrdiff_t panel = 0;
     if (product != FM_GEMM_DX && g->rows == 1) {
         for (; panel + FM_ROW_PANELS <= g->panels; panel += FM_ROW_PANELS)
@@ -305,7 +307,7 @@ void FM_FUNCTION(transpose)(const fm_transpose *t) {
         }
 }
 
-FM_INLINE void fm_column_block(const int panels, const fm_column_sums *s, ptrdiff_t c) {
+FM_SPECIALIZED void fm_column_block(const int panels, const fm_column_sums *s, ptrdiff_t c) {
     const float *in = s->in + c / FM_PANEL * s->in_panel;
     vf sums[4 * FM_VECTORS];
     for (int j = 0; j < panels * FM_VECTORS; j++)

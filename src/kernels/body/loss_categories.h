@@ -85,8 +85,8 @@ FM_INLINE void fm_block_targets(const fm_loss *a, const int sparse, fm_block b, 
 }
 
 /* grad = e·slope − y·factor and probs = e·inverse, of one row; e may be grad or probs. With a label, y is one there and else zero. */
-FM_INLINE void fm_softmax_row(const fm_loss *a, const int sparse, ptrdiff_t r, const float *e, vm tail, vf inverse, vf slope,
-                              float factor) {
+FM_SPECIALIZED void fm_softmax_row(const fm_loss *a, const int sparse, ptrdiff_t r, const float *e, vm tail, vf inverse, vf slope,
+                                   float factor) {
     float *grad = a->grad ? a->grad + r * a->grad_row : NULL, *probs = a->probs ? a->probs + r * a->probs_row : NULL;
     const vf zero = v_set1(0.0f);
     for (ptrdiff_t c = 0; c < FM_ROUND_UP(a->cols); c += V_LANES) {
@@ -118,7 +118,7 @@ FM_INLINE fm_softmax_factors fm_softmax_loss(const fm_loss *a, fm_block b, vf ma
 }
 
 /* Rows of at most 16 columns. */
-FM_INLINE void fm_softmax_narrow(const fm_loss *a, const int sparse, fm_block b) {
+FM_SPECIALIZED void fm_softmax_narrow(const fm_loss *a, const int sparse, fm_block b) {
     const ptrdiff_t cols = a->cols;
     const vf zero = v_set1(0.0f), one = v_set1(1.0f);
     vf x[FM_PANEL], y[FM_PANEL], e[FM_PANEL], scratch[FM_PANEL], label = zero;
@@ -172,7 +172,7 @@ FM_INLINE void fm_softmax_narrow(const fm_loss *a, const int sparse, fm_block b)
     }
 }
 
-FM_INLINE void fm_softmax_wide(const fm_loss *a, const int sparse, fm_block b) {
+FM_SPECIALIZED void fm_softmax_wide(const fm_loss *a, const int sparse, fm_block b) {
     const vm tail = v_tail(a->cols);
     vf total, product, sums[V_LANES];
     float largest[V_LANES];
@@ -206,7 +206,7 @@ FM_INLINE void fm_softmax_wide(const fm_loss *a, const int sparse, fm_block b) {
     }
 }
 
-FM_INLINE void fm_categorical_from_logits(const int sparse, const fm_loss *arguments) {
+FM_SPECIALIZED void fm_categorical_from_logits(const int sparse, const fm_loss *arguments) {
     const fm_loss copy = *arguments, *const a = &copy;
     for (ptrdiff_t first = 0; first < a->rows; first += V_LANES) {
         if (a->cols <= FM_PANEL)

@@ -31,7 +31,7 @@ FM_INLINE fm_term fm_focal_term(const int logits, vf x, vf y, const fm_loss_cons
     return (fm_term){v_mul(v_mul(weight, w), entropy), v_mul(weight, v_add(by_u, v_select(free, v_mul(w, by_p), zero))), p, zero};
 }
 
-FM_INLINE fm_term fm_columnwise_term(const int loss, vf x, vf y, const fm_loss_constants *k) {
+FM_SPECIALIZED fm_term fm_columnwise_term(const int loss, vf x, vf y, const fm_loss_constants *k) {
     const vf zero = v_set1(0.0f), one = v_set1(1.0f);
     fm_term t = {zero, zero, x, zero};
     switch (loss) {
@@ -133,22 +133,22 @@ FM_INLINE fm_term fm_columnwise_term(const int loss, vf x, vf y, const fm_loss_c
 }
 
 /* Whether the loss also computes hits, as cross-entropies do; and whether it reads logits, and so also computes probabilities. */
-FM_INLINE int fm_columnwise_reads_logits(const int loss) {
+FM_SPECIALIZED int fm_columnwise_reads_logits(const int loss) {
     return loss == FM_LOSS_binary_crossentropy_from_logits || loss == FM_LOSS_binary_focal_crossentropy_from_logits;
 }
-FM_INLINE int fm_columnwise_has_hits(const int loss) {
+FM_SPECIALIZED int fm_columnwise_has_hits(const int loss) {
     return loss == FM_LOSS_binary_crossentropy || loss == FM_LOSS_binary_focal_crossentropy || fm_columnwise_reads_logits(loss);
 }
 
 /* Losses whose terms cost enough for a transpose of narrow rows to pay. */
-FM_INLINE int fm_columnwise_is_costly(const int loss) {
+FM_SPECIALIZED int fm_columnwise_is_costly(const int loss) {
     return fm_columnwise_has_hits(loss) || loss == FM_LOSS_mean_squared_logarithmic_error || loss == FM_LOSS_log_cosh ||
            loss == FM_LOSS_poisson || loss == FM_LOSS_kl_divergence;
 }
 
 /* Rows of at most 16 columns. */
-FM_INLINE void fm_columnwise_narrow(const int loss, const fm_loss *a, fm_block b, const fm_loss_constants *k, vf factor, vf *value,
-                                    vf *correct) {
+FM_SPECIALIZED void fm_columnwise_narrow(const int loss, const fm_loss *a, fm_block b, const fm_loss_constants *k, vf factor, vf *value,
+                                         vf *correct) {
     vf x[FM_PANEL], y[FM_PANEL], values[FM_PANEL], corrects[FM_PANEL];
     fm_narrow_load(a->x + b.first * a->x_row, a->x_row, b.rows, a->cols, x);
     fm_narrow_load(a->y + b.first * a->y_row, a->y_row, b.rows, a->cols, y);
@@ -168,8 +168,8 @@ FM_INLINE void fm_columnwise_narrow(const int loss, const fm_loss *a, fm_block b
 }
 
 /* One panel of one row, from column c on. */
-FM_INLINE void fm_columnwise_panel(const int loss, const fm_loss *a, ptrdiff_t row, ptrdiff_t c, vm tail, const fm_loss_constants *k,
-                                   vf factor, vf *values, vf *corrects) {
+FM_SPECIALIZED void fm_columnwise_panel(const int loss, const fm_loss *a, ptrdiff_t row, ptrdiff_t c, vm tail, const fm_loss_constants *k,
+                                        vf factor, vf *values, vf *corrects) {
     const vf zero = v_set1(0.0f);
     for (int v = 0; v < FM_VECTORS; v++, c += V_LANES) {
         const ptrdiff_t left = a->cols - c;
@@ -186,8 +186,8 @@ FM_INLINE void fm_columnwise_panel(const int loss, const fm_loss *a, ptrdiff_t r
     }
 }
 
-FM_INLINE void fm_columnwise_wide(const int loss, const fm_loss *a, fm_block b, const fm_loss_constants *k, vf factor, vf *value,
-                                  vf *correct) {
+FM_SPECIALIZED void fm_columnwise_wide(const int loss, const fm_loss *a, fm_block b, const fm_loss_constants *k, vf factor, vf *value,
+                                       vf *correct) {
     const vf zero = v_set1(0.0f);
     const vm tail = v_tail(a->cols);
     float factors[V_LANES];
@@ -207,7 +207,7 @@ FM_INLINE void fm_columnwise_wide(const int loss, const fm_loss *a, fm_block b, 
         *correct = fm_sum_rows(row_corrects);
 }
 
-FM_INLINE void fm_columnwise(const int loss, const fm_loss *arguments) {
+FM_SPECIALIZED void fm_columnwise(const int loss, const fm_loss *arguments) {
     const fm_loss copy = *arguments, *const a = &copy; /* a copy, so that the compiler knows no store changes it */
     const vf count = v_set1(loss == FM_LOSS_kl_divergence ? 1.0f : (float)a->cols), scale = v_set1(a->scale);
     fm_loss_constants k = {.threshold = v_set1(loss == FM_LOSS_binary_accuracy ? a->threshold : 0.5f), .power = a->parameter[0]};
