@@ -19,8 +19,8 @@ from fastmlp._engine.spec import Constant
 from fastmlp._graph import symbolic
 from fastmlp._graph.operation import Operation, parallel
 from fastmlp._graph.weights import Weight
-from fastmlp.layers import numeric
 from fastmlp.layers.base import Layer, LayerOptions, LayerWeight
+from fastmlp.layers.numeric import MAX_BINS, rows_of_table, table_initializer
 
 __all__ = ["TableEncoder"]
 
@@ -94,7 +94,7 @@ class TableEncoder(Layer):
     embeddings = LayerWeight("The vectors of categories ``(categories, embedding_dim)``; None if no column has that many categories.")
     number_embeddings = LayerWeight("The table of numbers ``(Σ (1 + bins), bin_dim)``, see PiecewiseLinearEmbedding; None without bins.")
 
-    bins = Integer(0, numeric.MAX_BINS, optional=True)
+    bins = Integer(0, MAX_BINS, optional=True)
     bin_dim = Integer(0)
     max_one_hot = Integer(0)
     embedding_dim = Integer()
@@ -254,8 +254,8 @@ class TableEncoder(Layer):
         if vectors := self._sizes(schema)[2]:
             weights.append(self.new_weight("embeddings", (vectors, self.embedding_dim), initializers.get("uniform")))
         edges = [column.edges for column in schema.numbers]
-        if self.bin_dim and (rows := numeric.rows_of_table(edges)):
-            weights.append(self.new_weight("number_embeddings", (rows, self.bin_dim), numeric.table_initializer(edges)))
+        if self.bin_dim and (rows := rows_of_table(edges)):
+            weights.append(self.new_weight("number_embeddings", (rows, self.bin_dim), table_initializer(edges)))
         return weights
 
     def operations(self, input_shape: Shape) -> tuple[Operation, ...]:
