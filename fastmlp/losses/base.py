@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -81,7 +81,7 @@ class Loss(Configurable):
         return ()
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float | np.ndarray:
-        """Returns the loss of predictions.
+        """Returns the loss of predictions; of symbolic values, in a function that is recorded, another one.
 
         Args:
             y_true: The targets: integer class labels for a sparse loss, otherwise of the shape of ``y_pred``.
@@ -94,6 +94,10 @@ class Loss(Configurable):
         Raises:
             ValueError: The shapes do not fit, or a class label is out of range.
         """
+        if is_symbolic(y_true, y_pred):
+            from fastmlp.losses.symbolic import reduced
+
+            return cast(np.ndarray, reduced(self.call(y_true, y_pred), sample_weight, self.reduction))
         if hasattr(self, "kind"):
             values = self.call(y_true, y_pred)
         else:  # a user's subclass, which returns the gradient as well
@@ -134,6 +138,10 @@ class Loss(Configurable):
         from fastmlp.reference.losses import make_loss
 
         checks.present(y_true=y_true, y_pred=y_pred)
+        if is_symbolic(y_true, y_pred):
+            from fastmlp.losses.symbolic import of_samples
+
+            return cast(np.ndarray, of_samples(self, y_true, y_pred))
         p, y = as_native(y_pred, np.float32), np.asarray(y_true)
         if self.axis != -1:
             assert isinstance(self.axis, int)  # Dice and Tversky, which take several, have a call of their own
@@ -169,6 +177,11 @@ class Loss(Configurable):
 
     def _target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
+
+
+def is_symbolic(*values: object) -> bool:
+    """Whether one of them is a symbolic value, in a function that is being recorded."""
+    return any(getattr(value, "is_symbolic", False) for value in values)
 
 
 LossFunction: TypeAlias = Callable[[np.ndarray, np.ndarray], tuple[ArrayLike, ArrayLike] | np.ndarray]

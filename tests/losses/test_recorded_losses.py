@@ -123,6 +123,50 @@ def test_a_loss_can_be_called_on_arrays():
     np.testing.assert_allclose(Scaled(reduction="none")(np.ones_like(X), X), 3 * (X - 1) ** 2, rtol=1e-6)
 
 
+# Built-in losses in functions
+
+NOT_RECORDED = {
+    "CategoricalGeneralizedCrossEntropy",
+    "Circle",
+    "CosineSimilarity",
+    "Dice",
+    "GaussianNLL",
+    "Hinge",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "Tversky",
+}
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize("name", sorted(set(losses.registry.classes) - NOT_RECORDED))
+def test_built_in_losses_can_be_called_in_a_function(name, from_logits):
+    cls = losses.registry.classes[name]
+    options = {"from_logits": True} if from_logits else {}
+    if from_logits and "rossentropy" not in name:
+        pytest.skip("it has no logits")
+    made = []
+    for loss in (cls(**options), lambda y, p: cls(reduction="none", **options)(y, p), lambda y, p: cls(**options)(y, p)):
+        model = models.Sequential([layers.Dense(4, activation="tanh" if from_logits else "sigmoid", input_shape=(3,), use_bias=False)])
+        model.set_weights([np.linspace(-1, 1, 12).reshape(3, 4)])
+        model.compile("sgd", loss)
+        y = np.eye(4)[np.arange(22) % 4] if "rossentropy" in name or "ivergence" in name else np.abs(Y)
+        made.append([*model.fit(X, y, epochs=2, verbose=0, shuffle=False).history["loss"], *model.get_weights()[0].ravel()])
+    np.testing.assert_allclose(made[1], made[0], rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(made[2], made[0], rtol=1e-3, atol=1e-5)
+
+
+def test_functions_of_losses_can_be_called_in_a_function():
+    mixed = model_with(lambda y, p: 0.5 * losses.mean_squared_error(y, p) + 0.5 * losses.mean_squared_error(p, y))
+    np.testing.assert_allclose(fit(mixed), fit(model_with("mse")), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["hinge", "cosine_similarity"])
+def test_a_loss_that_cannot_be_called_in_a_function_says_so(name):
+    with pytest.raises(UnsupportedError, match="of symbolic values is not in fastmlp"):
+        fit(model_with(lambda y, p: getattr(losses, name)(y, p)))
+
+
 # What can't be recorded
 
 
