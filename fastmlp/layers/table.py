@@ -14,6 +14,7 @@ from fastmlp._base.configs import Config, StoredConfig
 from fastmlp._base.shapes import Shape
 from fastmlp._data.tables import constants
 from fastmlp._data.tables.column_schema import KINDS, ColumnSchema
+from fastmlp._data.tables.read_rows import ReadTable
 from fastmlp._data.tables.schema import TableSchema
 from fastmlp._engine.spec import Constant
 from fastmlp._graph import symbolic
@@ -228,7 +229,7 @@ class TableEncoder(Layer):
             TypeError: It is no table.
             ValueError: It lacks columns, or a value is of another kind than in the table that was learned; the message says where.
         """
-        return self._learned().read(table, title, single=single)
+        return table.view(np.ndarray) if isinstance(table, ReadTable) else self._learned().read(table, title, single=single)
 
     def __call__(self, inputs: Any, **options: Any) -> Any:
         """The encoded columns of a table, float32 ``(samples, columns)``; or a tensor, for the tensor of an ``Input``."""

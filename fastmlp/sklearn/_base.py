@@ -6,21 +6,23 @@ import copy
 import warnings
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 import fastmlp.sklearn._network as networks
 from fastmlp.callbacks.base import Logs
+from fastmlp.layers import TableEncoder
 from fastmlp.layers.normalization import NORMALIZATIONS
 from fastmlp.models import Sequential
 from fastmlp.sklearn._data import MERGED_SAMPLES, NOT_FINITE, SEEDS, as_float32, merged
 from fastmlp.sklearn._network import Output
 from fastmlp.sklearn._solvers import Monitor, minimize
+from fastmlp.sklearn._tables import TableReader, adapted, take
 
 AUTO_BATCH = 200
 """The batch size ``"auto"``, unless there are fewer samples."""
@@ -56,7 +58,14 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "scoring": [str, callable, None],
     "callbacks": [list, tuple, HasMethods("on_epoch_end"), None],
     "progress": ["boolean"],
+    "encoder": [StrOptions({"auto", "table"}), TableEncoder, None],
 }
+
+Parts: TypeAlias = tuple[
+    tuple[Any, np.ndarray, np.ndarray | None],
+    tuple[Any, Any, np.ndarray, np.ndarray | None] | None,
+]
+"""Samples, encoded targets and weights to train on; samples, targets as given and encoded, and weights to validate on."""
 
 
 def trains_in_steps(estimator: Any) -> bool:
@@ -103,11 +112,10 @@ class Validation:
         return float(check_scoring(scored, scoring=e.scoring)(scored, *self._given, **weights))
 
 
-class MultilayerPerceptron(BaseEstimator, ABC):
+class MultilayerPerceptron(TableReader, ABC):
     """The base class of both estimators."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
-    _model: Sequential
     _output: Output
 
     # The parameters, which classes with a docstring of their own declare in their constructors
@@ -129,6 +137,8 @@ class MultilayerPerceptron(BaseEstimator, ABC):
     scoring: Any
     callbacks: Any
     progress: bool
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
 
     def _assign(self, given: dict[str, Any]) -> None:
         """Assign the arguments of the constructor, the local variables there."""
@@ -167,23 +177,13 @@ class MultilayerPerceptron(BaseEstimator, ABC):
 
     # Training
 
-    def _validate_input(self, x: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        return validate_data(
-            self,
-            x,
-            y,
-            accept_sparse="csr",
-            multi_output=True,
-            y_numeric=not is_classifier(self),
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
-
     def _fit(self, x: Any, y: Any, sample_weight: Any, eval_set: Any, incremental: bool) -> Self:
         hidden = networks.hidden_sizes(self.hidden_layer_sizes)
         first = not self._has_weights() or (not self.warm_start and not incremental)
-        x, y = self._validate_input(x, y, first)
-        weight = None if sample_weight is None else _check_sample_weight(sample_weight, x)
+        new = first or "_model" not in vars(self)
+        table = self._begins_with_table(x) if new else self.encoder_ is not None
+        x, y = self._validate_input(x, y, first, table)
+        weight = None if sample_weight is None else _check_sample_weight(sample_weight, y if table else x)
         if self.warm_start and not incremental and not first:
             self._check_same_classes(y)
         encoded = self._read_targets(y, reset=first and not incremental)
@@ -192,10 +192,16 @@ class MultilayerPerceptron(BaseEstimator, ABC):
             weight = by_class if weight is None else weight * by_class
         generator = check_random_state(self.random_state)
         structure = self._structure(hidden)
-        if first or "_model" not in vars(self):
+        parts: Parts | None = None
+        if new:
+            output, encoder = self._make_output(encoded), None
+            if table:  # the encoder learns the training samples only, and the weights depend on it
+                parts = self._split(x, y, encoded, weight, eval_set, generator, output, table)
+                encoder = adapted(self.encoder, parts[0][0], int(generator.randint(SEEDS)))
             self.__dict__.pop("_model", None)
-            self._dtype, self._built = x.dtype, structure
-            self._start([x.shape[1], *hidden], self._make_output(encoded), generator, keep_weights=not first)
+            self._encoder = encoder
+            self._dtype, self._built = np.dtype(np.float64) if table else x.dtype, structure
+            self._start([self._first_width(), *hidden], output, generator, keep_weights=not first)
         elif structure != self._built:
             raise ValueError(
                 "the parameters of the network have changed since the last call, so its weights can't be kept: set warm_start=False "
@@ -203,9 +209,15 @@ class MultilayerPerceptron(BaseEstimator, ABC):
             )
         else:
             self._load_edited_weights()
-        training, validation = self._split(x, y, encoded, weight, eval_set, generator)
+        training, held_out = parts or self._split(x, y, encoded, weight, eval_set, generator, self._output, table)
+        validation: Validation | None = None
+        if held_out is not None:
+            x_val, y_val, encoded_val, w_val = held_out
+            validation = Validation(self, self._read(x_val, "X of the validation samples"), encoded_val, (x_val, y_val), w_val)
+            if self.validation_scores_ is None:
+                self.validation_scores_, self.best_validation_score_ = [], -np.inf
         try:
-            self._train(*training, validation, incremental)
+            self._train(self._read(training[0], "X"), *training[1:], validation, incremental)
         finally:
             self._forget_arrays()
         return self
@@ -218,6 +230,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):
             "dropout": self.dropout,
             "normalization": self.normalization,
             "loss": self.loss,
+            "encoder": self.encoder,
         }
 
     def _start(self, sizes: list[int], output: Output, generator: Any, keep_weights: bool) -> None:
@@ -233,8 +246,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         self.loss_curve_: list[float] = []
         self._no_improvement_count = 0
         self.best_loss_ = None if self.early_stopping else np.inf
-        self.validation_scores_: list[float] | None = None
-        self.best_validation_score_: float | None = None
+        self.validation_scores_ = self.best_validation_score_ = None
 
     def _build(self, penalty: float) -> Sequential:
         """The network, with this L2 penalty."""
@@ -243,6 +255,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         else:
             self._model = self._new_network(penalty)
             self._model.seed = self._seed
+            self._encoder = None
             self._set_arrays(*self._arrays)
             self._forget_arrays()
         return self._model
@@ -250,37 +263,43 @@ class MultilayerPerceptron(BaseEstimator, ABC):
     def _new_network(self, penalty: float = 0.0, *, predicts: bool = False) -> Sequential:
         hidden = networks.hidden_sizes(self.hidden_layer_sizes)
         return networks.build_network(
-            self.n_features_in_, hidden, self._output, self.activation, self.dropout, self.normalization, penalty, predicts=predicts
+            self._first_layer(), hidden, self._output, self.activation, self.dropout, self.normalization, penalty, predicts=predicts
         )
 
     def _split(
-        self, x: Any, y: Any, encoded: np.ndarray, weight: np.ndarray | None, eval_set: Any, generator: Any
-    ) -> tuple[tuple[Any, np.ndarray, np.ndarray | None], Validation | None]:
+        self,
+        x: Any,
+        y: Any,
+        encoded: np.ndarray,
+        weight: np.ndarray | None,
+        eval_set: Any,
+        generator: Any,
+        output: Output,
+        table: bool,
+    ) -> Parts:
         """The training samples, and the validation samples: ``eval_set``, or some of ``x`` if early stopping needs them."""
-        validation: Validation | None = None
         if eval_set is not None:
-            x_val, y_val, w_val = self._read_eval_set(eval_set)
-            validation = Validation(self, as_float32(x_val), self._read_targets(y_val, reset=False), (x_val, y_val), w_val)
-        elif self.early_stopping and not self._uses_lbfgs:
-            from sklearn.model_selection import train_test_split
+            x_val, y_val, w_val = self._read_eval_set(eval_set, table)
+            return (x, encoded, weight), (x_val, y_val, self._read_targets(y_val, reset=False), w_val)
+        if not self.early_stopping or self._uses_lbfgs:
+            return (x, encoded, weight), None
+        from sklearn.model_selection import train_test_split
 
-            stratify = encoded.reshape(-1, 1).astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
-            everything = [x, y, encoded, *([] if weight is None else [weight])]
-            parts = train_test_split(*everything, random_state=generator, test_size=self.validation_fraction, stratify=stratify)
-            if parts[1].shape[0] < 2:
-                raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
-            x, encoded, weight = parts[0], parts[4], None if weight is None else parts[6]
-            validation = Validation(self, as_float32(parts[1]), parts[5], (parts[1], parts[3]), None if weight is None else parts[7])
-        if validation is not None and self.validation_scores_ is None:
-            self.validation_scores_, self.best_validation_score_ = [], -np.inf
-        return (as_float32(x), encoded, weight), validation
+        stratify = encoded.reshape(-1, 1).astype(bool) if is_classifier(self) and output.units == 1 else None
+        everything = [np.arange(len(encoded)) if table else x, y, encoded, *([] if weight is None else [weight])]
+        parts = train_test_split(*everything, random_state=generator, test_size=self.validation_fraction, stratify=stratify)
+        if parts[1].shape[0] < 2:
+            raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
+        x, x_val = (take(x, which) for which in parts[:2]) if table else parts[:2]
+        weights = (None, None) if weight is None else (parts[6], parts[7])
+        return (x, parts[4], weights[0]), (x_val, parts[3], parts[5], weights[1])
 
-    def _read_eval_set(self, eval_set: Any) -> tuple[Any, Any, np.ndarray | None]:
+    def _read_eval_set(self, eval_set: Any, table: bool) -> tuple[Any, Any, np.ndarray | None]:
         given = eval_set[0] if isinstance(eval_set, list) and len(eval_set) == 1 else eval_set
         if not isinstance(given, tuple) or len(given) not in (2, 3):
             raise ValueError(f"eval_set must be a tuple (X, y) or (X, y, sample_weight), got {type(eval_set).__name__}")
-        x, y = self._validate_input(given[0], given[1], reset=False)
-        return x, y, _check_sample_weight(given[2], x) if len(given) == 3 else None
+        x, y = self._validate_input(given[0], given[1], False, table)
+        return x, y, _check_sample_weight(given[2], y if table else x) if len(given) == 3 else None
 
     def _batch_size(self, samples: int) -> int:
         if self._uses_lbfgs or getattr(self.optimizer, "full_batch", False):
@@ -426,13 +445,16 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         """What the network returns: scores, probabilities or values, ``(samples, outputs)``."""
         check_is_fitted(self)
         self._load_edited_weights()
-        x = validate_data(self, x, accept_sparse="csr", reset=False)
-        return np.asarray(self._model.predict(as_float32(x), verbose=0), self._dtype)
+        if self.encoder_ is None:
+            with self._advising_encoder():
+                x = validate_data(self, x, accept_sparse="csr", reset=False)
+        return np.asarray(self._model.predict(self._read(x, "X"), verbose=0), self._dtype)
 
     def to_fastmlp(self) -> Sequential:
         """A copy of the network as a fastmlp model, with the output activation of predictions: for ``save`` and the tools of fastmlp.
 
-        A classifier's model returns probabilities, ``(samples, outputs)``: with a logistic output, that of the second class.
+        If the estimator has an ``encoder_``, the model begins with a copy of it and takes tables. A classifier's model returns
+        probabilities, ``(samples, outputs)``: with a logistic output, that of the second class; and has ``class_names``.
         """
         check_is_fitted(self)
         self._load_edited_weights()
@@ -442,8 +464,3 @@ class MultilayerPerceptron(BaseEstimator, ABC):
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_model" in vars(self)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags

@@ -12,6 +12,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
+from fastmlp.models import Sequential
 from fastmlp.sklearn._base import MultilayerPerceptron, trains_in_steps
 from fastmlp.sklearn._data import ClassLabels
 from fastmlp.sklearn._network import Output, classifier_output
@@ -88,13 +89,21 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         Callbacks of :mod:`fastmlp.callbacks`. Solver 'lbfgs' calls none; ``optimizer=LBFGS()`` does.
     progress : bool, default=False
         Whether to show a progress bar; not with solver 'lbfgs'.
+    encoder : {'auto', 'table'}, TableEncoder or None, default='auto'
+        Whether X is a table, which a :class:`~fastmlp.layers.TableEncoder` reads that :meth:`fit`, or the first :meth:`partial_fit`,
+        adapts to the training samples. With 'auto', frames of pandas, polars and pyarrow are tables if they have columns that are not
+        numbers, or missing values; with 'table', or the settings of a TableEncoder, which is copied, any X is one; None for numbers only.
+        Settings can be searched: ``encoder__bins``, ``encoder__embedding_dim``.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The class labels.
     coefs_, intercepts_ : list of ndarray
-        The weights of each layer, ``(inputs, outputs)``, and its biases. They can be edited.
+        The weights of each layer, ``(inputs, outputs)``, and its biases. They can be edited. With an encoder, the first weights have a
+        row for each of the columns that it returns.
+    encoder_ : TableEncoder or None
+        The encoder of the columns, which knows what becomes of each: ``encoder_.summary()``. None if X is no table.
     loss_ : float
         The loss of the last epoch.
     best_loss_ : float or None
@@ -110,7 +119,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     out_activation_ : str
         The activation of the output layer.
     n_features_in_, feature_names_in_ : int and ndarray
-        The number of features, and their names if X has any.
+        The number of features, or columns of a table, and their names if X has any. Tables are read by these names, in any order.
 
     Example
     -------
@@ -161,6 +170,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         scoring: Any = None,
         callbacks: Any = None,
         progress: bool = False,
+        encoder: Any = "auto",
     ) -> None:
         self._assign(locals())
 
@@ -170,7 +180,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, frame} of shape (n_samples, n_features)
             The samples.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Class labels of any type, or a label indicator matrix.
@@ -214,7 +224,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, frame} of shape (n_samples, n_features)
             The samples.
 
         Returns
@@ -229,7 +239,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, frame} of shape (n_samples, n_features)
             The samples.
 
         Returns
@@ -244,7 +254,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, frame} of shape (n_samples, n_features)
             The samples.
 
         Returns
@@ -261,7 +271,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, frame} of shape (n_samples, n_features)
             The samples.
 
         Returns
@@ -276,6 +286,13 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             if self.n_outputs_ == 2 and self._output.name == "softmax":
                 outputs = outputs[:, 1:] - outputs[:, :1]
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+    def to_fastmlp(self) -> Sequential:
+        model = super().to_fastmlp()
+        labels = [] if self._labels.multilabel else self.classes_.tolist()
+        if len(labels) > 1 and all(isinstance(label, (str, int, float)) for label in labels):
+            model.class_names = labels
+        return model
 
     def _probabilities(self, x: Any) -> np.ndarray:
         """The probability of each class, float64 ``(samples, classes)``."""

@@ -89,7 +89,7 @@ def for_each_layer(name: str, value: Any, count: int) -> list[Any]:
 
 
 def build_network(
-    features: int,
+    first: Layer,
     hidden: Sequence[int],
     output: Output,
     activation: Any,
@@ -102,7 +102,7 @@ def build_network(
     """A network whose weights are 0.
 
     Args:
-        features: The number of features.
+        first: The first layer: an input, or the encoder of a table.
         hidden: The units of the hidden layers.
         output: The output layer.
         activation: The activation of the hidden layers, or a list.
@@ -118,7 +118,7 @@ def build_network(
     ]
     rates = for_each_layer("dropout", dropout, count)
     normalizations = for_each_layer("normalization", normalization, count)
-    chain: list[Any] = [layers.Input(shape=(features,))]
+    chain: list[Any] = [first]
     for units, function, rate, normalized in zip(hidden, hidden_activations, rates, normalizations, strict=True):
         if normalized is None:
             chain.append(layers.Dense(units, activation=function, **options))

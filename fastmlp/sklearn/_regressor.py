@@ -25,7 +25,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     ----------
     loss : str or Loss, default='squared_error'
         The loss: 'squared_error'; 'poisson', with an exponential output; or any of :mod:`fastmlp.losses`, such as 'huber'.
-    hidden_layer_sizes, ..., progress
+    hidden_layer_sizes, ..., encoder
         See :class:`MLPClassifier`. There is no ``class_weight``, and the default score is R².
 
     Attributes
@@ -77,6 +77,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         scoring: Any = None,
         callbacks: Any = None,
         progress: bool = False,
+        encoder: Any = "auto",
     ) -> None:
         self._assign(locals())
 
@@ -86,7 +87,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, frame} of shape (n_samples, n_features)
             The samples.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             The targets.
@@ -124,7 +125,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, frame} of shape (n_samples, n_features)
             The samples.
 
         Returns
