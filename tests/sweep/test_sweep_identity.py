@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import csr_matrix
 from sweep_cases import TRAIN, build, run
 
-from fastmlp import layers, metrics, models
+from fastmlp import layers, metrics, models, ops
 from fastmlp.sweep.identity import Unidentifiable, fingerprint, fingerprint_of_code
 
 X = np.arange(6.0).reshape(3, 2)
@@ -169,6 +169,25 @@ def test_a_loss_of_the_same_name_that_computes_something_else_is_not_taken_for_t
     with pytest.raises(ValueError, match="trained with another model or other settings"):
         run(build=losing(4), out=file, **options)
     again = run(build=losing(2), out=file, **options)
+    assert [r.numbers for r in again.runs] == [r.numbers for r in first.runs]
+
+
+def computing(power, factor):
+    def build_it(units):
+        model = models.Sequential([layers.Input((2,)), layers.Dense(units, activation=lambda z: factor * ops.tanh(z)), layers.Dense(1)])
+        model.compile("sgd", lambda y_true, y_pred: ops.mean(ops.abs(y_true - y_pred) ** power, axis=-1))
+        return model
+
+    return build_it
+
+
+@pytest.mark.parametrize("other_numbers", [(4, 1.0), (2, 3.0)])
+def test_recorded_functions_are_identified_by_what_they_compute(other_numbers, tmp_path):
+    file, options = tmp_path / "sweep.csv", {"train": TRAIN, "seeds": 1, "grid": {"units": 2, "epochs": 1}}
+    first = run(build=computing(2, 1.0), out=file, **options)
+    with pytest.raises(ValueError, match="trained with another model or other settings"):
+        run(build=computing(*other_numbers), out=file, **options)
+    again = run(build=computing(2, 1.0), out=file, **options)
     assert [r.numbers for r in again.runs] == [r.numbers for r in first.runs]
 
 
