@@ -160,6 +160,7 @@ typedef struct fm_objective {
     int32_t ignored; /* any number */
     fm_loss_function *function; /* or NULL */
     void *context; /* first argument of the function; must stay valid until the next configure */
+    ptrdiff_t targets; /* with a function: columns of a row's targets, if not those of the predictions; no metrics then. 0: as many */
 } fm_objective;
 
 /* FM_CONSTRAINT_NORM keeps a norm of weights in a range: w *= d / (n + 1e-7), d = rate·min(max(n, min_value), max_value) + (1 − rate)·n. */

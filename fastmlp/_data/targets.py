@@ -14,7 +14,9 @@ from fastmlp._data.conversion import as_float32, blocks
 from fastmlp._engine.spec import EXACT_INT_LIMIT
 
 
-def as_targets(value: object, loss: str, output_shape: Shape, *, name: str = "y", ignored: int | None = None) -> np.ndarray:
+def as_targets(
+    value: object, loss: str, output_shape: Shape, *, name: str = "y", ignored: int | None = None, own: Shape | None = None
+) -> np.ndarray:
     """``y`` as the engines read it: int32 labels ``(samples,)`` for a sparse loss, else float32 ``(samples, width)``.
 
     Args:
@@ -23,6 +25,7 @@ def as_targets(value: object, loss: str, output_shape: Shape, *, name: str = "y"
         output_shape: The shape of a sample of the network's output.
         name: What to call it in messages.
         ignored: A label that stands for none of the classes.
+        own: The shape of a sample's targets, if the loss reads others than of the shape of the output.
 
     Raises:
         ValueError: For a wrong shape, values outside the range of the loss, NaN or Inf.
@@ -30,6 +33,10 @@ def as_targets(value: object, loss: str, output_shape: Shape, *, name: str = "y"
     """
     array = choose_adapter(value).as_array(name)
     width = math.prod(output_shape)
+    if own is not None:
+        if array.shape[1:] != own:
+            raise ValueError(f"{name} has shape {array.shape}, but {loss} takes ({', '.join(map(str, ('samples', *own)))})")
+        return as_float32(name, array.reshape(len(array), math.prod(own)))
     if loss == "sparse_circle":
         return _labels_of_any_kind(array, name)
     if loss.startswith("sparse_"):

@@ -317,6 +317,9 @@ class Objective:
     mixes_rows: bool = False
     """Whether ``function`` returns losses that depend on several rows, so that the rows of a batch can't be weighted."""
 
+    targets: int = 0
+    """Columns of the targets that ``function`` reads, if not as many as predictions; there are no metrics then. 0 otherwise."""
+
     @property
     def sparse(self) -> bool:
         """True when targets are integer labels ``(rows,)``, false when they are float32 ``(rows, width)``."""
@@ -324,6 +327,8 @@ class Objective:
 
     def target_columns(self, width: int) -> int:
         """Columns of a row's targets, where predictions have ``width`` columns; labels counted as one."""
+        if self.targets:
+            return self.targets
         if self.sparse:
             return self.groups
         return self.groups * (width // 2 if self.loss == "gaussian_nll" else width)

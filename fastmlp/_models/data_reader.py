@@ -76,6 +76,9 @@ class DataReader(NetworkBinding):
                 ]
             if undecided:
                 compiled.see_targets(values, self._require_plan())
+            elif compiled.learn_target_shapes(values, self._require_plan()):
+                self._forget_objective()
+                self.optimizer_changed()
             objective = self._current_objective()
             outputs = read_targets(compiled, objective, values, self._require_plan(), f"{prefix}y")
             weight = read_sample_weights(compiled, objective, sample_weight, f"{prefix}sample_weight")

@@ -12,6 +12,7 @@ from typing import Any
 
 from fastmlp import optimizers
 from fastmlp._base.configs import Config, StoredConfig
+from fastmlp._data.adapters import choose_adapter
 from fastmlp._engine import backends
 from fastmlp._engine.spec import Plan
 from fastmlp._graph.nest import Nest
@@ -125,6 +126,14 @@ class CompileConfig:
         """Warn about losses and metrics that are probably mistakes for a network."""
         for output, buffer in zip(self.outputs, _buffers(plan), strict=True):
             output.warn(plan, buffer)
+
+    def learn_target_shapes(self, values: Sequence[Any], plan: Plan) -> bool:
+        """Have custom losses read targets of these shapes; returns whether one read others before."""
+        changed = False
+        for output, value, buffer in zip(self.outputs, values, _buffers(plan), strict=True):
+            if isinstance(output.loss, FunctionLoss) and value is not None:
+                changed |= output.loss.see_targets(choose_adapter(value).shape("y")[1:], plan.row(buffer))
+        return changed
 
     def record_losses(self, plan: Plan) -> None:
         """Record custom losses for the outputs of a network, so that :meth:`get_config` has their programs."""
@@ -248,9 +257,10 @@ def _side_by_side(outputs: Iterable[tuple[ResolvedOutput, int]], plan: Plan) -> 
                 objective.sparse,
                 output.row,
                 objective.groups,
+                output.targets,
             )
         )
         predictions, targets = predictions + width, targets + read
     if len(columns) == 1:  # the arrays of a batch are those of this output
-        return (OutputColumns(row=columns[0].row, groups=columns[0].groups),)
+        return (OutputColumns(row=columns[0].row, groups=columns[0].groups, own_targets=columns[0].own_targets),)
     return tuple(columns)

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastmlp import metrics
 from fastmlp._base import custom_objects, naming
+from fastmlp._base.shapes import Shape
 from fastmlp._training.objective import CIRCLE, GAUSSIAN
 from fastmlp._training.typing import MetricsLike
 from fastmlp.errors import UnsupportedError
 from fastmlp.losses import Loss
 from fastmlp.metrics import Metric
+from fastmlp.metrics.base import EngineMetric
 
-__all__ = ["ACCURACY", "CROSSENTROPY", "check_form", "higher_is_better", "metric_list", "reads_variances", "resolve_metric", "unique_name"]
+__all__ = [
+    "ACCURACY",
+    "CROSSENTROPY",
+    "check_form",
+    "higher_is_better",
+    "metric_list",
+    "reads_variances",
+    "resolve_metric",
+    "unique_name",
+    "with_own_targets",
+]
 
 ACCURACY = ("accuracy", "acc")
 CROSSENTROPY = ("crossentropy", "ce")
@@ -82,6 +95,22 @@ def check_form(metric: Metric, name: str, loss: Loss) -> None:
     if metric.sparse is None or (comparable and metric.sparse == loss.sparse and reads_variances(metric) == (loss.kind == GAUSSIAN)):
         return
     raise ValueError(_form_mismatch(metric, name, loss))
+
+
+def with_own_targets(metric: Metric, name: str, targets: Shape, width: int) -> Metric:
+    """The metric, for a custom loss that reads targets of another shape than that of predictions: computed in Python.
+
+    Raises:
+        ValueError: It compares targets with predictions of their shape.
+    """
+    if not isinstance(metric, EngineMetric):
+        return metric
+    if isinstance(metric, metrics.CategoricalAccuracy) and math.prod(targets) == 1 < width:  # integer class labels
+        return metrics.MeanMetricWrapper(metrics.sparse_categorical_accuracy, name)
+    raise ValueError(
+        f"the metric {name!r} compares predictions with targets of their shape, but those of the loss have the shape "
+        f"({', '.join(map(str, ('samples', *targets)))}); pass a function of both"
+    )
 
 
 def _form_mismatch(metric: Metric, name: str, loss: Loss) -> str:

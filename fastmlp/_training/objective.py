@@ -40,6 +40,9 @@ class OutputColumns:
     groups: int = 1
     """See :class:`fastmlp._engine.spec.Objective`."""
 
+    own_targets: Shape | None = None
+    """The shape of a sample's targets, if it has not as many elements as a sample's predictions."""
+
     def of_targets(self, y: np.ndarray) -> np.ndarray:
         """The targets of this output."""
         return y if y.ndim == 1 else y[:, self.targets]
@@ -50,6 +53,8 @@ class OutputColumns:
         if self.labels:
             y = y.astype(np.int32)
             y = y if self.row else y[:, 0]
+        if self.own_targets is not None:
+            return p.reshape(-1, *self.row) if self.row else p, y.reshape(len(y), *self.own_targets)
         if self.row:
             p = p.reshape(-1, *self.row)
             y = y.reshape(p.shape[:-1] if self.labels or y.dtype == np.int32 else p.shape)

@@ -24,6 +24,7 @@ from fastmlp._training.metric_arguments import (
     reads_variances,
     resolve_metric,
     unique_name,
+    with_own_targets,
 )
 from fastmlp._training.objective import CIRCLE, GAUSSIAN, OVERLAPS, runs_in_engine
 from fastmlp._training.typing import LossLike, MetricsLike
@@ -45,6 +46,8 @@ class ResolvedOutput:
     """Name, metric, and whether it is weighted, in the order of ``compile``; those that engines compute are also in the objective."""
     row: Shape
     """The shape of a sample's predictions if they have more than one axis, otherwise ``()``."""
+    targets: Shape | None
+    """The shape of a sample's targets, if it has not as many elements as a sample's predictions."""
 
 
 class OutputConfig:
@@ -114,6 +117,11 @@ class OutputConfig:
         else:
             self.loss = losses.CategoricalCrossentropy()
 
+    @property
+    def own_targets(self) -> Shape | None:
+        """The shape of a sample's targets, for a custom loss that reads others than of the shape of predictions."""
+        return self.loss.targets if isinstance(self.loss, FunctionLoss) else None
+
     def forget_targets(self) -> None:
         """Choose the loss again when the next targets are passed, because the last ones were invalid."""
         if self.any_crossentropy or self.only_measured:
@@ -164,8 +172,9 @@ class OutputConfig:
             loss.ignore_class,
             groups,
             isinstance(loss, FunctionLoss) and loss.depends_on_batch(plan.row(buffer)),
+            0 if self.own_targets is None else math.prod(self.own_targets),
         )
-        return ResolvedOutput(objective, tuple(chosen), row)
+        return ResolvedOutput(objective, tuple(chosen), row, self.own_targets)
 
     def _known_loss(self) -> Loss:
         if self.loss is None:
@@ -178,6 +187,8 @@ class OutputConfig:
         for weighted, identifiers in ((False, self.metrics), (True, self.weighted_metrics)):
             for identifier in identifiers:
                 metric, name = resolve_metric(identifier, loss, width)
+                if self.own_targets is not None:
+                    metric = with_own_targets(metric, name, self.own_targets, width)
                 check_form(metric, name, loss)
                 chosen.append((unique_name(name, [taken for taken, _, _ in chosen], weighted), metric, weighted))
         return chosen

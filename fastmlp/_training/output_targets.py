@@ -44,7 +44,7 @@ def read_targets(config: CompileConfig, objective: ResolvedObjective, values: Se
         read, called = next(objectives), name_of_output(outputs, name, key)
         if value is None:
             raise ValueError(f"{called} is missing: pass the targets, one for each sample of x")
-        array = targets.as_targets(value, read.loss, plan.row(buffer), name=called, ignored=read.ignored)
+        array = targets.as_targets(value, read.loss, plan.row(buffer), name=called, ignored=read.ignored, own=output.own_targets)
         if len(objective.objectives) == 1:
             return array
         if not len(array):

@@ -5,6 +5,7 @@ A gradient that the user returns is checked once against finite differences.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,8 @@ class FunctionLoss(Loss):
         self._is_checked = False
         self._recorded: dict[Shape, RecordedLoss | None] = {}
         """By the shape of a sample's predictions; None where the function returns the gradient too, or can't be recorded."""
+        self.targets: Shape | None = None
+        """The shape of a sample's targets, if it has not as many elements as a sample's predictions."""
         self._refusal: Exception | None = None
         """Why it can't be recorded."""
 
@@ -78,14 +81,27 @@ class FunctionLoss(Loss):
     def sparse(self) -> bool:
         return False
 
+    def see_targets(self, targets: Shape, row: Shape) -> bool:
+        """Read targets of the shape ``targets`` per sample, for predictions of the shape ``row``; returns whether it read others before."""
+        if _returns_two(self.function):
+            return False
+        before = self.targets
+        self.targets = None if math.prod(targets) == math.prod(row) else targets
+        if self.targets == before:
+            return False
+        self._recorded, self._is_checked = {}, False
+        return True
+
     def recorded(self, row: Shape) -> RecordedLoss | None:
         """The loss as a program, for predictions of this shape per sample; None if the function returns the gradient too, or may."""
         if row not in self._recorded:
+            self._recorded[row] = None
+            if _returns_two(self.function):
+                return None
             from fastmlp.losses.recorded import recorded
 
-            self._recorded[row] = None
             try:
-                self._recorded[row] = recorded(self.function, row)
+                self._recorded[row] = recorded(self.function, row if self.targets is None else self.targets, row)
             except Exception as error:  # a function that returns its gradient may do what can't be recorded
                 self._refusal = error
         return self._recorded[row]
@@ -100,17 +116,20 @@ class FunctionLoss(Loss):
         recorded = self.recorded(row)
         if recorded is not None:
             return recorded.evaluate
-        if len(row) == 1:
+        targets = row if self.targets is None else self.targets
+        if len(row) == len(targets) == 1:
             return self.evaluate
 
         def flat(y: np.ndarray, p: np.ndarray) -> object:
-            answer = self.function(y.reshape(-1, *row), p.reshape(-1, *row))
+            answer = self.function(y.reshape(-1, *targets), p.reshape(-1, *row))
             if isinstance(answer, (tuple, list)) and len(answer) == 2 and np.shape(answer[1]) == (len(p), *row):
                 return answer[0], np.reshape(answer[1], p.shape)
             return answer
 
         flat.__name__ = self.title
-        return FunctionLoss(flat).evaluate
+        loss = FunctionLoss(flat)
+        loss._refusal = self._refusal
+        return loss.evaluate
 
     def evaluate(self, y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Value and gradient in the engines' dtype; the first call checks the gradient."""
@@ -205,6 +224,22 @@ class FunctionLoss(Loss):
             )
 
 
+def _returns_two(function: Any) -> bool:
+    """Whether a function has a statement such as ``return value, gradient``, so that it need not be called to see what it returns.
+
+    Such a function may have effects, which a call with symbolic values would have too.
+    """
+    function = getattr(function, "func", function)  # of functools.partial
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    if code is None:
+        return False
+    import dis
+    from itertools import pairwise
+
+    steps = [step for step in dis.get_instructions(code) if step.opname not in ("NOP", "CACHE")]
+    return any(one.opname == "BUILD_TUPLE" and one.arg == 2 and other.opname == "RETURN_VALUE" for one, other in pairwise(steps))
+
+
 class StoredLoss(FunctionLoss):
     """A custom loss from a file or a copy, which hold its program instead of the function.
 
@@ -226,6 +261,10 @@ class StoredLoss(FunctionLoss):
         self.title = name if name.endswith(">") else name.rpartition(">")[2]  # a lambda's, or without a package
         self.name = self.title if is_function else str(config["config"].get("name") or naming.snake_case(self.title))
         self._recorded = {program.row: program}
+        self.targets = None if math.prod(program.targets) == math.prod(program.row) else program.targets
+
+    def see_targets(self, targets: Shape, row: Shape) -> bool:
+        return False  # its program can't read others
 
     def _refuse(self, y: Any, p: Any) -> Any:
         (row,) = self._recorded

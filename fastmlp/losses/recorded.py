@@ -21,7 +21,7 @@ __all__ = ["RecordedLoss", "recorded"]
 
 
 class RecordedLoss:
-    """A loss as a program of targets and predictions, both ``(samples, *row)``, to the loss of each sample, ``(samples,)``.
+    """A loss as a program of targets and predictions to the loss of each sample, ``(samples,)``.
 
     Args:
         program: The program.
@@ -32,9 +32,11 @@ class RecordedLoss:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.row: Shape = program.inputs[-1].shape[1:]
+        self.targets: Shape = program.inputs[0].shape[1:]
+        """The shape of a sample's targets."""
+        self.row: Shape = program.inputs[1].shape[1:]
         """The shape of a sample's predictions."""
-        if program.inputs != _types(self.row) or [program.types[one] for one in program.outputs] != [Type(FLOAT, (-1,))]:
+        if program.inputs != _types(self.targets, self.row) or [program.types[one] for one in program.outputs] != [Type(FLOAT, (-1,))]:
             raise ValueError(f"the program of a loss must return one float32 number for each sample, got {program.inputs!r:.200}")
         self._differentiated = differentiated(program, (1,))
         self._runs: dict[np.dtype[Any], Executable] = {}
@@ -49,7 +51,7 @@ class RecordedLoss:
         run = self._runs.get(p.dtype)
         if run is None:
             run = self._runs[p.dtype] = Executable(self._differentiated, p.dtype.type)
-        value, gradient = run(y.reshape(-1, *self.row), p.reshape(-1, *self.row))
+        value, gradient = run(y.reshape(-1, *self.targets), p.reshape(-1, *self.row))
         return np.ascontiguousarray(value), np.ascontiguousarray(gradient.reshape(p.shape))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -65,11 +67,12 @@ def read(data: Any) -> RecordedLoss:
     return RecordedLoss(document.read(data, 2))
 
 
-def recorded(function: Callable[[Any, Any], Any], row: Shape) -> RecordedLoss | None:
+def recorded(function: Callable[[Any, Any], Any], targets: Shape, row: Shape) -> RecordedLoss | None:
     """Call a function of targets and predictions once with symbolic values.
 
     Args:
         function: A function that returns the loss of each sample, of each element or of the whole batch; of elements the mean is taken.
+        targets: The shape of a sample's targets.
         row: The shape of a sample's predictions.
 
     Returns:
@@ -86,7 +89,7 @@ def recorded(function: Callable[[Any, Any], Any], row: Shape) -> RecordedLoss | 
         returned_two = isinstance(answer, (tuple, list)) and len(answer) == 2
         return p if returned_two else per_sample(answer, p)
 
-    program = trace(of_samples, _types(row))
+    program = trace(of_samples, _types(targets, row))
     return None if returned_two else RecordedLoss(program)
 
 
@@ -99,5 +102,5 @@ def per_sample(values: Any, p: Any) -> Any:
     return broadcast_to(mean(values) if ndim(values) else values, (samples,))
 
 
-def _types(row: Shape) -> tuple[Type, ...]:
-    return (Type(FLOAT, (-1, *row)),) * 2
+def _types(targets: Shape, row: Shape) -> tuple[Type, ...]:
+    return (Type(FLOAT, (-1, *targets)), Type(FLOAT, (-1, *row)))

@@ -230,7 +230,10 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
     x, indices = (moveaxis(one, axis, last) if axis != last else one for one in (x, indices))
     size = shape_of(x)[-1]
     indices = e.where(e.less(indices, 0), e.add(indices, size), indices)
-    lead = broadcast(shape_of(x)[:-1], shape_of(indices)[:-1])
+    try:
+        lead = broadcast(shape_of(x)[:-1], shape_of(indices)[:-1])
+    except ValueError as error:
+        raise TraceError(f"{error}{where_called()}") from None
     x = apply("broadcast_to", x, shape=(*lead, size))
     indices = apply("broadcast_to", indices, shape=(*lead, shape_of(indices)[-1]))
     result = apply("gather", x, indices)

@@ -130,6 +130,7 @@ cdef extern from "fastmlp.h" nogil:
         int32_t ignored
         fm_loss_function *function
         void *context
+        ptrdiff_t targets
 
     ctypedef enum fm_constraint:
         FM_CONSTRAINT_FREE

@@ -4,21 +4,22 @@ cdef class _LossFunction:
     """A user-defined loss, to which C keeps a pointer."""
 
     cdef object function
+    cdef ptrdiff_t targets  # columns of the targets; 0: those of the predictions
     cdef object failure  # what it raised
 
-    def __cinit__(self, function):
-        self.function = function
+    def __cinit__(self, function, ptrdiff_t targets):
+        self.function, self.targets = function, targets
 
 
 cdef int _call_loss_function(void *context, const fm_loss *a) noexcept with gil:
     """Calls a user-defined loss with NumPy arrays and copies its results to the engine."""
     cdef _LossFunction own = <_LossFunction>context
-    cdef ptrdiff_t row_bytes = a.cols * sizeof(float), r
+    cdef ptrdiff_t row_bytes = a.cols * sizeof(float), targets = own.targets or a.cols, r
     try:  # around everything: an exception outside would be printed and forgotten
-        y = np.empty((a.rows, a.cols), np.float32)
+        y = np.empty((a.rows, targets), np.float32)
         predictions = np.empty((a.rows, a.cols), np.float32)
         for r in range(a.rows):
-            memcpy(cnp.PyArray_GETPTR2(<cnp.ndarray>y, r, 0), a.y + r * a.y_row, row_bytes)
+            memcpy(cnp.PyArray_GETPTR2(<cnp.ndarray>y, r, 0), a.y + r * a.y_row, targets * sizeof(float))
             memcpy(cnp.PyArray_GETPTR2(<cnp.ndarray>predictions, r, 0), a.x + r * a.x_row, row_bytes)
         values, slopes = own.function(y, predictions)
         memcpy(a.loss, _rows_of("loss", values, _FLOAT32, 1, a.rows), a.rows * sizeof(float))
@@ -56,7 +57,7 @@ cdef class _ObjectiveStructs:
     def __cinit__(self, tuple terms, int output):
         cdef int t, m = 0
         self.count, self.metric_count = len(terms), sum(len(term.metrics) for term in terms)
-        self.functions = {t: _LossFunction(term.function) for t, term in enumerate(terms) if term.function}
+        self.functions = {t: _LossFunction(term.function, term.targets) for t, term in enumerate(terms) if term.function}
         self.objectives = <fm_objective *>calloc(self.count + 1, sizeof(fm_objective))
         self.metrics = <fm_metric_spec *>calloc(self.metric_count + 1, sizeof(fm_metric_spec))
         if self.objectives == NULL or self.metrics == NULL:
@@ -81,6 +82,7 @@ cdef int _fill_objective(fm_objective *c, term, int output) except -1:
         c.loss = _loss_index("loss", term)
     c.source, c.weight, c.smoothing = term.source, term.weight, term.smoothing
     c.output = output if term.output is None else term.output
+    c.targets = term.targets
     c.ignores, c.ignored = term.ignored is not None, term.ignored or 0
     return _set_parameters(c.parameter, term.parameters)
 

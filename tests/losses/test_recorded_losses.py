@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import pickle
 import subprocess
@@ -65,12 +66,31 @@ def test_the_function_is_called_once():
     assert calls == [((None, 4), (None, 4))]
 
 
-def test_a_loss_that_returns_its_gradient_is_used_as_it_is():
+def test_a_loss_that_returns_its_gradient_is_never_called_with_symbolic_values():
+    types = []
+
+    def with_gradient(y_true, y_pred):
+        types.append(type(y_pred))
+        error = y_pred - y_true
+        return (error**2).mean(axis=1), 2 * error / error.shape[1]
+
+    class Squares(losses.Loss):
+        def call(self, y_true, y_pred):
+            value, gradient = with_gradient(y_true, y_pred)
+            return value, gradient
+
+    expected = fit(model_with("mse"))
+    for loss in (with_gradient, Squares(), functools.partial(with_gradient)):
+        np.testing.assert_allclose(fit(model_with(loss)), expected, rtol=1e-6)
+    assert set(types) == {np.ndarray}
+
+
+def test_a_gradient_from_another_function_is_used_too():
     def with_gradient(y_true, y_pred):
         error = y_pred - y_true
         return (error**2).mean(axis=1), 2 * error / error.shape[1]
 
-    np.testing.assert_allclose(fit(model_with(with_gradient)), fit(model_with("mse")), rtol=1e-6)
+    np.testing.assert_allclose(fit(model_with(lambda y, p: with_gradient(y, p))), fit(model_with("mse")), rtol=1e-6)
 
 
 def test_samples_whose_losses_are_mixed_cannot_be_weighted():
@@ -121,6 +141,123 @@ def test_a_loss_can_be_called_on_arrays():
     weights = np.linspace(0, 1, len(X))
     assert Scaled()(np.ones_like(X), X, weights) == pytest.approx((3 * (X - 1) ** 2 * weights[:, None]).mean(), rel=1e-6)
     np.testing.assert_allclose(Scaled(reduction="none")(np.ones_like(X), X), 3 * (X - 1) ** 2, rtol=1e-6)
+
+
+# Targets of another shape than the predictions
+
+LABELS = np.arange(22) % 4
+
+
+def of_labels(y_true, y_pred):
+    places = ops.expand_dims(ops.cast(y_true, "int32"), -1)
+    return -ops.log(ops.take_along_axis(y_pred, places, axis=-1)[:, 0])
+
+
+def of_columns_of_labels(y_true, y_pred):
+    return -ops.log(ops.sum(ops.one_hot(y_true[:, 0], 4) * y_pred, axis=-1))
+
+
+def with_advantages(y_true, y_pred):
+    actions, advantages, old = y_true[:, 0], y_true[:, 1], y_true[:, 2:]
+    return advantages * of_labels(actions, y_pred) + ops.mean(ops.square(y_pred - old), axis=-1)
+
+
+def classifier(loss, **options):
+    model = models.Sequential([layers.Dense(5, activation="tanh", input_shape=(3,)), layers.Dense(4, activation="softmax")])
+    model.set_weights(programs.INITIAL)
+    model.compile("adam", loss, **options)
+    return model
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        (of_labels, LABELS),
+        (of_columns_of_labels, LABELS[:, None]),
+        (lambda y_true, y_pred: losses.sparse_categorical_crossentropy(y_true, y_pred), LABELS),
+    ],
+)
+def test_targets_may_be_labels(loss, y, engine):
+    expected = classifier("sparse_categorical_crossentropy", metrics=["accuracy"], engine=engine)
+    model = classifier(loss, metrics=["accuracy"], engine=engine)
+    for options in ({"epochs": 3}, {"sample_weight": programs.WEIGHTS}, {"validation_split": 0.25}):
+        one, other = (made.fit(X, y, verbose=0, shuffle=False, **options).history for made in (model, expected))
+        assert one.keys() == other.keys()
+        for name in one:
+            np.testing.assert_allclose(one[name], other[name], rtol=1e-5, err_msg=name)
+    np.testing.assert_allclose(model.evaluate(X, y, verbose=0), expected.evaluate(X, y, verbose=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_targets_may_have_more_columns_than_predictions(engine, tmp_path):
+    wide = np.concatenate([LABELS[:, None], programs.WEIGHTS[:, None], np.full((22, 4), 0.25)], axis=1)
+    model = classifier(with_advantages, engine=engine, metrics=[lambda y_true, y_pred: y_true[:, 1]])
+    history = model.fit(X, wide, batch_size=8, epochs=2, verbose=0).history
+    assert history["<lambda>"][0] == pytest.approx(programs.WEIGHTS.mean(), rel=1e-6)
+    p = model.predict(X, verbose=0)
+    expected = -programs.WEIGHTS * np.log(p[np.arange(22), LABELS]) + ((p - 0.25) ** 2).mean(axis=1)
+    assert model.evaluate(X, wide, verbose=0)[0] == pytest.approx(expected.mean(), rel=1e-5)
+    classifier_of_file = classifier(with_advantages, engine=engine)
+    classifier_of_file.fit(X, wide, verbose=0)
+    classifier_of_file.save(tmp_path / "model.safetensors")
+    again = models.load_model(tmp_path / "model.safetensors")
+    assert again.evaluate(X, wide, verbose=0) == classifier_of_file.evaluate(X, wide, verbose=0)
+    with pytest.raises(ValueError, match=r"y has shape \(22,\), but with_advantages\(\) takes \(samples, 6\)"):
+        again.evaluate(X, LABELS, verbose=0)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_each_output_may_have_targets_of_its_own_shape(engine):
+    def made(loss):
+        x = layers.Input((3,))
+        kind = layers.Dense(4, activation="softmax", kernel_initializer="ones", name="kind")(x)
+        model = fastmlp.Model(x, {"kind": kind, "price": layers.Dense(2, kernel_initializer="ones", name="price")(x)})
+        model.compile("sgd", {"kind": loss, "price": "mse"}, metrics={"kind": ["accuracy"]}, engine=engine)
+        return model.fit(X, {"kind": LABELS, "price": Y[:, :2]}, batch_size=8, epochs=2, verbose=0, shuffle=False).history
+
+    one, other = made(of_labels), made("sparse_categorical_crossentropy")
+    for name in other:
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-5, err_msg=name)
+
+
+def test_batches_of_a_generator_may_have_labels():
+    batches = [(X[i : i + 8], LABELS[i : i + 8]) for i in (0, 8)]
+    one, other = (
+        classifier(loss).fit(iter(batches), steps_per_epoch=2, verbose=0).history["loss"]
+        for loss in (of_labels, "sparse_categorical_crossentropy")
+    )
+    np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+def test_targets_of_a_wrong_shape_do_no_harm():
+    model = classifier(of_labels)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"fit together|batch axis"):
+        model.fit(X, Y[:, :3], verbose=0)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    fit_now = model.fit(X, LABELS, verbose=0, shuffle=False).history["loss"]
+    assert fit_now == classifier(of_labels).fit(X, LABELS, verbose=0, shuffle=False).history["loss"]
+
+
+def test_the_optimizer_goes_on_when_targets_change_their_shape():
+    def either(y_true, y_pred):
+        hot = y_true if y_true.ndim == 2 else ops.one_hot(y_true, 4)
+        return -ops.sum(hot * ops.log(y_pred), axis=-1)
+
+    changing, same = classifier(either), classifier(either)
+    for made, second in ((changing, np.eye(4)[LABELS]), (same, LABELS)):
+        made.fit(X, LABELS, verbose=0, shuffle=False)
+        made.fit(X, second, verbose=0, shuffle=False)
+    for one, other in zip(changing.get_weights(), same.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+@pytest.mark.parametrize("metric", ["mae", "mse", "categorical_crossentropy"])
+def test_a_metric_that_reads_targets_of_another_shape_is_refused(metric):
+    with pytest.raises(ValueError, match="compares predictions with targets of their shape, but those of the loss have the shape"):
+        classifier(of_labels, metrics=[metric]).fit(X, LABELS, verbose=0)
 
 
 # Built-in losses in functions

@@ -125,8 +125,8 @@ static int gather_term(const fm_pass *pass, const fm_batches *b, int64_t batch, 
     const fm_loss_term *term = &network->terms[t];
     const fm_target_arrays *targets = &pass->workspace->targets[t];
     const fm_objective *o = &term->objective;
-    const ptrdiff_t width = network->width[o->output], stride = network->stride[o->output],
-                    rows_per_sample = network->rows_per_sample[o->output], columns = term->columns / rows_per_sample;
+    const ptrdiff_t width = network->width[o->output], stride = term->y_row, rows_per_sample = network->rows_per_sample[o->output],
+                    columns = term->columns / rows_per_sample;
     const int has_labels = fm_has_labels(o->loss), is_pair = fm_is_pair_loss(o->loss);
     for (ptrdiff_t row = rows.begin; row < rows.end; row++) {
         const int64_t from = source_of(b, batch, row);

@@ -40,6 +40,8 @@ int fm_accuracy_with_loss(int loss) {
     }
 }
 
+#define MAX_TARGETS (1 << 24) /* columns of the targets of a user-defined loss */
+
 /* True if a loss of this kind may read the buffer: the predictions, or the input of the softmax or sigmoid that writes them. */
 static int validate_source(const fm_node *last, int source, int kind) {
     if (source == last->spec.output)
@@ -64,6 +66,9 @@ int fm_validate_objective(const fm_network *network, const fm_objective *objecti
         return 0;
     if (objective->ignores && !fm_has_labels(objective->loss))
         return 0;
+    if (objective->targets < 0 || objective->targets > MAX_TARGETS ||
+        (objective->targets && (!objective->function || objective->metric_count || network->rows_per_sample[objective->output] != 1)))
+        return 0;
     if (objective->loss == FM_LOSS_gaussian_nll && network->width[objective->output] % 2)
         return 0;
     const fm_node *last = NULL;
@@ -79,6 +84,8 @@ int fm_validate_objective(const fm_network *network, const fm_objective *objecti
 }
 
 static ptrdiff_t target_columns(const fm_network *network, const fm_objective *objective) {
+    if (objective->targets)
+        return objective->targets;
     const ptrdiff_t rows_per_sample = network->rows_per_sample[objective->output];
     if (fm_has_labels(objective->loss))
         return rows_per_sample;
@@ -96,7 +103,8 @@ fm_loss_term *fm_copy_terms(const fm_network *network, const fm_objective *objec
     ptrdiff_t column = 0;
     for (int t = 0; t < count; t++) {
         const fm_objective *o = &objectives[t];
-        terms[t] = (fm_loss_term){*o, column, target_columns(network, o)};
+        const ptrdiff_t y_row = o->targets ? FM_ROUND_UP(o->targets) : network->stride[o->output];
+        terms[t] = (fm_loss_term){*o, column, target_columns(network, o), y_row};
         terms[t].objective.metrics = metrics;
         if (o->metric_count)
             memcpy(metrics, o->metrics, (size_t)o->metric_count * sizeof *metrics);

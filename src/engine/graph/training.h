@@ -11,6 +11,7 @@
 typedef struct fm_loss_term {
     fm_objective objective;
     ptrdiff_t column, columns; /* of y */
+    ptrdiff_t y_row;           /* floats of a row of targets in the workspace */
 } fm_loss_term;
 
 #define FM_MAX_DEFERRED_STEPS 4096

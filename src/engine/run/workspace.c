@@ -73,7 +73,7 @@ static void carve_targets(const fm_network *network, fm_workspace *w, fm_layout 
         const ptrdiff_t stride = network->stride[o->output], rows_per_sample = network->rows_per_sample[o->output],
                         own = FM_ROUND_UP(w->rows * rows_per_sample);
         const fm_target_arrays targets = {
-            .y = take(layout, memory, w->rows * rows_per_sample, stride, sizeof(float)),
+            .y = take(layout, memory, w->rows * rows_per_sample, network->terms[t].y_row, sizeof(float)),
             .smoothed = fm_uses_smoothing(o) ? take(layout, memory, w->rows * rows_per_sample, stride, sizeof(float)) : NULL,
             .labels = take(layout, memory, own, 1, sizeof(int32_t)),
             .kept = o->ignores ? take(layout, memory, own, 1, sizeof(int32_t)) : NULL,
