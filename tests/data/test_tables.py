@@ -223,10 +223,19 @@ def test_a_column_of_names_is_left_out():
     assert learned({"name": [f"n{i}" for i in range(20)], "a": range(20)}).columns[0].encoding == "unique"
 
 
-def test_numbers_are_scaled_by_their_quartiles_or_their_range():
-    a, b, c = learned({"a": [0, 1, 2, 3, 100], "b": [5.0, 5, 5, 5, 9], "c": [None, 3, 3, 3, 3]}).columns
-    assert (a.center, a.scale) == (2, 0.5)
-    assert (b.center, b.scale) == (5, 0.5)
+def test_numbers_are_standardized_without_their_outliers():
+    usual = np.random.default_rng(0).normal(3, 2, 998)
+    values = np.concatenate((usual, [1e4, -1e4])).tolist()
+    (a,) = learned({"a": values}).columns
+    low, high = np.quantile(values, [0.01, 0.99])
+    clipped = np.clip(values, low, high)
+    np.testing.assert_allclose((a.center, 1 / a.scale), (clipped.mean(), clipped.std()), rtol=1e-5)
+    assert 1.5 < 1 / a.scale < 2.5
+
+
+def test_a_number_that_hardly_ever_differs_is_standardized_by_all_values():
+    b, c = learned({"b": [5.0] * 999 + [9.0], "c": [None] + [3] * 999}).columns
+    np.testing.assert_allclose((b.center, 1 / b.scale), (5.004, np.std([5.0] * 999 + [9.0])), rtol=1e-5)
     assert (c.center, c.scale, c.missing) == (3, 0, True)
 
 

@@ -33,7 +33,9 @@ def clipped(z):
 def test_numbers_are_scaled_and_clipped_and_categories_are_one_hot():
     encoder = adapted()
     given = {"age": [50, None, 1e30], "city": [None, "Rome", "new"], "job": ["j1", "new", "j3"]}
-    expected = [[clipped(2.0), 0, 0, 0, 0, 1, 1, 0, 0], [0, 1, 0, 0, 1, 0, 0, 0, 0], [3, 0, 0, 0, 0, 0, 0, 0, 1]]
+    ages = np.clip([20, 30, 40, 60, 30], 20.4, 59.2)  # the 1st and the 99th percentile
+    age = clipped((50 - ages.mean()) / ages.std())
+    expected = [[age, 0, 0, 0, 0, 1, 1, 0, 0], [0, 1, 0, 0, 1, 0, 0, 0, 0], [constants.LIMIT, 0, 0, 0, 0, 0, 0, 0, 1]]
     np.testing.assert_allclose(encoder(given), expected, rtol=1e-6)
     assert encoder.output_shape == (None, 9)
     assert encoder.weights == []

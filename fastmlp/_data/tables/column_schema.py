@@ -39,7 +39,7 @@ class ColumnSchema:
     origin: float = 0.0
     """Subtracted from a number in float64, before it is converted to float32; of dates in days since 1970."""
     center: float = 0.0
-    """The median, in float32 and after the origin was subtracted."""
+    """What is subtracted before a number is scaled; in float32 and after the origin was subtracted."""
     scale: float = 0.0
     """The factor by which numbers are scaled; 0 if all that are not missing are equal."""
     edges: tuple[float, ...] = ()

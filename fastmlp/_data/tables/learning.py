@@ -98,8 +98,7 @@ def _number(label: str, name: str, numbers: NDArray[np.generic], kind: str, bins
         return ColumnSchema(name, kind, "constant")
     origin = _origin(ascending, kind)
     values = float32_of(label, ascending, origin)
-    low, center, high = (_value_at(values, share) for share in (0.25, 0.5, 0.75))
-    spread = high - low if high - low >= _SMALLEST_SPREAD else (float(values[-1]) - float(values[0])) / 2
+    center, spread = _center_and_spread(values)
     if spread < _SMALLEST_SPREAD:
         return ColumnSchema(name, kind, "numeric" if missing else "constant", missing=missing, origin=origin, center=center)
     edges = edges_of(values, bins) if bins and kind != "boolean" else ()
@@ -115,6 +114,16 @@ def _origin(ascending: NDArray[np.float64], kind: str) -> float:
     spread = _value_at(ascending, 0.75) - _value_at(ascending, 0.25) or float(ascending[-1] - ascending[0])
     largest = max(abs(float(ascending[0])), abs(float(ascending[-1])))
     return _value_at(ascending, 0.5) if largest * 2.0**-24 > constants.RESOLUTION * spread > 0 else 0.0
+
+
+def _center_and_spread(ascending: NDArray[np.floating]) -> tuple[float, float]:
+    """Mean and standard deviation, to which outliers contribute no more than the 1st and the 99th percentile; of all values if these are
+    equal."""
+    ends = [_value_at(ascending, share) for share in (constants.OUTLIERS, 1 - constants.OUTLIERS)]
+    exact = ascending.astype(np.float64)
+    if ends[1] - ends[0] >= _SMALLEST_SPREAD:
+        exact = exact.clip(*ends)
+    return float(exact.mean()), float(exact.std())
 
 
 def _value_at(ascending: NDArray[np.floating], share: float) -> float:
