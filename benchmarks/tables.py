@@ -12,6 +12,7 @@ training rows only, on one thread. The loss is the logarithmic loss, or the root
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import resource
 import warnings
@@ -157,8 +158,9 @@ def encoder(x: pd.DataFrame, y: np.ndarray, x_val: pd.DataFrame, y_val: np.ndarr
     """The settings that docs/tables.md recommends."""
     first = layers.TableEncoder()
     first.adapt(x)
-    optimizer = optimizers.AdamW(0.001, weight_decay=0.02, use_ema=True, ema_momentum=0.998)
-    return _trained([first], _hidden(256, 256), x, y, x_val, y_val, optimizer, patience=8)
+    steps = math.ceil(len(y) / _batch_size(len(y)))
+    optimizer = optimizers.AdamW(0.001, weight_decay=0.02, use_ema=True, ema_momentum=1 - 1 / (2 * steps))
+    return _trained([first], _hidden(256, 256), x, y, x_val, y_val, optimizer, patience=16 if len(y) < 2_000 else 8)
 
 
 def _prepared(x: pd.DataFrame) -> Any:

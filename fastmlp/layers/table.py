@@ -50,7 +50,7 @@ class TableEncoder(Layer):
     ==============================  =================================================================================================
     column                          becomes
     ==============================  =================================================================================================
-    numbers, booleans, dates, ...   a number, standardized and smoothly clipped to ±5; 0 where it is missing
+    numbers, booleans, dates, ...   a number, standardized and smoothly clipped to ±10; 0 where it is missing
     numbers with missing values     also a column that is 1 where they are missing
     numbers, of 2,000 samples       also a vector that is trained, a function with bends at the edges of up to ``bins`` bins; see
                                     :class:`PiecewiseLinearEmbedding`

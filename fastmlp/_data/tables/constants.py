@@ -19,7 +19,7 @@ MAX_CATEGORIES = 1 << 16
 """The maximum number of categories of a column; less frequent ones count as unknown."""
 OUTLIERS = 0.01
 """The share of the smallest and of the largest values that count as the ends of the others for the scale of a number column."""
-LIMIT = 5.0
+LIMIT = 10.0
 """Scaled numbers stay below this, z / √(1 + (z / limit)²)."""
 RESOLUTION = 1e-3
 """The maximum distance of two neighbours in float32, relative to the spread of a column, before an origin is subtracted in float64."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,10 @@ def network(problem: Problem, train: Rows, settings: TableSettings, engine: Engi
     optimizer = optimizers.get(settings.optimizer)
     if settings.learning_rate is not None:
         optimizer.learning_rate = settings.learning_rate
+    if settings.optimizer == "adamw":
+        optimizer.weight_decay = settings.weight_decay
+    steps = math.ceil(len(train) / settings.batch_size) * settings.averaged_epochs
+    optimizer.use_ema, optimizer.ema_momentum = True, 1 - 1 / max(steps, 2)
     if problem.task == "regression":
         center, spread = float(problem.y[train].mean()), float(problem.y[train].std()) or 1.0
         model.add(layers.Dense(1))
@@ -68,7 +73,7 @@ def network(problem: Problem, train: Rows, settings: TableSettings, engine: Engi
 def learn(
     model: Sequential, problem: Problem, train: Rows, validation: Rows, settings: TableSettings, watchers: Sequence[Callback] = ()
 ) -> History:
-    """Fit a network until the loss on the validation rows does not decrease any more; the best weights are kept."""
+    """Fit a network until the loss of its averaged weights on the validation rows does not decrease any more; the best are kept."""
     stopping = callbacks.EarlyStopping(monitor="val_loss", patience=settings.patience, restore_best_weights=True)
     return model.fit(
         features_of(problem, train),
@@ -77,7 +82,7 @@ def learn(
         epochs=settings.epochs,
         validation_data=(features_of(problem, validation), problem.y[validation]),
         verbose=0,
-        callbacks=[stopping, *watchers],
+        callbacks=[callbacks.SwapEMAWeights(swap_on_epoch=True), stopping, *watchers],
     )
 
 
