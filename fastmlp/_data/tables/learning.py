@@ -119,10 +119,10 @@ def _origin(ascending: NDArray[np.float64], kind: str) -> float:
 def _center_and_spread(ascending: NDArray[np.floating]) -> tuple[float, float]:
     """Mean and standard deviation, to which outliers contribute no more than the 1st and the 99th percentile; of all values if these are
     equal."""
-    ends = [_value_at(ascending, share) for share in (constants.OUTLIERS, 1 - constants.OUTLIERS)]
+    low, high = (_value_at(ascending, share) for share in (constants.OUTLIERS, 1 - constants.OUTLIERS))
     exact = ascending.astype(np.float64)
-    if ends[1] - ends[0] >= _SMALLEST_SPREAD:
-        exact = exact.clip(*ends)
+    if high - low >= _SMALLEST_SPREAD:
+        exact = exact.clip(low, high)
     return float(exact.mean()), float(exact.std())
 
 
