@@ -17,10 +17,10 @@ from fastmlp._data.tables.columns import read_column
 from fastmlp._data.tables.read_rows import ReadTable
 from fastmlp._data.tables.source import open_table
 from fastmlp.layers import TableEncoder
-from fastmlp.models import Sequential
+from fastmlp.models import Model, Sequential
 from fastmlp.sklearn._data import as_float32
 
-__all__ = ["TableReader", "adapted", "holds_only_numbers", "take", "validate_table"]
+__all__ = ["TableReader", "adapted", "holds_only_numbers", "reads_table", "take", "validate_table"]
 
 _PREFIX = "encoder__"
 
@@ -29,6 +29,11 @@ def holds_only_numbers(x: Any) -> bool:
     """Whether all values of a frame are numbers or booleans, and none is missing; also if it is no frame."""
     columns = choose_adapter(x).columns()
     return columns is None or all(_is_complete(f"column {label!r} of X", column) for label, column in columns)
+
+
+def reads_table(model: Model) -> bool:
+    """Whether a model begins with an encoder."""
+    return bool(model._tables())
 
 
 def _is_complete(label: str, column: Any) -> bool:

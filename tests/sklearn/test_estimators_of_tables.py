@@ -20,9 +20,9 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.preprocessing import StandardScaler
 
-from fastmlp import models
+from fastmlp import layers, models
 from fastmlp.layers import TableEncoder
-from fastmlp.sklearn import MLPClassifier, MLPRegressor
+from fastmlp.sklearn import MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -50,6 +50,12 @@ def frame_of(library):
     if library == "pandas":
         return FRAME
     return pytest.importorskip("polars").from_pandas(FRAME) if library == "polars" else pytest.importorskip("pyarrow").table(FRAME)
+
+
+def build(table, n_outputs, max_one_hot=8):
+    encoder = TableEncoder(max_one_hot=max_one_hot)
+    encoder.adapt(table)
+    return models.Sequential([encoder, layers.Dense(16, activation="relu"), layers.Dense(n_outputs)])
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +248,49 @@ def test_a_regressor_of_tables_learns_large_targets_that_are_scaled():
     scaled = TransformedTargetRegressor(regressor, transformer=StandardScaler()).fit(FRAME, PRICE)
     assert scaled.score(FRAME, PRICE) > 0.7
     assert regressor.fit(FRAME, np.stack([PRICE, -PRICE], axis=1) / 1e5).predict(FRAME).shape == (N, 2)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_a_function_adapts_an_encoder_to_the_table_that_it_takes(library):
+    table = frame_of(library)
+    trained = SequentialClassifier(build, epochs=30, optimizer__learning_rate=0.01, random_state=0).fit(table, Y)
+    assert trained.score(table, Y) > 0.85
+    assert (trained.n_features_in_, list(trained.feature_names_in_)) == (3, ["age", "city", "plan"])
+    copied = pickle.loads(pickle.dumps(trained))
+    np.testing.assert_array_equal(copied.predict_proba(table), trained.predict_proba(table))
+
+
+def test_a_function_makes_a_regressor_of_tables():
+    regressor = SequentialRegressor(build, epochs=50, optimizer__learning_rate=0.01, random_state=0)
+    assert TransformedTargetRegressor(regressor, transformer=StandardScaler()).fit(FRAME, PRICE).score(FRAME, PRICE) > 0.7
+
+
+def test_a_model_with_an_adapted_encoder_keeps_what_it_learned():
+    model = build(FRAME[:300], 1)
+    trained = SequentialClassifier(model, epochs=2, random_state=0).fit(FRAME.assign(plan="new"), Y, np.ones(N), eval_set=(FRAME, Y))
+    assert trained.model_.layers[0].describe() == model.layers[0].describe()
+    assert len(trained.history_["val_loss"]) == 2
+    trained.set_params(warm_start=True).fit(FRAME, Y).partial_fit(FRAME, Y)
+    assert cross_val_score(SequentialClassifier(model, epochs=2), FRAME, Y, cv=2).shape == (2,)
+
+
+@pytest.mark.filterwarnings("ignore:validation_split takes the last 100")
+def test_the_function_gets_the_training_samples_only():
+    trained = SequentialClassifier(build, epochs=1, validation_split=0.25).fit(FRAME.assign(plan=["a", "b", "c"] * 100 + ["d"] * 100), Y)
+    assert trained.model_.layers[0].describe()[2]["categories"] == 3
+    assert len(trained.history_["val_loss"]) == 1
+
+
+def test_settings_of_an_encoder_in_a_function_are_searched():
+    search = GridSearchCV(SequentialClassifier(build, epochs=3), {"model__max_one_hot": [0, 40]}, cv=2).fit(FRAME, Y)
+    assert search.best_estimator_.model_.layers[0].max_one_hot == search.best_params_["model__max_one_hot"]
+
+
+def test_a_function_without_an_encoder_is_advised():
+    plain = SequentialClassifier(lambda: models.Sequential([layers.Dense(1)]), epochs=1)
+    with pytest.raises(ValueError, match="must begin with a TableEncoder"):
+        plain.fit(FRAME, Y)
+    assert plain.fit(NUMBERS, [0, 1] * 30).n_features_in_ == 3
 
 
 def test_the_raw_files_of_adult_become_a_good_classifier():
