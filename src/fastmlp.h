@@ -280,6 +280,10 @@ fm_status fm_network_evaluate(fm_network *network, const fm_batches *batches, in
  * each parameter, or NULL. */
 fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss, float *const *gradients);
 
+/* One step of the optimizer with these gradients, an array in the plan's shape for each parameter. Penalties are not added to them, and
+ * parameters with NULL stay as they are; where gradients are accumulated, NULL is a gradient of zeros. FM_STATUS_NON_FINITE_WEIGHTS if the step leaves NaN or infinity. */
+fm_status fm_network_apply_gradients(fm_network *network, uint64_t task, const float *const *gradients);
+
 /* Writes predictions out[rows][outputs] for x[rows][inputs]. Any number of threads may predict at once. */
 typedef struct fm_input {
     int64_t rows;

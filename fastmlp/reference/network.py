@@ -10,7 +10,7 @@ Training repeats three steps for each batch of samples:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -233,6 +233,37 @@ class Network:
             task = self._configured("gradients", batches)
             losses, _, gradients, _ = self._differentiate(self._batch(batches, 0, task), self._state, task)
         return losses.total, gradients
+
+    def apply_gradients(self, gradients: Sequence[np.ndarray | None]) -> None:
+        """One step of the optimizer with these gradients, to which no penalties are added.
+
+        Args:
+            gradients: An array for each of the plan's parameters. Those with None stay as they are; where gradients are accumulated, None is
+                a gradient of zeros.
+
+        Raises:
+            NonFiniteWeightsError: The step leaves NaN or infinity.
+            RuntimeError: ``configure`` has not been called.
+        """
+        described = self._plan.parameters
+        if len(gradients) != len(described):
+            raise ValueError(f"there are {len(gradients)} gradients, but the network has {len(described)} parameters")
+        given = [
+            np.zeros(one.shape, self._dtype) if g is None else self._of_shape(one.name, one.shape, g)
+            for g, one in zip(gradients, described, strict=True)
+        ]
+        with self._lock.held(), quiet():
+            task, state = self._task, self._state
+            if task is None:
+                raise RuntimeError("the network has no optimizer yet: call configure(objective, update) before apply_gradients")
+            rule, rate = task.update, self._learning_rate
+            still = frozenset(i for i, g in enumerate(gradients) if g is None and rule.accumulate == 1)
+            moved, slots = updates.update(
+                rule, task.step, rate, state.iterations, described, state.parameters, given, state.slots, still=still
+            )
+            self._state = State(moved, slots, state.iterations + 1)
+            if not all(np.isfinite(parameter).all() for parameter in moved):
+                raise NonFiniteWeightsError(batch=0)
 
     def _differentiate(self, batch: Batch, state: State, task: Task) -> tuple[Losses, dict[int, np.ndarray], list[np.ndarray], list[Any]]:
         """Returns a minibatch's losses, buffers, gradients of the parameters, and what operations saved."""

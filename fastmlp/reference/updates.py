@@ -71,8 +71,13 @@ def update(
     parameters: Arrays,
     gradients: list[np.ndarray],
     slots: Slots,
+    *,
+    still: frozenset[int] = frozenset(),
 ) -> tuple[Arrays, Slots]:
-    """One batch's update: the new parameters and slots, from gradients that include those of the penalties."""
+    """One batch's update: the new parameters and slots, from gradients that include those of the penalties.
+
+    The parameters of the indices ``still`` are not moved by the rule, as if they were not trainable.
+    """
     new = [dict(of_one) for of_one in slots]
     if iterations == 0:
         for of_one, w in zip(new, parameters, strict=True):
@@ -88,7 +93,7 @@ def update(
     else:
         gradients = clipped(rule, [g / rule.accumulate for g in gradients] if rule.accumulate > 1 else gradients)
         for i, (w, g) in enumerate(zip(parameters, gradients, strict=True)):
-            if not described[i].trainable:
+            if not described[i].trainable or i in still:
                 continue
             own = {name: value for name, value in new[i].items() if name not in ("average", "gradient_accumulator")}
             if decay := rule.decay_of(i):

@@ -401,6 +401,34 @@ cdef class Network:
         _raise_from_loss(task, status)
         return loss, values
 
+    def apply_gradients(self, gradients) -> None:
+        cdef _Task task = self._now()
+        cdef fm_status status
+        if task is None:
+            _raise(FM_STATUS_NOT_READY)
+        parameters = self.plan.parameters
+        if len(gradients) != len(parameters):
+            raise ValueError(f"there are {len(gradients)} gradients, but the network has {len(parameters)} parameters")
+        constants = sum(len(node.constants) for node in self.plan.nodes)  # C counts them among the parameters
+        cdef const float **data = <const float **>calloc(len(gradients) + constants + 1, sizeof(float *))
+        if data == NULL:
+            raise MemoryError("no memory for the gradients")
+        try:
+            for i, (gradient, parameter) in enumerate(zip(gradients, parameters)):
+                if gradient is None:
+                    continue
+                array = _checked("gradient", gradient, _FLOAT32, len(parameter.shape), False)
+                if gradient.shape != parameter.shape:
+                    raise ValueError(f"the gradient of {parameter.name!r} has shape {gradient.shape}, but that has {parameter.shape}")
+                data[i] = <const float *>cnp.PyArray_DATA(<cnp.ndarray>array)
+            with nogil:
+                status = fm_network_apply_gradients(self.network, task.number, data)
+        finally:
+            free(data)
+        if status == FM_STATUS_NON_FINITE_WEIGHTS:
+            raise errors.NonFiniteWeightsError(batch=0)
+        _raise(status)
+
     cdef _Task _point_batches(self, fm_batches *c, fm_csr *csr, batches):
         """Points C at the arrays of a Batches, which the caller keeps alive during the call; the task that they were checked for."""
         cdef _Task task = self._now()

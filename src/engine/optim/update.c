@@ -28,13 +28,13 @@ static double clip_factor(double square, double scale, double longest) {
 
 #define CHUNK 2048 /* weights that stay in L1 with their gradient and slots between the adjustment and the rule */
 
-static void update_with_full_gradient(const fm_pass *pass, const fm_step *step) {
+void fm_update_from_gradients(const fm_pass *pass, const fm_step *step) {
     const fm_network *network = pass->network;
     const fm_update_spec *update = &network->update;
     const uint64_t batches = fm_batches_per_step(update);
     float *squares = network->optimizer.norms[1];
     const int clips = update->clipnorm != 0.0 || update->global_clipnorm != 0.0;
-    fm_add_penalty_gradients(pass);
+    const int adjusts = network->optimizer.needs_full_gradient || network->optimizer.has_adjustments;
     for (int p = 0; p < network->parameter_count; p++) {
         const fm_parameter_shard s = fm_shard_parameter(network, p, pass->worker);
         if (batches > 1)
@@ -63,7 +63,8 @@ static void update_with_full_gradient(const fm_pass *pass, const fm_step *step) 
             fm_adjust adjust = fm_adjustment(network, step, p, at, n, network->gradient + at);
             adjust.l1 = adjust.l2 = 0.0f;
             adjust.scale = (float)(factor * mean);
-            network->kernels->adjust(&adjust);
+            if (adjusts)
+                network->kernels->adjust(&adjust);
             if (step->update)
                 fm_apply_rule(network, step, at, n, adjust.g);
         }
@@ -74,7 +75,8 @@ static void update_with_full_gradient(const fm_pass *pass, const fm_step *step) 
 
 void fm_update_unfused(const fm_pass *pass, const fm_step *step) {
     if (pass->network->optimizer.needs_full_gradient) {
-        update_with_full_gradient(pass, step);
+        fm_add_penalty_gradients(pass);
+        fm_update_from_gradients(pass, step);
         return;
     }
     for (int p = 0; p < pass->network->parameter_count; p++) {

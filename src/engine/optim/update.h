@@ -4,7 +4,10 @@
 
 #include "engine/optim/step.h"
 
-/* Applies the update to gradients that are in memory. */
+/* Adds the gradients of the penalties to those that are in memory, and applies the update. */
 void fm_update_unfused(const fm_pass *pass, const fm_step *step);
+
+/* Applies the update to gradients that are in memory, as they are. */
+void fm_update_from_gradients(const fm_pass *pass, const fm_step *step);
 
 #endif

@@ -204,6 +204,13 @@ void fm_copy_gradients(fm_network *network, float *const *to) {
             copy_locked(network, FM_ARRAY_GRADIENT, p, to[p], NULL);
 }
 
+void fm_set_gradients(fm_network *network, const float *const *from) {
+    memset(network->gradient, 0, (size_t)network->size * sizeof *network->gradient);
+    for (int p = 0; p < network->parameter_count; p++)
+        if (from[p])
+            copy_locked(network, FM_ARRAY_GRADIENT, p, NULL, from[p]);
+}
+
 static fm_status copy_parameter(fm_network *network, uint64_t task, fm_array which, int parameter, float *to, const float *from) {
     if (parameter < 0 || parameter >= network->parameter_count)
         return FM_STATUS_BAD_PLAN;

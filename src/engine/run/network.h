@@ -7,4 +7,7 @@
 /* Copies the gradients, [parameter] in the plan's shapes; NULL for those that are not requested. */
 void fm_copy_gradients(fm_network *network, float *const *to);
 
+/* Replaces the gradients; those of parameters with NULL become zero. */
+void fm_set_gradients(fm_network *network, const float *const *from);
+
 #endif

@@ -144,6 +144,7 @@ fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, d
     fm_status status = fm_lock_acquire(&network->lock, FM_ACCESS_WRITE);
     if (status != FM_STATUS_OK)
         return status;
+    network->caller_mode = fm_fpmode_now();
     status = check_task(network, batches);
     if (status == FM_STATUS_OK)
         status = gradients_locked(network, batches, loss, gradients);
