@@ -9,12 +9,13 @@ from fastmlp._models.cloning import clone_model
 from fastmlp._models.functional import Functional
 from fastmlp._models.model import Model
 from fastmlp._models.sequential import Sequential
+from fastmlp._models.soft_update import soft_update
 from fastmlp._models.storage import Storage, provide
 
 if TYPE_CHECKING:
     from fastmlp.saving import load_model, model_from_json
 
-__all__ = ["Functional", "Model", "Sequential", "clone_model", "load_model", "model_from_json"]
+__all__ = ["Functional", "Model", "Sequential", "clone_model", "load_model", "model_from_json", "soft_update"]
 
 
 def _files() -> Storage:

@@ -284,6 +284,9 @@ fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, d
  * parameters with NULL stay as they are; where gradients are accumulated, NULL is a gradient of zeros. FM_STATUS_NON_FINITE_WEIGHTS if the step leaves NaN or infinity. */
 fm_status fm_network_apply_gradients(fm_network *network, uint64_t task, const float *const *gradients);
 
+/* Moves the first `count` parameters towards those of a network with the same shapes: value = share·source + (1 − share)·value. */
+fm_status fm_network_blend(fm_network *network, fm_network *source, int count, float share);
+
 /* Writes predictions out[rows][outputs] for x[rows][inputs]. Any number of threads may predict at once. */
 typedef struct fm_input {
     int64_t rows;

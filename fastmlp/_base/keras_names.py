@@ -25,7 +25,7 @@ _ONE_PROCESS = "fastmlp trains in one process; see fastmlp.set_num_threads"
 _FLOAT32 = "everything is float32"
 _NO_BACKEND = "fastmlp is its own backend; compute with NumPy"
 _NO_OPERATION = "write it with other functions of fastmlp.ops, or compute with NumPy"
-_ONE_STEP = "a step is compiled code; use callbacks, a loss of your own or train_on_batch"
+_ONE_STEP = "a step is compiled code; use callbacks, a loss of your own, or a loop with model.gradients and optimizer.apply"
 _COMPILED = "a network is compiled code already"
 _NO_VARIABLES = "there are no gradients to record; see fastmlp.Variable"
 

@@ -19,12 +19,13 @@ from fastmlp._engine.network import Network
 from fastmlp._engine.network import Trainer as StepTrainer
 from fastmlp._engine.spec import Parameter, Plan
 from fastmlp._graph import lowering
+from fastmlp._graph.derived import linear_objective
 from fastmlp._graph.symbolic import Graph
 from fastmlp._graph.weights import Weight
 from fastmlp._models.table_inputs import encoders_of
 from fastmlp._training import advice
 from fastmlp._training.compile_config import CompileConfig
-from fastmlp._training.constraining import ConstrainedTrainer, function_constraints
+from fastmlp._training.constraining import ConstrainedTrainer, apply_constraints, function_constraints
 from fastmlp._training.objective import ResolvedObjective
 from fastmlp._training.state import OptimizerState
 from fastmlp.layers import InputLayer, Layer, TableEncoder, assign_all
@@ -239,6 +240,21 @@ class NetworkBinding:
         trainer = self._compiled.optimizer.trainer(network)
         return ConstrainedTrainer(trainer, network, self._constrained) if self._constrained else trainer
 
+    def _apply_gradients(self, gradients: Sequence[np.ndarray | None]) -> None:
+        """One step of the optimizer that the model is compiled with; None for parameters of the plan that stay."""
+        config = self._compiled
+        assert config is not None
+        with self._exclusively("apply"):
+            network = self._training_network()
+            network.learning_rate = config.optimizer.rate
+            try:
+                network.apply_gradients(gradients)
+            except errors.NonFiniteLossError as error:
+                raise errors.NonFiniteWeightsError(
+                    0, f"weights became NaN or infinite in this step; set weights again before you use the model. {error}"
+                ) from None
+            apply_constraints(network, self._constrained)
+
     def _begin_training(self) -> None:
         """Work done once, at the first training step after ``compile``."""
         assert self._compiled is not None
@@ -309,8 +325,9 @@ class NetworkBinding:
             network = self._connected_network()
             if not self._configured:
                 assert self._compiled is not None
-                optimizer = self._compiled.optimizer
-                network.configure(self._current_objective().objectives, optimizer.update(self._require_plan().parameters))
+                optimizer, plan = self._compiled.optimizer, self._require_plan()
+                objectives = self._current_objective().objectives if self._compiled.is_trained else linear_objective(plan.output)
+                network.configure(objectives, optimizer.update(plan.parameters))
                 network.learning_rate = optimizer.rate
                 self._configured = True
             return network

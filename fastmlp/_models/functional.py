@@ -217,6 +217,15 @@ class Functional(Model):
             [np.ascontiguousarray(part).reshape(len(part), *row) for part, row in zip(parts, rows, strict=True)]
         )
 
+    def _arranged_as_inputs(self, gradient: np.ndarray) -> Any:
+        if self._inputs_form.count == 1:
+            return super()._arranged_as_inputs(gradient)
+        parts = np.split(gradient, np.cumsum(self._input_widths())[:-1], axis=1)
+        rows = [tensor.row for tensor in self._graph.inputs]
+        return self._inputs_form.arrange(
+            [np.ascontiguousarray(part).reshape(len(part), *row) for part, row in zip(parts, rows, strict=True)]
+        )
+
     # Describing
 
     def _connections_to_show(self) -> Graph:

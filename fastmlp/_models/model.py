@@ -24,8 +24,8 @@ from fastmlp._engine.spec import SparseRows
 from fastmlp._graph import lowering, symbolic
 from fastmlp._graph.nest import Nest
 from fastmlp._graph.symbolic import Graph, holds_tensors
+from fastmlp._models.gradients import Differentiable
 from fastmlp._models.storage import storage
-from fastmlp._models.trainer import Trainer
 from fastmlp._training.compile_config import CompileConfig
 from fastmlp._training.state import OptimizerState, TrainingState
 from fastmlp._training.typing import LossesLike, LossWeights, MetricsLike, OptimizerLike
@@ -58,7 +58,7 @@ def model_class(kind: M) -> M:
 
 
 @keras_names.answering("Model")
-class Model(Trainer):
+class Model(Differentiable):
     """A network that can be compiled, trained, evaluated, asked for predictions and saved.
 
     ``Model(inputs, outputs)`` is a functional model, the layers between some inputs and some outputs; see
@@ -267,7 +267,7 @@ class Model(Trainer):
             if self._network is not None:
                 backends.set_skip_zeros(self._network, compiled.skip_zeros)
             compiled.optimizer.attach(self)
-            if state is not None and compiled.resolvable and self.built:
+            if state is not None and compiled.configurable and self.built:
                 state.restore(self)
 
     def _follow_layers(self) -> None:

@@ -81,6 +81,11 @@ class CompileConfig:
         """Whether the objective is determined by the network, without the targets."""
         return self.is_trained and all(output.resolvable for output in self.outputs)
 
+    @property
+    def configurable(self) -> bool:
+        """Whether a network can be configured for it without the targets: also without a loss, for gradients from outside."""
+        return self.resolvable or not self.is_trained
+
     @cached_property
     def reads_all_outputs(self) -> bool:
         """Whether each output has a loss or metrics."""

@@ -13,7 +13,7 @@ from fastmlp._base.numeric import as_caller, as_native
 from fastmlp._engine.network import Network, Trainer
 from fastmlp._engine.spec import Batches, Parameter, Plan
 
-__all__ = ["ConstrainedTrainer", "function_constraints"]
+__all__ = ["ConstrainedTrainer", "apply_constraints", "function_constraints"]
 
 
 def function_constraints(plan: Plan) -> tuple[tuple[int, Parameter], ...]:
@@ -41,11 +41,16 @@ class ConstrainedTrainer:
             if predictions is not None:
                 batches = replace(batches, predictions=predictions[(index - first) * batches.batch_size :])
             self._trainer.train(batches, index, index + 1, 0.0, totals)
-            for number, parameter in self._constrained:
-                self._network.set_parameter(number, constrained(parameter, self._network.get_parameter(number)))
+            apply_constraints(self._network, self._constrained)
             if perf_counter() >= deadline:
                 return index + 1
         return stop
+
+
+def apply_constraints(network: Network, constrained_parameters: Sequence[tuple[int, Parameter]]) -> None:
+    """Apply the :func:`function_constraints` of a network's plan."""
+    for number, parameter in constrained_parameters:
+        network.set_parameter(number, constrained(parameter, network.get_parameter(number)))
 
 
 def constrained(parameter: Parameter, w: np.ndarray) -> np.ndarray:

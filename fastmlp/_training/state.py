@@ -188,7 +188,7 @@ class OptimizerState:
 
     def check(self, model: ConnectedModel) -> None:
         """Raise ValueError unless these are the slots of the model's optimizer, with matching shapes."""
-        network = model.network
+        network = model._configured_network()
         if tuple(self.slots) != (expected := tuple(network.slot_names)):
             raise ValueError(f"the optimizer's state should be {', '.join(expected) or 'empty'}, got {', '.join(self.slots) or 'none'}")
         for name, values in self.slots.items():

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Protocol, Self, TypeAlias, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 import fastmlp.optimizers.schedules as schedules
 from fastmlp._base import checks, settings
@@ -21,6 +21,7 @@ from fastmlp._engine.network import Network, Trainer
 from fastmlp._engine.spec import Parameter, Update
 from fastmlp.errors import UnsupportedError
 from fastmlp.optimizers.numbers import Iterations, LearningRate, Slot
+from fastmlp.optimizers.own_variables import OwnVariables, gradients_by_place
 from fastmlp.optimizers.schedules import LearningRateLike
 from fastmlp.variables import Variable
 
@@ -58,9 +59,14 @@ class OptimizedModel(Protocol):
     def training_state(self) -> Config: ...
     def refuse_while_training(self, what: str) -> None: ...
     def optimizer_changed(self) -> None: ...
+    @property
+    def _weights(self) -> Sequence[Variable]: ...
+    @property
+    def trainable_variables(self) -> Sequence[Variable]: ...
     def _uses(self, optimizer: Optimizer) -> bool: ...
-    def _learned(self) -> Iterable[tuple[int, Variable]]: ...
+    def _learned(self) -> Sequence[tuple[int, Variable]]: ...
     def _configured_network(self) -> Network: ...
+    def _apply_gradients(self, gradients: Sequence[NDArray[np.float32] | None]) -> None: ...
 
 
 _UNSUPPORTED = {
@@ -104,6 +110,8 @@ class Optimizer(Configurable):
     _model: weakref.ReferenceType[OptimizedModel] | None = None
     _training: bool = False
     """Whether that model has been trained with this optimizer."""
+    _own: OwnVariables | None = None
+    """The variables of :meth:`apply`, where they are not weights of that model."""
 
     name = Text()
     weight_decay = Real(0, optional=True)
@@ -180,6 +188,9 @@ class Optimizer(Configurable):
     def iterations(self, value: int) -> None:
         batches = checks.check_int("iterations", value, 0) * (self.gradient_accumulation_steps or 1)
         model = self._user()
+        if model is None and self._own is not None:
+            self._own.network.iterations = batches
+            return
         if model is None or not model.built:
             raise ValueError("iterations counts the updates of the optimizer's model; compile and build a model with it first")
         model.network.iterations = batches
@@ -192,23 +203,30 @@ class Optimizer(Configurable):
         if not self.follows_schedule:
             numbers.append(self.learning_rate)
         model = self._user()
-        if model is None or not self._training:
+        if model is None and self._own is not None:
+            learned = list(enumerate(self._own.variables))
+        elif model is not None and self._training:
+            learned = [(index, weight) for index, weight in model._learned() if weight.trainable]
+        else:
             return numbers
-        learned = [(index, weight) for index, weight in model._learned() if weight.trainable]
         slots = (Slot(self, slot, index, weight) for index, weight in learned for slot in self.network().slot_names)
         return [*numbers, *(slot for slot in slots if slot.size)]
 
     def network(self) -> Network:
         """The engine's network, which holds the optimizer's state."""
         model = self._user()
-        if model is None:
+        if model is not None:
+            return model._configured_network()
+        if self._own is None:
             raise ValueError("the optimizer no longer belongs to a model, so it has no state")
-        return model._configured_network()
+        return self._own.network
 
     @property
     def _batches(self) -> int:
         model = self._user()
-        return 0 if model is None else int(model.training_state()["iterations"])
+        if model is None:
+            return 0 if self._own is None else self._own.network.iterations
+        return int(model.training_state()["iterations"])
 
     def _user(self) -> OptimizedModel | None:
         """The model compiled with this optimizer, if it still uses it."""
@@ -222,9 +240,11 @@ class Optimizer(Configurable):
             model.refuse_while_training(f"{name} of the optimizer can't be changed")
         before = {one: self.__dict__.get(one) for one in changed}
         self.__dict__.update(changed)
-        if model is not None:
+        follower = self._own.optimizer_changed if model is None and self._own is not None else None
+        follower = model.optimizer_changed if model is not None else follower
+        if follower is not None:
             try:
-                model.optimizer_changed()
+                follower()
             except BaseException:
                 self.__dict__.update(before)
                 raise
@@ -289,7 +309,7 @@ class Optimizer(Configurable):
         return rates
 
     def __getstate__(self) -> Config:
-        return {name: value for name, value in vars(self).items() if name not in ("_model", "_training")}
+        return {name: value for name, value in vars(self).items() if name not in ("_model", "_training", "_own")}
 
     def __repr__(self) -> str:
         return super().__repr__() if self._schedule is None else f"{type(self).__name__}(learning_rate={self._schedule!r}, ...)"
@@ -315,6 +335,68 @@ class Optimizer(Configurable):
         if var_list is not None:
             raise UnsupportedError("exclude_from_weight_decay(var_list=...) is not in fastmlp; use names: var_names=['bias']")
         self._not_decayed = names_of("var_names", var_names or ())
+
+    def build(self, variables: Iterable[Variable]) -> None:
+        """Sets the variables that :meth:`apply` updates; the first call of that does so too.
+
+        Args:
+            variables: Variables of floating-point numbers. Weights of a model that is compiled with this optimizer need no call.
+        """
+        if self._user() is None:
+            self._own = OwnVariables(self, variables)
+
+    def apply(self, grads: Sequence[ArrayLike | None], trainable_variables: Iterable[Variable] | None = None) -> None:
+        """Takes one step with these gradients, for training loops of one's own.
+
+        A step on the weights of a model that is compiled with this optimizer, with or without a loss, is the one that ``fit`` takes, with
+        the same slots, schedule and bits, so that the two can be mixed. For any other variables the optimizer has slots of its own, which
+        are neither copied nor pickled with it.
+
+        Args:
+            grads: An array of the shape of each variable, or None for variables that stay as they are (a gradient of zeros if gradients are
+                accumulated). Penalties of regularizers are not added.
+            trainable_variables: The variables; by default the trainable weights of the optimizer's model, or those of :meth:`build`.
+
+        Raises:
+            ValueError: The gradients do not fit the variables or are not finite, or a variable is not one of the optimizer's.
+            NonFiniteWeightsError: The step makes weights NaN or infinite.
+
+        Example:
+
+        >>> import fastmlp
+        >>> from fastmlp import optimizers
+        >>> x = fastmlp.Variable([1.0, -2.0])
+        >>> optimizer = optimizers.SGD(learning_rate=0.25)
+        >>> for _ in range(2):
+        ...     optimizer.apply([2 * x.numpy()], [x])
+        >>> x.numpy().tolist()
+        [0.25, -0.5]
+        """
+        if self.full_batch:
+            raise UnsupportedError(f"{type(self).__name__} searches along the loss of all samples, so it can't apply gradients; call fit")
+        grads = list(grads)
+        variables = None if trainable_variables is None else list(trainable_variables)
+        if not grads and not variables:
+            return
+        model = self._user()
+        if model is not None:
+            if not model.built:
+                raise ValueError(f"the model {model.name!r} is not built, so it has no weights yet; call build")
+            known, given = dict(model._learned()), list(model.trainable_variables) if variables is None else variables
+            owner = f"the weights of the model {model.name!r}"
+            model._apply_gradients(gradients_by_place(grads, given, known, owner, len(model._weights)))
+            return
+        if self._own is None:
+            if variables is None:
+                raise ValueError("apply needs the variables that the gradients belong to: apply(gradients, variables)")
+            self._own = OwnVariables(self, variables)
+        self._own.apply(grads, variables, self.rate)
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[ArrayLike | None, Variable]]) -> Iterations:
+        """:meth:`apply` for pairs of a gradient and a variable, such as ``zip(gradients, variables)``; returns :attr:`iterations`."""
+        pairs = list(grads_and_vars)
+        self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
+        return self.iterations
 
     def update(self, parameters: Sequence[Parameter] = ()) -> Update:
         """The update rule and its constants, for the engines.

@@ -238,8 +238,8 @@ class Network:
         """One step of the optimizer with these gradients, to which no penalties are added.
 
         Args:
-            gradients: An array for each of the plan's parameters. Those with None stay as they are; where gradients are accumulated, None is
-                a gradient of zeros.
+            gradients: An array for each of the plan's parameters. Those with None stay as they are; where gradients are accumulated, None
+                is a gradient of zeros.
 
         Raises:
             NonFiniteWeightsError: The step leaves NaN or infinity.
@@ -437,6 +437,16 @@ class Network:
             parameters = list(self._state.parameters)
             parameters[index] = value
             self._state = replace(self._state, parameters=tuple(parameters))
+
+    def blend(self, source: Network, share: float) -> None:
+        """Moves all parameters towards those of a network with the same shapes: ``share · source + (1 - share) · own``."""
+        theirs, own = source._state.parameters, self._state.parameters
+        if [one.shape for one in theirs] != [one.shape for one in own]:
+            raise ValueError("the networks have parameters of different shapes")
+        share = self._dtype.type(share)
+        with self._lock.held(), quiet():
+            moved = tuple(share * new + (1 - share) * old for new, old in zip(theirs, self._state.parameters, strict=True))
+            self._state = replace(self._state, parameters=moved)
 
     @property
     def slot_names(self) -> tuple[str, ...]:

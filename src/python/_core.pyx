@@ -205,6 +205,16 @@ cdef class Network:
     def set_parameter(self, index: int, value) -> None:
         self._set(0, FM_ARRAY_VALUE, index, self._shape(index), value, "parameter")
 
+    def blend(self, Network source not None, share: float) -> None:
+        cdef int count = len(self.plan.parameters)
+        cdef float c_share = share
+        cdef fm_status status
+        if [one.shape for one in source.plan.parameters] != [one.shape for one in self.plan.parameters]:
+            raise ValueError("the networks have parameters of different shapes")
+        with nogil:
+            status = fm_network_blend(self.network, source.network, count, c_share)
+        _raise(status)
+
     def slot_shape(self, name: str, index: int) -> tuple[int, ...]:
         cdef _Task task = self._now()
         self._slot(task, name)

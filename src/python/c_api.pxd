@@ -213,6 +213,7 @@ cdef extern from "fastmlp.h" nogil:
     fm_status fm_network_evaluate(fm_network *network, const fm_batches *batches, int64_t *next, int64_t stop, double seconds, double *totals)
     fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss, float **gradients)
     fm_status fm_network_apply_gradients(fm_network *network, uint64_t task, const float **gradients)
+    fm_status fm_network_blend(fm_network *network, fm_network *source, int count, float share)
     fm_status fm_network_predict(fm_network *network, const fm_input *input, float *out)
     fm_status fm_network_try_predict(fm_network *network, const fm_input *input, float *out)
     ctypedef enum fm_phase:

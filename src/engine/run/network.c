@@ -235,6 +235,40 @@ fm_status fm_network_set(fm_network *network, uint64_t task, fm_array which, int
     return copy_parameter(network, task, which, parameter, NULL, values);
 }
 
+/* The floats of the first `count` parameters of both; −1 if there are fewer, or their shapes differ. */
+static ptrdiff_t shared_floats(const fm_network *a, const fm_network *b, int count) {
+    if (count < 0 || count > a->parameter_count || count > b->parameter_count)
+        return -1;
+    for (int p = 0; p < count; p++)
+        if (a->shape[p][0] != b->shape[p][0] || a->shape[p][1] != b->shape[p][1])
+            return -1;
+    return count < a->parameter_count ? a->offset[count] : a->size;
+}
+
+fm_status fm_network_blend(fm_network *network, fm_network *source, int count, float share) {
+    const ptrdiff_t n = shared_floats(network, source, count);
+    if (n < 0)
+        return FM_STATUS_BAD_PLAN;
+    float *copy = malloc((size_t)n * sizeof *copy + 1); /* so that no call holds two locks, which another might take the other way around */
+    if (!copy)
+        return FM_STATUS_NO_MEMORY;
+    fm_status status = fm_lock_acquire(&source->lock, FM_ACCESS_FLUSH);
+    if (status == FM_STATUS_OK) {
+        fm_flush(source);
+        memcpy(copy, source->value, (size_t)n * sizeof *copy);
+        fm_lock_release(&source->lock, FM_ACCESS_FLUSH);
+        status = fm_lock_acquire(&network->lock, FM_ACCESS_WRITE);
+    }
+    if (status == FM_STATUS_OK) {
+        fm_flush(network);
+        const fm_combine blend = {n, copy, network->value, share, 1.0f - share, network->value};
+        network->kernels->combine(&blend);
+        fm_lock_release(&network->lock, FM_ACCESS_WRITE);
+    }
+    free(copy);
+    return status;
+}
+
 /* -- numbers ----------------------------------------------------------------------------------------------------------------------- */
 
 /* Fields of the state are read without the lock, so writers store each atomically. */

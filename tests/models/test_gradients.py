@@ -1,0 +1,216 @@
+"""``model.gradients``: derivatives of the loss, or of any function of the outputs, by weights and by inputs."""
+
+import numpy as np
+import pytest
+
+from fastmlp import layers, models
+from fastmlp._engine.spec import Update
+from fastmlp._graph import derived
+from fastmlp.errors import UnsupportedError
+from fastmlp.reference import Network
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(12, 6)).astype("float32")
+G = rng.normal(size=(12, 3)).astype("float32")
+LABELS = rng.integers(0, 3, 12)
+
+
+def of_layers(*between, last="linear"):
+    return models.Sequential([layers.Dense(8, activation="tanh", input_shape=(6,)), *between, layers.Dense(3, activation=last)])
+
+
+def branched():
+    x = layers.Input((6,))
+    parts = x[:, :2], x[:, 2:]
+    h = layers.Add()([layers.Dense(5, activation="gelu")(parts[0]), layers.Dense(5)(parts[1])])
+    return models.Model(x, layers.Dense(3)(layers.Concatenate()([h, layers.Dropout(0.2)(x), layers.Dense(2)(x)])))
+
+
+MODELS = {
+    "dense": lambda: of_layers(),
+    "softmax": lambda: of_layers(last="softmax"),
+    "linear": lambda: models.Sequential([layers.Dense(3, input_shape=(6,))]),
+    "gelu": lambda: of_layers(layers.Dense(7, activation="gelu")),
+    "dropout": lambda: of_layers(layers.Dropout(0.5), layers.GaussianNoise(0.3)),
+    "norms": lambda: of_layers(layers.LayerNormalization(), layers.Dense(4), layers.BatchNormalization()),
+    "noise first": lambda: models.Sequential([layers.Input((6,)), layers.Dropout(0.2), layers.Dense(3)]),
+    "rescaled": lambda: models.Sequential([layers.Input((6,)), layers.Rescaling(0.5, 1.0), layers.Dense(3)]),
+    "branched": branched,
+    "folded": lambda: models.Sequential(
+        [layers.Input((6,)), layers.Reshape((3, 2)), layers.Dense(4, activation="tanh"), layers.Flatten(), layers.Dense(3)]
+    ),
+    "custom": lambda: of_layers(layers.Dense(4, activation=lambda z: z * z)),
+}
+
+
+def objective(model, x):
+    return float((G.astype(float) * model(x)).sum())
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_products_with_the_jacobian_are_finite_differences_in_float64(make):
+    model = make()
+    plan = derived.without_penalties(derived.as_called(model._require_plan()))
+    network = Network(plan, dtype=np.float64)
+    for index, weight in enumerate(model.weights):
+        network.set_parameter(index, weight.numpy().astype(float))
+
+    def value(x, weights):
+        for index, weight in enumerate(weights):
+            network.set_parameter(index, weight)
+        return float((G * network.predict(x)).sum())
+
+    weights = [one.numpy().astype(float) for one in model.weights]
+    by_inputs = model.gradients(X, output_gradients=G, by="inputs")
+    direction, step = rng.normal(size=X.shape), 1e-6
+    difference = (value(X + step * direction, weights) - value(X - step * direction, weights)) / (2 * step)
+    assert by_inputs.shape == X.shape
+    assert np.sum(direction * by_inputs) == pytest.approx(difference, rel=1e-4, abs=1e-4)
+
+    by_weights = model.gradients(X, output_gradients=G, training=False)
+    assert [one.shape for one in by_weights] == [one.shape for one in model.trainable_variables]
+    places = {id(one): index for index, one in enumerate(model.weights)}
+    directions = [np.zeros(one.shape) for one in weights]
+    for one in model.trainable_variables:
+        directions[places[id(one)]] = rng.normal(size=one.shape)
+    ahead, behind = ([w + s * d for w, d in zip(weights, directions, strict=True)] for s in (step, -step))
+    difference = (value(X.astype(float), ahead) - value(X.astype(float), behind)) / (2 * step)
+    products = sum(
+        np.sum(directions[places[id(one)]] * gradient) for one, gradient in zip(model.trainable_variables, by_weights, strict=True)
+    )
+    assert products == pytest.approx(difference, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("by", ["weights", "inputs"])
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "custom"])
+def test_both_engines_agree(name, training, by):
+    results = []
+    for engine in ("native", "reference"):
+        model = MODELS[name]()
+        model.seed = 5
+        draw = np.random.default_rng(1)
+        model.set_weights([abs(draw.normal(size=one.shape)) * 0.3 for one in model.weights])
+        model.compile("adam", "mse", engine=engine)
+        for options in ({"output_gradients": G}, {"y": G, "sample_weight": np.arange(12.0)}):
+            found = model.gradients(X, by=by, training=training, **options)
+            results.append(found if by == "weights" else [found])
+    for a, b in zip((*results[0], *results[1]), (*results[2], *results[3]), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("compiled", [None, "without loss", "with loss"])
+def test_the_gradient_of_a_loss_is_the_product_with_its_gradient_by_the_outputs(compiled):
+    model, with_loss = of_layers(layers.Dropout(0.4), last="softmax"), of_layers(layers.Dropout(0.4), last="softmax")
+    with_loss.set_weights(model.get_weights())
+    with_loss.seed = model.seed = 4
+    with_loss.compile("adam", "mse")
+    if compiled:
+        model.compile("adam", None if compiled == "without loss" else "sparse_categorical_crossentropy")
+    outputs = with_loss(X)
+    for by in ("weights", "inputs"):
+        expected = with_loss.gradients(X, G, by=by, training=False)
+        found = model.gradients(X, output_gradients=2 * (outputs - G) / G.size, by=by, training=False)
+        for a, b in zip(expected, found, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_without_an_objective_it_is_the_sum_of_the_outputs():
+    model = of_layers()
+    assert all(map(np.array_equal, model.gradients(X), model.gradients(X, output_gradients=np.ones((12, 3)))))
+
+
+def test_the_loss_of_a_class_by_the_inputs():
+    model = of_layers(last="softmax")
+    model.compile("adam", "sparse_categorical_crossentropy")
+    gradient = model.gradients(X, LABELS, by="inputs")
+    step = 1e-2 * gradient / np.abs(gradient).max()
+    assert model.evaluate(X + step, LABELS, verbose=0) > model.evaluate(X, LABELS, verbose=0) > model.evaluate(X - step, LABELS, verbose=0)
+
+
+def test_gradients_follow_the_weights_and_the_layers():
+    model = of_layers()
+    model.gradients(X, by="inputs")
+    model.set_weights([np.zeros(one.shape) for one in model.weights])
+    assert not model.gradients(X, by="inputs").any()
+    model.layers[0].trainable = False
+    assert len(model.gradients(X)) == 2
+    model.add(layers.Dense(1))
+    assert model.gradients(X, by="inputs").shape == X.shape
+    assert len(model.gradients(X)) == 4
+
+
+def test_gradients_change_nothing():
+    model = of_layers(layers.BatchNormalization())
+    model.compile("adam", "mse")
+    model.train_on_batch(X, G)
+    before, state = model.get_weights(), model.training_state()
+    for by in ("weights", "inputs"):
+        model.gradients(X, G, by=by)
+        model.gradients(X, output_gradients=G, by=by, training=True)
+    assert all(map(np.array_equal, before, model.get_weights()))
+    assert model.training_state() == state
+
+
+def test_penalties_belong_to_the_loss():
+    model = models.Sequential([layers.Dense(3, kernel_regularizer="l2", input_shape=(6,)), layers.ActivityRegularization(l2=0.1)])
+    model.compile("adam", "mse")
+    plain = models.Sequential([layers.Dense(3, input_shape=(6,))])
+    plain.set_weights(model.get_weights())
+    for a, b in zip(model.gradients(X, output_gradients=G), plain.gradients(X, output_gradients=G), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+    assert not np.allclose(model.gradients(X, G)[0], model.gradients(X, output_gradients=2 * (model(X) - G) / G.size)[0])
+
+
+def test_several_inputs_and_outputs():
+    a, b = layers.Input((2,), name="a"), layers.Input((2, 2), name="b")
+    h = layers.Concatenate()([a, layers.Flatten()(b)])
+    model = models.Model({"a": a, "b": b}, {"one": layers.Dense(3, name="one")(h), "two": layers.Dense(1, name="two")(h)})
+    x = {"a": X[:, :2], "b": X[:, 2:].reshape(-1, 2, 2)}
+    by_inputs = model.gradients(x, output_gradients={"one": G}, by="inputs")
+    assert {key: value.shape for key, value in by_inputs.items()} == {"a": (12, 2), "b": (12, 2, 2)}
+    np.testing.assert_allclose(by_inputs["a"], G @ model.get_layer("one").kernel.numpy()[:2].T, rtol=1e-5, atol=1e-6)
+    kernel, bias, *of_two = model.gradients(x, output_gradients={"one": G})
+    np.testing.assert_allclose(kernel, X.T @ G, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(bias, G.sum(axis=0), rtol=1e-5, atol=1e-5)
+    assert not any(one.any() for one in of_two)
+
+
+def test_sparse_and_integer_inputs():
+    sparse = pytest.importorskip("scipy.sparse")
+    model = of_layers()
+    x = np.where(X > 0.5, np.float32(1), np.float32(0))
+    dense = model.gradients(x, by="inputs")
+    assert np.array_equal(dense, model.gradients(sparse.csr_matrix(x), by="inputs"))
+    assert np.array_equal(dense, model.gradients(sparse.csr_matrix(np.vstack([x, x])), by="inputs")[12:])
+    assert np.array_equal(dense, model.gradients(x.astype("uint8"), by="inputs"))
+    embedding = models.Sequential([layers.Embedding(4, 2, input_length=3), layers.Flatten(), layers.Dense(1)])
+    with pytest.raises(UnsupportedError, match=r"no gradient by its inputs.*embedding"):
+        embedding.gradients(np.zeros((2, 3)), by="inputs")
+    assert len(embedding.gradients(np.zeros((2, 3)))) == 3
+
+
+def test_mistakes_are_named():
+    model = of_layers()
+    for options, message in (
+        ({"by": "outputs"}, "by must be 'weights' or 'inputs', got 'outputs'"),
+        ({"y": G, "output_gradients": G}, "either y"),
+        ({"sample_weight": [1.0]}, "needs y"),
+        ({"output_gradients": G[:, :2]}, r"output_gradients has shape \(12, 2\), but the predictions have \(12, 3\)"),
+        ({"output_gradients": G * np.inf}, "NaN or infinite"),
+        ({"output_gradients": "a"}, "array of numbers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.gradients(X, **options)
+    with pytest.raises(RuntimeError, match="must be compiled before gradients of the loss"):
+        model.gradients(X, G)
+    with pytest.raises(ValueError, match="no samples"):
+        model.gradients(X[:0])
+
+
+def test_a_plan_of_a_derived_network_has_one_trainable_parameter():
+    plan = derived.with_input_as_parameter(of_layers()._require_plan(), 7)
+    assert [one.name for one in plan.parameters if one.trainable] == ["x"]
+    network = Network(plan)
+    network.configure(derived.linear_objective(plan.output), Update("sgd"))
+    assert network.plan.parameters[-1].shape == (7, 6)
