@@ -47,25 +47,25 @@ class Differentiable(Trainer):
 
         With ``y`` they are those of the loss of ``compile``, as in a step of ``fit``: the mean over the samples, with the penalties of
         regularizers. With ``output_gradients``, the gradient of your own objective by ``model(x)``, they are the product of that with the
-        model's Jacobian, without penalties; the model need not be compiled. Without both, they are those of the sum of outputs.
+        model's Jacobian, without penalties; the model need not be compiled. Without both, they are those of the sum of all outputs.
 
         Args:
             x: See :meth:`fit`; a single batch.
             y: See :meth:`fit`.
             sample_weight: See :meth:`fit`.
-            by: ``"weights"`` or ``"inputs"``.
+            by: ``"weights"``, or ``"inputs"`` for gradients by x.
             output_gradients: An array of the shape of the predictions; a list or dict of them if the model has several outputs.
             training: Whether dropout is on and batch normalization uses the moments of the batch. By default True for gradients by weights
                 and False for those by inputs. The moving statistics of batch normalization are not updated in either case.
 
         Returns:
-            By weights, a list of arrays in the order of ``trainable_variables``. By inputs, an array of the shape of x, or a list or dict of
-            them if the model has several inputs.
+            By weights, a list of arrays in the order of ``trainable_variables``. By inputs, an array of the shape of x, or a list or dict
+            of them if the model has several inputs.
 
         Raises:
             NonFiniteLossError: The loss is NaN or infinite.
             ValueError: The data do not fit the model, or ``output_gradients`` are not finite.
-            UnsupportedError: Gradients by inputs of a layer that has no derivative, such as Embedding.
+            UnsupportedError: Gradients by inputs of a layer that has none, such as Embedding.
 
         Example:
 

@@ -24,6 +24,7 @@ FILES = {
     "test_adapters.py": (("_data.adapters",), "goes through the table of adapters, none of which may be without a case"),
     "test_cli.py": (("_data.images",), "compares with the pixels that the command reads from a picture"),
     "test_cli_recipes.py": (("_data.deformations",), "looks at the deformed images, of which the command prints nothing"),
+    "test_derived_gradients.py": (("_graph.derived",), "takes finite differences in float64, which no model computes in"),
     "test_diskreads.py": (("_data.adapters.memory_maps",), "can't make the machine's memory smaller than a file"),
     "test_forking.py": (("_base.naming", "_base.seeding"), "holds their locks while it forks"),
     "test_golden_ops.py": (("_program",), "differentiates single functions by any seed"),
