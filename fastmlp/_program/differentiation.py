@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastmlp._program.program import CONSTANT, Program, finished, replay
-from fastmlp._program.recording import Recorder, Value, apply
+from fastmlp._program.recording import MAX_DERIVED, Recorder, Value, apply
 from fastmlp._program.simplification import simplified
 from fastmlp._program.table import OPS
 from fastmlp._program.types import FLOAT, Shape
@@ -29,7 +29,7 @@ def differentiated(program: Program, by: Sequence[int], seeded: bool = False) ->
     """
     out = program.outputs[0]
     seed_type = program.types[out]
-    recorder = Recorder((*program.inputs, seed_type) if seeded else program.inputs)
+    recorder = Recorder((*program.inputs, seed_type) if seeded else program.inputs, limit=MAX_DERIVED)
     values = replay(program, recorder)
     depends = _depending(program, by)
     seed = recorder.value(len(program.inputs)) if seeded else apply("broadcast_to", recorder.constant(np.float32(1)), shape=seed_type.shape)

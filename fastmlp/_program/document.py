@@ -27,7 +27,7 @@ from fastmlp._program.types import DTYPES, FLOAT, MAX_AXES, Shape, Type, check_s
 __all__ = ["read", "written"]
 
 VERSION = 1
-MAX_TOTAL = 1 << 25
+MAX_TOTAL = 1 << 23
 """The maximum number of elements of all values together, for each sample."""
 _CONSTANT = {"dtype": "dtype", "shape": "shape", "values": "values"}
 

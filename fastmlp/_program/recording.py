@@ -30,7 +30,9 @@ __all__ = [
 ]
 
 MAX_INSTRUCTIONS = 10_000
-"""The maximum length of a program."""
+"""The maximum length of the program of a function."""
+MAX_DERIVED = 10 * MAX_INSTRUCTIONS
+"""That of a program with its derivatives."""
 MAX_CONSTANTS = 1 << 20
 """The maximum number of elements of all constants of a program."""
 _PACKAGES = (str(Path(__file__).parents[1]), str(Path(np.__file__).parent))
@@ -68,9 +70,11 @@ class Recorder:
     Args:
         inputs: The types of the program's inputs.
         value_class: The class of recorded values.
+        limit: The maximum number of instructions.
     """
 
-    def __init__(self, inputs: Sequence[Type], value_class: type[Value] | None = None) -> None:
+    def __init__(self, inputs: Sequence[Type], value_class: type[Value] | None = None, limit: int = MAX_INSTRUCTIONS) -> None:
+        self._limit = limit
         self.types = list(inputs)
         self.inputs = len(self.types)
         self.instructions: list[Instruction] = []
@@ -107,8 +111,8 @@ class Recorder:
 
     def _add(self, instruction: Instruction, kind: Type) -> int:
         check_size(kind.shape)
-        if len(self.instructions) >= MAX_INSTRUCTIONS:
-            raise TraceError(f"the function has more than {MAX_INSTRUCTIONS} operations; does it loop in Python?{where_called()}")
+        if len(self.instructions) >= self._limit:
+            raise TraceError(f"the function has more than {self._limit} operations; does it loop in Python?{where_called()}")
         self.instructions.append(instruction)
         self.types.append(kind)
         return len(self.types) - 1

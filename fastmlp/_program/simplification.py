@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp._program.program import CONSTANT, Program, finished, needed
-from fastmlp._program.recording import Instruction, Recorder, Value, apply
+from fastmlp._program.recording import MAX_DERIVED, Instruction, Recorder, Value, apply
 from fastmlp._program.table import OPS
 from fastmlp._program.types import Shape, Type, batched, broadcast, elements
 
@@ -30,7 +30,7 @@ def simplified(program: Program, keep_stops: bool = False) -> Program:
         program: Any program.
         keep_stops: Whether it is still to be differentiated, so that ``stop_gradient`` has a meaning.
     """
-    recorder = Recorder(program.inputs)
+    recorder = Recorder(program.inputs, limit=MAX_DERIVED)
     kept = needed(program.instructions, len(program.inputs), program.outputs)
     values: dict[int, Value] = {number: recorder.value(number) for number in range(len(program.inputs))}
     for number, instruction in enumerate(program.instructions, len(program.inputs)):

@@ -31,7 +31,7 @@ FLOAT = "float32"
 DTYPES = {FLOAT: np.dtype(np.float32), "int32": np.dtype(np.int32), "bool": np.dtype(np.bool_)}
 _OF_KIND = {"f": FLOAT, "i": "int32", "u": "int32", "b": "bool"}
 
-MAX_ELEMENTS = 1 << 22
+MAX_ELEMENTS = 1 << 20
 """The maximum number of elements of a value, for each sample."""
 MAX_AXES = 8
 
@@ -96,6 +96,9 @@ def broadcast(*shapes: Shape) -> Shape:
     Raises:
         ValueError: The shapes do not fit, or an axis of another kind stands against the batch axis.
     """
+    distinct = {shape for shape in shapes if shape}
+    if len(distinct) == 1:
+        return distinct.pop()
     result: list[int] = []
     rank = max(map(len, shapes), default=0)
     for axis in range(rank):

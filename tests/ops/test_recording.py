@@ -78,6 +78,17 @@ def test_the_gradient_of_a_mean_of_squares_takes_one_multiplication():
     assert sorted(one.op for one in program.instructions if one.op != "constant") == ["divide", "multiply", "square", "subtract", "sum"]
 
 
+def test_a_long_function_has_a_gradient():
+    def repeated(y, p):
+        for _ in range(1000):
+            p = p + 0.001 * ops.sin(p) * ops.tanh(p)
+        return ops.sum(p, axis=1)
+
+    value, gradient = Executable(differentiated(trace(repeated, [ROWS, ROWS]), (1,)))(Y, P)
+    assert np.isfinite(value).all()
+    assert np.isfinite(gradient).all()
+
+
 def test_a_gradient_that_is_stopped_is_zero():
     program = differentiated(trace(lambda y, p: ops.sum(p * ops.stop_gradient(p * p), axis=1), [ROWS, ROWS]), (0, 1))
     _, dy, dp = Executable(program)(Y, P)
