@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,7 @@ class NetworkBinding:
         self._gaps: np.ndarray | None = None
         self._encoders: Mapping[int, TableEncoder] = {}  # by the index of the input that is a table
         self._weights: list[Weight] = []
+        self._places: dict[int, int] = {}
         self._network: Network | None = None
         self._compiled: CompileConfig | None = None
         self._training_lock = forks.Lock()  # held by a call that trains
@@ -149,6 +150,7 @@ class NetworkBinding:
         with self._connecting.lock:
             self._forget_plan()
             self.plan, self._weights = lowering.make_plan(graph)
+            self._places = {}
             self._arranges = type(self)._arranges or bool(self.plan.rows)
             self._integer_features, self._gaps = lowering.numbers_read(self.plan), lowering.gaps_read(self.plan)
             self._encoders = encoders_of(graph)
@@ -217,12 +219,15 @@ class NetworkBinding:
             self._network = self._forward = self._objective = None
             self._configured = False
 
-    def _training_network(self) -> Network:
+    def _refuse_outdated(self) -> None:
         if self._outdated:
             raise RuntimeError(
                 "trainable was changed after the model was trained, and would not take effect; call compile again: "
                 "model.compile(optimizer, loss), with the same optimizer to keep its state"
             )
+
+    def _training_network(self) -> Network:
+        self._refuse_outdated()
         if not self._trained:
             self._begin_training()
         network = self._configured_network()
@@ -239,6 +244,14 @@ class NetworkBinding:
         assert self._compiled is not None
         trainer = self._compiled.optimizer.trainer(network)
         return ConstrainedTrainer(trainer, network, self._constrained) if self._constrained else trainer
+
+    def _trainable_places(self) -> Mapping[int, int]:
+        """The indices in the plan of :attr:`trainable_variables`, in this order, by their ids."""
+        self._refuse_outdated()
+        if not self._places:
+            by_id = {id(weight): index for index, weight in enumerate(self._weights)}
+            self._places = {id(weight): by_id[id(weight)] for weight in self.trainable_weights}
+        return self._places
 
     def _apply_gradients(self, gradients: Sequence[np.ndarray | None]) -> None:
         """One step of the optimizer that the model is compiled with; None for parameters of the plan that stay."""
@@ -263,21 +276,9 @@ class NetworkBinding:
             checks.warn("the model has no trainable weights, so training changes nothing; set trainable = True on some layers")
         self._trained = True
 
-    @contextmanager
-    def _exclusively(self, method: str) -> Iterator[None]:
+    def _exclusively(self, method: str) -> AbstractContextManager[None]:
         """Hold the training lock during ``method``: one training call at a time, and none from a loss function."""
-        if self._network is not None and self._network.in_use_here:
-            raise RuntimeError(errors.INSIDE_FUNCTION)
-        if not self._training_lock.lock.acquire(blocking=False):
-            if self._is_training_here():
-                raise RuntimeError(f"{method} was called while the same model is being trained, from one of its callbacks")
-            raise RuntimeError(f"{method} was called while another thread trains the same model; wait for it, or train a copy of the model")
-        try:
-            self._training_lock.holder = threading.get_ident()
-            yield
-        finally:
-            self._training_lock.holder = 0
-            self._training_lock.lock.release()
+        return _Exclusively(self, method)
 
     def _is_training_here(self) -> bool:
         return self._training_lock.is_own
@@ -474,3 +475,31 @@ def _every(layers: Iterable[Any]) -> Iterator[Any]:
         yield layer
         if isinstance(layer, NetworkBinding):
             yield from _every(layer.layers)
+
+
+class _Exclusively(AbstractContextManager[None]):
+    """Holds a model's training lock; a class, because a generator takes as long as the step of a small network.
+
+    Args:
+        model: The model.
+        method: The name of the method, for messages.
+    """
+
+    __slots__ = ("_method", "_model")
+
+    def __init__(self, model: NetworkBinding, method: str) -> None:
+        self._model, self._method = model, method
+
+    def __enter__(self) -> None:
+        model, method = self._model, self._method
+        if model._network is not None and model._network.in_use_here:
+            raise RuntimeError(errors.INSIDE_FUNCTION)
+        if not model._training_lock.lock.acquire(blocking=False):
+            if model._is_training_here():
+                raise RuntimeError(f"{method} was called while the same model is being trained, from one of its callbacks")
+            raise RuntimeError(f"{method} was called while another thread trains the same model; wait for it, or train a copy of the model")
+        model._training_lock.holder = threading.get_ident()
+
+    def __exit__(self, *exception: object) -> None:
+        self._model._training_lock.holder = 0
+        self._model._training_lock.lock.release()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp import _core
-from fastmlp._base import checks, keywords
+from fastmlp._base import checks, forks, keywords
 from fastmlp._base.numeric import as_native
 from fastmlp._base.typing import InputData, TargetData, WeightData
 from fastmlp._data.adapters import choose_adapter
@@ -91,10 +92,9 @@ class Differentiable(Trainer):
             self._require_compiled("gradients of the loss")
             samples, objective = self._read_samples(x, y, sample_weight)
             batches, objectives = samples.batches(len(samples)), objective.objectives
-        with self._exclusively("gradients"):
-            if by == "inputs":
-                return self._gradients_by_inputs(batches, objectives, training, penalized=y is not None)
-            return self._gradients_by_weights(batches, objectives, training, penalized=y is not None)
+        if by == "inputs":
+            return self._gradients_by_inputs(batches, objectives, training, penalized=y is not None)
+        return self._gradients_by_weights(batches, objectives, training, penalized=y is not None)
 
     def _linear_batch(self, x: Any, output_gradients: Any) -> tuple[Batches, Objectives]:
         """The batch and objective whose gradient by the outputs is ``output_gradients``; of ones if that is None."""
@@ -113,14 +113,16 @@ class Differentiable(Trainer):
 
     def _gradients_by_weights(self, batches: Batches, objectives: Objectives, training: bool, *, penalized: bool) -> list[Any]:
         plan, compiled = self._require_plan(), self._compiled
+        places = self._trainable_places().values()
         direct = compiled is not None and compiled.is_trained == penalized and training
         if direct and (penalized or not derived.has_penalties(plan)):
-            network = self._configured_network()
+            gradients = self._configured_network().gradients(batches)[1]
         else:
             own = plan if training else derived.as_called(plan)
-            network = self._twin(("weights", training, penalized), own if penalized else derived.without_penalties(own), objectives)
-        gradients = network.gradients(batches)[1]
-        return [gradients[index] for index in self._twins.trainable(self, plan)]
+            own = own if penalized else derived.without_penalties(own)
+            with self._twins.lock.lock:
+                gradients = self._twin(("weights", training, penalized), own, objectives).gradients(batches)[1]
+        return [gradients[index] for index in places]
 
     def _gradients_by_inputs(self, batches: Batches, objectives: Objectives, training: bool, *, penalized: bool) -> Any:
         plan, x = self._require_plan(), batches.x
@@ -128,10 +130,12 @@ class Differentiable(Trainer):
         derived_plan = plan if training else derived.as_called(plan)
         if not penalized:
             derived_plan = derived.without_penalties(derived_plan)
-        network = self._twin(("inputs", training, penalized, rows), derived.with_input_as_parameter(derived_plan, rows), objectives)
-        network.set_parameter(len(plan.parameters), _dense(x))
+        derived_plan = derived.with_input_as_parameter(derived_plan, rows)
         numbers = np.arange(rows, dtype=np.float32).reshape(rows, 1)
-        gradients = network.gradients(Batches(numbers, batches.y, batches.sample_weight, None, rows))[1]
+        with self._twins.lock.lock:
+            network = self._twin(("inputs", training, penalized, rows), derived_plan, objectives)
+            network.set_parameter(len(plan.parameters), _dense(x))
+            gradients = network.gradients(Batches(numbers, batches.y, batches.sample_weight, None, rows))[1]
         return self._arranged_as_inputs(gradients[-1])
 
     def _arranged_as_inputs(self, gradient: NDArray[np.float32]) -> Any:
@@ -153,29 +157,18 @@ class Differentiable(Trainer):
 
 
 class _Twins:
-    """Networks of derived plans, by what they are for, and the places of the trainable weights; forgotten when the plan changes."""
+    """Networks of derived plans, by what they are for; forgotten when the model's plan changes. Hold the lock to use one."""
 
     def __init__(self) -> None:
+        self.lock = forks.Lock(threading.RLock)  # a loss function of one's own may call gradients, and get an error
         self._plan: Plan | None = None
         self._networks: dict[tuple[Any, ...], tuple[Objectives | None, Network]] = {}
-        self._trainable: tuple[int, ...] = ()
-
-    def _follow(self, plan: Plan) -> None:
-        if self._plan is not plan:
-            self._plan, self._trainable = plan, ()
-            self._networks.clear()
-
-    def trainable(self, model: Differentiable, plan: Plan) -> tuple[int, ...]:
-        """The indices in the plan of the model's ``trainable_variables``."""
-        self._follow(plan)
-        if not self._trainable:
-            places = {id(weight): index for index, weight in enumerate(model._weights)}
-            self._trainable = tuple(places[id(weight)] for weight in model.trainable_variables)
-        return self._trainable
 
     def get(self, of: Plan, key: tuple[Any, ...], plan: Plan, objectives: Objectives) -> Network:
         """The network for ``key``, configured for these objectives."""
-        self._follow(of)
+        if self._plan is not of:
+            self._plan = of
+            self._networks.clear()
         kept, network = self._networks.pop(key, (None, None))
         if network is None:
             network = backends.make_network(key[0], plan, 0)

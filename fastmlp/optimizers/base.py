@@ -63,6 +63,7 @@ class OptimizedModel(Protocol):
     def _weights(self) -> Sequence[Variable]: ...
     @property
     def trainable_variables(self) -> Sequence[Variable]: ...
+    def _trainable_places(self) -> Mapping[int, int]: ...
     def _uses(self, optimizer: Optimizer) -> bool: ...
     def _learned(self) -> Sequence[tuple[int, Variable]]: ...
     def _configured_network(self) -> Network: ...
@@ -382,9 +383,9 @@ class Optimizer(Configurable):
         if model is not None:
             if not model.built:
                 raise ValueError(f"the model {model.name!r} is not built, so it has no weights yet; call build")
-            known, given = dict(model._learned()), list(model.trainable_variables) if variables is None else variables
-            owner = f"the weights of the model {model.name!r}"
-            model._apply_gradients(gradients_by_place(grads, given, known, owner, len(model._weights)))
+            given = list(model.trainable_variables) if variables is None else variables
+            owner = f"the trainable weights of the model {model.name!r}"
+            model._apply_gradients(gradients_by_place(grads, given, model._trainable_places(), owner, len(model._weights)))
             return
         if self._own is None:
             if variables is None:

@@ -8,7 +8,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastmlp import _core
 from fastmlp._base import checks
 from fastmlp._base.numeric import as_native
 from fastmlp._engine import backends
@@ -26,39 +25,35 @@ class UpdatingOptimizer(Protocol):
 
 
 def gradients_by_place(
-    gradients: Sequence[ArrayLike | None], variables: Sequence[Variable], known: Mapping[int, Variable], owner: str, count: int
+    gradients: Sequence[ArrayLike | None], variables: Sequence[Variable], places: Mapping[int, int], owner: str, count: int
 ) -> Gradients:
-    """Checked gradients in the order of an engine's parameters; None for those without one.
+    """Gradients in the order of an engine's parameters, which checks that they are finite; None for those without one.
 
     Args:
         gradients: An array for each variable, or None.
         variables: The variables.
-        known: Those that can be updated, by the index of their parameter.
+        places: The indices of the parameters of those that can be updated, by their ids.
         owner: What they belong to, for messages.
         count: The number of parameters.
     """
     if len(gradients) != len(variables):
         raise ValueError(f"apply got {len(gradients)} gradients for {len(variables)} variables; pass one for each, or None")
-    places = {id(variable): index for index, variable in known.items()}
     result: Gradients = [None] * count
-    seen, missing = set[int](), list[str]()
+    missing: list[str] = []
     for gradient, variable in zip(gradients, variables, strict=True):
         index = places.get(id(variable))
         if index is None:
             name = variable.path if isinstance(variable, Variable) else repr(variable)
             raise ValueError(f"{name:.80} is not among the variables that this optimizer updates, {owner}; use a separate optimizer for it")
-        if index in seen:
-            raise ValueError(f"{variable.path} is in the list of variables twice")
-        seen.add(index)
         if gradient is None:
             missing.append(variable.path)
-        elif not variable.trainable:
-            raise ValueError(f"{variable.path} is not trainable; pass only model.trainable_variables")
-        else:
+        elif result[index] is None:
             result[index] = _checked(gradient, variable)
-    if missing and len(missing) == len(variables):
-        raise ValueError(f"none of the variables has a gradient: {', '.join(missing)}")
+        else:
+            raise ValueError(f"{variable.path} is in the list of variables twice")
     if missing:
+        if len(missing) == len(variables):
+            raise ValueError(f"none of the variables has a gradient: {', '.join(missing)}")
         checks.warn(f"there are no gradients for {', '.join(missing)}, which stay as they are")
     return result
 
@@ -70,8 +65,6 @@ def _checked(gradient: ArrayLike, variable: Variable) -> NDArray[np.float32]:
         raise ValueError(f"the gradient of {variable.path} must be an array of numbers: {error}") from error
     if array.shape != variable.shape:
         raise ValueError(f"the gradient of {variable.path} has shape {array.shape}, but the variable has {variable.shape}")
-    if _core.first_nonfinite(array) >= 0:
-        raise ValueError(f"the gradient of {variable.path} has NaN or infinite elements; no variable was changed")
     return array
 
 
@@ -90,6 +83,8 @@ class OwnVariables:
                 raise TypeError(f"optimizers update variables, such as fastmlp.Variable and weights of layers, got {variable!r:.80}")
             if variable.dtype.kind != "f":
                 raise TypeError(f"{variable.path} holds {variable.dtype} numbers, but only floating-point numbers have gradients")
+            if not variable.trainable:
+                raise ValueError(f"{variable.path} is not trainable")
             if not variable.size:
                 raise ValueError(f"{variable.path} has shape {variable.shape}: there is nothing to update")
         self._optimizer = optimizer
@@ -119,8 +114,8 @@ class OwnVariables:
     def apply(self, gradients: Sequence[ArrayLike | None], variables: Sequence[Variable] | None, rate: float) -> None:
         """One step of the optimizer; by default for all variables. If it fails, the variables keep their values."""
         given = self.variables if variables is None else variables
-        known = dict(enumerate(self.variables))
-        found = gradients_by_place(gradients, given, known, "those of the first call", len(known))
+        places = {id(variable): index for index, variable in enumerate(self.variables)}
+        found = gradients_by_place(gradients, given, places, "those of the first call", len(places))
         self._load()
         self.network.learning_rate = rate
         self.network.apply_gradients(

@@ -244,10 +244,14 @@ class Network:
         Raises:
             NonFiniteWeightsError: The step leaves NaN or infinity.
             RuntimeError: ``configure`` has not been called.
+            ValueError: A gradient has another shape, or is not finite.
         """
         described = self._plan.parameters
         if len(gradients) != len(described):
             raise ValueError(f"there are {len(gradients)} gradients, but the network has {len(described)} parameters")
+        for g, one in zip(gradients, described, strict=True):
+            if g is not None and not np.isfinite(g).all():
+                raise ValueError(f"the gradient of {one.name!r} has NaN or infinite elements; nothing was changed")
         given = [
             np.zeros(one.shape, self._dtype) if g is None else self._of_shape(one.name, one.shape, g)
             for g, one in zip(gradients, described, strict=True)

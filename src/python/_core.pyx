@@ -59,6 +59,7 @@ cdef class Network:
     cdef readonly object plan
     cdef _Task task  # None before configure; read and replaced by _now and _adopt
     cdef int64_t inputs, outputs, row_work
+    cdef int parameter_count  # of C, which counts the constants of nodes too
 
     def __cinit__(self, plan, seed=0):
         self.plan = plan
@@ -73,6 +74,7 @@ cdef class Network:
         for i in range(first):
             self.row_work += structs.shapes[i][0] * structs.shapes[i][1]
         _raise(fm_network_new(_kernels, &structs.plan, &self.network))
+        self.parameter_count = first + len(structs.constants)
         for i, values in enumerate(structs.constants, first):
             array = as_native(values, np.float32)
             _raise(fm_network_set(self.network, 0, FM_ARRAY_VALUE, i, <const float *>cnp.PyArray_DATA(<cnp.ndarray>array)))
@@ -397,8 +399,7 @@ cdef class Network:
         cdef fm_status status
         cdef _Task task = self._point_batches(&c_batches, &csr, batches)
         values = [np.empty(parameter.shape, np.float32) for parameter in self.plan.parameters]
-        constants = sum(len(node.constants) for node in self.plan.nodes)  # C counts them among the parameters
-        cdef float **data = <float **>calloc(len(values) + constants + 1, sizeof(float *))
+        cdef float **data = <float **>calloc(self.parameter_count + 1, sizeof(float *))
         if data == NULL:
             raise MemoryError("no memory for the gradients")
         for i, array in enumerate(values):
@@ -414,23 +415,26 @@ cdef class Network:
     def apply_gradients(self, gradients) -> None:
         cdef _Task task = self._now()
         cdef fm_status status
+        cdef cnp.ndarray array
+        cdef int i
         if task is None:
             _raise(FM_STATUS_NOT_READY)
-        parameters = self.plan.parameters
+        cdef tuple parameters = self.plan.parameters
         if len(gradients) != len(parameters):
             raise ValueError(f"there are {len(gradients)} gradients, but the network has {len(parameters)} parameters")
-        constants = sum(len(node.constants) for node in self.plan.nodes)  # C counts them among the parameters
-        cdef const float **data = <const float **>calloc(len(gradients) + constants + 1, sizeof(float *))
+        cdef const float **data = <const float **>calloc(self.parameter_count + 1, sizeof(float *))
         if data == NULL:
             raise MemoryError("no memory for the gradients")
         try:
-            for i, (gradient, parameter) in enumerate(zip(gradients, parameters)):
+            for i, gradient in enumerate(gradients):
                 if gradient is None:
                     continue
-                array = _checked("gradient", gradient, _FLOAT32, len(parameter.shape), False)
-                if gradient.shape != parameter.shape:
-                    raise ValueError(f"the gradient of {parameter.name!r} has shape {gradient.shape}, but that has {parameter.shape}")
-                data[i] = <const float *>cnp.PyArray_DATA(<cnp.ndarray>array)
+                array = _checked("gradient", gradient, _FLOAT32, -1, False)
+                if gradient.shape != parameters[i].shape:
+                    raise ValueError(f"the gradient of {parameters[i].name!r} has shape {gradient.shape}, but that has {parameters[i].shape}")
+                data[i] = <const float *>cnp.PyArray_DATA(array)
+                if fm_first_nonfinite(data[i], cnp.PyArray_SIZE(array)) >= 0:
+                    raise ValueError(f"the gradient of {parameters[i].name!r} has NaN or infinite elements; nothing was changed")
             with nogil:
                 status = fm_network_apply_gradients(self.network, task.number, data)
         finally:

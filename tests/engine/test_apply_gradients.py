@@ -123,5 +123,8 @@ def test_bad_gradients_are_refused(engine):
         network.apply_gradients(gradients[:3])
     with pytest.raises(ValueError, match="shape"):
         network.apply_gradients([gradients[0][:2], *gradients[1:]])
-    with pytest.raises(NonFiniteWeightsError):
+    with pytest.raises(ValueError, match="'dense_0/kernel' has NaN or infinite elements"):
         network.apply_gradients([np.full(one.shape, np.nan, np.float32) for one in plan.parameters])
+    network.learning_rate = 1e39
+    with pytest.raises(NonFiniteWeightsError):
+        network.apply_gradients([np.full(one.shape, 1, np.float32) for one in plan.parameters])

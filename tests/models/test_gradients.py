@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fastmlp import layers, models
+from fastmlp.callbacks import LambdaCallback
 from fastmlp.errors import UnsupportedError
 
 rng = np.random.default_rng(0)
@@ -55,6 +56,29 @@ def test_gradients_follow_the_weights_and_the_layers():
     model.add(layers.Dense(1))
     assert model.gradients(X, by="inputs").shape == X.shape
     assert len(model.gradients(X)) == 4
+
+
+def test_gradients_in_a_callback_are_those_of_the_weights_between_two_batches():
+    model, found = of_layers(), []
+    model.compile("sgd", "mse")
+    record = LambdaCallback(on_train_batch_begin=lambda batch, logs: found.append((model.gradients(X, G), model.gradients(X, by="inputs"))))
+    model.fit(X, G, batch_size=6, epochs=1, verbose=0, callbacks=[record])
+    assert len(found) == 2
+    assert not np.array_equal(found[0][0][0], found[1][0][0])
+    assert not np.array_equal(found[0][1], found[1][1])
+
+
+@pytest.mark.parametrize("by", ["weights", "inputs"])
+def test_a_loss_function_that_asks_for_gradients_gets_an_error(by):
+    model = of_layers()
+
+    def loss(y, p):
+        model.gradients(X, G, by=by)
+        return ((p - y) ** 2).mean(axis=1), 2 * (p - y) / 3
+
+    model.compile("sgd", loss)
+    with pytest.raises((RuntimeError, ValueError), match="loss"):
+        model.fit(X, G, verbose=0)
 
 
 def test_gradients_change_nothing():

@@ -164,7 +164,7 @@ def test_mistakes_change_nothing():
         ([good * np.nan], [kernel], "NaN or infinite"),
         (["a"], [kernel], "must be an array of numbers"),
         ([good, good], [kernel, kernel], "twice"),
-        ([good], [fastmlp.Variable(good, name="other")], "other is not among the variables .* the weights of the model"),
+        ([good], [fastmlp.Variable(good, name="other")], "other is not among the variables .* the trainable weights of the model"),
         ([None], [kernel], "none of the variables has a gradient"),
     ]
     for gradients, variables, message in cases:
@@ -174,6 +174,8 @@ def test_mistakes_change_nothing():
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
     with pytest.raises(ValueError, match="apply needs the variables"):
         optimizers.Adam().apply([good])
+    with pytest.raises(ValueError, match="is not trainable"):
+        optimizers.Adam().apply([good], [fastmlp.Variable(good, trainable=False)])
     with pytest.raises(TypeError, match="only floating-point numbers"):
         optimizers.Adam().apply([1], [fastmlp.Variable(1)])
     with pytest.raises(TypeError, match="optimizers update variables"):
@@ -186,7 +188,7 @@ def test_frozen_weights_have_no_gradient():
     model = network()
     model.layers[0].trainable = False
     model.compile("adam", "mse")
-    with pytest.raises(ValueError, match="not trainable"):
+    with pytest.raises(ValueError, match="not among the variables that this optimizer updates, the trainable weights"):
         model.optimizer.apply([np.ones((5, 8))], [model.weights[0]])
     gradients = model.gradients(X, Y)
     assert [one.shape for one in gradients] == [(8, 2), (2,)]

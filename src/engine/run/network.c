@@ -166,13 +166,14 @@ static float *array_of(fm_network *network, fm_array which) {
 /* Copies between [rows][columns] and panels [columns / 16][rows][16]: to panels if `source` is given, else to `matrix`. */
 static void copy_panels(ptrdiff_t rows, ptrdiff_t columns, float *panels, float *matrix, const float *source) {
     for (ptrdiff_t c = 0; c < columns; c += FM_PANEL) {
-        const size_t bytes = sizeof(float) * (size_t)(columns - c < FM_PANEL ? columns - c : FM_PANEL);
+        const size_t whole = sizeof(float) * FM_PANEL, bytes = sizeof(float) * (size_t)(columns - c < FM_PANEL ? columns - c : FM_PANEL);
         for (ptrdiff_t r = 0; r < rows; r++) {
-            float *in_panel = panels + c * rows + r * FM_PANEL;
-            if (source)
-                memcpy(in_panel, source + r * columns + c, bytes);
+            float *in_panel = panels + c * rows + r * FM_PANEL, *to = source ? in_panel : matrix + r * columns + c;
+            const float *from = source ? source + r * columns + c : in_panel;
+            if (bytes == whole) /* a constant size, which needs no call */
+                memcpy(to, from, whole);
             else
-                memcpy(matrix + r * columns + c, in_panel, bytes);
+                memcpy(to, from, bytes);
         }
     }
 }
