@@ -248,14 +248,13 @@ class Network:
         """
         described = self._plan.parameters
         if len(gradients) != len(described):
-            raise ValueError(f"there are {len(gradients)} gradients, but the network has {len(described)} parameters")
+            raise ValueError("the number of gradients is not that of the parameters")
         for g, one in zip(gradients, described, strict=True):
+            if g is not None and np.shape(g) != one.shape:
+                raise ValueError(f"the gradient of {one.name} has another shape")
             if g is not None and not np.isfinite(g).all():
-                raise ValueError(f"the gradient of {one.name!r} has NaN or infinite elements; nothing was changed")
-        given = [
-            np.zeros(one.shape, self._dtype) if g is None else self._of_shape(one.name, one.shape, g)
-            for g, one in zip(gradients, described, strict=True)
-        ]
+                raise ValueError(f"the gradient of {one.name} has NaN or infinite elements; nothing was changed")
+        given = [np.zeros(one.shape, self._dtype) if g is None else g for g, one in zip(gradients, described, strict=True)]
         with self._lock.held(), quiet():
             task, state = self._task, self._state
             if task is None:

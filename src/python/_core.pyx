@@ -211,8 +211,6 @@ cdef class Network:
         cdef int count = len(self.plan.parameters)
         cdef float c_share = share
         cdef fm_status status
-        if [one.shape for one in source.plan.parameters] != [one.shape for one in self.plan.parameters]:
-            raise ValueError("the networks have parameters of different shapes")
         with nogil:
             status = fm_network_blend(self.network, source.network, count, c_share)
         _raise(status)
@@ -414,27 +412,30 @@ cdef class Network:
 
     def apply_gradients(self, gradients) -> None:
         cdef _Task task = self._now()
-        cdef fm_status status
+        cdef fm_status status = FM_STATUS_NOT_READY if task is None else FM_STATUS_OK
+        cdef const float **data = NULL
+        cdef tuple parameters = self.plan.parameters
         cdef cnp.ndarray array
         cdef int i
-        if task is None:
-            _raise(FM_STATUS_NOT_READY)
-        cdef tuple parameters = self.plan.parameters
+        _raise(status)
         if len(gradients) != len(parameters):
-            raise ValueError(f"there are {len(gradients)} gradients, but the network has {len(parameters)} parameters")
-        cdef const float **data = <const float **>calloc(self.parameter_count + 1, sizeof(float *))
+            raise ValueError("the number of gradients is not that of the parameters")
+        data = <const float **>calloc(self.parameter_count + 1, sizeof(float *))
         if data == NULL:
-            raise MemoryError("no memory for the gradients")
+            _raise(FM_STATUS_NO_MEMORY)
         try:
             for i, gradient in enumerate(gradients):
                 if gradient is None:
                     continue
                 array = _checked("gradient", gradient, _FLOAT32, -1, False)
-                if gradient.shape != parameters[i].shape:
-                    raise ValueError(f"the gradient of {parameters[i].name!r} has shape {gradient.shape}, but that has {parameters[i].shape}")
                 data[i] = <const float *>cnp.PyArray_DATA(array)
-                if fm_first_nonfinite(data[i], cnp.PyArray_SIZE(array)) >= 0:
-                    raise ValueError(f"the gradient of {parameters[i].name!r} has NaN or infinite elements; nothing was changed")
+                wrong = None
+                if gradient.shape != parameters[i].shape:
+                    wrong = "another shape"
+                elif fm_first_nonfinite(data[i], cnp.PyArray_SIZE(array)) >= 0:
+                    wrong = "NaN or infinite elements; nothing was changed"
+                if wrong is not None:
+                    raise ValueError(f"the gradient of {parameters[i].name} has {wrong}")
             with nogil:
                 status = fm_network_apply_gradients(self.network, task.number, data)
         finally:

@@ -119,11 +119,11 @@ def test_bad_gradients_are_refused(engine):
     with pytest.raises(RuntimeError, match="configure"):
         network.apply_gradients(gradients)
     network.configure(objective_for(plan, "mse"), UPDATES["adam"])
-    with pytest.raises(ValueError, match="there are 3 gradients, but the network has 4 parameters"):
+    with pytest.raises(ValueError, match="the number of gradients"):
         network.apply_gradients(gradients[:3])
     with pytest.raises(ValueError, match="shape"):
         network.apply_gradients([gradients[0][:2], *gradients[1:]])
-    with pytest.raises(ValueError, match="'dense_0/kernel' has NaN or infinite elements"):
+    with pytest.raises(ValueError, match="the gradient of dense_0/kernel has NaN or infinite elements"):
         network.apply_gradients([np.full(one.shape, np.nan, np.float32) for one in plan.parameters])
     network.learning_rate = 1e39
     with pytest.raises(NonFiniteWeightsError):
