@@ -84,7 +84,9 @@ class FrameAdapter(DataAdapter):
         library = _library(self.value)
         if library == "pandas" and hasattr(self.value, "iloc"):
             return self.value.iloc[which]
-        return self.value[which] if library == "polars" else np.asarray(self.value)[which]
+        if library == "pyarrow" and not isinstance(which, slice):
+            return self.value.take(which)
+        return self.value[which] if library in ("polars", "pyarrow") else np.asarray(self.value)[which]
 
     def stored_arrays(self) -> Iterator[np.ndarray]:
         if self._is_single:
