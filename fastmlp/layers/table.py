@@ -77,7 +77,7 @@ class TableEncoder(Layer):
     Example:
 
     >>> from fastmlp import layers, models
-    >>> table = {"age": [31, 45, None, 27], "city": ["Rome", "Oslo", "Rome", None]}
+    >>> table = {"age": [31, 39, None, 23], "city": ["Rome", "Oslo", "Rome", None]}
     >>> encoder = layers.TableEncoder()
     >>> encoder.adapt(table)
     >>> encoder({"city": ["Oslo", "Bern"], "age": [31, None]})
