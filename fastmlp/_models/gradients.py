@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -116,25 +117,19 @@ class Differentiable(Trainer):
         places = self._trainable_places().values()
         direct = compiled is not None and compiled.is_trained == penalized and training
         if direct and (penalized or not derived.has_penalties(plan)):
+            batches.objective = objectives if penalized else None  # an error if another thread compiles the model again
             gradients = self._configured_network().gradients(batches)[1]
         else:
-            own = plan if training else derived.as_called(plan)
-            own = own if penalized else derived.without_penalties(own)
             with self._twins.lock.lock:
-                gradients = self._twin(("weights", training, penalized), own, objectives).gradients(batches)[1]
+                gradients = self._twin(None, objectives, training, penalized=penalized).gradients(batches)[1]
         return [gradients[index] for index in places]
 
     def _gradients_by_inputs(self, batches: Batches, objectives: Objectives, training: bool, *, penalized: bool) -> Any:
-        plan, x = self._require_plan(), batches.x
-        rows = len(x)
-        derived_plan = plan if training else derived.as_called(plan)
-        if not penalized:
-            derived_plan = derived.without_penalties(derived_plan)
-        derived_plan = derived.with_input_as_parameter(derived_plan, rows)
+        x, rows = batches.x, len(batches.x)
         numbers = np.arange(rows, dtype=np.float32).reshape(rows, 1)
         with self._twins.lock.lock:
-            network = self._twin(("inputs", training, penalized, rows), derived_plan, objectives)
-            network.set_parameter(len(plan.parameters), _dense(x))
+            network = self._twin(rows, objectives, training, penalized=penalized)
+            network.set_parameter(len(self._weights), _dense(x))
             gradients = network.gradients(Batches(numbers, batches.y, batches.sample_weight, None, rows))[1]
         return self._arranged_as_inputs(gradients[-1])
 
@@ -142,10 +137,16 @@ class Differentiable(Trainer):
         """An array of the engine's shape in the form in which samples are passed."""
         return gradient.reshape(len(gradient), *self._require_shape())
 
-    def _twin(self, key: tuple[Any, ...], plan: Plan, objectives: Objectives) -> Network:
-        """A network of a derived plan, with the current weights."""
-        engine = self._compiled.engine if self._compiled else backends.DEFAULT
-        network = self._twins.get(self._require_plan(), (engine, *key), plan, objectives)
+    def _twin(self, rows: int | None, objectives: Objectives, training: bool, *, penalized: bool) -> Network:
+        """A network of a derived plan with the current weights: with the input, of so many rows, as a parameter, unless that is None."""
+
+        def make() -> Network:
+            own = plan if training else derived.as_called(plan)
+            own = own if penalized else derived.without_penalties(own)
+            return backends.make_network(engine, own if rows is None else derived.with_input_as_parameter(own, rows), 0)
+
+        plan, engine = self._require_plan(), self._compiled.engine if self._compiled else backends.DEFAULT
+        network = self._twins.get(plan, (engine, rows, training, penalized), make, objectives)
         state = self.training_state()
         if network.seed != self.seed:
             network.seed = self.seed
@@ -164,14 +165,14 @@ class _Twins:
         self._plan: Plan | None = None
         self._networks: dict[tuple[Any, ...], tuple[Objectives | None, Network]] = {}
 
-    def get(self, of: Plan, key: tuple[Any, ...], plan: Plan, objectives: Objectives) -> Network:
+    def get(self, plan: Plan, key: tuple[Any, ...], make: Callable[[], Network], objectives: Objectives) -> Network:
         """The network for ``key``, configured for these objectives."""
-        if self._plan is not of:
-            self._plan = of
+        if self._plan is not plan:
+            self._plan = plan
             self._networks.clear()
         kept, network = self._networks.pop(key, (None, None))
         if network is None:
-            network = backends.make_network(key[0], plan, 0)
+            network = make()
         if kept is not objectives and kept != objectives:
             network.configure(objectives, Update("sgd"))
         self._networks[key] = objectives, network  # the last of them is the newest
