@@ -29,6 +29,11 @@ class Example(NamedTuple):
 # A new example is a script, a page of the same name, a line in docs/examples/README.md, and a row here.
 EXAMPLES = {
     "batch_size": Example({"best validation accuracy": (0.97, 1), "  32           38": (1, 1e6)}, ("batch_size.png",)),
+    "census": Example(
+        {"test: accuracy": (0.855, 0.88), "log-loss": (0.27, 0.31), "the  50% it is most sure of: accuracy": (0.97, 1)},
+        ("census-sure.png", "census.safetensors"),
+        "tabular/adult-train.csv.gz",
+    ),
     "combinations": Example(
         {"best validation accuracy": (0.97, 1), r" {10}\(\)": (0.4, 0.65), r" {4}\(32, 32\)": (0.97, 1)}, ("combinations.png",)
     ),
