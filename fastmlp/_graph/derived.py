@@ -11,14 +11,12 @@ from dataclasses import replace
 import numpy as np
 
 from fastmlp._engine.spec import Node, Objective, Parameter, Plan
+from fastmlp._graph.lowering import READS_NUMBERS, WITHOUT_GRADIENT
 from fastmlp.errors import UnsupportedError
 
 NOISE = ("dropout", "alpha_dropout", "gaussian_dropout", "gaussian_noise")
-STOPS_GRADIENT = (
-    *("embedding", "category_encoding", "lookup", "discretization", "robust_scaling", "missing"),
-    *("piecewise_linear", "piecewise_linear_embedding"),
-)
-"""The ops that pass no gradient to their input: see :class:`~fastmlp._engine.spec.Node`."""
+STOPS_GRADIENT = READS_NUMBERS | WITHOUT_GRADIENT
+"""The ops that pass no gradient to their input."""
 
 
 def linear(factors: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

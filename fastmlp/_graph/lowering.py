@@ -139,7 +139,7 @@ class _Maker:
                 continue
             if operation.op in READS_NUMBERS:
                 self._check_numbers(layer, operation, buffer)
-            elif operation.op in _WITHOUT_GRADIENT:
+            elif operation.op in WITHOUT_GRADIENT:
                 self._check_fixed(layer, buffer)
             if operation.op == "gather":
                 buffer = self._gather(buffer, operation.settings["gathered"])
@@ -292,7 +292,7 @@ _TABLES = ("lookup", "discretization")
 _ENCODINGS = ("robust_scaling", "missing", "piecewise_linear")
 _READS_NAN = frozenset({"piecewise_linear_embedding", *_ENCODINGS})
 """Operations for which NaN is a missing value."""
-_WITHOUT_GRADIENT = frozenset({"discretization", *_READS_NAN})
+WITHOUT_GRADIENT = frozenset({"discretization", *_READS_NAN})
 """Operations that read any numbers, and through which no gradient flows."""
 _WITHOUT_WEIGHTS = frozenset({"activation", "activity", *_TABLES, *_ENCODINGS})
 """Operations without weights, whose width follows from that of their input."""
