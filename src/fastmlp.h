@@ -104,7 +104,8 @@ typedef struct fm_node_spec {
 
 /* Nodes in topological order. A buffer is written once and read by at most one node, except that any number of branches or slices may
  * read it. Nodes may share parameters. Embeddings, category encodings, lookups, discretizations and encodings of numbers
- * (robust_scaling, missing, piecewise_linear, piecewise_linear_embedding) pass no gradient, so what they read must not depend on trainable parameters. */
+ * (robust_scaling, missing, piecewise_linear, piecewise_linear_embedding) pass no gradient, so what they read must not depend on trainable
+ * parameters. */
 typedef struct fm_plan {
     int buffer_count, node_count, parameter_count;
     const int64_t *widths; /* [buffer_count] columns of each buffer; buffer 0 is the input */
@@ -281,7 +282,8 @@ fm_status fm_network_evaluate(fm_network *network, const fm_batches *batches, in
 fm_status fm_network_gradients(fm_network *network, const fm_batches *batches, double *loss, float *const *gradients);
 
 /* One step of the optimizer with these gradients, an array in the plan's shape for each parameter. Penalties are not added to them, and
- * parameters with NULL stay as they are; where gradients are accumulated, NULL is a gradient of zeros. FM_STATUS_NON_FINITE_WEIGHTS if the step leaves NaN or infinity. */
+ * parameters with NULL stay as they are; where gradients are accumulated, NULL is a gradient of zeros. FM_STATUS_NON_FINITE_WEIGHTS if the
+ * step leaves NaN or infinity. */
 fm_status fm_network_apply_gradients(fm_network *network, uint64_t task, const float *const *gradients);
 
 /* Moves the first `count` parameters towards those of a network with the same shapes: value = share·source + (1 − share)·value. */
