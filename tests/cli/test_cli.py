@@ -28,21 +28,6 @@ GENERATED = ("spiral", "moons", "circles", "xor", "gaussians")
 real_mnist = pytest.mark.skipif("FASTMLP_DATA" not in os.environ, reason="FASTMLP_DATA does not name a folder with the real MNIST files")
 
 
-@pytest.fixture
-def run(capsys):
-    """Runs the command in this process; gives exit code, standard output and standard error."""
-
-    def call(*arguments):
-        try:
-            code = main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
 def shell(*arguments, **options):
     return subprocess.run([sys.executable, "-m", "fastmlp", *map(str, arguments)], capture_output=True, text=True, timeout=60, **options)
 

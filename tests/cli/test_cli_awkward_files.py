@@ -10,8 +10,6 @@ import re
 import numpy as np
 import pytest
 
-from fastmlp.cli import main
-
 ROWS = 90
 _RANDOM = np.random.default_rng(1)
 X, COLOURS = _RANDOM.normal(0, 2, ROWS), _RANDOM.choice(["red", "green", "blue"], ROWS)
@@ -53,18 +51,6 @@ GOOD = {
     "no header": (lines(plain(0), plain), "utf-8", "3"),
     "blanks between": (lines("size colour y", lambda k: plain(k).replace(",", "   ")), "utf-8", "y"),
 }
-
-
-@pytest.fixture
-def run(capsys):
-    """Runs the command in this process; gives exit code, standard output and standard error."""
-
-    def call(*arguments):
-        code = main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 @pytest.mark.parametrize("name", GOOD)

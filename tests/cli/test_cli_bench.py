@@ -14,24 +14,14 @@ import pytest
 
 from fastmlp.bench import peers
 from fastmlp.bench.cases import CASES
-from fastmlp.cli import main
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @pytest.fixture
-def run(capsys):
-    """Runs ``fastmlp bench`` in this process; gives exit code, standard output and standard error."""
-
-    def call(*arguments):
-        try:
-            code = main(["bench", *map(str, arguments)])
-        except SystemExit as stop:
-            code = stop.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+def run(run):
+    """Runs ``fastmlp bench`` in this process."""
+    return lambda *arguments: run("bench", *arguments)
 
 
 @pytest.fixture

@@ -24,21 +24,6 @@ PRICES = 1_000 + 200 * SIZES + 300 * (COLOURS == "red") + _RANDOM.normal(0, 10, 
 LABELS = np.where(SIZES + 3 * (COLOURS == "red") > 6, "dear", "cheap")
 
 
-@pytest.fixture
-def run(capsys):
-    """Runs the command in this process; gives exit code, standard output and standard error."""
-
-    def call(*arguments):
-        try:
-            code = main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
 def records(target, values, rows=ROWS):
     """A table with some missing values, a column of row numbers and a constant."""
     return [

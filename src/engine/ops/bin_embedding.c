@@ -2,7 +2,7 @@
  *
  * A column with B bins has 1 + B rows of the table. Its vector is the first row plus the product of the number's encoding in the bins (see
  * ops/numeric.c) with the others. The encoding is 1 below the number's bin, z in it and 0 above, so the product is a sum of the first rows,
- * which is computed once a pass for each bin, plus z times one row. Nobody adds up more than that, however many bins there are.
+ * which is computed once a pass for each bin, plus z times one row: the time of a number hardly depends on how many bins there are.
  *
  * NaN stands for a missing value, of which only the first row remains. Forward divides rows, the update columns among workers; no sum is
  * divided, so no bit depends on their number.
